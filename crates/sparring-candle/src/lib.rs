@@ -1,0 +1,1 @@
+//! Model backend: a trainable Qwen2 decoder, its sampler, AdamW and checkpoints.

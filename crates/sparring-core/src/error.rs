@@ -1,0 +1,70 @@
+/// An error of any type, as plug-ins return it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// What can go wrong in a model backend, by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// The request, file or setting is wrong: change it.
+    #[error("{what}")]
+    Invalid {
+        /// What is wrong, where, and what to do.
+        what: String,
+    },
+    /// The same call may succeed later: try again.
+    #[error("temporarily unavailable: {what}")]
+    Transient {
+        /// What failed.
+        what: String,
+        /// The cause.
+        #[source]
+        source: Option<BoxError>,
+    },
+    /// The backend itself failed.
+    #[error("model backend: {what}")]
+    Backend {
+        /// What failed.
+        what: String,
+        /// The cause.
+        #[source]
+        source: Option<BoxError>,
+    },
+    /// A loss, cotangent or gradient was not finite; nothing was applied.
+    #[error("{what} is not finite; nothing was applied (lower the learning rate, or check the rewards)")]
+    NonFinite {
+        /// The loss, the sequence or the parameter.
+        what: String,
+    },
+    /// The backend does not offer this.
+    #[error("this backend does not offer {what}")]
+    Unsupported {
+        /// The capability.
+        what: &'static str,
+    },
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl PolicyError {
+    /// [`PolicyError::Invalid`] with this text.
+    pub fn invalid(what: impl Into<String>) -> Self {
+        Self::Invalid { what: what.into() }
+    }
+
+    /// [`PolicyError::Io`] at this path.
+    pub fn io(path: impl AsRef<std::path::Path>, source: std::io::Error) -> Self {
+        Self::Io { path: path.as_ref().display().to_string(), source }
+    }
+
+    /// [`PolicyError::Backend`] with a cause.
+    pub fn backend(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
+        Self::Backend { what: what.into(), source: Some(source.into()) }
+    }
+}

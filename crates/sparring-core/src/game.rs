@@ -1,0 +1,99 @@
+use crate::{BoxError, Message, Rollout, Seed};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// A malformed proposal: data with a reward, never an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejection {
+    /// A short, stable name of the check that failed: reports count by it.
+    pub rule: String,
+    /// What was wrong, for a reader.
+    pub detail: String,
+}
+
+impl Rejection {
+    /// A rejection by `rule`.
+    pub fn new(rule: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { rule: rule.into(), detail: detail.into() }
+    }
+}
+
+/// The domain that the two roles play.
+///
+/// The Generator is asked for a task that meets a specification; its answer is read into a task or rejected;
+/// the Solver is posed the task; the verifier says whether an answer solves it.
+///
+/// # Contract
+/// Every method depends on its arguments only. `solved` is the verifier: never shaped, never lenient in the
+/// Generator's favour. `read` rejects what `solved` could not judge.
+pub trait Game: Send + Sync {
+    /// What the Generator is asked for.
+    type Spec: Serialize + DeserializeOwned + Clone + Send + Sync;
+    /// What the Solver is posed. Its serialised form is what a run writes to disk.
+    type Task: Serialize + DeserializeOwned + Clone + Send + Sync;
+
+    /// Draws a specification.
+    fn draw(&self, seed: Seed) -> Self::Spec;
+
+    /// The Generator's prompt.
+    fn ask(&self, spec: &Self::Spec) -> Vec<Message>;
+
+    /// Reads the Generator's completion.
+    ///
+    /// # Errors
+    /// A [`Rejection`] says which rule the proposal broke.
+    fn read(&self, spec: &Self::Spec, out: &Rollout) -> Result<Self::Task, Rejection>;
+
+    /// The Solver's prompt.
+    fn pose(&self, task: &Self::Task) -> Vec<Message>;
+
+    /// Whether the completion solves the task.
+    fn solved(&self, task: &Self::Task, out: &Rollout) -> bool;
+
+    /// The part of a completion that answers, in canonical form: equal answers agree (cross-verification).
+    /// `None` where there is none. By default the whole text.
+    fn answer(&self, task: &Self::Task, out: &Rollout) -> Option<String> {
+        let _ = task;
+        Some(out.text.clone())
+    }
+
+    /// Tasks of the same signature are duplicates. By default the serialised task.
+    fn signature(&self, task: &Self::Task) -> String {
+        serde_json::to_string(task).unwrap_or_default()
+    }
+
+    /// The stratum (domain) by which the pool is balanced.
+    fn stratum(&self, task: &Self::Task) -> String {
+        let _ = task;
+        String::new()
+    }
+
+    /// Further tasks that follow from a verified one (the same request without the tool that serves it,
+    /// say). By default none.
+    fn derive(&self, task: &Self::Task, seed: Seed) -> Vec<Self::Task> {
+        let _ = (task, seed);
+        Vec::new()
+    }
+}
+
+/// Tasks from somewhere else than a Generator: a file, a service, another program.
+pub trait TaskSource<T>: Send {
+    /// Up to `n` tasks; fewer only where the source is exhausted.
+    ///
+    /// # Errors
+    /// Any error stops the run.
+    fn tasks(&mut self, n: usize, seed: Seed) -> Result<Vec<T>, BoxError>;
+}
+
+/// Makes a [`TaskSource`] of a closure.
+pub fn task_source_fn<T>(
+    f: impl FnMut(usize, Seed) -> Result<Vec<T>, BoxError> + Send,
+) -> impl TaskSource<T> {
+    struct FromFn<F>(F);
+    impl<T, F: FnMut(usize, Seed) -> Result<Vec<T>, BoxError> + Send> TaskSource<T> for FromFn<F> {
+        fn tasks(&mut self, n: usize, seed: Seed) -> Result<Vec<T>, BoxError> {
+            (self.0)(n, seed)
+        }
+    }
+    FromFn(f)
+}

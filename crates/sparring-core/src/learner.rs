@@ -1,0 +1,119 @@
+use crate::PolicyError;
+use serde::{Deserialize, Serialize};
+
+/// One prompt and its completions, as token ids.
+///
+/// Keeping a group together lets a backend compute the shared prompt once, in sampling and in training;
+/// the gradient is exactly that of separate sequences.
+#[derive(Debug, Clone)]
+pub struct TokenGroup<'a> {
+    /// Token ids of the prompt: at least one.
+    pub prompt: &'a [u32],
+    /// Token ids of each completion; a completion may be empty.
+    pub completions: Vec<&'a [u32]>,
+}
+
+/// Groups of sequences to score or to learn from.
+///
+/// Wherever per-token numbers belong to a batch, they lie flat: group by group, completion by completion,
+/// token by token. Prompt tokens have none.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenBatch<'a> {
+    /// The groups.
+    pub groups: &'a [TokenGroup<'a>],
+    /// Log-probabilities are those of softmax(logits / temperature); greater than 0.
+    pub temperature: f32,
+}
+
+impl TokenBatch<'_> {
+    /// Number of completion tokens: the length of every per-token slice of this batch.
+    pub fn completion_tokens(&self) -> usize {
+        self.groups.iter().flat_map(|g| &g.completions).map(|c| c.len()).sum()
+    }
+}
+
+/// What a loss sees of the completion tokens of a batch, flat (see [`TokenBatch`]).
+#[derive(Debug, Clone, Copy)]
+pub struct TokenStats<'a> {
+    /// Log-probability of each token under the current weights, nats.
+    pub logp: &'a [f32],
+    /// Entropy of the distribution that each token was drawn from, nats: present where
+    /// [`TokenLoss::needs_entropy`] asks for it.
+    pub entropy: Option<&'a [f32]>,
+}
+
+/// Where a loss writes its derivatives, flat (see [`TokenBatch`]). Zero on entry.
+#[derive(Debug)]
+pub struct TokenCotangents<'a> {
+    /// ∂L/∂logp of each token.
+    pub logp: &'a mut [f32],
+    /// ∂L/∂entropy of each token: present where [`TokenLoss::needs_entropy`] asks for it.
+    pub entropy: Option<&'a mut [f32]>,
+}
+
+/// A loss that reaches the parameters only through the log-probabilities of the sampled tokens (and, if it
+/// asks, their entropies). Its gradient is then Σ_t (∂L/∂ℓ_t)·∇ℓ_t, and the autograd graph never leaves
+/// the backend.
+///
+/// # Contract
+/// `evaluate` returns L and writes its exact derivatives. Losses of the micro-batches of one step add up:
+/// normalisers are totals of the whole update, so any split gives the same step.
+pub trait TokenLoss: Send + Sync {
+    /// Returns L for one (micro-)batch and writes ∂L/∂logp (and ∂L/∂entropy).
+    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64;
+
+    /// Whether the loss uses per-token entropies.
+    fn needs_entropy(&self) -> bool {
+        false
+    }
+}
+
+/// What one optimiser step did.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StepReport {
+    /// L2 norm of the accumulated gradient before clipping.
+    pub grad_norm: f64,
+    /// Whether the gradient was scaled down to the clipping threshold.
+    pub clipped: bool,
+}
+
+impl StepReport {
+    /// A report.
+    pub fn new(grad_norm: f64, clipped: bool) -> Self {
+        Self { grad_norm, clipped }
+    }
+}
+
+/// Log-probabilities of given completions.
+pub trait Scorer: Send + Sync {
+    /// Log-probability of every completion token, flat, in nats.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] for an unknown token id, an empty prompt or a sequence over the model's length.
+    fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError>;
+}
+
+/// A model that can be trained through its tokens' log-probabilities.
+///
+/// # Contract
+/// * Gradients of successive `accumulate` calls add up until `step`, in any grouping into micro-batches.
+/// * All-zero cotangents change no weight beyond the optimiser's own decay.
+/// * A non-finite loss or gradient is an error that names its origin, and changes nothing.
+/// * The same calls on the same state give the same bits, whatever the number of threads.
+pub trait Learner: Scorer {
+    /// Runs forward, asks `loss` for L and its cotangents, and adds the gradient to the accumulator.
+    ///
+    /// # Errors
+    /// As [`Scorer::score`]; [`PolicyError::NonFinite`] where L or a cotangent is not a number.
+    fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError>;
+
+    /// Applies the accumulated gradient with learning rate `lr`, and clears it.
+    ///
+    /// # Errors
+    /// [`PolicyError::NonFinite`] names a parameter whose gradient is not finite; nothing is applied.
+    fn step(&mut self, lr: f64) -> Result<StepReport, PolicyError>;
+
+    /// Forgets accumulated gradients and the optimiser's state; the weights stay.
+    fn reset(&mut self);
+}

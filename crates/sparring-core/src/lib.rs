@@ -1,0 +1,62 @@
+//! The data that crosses Sparring's seams, and the traits that others implement.
+//!
+//! ```text
+//!            messages                 rollouts                    ∂L/∂logp
+//!   Game ───────────────▶ Sampler ───────────────▶ Reward ─▶ … ───────────────▶ Learner
+//! ```
+//!
+//! Depend on this crate to *implement* a seam (a model backend, a reward, a game); depend on the
+//! facade `sparring` to *use* them. It knows no tensor library and does no input or output: numbers
+//! cross as slices, text as [`Message`]s, and every random choice as a [`Seed`].
+//!
+//! | seam | what you write when you implement it |
+//! |---|---|
+//! | [`Sampler`] | prompts in, completions out, each with the log-probability of its tokens |
+//! | [`Scorer`], [`Learner`] | log-probabilities of given tokens, and gradient steps through them |
+//! | [`Policy`], [`Checkpoint`] | one model that can do all of that, and be saved and restored |
+//! | [`Reward`] | a score for each completion of a group |
+//! | [`Advantage`] | rewards of a group to advantages |
+//! | [`Game`] | what the Generator is asked, how its answer becomes a task, when a task is solved |
+//! | [`TaskSource`] | tasks from somewhere else than a Generator |
+//! | [`Observer`] | what happened, as it happens |
+//!
+//! A reward is a closure away:
+//!
+//! ```
+//! use sparring_core::{reward_fn, Reward, RewardContext, Rollout};
+//!
+//! let short = reward_fn("short", |_task: &str, rollout: &Rollout| {
+//!     Some(if rollout.text.len() < 10 { 1.0 } else { 0.0 })
+//! });
+//! let group = [Rollout::from_text("yes"), Rollout::from_text("a rather long answer")];
+//! let scores = short.score("any task", &group, &RewardContext::default())?;
+//! assert_eq!(scores, [Some(1.0), Some(0.0)]);
+//! # Ok::<(), sparring_core::BoxError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod advantage;
+mod error;
+mod event;
+mod game;
+mod learner;
+mod message;
+mod policy;
+mod reward;
+mod rollout;
+mod sampler;
+mod seed;
+
+pub use advantage::{Advantage, advantage_fn};
+pub use error::{BoxError, PolicyError};
+pub use event::{Event, Observer, Phase};
+pub use game::{Game, Rejection, TaskSource, task_source_fn};
+pub use learner::{
+    Learner, Scorer, StepReport, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats,
+};
+pub use message::{Message, Speaker};
+pub use policy::{Checkpoint, Policy};
+pub use reward::{Component, Reward, RewardContext, RewardFn, Role, reward_fn};
+pub use rollout::{Finish, Rollout};
+pub use sampler::{Prompt, SampleRequest, Sampler, SamplingParams};
+pub use seed::Seed;

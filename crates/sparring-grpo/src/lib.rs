@@ -1,0 +1,1 @@
+//! Advantages, losses with their gradients, and the update driver of GRPO.

@@ -1,0 +1,1 @@
+//! Reward components, schedules and composition.

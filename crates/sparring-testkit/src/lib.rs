@@ -1,0 +1,1 @@
+//! Toy policies, and conformance suites for third-party backends, samplers and rewards.

@@ -1,0 +1,18 @@
+use crate::{ToolCall, ToolSpec};
+use serde::{Deserialize, Serialize};
+
+/// A user request, the menu of tools it comes with, and the calls that serve it.
+///
+/// An empty `calls` says that no tool of the menu can serve the request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToolTask {
+    /// What the user asks for.
+    pub question: String,
+    /// The tools on offer.
+    pub tools: Vec<ToolSpec>,
+    /// The gold calls, in order.
+    pub calls: Vec<ToolCall>,
+    /// Topic of the task; empty where unknown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub domain: String,
+}

@@ -1,0 +1,1 @@
+//! Facade of Sparring: re-exports and a prelude.
