@@ -1,1 +1,4 @@
-//! Helpers that the example programs share.
+//! What the example programs share.
+#![forbid(unsafe_code)]
+
+pub mod miniature;

@@ -116,4 +116,10 @@ pub trait Learner: Scorer {
 
     /// Forgets accumulated gradients and the optimiser's state; the weights stay.
     fn reset(&mut self);
+
+    /// Forgets accumulated gradients only: an update that failed half-way leaves nothing behind. By default
+    /// [`Learner::reset`]; a backend that can, keeps the optimiser's state.
+    fn discard(&mut self) {
+        self.reset();
+    }
 }

@@ -1,1 +1,17 @@
 //! The embedded default: a small tool-use world, its held-out tests and a pretrained base.
+#![forbid(unsafe_code)]
+
+mod corrupt;
+mod document;
+mod exam;
+mod prompts;
+mod request;
+mod task;
+mod vocabulary;
+mod world;
+
+pub use document::{Document, DocumentMix};
+pub use exam::Exam;
+pub use prompts::{GENERATOR_PROMPT, SOLVER_PROMPT};
+pub use task::{Split, TaskShape};
+pub use world::{Tool, World};

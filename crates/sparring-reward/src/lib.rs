@@ -1,1 +1,49 @@
 //! Reward components, schedules and composition.
+//!
+//! ```text
+//!   pure functions                         Reward<T>                      composition
+//!   accuracy(gold, predicted, ..)   ──▶   Accuracy, SolverFormat,   ──▶  Sum, Weighted,
+//!   Band::evaluate(p), penalties(..)       SolveRate, Repetition, ..      Gate, Scheduled
+//! ```
+//!
+//! Every formula of a paper is a small function with its equation in the docs; the types around them only
+//! bring a group's texts and the context to it. `Default` is the corrected reading of Tool-R0
+//! (arXiv 2602.21320); each `released()` does what its published code does, for comparison.
+//!
+//! ```
+//! use sparring_core::{Reward, RewardContext, Rollout};
+//! use sparring_reward::{accuracy::{Accuracy, AccuracySettings}, format::SolverFormat, Sum};
+//! use sparring_tools::{ToolCall, ToolR0Tags, ToolTask};
+//!
+//! let solver = Sum::new("solver")
+//!     .with(SolverFormat::default())
+//!     .with(Accuracy::new(ToolR0Tags::default(), AccuracySettings::default()));
+//! let task = ToolTask {
+//!     question: "Will it rain in Oslo?".into(),
+//!     tools: vec![],
+//!     calls: vec![ToolCall::new("forecast", [("city", "Oslo".into())])],
+//!     domain: String::new(),
+//! };
+//! let group = [r#"[{"name": "forecast", "arguments": {"city": "Oslo"}}]"#, "[]", "oops"]
+//!     .map(|calls| Rollout::from_text(format!("<tool_call_answer>{calls}</tool_call_answer>")));
+//! let scores = solver.score(&task, &group, &RewardContext::default())?;
+//! assert_eq!(scores, [Some(2.0), Some(1.0), Some(0.3)]);
+//! # Ok::<(), sparring_core::BoxError>(())
+//! ```
+#![forbid(unsafe_code)]
+// Tests compare with values that are exact in binary.
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
+pub mod accuracy;
+mod compose;
+mod error;
+pub mod format;
+pub mod repetition;
+mod schedule;
+pub mod semantic;
+pub mod solve_rate;
+pub mod validity;
+
+pub use compose::{BoxReward, Gate, Scheduled, Sum, Weighted, checked_score};
+pub use error::RewardError;
+pub use schedule::Schedule;

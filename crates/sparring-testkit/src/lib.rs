@@ -1,1 +1,24 @@
-//! Toy policies, and conformance suites for third-party backends, samplers and rewards.
+//! Toy policies, and conformance suites for third-party backends, samplers, rewards and games.
+//!
+//! [`ToyPolicy`] is a complete model of a few thousand numbers: it samples, scores, learns by exact gradients
+//! and is saved and restored, so that tests, examples and documentation run without weights.
+//! [`ScriptedSampler`] says what it is told to. [`conformance`] holds the contracts of `sparring-core` as
+//! functions: call them from the tests of your own implementation.
+//!
+//! ```
+//! use sparring_core::{Prompt, Seed};
+//! use sparring_testkit::{ToyPolicy, conformance};
+//!
+//! let policy = ToyPolicy::new("abc", Seed::new(1));
+//! let prompt = Prompt::Tokens(policy.encode("ab"));
+//! conformance::policy(&policy, &[prompt], &conformance::Options::default())?;
+//! # Ok::<(), conformance::ConformanceFailure>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod conformance;
+mod scripted;
+mod toy;
+
+pub use scripted::ScriptedSampler;
+pub use toy::ToyPolicy;

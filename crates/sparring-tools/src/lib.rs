@@ -1,11 +1,47 @@
 //! Tool schemas, tool-call parsing and matching; knows no training.
+//!
+//! ```text
+//!   JSON ──▶ ToolSpec ──validate──▶ what is wrong with a call
+//!   text ──CallParser──▶ [ToolCall] ──Matcher + Comparator──▶ MatchReport (a score that explains itself)
+//!   ToolTask ──structure::check──▶ which rule it breaks;   signature() ──▶ duplicates
+//! ```
+//!
+//! ```
+//! use sparring_tools::{Assignment, CallParser, RobustComparator, ToolCall, ToolR0Tags, match_calls};
+//!
+//! let gold = [ToolCall::new("get_weather", [("city", "Paris".into()), ("days", 3.into())])];
+//! let text = r#"<think>Three days.</think>
+//! <tool_call_answer>[{'name': 'get_weather', 'arguments': {'city': 'Paris', 'days': '3'}}]</tool_call_answer>"#;
+//! let found = ToolR0Tags::default().parse(text)?;
+//! let report = match_calls(&gold, &found, &RobustComparator, Assignment::Optimal);
+//! assert!(report.exact(), "{report}");
+//! # Ok::<(), sparring_tools::ParseError>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod call;
+mod compare;
+mod error;
+pub mod grounding;
+pub mod json;
+mod matching;
+mod parse;
+mod signature;
+mod spec;
+pub mod structure;
+pub mod tags;
 mod task;
+mod validate;
 
 pub use call::ToolCall;
-pub use task::ToolTask;
-
-mod spec;
+pub use compare::{Comparator, RobustComparator, StrictJson};
+pub use error::{ParseError, ToolsError};
+pub use json::canonical as canonical_json;
+pub use matching::{
+    Assignment, CallVerdict, MatchReport, Matcher, Mismatch, PairScore, PairWeights, match_calls, same_calls,
+};
+pub use parse::{CallParser, Hermes, ToolR0Tags, call_from_value, calls_from_value};
+pub use signature::{SignatureRule, signature, signature_with};
 pub use spec::ToolSpec;
+pub use task::ToolTask;
+pub use validate::ArgumentProblem;

@@ -1,1 +1,46 @@
-//! Facade of Sparring: re-exports and a prelude.
+//! Language models that teach themselves to call tools: self-play reinforcement learning in Rust, on candle.
+//!
+//! This crate only re-exports. Depend on it to *use* Sparring; depend on one of its parts where you need
+//! no more than that part.
+//!
+//! | module | crate | what it is for |
+//! |---|---|---|
+//! | [`core`] | `sparring-core` | the seams: traits that you can implement, data that crosses them |
+//! | [`tools`] | `sparring-tools` | tool schemas, call parsing, matching; knows no training |
+//! | [`reward`] | `sparring-reward` | reward components, schedules, composition |
+//! | [`grpo`] | `sparring-grpo` | advantages, losses, the update driver; knows no tensors |
+//! | [`candle`] | `sparring-candle` | the model backend |
+//! | [`selfplay`] | `sparring-selfplay` | the Generator/Solver loop over any game |
+//! | [`recipes`] | `sparring-recipes` | Tool-R0 as a composition of the above, and its presets |
+//! | [`miniature`] | `sparring-miniature` | a small world and a pretrained base to start from |
+//! | [`testkit`] | `sparring-testkit` | toy policies, and conformance checks for your own implementations |
+//!
+//! ```
+//! use sparring::prelude::*;
+//! use sparring::tools::{CallParser, ToolR0Tags};
+//!
+//! let text = r#"<think>hotel</think><tool_call_answer>[{"name":"book_hotel","arguments":{"city":"Rome"}}]</tool_call_answer>"#;
+//! let calls = ToolR0Tags::default().parse(text)?;
+//! assert_eq!(calls[0].name, "book_hotel");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub use sparring_candle as candle;
+pub use sparring_core as core;
+pub use sparring_grpo as grpo;
+pub use sparring_miniature as miniature;
+pub use sparring_recipes as recipes;
+pub use sparring_reward as reward;
+pub use sparring_selfplay as selfplay;
+pub use sparring_testkit as testkit;
+pub use sparring_tools as tools;
+
+/// What most programs need in scope.
+pub mod prelude {
+    pub use sparring_core::{
+        Checkpoint, Game, Learner, Message, Observer, Policy, Reward, RewardContext, Rollout, SampleRequest,
+        Sampler, SamplingParams, Scorer, Seed, TaskSource, TokenLoss, reward_fn,
+    };
+    pub use sparring_tools::{CallParser, ToolCall, ToolSpec, ToolTask};
+}

@@ -1,0 +1,144 @@
+//! One forward pass over rows of any sequences.
+
+use super::cache::{Cache, Pages};
+use super::weights::DecodeWeights;
+use crate::config::ModelConfig;
+use crate::kernels::{
+    PAGE, RopeTable, attend_page, exp_in_place, packed_matmul, rms_forward, rope, row_max, scale_row,
+    score_page, swiglu_forward,
+};
+
+/// One token to run through the decoder.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    pub(super) token: u32,
+    /// Which of the caches it belongs to.
+    pub(super) cache: usize,
+    /// Its index among the cache's own positions.
+    pub(super) own: usize,
+}
+
+/// Buffers and constants of one thread.
+#[derive(Debug)]
+pub(super) struct Stepper<'a> {
+    config: &'a ModelConfig,
+    rope: &'a RopeTable,
+    weights: &'a DecodeWeights,
+    x: Vec<f32>,
+    normed: Vec<f32>,
+    scales: Vec<f32>,
+    qkv: Vec<f32>,
+    attended: Vec<f32>,
+    gate_up: Vec<f32>,
+    product: Vec<f32>,
+    scores: Vec<f32>,
+}
+
+impl<'a> Stepper<'a> {
+    pub(super) fn new(config: &'a ModelConfig, rope: &'a RopeTable, weights: &'a DecodeWeights) -> Self {
+        let empty = Vec::new;
+        Self {
+            config,
+            rope,
+            weights,
+            x: empty(),
+            normed: empty(),
+            scales: empty(),
+            qkv: empty(),
+            attended: empty(),
+            gate_up: empty(),
+            product: empty(),
+            scores: empty(),
+        }
+    }
+
+    /// Runs the rows, writing their keys and values into the cache. A row sees the rows before it that
+    /// belong to its sequence.
+    pub(super) fn forward(&mut self, rows: &[Row], caches: &[&Cache], pages: &mut Pages) {
+        let (n, config, weights) = (rows.len(), self.config, self.weights);
+        let (hidden, ff) = (config.hidden_size, config.intermediate_size);
+        for (buffer, width) in [
+            (&mut self.x, hidden),
+            (&mut self.normed, hidden),
+            (&mut self.scales, 1),
+            (&mut self.qkv, config.qkv_width()),
+            (&mut self.attended, config.query_width()),
+            (&mut self.gate_up, 2 * ff),
+            (&mut self.product, ff),
+        ] {
+            buffer.resize(n * width, 0.0);
+        }
+        for (x, row) in self.x.chunks_exact_mut(hidden).zip(rows) {
+            // The embedding is the first tensor of the flat buffer.
+            x.copy_from_slice(&weights.flat[row.token as usize * hidden..][..hidden]);
+        }
+        let eps = config.rms_norm_eps as f32;
+        for (index, layer) in weights.layers.iter().enumerate() {
+            rms_forward(&self.x, &layer.attention_norm, eps, &mut self.normed, &mut self.scales);
+            packed_matmul(&self.normed, &layer.qkv, &mut self.qkv, false);
+            self.remember(index, rows, caches, pages);
+            for r in 0..n {
+                self.attend(index, r, rows[r], caches[rows[r].cache], pages);
+            }
+            packed_matmul(&self.attended, &layer.output, &mut self.x, true);
+            rms_forward(&self.x, &layer.mlp_norm, eps, &mut self.normed, &mut self.scales);
+            packed_matmul(&self.normed, &layer.gate_up, &mut self.gate_up, false);
+            swiglu_forward(&self.gate_up, ff, &mut self.product);
+            packed_matmul(&self.product, &layer.down, &mut self.x, true);
+        }
+    }
+
+    /// Logits of the last `n` rows of the last [`Stepper::forward`].
+    pub(super) fn logits(&mut self, n: usize, logits: &mut Vec<f32>) {
+        let hidden = self.config.hidden_size;
+        let x = &self.x[self.x.len() - n * hidden..];
+        self.normed.resize(n * hidden, 0.0);
+        self.scales.resize(n, 0.0);
+        let eps = self.config.rms_norm_eps as f32;
+        rms_forward(x, &self.weights.norm, eps, &mut self.normed, &mut self.scales);
+        logits.resize(n * self.weights.head.outputs(), 0.0);
+        packed_matmul(&self.normed, &self.weights.head, logits, false);
+    }
+
+    /// Rotates queries and keys to their positions, and writes keys and values into the cache.
+    fn remember(&mut self, layer: usize, rows: &[Row], caches: &[&Cache], pages: &mut Pages) {
+        let (config, dim) = (self.config, self.config.head_dim);
+        let (query, kv) = (config.query_width(), config.kv_width());
+        for (qkv, row) in self.qkv.chunks_exact_mut(config.qkv_width()).zip(rows) {
+            let cache = caches[row.cache];
+            rope(&mut qkv[..query + kv], self.rope.at(cache.context.len + row.own), false);
+            let (keys, values) = qkv[query..].split_at(kv);
+            let page = cache.own.pages[row.own / PAGE];
+            for (head, (k, v)) in keys.chunks_exact(dim).zip(values.chunks_exact(dim)).enumerate() {
+                pages.write(page, (layer, head), row.own % PAGE, k, v);
+            }
+        }
+    }
+
+    fn attend(&mut self, layer: usize, r: usize, row: Row, cache: &Cache, pages: &Pages) {
+        let (config, dim) = (self.config, self.config.head_dim);
+        let scale = 1.0 / (dim as f32).sqrt();
+        let group = config.num_attention_heads / config.num_key_value_heads;
+        let keys = cache.context.len + row.own + 1;
+        // A page's scores are written in whole blocks: the next page overwrites what is beyond its own.
+        self.scores.resize(self.scores.len().max(keys + PAGE), 0.0);
+        for head in 0..config.num_attention_heads {
+            let q = &self.qkv[r * config.qkv_width() + head * dim..][..dim];
+            let out = &mut self.attended[r * config.query_width() + head * dim..][..dim];
+            let mut at = 0;
+            for (page, n) in cache.pages(row.own + 1) {
+                score_page(q, pages.head(page, layer, head / group).0, n, &mut self.scores[at..at + PAGE]);
+                at += n;
+            }
+            let scores = &mut self.scores[..keys];
+            let sum = exp_in_place(scores, scale, row_max(scores) * scale);
+            out.fill(0.0);
+            at = 0;
+            for (page, n) in cache.pages(row.own + 1) {
+                attend_page(&scores[at..at + n], pages.head(page, layer, head / group).1, out);
+                at += n;
+            }
+            scale_row(out, 1.0 / sum);
+        }
+    }
+}

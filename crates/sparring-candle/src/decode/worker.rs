@@ -1,0 +1,192 @@
+//! What one thread does: takes jobs, reads their prompts, decodes as many completions at a time as it may.
+
+use super::cache::{Cache, Pages, Run};
+use super::draw::draw;
+use super::step::{Row, Stepper};
+use super::weights::DecodeWeights;
+use super::{Finished, Job, Prepared};
+use crate::policy::Spec;
+use rand_chacha::ChaCha8Rng;
+use sparring_core::{Finish, PolicyError, Rollout};
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
+
+/// Prompt tokens per forward pass.
+const PROMPT_ROWS: usize = 192;
+
+/// A prompt in the cache, with the completions that still wait for a place.
+struct Waiting {
+    request: usize,
+    completions: Range<usize>,
+    context: Rc<Run>,
+    first_logits: Rc<[f32]>,
+}
+
+/// A completion in progress.
+struct Active {
+    request: usize,
+    completion: usize,
+    cache: Cache,
+    rng: ChaCha8Rng,
+    tokens: Vec<u32>,
+    logp: Vec<f32>,
+}
+
+pub(super) struct Worker<'a> {
+    spec: &'a Spec,
+    requests: &'a [Prepared<'a>],
+    rows: usize,
+    stepper: Stepper<'a>,
+    pages: Pages,
+    waiting: Option<Waiting>,
+    active: Vec<Active>,
+    finished: Vec<Finished>,
+    logits: Vec<f32>,
+    sums: Vec<f32>,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(
+        spec: &'a Spec,
+        weights: &'a DecodeWeights,
+        requests: &'a [Prepared<'a>],
+        rows: usize,
+    ) -> Self {
+        Self {
+            spec,
+            requests,
+            rows,
+            stepper: Stepper::new(&spec.config, &spec.rope, weights),
+            pages: Pages::new(&spec.config),
+            waiting: None,
+            active: Vec::new(),
+            finished: Vec::new(),
+            logits: Vec::new(),
+            sums: Vec::new(),
+        }
+    }
+
+    /// Works until the queue is empty and everything taken from it is finished.
+    pub(super) fn run(mut self, queue: &Mutex<VecDeque<Job>>) -> Result<Vec<Finished>, PolicyError> {
+        loop {
+            self.admit(queue)?;
+            if self.active.is_empty() {
+                return Ok(self.finished);
+            }
+            self.step()?;
+        }
+    }
+
+    /// Fills free places with completions that wait, and with new jobs.
+    fn admit(&mut self, queue: &Mutex<VecDeque<Job>>) -> Result<(), PolicyError> {
+        while self.active.len() < self.rows {
+            let Some(waiting) = &mut self.waiting else {
+                let job = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                let Some(job) = job else { return Ok(()) };
+                self.waiting = Some(self.read_prompt(job));
+                continue;
+            };
+            let Some(completion) = waiting.completions.next() else {
+                let done = self.waiting.take();
+                self.release(done.map(|w| w.context));
+                continue;
+            };
+            let active = Active {
+                request: waiting.request,
+                completion,
+                cache: Cache { context: Rc::clone(&waiting.context), own: Run::default() },
+                rng: self.requests[waiting.request].request.seed.index(completion as u64).rng(),
+                tokens: Vec::new(),
+                logp: Vec::new(),
+            };
+            let mut logits = waiting.first_logits.to_vec();
+            self.advance(active, &mut logits)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a prompt through the decoder and keeps its cache and its last logits.
+    fn read_prompt(&mut self, job: Job) -> Waiting {
+        let prompt = &self.requests[job.request].prompt;
+        let mut cache = Cache { context: Rc::new(Run::default()), own: Run::default() };
+        cache.own.grow(prompt.len(), &mut self.pages);
+        for (chunk, tokens) in prompt.chunks(PROMPT_ROWS).enumerate() {
+            let row = |(i, &token): (usize, &u32)| Row { token, cache: 0, own: chunk * PROMPT_ROWS + i };
+            let rows: Vec<Row> = tokens.iter().enumerate().map(row).collect();
+            self.stepper.forward(&rows, &[&cache], &mut self.pages);
+        }
+        self.stepper.logits(1, &mut self.logits);
+        Waiting {
+            request: job.request,
+            completions: job.completions,
+            context: Rc::new(cache.own),
+            first_logits: self.logits.as_slice().into(),
+        }
+    }
+
+    /// Draws one token for every completion in progress.
+    fn step(&mut self) -> Result<(), PolicyError> {
+        let mut rows = Vec::with_capacity(self.active.len());
+        for (i, active) in self.active.iter_mut().enumerate() {
+            let own = active.cache.own.len;
+            active.cache.own.grow(1, &mut self.pages);
+            rows.push(Row { token: active.tokens.last().copied().unwrap_or_default(), cache: i, own });
+        }
+        let caches: Vec<&Cache> = self.active.iter().map(|a| &a.cache).collect();
+        self.stepper.forward(&rows, &caches, &mut self.pages);
+        let mut logits = std::mem::take(&mut self.logits);
+        self.stepper.logits(rows.len(), &mut logits);
+        for (active, row) in
+            std::mem::take(&mut self.active).into_iter().zip(logits.chunks_exact_mut(self.spec.config.vocab_size))
+        {
+            self.advance(active, row)?;
+        }
+        self.logits = logits;
+        Ok(())
+    }
+
+    /// Draws a token; the completion goes on, or is finished.
+    fn advance(&mut self, mut active: Active, logits: &mut [f32]) -> Result<(), PolicyError> {
+        let prepared = &self.requests[active.request];
+        let params = &prepared.request.params;
+        let (token, logp) = draw(logits, params, &mut active.rng, &mut self.sums);
+        active.tokens.push(token);
+        active.logp.push(logp);
+        let ended = self.spec.tokenizer.is_end(token);
+        let stopped = ended || self.ends_with_stop(&active.tokens, &params.stop)?;
+        if !stopped && active.tokens.len() < prepared.max_tokens {
+            self.active.push(active);
+            return Ok(());
+        }
+        let shown = active.tokens.len() - usize::from(ended);
+        let rollout = Rollout {
+            prompt: prepared.prompt.clone(),
+            text: self.spec.tokenizer.decode(&active.tokens[..shown])?,
+            tokens: active.tokens,
+            logp: active.logp,
+            finish: if stopped { Finish::Stop } else { Finish::Length },
+        };
+        self.finished.push(Finished { request: active.request, completion: active.completion, rollout });
+        self.pages.release(&active.cache.own.pages);
+        self.release(Some(active.cache.context));
+        Ok(())
+    }
+
+    /// Whether the last token completed a stop string.
+    fn ends_with_stop(&self, tokens: &[u32], stop: &[String]) -> Result<bool, PolicyError> {
+        let Some(longest) = stop.iter().map(String::len).max() else { return Ok(false) };
+        // A token adds at least a byte, but for special ones and parts of characters: look a little further.
+        let tail = &tokens[tokens.len().saturating_sub(longest + 8)..];
+        let text = self.spec.tokenizer.decode(tail)?;
+        Ok(stop.iter().any(|s| text.contains(s.as_str())))
+    }
+
+    /// Gives a prompt's pages back once nobody reads them.
+    fn release(&mut self, context: Option<Rc<Run>>) {
+        if let Some(run) = context.and_then(|c| Rc::try_unwrap(c).ok()) {
+            self.pages.release(&run.pages);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The decoder's forward and backward passes, written by hand over packed rows.
+//!
+//! No operation graph: each layer keeps what its backward pass needs (inputs, rotated queries and keys,
+//! attention outputs, gate and up) and recomputes the rest. Shards share nothing but the weights, so a
+//! thread runs one from the beginning to the end without waiting for another.
+
+mod attention;
+mod backward;
+mod forward;
+mod head;
+pub(crate) mod plan;
+mod workspace;
+
+pub(crate) use workspace::{Activations, Workspace};
+
+use crate::config::ModelConfig;
+use crate::kernels::RopeTable;
+use crate::layout::Layout;
+
+/// What every pass reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Model<'a> {
+    pub(crate) config: &'a ModelConfig,
+    pub(crate) layout: &'a Layout,
+    pub(crate) weights: &'a [f32],
+    pub(crate) rope: &'a RopeTable,
+}
+
+impl<'a> Model<'a> {
+    fn get(&self, range: &std::ops::Range<usize>) -> &'a [f32] {
+        &self.weights[range.clone()]
+    }
+
+    fn eps(&self) -> f32 {
+        self.config.rms_norm_eps as f32
+    }
+}
+
+/// What the output head does with a row of logits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadSettings {
+    pub(crate) temperature: f32,
+    pub(crate) entropy: bool,
+}
+
+/// Per-token results of one block, with their flat indices.
+#[derive(Debug, Default)]
+pub(crate) struct TokenResults {
+    pub(crate) logp: Vec<(usize, f32)>,
+    pub(crate) entropy: Vec<(usize, f32)>,
+}
+
+/// ∂L/∂logp and ∂L/∂entropy, flat over the batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cotangents<'a> {
+    pub(crate) logp: &'a [f32],
+    pub(crate) entropy: Option<&'a [f32]>,
+}
+
+impl Cotangents<'_> {
+    fn entropy_at(&self, flat: usize) -> f32 {
+        self.entropy.map_or(0.0, |e| e[flat])
+    }
+
+    /// Whether no token of the block has a cotangent: its gradient is then exactly 0.
+    fn vanish_on(&self, block: &plan::Block) -> bool {
+        block.targets.iter().all(|t| self.logp[t.flat] == 0.0 && self.entropy_at(t.flat) == 0.0)
+    }
+}
+
+/// Runs the blocks of a shard forward, keeping activations.
+pub(crate) fn forward_shard(
+    model: Model<'_>,
+    blocks: &[plan::Block],
+    head: HeadSettings,
+    workspace: &mut Workspace,
+) -> TokenResults {
+    let mut results = TokenResults::default();
+    let slots = model.config.num_hidden_layers + 1;
+    workspace.kept.resize_with(blocks.len().max(workspace.kept.len()), Activations::default);
+    for (block, acts) in blocks.iter().zip(&mut workspace.kept) {
+        forward::forward(model, block, slots, acts, &mut workspace.scratch);
+        head::forward(model, block, head, acts, &mut workspace.scratch, &mut results);
+    }
+    results
+}
+
+/// Runs the blocks of a shard forward only, in memory of two layers.
+pub(crate) fn score_shard(
+    model: Model<'_>,
+    blocks: &[plan::Block],
+    head: HeadSettings,
+    workspace: &mut Workspace,
+) -> TokenResults {
+    let mut results = TokenResults::default();
+    for block in blocks {
+        let acts = &mut workspace.passing;
+        forward::forward(model, block, 2, acts, &mut workspace.scratch);
+        head::forward(model, block, head, acts, &mut workspace.scratch, &mut results);
+    }
+    results
+}
+
+/// Adds the gradient of a shard, last run by [`forward_shard`], to `grad`.
+pub(crate) fn backward_shard(
+    model: Model<'_>,
+    blocks: &[plan::Block],
+    head: HeadSettings,
+    cotangents: Cotangents<'_>,
+    workspace: &mut Workspace,
+    grad: &mut [f32],
+) {
+    for (block, acts) in blocks.iter().zip(&workspace.kept) {
+        if !cotangents.vanish_on(block) {
+            head::backward(model, block, head, cotangents, acts, &mut workspace.scratch, grad);
+            backward::backward(model, block, acts, &mut workspace.scratch, grad);
+        }
+    }
+}
+
+/// Logits of every row that predicts, before the temperature: for tests against a reference.
+pub(crate) fn logits(model: Model<'_>, block: &plan::Block, workspace: &mut Workspace) -> Vec<f32> {
+    forward::forward(model, block, 2, &mut workspace.passing, &mut workspace.scratch);
+    head::logits(model, block, &mut workspace.passing)
+}

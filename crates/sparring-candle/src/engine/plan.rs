@@ -1,0 +1,244 @@
+//! How a batch becomes work: shards for threads, blocks of packed rows within a shard.
+//!
+//! Rows are packed without padding. A group's prompt is computed once per block; each of its completions
+//! attends to the prompt and to itself, at positions that continue the prompt. The last token of a
+//! completion predicts nothing, so it has no row.
+
+use crate::config::ModelConfig;
+use sparring_core::{PolicyError, TokenBatch, TokenGroup};
+use std::ops::Range;
+
+/// Rows that a block aims at: enough for the matrix products, few enough for the caches.
+const BLOCK_ROWS: usize = 768;
+
+/// Neighbouring rows that attend to each other causally, and to all of `context`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Segment {
+    pub(crate) rows: Range<usize>,
+    /// Rows of the prompt; empty for the prompt itself.
+    pub(crate) context: Range<usize>,
+}
+
+/// A row whose logits are needed, and the tokens that it predicts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HeadRow {
+    pub(crate) row: usize,
+    /// Range of [`Block::targets`]: the last row of a prompt predicts the first token of every completion.
+    pub(crate) targets: Range<usize>,
+}
+
+/// A predicted token and its place in the batch's flat per-token slices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) token: u32,
+    pub(crate) flat: usize,
+}
+
+/// Rows that run through the decoder together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) tokens: Vec<u32>,
+    pub(crate) positions: Vec<usize>,
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) heads: Vec<HeadRow>,
+    pub(crate) targets: Vec<Target>,
+}
+
+impl Block {
+    pub(crate) fn rows(&self) -> usize {
+        self.tokens.len()
+    }
+
+    fn push_rows(&mut self, tokens: &[u32], first_position: usize, context: Range<usize>) -> Range<usize> {
+        let start = self.rows();
+        self.tokens.extend_from_slice(tokens);
+        self.positions.extend(first_position..first_position + tokens.len());
+        let rows = start..self.rows();
+        if !rows.is_empty() {
+            self.segments.push(Segment { rows: rows.clone(), context });
+        }
+        rows
+    }
+
+    fn push_part(&mut self, part: &Part<'_>) {
+        let prompt = self.push_rows(part.prompt, 0, 0..0);
+        let first = self.targets.len();
+        for (completion, flat) in &part.completions {
+            self.targets.push(Target { token: completion[0], flat: *flat });
+        }
+        self.heads.push(HeadRow { row: prompt.end - 1, targets: first..self.targets.len() });
+        for (completion, flat) in &part.completions {
+            let inputs = &completion[..completion.len() - 1];
+            let rows = self.push_rows(inputs, part.prompt.len(), prompt.clone());
+            for (i, row) in rows.enumerate() {
+                let at = self.targets.len();
+                self.targets.push(Target { token: completion[i + 1], flat: flat + i + 1 });
+                self.heads.push(HeadRow { row, targets: at..at + 1 });
+            }
+        }
+    }
+}
+
+/// A prompt with some of its completions (none empty), each with its flat offset.
+struct Part<'a> {
+    prompt: &'a [u32],
+    completions: Vec<(&'a [u32], usize)>,
+}
+
+impl<'a> Part<'a> {
+    fn rows(&self) -> usize {
+        self.prompt.len() + self.completions.iter().map(|(c, _)| c.len() - 1).sum::<usize>()
+    }
+
+    /// Takes completions off the front while they fit into `room` rows, prompt included.
+    fn split(&mut self, room: usize) -> Option<Part<'a>> {
+        let mut rows = self.prompt.len();
+        let fit = self
+            .completions
+            .iter()
+            .take_while(|(c, _)| {
+                rows += c.len() - 1;
+                rows <= room
+            })
+            .count();
+        if fit == 0 || fit == self.completions.len() {
+            return None;
+        }
+        let rest = self.completions.split_off(fit);
+        Some(Part { prompt: self.prompt, completions: std::mem::replace(&mut self.completions, rest) })
+    }
+}
+
+/// Divides a batch into `shards` lists of blocks. Depends on the batch and on `shards` only.
+pub(crate) fn plan(batch: TokenBatch<'_>, shards: usize) -> Vec<Vec<Block>> {
+    let mut parts: std::collections::VecDeque<Part<'_>> = parts(batch.groups).into();
+    let mut rest: usize = parts.iter().map(Part::rows).sum();
+    let mut plan = Vec::with_capacity(shards);
+    for left in (1..=shards).rev() {
+        let mut shard = Shard::default();
+        let share = rest.div_ceil(left);
+        while let Some(mut part) = parts.pop_front() {
+            let rows = part.rows();
+            let room = share.saturating_sub(shard.rows);
+            // A part that overshoots the share by a little is cheaper whole than its prompt twice.
+            if left == 1 || rows <= room + part.prompt.len().max(share / 16) / 2 {
+                rest -= rows;
+                shard.push(&part);
+                continue;
+            }
+            if let Some(head) = part.split(room) {
+                rest += part.prompt.len();
+                rest -= head.rows();
+                shard.push(&head);
+            } else if shard.rows == 0 || room * 2 >= rows {
+                rest -= rows;
+                shard.push(&part);
+                break;
+            }
+            parts.push_front(part);
+            break;
+        }
+        plan.push(shard.blocks);
+    }
+    plan
+}
+
+/// Blocks of one shard as they fill.
+#[derive(Default)]
+struct Shard {
+    blocks: Vec<Block>,
+    rows: usize,
+}
+
+impl Shard {
+    fn push(&mut self, part: &Part<'_>) {
+        self.rows += part.rows();
+        match self.blocks.last_mut() {
+            Some(block) if block.rows() + part.rows() <= BLOCK_ROWS => block.push_part(part),
+            _ => {
+                let mut block = Block::default();
+                block.push_part(part);
+                self.blocks.push(block);
+            }
+        }
+    }
+}
+
+fn parts<'a>(groups: &'a [TokenGroup<'a>]) -> Vec<Part<'a>> {
+    let mut flat = 0;
+    let mut parts = Vec::with_capacity(groups.len());
+    for group in groups {
+        let mut completions = Vec::with_capacity(group.completions.len());
+        for &completion in &group.completions {
+            if !completion.is_empty() {
+                completions.push((completion, flat));
+            }
+            flat += completion.len();
+        }
+        if !completions.is_empty() {
+            parts.push(Part { prompt: group.prompt, completions });
+        }
+    }
+    parts
+}
+
+/// Checks a batch against a model.
+///
+/// # Errors
+/// [`PolicyError::Invalid`] names the group (and completion) and what is wrong with it.
+pub(crate) fn check(batch: TokenBatch<'_>, config: &ModelConfig) -> Result<(), PolicyError> {
+    if !(batch.temperature.is_finite() && batch.temperature > 0.0) {
+        return Err(PolicyError::invalid(format!(
+            "batch.temperature is {}; it must be a number above 0",
+            batch.temperature
+        )));
+    }
+    for (g, group) in batch.groups.iter().enumerate() {
+        if group.prompt.is_empty() {
+            return Err(PolicyError::invalid(format!("group {g}: the prompt is empty; it needs at least one token")));
+        }
+        check_ids(group.prompt, config, || format!("group {g}: prompt"))?;
+        for (c, completion) in group.completions.iter().enumerate() {
+            check_ids(completion, config, || format!("group {g}, completion {c}"))?;
+            let length = group.prompt.len() + completion.len();
+            if length > config.max_position_embeddings {
+                return Err(PolicyError::invalid(format!(
+                    "group {g}, completion {c}: {length} tokens with its prompt; the model's limit is {} (max_position_embeddings)",
+                    config.max_position_embeddings
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks that every id has a row in the embedding.
+pub(crate) fn check_ids(
+    ids: &[u32],
+    config: &ModelConfig,
+    place: impl Fn() -> String,
+) -> Result<(), PolicyError> {
+    match ids.iter().position(|&id| id as usize >= config.vocab_size) {
+        None => Ok(()),
+        Some(at) => Err(PolicyError::invalid(format!(
+            "{}: token {at} has id {}, but the model knows ids below {} (vocab_size); use the model's own tokenizer",
+            place(),
+            ids[at],
+            config.vocab_size
+        ))),
+    }
+}
+
+/// Names the sequence that a flat index lies in, for errors.
+pub(crate) fn place(batch: TokenBatch<'_>, flat: usize) -> String {
+    let mut at = 0;
+    for (g, group) in batch.groups.iter().enumerate() {
+        for (c, completion) in group.completions.iter().enumerate() {
+            if flat < at + completion.len() {
+                return format!("group {g}, completion {c}, token {}", flat - at);
+            }
+            at += completion.len();
+        }
+    }
+    format!("token {flat}")
+}

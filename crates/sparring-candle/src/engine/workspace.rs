@@ -1,0 +1,93 @@
+//! Buffers that live from call to call: allocating them anew costs more than many of the kernels.
+
+/// A buffer that grows to the largest size asked for and never shrinks. Contents are left over.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer(Vec<f32>);
+
+impl Buffer {
+    /// The first `n` elements, whatever they hold.
+    pub(crate) fn fit(&mut self, n: usize) -> &mut [f32] {
+        if self.0.len() < n {
+            self.0.resize(n, 0.0);
+        }
+        &mut self.0[..n]
+    }
+
+    /// The first `n` elements, set to 0.
+    pub(crate) fn zeroed(&mut self, n: usize) -> &mut [f32] {
+        let slice = self.fit(n);
+        slice.fill(0.0);
+        slice
+    }
+
+    /// The first `n` elements, to read; `fit` or `zeroed` made them.
+    pub(crate) fn get(&self, n: usize) -> &[f32] {
+        &self.0[..n]
+    }
+}
+
+/// What one layer keeps for its backward pass. Each buffer has one row per row of the block.
+#[derive(Debug, Default)]
+pub(crate) struct LayerActivations {
+    /// Input of the layer: hidden.
+    pub(crate) input: Buffer,
+    /// Scales of the first norm.
+    pub(crate) scales: Buffer,
+    /// Queries and keys, rotated, and values: (heads + 2·kv_heads)·head_dim.
+    pub(crate) qkv: Buffer,
+    /// Attention's output before the output matrix: heads·head_dim.
+    pub(crate) attended: Buffer,
+    /// log Σ exp(score) of each head.
+    pub(crate) lse: Buffer,
+    /// The residual stream between attention and feed-forward: hidden.
+    pub(crate) middle: Buffer,
+    /// Scales of the second norm.
+    pub(crate) middle_scales: Buffer,
+    /// Gate and up: 2·intermediate.
+    pub(crate) gate_up: Buffer,
+}
+
+/// What the output head keeps: one row per predicting row of the block.
+#[derive(Debug, Default)]
+pub(crate) struct HeadActivations {
+    pub(crate) input: Buffer,
+    pub(crate) scales: Buffer,
+    pub(crate) normed: Buffer,
+    pub(crate) lse: Buffer,
+    pub(crate) entropy: Buffer,
+}
+
+/// Everything that a forward pass over one block keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Activations {
+    pub(crate) layers: Vec<LayerActivations>,
+    pub(crate) head: HeadActivations,
+}
+
+/// Intermediate results of one pass.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) normed: Buffer,
+    pub(crate) scales: Buffer,
+    pub(crate) product: Buffer,
+    pub(crate) scores: Buffer,
+    pub(crate) d_scores: Buffer,
+    pub(crate) logits: Buffer,
+    /// ∂L/∂ residual stream.
+    pub(crate) dx: Buffer,
+    pub(crate) dh: Buffer,
+    pub(crate) d_product: Buffer,
+    pub(crate) d_gate_up: Buffer,
+    pub(crate) d_qkv: Buffer,
+    pub(crate) d_head: Buffer,
+}
+
+/// Buffers of one shard.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    /// Activations of each block of the shard.
+    pub(crate) kept: Vec<Activations>,
+    /// Activations that only pass through (scoring).
+    pub(crate) passing: Activations,
+    pub(crate) scratch: Scratch,
+}

@@ -1,0 +1,46 @@
+//! Files that are either whole or absent.
+
+use sparring_core::PolicyError;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+/// Writes `dir/name` through a temporary name, so that a crash leaves the old file or the new one.
+///
+/// # Errors
+/// [`PolicyError::Io`] names the file.
+pub(crate) fn write_atomically(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), PolicyError> {
+    let temporary = dir.join(format!(".{name}.partial"));
+    let path = dir.join(name);
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, &path)
+    };
+    write().map_err(|error| {
+        // The error that matters is the first one.
+        let _ = fs::remove_file(&temporary);
+        PolicyError::io(&path, error)
+    })?;
+    sync_folder(dir)
+}
+
+/// Makes renames within a folder last through a power failure.
+#[cfg(unix)]
+fn sync_folder(dir: &Path) -> Result<(), PolicyError> {
+    File::open(dir).and_then(|d| d.sync_all()).map_err(|error| PolicyError::io(dir, error))
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> Result<(), PolicyError> {
+    Ok(())
+}
+
+/// Creates a folder and its parents.
+///
+/// # Errors
+/// [`PolicyError::Io`] names the folder.
+pub(crate) fn create_folder(dir: &Path) -> Result<(), PolicyError> {
+    fs::create_dir_all(dir).map_err(|error| PolicyError::io(dir, error))
+}

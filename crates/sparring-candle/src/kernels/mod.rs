@@ -1,0 +1,141 @@
+//! Numeric kernels in f32.
+//!
+//! One portable body per kernel, compiled for several instruction sets; the best one that the machine has
+//! is chosen at run time, so that a plain `cargo build` is fast everywhere. All `unsafe` of the crate is in
+//! this folder: calls of functions compiled for an instruction set that was found to be there, and pointer
+//! arithmetic whose bounds are asserted first.
+//!
+//! Sums run in a fixed order over a fixed number of lanes: the same bits with AVX2 and with AVX-512.
+#![allow(unsafe_code)]
+
+mod adamw;
+mod attend;
+mod math;
+mod matmul;
+mod norm;
+mod packed;
+mod rope;
+mod softmax;
+mod swiglu;
+
+pub(crate) use adamw::{AdamStep, adamw, sum_of_squares};
+pub(crate) use attend::{PAGE, attend_page, scale_row, score_page};
+pub(crate) use math::{add, dot};
+pub(crate) use matmul::{Mat, MatMut, Write, matmul};
+pub(crate) use norm::{rms_backward, rms_forward};
+pub(crate) use packed::{Packed, packed_matmul};
+pub(crate) use rope::{RopeTable, rope};
+pub(crate) use softmax::{
+    HeadCotangent, block_sums, exp_in_place, head_cotangent, log_sum_exp, row_entropy, row_max, softmax_row,
+    softmax_row_backward,
+};
+pub(crate) use swiglu::{swiglu_backward, swiglu_forward};
+
+use std::sync::OnceLock;
+
+/// Instruction sets that kernels are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// What the target offers without asking.
+    Baseline,
+    /// AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512 (F, BW, DQ, VL) and FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+/// The best instruction set of this machine.
+pub(crate) fn level() -> Level {
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(detect)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detect() -> Level {
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl");
+    match (avx2, avx512) {
+        (true, true) => Level::Avx512,
+        (true, false) => Level::Avx2,
+        _ => Level::Baseline,
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detect() -> Level {
+    Level::Baseline
+}
+
+/// How a kernel multiplies and adds.
+pub(crate) trait Fma {
+    /// `a·b + c`.
+    fn fma(a: f32, b: f32, c: f32) -> f32;
+}
+
+/// One rounding: for instruction sets that have the operation.
+#[derive(Debug)]
+pub(crate) struct Fused;
+
+impl Fma for Fused {
+    #[inline(always)]
+    fn fma(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+}
+
+/// Two roundings: where a fused operation would be a library call.
+#[derive(Debug)]
+pub(crate) struct Separate;
+
+impl Fma for Separate {
+    #[inline(always)]
+    fn fma(a: f32, b: f32, c: f32) -> f32 {
+        a * b + c
+    }
+}
+
+/// What the baseline of this target uses.
+#[cfg(target_arch = "aarch64")]
+pub(crate) type BaselineFma = Fused;
+/// What the baseline of this target uses.
+#[cfg(not(target_arch = "aarch64"))]
+pub(crate) type BaselineFma = Separate;
+
+/// Defines a function whose body (generic over `S: Fma`) is compiled for every [`Level`].
+macro_rules! simd {
+    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+        $(#[$doc])*
+        pub(crate) fn $name($($arg: $ty),*) $(-> $ret)? {
+            #[inline(always)]
+            fn body<S: $crate::kernels::Fma>($($arg: $ty),*) $(-> $ret)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+            fn avx512($($arg: $ty),*) $(-> $ret)? {
+                body::<$crate::kernels::Fused>($($arg),*)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2($($arg: $ty),*) $(-> $ret)? {
+                body::<$crate::kernels::Fused>($($arg),*)
+            }
+
+            match $crate::kernels::level() {
+                // SAFETY: `level` found every instruction set that the function is compiled for.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernels::Level::Avx512 => unsafe { avx512($($arg),*) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernels::Level::Avx2 => unsafe { avx2($($arg),*) },
+                $crate::kernels::Level::Baseline => body::<$crate::kernels::BaselineFma>($($arg),*),
+            }
+        }
+    };
+}
+pub(crate) use simd;

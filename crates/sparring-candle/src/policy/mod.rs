@@ -1,0 +1,198 @@
+//! The policy: one decoder that samples, scores, learns and is saved.
+
+mod checkpoint;
+mod frozen;
+mod init;
+mod learn;
+mod optimiser;
+
+pub use frozen::FrozenPolicy;
+
+use crate::config::ModelConfig;
+use crate::folder::{self, ModelFolder};
+use crate::kernels::RopeTable;
+use crate::layout::Layout;
+use crate::options::PolicyOptions;
+use crate::tokenizer::ChatTokenizer;
+use optimiser::AdamState;
+use sparring_core::{
+    Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, TokenBatch,
+};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What stays the same while a policy learns.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    pub(crate) config: ModelConfig,
+    pub(crate) layout: Layout,
+    pub(crate) rope: RopeTable,
+    pub(crate) tokenizer: ChatTokenizer,
+}
+
+impl Spec {
+    fn new(config: ModelConfig, tokenizer: ChatTokenizer) -> Self {
+        let rope = RopeTable::new(config.head_dim, config.rope_theta, config.max_position_embeddings);
+        Self { layout: Layout::new(&config), rope, config, tokenizer }
+    }
+}
+
+/// A trainable decoder on the CPU.
+///
+/// ```no_run
+/// use sparring_candle::{CandlePolicy, PolicyOptions};
+/// use sparring_core::{Message, Policy, SampleRequest, Sampler, SamplingParams, Seed};
+///
+/// let policy = CandlePolicy::load("models/qwen2.5-0.5b", PolicyOptions::default())?;
+/// let request = SampleRequest {
+///     prompt: vec![Message::user("What is 6 times 7?")].into(),
+///     n: 8,
+///     params: SamplingParams::default().with_max_tokens(32),
+///     seed: Seed::new(1),
+/// };
+/// for rollout in &policy.sample(&[request])?[0] {
+///     println!("{}", rollout.text);
+/// }
+/// # Ok::<(), sparring_core::PolicyError>(())
+/// ```
+///
+/// # Memory
+/// `accumulate` keeps the activations of the whole batch that it is given, about
+/// 4·layers·(3·hidden + qkv + attention + 2·intermediate) bytes a token: callers bound it by the size of
+/// their micro-batches. Learning holds one gradient per shard and two moments beside the weights.
+#[derive(Debug)]
+pub struct CandlePolicy {
+    frozen: FrozenPolicy,
+    /// One gradient a shard; empty until something was accumulated.
+    gradients: Vec<Vec<f32>>,
+    adam: AdamState,
+}
+
+impl CandlePolicy {
+    /// Loads a model folder in Hugging Face's layout.
+    ///
+    /// # Errors
+    /// [`PolicyError`] names the file (and field) that is missing, damaged or not supported, or the option
+    /// that is out of range.
+    pub fn load(dir: impl AsRef<Path>, options: PolicyOptions) -> Result<Self, PolicyError> {
+        options.validate()?;
+        let ModelFolder { config, weights, tokenizer, .. } = ModelFolder::open(dir.as_ref())?;
+        Ok(Self::from_parts(Spec::new(config, tokenizer), weights, options))
+    }
+
+    /// A fresh model: normal weights of standard deviation `initializer_range` (residual projections
+    /// divided by √(2·layers), arXiv:1904.10509 via GPT-2), norms 1, biases 0, all from `seed`.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] where the configuration or an option is out of range, or the tokenizer has
+    /// ids beyond the model's vocabulary.
+    pub fn init(
+        config: ModelConfig,
+        tokenizer: ChatTokenizer,
+        options: PolicyOptions,
+        seed: Seed,
+    ) -> Result<Self, PolicyError> {
+        options.validate()?;
+        config.validate()?;
+        folder::check_vocabulary(&config, &tokenizer, Path::new("tokenizer.json"))?;
+        let spec = Spec::new(config, tokenizer);
+        let weights = init::weights(&spec.config, &spec.layout, seed);
+        Ok(Self::from_parts(spec, weights, options))
+    }
+
+    fn from_parts(spec: Spec, weights: Vec<f32>, options: PolicyOptions) -> Self {
+        let frozen = FrozenPolicy::new(Arc::new(spec), Arc::new(weights), options);
+        Self { frozen, gradients: Vec::new(), adam: AdamState::default() }
+    }
+
+    /// Another policy with the same weights and a fresh optimiser.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self { frozen: self.frozen.clone(), gradients: Vec::new(), adam: AdamState::default() }
+    }
+
+    /// The current weights, to sample from and to score with; it does not change when the policy learns.
+    #[must_use]
+    pub fn freeze(&self) -> FrozenPolicy {
+        self.frozen.clone()
+    }
+
+    /// Writes a model folder that `transformers` and [`CandlePolicy::load`] read. Creates `dir`; each file is
+    /// written under a temporary name first.
+    ///
+    /// # Errors
+    /// [`PolicyError::Io`] names the file.
+    pub fn save_pretrained(&self, dir: impl AsRef<Path>) -> Result<(), PolicyError> {
+        let spec = &self.frozen.spec;
+        folder::save(dir.as_ref(), &spec.config, &spec.layout, &self.frozen.weights, &spec.tokenizer)
+    }
+
+    /// The tokenizer and its chat template.
+    pub fn tokenizer(&self) -> &ChatTokenizer {
+        &self.frozen.spec.tokenizer
+    }
+
+    /// The shape of the model.
+    pub fn config(&self) -> &ModelConfig {
+        &self.frozen.spec.config
+    }
+
+    /// The settings.
+    pub fn options(&self) -> &PolicyOptions {
+        &self.frozen.options
+    }
+
+    /// Changes the settings (threads, optimiser); weights, moments and gradients stay.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] names the option that is out of range.
+    pub fn set_options(&mut self, options: PolicyOptions) -> Result<(), PolicyError> {
+        options.validate()?;
+        self.frozen.options = options;
+        Ok(())
+    }
+
+    /// Number of weights; tied embeddings count once.
+    pub fn parameter_count(&self) -> usize {
+        self.frozen.spec.layout.len
+    }
+
+    /// Every parameter with its checkpoint name, shape and values, in a fixed order.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &[usize], &[f32])> {
+        let spec = &self.frozen.spec;
+        spec.layout
+            .parameters
+            .iter()
+            .map(|p| (p.name.as_str(), p.shape.as_slice(), &self.frozen.weights[p.at.clone()]))
+    }
+}
+
+impl Scorer for CandlePolicy {
+    fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
+        self.frozen.score(batch)
+    }
+}
+
+impl Sampler for CandlePolicy {
+    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+        self.frozen.sample(requests)
+    }
+}
+
+impl Policy for CandlePolicy {
+    fn sampler(&self) -> &dyn Sampler {
+        self
+    }
+
+    fn scorer(&self) -> &dyn Scorer {
+        self
+    }
+
+    fn learner(&mut self) -> &mut dyn Learner {
+        self
+    }
+
+    fn freeze(&self) -> Result<Box<dyn Scorer>, PolicyError> {
+        Ok(Box::new(self.frozen.clone()))
+    }
+}

@@ -1,0 +1,130 @@
+//! Chat templates: the Jinja programs that Hugging Face tokenizers carry.
+
+use minijinja::{Environment, Error, ErrorKind, Value, context, value::Kwargs};
+use serde::Serialize;
+use sparring_core::{Message, PolicyError};
+
+/// ChatML, used where a tokenizer knows `<|im_start|>` but has no template.
+pub(crate) const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
+    {{ message.content }}<|im_end|>\n{% endfor %}\
+    {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+const NAME: &str = "chat_template";
+
+/// A parsed template.
+#[derive(Debug, Clone)]
+pub(crate) struct ChatTemplate {
+    environment: Environment<'static>,
+    bos: String,
+    eos: String,
+    origin: String,
+}
+
+impl ChatTemplate {
+    /// Parses `source`; `origin` names the file in errors.
+    pub(crate) fn new(source: &str, bos: &str, eos: &str, origin: &str) -> Result<Self, PolicyError> {
+        let mut environment = Environment::new();
+        environment.set_trim_blocks(true);
+        environment.set_lstrip_blocks(true);
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function("raise_exception", raise_exception);
+        environment.add_filter("tojson", tojson);
+        environment.add_template_owned(NAME, source.to_owned()).map_err(|error| {
+            PolicyError::invalid(format!("{origin}: chat_template does not parse: {error:#}"))
+        })?;
+        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), origin: origin.to_owned() })
+    }
+
+    /// The conversation as text, with the header of the assistant's turn if asked.
+    pub(crate) fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, PolicyError> {
+        let messages: Vec<Value> = messages
+            .iter()
+            .map(|m| context! { role => m.role.as_str(), content => m.content.as_str() })
+            .collect();
+        let render = || {
+            self.environment.get_template(NAME)?.render(context! {
+                messages,
+                add_generation_prompt,
+                bos_token => self.bos.as_str(),
+                eos_token => self.eos.as_str(),
+            })
+        };
+        render().map_err(|error| {
+            PolicyError::invalid(format!("{}: chat_template refuses these messages: {error:#}", self.origin))
+        })
+    }
+}
+
+fn raise_exception(message: String) -> Result<String, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, message))
+}
+
+/// JSON as Python's `json.dumps(ensure_ascii=False)` writes it: a space after `,` and `:`.
+fn tojson(value: Value, options: Kwargs) -> Result<Value, Error> {
+    let indent: Option<usize> = options.get("indent")?;
+    // What Python's function also takes; none of it changes these defaults.
+    for key in ["ensure_ascii", "sort_keys", "separators"] {
+        let _: Option<Value> = options.get(key)?;
+    }
+    options.assert_all_used()?;
+    let fail = |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());
+    let mut out = Vec::new();
+    if let Some(indent) = indent {
+        let spaces = vec![b' '; indent];
+        let pretty = serde_json::ser::PrettyFormatter::with_indent(&spaces);
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, pretty)).map_err(fail)?;
+    } else {
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Spaced)).map_err(fail)?;
+    }
+    Ok(Value::from_safe_string(String::from_utf8_lossy(&out).into_owned()))
+}
+
+/// Python's default separators.
+struct Spaced;
+
+impl serde_json::ser::Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, w: &mut W, first: bool) -> std::io::Result<()> {
+        if first { Ok(()) } else { w.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, w: &mut W, first: bool) -> std::io::Result<()> {
+        if first { Ok(()) } else { w.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, w: &mut W) -> std::io::Result<()> {
+        w.write_all(b": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(source: &str, messages: &[Message]) -> Result<String, PolicyError> {
+        ChatTemplate::new(source, "<s>", "</s>", "test")?.render(messages, true)
+    }
+
+    #[test]
+    fn chatml() {
+        let text = render(CHATML, &[Message::system("Be brief."), Message::user("Hi")]).unwrap();
+        assert_eq!(
+            text,
+            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+        );
+    }
+
+    #[test]
+    fn python_methods_and_json() {
+        let source = "{% set x = messages[0].content.strip().split('|') %}{{ x[-1] }} {{ messages[0]|tojson }}{{ bos_token }}";
+        let text = render(source, &[Message::user(" a|<b> ")]).unwrap();
+        assert_eq!(text, "<b> {\"role\": \"user\", \"content\": \" a|<b> \"}<s>");
+    }
+
+    #[test]
+    fn a_refusal_is_told() {
+        let error = render("{{ raise_exception('no system message') }}", &[]).unwrap_err().to_string();
+        assert!(error.contains("test: ") && error.contains("no system message"), "{error}");
+        let error = render("{% if %}", &[]).unwrap_err().to_string();
+        assert!(error.contains("does not parse"), "{error}");
+    }
+}

@@ -1,0 +1,51 @@
+use sparring_core::PolicyError;
+
+/// What can go wrong in an update. Whatever it is, no weight was changed by the step that failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GrpoError {
+    /// A setting is out of range.
+    #[error("grpo.{field} {why}")]
+    Config {
+        /// The field of [`GrpoConfig`](crate::GrpoConfig).
+        field: &'static str,
+        /// What it must be.
+        why: String,
+    },
+    /// The groups of an update are malformed.
+    #[error("group {group}: {what}")]
+    Group {
+        /// Index of the group in the update, from 0.
+        group: usize,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// A number of one completion is not finite; nothing was applied.
+    #[error("group {group}, completion {completion}: {what} is not finite; nothing was applied")]
+    NonFinite {
+        /// Index of the group in the update, from 0.
+        group: usize,
+        /// Index of the completion in its group, from 0.
+        completion: usize,
+        /// Which number.
+        what: &'static str,
+    },
+    /// A KL term was asked for without a model to stay close to.
+    #[error("grpo.kl_coef is above 0 but no reference model was given; pass one, or set kl_coef to 0")]
+    MissingReference,
+    /// The backend failed.
+    #[error("the policy failed during {during}")]
+    Policy {
+        /// The call that failed.
+        during: &'static str,
+        /// The cause.
+        #[source]
+        source: PolicyError,
+    },
+}
+
+impl GrpoError {
+    pub(crate) fn policy(during: &'static str) -> impl Fn(PolicyError) -> Self {
+        move |source| Self::Policy { during, source }
+    }
+}

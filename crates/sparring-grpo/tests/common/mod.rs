@@ -1,0 +1,174 @@
+//! Learners that watch, and rollouts by hand.
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
+use sparring_core::{
+    Finish, Learner, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
+    StepReport, TokenBatch, TokenCotangents, TokenLoss, TokenStats,
+};
+use sparring_testkit::ToyPolicy;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A learner without weights: the log-probability of token i is `logp[i]`, and its cotangents add up in
+/// `slopes[i]`.
+#[derive(Debug, Default)]
+pub struct Tape {
+    pub logp: Vec<f32>,
+    pub entropy: Vec<f32>,
+    pub slopes: Vec<f64>,
+    pub entropy_slopes: Vec<f64>,
+    pub calls: usize,
+    pub steps: usize,
+}
+
+impl Tape {
+    pub fn new(logp: Vec<f32>) -> Self {
+        let n = logp.len();
+        Self { logp, slopes: vec![0.0; n], entropy_slopes: vec![0.0; n], ..Self::default() }
+    }
+
+    fn ids(batch: TokenBatch<'_>) -> Vec<usize> {
+        batch.groups.iter().flat_map(|g| &g.completions).flat_map(|c| c.iter()).map(|&t| t as usize).collect()
+    }
+}
+
+impl Scorer for Tape {
+    fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
+        Ok(Self::ids(batch).into_iter().map(|id| self.logp[id]).collect())
+    }
+}
+
+impl Learner for Tape {
+    fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
+        self.calls += 1;
+        let ids = Self::ids(batch);
+        let logp: Vec<f32> = ids.iter().map(|&id| self.logp[id]).collect();
+        let entropy: Vec<f32> = ids.iter().filter_map(|&id| self.entropy.get(id).copied()).collect();
+        let mut slopes = vec![0.0; ids.len()];
+        let mut entropy_slopes = vec![0.0; ids.len()];
+        let asks = loss.needs_entropy();
+        let value = loss.evaluate(
+            TokenStats { logp: &logp, entropy: asks.then_some(&entropy) },
+            TokenCotangents { logp: &mut slopes, entropy: asks.then_some(&mut entropy_slopes) },
+        );
+        for ((id, a), b) in ids.into_iter().zip(slopes).zip(entropy_slopes) {
+            self.slopes[id] += f64::from(a);
+            self.entropy_slopes[id] += f64::from(b);
+        }
+        Ok(value)
+    }
+
+    fn step(&mut self, _: f64) -> Result<StepReport, PolicyError> {
+        self.steps += 1;
+        Ok(StepReport::new(self.slopes.iter().map(|s| s * s).sum::<f64>().sqrt(), false))
+    }
+
+    fn reset(&mut self) {}
+}
+
+/// The toy policy, with its calls counted; one call of `accumulate` may be told to go wrong.
+#[derive(Debug)]
+pub struct Spy {
+    pub toy: ToyPolicy,
+    pub scores: AtomicUsize,
+    pub calls: usize,
+    pub tokens: Vec<usize>,
+    pub steps: usize,
+    pub discards: usize,
+    pub fail: Option<(usize, Failure)>,
+}
+
+/// How a call goes wrong.
+#[derive(Debug, Clone, Copy)]
+pub enum Failure {
+    /// Token `.0` of the call has no log-probability.
+    Nan(usize),
+    /// The loss is shown one token too few.
+    Short,
+    /// The backend reports an error.
+    Error,
+}
+
+impl Spy {
+    pub fn new(toy: ToyPolicy) -> Self {
+        let scores = AtomicUsize::new(0);
+        Self { toy, scores, calls: 0, tokens: Vec::new(), steps: 0, discards: 0, fail: None }
+    }
+
+    pub fn scores(&self) -> usize {
+        self.scores.load(Ordering::Relaxed)
+    }
+}
+
+struct Faulty<'a>(&'a dyn TokenLoss, Failure);
+
+impl TokenLoss for Faulty<'_> {
+    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+        let mut logp = stats.logp.to_vec();
+        match self.1 {
+            Failure::Nan(token) => logp[token] = f32::NAN,
+            _ => drop(logp.pop()),
+        }
+        self.0.evaluate(TokenStats { logp: &logp, ..stats }, cotangents)
+    }
+}
+
+impl Scorer for Spy {
+    fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
+        self.scores.fetch_add(1, Ordering::Relaxed);
+        self.toy.score(batch)
+    }
+}
+
+impl Learner for Spy {
+    fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
+        self.calls += 1;
+        self.tokens.push(batch.completion_tokens());
+        match self.fail {
+            Some((call, Failure::Error)) if call == self.calls => Err(PolicyError::invalid("no")),
+            Some((call, failure)) if call == self.calls => self.toy.accumulate(batch, &Faulty(loss, failure)),
+            _ => self.toy.accumulate(batch, loss),
+        }
+    }
+
+    fn step(&mut self, lr: f64) -> Result<StepReport, PolicyError> {
+        self.steps += 1;
+        self.toy.step(lr)
+    }
+
+    fn reset(&mut self) {
+        self.toy.reset();
+    }
+
+    fn discard(&mut self) {
+        self.discards += 1;
+        self.toy.discard();
+    }
+}
+
+/// A toy over four letters.
+pub fn toy() -> ToyPolicy {
+    ToyPolicy::new("abcd", Seed::new(11))
+}
+
+/// `prompts` groups of `n` completions of up to `max_tokens` tokens.
+pub fn rollouts(toy: &ToyPolicy, prompts: u32, n: usize, max_tokens: usize) -> Vec<Vec<Rollout>> {
+    let requests: Vec<SampleRequest> = (0..prompts)
+        .map(|p| SampleRequest {
+            prompt: Prompt::Tokens([1 + p % 4, 1 + p / 4, 2].into()),
+            n,
+            params: SamplingParams::default().with_max_tokens(max_tokens),
+            seed: Seed::new(5).index(u64::from(p)),
+        })
+        .collect();
+    toy.sample(&requests).unwrap()
+}
+
+/// Rewards that differ within every group, as a function of place only.
+pub fn varied(groups: &[Vec<Rollout>]) -> Vec<Vec<Option<f32>>> {
+    let reward = |g: usize, i: usize| Some(((g * 7 + i * 5) % 4) as f32 * 0.5 + i as f32 * 0.01);
+    groups.iter().enumerate().map(|(g, group)| (0..group.len()).map(|i| reward(g, i)).collect()).collect()
+}
+
+/// A rollout with these tokens and log-probabilities.
+pub fn rollout(tokens: Vec<u32>, logp: Vec<f32>) -> Rollout {
+    Rollout { prompt: [0].into(), tokens, logp, text: String::new(), finish: Finish::Stop }
+}

@@ -1,0 +1,83 @@
+//! Plausible wrong calls: what makes the base weak at its job.
+
+use crate::request::draw_value;
+use crate::vocabulary::{Kind, SLOTS};
+use rand::Rng;
+use rand::seq::IndexedRandom;
+use serde_json::Value;
+use sparring_tools::{ToolCall, ToolTask};
+
+/// The calls of `task` with one mistake. The result always differs from the gold calls.
+pub(crate) fn corrupt(task: &ToolTask, rng: &mut impl Rng) -> Vec<ToolCall> {
+    let mut calls = task.calls.clone();
+    if calls.is_empty() {
+        // The request cannot be served: calling anything is the mistake.
+        return vec![misuse(task, None, rng)];
+    }
+    let at = rng.random_range(0..calls.len());
+    for _ in 0..8 {
+        match rng.random_range(0..6) {
+            0 | 1 => calls[at] = misuse(task, Some(&calls[at]), rng),
+            2 => drop_argument(&mut calls[at], rng),
+            3 => replace_value(&mut calls[at], rng),
+            4 => rename_argument(&mut calls[at], rng),
+            _ if calls.len() > 1 => drop(calls.remove(at)),
+            _ => calls.push(misuse(task, None, rng)),
+        }
+        if calls != task.calls {
+            return calls;
+        }
+    }
+    Vec::new()
+}
+
+/// A call of some other tool of the menu, with the values at hand.
+fn misuse(task: &ToolTask, right: Option<&ToolCall>, rng: &mut impl Rng) -> ToolCall {
+    let values: Vec<Value> = task.calls.iter().flat_map(|c| c.arguments.values().cloned()).collect();
+    let others: Vec<_> = task.tools.iter().filter(|t| right.is_none_or(|r| r.name != t.name)).collect();
+    let Some(tool) = others.choose(rng).copied().or(task.tools.first()) else {
+        return ToolCall { name: String::new(), arguments: serde_json::Map::new() };
+    };
+    let arguments = tool
+        .parameters
+        .keys()
+        .map(|name| {
+            let drawn = SLOTS.iter().find(|s| s.names.contains(&name.as_str())).map(|s| draw_value(s, rng).0);
+            let value = if rng.random_bool(0.5) { values.choose(rng).cloned() } else { None };
+            (name.clone(), value.or(drawn).unwrap_or(Value::from(1)))
+        })
+        .collect();
+    ToolCall { name: tool.name.clone(), arguments }
+}
+
+fn any_key(call: &ToolCall, rng: &mut impl Rng) -> Option<String> {
+    let keys: Vec<&String> = call.arguments.keys().collect();
+    keys.choose(rng).map(|k| (*k).clone())
+}
+
+fn drop_argument(call: &mut ToolCall, rng: &mut impl Rng) {
+    if let Some(key) = any_key(call, rng) {
+        call.arguments.shift_remove(&key);
+    }
+}
+
+fn replace_value(call: &mut ToolCall, rng: &mut impl Rng) {
+    let Some(key) = any_key(call, rng) else { return };
+    if let Some(slot) = SLOTS.iter().find(|s| s.names.contains(&key.as_str())) {
+        call.arguments.insert(key, draw_value(slot, rng).0);
+    }
+}
+
+/// A parameter under a name that another slot has: the value goes to the wrong place.
+fn rename_argument(call: &mut ToolCall, rng: &mut impl Rng) {
+    let Some(key) = any_key(call, rng) else { return };
+    let alike: Vec<&str> = SLOTS
+        .iter()
+        .filter(|s| !matches!(s.kind, Kind::Boolean(..)))
+        .flat_map(|s| s.names.iter().copied())
+        .filter(|name| !call.arguments.contains_key(*name))
+        .collect();
+    if let (Some(name), Some(value)) = (alike.choose(rng), call.arguments.shift_remove(&key)) {
+        call.arguments.insert((*name).to_owned(), value);
+    }
+}

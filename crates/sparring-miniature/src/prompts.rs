@@ -1,0 +1,10 @@
+//! The miniature's prompt templates: short, because every token costs a laptop time.
+//!
+//! Fields in double braces are those of Tool-R0's game: `domain`, `context`, `tools`, `calls` for the
+//! Generator; `menu`, `question` for the Solver.
+
+/// What the Generator is asked.
+pub const GENERATOR_PROMPT: &str = "Invent: {{ domain }}, {{ context }}, tools {{ tools }}, calls {{ calls }}";
+
+/// What the Solver is posed.
+pub const SOLVER_PROMPT: &str = "{{ menu }}\n{{ question }}";

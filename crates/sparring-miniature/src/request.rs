@@ -1,0 +1,95 @@
+//! Requests in plain language, each with the call that serves it.
+
+use crate::vocabulary::{Kind, Slot};
+use crate::world::{Tool, with_article};
+use rand::Rng;
+use rand::seq::{IndexedRandom, SliceRandom};
+use serde_json::{Map, Value, json};
+use sparring_tools::ToolCall;
+
+/// How often a request mentions an optional parameter.
+const OPTIONAL_SHARE: f64 = 0.5;
+
+/// A clause such as `book a hotel in Paris for 3 guests`, in parts, and its call.
+pub(crate) struct Clause {
+    /// Verb and object: `book a hotel`.
+    pub(crate) head: String,
+    /// The details: `in Paris`, `for 3 guests`.
+    pub(crate) details: Vec<String>,
+    /// The call that serves it.
+    pub(crate) call: ToolCall,
+}
+
+impl Clause {
+    /// Head and details in one string.
+    pub(crate) fn text(&self) -> String {
+        std::iter::once(self.head.as_str()).chain(self.details.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Draws values for the tool's parameters and words for them.
+pub(crate) fn clause(tool: &Tool, rng: &mut impl Rng) -> Clause {
+    let mut arguments = Map::new();
+    let mut details = Vec::new();
+    for parameter in &tool.parameters {
+        if !parameter.required && !rng.random_bool(OPTIONAL_SHARE) {
+            continue;
+        }
+        let (value, phrase) = draw_value(parameter.slot, rng);
+        arguments.insert(parameter.name.to_owned(), value);
+        details.push(phrase);
+    }
+    details.shuffle(rng);
+    let verb = tool.verb.says.choose(rng).copied().unwrap_or(tool.verb.name);
+    let noun = tool.object.says.choose(rng).copied().unwrap_or(tool.object.name);
+    let call = ToolCall { name: tool.spec().name.clone(), arguments };
+    Clause { head: format!("{verb} {}", with_article(noun)), details, call }
+}
+
+/// A value of the slot and the phrase that says it.
+pub(crate) fn draw_value(slot: &Slot, rng: &mut impl Rng) -> (Value, String) {
+    let mut pick = |words: &[&'static str]| words.choose(rng).copied().unwrap_or_default();
+    let said = match slot.kind {
+        Kind::Title(first, second) => format!("{} {}", pick(first), pick(second)),
+        Kind::Words(words) | Kind::Enum(words) => pick(words).to_owned(),
+        Kind::Time => format!("{}{}", rng.random_range(1..=12), if rng.random_bool(0.5) { "am" } else { "pm" }),
+        Kind::Integer(low, high) => rng.random_range(low..=high).to_string(),
+        Kind::Number(low, high) => format!("{}.{}", rng.random_range(low..=high), rng.random_range(1..=9)),
+        Kind::Boolean(yes, no) => {
+            let value = rng.random_bool(0.7);
+            let phrase = (if value { yes } else { no }).choose(rng).copied().unwrap_or_default();
+            return (json!(value), phrase.to_owned());
+        }
+    };
+    let value = match slot.kind {
+        Kind::Integer(..) => said.parse::<i64>().map_or(Value::Null, Value::from),
+        Kind::Number(..) => said.parse::<f64>().map_or(Value::Null, Value::from),
+        _ => Value::from(said.as_str()),
+    };
+    let phrase = slot.phrases.choose(rng).copied().unwrap_or("{}");
+    (value, phrase.replace("{}", &said))
+}
+
+/// Phrases a request as one sentence or two.
+pub(crate) fn request(clauses: &[Clause], rng: &mut impl Rng) -> String {
+    let joint = [" and ", ", then ", " and also "].choose(rng).copied().unwrap_or(" and ");
+    let body = clauses.iter().map(Clause::text).collect::<Vec<_>>().join(joint);
+    let forms: &[(&str, &str)] = &[
+        ("", "."),
+        ("", "."),
+        ("", "."),
+        ("", " please."),
+        ("please ", "."),
+        ("could you ", "?"),
+        ("I want you to ", "."),
+        ("I need to ", "."),
+    ];
+    let (before, after) = forms.choose(rng).copied().unwrap_or(("", "."));
+    crate::world::capitalised(&format!("{before}{body}{after}"))
+}
+
+/// Phrases a request as a short conversation, as Tool-R0's multi-turn context does.
+pub(crate) fn conversation(clause: &Clause, rng: &mut impl Rng) -> String {
+    let ask = ["Sure, any details?", "What exactly?", "Tell me more."].choose(rng).copied().unwrap_or_default();
+    format!("# Conversation\nUser: I need to {}.\nAgent: {ask}\nUser: {}.", clause.head, clause.details.join(" "))
+}

@@ -1,0 +1,106 @@
+//! What the world promises: enough tools, clean splits, sound labels, fixed exams.
+
+use proptest::prelude::*;
+use sparring_core::Seed;
+use sparring_miniature::{Document, DocumentMix, Exam, Split, TaskShape, World};
+use sparring_tools::{ToolTask, structure};
+use std::collections::HashSet;
+
+fn names<'a>(tools: impl IntoIterator<Item = &'a sparring_miniature::Tool>) -> HashSet<String> {
+    tools.into_iter().map(|t| t.spec().name.clone()).collect()
+}
+
+#[test]
+fn there_are_enough_tools_and_the_splits_are_disjoint() {
+    let world = World::new();
+    let (training, held_out) = (names(world.training()), names(world.held_out()));
+    assert!(training.len() > 100 && held_out.len() >= 30, "{} and {}", training.len(), held_out.len());
+    assert!(training.is_disjoint(&held_out));
+}
+
+#[test]
+fn held_out_verbs_and_objects_are_known_from_training_tools() {
+    let world = World::new();
+    let part = |tools: &HashSet<String>, i: usize| -> HashSet<String> {
+        tools.iter().filter_map(|n| n.splitn(2, '_').nth(i).map(str::to_owned)).collect()
+    };
+    let (training, held_out) = (names(world.training()), names(world.held_out()));
+    for i in 0..2 {
+        assert!(part(&held_out, i).is_subset(&part(&training, i)));
+    }
+}
+
+#[test]
+fn only_catalogues_show_held_out_tools() {
+    let world = World::new();
+    let held_out = names(world.held_out());
+    let mut catalogued = HashSet::new();
+    for i in 0..3000 {
+        let menu: Vec<String> = match world.document(&DocumentMix::default(), Seed::new(5).index(i)) {
+            Document::Catalogue(tools) => {
+                catalogued.extend(tools.into_iter().map(|t| t.name));
+                continue;
+            }
+            Document::Proposal { task, .. } | Document::Answer { task, .. } | Document::Prose { task, .. } => {
+                task.tools.iter().map(|t| t.name.clone()).chain(task.calls.iter().map(|c| c.name.clone())).collect()
+            }
+            _ => continue,
+        };
+        assert!(menu.iter().all(|name| !held_out.contains(name)), "{menu:?}");
+    }
+    assert!(held_out.is_subset(&catalogued));
+}
+
+fn argument_problems(task: &ToolTask) -> Vec<String> {
+    let by_name = |name: &str| task.tools.iter().find(|t| t.name == name);
+    task.calls
+        .iter()
+        .filter_map(|call| match by_name(&call.name) {
+            None => Some(format!("{} is not on the menu", call.name)),
+            Some(tool) => tool.validate(call).err().map(|p| format!("{p:?}")),
+        })
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn tasks_have_the_shape_asked_for_and_sound_labels(
+        seed: u64, tools in 3_usize..6, calls in 0_usize..3, held_out: bool, multi_turn: bool,
+    ) {
+        let shape = TaskShape::new(tools, calls);
+        let shape = if multi_turn && calls == 1 { shape.as_conversation() } else { shape };
+        let split = if held_out { Split::HeldOut } else { Split::Training };
+        let task = World::new().task(split, shape, Seed::new(seed));
+        prop_assert_eq!((task.tools.len(), task.calls.len()), (tools, calls));
+        prop_assert_eq!(argument_problems(&task), Vec::<String>::new());
+        let distinct: HashSet<&str> = task.tools.iter().map(|t| t.name.as_str()).collect();
+        prop_assert_eq!(distinct.len(), tools);
+        let rules = structure::StructureRules::corrected();
+        prop_assert!(structure::check(&task, &rules).is_ok(), "{:?}", structure::check(&task, &rules));
+    }
+}
+
+/// FNV-1a over the exams' JSON: their tasks are part of the interface, so a change must be deliberate.
+#[test]
+fn exams_are_fixed() {
+    let world = World::new();
+    let digest = |exam: Exam| {
+        let text = serde_json::to_string(&exam.tasks(&world)).unwrap();
+        text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    };
+    let pinned = [12_775_800_412_869_172_830, 2_827_584_718_552_822_084, 16_681_639_616_939_068_639];
+    assert_eq!(Exam::ALL.map(digest), pinned);
+}
+
+#[test]
+fn exams_are_about_what_they_say() {
+    let world = World::new();
+    let (training, held_out) = (names(world.training()), names(world.held_out()));
+    let called = |exam: Exam| -> HashSet<String> {
+        exam.tasks(&world).into_iter().flat_map(|t| t.calls).map(|c| c.name).collect()
+    };
+    assert!(called(Exam::HeldOut).is_subset(&held_out) && called(Exam::HeldOut).len() >= 30);
+    assert!(called(Exam::Familiar).is_subset(&training));
+    assert!(called(Exam::NoCall).is_empty());
+    assert!(Exam::HeldOut.tasks(&world).len() >= 500);
+}

@@ -1,0 +1,58 @@
+/// What can go wrong when a recipe is read or built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecipeError {
+    /// A settings file is not valid TOML, or has a field or value that does not exist.
+    #[error("{file}:{line}: {what}")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// Line in the file, from 1; 0 where unknown.
+        line: usize,
+        /// The field, and what is wrong with it.
+        what: String,
+    },
+    /// A setting is out of range or contradicts another.
+    #[error("{field}: {why}")]
+    Setting {
+        /// Path of the field, dots between tables.
+        field: String,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// A setting read from a file is out of range or contradicts another.
+    #[error("{file}:{line}: {field}: {why}")]
+    SettingAt {
+        /// The file.
+        file: String,
+        /// Line in the file, from 1.
+        line: usize,
+        /// Path of the field, dots between tables.
+        field: String,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// No preset has this name.
+    #[error("there is no preset `{name}`; choose one of {known}")]
+    UnknownPreset {
+        /// The name that was asked for.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// A prompt template does not compile, or uses a variable that does not exist.
+    #[error("prompts.{template}: {why}")]
+    Template {
+        /// Which template: `generator[0]`, say.
+        template: String,
+        /// What is wrong and what to do.
+        why: String,
+    },
+}
+
+impl RecipeError {
+    /// [`RecipeError::Setting`] for this field.
+    pub fn setting(field: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Setting { field: field.into(), why: why.into() }
+    }
+}

@@ -1,0 +1,145 @@
+use super::game::ToolR0Game;
+use super::generator_reward::{GeneratorReward, GeneratorRewardConfig};
+use super::options::GameOptions;
+use super::presets::Preset;
+use super::prompts::Prompts;
+use super::solver_reward::{SolverReward, SolverRewardConfig};
+use super::spec::SpecDistribution;
+use crate::RecipeError;
+use crate::layers::{self, Layer, Origins};
+use serde::{Deserialize, Serialize};
+use sparring_grpo::{GrpoConfig, GrpoError};
+use sparring_selfplay::{SelfPlayConfig, SelfPlayError, SelfPlayPlan};
+
+/// Settings of a Tool-R0 run, as a TOML file holds them. The default is the corrected reading of the paper,
+/// at the paper's scale.
+///
+/// A file may name a preset that it changes: `extends = "corrected"`. Tables merge; every other value, and
+/// every table with a `kind`, is replaced.
+///
+/// ```
+/// use sparring_recipes::tool_r0::ToolR0Config;
+/// let config = ToolR0Config::from_toml("extends = \"paper\"\n[self_play]\niterations = 5\n", "my.toml")?;
+/// assert_eq!(config.self_play.iterations, 5);
+/// assert_eq!(config.self_play.generator.grpo.kl_coef, 0.01);
+/// let error = ToolR0Config::from_toml("[self_play]\niteration = 5\n", "my.toml").unwrap_err();
+/// assert!(error.to_string().starts_with("my.toml:2: "));
+/// # Ok::<(), sparring_recipes::RecipeError>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ToolR0Config {
+    /// What the Generator is asked for.
+    pub spec: SpecDistribution,
+    /// The prompts; left out: [`Prompts::tool_r0`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<Prompts>,
+    /// What is read, and what counts as solved.
+    pub game: GameOptions,
+    /// The Generator's reward.
+    pub generator_reward: GeneratorRewardConfig,
+    /// The Solver's reward.
+    pub solver_reward: SolverRewardConfig,
+    /// The loop.
+    pub self_play: SelfPlayConfig,
+}
+
+impl ToolR0Config {
+    /// Reads settings from TOML and checks them; `filename` is named in errors.
+    ///
+    /// # Errors
+    /// [`RecipeError`] names the file, the line and the field.
+    pub fn from_toml(text: &str, filename: &str) -> Result<Self, RecipeError> {
+        let mut stack = vec![Layer { file: filename.to_owned(), text: text.to_owned() }];
+        while let Some(name) = stack.last().map(layers::parent).transpose()?.flatten() {
+            let preset = Preset::find(&name)?;
+            // A preset extends another preset at most; a circle among them would be a defect of this crate,
+            // and a test loads every one.
+            stack.push(Layer { file: preset.file().to_owned(), text: preset.toml().to_owned() });
+        }
+        stack.reverse();
+        let (config, origins): (Self, Origins) = layers::read(&stack)?;
+        config.validate().map_err(|error| origins.locate(error))?;
+        Ok(config)
+    }
+
+    /// The settings as TOML, complete.
+    ///
+    /// # Errors
+    /// [`RecipeError::Setting`] where a number does not fit TOML.
+    pub fn to_toml(&self) -> Result<String, RecipeError> {
+        toml::to_string_pretty(self).map_err(|error| RecipeError::setting("settings", error.to_string()))
+    }
+
+    /// Sets the prompts.
+    #[must_use]
+    pub fn with_prompts(mut self, prompts: Prompts) -> Self {
+        self.prompts = Some(prompts);
+        self
+    }
+
+    /// Sets the specifications.
+    #[must_use]
+    pub fn with_spec(mut self, spec: SpecDistribution) -> Self {
+        self.spec = spec;
+        self
+    }
+
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// [`RecipeError`] names the field.
+    pub fn validate(&self) -> Result<(), RecipeError> {
+        self.clone().build().map(|_| ())
+    }
+
+    /// Checks the settings and makes what a run needs.
+    ///
+    /// # Errors
+    /// [`RecipeError`] names the field.
+    pub fn build(self) -> Result<ToolR0, RecipeError> {
+        let prompts = self.prompts.clone().unwrap_or_default();
+        let game = ToolR0Game::new(self.spec.clone(), &prompts, self.game.clone())?;
+        let generator_reward = GeneratorReward::new(self.generator_reward.clone())?;
+        let solver_reward = SolverReward::new(self.solver_reward.clone())?;
+        check_grpo("self_play.generator.grpo", &self.self_play.generator.grpo)?;
+        check_grpo("self_play.solver.grpo", &self.self_play.solver.grpo)?;
+        let self_play = self.self_play.clone().build().map_err(self_play_error)?;
+        Ok(ToolR0 { game, generator_reward, solver_reward, self_play, config: self })
+    }
+}
+
+/// A checked Tool-R0 recipe: the parts that [`sparring_selfplay::SelfPlay`] plays.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ToolR0 {
+    /// The game.
+    pub game: ToolR0Game,
+    /// The Generator's reward.
+    pub generator_reward: GeneratorReward,
+    /// The Solver's reward.
+    pub solver_reward: SolverReward,
+    /// The checked settings of the loop.
+    pub self_play: SelfPlayPlan,
+    /// What it was built from.
+    pub config: ToolR0Config,
+}
+
+/// Checks an update's settings on their own, so that the error names the field; the loop sets the temperature.
+fn check_grpo(prefix: &str, config: &GrpoConfig) -> Result<(), RecipeError> {
+    match config.clone().with_temperature(1.0).build() {
+        Ok(_) => Ok(()),
+        Err(GrpoError::Config { field, why }) => Err(RecipeError::setting(format!("{prefix}.{field}"), why)),
+        Err(other) => Err(RecipeError::setting(prefix, other.to_string())),
+    }
+}
+
+fn self_play_error(error: SelfPlayError) -> RecipeError {
+    match error {
+        SelfPlayError::Setting { field, value, remedy } => {
+            RecipeError::setting(format!("self_play.{field}"), format!("{value}: {remedy}"))
+        }
+        other => RecipeError::setting("self_play", other.to_string()),
+    }
+}

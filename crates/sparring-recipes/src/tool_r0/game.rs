@@ -1,0 +1,120 @@
+use super::no_call::without_called_tools;
+use super::options::GameOptions;
+use super::prompts::{CheckedPrompts, Prompts};
+use super::proposal::{BlockOrder, Proposal, missing};
+use super::spec::{SpecDistribution, TaskSpec};
+use super::tags;
+use super::verifier::has_think;
+use crate::RecipeError;
+use sparring_core::{Game, Message, Rejection, Rollout, Seed};
+use sparring_tools::{ToolTask, signature_with, structure};
+
+/// Tool-R0's game: the Generator writes a request, a menu of tools and the calls that serve it; the Solver
+/// is posed request and menu and must give the calls.
+#[derive(Debug, Clone)]
+pub struct ToolR0Game {
+    specs: SpecDistribution,
+    prompts: CheckedPrompts,
+    options: GameOptions,
+}
+
+impl ToolR0Game {
+    /// A game over these specifications, with these prompts.
+    ///
+    /// # Errors
+    /// [`RecipeError`] names the specification's field or the template that is wrong.
+    pub fn new(
+        specs: SpecDistribution,
+        prompts: &Prompts,
+        options: GameOptions,
+    ) -> Result<Self, RecipeError> {
+        specs.validate()?;
+        Ok(Self { specs, prompts: prompts.build()?, options })
+    }
+
+    /// The settings.
+    pub fn options(&self) -> &GameOptions {
+        &self.options
+    }
+
+    /// Reads a proposal's text for a specification.
+    ///
+    /// # Errors
+    /// A [`Rejection`] by the first rule broken: `missing_block`, `tools_json`, `calls_json`, `spec_tools`,
+    /// `spec_calls`, or one of the structural rules.
+    pub fn read_text(&self, spec: &TaskSpec, text: &str) -> Result<ToolTask, Rejection> {
+        let order = if self.options.strict_order { BlockOrder::Strict } else { BlockOrder::Any };
+        let proposal = Proposal::parse_in(text, order);
+        if self.options.require_think && proposal.think.is_none() {
+            return Err(missing(tags::THINK));
+        }
+        let question = proposal.question.ok_or_else(|| missing(tags::QUESTION))?;
+        let task =
+            ToolTask { question, tools: proposal.tools?, calls: proposal.calls?, domain: spec.domain.clone() };
+        if self.options.enforce_spec {
+            check_spec(spec, &task)?;
+        }
+        structure::check(&task, &self.options.structure)
+            .map_err(|violation| Rejection::new(violation.rule.to_string(), violation.detail))?;
+        Ok(task)
+    }
+}
+
+/// The proposal has as many tools and calls as were asked for.
+fn check_spec(spec: &TaskSpec, task: &ToolTask) -> Result<(), Rejection> {
+    let counts = [
+        ("spec_tools", "tools", spec.tools, task.tools.len()),
+        ("spec_calls", "calls", spec.calls, task.calls.len()),
+    ];
+    for (rule, what, asked, found) in counts {
+        if asked != found {
+            return Err(Rejection::new(rule, format!("asked for {asked} {what}, found {found}")));
+        }
+    }
+    Ok(())
+}
+
+impl Game for ToolR0Game {
+    type Spec = TaskSpec;
+    type Task = ToolTask;
+
+    fn draw(&self, seed: Seed) -> TaskSpec {
+        self.specs.draw(seed)
+    }
+
+    fn ask(&self, spec: &TaskSpec) -> Vec<Message> {
+        self.prompts.ask(spec)
+    }
+
+    fn read(&self, spec: &TaskSpec, out: &Rollout) -> Result<ToolTask, Rejection> {
+        self.read_text(spec, &out.text)
+    }
+
+    fn pose(&self, task: &ToolTask) -> Vec<Message> {
+        self.prompts.pose(task)
+    }
+
+    fn solved(&self, task: &ToolTask, out: &Rollout) -> bool {
+        (!self.options.require_think || has_think(&out.text))
+            && self.options.verifier.solved(&task.calls, &out.text)
+    }
+
+    fn answer(&self, _: &ToolTask, out: &Rollout) -> Option<String> {
+        self.options.verifier.answer(&out.text)
+    }
+
+    fn signature(&self, task: &ToolTask) -> String {
+        signature_with(task, self.options.signature)
+    }
+
+    fn stratum(&self, task: &ToolTask) -> String {
+        task.domain.clone()
+    }
+
+    fn derive(&self, task: &ToolTask, seed: Seed) -> Vec<ToolTask> {
+        if !self.options.derive_no_call {
+            return Vec::new();
+        }
+        without_called_tools(task, seed).into_iter().collect()
+    }
+}

@@ -1,0 +1,255 @@
+use super::proposal::Proposal;
+use super::spec::TaskSpec;
+use crate::RecipeError;
+use serde::{Deserialize, Serialize};
+use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout};
+use sparring_reward::RewardError;
+use sparring_reward::format::GeneratorFormat;
+use sparring_reward::repetition::{Repetition, RepetitionSettings};
+use sparring_reward::semantic::{Judge, semantic};
+use sparring_reward::solve_rate::Band;
+use sparring_reward::validity::{Asked, Validity};
+use sparring_tools::ToolTask;
+use std::fmt;
+
+/// What happens to the semantic term's weight where there is no judge.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WithoutJudge {
+    /// The difficulty takes it over, so that the curriculum weighs the same; unless it has no weight itself.
+    #[default]
+    DifficultyTakesIt,
+    /// Nothing: the curriculum weighs less.
+    Drop,
+}
+
+/// Settings of [`GeneratorReward`]. Weights are at least 0; a term of weight 0 is not computed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct GeneratorRewardConfig {
+    /// Weight of the format in [0, 1]; 3 gives the sum of equation 1.
+    pub format: f32,
+    /// Weight of the validity, equation 2.
+    pub validity: f32,
+    /// Weight of the difficulty, equation 4.
+    pub difficulty: f32,
+    /// Weight of the judge's rating in [0, 1].
+    pub semantic: f32,
+    /// What becomes of it without a judge.
+    pub without_judge: WithoutJudge,
+    /// How the format is scored; the question's rules gate every term.
+    pub format_rules: GeneratorFormat,
+    /// How the validity is scored.
+    pub validity_rules: Validity,
+    /// The wanted solve rates.
+    pub band: Band,
+    /// A penalty for questions that are alike; left out, as in Tool-R0, there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repetition: Option<RepetitionSettings>,
+}
+
+impl Default for GeneratorRewardConfig {
+    fn default() -> Self {
+        Self {
+            format: 1.0,
+            validity: 1.0,
+            difficulty: 0.5,
+            semantic: 0.5,
+            without_judge: WithoutJudge::default(),
+            format_rules: GeneratorFormat::default(),
+            validity_rules: Validity::default(),
+            band: Band::default(),
+            repetition: None,
+        }
+    }
+}
+
+impl GeneratorRewardConfig {
+    /// What Tool-R0's released code does (commit fd222c7).
+    pub fn released() -> Self {
+        Self {
+            format_rules: GeneratorFormat::released(),
+            validity_rules: Validity::released(),
+            ..Self::default()
+        }
+    }
+}
+
+/// The Generator's reward (arXiv 2602.21320, equations 1 to 5, with the released code's normalisation):
+///
+/// ```text
+/// r = gate · (w_f·r_fmt + w_v·r_valid + w_d·r_diff + w_s·r_sem) − repetition
+/// ```
+///
+/// The gate is 0 where a block is missing, or the question is too short or echoes the prompt. A proposal that
+/// was not probed although others were has no difficulty: it could not be read as a task. Components, weighted:
+/// `format`, `validity`, `difficulty`, `semantic`, `repetition`; those that apply add up to the score.
+pub struct GeneratorReward {
+    config: GeneratorRewardConfig,
+    repetition: Option<Repetition<Question>>,
+    judge: Option<Box<dyn Judge>>,
+}
+
+impl fmt::Debug for GeneratorReward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GeneratorReward")
+            .field("config", &self.config)
+            .field("judge", &self.judge.is_some())
+            .finish()
+    }
+}
+
+/// Takes the question out of a completion.
+type Question = fn(&str) -> Option<String>;
+
+/// The terms of one completion, weighted; in the order of [`TERMS`].
+type Terms = [Option<f32>; 5];
+
+const TERMS: [&str; 5] = ["format", "validity", "difficulty", "semantic", "repetition"];
+
+impl GeneratorReward {
+    /// A reward with these settings, without a judge.
+    ///
+    /// # Errors
+    /// [`RecipeError::Setting`] names the field.
+    pub fn new(config: GeneratorRewardConfig) -> Result<Self, RecipeError> {
+        for (field, weight) in [
+            ("format", config.format),
+            ("validity", config.validity),
+            ("difficulty", config.difficulty),
+            ("semantic", config.semantic),
+        ] {
+            super::check_weight(&format!("generator_reward.{field}"), weight)?;
+        }
+        config.band.validate().map_err(reward_error)?;
+        let question: Question = |text| Proposal::parse(text).question;
+        let repetition = config
+            .repetition
+            .map(|settings| Repetition::new(question, settings))
+            .transpose()
+            .map_err(reward_error)?;
+        Ok(Self { config, repetition, judge: None })
+    }
+
+    /// Adds a judge of a proposal's quality.
+    #[must_use]
+    pub fn with_judge(mut self, judge: impl Judge + 'static) -> Self {
+        self.judge = Some(Box::new(judge));
+        self
+    }
+
+    fn terms(&self, spec: &TaskSpec, group: &[Rollout], ctx: &RewardContext<'_>) -> Result<Vec<Terms>, BoxError> {
+        let rates = ctx.solve_rates;
+        if !rates.is_empty() && rates.len() != group.len() {
+            return Err(format!("{} solve rates for {} completions", rates.len(), group.len()).into());
+        }
+        let repetition = match &self.repetition {
+            Some(penalty) => penalty.score(spec, group, ctx)?,
+            None => vec![None; group.len()],
+        };
+        group
+            .iter()
+            .enumerate()
+            .map(|(i, rollout)| {
+                let probed = (!rates.is_empty()).then(|| rates[i]);
+                let [format, validity, difficulty, semantic] = self.proposal_terms(spec, &rollout.text, probed)?;
+                Ok([format, validity, difficulty, semantic, repetition[i]])
+            })
+            .collect()
+    }
+
+    /// Format, validity, difficulty and semantic term. `probed` is `None` where nothing is probed.
+    fn proposal_terms(
+        &self,
+        spec: &TaskSpec,
+        text: &str,
+        probed: Option<Option<f32>>,
+    ) -> Result<[Option<f32>; 4], BoxError> {
+        let c = &self.config;
+        let parts = c.format_rules.parts(text);
+        let task = if parts.tags && parts.question { read(spec, text) } else { None };
+        let asked = Asked { tools: spec.tools, calls: spec.calls };
+        let validity = task.as_ref().map_or(0.0, |task| c.validity_rules.score(task, Some(asked)));
+        let difficulty = probed.map(|rate| match (rate, &task) {
+            (Some(rate), Some(_)) => c.band.evaluate(f64::from(rate)),
+            _ => 0.0,
+        });
+        let semantic = match (&self.judge, &task) {
+            (Some(judge), Some(task)) if c.semantic > 0.0 => judge.rate(task)?.map(semantic).transpose()?,
+            (Some(_), None) if c.semantic > 0.0 => Some(0.0),
+            _ => None,
+        };
+        let weighted = |weight: f32, term: Option<f64>| {
+            term.filter(|_| weight > 0.0).map(|term| weight * term as f32)
+        };
+        Ok([
+            weighted(c.format, Some(parts.score())),
+            weighted(c.validity, Some(validity)),
+            weighted(self.difficulty_weight(), difficulty),
+            weighted(c.semantic, semantic),
+        ])
+    }
+
+    fn difficulty_weight(&self) -> f32 {
+        let c = &self.config;
+        let takes = c.without_judge == WithoutJudge::DifficultyTakesIt;
+        if self.judge.is_none() && takes && c.difficulty > 0.0 { c.difficulty + c.semantic } else { c.difficulty }
+    }
+}
+
+fn reward_error(error: RewardError) -> RecipeError {
+    match error {
+        RewardError::Invalid { setting, what } => {
+            RecipeError::setting(format!("generator_reward.{setting}"), what)
+        }
+        other => RecipeError::setting("generator_reward", other.to_string()),
+    }
+}
+
+/// The proposal as a task, where all of it can be read.
+fn read(spec: &TaskSpec, text: &str) -> Option<ToolTask> {
+    let proposal = Proposal::parse(text);
+    Some(ToolTask {
+        question: proposal.question?,
+        tools: proposal.tools.ok()?,
+        calls: proposal.calls.ok()?,
+        domain: spec.domain.clone(),
+    })
+}
+
+impl Reward<TaskSpec> for GeneratorReward {
+    fn name(&self) -> &'static str {
+        "tool_r0_generator"
+    }
+
+    fn score(
+        &self,
+        spec: &TaskSpec,
+        group: &[Rollout],
+        ctx: &RewardContext<'_>,
+    ) -> Result<Vec<Option<f32>>, BoxError> {
+        let total = |terms: Terms| {
+            let applying: Vec<f32> = terms.into_iter().flatten().collect();
+            (!applying.is_empty()).then(|| applying.iter().sum())
+        };
+        Ok(self.terms(spec, group, ctx)?.into_iter().map(total).collect())
+    }
+
+    fn components(
+        &self,
+        spec: &TaskSpec,
+        group: &[Rollout],
+        ctx: &RewardContext<'_>,
+    ) -> Result<Vec<Component>, BoxError> {
+        let terms = self.terms(spec, group, ctx)?;
+        let column = |i: usize| terms.iter().map(|terms| terms[i]).collect::<Vec<_>>();
+        Ok(TERMS
+            .iter()
+            .enumerate()
+            .map(|(i, name)| ((*name).to_owned(), column(i)))
+            .filter(|(_, scores)| scores.iter().any(Option::is_some))
+            .collect())
+    }
+}

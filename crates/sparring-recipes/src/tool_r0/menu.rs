@@ -1,0 +1,26 @@
+use serde::{Deserialize, Serialize};
+use sparring_tools::ToolSpec;
+
+/// How a menu of tools is written as JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MenuStyle {
+    /// On one line, without blanks: the fewest tokens.
+    Compact,
+    /// Indented by two blanks, as Tool-R0 trains its Solver.
+    #[default]
+    Indented,
+}
+
+impl MenuStyle {
+    /// Writes the menu.
+    pub fn write(self, tools: &[ToolSpec]) -> String {
+        let json = match self {
+            Self::Compact => serde_json::to_string(tools),
+            Self::Indented => serde_json::to_string_pretty(tools),
+        };
+        // Maps with string keys always serialise.
+        json.unwrap_or_default()
+    }
+}

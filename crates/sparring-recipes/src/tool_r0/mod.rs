@@ -1,0 +1,51 @@
+//! Tool-R0 (arXiv 2602.21320): a Generator and a Solver of the same base model teach each other to call tools.
+//!
+//! ```text
+//!  SpecDistribution ─draw─▶ TaskSpec ─Prompts─▶ Generator ─▶ four blocks ─read─▶ ToolTask
+//!                                                                                   │ pose
+//!                            Verifier ◀─solved─ two blocks ◀─ Solver ◀─Prompts──────┘
+//! ```
+//!
+//! [`ToolR0Config`] is what a file holds, [`Preset`] what this crate brings, [`ToolR0`] what they build: a
+//! [`ToolR0Game`], a [`GeneratorReward`], a [`SolverReward`] and the checked settings of the loop.
+
+mod config;
+mod domains;
+mod game;
+mod generator_reward;
+mod menu;
+mod no_call;
+mod options;
+mod presets;
+mod prompts;
+mod proposal;
+mod render;
+mod solver_reward;
+mod spec;
+pub mod tags;
+mod verifier;
+
+pub use config::{ToolR0, ToolR0Config};
+pub use domains::DOMAINS;
+pub use game::ToolR0Game;
+pub use generator_reward::{GeneratorReward, GeneratorRewardConfig, WithoutJudge};
+pub use menu::MenuStyle;
+pub use no_call::without_called_tools;
+pub use options::{GameOptions, Verifier};
+pub use presets::Preset;
+pub use prompts::{CheckedPrompts, Prompts};
+pub use proposal::Proposal;
+pub use render::{render_answer, render_proposal};
+pub use solver_reward::{SolverReward, SolverRewardConfig};
+pub use spec::{CallsWeight, Context, SpecDistribution, TaskSpec, ToolRange};
+
+use crate::RecipeError;
+
+/// A weight is finite and at least 0.
+fn check_weight(field: &str, weight: f32) -> Result<(), RecipeError> {
+    if weight.is_finite() && weight >= 0.0 {
+        Ok(())
+    } else {
+        Err(RecipeError::setting(field, format!("{weight} must be a finite number, at least 0")))
+    }
+}

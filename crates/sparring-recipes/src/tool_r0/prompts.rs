@@ -1,0 +1,177 @@
+use super::menu::MenuStyle;
+use super::{Context, TaskSpec};
+use crate::RecipeError;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use serde::{Deserialize, Serialize};
+use sparring_core::{Message, Speaker};
+use sparring_tools::ToolTask;
+
+/// Templates of both roles' prompts, in minijinja syntax.
+///
+/// | role | variables |
+/// |---|---|
+/// | Generator | `domain`, `context` (`single_turn` or `multi_turn`), `tools`, `calls` (numbers) |
+/// | Solver | `question`, `menu` (the tools as JSON) |
+///
+/// [`Prompts::build`] compiles and tries them; only [`CheckedPrompts`] are used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Prompts {
+    /// The Generator's conversation; the content of each message is a template.
+    pub generator: Vec<Message>,
+    /// The Solver's conversation; the content of each message is a template.
+    pub solver: Vec<Message>,
+    /// How `menu` is written.
+    #[serde(default)]
+    pub menu: MenuStyle,
+}
+
+impl Default for Prompts {
+    fn default() -> Self {
+        Self::tool_r0()
+    }
+}
+
+impl Prompts {
+    /// Prompts of these messages.
+    pub fn new(generator: Vec<Message>, solver: Vec<Message>, menu: MenuStyle) -> Self {
+        Self { generator, solver, menu }
+    }
+
+    /// What Tool-R0's prompts say (arXiv 2602.21320, figures 10 and 12), in other words and with two
+    /// corrections: an empty call list is named as the right answer where no tool serves, and the Generator
+    /// is told what a specification of 0 calls means.
+    pub fn tool_r0() -> Self {
+        Self {
+            generator: vec![
+                Message::system(include_str!("generator_system.txt").trim_end()),
+                Message::user("Write one new task that meets the specification above."),
+            ],
+            solver: vec![
+                Message::system(include_str!("solver_system.txt").trim_end()),
+                Message::user("User request:\n{{ question }}\n\nAvailable tools (JSON):\n{{ menu }}"),
+            ],
+            menu: MenuStyle::Indented,
+        }
+    }
+
+    /// Compiles every template and renders it once for each context.
+    ///
+    /// # Errors
+    /// [`RecipeError::Template`] names the template: it does not compile, uses an unknown variable, or fails
+    /// to render. [`RecipeError::Setting`] where a role has no message.
+    pub fn build(&self) -> Result<CheckedPrompts, RecipeError> {
+        for (role, messages) in [("generator", &self.generator), ("solver", &self.solver)] {
+            if messages.is_empty() {
+                let why = "needs at least one message";
+                return Err(RecipeError::setting(format!("prompts.{role}"), why));
+            }
+        }
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let generator = add(&mut environment, "generator", &self.generator, GENERATOR_VARIABLES)?;
+        let solver = add(&mut environment, "solver", &self.solver, SOLVER_VARIABLES)?;
+        let checked = CheckedPrompts { environment, generator, solver, menu: self.menu };
+        for context in [Context::SingleTurn, Context::MultiTurn] {
+            for calls in 0..3 {
+                let spec = TaskSpec { domain: "weather".into(), context, tools: 3, calls };
+                checked.try_render(&checked.generator, &generator_values(&spec))?;
+            }
+        }
+        checked.try_render(&checked.solver, &context! { question => "?", menu => "[]" })?;
+        Ok(checked)
+    }
+}
+
+const GENERATOR_VARIABLES: &[&str] = &["domain", "context", "tools", "calls"];
+const SOLVER_VARIABLES: &[&str] = &["question", "menu"];
+
+/// Templates that compiled and rendered; made by [`Prompts::build`].
+#[derive(Debug, Clone)]
+pub struct CheckedPrompts {
+    environment: Environment<'static>,
+    generator: Vec<(Speaker, String)>,
+    solver: Vec<(Speaker, String)>,
+    menu: MenuStyle,
+}
+
+impl CheckedPrompts {
+    /// The Generator's prompt for a specification.
+    pub fn ask(&self, spec: &TaskSpec) -> Vec<Message> {
+        self.render(&self.generator, &generator_values(spec))
+    }
+
+    /// The Solver's prompt for a task.
+    pub fn pose(&self, task: &ToolTask) -> Vec<Message> {
+        let menu = self.menu.write(&task.tools);
+        self.render(&self.solver, &context! { question => task.question.as_str(), menu => menu })
+    }
+
+    /// A template that was tried can still fail on other values (an index out of range, say); the message
+    /// then holds the error, because a prompt has no other way to say so.
+    fn render(&self, templates: &[(Speaker, String)], values: &Value) -> Vec<Message> {
+        self.try_render(templates, values).unwrap_or_else(|error| vec![Message::user(error.to_string())])
+    }
+
+    fn try_render(
+        &self,
+        templates: &[(Speaker, String)],
+        values: &Value,
+    ) -> Result<Vec<Message>, RecipeError> {
+        templates
+            .iter()
+            .map(|(role, name)| {
+                let content = self
+                    .environment
+                    .get_template(name)
+                    .and_then(|template| template.render(values.clone()))
+                    .map_err(|error| template_error(name, &error))?;
+                Ok(Message { role: *role, content })
+            })
+            .collect()
+    }
+}
+
+fn generator_values(spec: &TaskSpec) -> Value {
+    context! {
+        domain => spec.domain.as_str(),
+        context => spec.context.as_str(),
+        tools => spec.tools,
+        calls => spec.calls,
+    }
+}
+
+/// Compiles the templates of one role; gives their speakers and names.
+fn add(
+    environment: &mut Environment<'static>,
+    role: &str,
+    messages: &[Message],
+    variables: &[&str],
+) -> Result<Vec<(Speaker, String)>, RecipeError> {
+    let mut names = Vec::new();
+    for (i, message) in messages.iter().enumerate() {
+        let name = format!("{role}[{i}]");
+        environment
+            .add_template_owned(name.clone(), message.content.clone())
+            .map_err(|error| template_error(&name, &error))?;
+        let template = environment.get_template(&name).map_err(|error| template_error(&name, &error))?;
+        let mut used: Vec<String> = template.undeclared_variables(false).into_iter().collect();
+        used.sort();
+        if let Some(unknown) = used.iter().find(|v| !variables.contains(&v.as_str())) {
+            let why = format!("no variable `{unknown}`; there are {}", variables.join(", "));
+            return Err(RecipeError::Template { template: name, why });
+        }
+        names.push((message.role, name));
+    }
+    Ok(names)
+}
+
+fn template_error(name: &str, error: &minijinja::Error) -> RecipeError {
+    let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let why = match error.line() {
+        Some(line) => format!("line {line} of the template: {why}"),
+        None => why,
+    };
+    RecipeError::Template { template: name.to_owned(), why }
+}

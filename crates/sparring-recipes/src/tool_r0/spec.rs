@@ -1,0 +1,242 @@
+use super::domains::DOMAINS;
+use crate::RecipeError;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use sparring_core::Seed;
+
+/// How the request reaches the assistant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Context {
+    /// One message of the user.
+    SingleTurn,
+    /// A short transcript within the question.
+    MultiTurn,
+}
+
+impl Context {
+    /// `single_turn` or `multi_turn`: what prompts show.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SingleTurn => "single_turn",
+            Self::MultiTurn => "multi_turn",
+        }
+    }
+}
+
+/// What the Generator is asked for: s = (d, c, m, n) of arXiv 2602.21320, §3.1.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TaskSpec {
+    /// Topic, d.
+    pub domain: String,
+    /// Single or multi turn, c.
+    pub context: Context,
+    /// Number of tools on the menu, m.
+    pub tools: usize,
+    /// Number of gold calls, n; 0 asks for a request that no tool of the menu serves.
+    pub calls: usize,
+}
+
+/// One component of a mixture over the number of tools: uniform over `from..=to`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolRange {
+    /// Fewest tools; at least 1.
+    pub from: usize,
+    /// Most tools; at least `from`.
+    pub to: usize,
+    /// Weight of this component relative to its siblings; at least 0.
+    pub weight: f64,
+}
+
+impl ToolRange {
+    /// Uniform over `from..=to` with this weight.
+    pub const fn new(from: usize, to: usize, weight: f64) -> Self {
+        Self { from, to, weight }
+    }
+}
+
+/// One possible number of calls, and the menus it comes with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallsWeight {
+    /// Number of calls, n; 0 asks for a no-call task.
+    pub calls: usize,
+    /// Weight where the context is single turn; at least 0.
+    pub single_turn: f64,
+    /// Weight where the context is multi turn; at least 0.
+    #[serde(default)]
+    pub multi_turn: f64,
+    /// Distribution of the number of tools, m, given this n.
+    pub tools: Vec<ToolRange>,
+}
+
+/// The distribution of [`TaskSpec`]s: first the domain and the context, then n given the context, then m
+/// given n. Weights need not sum to 1. The default is Tool-R0's (arXiv 2602.21320, §3.1 and its released
+/// code):
+///
+/// ```text
+/// d ~ uniform over 32 domains          c ~ {single 0.9, multi 0.1}
+/// n ~ {1: 0.8, 2: 0.2} single turn     n = 1 multi turn
+/// m ~ 0.4·U{2..4} + 0.6·U{5..8}  if n = 1
+/// m ~ {3: 0.3, 4: 0.4, 5: 0.3}   if n = 2
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct SpecDistribution {
+    /// Domains to draw from.
+    pub domains: Vec<String>,
+    /// Weight of each domain, in the order of `domains`; empty: all the same.
+    pub domain_weights: Vec<f64>,
+    /// Probability of a multi-turn context, in [0, 1].
+    pub multi_turn: f64,
+    /// The numbers of calls.
+    pub calls: Vec<CallsWeight>,
+}
+
+impl Default for SpecDistribution {
+    fn default() -> Self {
+        Self {
+            domains: DOMAINS.map(str::to_owned).to_vec(),
+            domain_weights: Vec::new(),
+            multi_turn: 0.1,
+            calls: vec![
+                CallsWeight {
+                    calls: 1,
+                    single_turn: 0.8,
+                    multi_turn: 1.0,
+                    tools: vec![ToolRange::new(2, 4, 0.4), ToolRange::new(5, 8, 0.6)],
+                },
+                CallsWeight {
+                    calls: 2,
+                    single_turn: 0.2,
+                    multi_turn: 0.0,
+                    tools: vec![
+                        ToolRange::new(3, 3, 0.3),
+                        ToolRange::new(4, 4, 0.4),
+                        ToolRange::new(5, 5, 0.3),
+                    ],
+                },
+            ],
+        }
+    }
+}
+
+impl SpecDistribution {
+    /// Replaces the domains, all with the same weight.
+    #[must_use]
+    pub fn with_domains<S: Into<String>>(mut self, domains: impl IntoIterator<Item = S>) -> Self {
+        self.domains = domains.into_iter().map(Into::into).collect();
+        self.domain_weights.clear();
+        self
+    }
+
+    /// Sets the probability of a multi-turn context.
+    #[must_use]
+    pub fn with_multi_turn(mut self, probability: f64) -> Self {
+        self.multi_turn = probability;
+        self
+    }
+
+    /// Replaces the numbers of calls.
+    #[must_use]
+    pub fn with_calls(mut self, calls: Vec<CallsWeight>) -> Self {
+        self.calls = calls;
+        self
+    }
+
+    /// Draws a specification.
+    ///
+    /// Call [`SpecDistribution::validate`] first: an empty list draws an empty domain, 1 call or 1 tool.
+    pub fn draw(&self, seed: Seed) -> TaskSpec {
+        let mut rng = seed.rng();
+        let domain = match pick(&mut rng, self.domains.len(), |i| self.domain_weight(i)) {
+            Some(i) => self.domains[i].clone(),
+            None => String::new(),
+        };
+        let context =
+            if rng.random::<f64>() < self.multi_turn { Context::MultiTurn } else { Context::SingleTurn };
+        let Some(i) = pick(&mut rng, self.calls.len(), |i| self.calls[i].weight(context)) else {
+            return TaskSpec { domain, context, tools: 1, calls: 1 };
+        };
+        let row = &self.calls[i];
+        let tools = match pick(&mut rng, row.tools.len(), |i| row.tools[i].weight) {
+            Some(i) => rng.random_range(row.tools[i].from..=row.tools[i].to.max(row.tools[i].from)),
+            None => 1,
+        };
+        TaskSpec { domain, context, tools, calls: row.calls }
+    }
+
+    fn domain_weight(&self, i: usize) -> f64 {
+        self.domain_weights.get(i).copied().unwrap_or(1.0)
+    }
+
+    /// Checks lists, weights and ranges.
+    ///
+    /// # Errors
+    /// [`RecipeError::Setting`] names the field.
+    pub fn validate(&self) -> Result<(), RecipeError> {
+        let bad = |field: String, why: &str| Err(RecipeError::setting(format!("spec.{field}"), why));
+        if self.domains.is_empty() {
+            return bad("domains".into(), "must name at least one domain");
+        }
+        if !self.domain_weights.is_empty() && self.domain_weights.len() != self.domains.len() {
+            return bad("domain_weights".into(), "must be empty or have one weight for each domain");
+        }
+        if !(0.0..=1.0).contains(&self.multi_turn) {
+            return bad("multi_turn".into(), "must be a probability in [0, 1]");
+        }
+        check_weights("spec.domain_weights", (0..self.domains.len()).map(|i| self.domain_weight(i)))?;
+        if self.multi_turn < 1.0 {
+            check_weights("spec.calls.single_turn", self.calls.iter().map(|c| c.single_turn))?;
+        }
+        if self.multi_turn > 0.0 {
+            check_weights("spec.calls.multi_turn", self.calls.iter().map(|c| c.multi_turn))?;
+        }
+        for row in &self.calls {
+            check_weights("spec.calls.tools.weight", row.tools.iter().map(|t| t.weight))?;
+            if row.tools.iter().any(|t| t.from == 0 || t.to < t.from) {
+                return bad("calls.tools".into(), "each range needs 1 <= from <= to");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl CallsWeight {
+    fn weight(&self, context: Context) -> f64 {
+        match context {
+            Context::SingleTurn => self.single_turn,
+            Context::MultiTurn => self.multi_turn,
+        }
+    }
+}
+
+/// Weights are finite, not negative, and not all zero.
+fn check_weights(field: &str, weights: impl Iterator<Item = f64>) -> Result<(), RecipeError> {
+    let mut sum = 0.0;
+    for weight in weights {
+        if !(weight.is_finite() && weight >= 0.0) {
+            return Err(RecipeError::setting(field, format!("weight {weight} must be finite and at least 0")));
+        }
+        sum += weight;
+    }
+    if sum > 0.0 { Ok(()) } else { Err(RecipeError::setting(field, "at least one weight must be positive")) }
+}
+
+/// An index in `0..n` with probability proportional to its weight; `None` where no weight is positive.
+fn pick(rng: &mut impl Rng, n: usize, weight: impl Fn(usize) -> f64) -> Option<usize> {
+    let total: f64 = (0..n).map(&weight).sum();
+    let mut left = rng.random::<f64>() * total;
+    let mut last = None;
+    for i in (0..n).filter(|&i| weight(i) > 0.0) {
+        last = Some(i);
+        left -= weight(i);
+        if left < 0.0 {
+            break;
+        }
+    }
+    last
+}

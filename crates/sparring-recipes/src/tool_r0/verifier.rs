@@ -1,0 +1,58 @@
+use super::options::Verifier;
+use super::tags;
+use serde_json::Value;
+use sparring_tools::tags::{Case, last_block};
+use sparring_tools::{
+    Assignment, CallParser, RobustComparator, ToolCall, ToolR0Tags, call_from_value, canonical_json,
+    match_calls,
+};
+
+/// Whether the text has a think block that is not empty.
+pub(crate) fn has_think(text: &str) -> bool {
+    last_block(text, tags::THINK, Case::Insensitive).is_ok()
+}
+
+impl Verifier {
+    /// Whether the answer in `text` gives the gold calls.
+    pub(crate) fn solved(self, gold: &[ToolCall], text: &str) -> bool {
+        match self {
+            Self::EveryCall => ToolR0Tags::default().parse(text).is_ok_and(|calls| {
+                calls.len() == gold.len()
+                    && match_calls(gold, &calls, &RobustComparator, Assignment::Optimal).exact()
+            }),
+            Self::FirstCall => match (gold.first(), first_call(text)) {
+                (Some(gold), Some(call)) => {
+                    canonical_json(&gold.to_json()) == canonical_json(&call.to_json())
+                }
+                _ => false,
+            },
+        }
+    }
+
+    /// The answer in canonical form; `None` where it cannot be read.
+    pub(crate) fn answer(self, text: &str) -> Option<String> {
+        let calls = ToolR0Tags::default().parse(text).ok()?;
+        let parts = match self {
+            Self::EveryCall => {
+                // Calls of one answer have no order.
+                let mut parts: Vec<String> =
+                    calls.iter().map(|call| canonical_json(&call.to_json())).collect();
+                parts.sort();
+                parts
+            }
+            Self::FirstCall => calls.iter().map(|call| Value::from(call.name.clone()).to_string()).collect(),
+        };
+        Some(format!("[{}]", parts.join(",")))
+    }
+}
+
+/// The first call of the last answer block, by strict JSON.
+fn first_call(text: &str) -> Option<ToolCall> {
+    let block = last_block(text, tags::ANSWER, Case::Insensitive).ok()?;
+    let value: Value = serde_json::from_str(block.content.trim()).ok()?;
+    let call = match &value {
+        Value::Array(list) => list.first()?,
+        other => other,
+    };
+    call_from_value(call).ok()
+}

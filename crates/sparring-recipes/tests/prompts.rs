@@ -1,0 +1,42 @@
+//! Templates are checked before they are used.
+
+use sparring_core::Message;
+use sparring_recipes::tool_r0::{Context, MenuStyle, Prompts, TaskSpec};
+use sparring_tools::{ToolSpec, ToolTask};
+
+fn prompts(generator: &str, solver: &str) -> Prompts {
+    Prompts::new(vec![Message::user(generator)], vec![Message::user(solver)], MenuStyle::Compact)
+}
+
+#[test]
+fn templates_render_their_variables() {
+    let prompts = prompts("{{ domain }}/{{ context }}/{{ tools }}/{{ calls }}", "{{ menu }}\n{{ question }}");
+    let checked = prompts.build().unwrap();
+    let spec = TaskSpec { domain: "news".into(), context: Context::MultiTurn, tools: 3, calls: 1 };
+    assert_eq!(checked.ask(&spec), [Message::user("news/multi_turn/3/1")]);
+    let task = ToolTask {
+        question: "Why {{ menu }} & <b>?".into(),
+        tools: vec![ToolSpec::new("read_news", "Reads.", serde_json::Map::new(), Vec::new())],
+        calls: Vec::new(),
+        domain: String::new(),
+    };
+    // What a question says is never taken for a template, nor escaped for the web.
+    let expected = "[{\"name\":\"read_news\",\"description\":\"Reads.\",\"parameters\":{},\"required\":[]}]\nWhy {{ menu }} & <b>?";
+    assert_eq!(checked.pose(&task), [Message::user(expected)]);
+}
+
+#[test]
+fn wrong_templates_are_named() {
+    let cases = [
+        (prompts("{{ domain }", "ok"), "prompts.generator[0]"),
+        (prompts("{{ menu }}", "ok"), "prompts.generator[0]: no variable `menu`"),
+        (prompts("ok", "{{ domains }}"), "prompts.solver[0]: no variable `domains`"),
+        (prompts("ok", "{{ question | nothing }}"), "prompts.solver[0]"),
+    ];
+    for (prompts, expected) in cases {
+        let error = prompts.build().unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+    let empty = Prompts::new(Vec::new(), vec![Message::user("x")], MenuStyle::Compact);
+    assert!(empty.build().unwrap_err().to_string().starts_with("prompts.generator"));
+}

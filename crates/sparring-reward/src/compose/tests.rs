@@ -1,0 +1,119 @@
+use super::*;
+use proptest::prelude::*;
+use sparring_core::reward_fn;
+
+/// A reward that reads its score off the text: "1.5", "none", or "nan"; anything else fails.
+struct Read(&'static str, fn(&str) -> &str);
+
+impl Reward<str> for Read {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn score(&self, _: &str, group: &[Rollout], _: &RewardContext<'_>) -> Result<Scores, BoxError> {
+        let read = |rollout: &Rollout| match (self.1)(&rollout.text) {
+            "none" => Ok(None),
+            text => Ok(Some(text.parse()?)),
+        };
+        group.iter().map(read).collect()
+    }
+}
+
+fn left(text: &str) -> &str {
+    text.split('|').next().unwrap_or("")
+}
+
+fn right(text: &str) -> &str {
+    text.split('|').nth(1).unwrap_or("")
+}
+
+fn sum() -> Sum<str> {
+    Sum::new("total").with(Read("left", left)).with(Read("right", right))
+}
+
+fn score(reward: &dyn Reward<str>, texts: &[&str]) -> Result<Scores, BoxError> {
+    let group: Vec<_> = texts.iter().map(|t| Rollout::from_text(*t)).collect();
+    reward.score("", &group, &RewardContext::default())
+}
+
+#[test]
+fn none_is_left_out_and_zero_is_not() {
+    let scores = score(&sum(), &["1|2", "1|none", "0|none", "none|none"]).unwrap();
+    assert_eq!(scores, [Some(3.0), Some(1.0), Some(0.0), None]);
+    assert_eq!(score(&Sum::new("empty"), &["1"]).unwrap(), [None]);
+}
+
+#[test]
+fn a_failing_part_is_named_however_deep() {
+    let nested = Sum::new("outer").with(sum()).with(reward_fn("fine", |_: &str, _: &Rollout| Some(0.0)));
+    for reward in [&sum() as &dyn Reward<str>, &nested] {
+        let error = score(reward, &["1|oops"]).unwrap_err();
+        assert_eq!(error.to_string(), "the reward \"right\" failed");
+        assert!(error.source().is_some());
+        let error = score(reward, &["nan|1"]).unwrap_err();
+        assert!(
+            error.to_string().contains("\"left\" gave completion 0 a score that is not finite"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_number_of_scores_is_an_error() {
+    struct Short;
+    impl Reward<str> for Short {
+        fn name(&self) -> &'static str {
+            "short"
+        }
+        fn score(&self, _: &str, _: &[Rollout], _: &RewardContext<'_>) -> Result<Scores, BoxError> {
+            Ok(vec![])
+        }
+    }
+    let error = score(&Sum::new("total").with(Short), &["a"]).unwrap_err();
+    assert!(error.to_string().contains("gave 0 scores for 1 completions"));
+    assert!(score(&Gate::new(Short, Read("left", left)), &["1"]).is_err());
+}
+
+#[test]
+fn gates_take_precedence() {
+    let gate = Gate::new(Read("left", left), Read("right", right));
+    let scores = score(&gate, &["1|2", "0|2", "0|none", "none|2", "1|none", "-1|2"]).unwrap();
+    assert_eq!(scores, [Some(2.0), Some(0.0), Some(0.0), Some(2.0), None, Some(0.0)]);
+}
+
+#[test]
+fn the_schedule_follows_the_step() {
+    let reward = Scheduled::new(Schedule::Linear { from: 0.0, to: 1.0 }, Read("left", left));
+    let group = [Rollout::from_text("4"), Rollout::from_text("none")];
+    let at = |step| {
+        let ctx = RewardContext::at(step, 5, sparring_core::Role::Solver);
+        reward.score("", &group, &ctx).unwrap()
+    };
+    assert_eq!(at(0), [Some(0.0), None]);
+    assert_eq!(at(1), [Some(1.0), None]);
+    assert_eq!(at(4), [Some(4.0), None]);
+}
+
+fn entry() -> impl Strategy<Value = String> {
+    let one = || prop_oneof![Just("none".to_owned()), (-9..9_i32).prop_map(|x| x.to_string())];
+    (one(), one()).prop_map(|(a, b)| format!("{a}|{b}"))
+}
+
+proptest! {
+    #[test]
+    fn components_add_up_to_the_score(texts in prop::collection::vec(entry(), 0..6), weight in -2.0..2.0_f64) {
+        let reward = Sum::new("total")
+            .with(Weighted::new(weight, sum()))
+            .with(Gate::new(Read("left", left), Weighted::new(0.5, Read("right", right))));
+        let group: Vec<_> = texts.iter().map(|t| Rollout::from_text(t.as_str())).collect();
+        let ctx = RewardContext::default();
+        let total = reward.score("", &group, &ctx).unwrap();
+        let components = reward.components("", &group, &ctx).unwrap();
+        prop_assert_eq!(components.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["left", "right", "right"]);
+        for (i, total) in total.iter().enumerate() {
+            let parts: Vec<f32> = components.iter().filter_map(|(_, scores)| scores[i]).collect();
+            prop_assert_eq!(total.is_none(), parts.is_empty());
+            prop_assert!((total.unwrap_or(0.0) - parts.iter().sum::<f32>()).abs() < 1e-4);
+        }
+    }
+}

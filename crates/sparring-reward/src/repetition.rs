@@ -1,0 +1,188 @@
+//! A penalty for asking the same again: R-Zero's (arXiv 2508.05004), as Tool-R0's code carries it.
+
+use crate::RewardError;
+use serde::{Deserialize, Serialize};
+use sparring_core::{BoxError, Reward, RewardContext, Rollout};
+use std::collections::BTreeSet;
+
+/// How repetition is measured and punished.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct RepetitionSettings {
+    /// Questions nearer than this Jaccard distance of their character 3-grams are alike; in [0, 1].
+    pub distance: f64,
+    /// Penalty of a batch that is all one cluster; at least 0.
+    pub weight: f64,
+}
+
+impl Default for RepetitionSettings {
+    /// 0.30 and 0.20.
+    fn default() -> Self {
+        Self { distance: 0.30, weight: 0.20 }
+    }
+}
+
+/// Jaccard distance `1 - |A∩B| / |A∪B|` of the character 3-grams of two texts (white space collapsed, lower
+/// case), in [0, 1]. A text shorter than three characters is a gram of its own.
+pub fn distance(a: &str, b: &str) -> f64 {
+    jaccard(&grams(a), &grams(b))
+}
+
+fn grams(text: &str) -> BTreeSet<[char; 3]> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let mut chars: Vec<char> = text.chars().collect();
+    if !chars.is_empty() && chars.len() < 3 {
+        chars.resize(3, '\0');
+    }
+    chars.windows(3).filter_map(|w| w.try_into().ok()).collect()
+}
+
+fn jaccard(a: &BTreeSet<[char; 3]>, b: &BTreeSet<[char; 3]>) -> f64 {
+    let common = a.intersection(b).count();
+    let all = a.len() + b.len() - common;
+    if all == 0 { 0.0 } else { 1.0 - common as f64 / all as f64 }
+}
+
+/// `-weight · |cluster| / B` for each question of a batch of `B`, in [-weight, 0].
+///
+/// A cluster joins questions that are alike, directly or through others (union-find). A question alike to none
+/// is a cluster of one. `None` (no question was proposed) gets `None`, and still counts in `B`.
+pub fn penalties(questions: &[Option<&str>], settings: &RepetitionSettings) -> Vec<Option<f64>> {
+    let grams: Vec<_> = questions.iter().map(|question| question.map(grams)).collect();
+    let mut parent: Vec<usize> = (0..questions.len()).collect();
+    for (i, a) in grams.iter().enumerate() {
+        for (j, b) in grams[..i].iter().enumerate() {
+            if let (Some(a), Some(b)) = (a, b)
+                && jaccard(a, b) < settings.distance
+            {
+                let (a, b) = (root(&mut parent, i), root(&mut parent, j));
+                parent[a.max(b)] = a.min(b);
+            }
+        }
+    }
+    let roots: Vec<usize> = (0..questions.len()).map(|i| root(&mut parent, i)).collect();
+    let mut size = vec![0_usize; questions.len()];
+    for &root in &roots {
+        size[root] += 1;
+    }
+    let penalty = |(question, root): (Option<&str>, usize)| {
+        question.map(|_| -settings.weight * (size[root] as f64 / questions.len() as f64))
+    };
+    questions.iter().copied().zip(roots).map(penalty).collect()
+}
+
+/// Representative of `i`'s cluster; halves the path on the way.
+fn root(parent: &mut [usize], mut i: usize) -> usize {
+    while parent[i] != i {
+        parent[i] = parent[parent[i]];
+        i = parent[i];
+    }
+    i
+}
+
+/// [`penalties`] over the whole batch of the context; over the group where the context brings no batch.
+#[derive(Debug, Clone)]
+pub struct Repetition<F> {
+    question: F,
+    settings: RepetitionSettings,
+}
+
+impl<F> Repetition<F>
+where
+    F: Fn(&str) -> Option<String> + Send + Sync,
+{
+    /// `question` takes the question out of a completion's text; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`RewardError::Invalid`] where a setting is out of range.
+    pub fn new(question: F, settings: RepetitionSettings) -> Result<Self, RewardError> {
+        if !(0.0..=1.0).contains(&settings.distance) {
+            return Err(RewardError::invalid("repetition.distance", "must be in [0, 1]"));
+        }
+        if !(settings.weight >= 0.0 && settings.weight.is_finite()) {
+            return Err(RewardError::invalid("repetition.weight", "must be finite and at least 0"));
+        }
+        Ok(Self { question, settings })
+    }
+}
+
+const NAME: &str = "repetition";
+
+impl<T: ?Sized, F> Reward<T> for Repetition<F>
+where
+    F: Fn(&str) -> Option<String> + Send + Sync,
+{
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn score(&self, _: &T, group: &[Rollout], ctx: &RewardContext<'_>) -> Result<Vec<Option<f32>>, BoxError> {
+        let (batch, start): (Vec<&Rollout>, usize) = if ctx.batch.is_empty() {
+            (group.iter().collect(), 0)
+        } else {
+            let same = |g: &&[Rollout]| std::ptr::eq(*g, group);
+            let groups: Vec<&[Rollout]> = ctx.batch.iter().map(Vec::as_slice).collect();
+            let at =
+                groups.iter().position(same).or_else(|| groups.iter().position(|g| *g == group)).ok_or_else(
+                    || RewardError::contract(NAME, "was asked about a group that is not in the batch"),
+                )?;
+            (ctx.batch.iter().flatten().collect(), groups[..at].iter().map(|g| g.len()).sum())
+        };
+        let questions: Vec<Option<String>> =
+            batch.iter().map(|rollout| (self.question)(&rollout.text)).collect();
+        let questions: Vec<Option<&str>> = questions.iter().map(Option::as_deref).collect();
+        let all = penalties(&questions, &self.settings);
+        Ok(all[start..start + group.len()].iter().map(|p| p.map(|p| p as f32)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn clusters_by_hand() {
+        // Grams of "abcd": abc, bcd; of "abcde": abc, bcd, cde: distance 1/3.
+        assert!((distance("abcd", "abcde") - 1.0 / 3.0).abs() < 1e-12);
+        assert_eq!(distance("Hi  there", "hi THERE"), 0.0);
+        assert_eq!((distance("", ""), distance("a", ""), distance("ab", "ab")), (0.0, 1.0, 0.0));
+        let settings = RepetitionSettings { distance: 0.34, ..RepetitionSettings::default() };
+        // 1 and 3 are alike, 3 and 4 too (1/4), 1 and 4 are not (2/4) but belong together through 3.
+        let batch = [Some("abcd"), Some("xyz"), None, Some("abcde"), Some("abcdef")];
+        let got = penalties(&batch, &settings);
+        let want = [Some(-0.12), Some(-0.04), None, Some(-0.12), Some(-0.12)];
+        for (got, want) in got.into_iter().zip(want) {
+            assert!((got.unwrap_or(9.0) - want.unwrap_or(9.0)).abs() < 1e-12, "{got:?} {want:?}");
+        }
+    }
+
+    #[test]
+    fn the_batch_counts_and_foreign_groups_are_an_error() {
+        let group = |texts: &[&str]| texts.iter().map(|t| Rollout::from_text(*t)).collect::<Vec<_>>();
+        let batch = [group(&["weather in Oslo", "x"]), group(&["weather in Oslo", "y"])];
+        let reward =
+            Repetition::new(|text: &str| Some(text.to_owned()), RepetitionSettings::default()).unwrap();
+        let ctx = RewardContext::default().with_batch(&batch);
+        let score = reward.score("", &batch[1], &ctx).unwrap();
+        assert_eq!(score, [Some(-0.1), Some(-0.05)]);
+        let alone = reward.score("", &batch[1], &RewardContext::default()).unwrap();
+        assert_eq!(alone, [Some(-0.1), Some(-0.1)]);
+        assert!(reward.score("", &group(&["z"]), &ctx).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn order_does_not_matter(questions in prop::collection::vec("[ab]{0,6}", 1..8), by in 0_usize..8) {
+            let all: Vec<Option<&str>> = questions.iter().map(|q| Some(q.as_str())).collect();
+            let mut turned = all.clone();
+            turned.rotate_left(by % all.len());
+            let settings = RepetitionSettings::default();
+            let mut expected = penalties(&all, &settings);
+            expected.rotate_left(by % all.len());
+            prop_assert_eq!(penalties(&turned, &settings), expected.clone());
+            prop_assert!(expected.iter().flatten().all(|p| (-0.2..=0.0).contains(p)));
+        }
+    }
+}

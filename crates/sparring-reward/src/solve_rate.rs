@@ -1,0 +1,238 @@
+//! Rewards for how hard a task is: functions of the share `p` of the frozen Solver's samples that solve it.
+
+use crate::RewardError;
+use serde::{Deserialize, Serialize};
+use sparring_core::{BoxError, Reward, RewardContext, Rollout};
+
+/// What the reward is outside the band.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Shoulders {
+    /// `exp(-(distance to the band)² / 2σ²)`: a smooth fall (Eq. 4).
+    #[default]
+    Gaussian,
+    /// 0: the ablation "rectangular band" (arXiv 2602.21320, Table 3).
+    Rectangular,
+    /// 1: no band at all, every task that passes the gate is as good.
+    Off,
+}
+
+/// Band-pass reward of Tool-R0 (arXiv 2602.21320, Eq. 4), in [0, 1]:
+///
+/// `0` where `p < gate`; `1` where `low ≤ p ≤ high`; else what the [`Shoulders`] say.
+///
+/// ```
+/// use sparring_reward::solve_rate::Band;
+/// let band = Band::for_probes(8);
+/// assert_eq!(band.evaluate(0.0), 0.0); // nobody solved it: perhaps it is wrong
+/// assert_eq!(band.evaluate(0.5), 1.0); // the frontier
+/// assert!(band.evaluate(1.0) < 0.12); // too easy
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Band {
+    /// Lower edge, in [0, 1].
+    pub low: f64,
+    /// Upper edge, in [low, 1].
+    pub high: f64,
+    /// Width σ of the Gaussian shoulders, above 0, in units of `p`.
+    pub sigma: f64,
+    /// Smallest `p` that is rewarded at all: 1/K for K probes, so that one sample must have solved it. It takes
+    /// precedence over everything else.
+    pub gate: f64,
+    /// What is outside the band.
+    pub shoulders: Shoulders,
+}
+
+impl Default for Band {
+    /// Tool-R0's band for 8 probes.
+    fn default() -> Self {
+        Self::for_probes(8)
+    }
+}
+
+/// Rates are counts divided in `f32`; a rate of exactly the gate must pass it.
+const ROUNDING: f64 = 1e-6;
+
+impl Band {
+    /// Tool-R0's band, [0.25, 0.75] with σ = 0.12, and the gate 1/`probes`.
+    pub fn for_probes(probes: usize) -> Self {
+        Self {
+            low: 0.25,
+            high: 0.75,
+            sigma: 0.12,
+            gate: 1.0 / probes.max(1) as f64,
+            shoulders: Shoulders::Gaussian,
+        }
+    }
+
+    /// Sets the shoulders.
+    #[must_use]
+    pub fn with_shoulders(mut self, shoulders: Shoulders) -> Self {
+        self.shoulders = shoulders;
+        self
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`RewardError::Invalid`] names the setting.
+    pub fn validate(&self) -> Result<(), RewardError> {
+        if !(0.0 <= self.low && self.low <= self.high && self.high <= 1.0) {
+            return Err(RewardError::invalid("band.low and band.high", "must hold 0 ≤ low ≤ high ≤ 1"));
+        }
+        if !(self.sigma > 0.0 && self.sigma.is_finite()) {
+            return Err(RewardError::invalid("band.sigma", "must be a finite number above 0"));
+        }
+        if !(0.0..=1.0).contains(&self.gate) {
+            return Err(RewardError::invalid("band.gate", "must be in [0, 1]"));
+        }
+        Ok(())
+    }
+
+    /// The reward of solve rate `p` in [0, 1].
+    pub fn evaluate(&self, p: f64) -> f64 {
+        if p < self.gate - ROUNDING {
+            return 0.0;
+        }
+        let distance = (self.low - p).max(p - self.high);
+        if distance <= ROUNDING {
+            return 1.0;
+        }
+        match self.shoulders {
+            Shoulders::Gaussian => (-distance * distance / (2.0 * self.sigma * self.sigma)).exp(),
+            Shoulders::Rectangular => 0.0,
+            Shoulders::Off => 1.0,
+        }
+    }
+}
+
+/// `1 - 2·|p - 1/2|`, in [0, 1]: R-Zero's uncertainty reward (arXiv 2508.05004).
+pub fn tent(p: f64) -> f64 {
+    1.0 - 2.0 * (p - 0.5).abs()
+}
+
+/// `min(p, 1 - p)`, in [0, 1/2]: half of [`tent`].
+pub fn margin(p: f64) -> f64 {
+    p.min(1.0 - p)
+}
+
+/// `1 - p`, and 0 where `p` is 0, in [0, 1): Absolute Zero's learnability (arXiv 2505.03335).
+pub fn hard_but_solved(p: f64) -> f64 {
+    if p <= 0.0 { 0.0 } else { 1.0 - p }
+}
+
+/// Rewards a Generator's completions by a function of their solve rates, which the context brings.
+///
+/// A completion that was not probed gets `None`, and so does all of the group where nothing is probed.
+#[derive(Debug, Clone)]
+pub struct SolveRate<F> {
+    shape: F,
+}
+
+impl SolveRate<Band> {
+    /// The band-pass reward.
+    ///
+    /// # Errors
+    /// As [`Band::validate`].
+    pub fn band(band: Band) -> Result<Self, RewardError> {
+        band.validate()?;
+        Ok(Self { shape: band })
+    }
+}
+
+impl<F: Fn(f64) -> f64> SolveRate<F> {
+    /// Any function of the solve rate.
+    pub fn shaped(shape: F) -> Self {
+        Self { shape }
+    }
+}
+
+/// A function of the solve rate: a [`Band`], or a closure.
+pub trait Shape: Send + Sync {
+    /// The reward of solve rate `p` in [0, 1].
+    fn reward(&self, p: f64) -> f64;
+}
+
+impl Shape for Band {
+    fn reward(&self, p: f64) -> f64 {
+        self.evaluate(p)
+    }
+}
+
+impl<F: Fn(f64) -> f64 + Send + Sync> Shape for F {
+    fn reward(&self, p: f64) -> f64 {
+        self(p)
+    }
+}
+
+impl<T: ?Sized, F: Shape> Reward<T> for SolveRate<F> {
+    fn name(&self) -> &'static str {
+        "solve_rate"
+    }
+
+    fn score(&self, _: &T, group: &[Rollout], ctx: &RewardContext<'_>) -> Result<Vec<Option<f32>>, BoxError> {
+        if ctx.solve_rates.is_empty() {
+            return Ok(vec![None; group.len()]);
+        }
+        if ctx.solve_rates.len() != group.len() {
+            let what = format!("has {} solve rates for {} completions", ctx.solve_rates.len(), group.len());
+            return Err(RewardError::contract("solve_rate", what).into());
+        }
+        let reward = |p: &Option<f32>| p.map(|p| self.shape.reward(f64::from(p)) as f32);
+        Ok(ctx.solve_rates.iter().map(reward).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Eq. 4 at K = 8, worked out by hand: exp(-0.125²/(2·0.12²)) = 0.5813, exp(-0.25²/(2·0.12²)) = 0.1142.
+    #[test]
+    fn table_at_eight_probes() {
+        let want = [0.0, 0.5813, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5813, 0.1142];
+        for (solved, want) in want.into_iter().enumerate() {
+            let got = Band::default().evaluate(solved as f64 / 8.0);
+            assert!((got - want).abs() < 5e-5, "{solved}/8: {got}, expected {want}");
+        }
+        let rectangular = Band::default().with_shoulders(Shoulders::Rectangular);
+        assert_eq!([1, 2, 6, 7].map(|k| rectangular.evaluate(f64::from(k) / 8.0)), [0.0, 1.0, 1.0, 0.0]);
+        let off = Band::default().with_shoulders(Shoulders::Off);
+        assert_eq!([0, 1, 8].map(|k| off.evaluate(f64::from(k) / 8.0)), [0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn one_of_k_passes_the_gate_for_every_k() {
+        for k in 1..200_usize {
+            let rate = f64::from(1.0_f32 / k as f32);
+            assert!(Band::for_probes(k).evaluate(rate) > 0.0, "{k}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_probed_is_none_and_a_wrong_count_an_error() {
+        let group = [Rollout::from_text("a"), Rollout::from_text("b")];
+        let reward = SolveRate::band(Band::default()).unwrap();
+        let score = |rates: &[Option<f32>]| {
+            reward.score("", &group, &RewardContext::default().with_solve_rates(rates)).ok()
+        };
+        assert_eq!(score(&[]), Some(vec![None, None]));
+        assert_eq!(score(&[Some(0.5), None]), Some(vec![Some(1.0), None]));
+        assert_eq!(score(&[Some(0.5)]), None);
+        assert!(SolveRate::band(Band { sigma: 0.0, ..Band::default() }).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn in_the_unit_interval_and_symmetric(p in 0.0..=1.0_f64) {
+            let band = Band { gate: 0.0, ..Band::default() };
+            prop_assert!((0.0..=1.0).contains(&band.evaluate(p)));
+            prop_assert!((band.evaluate(p) - band.evaluate(1.0 - p)).abs() < 1e-9);
+            prop_assert!((tent(p) - 2.0 * margin(p)).abs() < 1e-12);
+            prop_assert!((0.0..=1.0).contains(&hard_but_solved(p)));
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Whether a proposed task hangs together: Tool-R0's validity (arXiv 2602.21320, Eq. 2), over every gold call.
+
+use serde::{Deserialize, Serialize};
+use sparring_tools::grounding::{Letters, is_grounded};
+use sparring_tools::{ToolCall, ToolTask};
+
+/// How a call's grounding counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Grounding {
+    /// 1 where every value occurs in the question, else 0.
+    #[default]
+    All,
+    /// The share of the values that occur in the question.
+    Fraction,
+}
+
+/// Which gold calls count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Scope {
+    /// The mean over every call: a bogus second call costs its share.
+    #[default]
+    EveryCall,
+    /// The first call only, as in the released code.
+    FirstCall,
+}
+
+/// Shares and settings of validity.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Validity {
+    /// Share of "the called tool is on the menu", λ_menu.
+    pub menu: f64,
+    /// Share of "every required argument is given", λ_gold.
+    pub required: f64,
+    /// Share of "the values occur in the question", λ_value.
+    pub values: f64,
+    /// How grounding counts.
+    pub grounding: Grounding,
+    /// Which characters count for it.
+    pub letters: Letters,
+    /// Which calls count.
+    pub scope: Scope,
+    /// Share of keeping to the asked numbers of tools and calls; added to the others, 0 as in the paper.
+    pub compliance: f64,
+}
+
+impl Default for Validity {
+    /// 0.4, 0.4, 0.2 over every call; all values grounded, in any script.
+    fn default() -> Self {
+        Self {
+            menu: 0.4,
+            required: 0.4,
+            values: 0.2,
+            grounding: Grounding::All,
+            letters: Letters::AllScripts,
+            scope: Scope::EveryCall,
+            compliance: 0.0,
+        }
+    }
+}
+
+/// What was asked for: numbers of tools and of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Number of tools, m.
+    pub tools: usize,
+    /// Number of gold calls, n.
+    pub calls: usize,
+}
+
+/// The terms of a task's validity, each in [0, 1].
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct ValidityParts {
+    /// Share of calls of a tool on the menu.
+    pub menu: f64,
+    /// Share of calls with every required argument; 0 for a call of an unknown tool.
+    pub required: f64,
+    /// Grounding of the values, mean over the calls; 1 for a call without arguments.
+    pub values: f64,
+    /// Half for the asked number of tools, half for the asked number of calls; 1 where nothing was asked.
+    pub compliance: f64,
+}
+
+impl Validity {
+    /// What the released code means to do: the first call, Latin letters only. (Its check of required arguments
+    /// misses the place where its prompt puts them; here both places count, as the data of a tool do.)
+    pub fn released() -> Self {
+        Self { letters: Letters::Ascii, scope: Scope::FirstCall, ..Self::default() }
+    }
+
+    /// Sets the share of keeping to the asked numbers.
+    #[must_use]
+    pub fn with_compliance(mut self, compliance: f64) -> Self {
+        self.compliance = compliance;
+        self
+    }
+
+    /// `r_valid = λ_menu·menu + λ_gold·required + λ_value·values + λ_spec·compliance`, in [0, sum of the shares].
+    pub fn score(&self, task: &ToolTask, asked: Option<Asked>) -> f64 {
+        let parts = self.parts(task, asked);
+        self.menu * parts.menu
+            + self.required * parts.required
+            + self.values * parts.values
+            + self.compliance * parts.compliance
+    }
+
+    /// The terms.
+    ///
+    /// A task without gold calls makes no claim that could be wrong: its terms are 1 (whether no tool can
+    /// serve it is not a matter of structure), except on an empty menu, where all are 0.
+    pub fn parts(&self, task: &ToolTask, asked: Option<Asked>) -> ValidityParts {
+        let compliance = asked.map_or(1.0, |asked| {
+            let kept = [task.tools.len() == asked.tools, task.calls.len() == asked.calls];
+            kept.iter().filter(|kept| **kept).count() as f64 / 2.0
+        });
+        let calls = match self.scope {
+            Scope::EveryCall => &task.calls[..],
+            Scope::FirstCall => &task.calls[..task.calls.len().min(1)],
+        };
+        if calls.is_empty() {
+            let one = if task.tools.is_empty() { 0.0 } else { 1.0 };
+            return ValidityParts { menu: one, required: one, values: one, compliance };
+        }
+        let mean = |term: &dyn Fn(&ToolCall) -> f64| calls.iter().map(term).sum::<f64>() / calls.len() as f64;
+        let tool = |call: &ToolCall| task.tools.iter().find(|tool| tool.name.trim() == call.name.trim());
+        let indicator = |yes: bool| f64::from(u8::from(yes));
+        ValidityParts {
+            menu: mean(&|call| indicator(tool(call).is_some())),
+            required: mean(&|call| {
+                let complete = |tool: &sparring_tools::ToolSpec| {
+                    tool.required.iter().all(|name| call.arguments.contains_key(name))
+                };
+                indicator(tool(call).is_some_and(complete))
+            }),
+            values: mean(&|call| self.grounded(call, &task.question)),
+            compliance,
+        }
+    }
+
+    fn grounded(&self, call: &ToolCall, question: &str) -> f64 {
+        let values: Vec<_> = call.arguments.values().filter(|v| !v.is_boolean() && !v.is_null()).collect();
+        let found = values.iter().filter(|value| is_grounded(value, question, self.letters)).count();
+        match self.grounding {
+            Grounding::All => f64::from(u8::from(found == values.len())),
+            Grounding::Fraction if values.is_empty() => 1.0,
+            Grounding::Fraction => found as f64 / values.len() as f64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use sparring_tools::{ToolSpec, calls_from_value};
+
+    fn task(calls: &Value) -> ToolTask {
+        let flat = json!({"name": "book", "parameters": {"city": {"type": "string"}, "nights": {"type": "integer"}},
+                          "required": ["city"]});
+        let schema = json!({"name": "pay", "parameters": {
+            "type": "object", "properties": {"amount": {"type": "number"}}, "required": ["amount"]}});
+        ToolTask {
+            question: "Book two nights in Oslo and pay 99.50 euros".to_owned(),
+            tools: [flat, schema].iter().map(|tool| ToolSpec::from_json(tool).unwrap()).collect(),
+            calls: calls_from_value(calls).unwrap(),
+            domain: String::new(),
+        }
+    }
+
+    fn close(got: f64, want: f64) {
+        assert!((got - want).abs() < 1e-9, "{got}, expected {want}");
+    }
+
+    #[test]
+    fn every_call_counts_and_both_places_of_required() {
+        let good = json!({"name": "book", "arguments": {"city": "Oslo", "nights": 2}});
+        let valid = Validity::default();
+        close(valid.score(&task(&json!([good])), None), 1.0);
+        close(valid.score(&task(&json!([{"name": "book", "arguments": {"nights": 2}}])), None), 0.6);
+        close(valid.score(&task(&json!([{"name": "pay", "arguments": {}}])), None), 0.6);
+        close(valid.score(&task(&json!([good, {"name": "fly", "arguments": {"to": "Rome"}}])), None), 0.5);
+        close(Validity::released().score(&task(&json!([good, {"name": "fly", "arguments": {}}])), None), 1.0);
+        close(valid.score(&task(&json!([{"name": "pay", "arguments": {"amount": 99.5}}])), None), 1.0);
+    }
+
+    #[test]
+    fn grounding_is_all_or_a_share() {
+        let calls = json!([{"name": "book", "arguments": {"city": "Oslo", "nights": 3, "late": true}}]);
+        let mut valid = Validity::default();
+        close(valid.parts(&task(&calls), None).values, 0.0);
+        valid.grounding = Grounding::Fraction;
+        close(valid.parts(&task(&calls), None).values, 0.5);
+    }
+
+    #[test]
+    fn a_task_without_calls_claims_nothing_and_counts_are_checked_when_asked() {
+        let valid = Validity::default().with_compliance(0.5);
+        let asked = Some(Asked { tools: 2, calls: 1 });
+        close(valid.score(&task(&json!([])), None), 1.5);
+        close(valid.score(&task(&json!([])), asked), 1.25);
+        let mut empty = task(&json!([]));
+        empty.tools.clear();
+        close(Validity::default().score(&empty, None), 0.0);
+    }
+}

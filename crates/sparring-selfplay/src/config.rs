@@ -1,0 +1,274 @@
+use crate::{PoolConfig, SelfPlayError};
+use serde::{Deserialize, Serialize};
+use sparring_grpo::{Grpo, GrpoConfig, LrSchedule};
+use std::fmt::Display;
+
+/// Whether the two roles are two models or one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Weights {
+    /// Generator and Solver each have their own weights (Tool-R0).
+    #[default]
+    Separate,
+    /// One model plays both (Tool-R0's ablation): the probed Solver is then the model as it is at each step.
+    Shared,
+}
+
+/// The order in which the Solver meets the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Order {
+    /// By falling solve rate; every pass over the pool goes from easy to hard (arXiv 2602.21320, section 3.2).
+    #[default]
+    EasyToHard,
+    /// At random.
+    Shuffled,
+    /// As the Generator proposed them.
+    AsIs,
+}
+
+/// Settings of the Generator's training. The defaults are Tool-R0's (arXiv 2602.21320, Table 4).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct GeneratorConfig {
+    /// Whether the Generator learns; `false` is the frozen-Generator ablation.
+    pub train: bool,
+    /// Updates in each iteration.
+    pub steps: usize,
+    /// Specifications in each update.
+    pub prompts_per_step: usize,
+    /// Completions of each specification.
+    pub group_size: usize,
+    /// Base learning rate.
+    pub lr: f64,
+    /// How the learning rate moves within a phase.
+    pub lr_schedule: LrSchedule,
+    /// Most tokens of a proposal.
+    pub max_tokens: usize,
+    /// Sampling temperature in training, greater than 0.
+    pub temperature: f32,
+    /// Samples of the frozen Solver that measure a proposal's solve rate: K of equation 3. 0 probes nothing.
+    pub probe_samples: usize,
+    /// Their temperature.
+    pub probe_temperature: f32,
+    /// The update. Its temperature is taken from `temperature`.
+    pub grpo: GrpoConfig,
+}
+
+impl Default for GeneratorConfig {
+    fn default() -> Self {
+        Self {
+            train: true,
+            steps: 50,
+            prompts_per_step: 6,
+            group_size: 4,
+            lr: 1e-6,
+            lr_schedule: LrSchedule::default(),
+            max_tokens: 2048,
+            temperature: 1.0,
+            probe_samples: 8,
+            probe_temperature: 0.7,
+            grpo: GrpoConfig::default(),
+        }
+    }
+}
+
+/// Settings of the Solver's training. The defaults are Tool-R0's (arXiv 2602.21320, Table 4).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SolverConfig {
+    /// Updates in each iteration.
+    pub steps: usize,
+    /// Tasks in each update.
+    pub prompts_per_step: usize,
+    /// Completions of each task.
+    pub group_size: usize,
+    /// Base learning rate.
+    pub lr: f64,
+    /// How the learning rate moves within a phase.
+    pub lr_schedule: LrSchedule,
+    /// Most tokens of an answer: in training, probe, verification and exams.
+    pub max_tokens: usize,
+    /// Sampling temperature in training, greater than 0.
+    pub temperature: f32,
+    /// The order in which the pool is met.
+    pub order: Order,
+    /// The update. Its temperature is taken from `temperature`.
+    pub grpo: GrpoConfig,
+}
+
+impl Default for SolverConfig {
+    fn default() -> Self {
+        Self {
+            steps: 50,
+            prompts_per_step: 8,
+            group_size: 4,
+            lr: 1e-6,
+            lr_schedule: LrSchedule::default(),
+            max_tokens: 2048,
+            temperature: 1.0,
+            order: Order::default(),
+            grpo: GrpoConfig::default(),
+        }
+    }
+}
+
+/// Settings of a self-play run. [`SelfPlayConfig::build`] checks them; only the checked type runs.
+///
+/// ```
+/// use sparring_selfplay::SelfPlayConfig;
+/// let config = SelfPlayConfig::from_toml("iterations = 5\n[pool]\ncandidates = 800\n", "my.toml")?;
+/// assert_eq!(config.pool.candidates, 800);
+/// let error = SelfPlayConfig::from_toml("[pool.keep]\nmin_rate = 2.0", "my.toml")?.build().unwrap_err();
+/// assert!(error.to_string().contains("pool.keep.min_rate = 2"));
+/// # Ok::<(), sparring_selfplay::SelfPlayError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SelfPlayConfig {
+    /// Rounds of Generator, pool, Solver.
+    pub iterations: usize,
+    /// Two models or one.
+    pub weights: Weights,
+    /// Whether each phase starts with a fresh optimiser.
+    pub fresh_optimizer: bool,
+    /// A checkpoint is written every so many updates, and at each phase boundary.
+    pub checkpoint_every: usize,
+    /// The Generator's training.
+    pub generator: GeneratorConfig,
+    /// The task pool.
+    pub pool: PoolConfig,
+    /// The Solver's training.
+    pub solver: SolverConfig,
+}
+
+impl Default for SelfPlayConfig {
+    fn default() -> Self {
+        Self {
+            iterations: 3,
+            weights: Weights::default(),
+            fresh_optimizer: true,
+            checkpoint_every: 10,
+            generator: GeneratorConfig::default(),
+            pool: PoolConfig::default(),
+            solver: SolverConfig::default(),
+        }
+    }
+}
+
+impl SelfPlayConfig {
+    /// Reads settings from TOML; `file` is named in errors.
+    ///
+    /// # Errors
+    /// [`SelfPlayError::Invalid`] names the file, the line and the field.
+    pub fn from_toml(text: &str, file: &str) -> Result<Self, SelfPlayError> {
+        toml::from_str(text).map_err(|e| {
+            let line = e.span().map_or(1, |s| text[..s.start].matches('\n').count() + 1);
+            SelfPlayError::invalid(format!("{file}, line {line}: {}", e.message()))
+        })
+    }
+
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// [`SelfPlayError::Setting`] names the field, its value and the remedy.
+    pub fn validate(&self) -> Result<(), SelfPlayError> {
+        at_least("iterations", self.iterations, 1)?;
+        at_least("checkpoint_every", self.checkpoint_every, 1)?;
+        let g = &self.generator;
+        if g.train {
+            at_least("generator.steps", g.steps, 1)?;
+            at_least("generator.prompts_per_step", g.prompts_per_step, 1)?;
+            at_least("generator.group_size", g.group_size, 2)?;
+            learning_rate("generator.lr", g.lr)?;
+        }
+        at_least("generator.max_tokens", g.max_tokens, 1)?;
+        training_temperature("generator.temperature", g.temperature)?;
+        temperature("generator.probe_temperature", g.probe_temperature)?;
+        let s = &self.solver;
+        at_least("solver.steps", s.steps, 1)?;
+        at_least("solver.prompts_per_step", s.prompts_per_step, 1)?;
+        at_least("solver.group_size", s.group_size, 2)?;
+        learning_rate("solver.lr", s.lr)?;
+        at_least("solver.max_tokens", s.max_tokens, 1)?;
+        training_temperature("solver.temperature", s.temperature)?;
+        self.pool.validate()
+    }
+
+    /// Checks the settings and makes what runs.
+    ///
+    /// # Errors
+    /// As [`SelfPlayConfig::validate`], and for the update's settings.
+    pub fn build(self) -> Result<SelfPlayPlan, SelfPlayError> {
+        self.validate()?;
+        let updater = |field, config: &GrpoConfig, temperature| {
+            config.clone().with_temperature(temperature).build().map_err(|e| SelfPlayError::Setting {
+                field,
+                value: "{..}".to_owned(),
+                remedy: e.to_string(),
+            })
+        };
+        Ok(SelfPlayPlan {
+            generator_grpo: updater("generator.grpo", &self.generator.grpo, self.generator.temperature)?,
+            solver_grpo: updater("solver.grpo", &self.solver.grpo, self.solver.temperature)?,
+            config: self,
+        })
+    }
+}
+
+/// Checked settings: what [`SelfPlay`](crate::SelfPlay) runs. Made by [`SelfPlayConfig::build`].
+#[derive(Debug)]
+pub struct SelfPlayPlan {
+    pub(crate) config: SelfPlayConfig,
+    pub(crate) generator_grpo: Grpo,
+    pub(crate) solver_grpo: Grpo,
+}
+
+impl SelfPlayPlan {
+    /// The settings.
+    pub fn config(&self) -> &SelfPlayConfig {
+        &self.config
+    }
+}
+
+pub(crate) fn setting(field: &'static str, value: impl Display, remedy: impl Into<String>) -> SelfPlayError {
+    SelfPlayError::Setting { field, value: value.to_string(), remedy: remedy.into() }
+}
+
+pub(crate) fn at_least(field: &'static str, value: usize, least: usize) -> Result<(), SelfPlayError> {
+    if value < least { Err(setting(field, value, format!("must be at least {least}"))) } else { Ok(()) }
+}
+
+/// A share: in [0, 1].
+pub(crate) fn share(field: &'static str, value: f32) -> Result<(), SelfPlayError> {
+    if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(setting(field, value, "must be in [0, 1]")) }
+}
+
+pub(crate) fn temperature(field: &'static str, value: f32) -> Result<(), SelfPlayError> {
+    if value.is_finite() && value >= 0.0 {
+        Ok(())
+    } else {
+        Err(setting(field, value, "must be a finite number, at least 0"))
+    }
+}
+
+fn training_temperature(field: &'static str, value: f32) -> Result<(), SelfPlayError> {
+    if value.is_finite() && value > 0.0 {
+        Ok(())
+    } else {
+        Err(setting(field, value, "must be greater than 0: greedy samples carry no signal"))
+    }
+}
+
+fn learning_rate(field: &'static str, value: f64) -> Result<(), SelfPlayError> {
+    if value.is_finite() && value > 0.0 {
+        Ok(())
+    } else {
+        Err(setting(field, value, "must be a finite number greater than 0"))
+    }
+}

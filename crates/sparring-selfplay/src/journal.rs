@@ -1,0 +1,70 @@
+use crate::SelfPlayError;
+use crate::store::{disk, unserialisable};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sparring_core::{Event, Observer, Phase};
+use std::fs::File;
+use std::path::PathBuf;
+
+/// Tells observers what happens, and writes records to `events.jsonl`.
+///
+/// Records depend on the seed and the settings only, except the kinds `timing` and `resumed`: without those
+/// two, an interrupted and resumed run writes the same lines as an uninterrupted one.
+pub(crate) struct Journal<'o, 'a> {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    observers: &'o mut [Box<dyn Observer + 'a>],
+}
+
+impl<'o, 'a> Journal<'o, 'a> {
+    /// Opens `path`, cut to `length` bytes.
+    pub(crate) fn open(
+        path: PathBuf,
+        length: u64,
+        observers: &'o mut [Box<dyn Observer + 'a>],
+    ) -> Result<Self, SelfPlayError> {
+        let file = disk::open_append(&path, length)?;
+        Ok(Self { path, file, bytes: length, observers })
+    }
+
+    /// Writes one record, as a line of JSON that begins with its kind.
+    pub(crate) fn record<T: Serialize>(&mut self, kind: &str, fields: &T) -> Result<(), SelfPlayError> {
+        let value = serde_json::to_value(fields).map_err(|e| unserialisable(&e))?;
+        let mut object = Map::new();
+        object.insert("kind".to_owned(), Value::from(kind));
+        if let Value::Object(fields) = value {
+            object.extend(fields);
+        }
+        let mut line = Value::Object(object).to_string();
+        self.tell(Event::Record { kind, json: &line });
+        line.push('\n');
+        disk::append(&self.path, &mut self.file, line.as_bytes())?;
+        self.bytes += line.len() as u64;
+        Ok(())
+    }
+
+    pub(crate) fn started(&mut self, iteration: usize, phase: Phase, steps: usize) {
+        self.tell(Event::PhaseStarted { iteration, phase, steps });
+    }
+
+    pub(crate) fn progress(&mut self, done: usize, note: &str) {
+        self.tell(Event::Progress { done, note });
+    }
+
+    pub(crate) fn ended(&mut self, iteration: usize, phase: Phase, seconds: f64) {
+        self.tell(Event::PhaseEnded { iteration, phase, seconds });
+    }
+
+    fn tell(&mut self, event: Event<'_>) {
+        for observer in self.observers.iter_mut() {
+            observer.on(event);
+        }
+    }
+
+    /// Flushes to the disk and returns the length of the file.
+    pub(crate) fn sync(&mut self) -> Result<u64, SelfPlayError> {
+        disk::sync(&self.path, &self.file)?;
+        Ok(self.bytes)
+    }
+}

@@ -1,0 +1,6 @@
+//! The phases of an iteration.
+
+mod evaluate;
+mod generator;
+mod pool;
+mod solver;

@@ -1,0 +1,95 @@
+use crate::SelfPlayError;
+use crate::pool::training_slots;
+use crate::run::Run;
+use crate::sampling::{params, sample, solve_rate};
+use crate::score::Scored;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sparring_core::{Game, Prompt, RewardContext, Role, SampleRequest, Scorer};
+use sparring_grpo::UpdateReport;
+
+/// What `events.jsonl` holds of one update of the Solver.
+#[derive(Serialize)]
+struct SolverStep {
+    iteration: usize,
+    step: usize,
+    lr: f64,
+    /// Mean reward, and the mean of each of its components.
+    reward: f32,
+    components: Map<String, Value>,
+    /// Share of the answers that solve their task.
+    solve_rate: f32,
+    /// Mean solve rate that the update's tasks had when they were verified.
+    pool_solve_rate: f32,
+    update: UpdateReport,
+}
+
+#[derive(Serialize)]
+struct EmptyPool {
+    iteration: usize,
+}
+
+impl<G: Game> Run<'_, '_, G> {
+    /// The Solver learns on the pool. On an empty pool it stays as it is.
+    pub(crate) fn train_solver(&mut self) -> Result<(), SelfPlayError> {
+        let plan = self.plan;
+        let c = &plan.config.solver;
+        self.begin(c.steps);
+        if self.state.pool.is_empty() {
+            let iteration = self.state.cursor.iteration;
+            self.journal.record("empty_pool", &EmptyPool { iteration })?;
+            self.journal.progress(c.steps, "the pool is empty: nothing to learn from");
+            tracing::warn!(iteration, "the pool is empty: the Solver was not trained");
+            return Ok(());
+        }
+        let slots = training_slots(self.state.pool.len(), c.steps * c.prompts_per_step);
+        let reference = self.begin_training(Role::Solver, plan.solver_grpo.config().kl_coef > 0.0)?;
+        while self.state.cursor.step < c.steps {
+            let first = self.state.cursor.step * c.prompts_per_step;
+            self.solver_step(&slots[first..first + c.prompts_per_step], reference.as_deref())?;
+            self.advance(c.steps)?;
+        }
+        Ok(())
+    }
+
+    fn solver_step(&mut self, slots: &[usize], reference: Option<&dyn Scorer>) -> Result<(), SelfPlayError> {
+        let (plan, c) = (self.plan, &self.plan.config.solver);
+        let (step, seed) = (self.state.cursor.step, self.step_seed().child("sample"));
+        let request = |(i, &slot): (u64, &usize)| SampleRequest {
+            prompt: Prompt::Messages(self.game.pose(&self.state.pool[slot].task)),
+            n: c.group_size,
+            params: params(c.temperature, c.max_tokens),
+            seed: seed.index(i),
+        };
+        let requests: Vec<SampleRequest> = (0..).zip(slots).map(request).collect();
+        let groups = sample(self.roles.solver().sampler(), "solver", &requests, |_| {})?;
+        let mut scored = Scored::default();
+        let (mut rates, mut verified) = (Vec::new(), Vec::new());
+        for (&slot, group) in slots.iter().zip(&groups) {
+            let entry = &self.state.pool[slot];
+            let ctx = RewardContext::at(step, c.steps, Role::Solver).with_batch(&groups);
+            scored.add(self.solver_reward, &entry.task, group, &ctx)?;
+            rates.push(solve_rate(self.game, &entry.task, group));
+            verified.push(entry.solve_rate);
+        }
+        let lr = c.lr_schedule.at(step, c.steps, c.lr);
+        let update = self.update(Role::Solver, &plan.solver_grpo, reference, &groups, &scored.rewards, lr)?;
+        let record = SolverStep {
+            iteration: self.state.cursor.iteration,
+            step,
+            lr,
+            reward: scored.mean(),
+            components: scored.components(),
+            solve_rate: crate::summary::mean(&rates).unwrap_or(0.0),
+            pool_solve_rate: crate::summary::mean(&verified).unwrap_or(0.0),
+            update,
+        };
+        let curve = &mut self.state.ledger.row(record.iteration).solver;
+        curve.reward.push(record.reward);
+        curve.solve_rate.push(record.solve_rate);
+        self.journal.record("solver_step", &record)?;
+        let note = format!("reward {:.2}, solved {:.0} %", record.reward, 100.0 * record.solve_rate);
+        self.journal.progress(step + 1, &note);
+        Ok(())
+    }
+}

@@ -1,0 +1,280 @@
+use super::{Agreement, Bucket, Origin, PoolConfig, PoolTask, PoolYield, order_tasks, select_balanced};
+use crate::sampling::{Attempt, params, sample, solve_rate};
+use crate::{Order, SelfPlayError};
+use rand::seq::SliceRandom;
+use sparring_core::{Game, Prompt, Rejection, Rollout, SampleRequest, Sampler, Seed};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One building of the pool: its inputs.
+pub(crate) struct BuildPool<'b, G: Game> {
+    pub(crate) game: &'b G,
+    pub(crate) generator: &'b dyn Sampler,
+    pub(crate) solver: &'b dyn Sampler,
+    pub(crate) config: &'b PoolConfig,
+    pub(crate) order: Order,
+    /// Token limits of a proposal and of an answer.
+    pub(crate) max_tokens: (usize, usize),
+    pub(crate) iteration: usize,
+    /// Signatures of the tasks of earlier pools.
+    pub(crate) seen: &'b BTreeSet<String>,
+    /// The tasks of earlier pools.
+    pub(crate) history: &'b [PoolTask<G::Task>],
+    pub(crate) seed: Seed,
+}
+
+/// What came of it.
+pub(crate) struct Pool<T> {
+    /// The pool, in training order.
+    pub(crate) tasks: Vec<PoolTask<T>>,
+    /// Signatures of its new tasks.
+    pub(crate) signatures: Vec<String>,
+    pub(crate) funnel: PoolYield,
+}
+
+/// Builds the pool. `progress` hears of candidates done, and of what is done with them.
+pub(crate) fn build_pool<G: Game>(
+    build: &BuildPool<'_, G>,
+    progress: &mut dyn FnMut(usize, &str),
+) -> Result<Pool<G::Task>, SelfPlayError> {
+    let mut funnel = PoolYield { candidates: build.config.candidates, ..PoolYield::default() };
+    let candidates = build.propose(&mut funnel, progress)?;
+    let verified = build.verify(candidates, &mut funnel, progress)?;
+    let tasks = build.select(verified, &mut funnel, progress)?;
+    funnel.selected = tasks.len();
+    for task in &tasks {
+        *funnel.buckets.entry(task.bucket.as_str().to_owned()).or_default() += 1;
+        *funnel.strata.entry(task.stratum.clone()).or_default() += 1;
+    }
+    let new = tasks.iter().filter(|t| t.origin != Origin::Replayed);
+    let signatures = new.map(|t| build.game.signature(&t.task)).collect();
+    Ok(Pool { tasks, signatures, funnel })
+}
+
+/// Tasks with their statistics, and how many could not be posed.
+type Measured<T> = (Vec<PoolTask<T>>, usize);
+
+impl<G: Game> BuildPool<'_, G> {
+    /// Samples the candidates, reads them, and drops duplicates. Tasks keep their candidate's number.
+    fn propose(
+        &self,
+        funnel: &mut PoolYield,
+        progress: &mut dyn FnMut(usize, &str),
+    ) -> Result<Vec<(usize, G::Task)>, SelfPlayError> {
+        let seeds = (self.seed.child("spec"), self.seed.child("propose"));
+        let indices = 0..self.config.candidates as u64;
+        let specs: Vec<G::Spec> = indices.map(|i| self.game.draw(seeds.0.index(i))).collect();
+        let requests: Vec<SampleRequest> = (0..)
+            .zip(&specs)
+            .map(|(i, spec)| SampleRequest {
+                prompt: Prompt::Messages(self.game.ask(spec)),
+                n: 1,
+                params: params(self.config.temperature, self.max_tokens.0),
+                seed: seeds.1.index(i),
+            })
+            .collect();
+        let groups = sample(self.generator, "generator", &requests, |done| progress(done, "proposing"))?;
+        let mut taken = BTreeSet::new();
+        let mut distinct = Vec::new();
+        for (i, (spec, group)) in specs.iter().zip(&groups).enumerate() {
+            let Some(out) = group.first() else { continue };
+            match self.game.read(spec, out).and_then(|task| storable::<G>(&task)) {
+                Ok(task) => {
+                    funnel.readable += 1;
+                    let signature = self.game.signature(&task);
+                    let earlier = self.config.dedup_earlier && self.seen.contains(&signature);
+                    if !earlier && taken.insert(signature) {
+                        distinct.push((i, task));
+                    }
+                }
+                Err(rejection) => reject(funnel, rejection.rule),
+            }
+        }
+        funnel.distinct = distinct.len();
+        Ok(distinct)
+    }
+
+    /// Has the Solver attempt each task, and keeps those it agrees on and that are neither too hard nor too
+    /// easy for it.
+    fn verify(
+        &self,
+        candidates: Vec<(usize, G::Task)>,
+        funnel: &mut PoolYield,
+        progress: &mut dyn FnMut(usize, &str),
+    ) -> Result<Vec<PoolTask<G::Task>>, SelfPlayError> {
+        let seed = self.seed.child("verify");
+        let (judged, unposable) = self.measure(candidates, Origin::Proposed, seed, progress)?;
+        for _ in 0..unposable {
+            reject(funnel, "unposable".to_owned());
+        }
+        let samples = self.config.verify_samples;
+        funnel.histogram = vec![0; samples + 1];
+        for task in &judged {
+            funnel.histogram[(task.solve_rate * samples as f32).round() as usize] += 1;
+        }
+        let rates: Vec<f32> = judged.iter().map(|t| t.solve_rate).collect();
+        funnel.solve_rate = crate::summary::mean(&rates).unwrap_or(0.0);
+        let agreed: Vec<_> =
+            judged.into_iter().filter(|t| t.agreement >= self.config.min_agreement).collect();
+        funnel.verified = agreed.len();
+        let kept: Vec<_> = agreed.into_iter().filter(|t| self.config.keep.contains(t.solve_rate)).collect();
+        funnel.in_band = kept.len();
+        Ok(kept)
+    }
+
+    /// Samples the Solver on each task, and returns the tasks with their statistics, and how many could not be
+    /// posed.
+    fn measure(
+        &self,
+        tasks: Vec<(usize, G::Task)>,
+        origin: Origin,
+        seed: Seed,
+        progress: &mut dyn FnMut(usize, &str),
+    ) -> Result<Measured<G::Task>, SelfPlayError> {
+        let attempt = Attempt {
+            samples: self.config.verify_samples,
+            temperature: self.config.verify_temperature,
+            max_tokens: self.max_tokens.1,
+        };
+        let (total, all) = (tasks.len(), self.config.candidates);
+        let posed: Vec<&G::Task> = tasks.iter().map(|(_, task)| task).collect();
+        let answers = attempt.run(self.game, self.solver, &posed, seed, |done| {
+            progress(all, &format!("verifying {done} of {total}"));
+        })?;
+        let mut measured = Vec::with_capacity(total);
+        for ((candidate, task), rollouts) in tasks.into_iter().zip(answers) {
+            let Some(rollouts) = rollouts else { continue };
+            let rate = solve_rate(self.game, &task, &rollouts);
+            measured.push(PoolTask {
+                iteration: self.iteration,
+                origin,
+                solve_rate: rate,
+                agreement: match self.config.agreement {
+                    Agreement::Gold => rate,
+                    Agreement::Majority => majority(self.game, &task, &rollouts),
+                },
+                bucket: Bucket::of(rate, &self.config.mix),
+                stratum: self.game.stratum(&task),
+                candidate,
+                task,
+            });
+        }
+        let unposable = total - measured.len();
+        Ok((measured, unposable))
+    }
+
+    /// Selects new tasks, adds derived and replayed ones, and puts all into training order.
+    fn select(
+        &self,
+        kept: Vec<PoolTask<G::Task>>,
+        funnel: &mut PoolYield,
+        progress: &mut dyn FnMut(usize, &str),
+    ) -> Result<Vec<PoolTask<G::Task>>, SelfPlayError> {
+        let c = self.config;
+        let mut derivable = if c.derived_share > 0.0 { self.derive(&kept) } else { Vec::new() };
+        let counts = shares(c, kept.len(), derivable.len(), self.history.len());
+        derivable.truncate(counts.derived);
+        let (derived, _) =
+            self.measure(derivable, Origin::Derived, self.seed.child("verify derived"), progress)?;
+        let mut tasks = select_balanced(kept, counts.proposed, &c.mix, c.balance, self.seed.child("select"));
+        funnel.proposed = tasks.len();
+        funnel.derived = derived.len();
+        funnel.replayed = counts.replayed;
+        tasks.extend(derived);
+        tasks.extend(self.replay(counts.replayed));
+        order_tasks(&mut tasks, self.order, self.seed.child("order"));
+        Ok(tasks)
+    }
+
+    /// Every distinct derived task of the verified ones, in seeded order.
+    fn derive(&self, kept: &[PoolTask<G::Task>]) -> Vec<(usize, G::Task)> {
+        let seed = self.seed.child("derive");
+        let mut taken: BTreeSet<String> = kept.iter().map(|t| self.game.signature(&t.task)).collect();
+        let mut derived = Vec::new();
+        for parent in kept {
+            for task in self.game.derive(&parent.task, seed.index(parent.candidate as u64)) {
+                let Ok(task) = storable::<G>(&task) else { continue };
+                let signature = self.game.signature(&task);
+                let earlier = self.config.dedup_earlier && self.seen.contains(&signature);
+                if !earlier && taken.insert(signature) {
+                    derived.push((parent.candidate, task));
+                }
+            }
+        }
+        derived.shuffle(&mut seed.child("order").rng());
+        derived
+    }
+
+    /// `n` tasks of earlier pools.
+    fn replay(&self, n: usize) -> Vec<PoolTask<G::Task>> {
+        let mut earlier: Vec<&PoolTask<G::Task>> = self.history.iter().collect();
+        earlier.shuffle(&mut self.seed.child("replay").rng());
+        let replayed = earlier.into_iter().take(n).cloned();
+        replayed.map(|task| PoolTask { origin: Origin::Replayed, ..task }).collect()
+    }
+}
+
+/// How many tasks of each origin make up the pool.
+#[derive(Debug, PartialEq)]
+struct Shares {
+    proposed: usize,
+    derived: usize,
+    replayed: usize,
+}
+
+/// The wanted shares of a pool that is as large as the new tasks allow; what derived and replayed tasks cannot
+/// fill, new ones do.
+fn shares(c: &PoolConfig, new: usize, derived: usize, earlier: usize) -> Shares {
+    let rest = f64::from(1.0 - c.derived_share - c.replay).max(f64::EPSILON);
+    let size = (new as f64 / rest).min(c.size as f64);
+    let part = |share: f32, available: usize| ((f64::from(share) * size).round() as usize).min(available);
+    let (derived, replayed) = (part(c.derived_share, derived), part(c.replay, earlier));
+    Shares { proposed: new.min(c.size.saturating_sub(derived + replayed)), derived, replayed }
+}
+
+/// Share of the rollouts that give the most frequent answer (of equally frequent ones the first), if that
+/// answer solves the task; else 0.
+fn majority<G: Game>(game: &G, task: &G::Task, rollouts: &[Rollout]) -> f32 {
+    // Answer to (count, first place).
+    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (i, rollout) in rollouts.iter().enumerate() {
+        if let Some(answer) = game.answer(task, rollout) {
+            counts.entry(answer).or_insert((0, i)).0 += 1;
+        }
+    }
+    let top = counts.values().copied().max_by_key(|&(count, first)| (count, std::cmp::Reverse(first)));
+    match top {
+        Some((count, first)) if game.solved(task, &rollouts[first]) => count as f32 / rollouts.len() as f32,
+        _ => 0.0,
+    }
+}
+
+fn reject(funnel: &mut PoolYield, rule: String) {
+    *funnel.rejected.entry(rule).or_default() += 1;
+}
+
+/// The task as it comes back from its file: so that a resumed run, which reads it, and an uninterrupted one
+/// train on the same.
+fn storable<G: Game>(task: &G::Task) -> Result<G::Task, Rejection> {
+    let text = serde_json::to_string(task);
+    let back = text.and_then(|text| serde_json::from_str(&text));
+    back.map_err(|e| Rejection::new("unserialisable", e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_fill_what_is_missing() {
+        let config = PoolConfig { size: 100, derived_share: 0.2, replay: 0.1, ..PoolConfig::default() };
+        let of = |new, derived, earlier| {
+            let s = shares(&config, new, derived, earlier);
+            (s.proposed, s.derived, s.replayed)
+        };
+        assert_eq!(of(1000, 1000, 1000), (70, 20, 10));
+        assert_eq!(of(1000, 0, 5), (95, 0, 5));
+        // Few new tasks: the others keep their share of a smaller pool.
+        assert_eq!(of(7, 1000, 1000), (7, 2, 1));
+        assert_eq!(of(0, 10, 10), (0, 0, 0));
+    }
+}

@@ -1,0 +1,39 @@
+use super::PoolTask;
+use crate::Order;
+use rand::seq::SliceRandom;
+use sparring_core::Seed;
+
+/// Puts tasks into training order.
+///
+/// [`Order::EasyToHard`] sorts by falling solve rate; equal rates lie in seeded random order, so that
+/// strata mix.
+pub fn order_tasks<T>(tasks: &mut [PoolTask<T>], order: Order, seed: Seed) {
+    match order {
+        Order::AsIs => tasks.sort_by_key(|t| t.candidate),
+        Order::Shuffled => tasks.shuffle(&mut seed.rng()),
+        Order::EasyToHard => {
+            tasks.shuffle(&mut seed.rng());
+            tasks.sort_by(|a, b| b.solve_rate.total_cmp(&a.solve_rate));
+        }
+    }
+}
+
+/// Which task of an ordered pool of `len` each of `slots` training slots takes.
+///
+/// The slots make ⌈slots / len⌉ passes, each in pool order. A pass with fewer slots than tasks takes evenly
+/// spaced ones, so that a short training still goes from the easiest to the hardest and not only through
+/// the easiest. Empty for an empty pool.
+///
+/// ```
+/// use sparring_selfplay::training_slots;
+/// assert_eq!(training_slots(6, 3), [0, 2, 4]);
+/// assert_eq!(training_slots(2, 5), [0, 1, 0, 1, 0]);
+/// ```
+pub fn training_slots(len: usize, slots: usize) -> Vec<usize> {
+    if len == 0 {
+        return Vec::new();
+    }
+    let rest = slots % len;
+    let whole = (0..slots / len).flat_map(|_| 0..len);
+    whole.chain((0..rest).map(|k| k * len / rest)).collect()
+}

@@ -1,0 +1,133 @@
+use crate::SelfPlayError;
+use sparring_core::{Game, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
+
+/// Completions that go to the sampler in one call: enough to fill a batch, few enough to hold in memory.
+const CHUNK: usize = 512;
+
+/// Samples every request, in order, in chunks. What a completion is does not depend on the chunks.
+///
+/// `done` hears how many requests are through.
+pub(crate) fn sample(
+    sampler: &dyn Sampler,
+    role: &'static str,
+    requests: &[SampleRequest],
+    mut done: impl FnMut(usize),
+) -> Result<Vec<Vec<Rollout>>, SelfPlayError> {
+    let mut groups = Vec::with_capacity(requests.len());
+    for chunk in chunks(requests) {
+        let sampled = sampler.sample(chunk).map_err(SelfPlayError::policy(role))?;
+        checked(role, chunk, &sampled)?;
+        groups.extend(sampled);
+        done(groups.len());
+    }
+    Ok(groups)
+}
+
+/// As [`sample`], but a prompt that the sampler calls invalid (one that a model wrote may be too long) gives
+/// `None` instead of ending the run.
+pub(crate) fn sample_where_possible(
+    sampler: &dyn Sampler,
+    role: &'static str,
+    requests: &[SampleRequest],
+    mut done: impl FnMut(usize),
+) -> Result<Vec<Option<Vec<Rollout>>>, SelfPlayError> {
+    let mut groups = Vec::with_capacity(requests.len());
+    for chunk in chunks(requests) {
+        match sampler.sample(chunk) {
+            Ok(sampled) => {
+                checked(role, chunk, &sampled)?;
+                groups.extend(sampled.into_iter().map(Some));
+            }
+            Err(PolicyError::Invalid { .. }) => {
+                for request in chunk {
+                    groups.push(sample_one(sampler, role, request)?);
+                }
+            }
+            Err(error) => return Err(SelfPlayError::policy(role)(error)),
+        }
+        done(groups.len());
+    }
+    Ok(groups)
+}
+
+fn sample_one(
+    sampler: &dyn Sampler,
+    role: &'static str,
+    request: &SampleRequest,
+) -> Result<Option<Vec<Rollout>>, SelfPlayError> {
+    let request = std::slice::from_ref(request);
+    match sampler.sample(request) {
+        Ok(mut sampled) => {
+            checked(role, request, &sampled)?;
+            Ok(sampled.pop())
+        }
+        Err(PolicyError::Invalid { what }) => {
+            tracing::debug!(role, what, "a task cannot be posed");
+            Ok(None)
+        }
+        Err(error) => Err(SelfPlayError::policy(role)(error)),
+    }
+}
+
+/// Splits requests so that each part has about [`CHUNK`] completions.
+fn chunks(requests: &[SampleRequest]) -> impl Iterator<Item = &[SampleRequest]> {
+    let n = requests.first().map_or(1, |r| r.n.max(1));
+    requests.chunks((CHUNK / n).max(1))
+}
+
+/// The sampler's contract: one group a request, `n` rollouts each.
+fn checked(role: &str, requests: &[SampleRequest], sampled: &[Vec<Rollout>]) -> Result<(), SelfPlayError> {
+    let kept = requests.len() == sampled.len() && requests.iter().zip(sampled).all(|(r, g)| r.n == g.len());
+    if kept {
+        Ok(())
+    } else {
+        Err(SelfPlayError::invalid(format!(
+            "{role}: the sampler broke its contract: it must return one group a request and n completions a \
+             group"
+        )))
+    }
+}
+
+/// How the Solver is sampled on tasks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    pub(crate) samples: usize,
+    pub(crate) temperature: f32,
+    pub(crate) max_tokens: usize,
+}
+
+impl Attempt {
+    fn request<G: Game>(self, game: &G, task: &G::Task, seed: Seed) -> SampleRequest {
+        SampleRequest {
+            prompt: Prompt::Messages(game.pose(task)),
+            n: self.samples,
+            params: params(self.temperature, self.max_tokens),
+            seed,
+        }
+    }
+
+    /// Samples the Solver on each task with the training prompt; task `i` draws from `seed.index(i)`.
+    /// `None` for a task that cannot be posed.
+    pub(crate) fn run<G: Game>(
+        self,
+        game: &G,
+        solver: &dyn Sampler,
+        tasks: &[&G::Task],
+        seed: Seed,
+        done: impl FnMut(usize),
+    ) -> Result<Vec<Option<Vec<Rollout>>>, SelfPlayError> {
+        let requests: Vec<SampleRequest> =
+            (0..).zip(tasks).map(|(i, task)| self.request(game, task, seed.index(i))).collect();
+        sample_where_possible(solver, "solver", &requests, done)
+    }
+}
+
+pub(crate) fn params(temperature: f32, max_tokens: usize) -> SamplingParams {
+    SamplingParams::default().with_temperature(temperature).with_max_tokens(max_tokens)
+}
+
+/// Share of the rollouts that solve the task, in [0, 1]: p̂ of Tool-R0's equation 3 (arXiv 2602.21320).
+pub(crate) fn solve_rate<G: Game>(game: &G, task: &G::Task, rollouts: &[Rollout]) -> f32 {
+    let solved = rollouts.iter().filter(|r| game.solved(task, r)).count();
+    solved as f32 / rollouts.len().max(1) as f32
+}

@@ -1,0 +1,129 @@
+use crate::{ExamScore, PoolTask, PoolYield};
+use serde::{Deserialize, Serialize};
+use sparring_core::Phase;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is to be done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cursor {
+    /// From 1; 0 is the evaluation before the first.
+    pub(crate) iteration: usize,
+    pub(crate) phase: Phase,
+    /// Updates of the phase that are done.
+    pub(crate) step: usize,
+}
+
+impl Cursor {
+    /// The evaluation of the untrained models.
+    pub(crate) const START: Self = Self { iteration: 0, phase: Phase::Evaluate, step: 0 };
+
+    /// The phase after this one.
+    pub(crate) fn next(self) -> Self {
+        let (iteration, phase) = match self.phase {
+            Phase::TrainGenerator => (self.iteration, Phase::BuildPool),
+            Phase::BuildPool => (self.iteration, Phase::TrainSolver),
+            Phase::TrainSolver => (self.iteration, Phase::Evaluate),
+            _ => (self.iteration + 1, Phase::TrainGenerator),
+        };
+        Self { iteration, phase, step: 0 }
+    }
+}
+
+/// All that a run knows beside the models: `state.json` of a checkpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(bound(serialize = "T: Serialize", deserialize = "T: serde::de::DeserializeOwned"))]
+pub(crate) struct State<T> {
+    /// Number of the newest checkpoint.
+    pub(crate) serial: u64,
+    pub(crate) cursor: Cursor,
+    /// Length of `events.jsonl` at that checkpoint.
+    pub(crate) events_bytes: u64,
+    /// The checkpoint with the models as they were when the phase began: the reference of its KL term.
+    pub(crate) reference: Option<u64>,
+    /// The pool, in training order.
+    pub(crate) pool: Vec<PoolTask<T>>,
+    /// Earlier pools, for replay.
+    pub(crate) history: Vec<PoolTask<T>>,
+    /// Signatures of every task that was in a pool.
+    pub(crate) seen: BTreeSet<String>,
+    pub(crate) ledger: Ledger,
+}
+
+impl<T> State<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            serial: 0,
+            cursor: Cursor::START,
+            events_bytes: 0,
+            reference: None,
+            pool: Vec::new(),
+            history: Vec::new(),
+            seen: BTreeSet::new(),
+            ledger: Ledger::default(),
+        }
+    }
+}
+
+/// What the summary is made of.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Ledger {
+    pub(crate) base: Vec<ExamScore>,
+    pub(crate) iterations: Vec<IterationRow>,
+    /// Seconds by phase.
+    pub(crate) seconds: BTreeMap<String, f64>,
+    /// Seconds of the current phase that earlier sessions spent.
+    pub(crate) phase_seconds: f64,
+    pub(crate) wall_seconds: f64,
+}
+
+impl Ledger {
+    /// The row of `iteration`, from 1; made where it is missing.
+    pub(crate) fn row(&mut self, iteration: usize) -> &mut IterationRow {
+        let wanted = iteration.max(1);
+        while self.iterations.len() < wanted {
+            let iteration = self.iterations.len() + 1;
+            self.iterations.push(IterationRow { iteration, ..IterationRow::default() });
+        }
+        &mut self.iterations[wanted - 1]
+    }
+}
+
+/// What one iteration did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct IterationRow {
+    /// From 1.
+    pub iteration: usize,
+    /// The Generator's updates.
+    pub generator: GeneratorCurve,
+    /// The pool.
+    pub pool: PoolYield,
+    /// The Solver's updates.
+    pub solver: SolverCurve,
+    /// The exams after the iteration.
+    pub exams: Vec<ExamScore>,
+}
+
+/// The Generator's training, one entry an update.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct GeneratorCurve {
+    /// Mean reward.
+    pub reward: Vec<f32>,
+    /// Share of the proposals that could be read as a task, in [0, 1].
+    pub valid_rate: Vec<f32>,
+    /// Mean solve rate of the probed proposals, in [0, 1]; `None` where none was probed.
+    pub solve_rate: Vec<Option<f32>>,
+    /// Share of all proposals whose solve rate lies in `pool.keep`, in [0, 1].
+    pub in_band: Vec<f32>,
+}
+
+/// The Solver's training, one entry an update.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SolverCurve {
+    /// Mean reward.
+    pub reward: Vec<f32>,
+    /// Share of the answers that solve their task, in [0, 1].
+    pub solve_rate: Vec<f32>,
+}

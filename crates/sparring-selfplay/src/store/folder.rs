@@ -1,0 +1,149 @@
+use super::{Checkpoints, disk};
+use crate::SelfPlayError;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// Version of the run directory's layout.
+const FORMAT: u32 = 1;
+
+/// What a run directory says about its run: enough to build the same run again and resume it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunInfo {
+    /// Version of the layout.
+    pub format: u32,
+    /// Root seed.
+    pub seed: u64,
+    /// Name of the preset; empty where none.
+    pub preset: String,
+    /// The text of `config.toml`.
+    #[serde(skip)]
+    pub config: String,
+}
+
+impl RunInfo {
+    pub(crate) fn new(seed: u64, preset: &str, config: String) -> Self {
+        Self { format: FORMAT, seed, preset: preset.to_owned(), config }
+    }
+
+    /// Reads `run.json` and `config.toml` of a run directory.
+    ///
+    /// # Errors
+    /// [`SelfPlayError::Io`] names the file that is missing, [`SelfPlayError::Damaged`] one that cannot be read,
+    /// [`SelfPlayError::Invalid`] a layout of another version.
+    pub fn read(dir: impl AsRef<Path>) -> Result<Self, SelfPlayError> {
+        let path = dir.as_ref().join("run.json");
+        if !path.exists() {
+            return Err(SelfPlayError::invalid(format!(
+                "{}: no such file; this folder holds no run to resume",
+                path.display()
+            )));
+        }
+        let mut info: Self = serde_json::from_slice(&disk::read(&path)?)
+            .map_err(|e| SelfPlayError::damaged(&path, e.to_string()))?;
+        if info.format != FORMAT {
+            return Err(SelfPlayError::invalid(format!(
+                "{}: layout version {}, but this program writes version {FORMAT}: resume it with the program that \
+                 began it",
+                path.display(),
+                info.format
+            )));
+        }
+        let path = dir.as_ref().join("config.toml");
+        info.config = String::from_utf8(disk::read(&path)?)
+            .map_err(|_| SelfPlayError::damaged(&path, "it is not UTF-8 text"))?;
+        Ok(info)
+    }
+}
+
+/// An open run directory, locked while it is open.
+#[derive(Debug)]
+pub(crate) struct RunFolder {
+    root: PathBuf,
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Makes and locks the folder of a new run.
+    pub(crate) fn create(root: &Path, info: &RunInfo) -> Result<Self, SelfPlayError> {
+        disk::create_folder(root)?;
+        let folder = Self { root: root.to_owned(), _lock: lock(root)? };
+        if root.join("run.json").exists() {
+            return Err(SelfPlayError::invalid(format!(
+                "{}: holds a run already; resume it, or choose another folder",
+                root.display()
+            )));
+        }
+        disk::create_folder(&root.join("tasks"))?;
+        disk::create_folder(&root.join("checkpoints"))?;
+        disk::write_atomic(&root.join("config.toml"), info.config.as_bytes())?;
+        // Last: a folder with this file is a run.
+        disk::write_atomic(&root.join("run.json"), &json(info)?)?;
+        Ok(folder)
+    }
+
+    /// Opens and locks the folder of a run that is to go on: the same run as `info`.
+    pub(crate) fn open(root: &Path, info: &RunInfo) -> Result<Self, SelfPlayError> {
+        let found = RunInfo::read(root)?;
+        let differs = |what: &str, file: &str| {
+            Err(SelfPlayError::invalid(format!(
+                "{}: its {what} differs from this run's; resume with the same {what}, or start a new run",
+                root.join(file).display()
+            )))
+        };
+        if found.seed != info.seed {
+            return differs("seed", "run.json");
+        }
+        if found.config != info.config {
+            return differs("configuration", "config.toml");
+        }
+        Ok(Self { root: root.to_owned(), _lock: lock(root)? })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub(crate) fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(self.root.join("checkpoints"))
+    }
+
+    pub(crate) fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), SelfPlayError> {
+        disk::write_atomic(&self.path(name), &json(value)?)
+    }
+
+    /// Writes one JSON object a line.
+    pub(crate) fn write_lines<T: Serialize>(&self, name: &str, rows: &[T]) -> Result<(), SelfPlayError> {
+        let mut text = Vec::new();
+        for row in rows {
+            serde_json::to_writer(&mut text, row).map_err(|e| unserialisable(&e))?;
+            text.push(b'\n');
+        }
+        disk::write_atomic(&self.path(name), &text)
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, SelfPlayError> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|e| unserialisable(&e))?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+pub(crate) fn unserialisable(error: &serde_json::Error) -> SelfPlayError {
+    SelfPlayError::invalid(format!("a task or record cannot be written as JSON: {error}"))
+}
+
+/// The system releases the lock when the process ends, however it ends.
+fn lock(root: &Path) -> Result<File, SelfPlayError> {
+    let path = root.join(".lock");
+    let file = File::create(&path).map_err(|e| SelfPlayError::io(&path, e))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(SelfPlayError::invalid(format!(
+            "{}: another process runs in this folder; wait for it, or choose another folder",
+            root.display()
+        ))),
+        // A file system without locks: go on without.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}

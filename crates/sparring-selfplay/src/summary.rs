@@ -1,0 +1,141 @@
+use crate::ExamScore;
+use crate::state::{IterationRow, Ledger};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Updates over which a first and a last rate are averaged: a single update is noisy.
+const WINDOW: usize = 5;
+
+/// What a run came to: `summary.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Root seed.
+    pub seed: u64,
+    /// Name of the preset; empty where none.
+    pub preset: String,
+    /// Before the first iteration: `<exam>_accuracy` and `<exam>_standard_error` for each exam.
+    pub base: Map<String, Value>,
+    /// The same after the last iteration.
+    #[serde(rename = "final")]
+    pub last: Map<String, Value>,
+    /// (final − base) / base accuracy of the exam `heldout`, or of the first where there is none of that name;
+    /// `None` where the base accuracy is 0.
+    pub relative_gain: Option<f64>,
+    /// The Generator's progress.
+    pub generator: GeneratorSummary,
+    /// Scores of every exam before the first iteration.
+    pub base_exams: Vec<ExamScore>,
+    /// Every iteration: curves, pool and exams.
+    pub iterations: Vec<IterationRow>,
+    /// Seconds of wall clock by phase.
+    pub phase_seconds: BTreeMap<String, f64>,
+    /// Seconds of wall clock of all sessions together.
+    pub wall_seconds: f64,
+    /// Peak resident memory of this process in MiB; 0 where the system does not tell.
+    pub peak_rss_mib: f64,
+}
+
+/// The Generator's progress: means over the first and the last five updates of the run. Without updates (a
+/// frozen Generator), over the candidates of the first and of the last pool.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct GeneratorSummary {
+    /// Share of proposals that could be read as a task, at first.
+    pub valid_rate_first: Option<f32>,
+    /// At last.
+    pub valid_rate_last: Option<f32>,
+    /// Mean solve rate of the probed proposals, at first.
+    pub solve_rate_first: Option<f32>,
+    /// At last.
+    pub solve_rate_last: Option<f32>,
+    /// Share of the proposals in the wanted band of solve rates, at first.
+    pub in_band_first: Option<f32>,
+    /// At last.
+    pub in_band_last: Option<f32>,
+}
+
+impl Summary {
+    pub(crate) fn new(seed: u64, preset: &str, ledger: &Ledger) -> Self {
+        let last = ledger.iterations.last().map_or(&ledger.base, |row| &row.exams);
+        let last = if last.is_empty() { &ledger.base } else { last };
+        Self {
+            seed,
+            preset: preset.to_owned(),
+            base: by_name(&ledger.base),
+            last: by_name(last),
+            relative_gain: relative_gain(&ledger.base, last),
+            generator: GeneratorSummary::new(&ledger.iterations),
+            base_exams: ledger.base.clone(),
+            iterations: ledger.iterations.clone(),
+            phase_seconds: ledger.seconds.clone(),
+            wall_seconds: ledger.wall_seconds,
+            peak_rss_mib: peak_rss_mib(),
+        }
+    }
+
+    /// The same with everything that depends on the machine's speed and memory set to 0: equal for an
+    /// interrupted and an uninterrupted run.
+    #[must_use]
+    pub fn without_times(mut self) -> Self {
+        self.phase_seconds.values_mut().for_each(|seconds| *seconds = 0.0);
+        self.wall_seconds = 0.0;
+        self.peak_rss_mib = 0.0;
+        self
+    }
+}
+
+fn by_name(scores: &[ExamScore]) -> Map<String, Value> {
+    let mut map = Map::new();
+    for score in scores {
+        map.insert(format!("{}_accuracy", score.name), Value::from(score.accuracy));
+        map.insert(format!("{}_standard_error", score.name), Value::from(score.standard_error));
+    }
+    map
+}
+
+fn relative_gain(base: &[ExamScore], last: &[ExamScore]) -> Option<f64> {
+    let before = base.iter().find(|s| s.name == "heldout").or_else(|| base.first())?;
+    let after = last.iter().find(|s| s.name == before.name)?;
+    (before.accuracy > 0.0).then(|| (after.accuracy - before.accuracy) / before.accuracy)
+}
+
+impl GeneratorSummary {
+    fn new(rows: &[IterationRow]) -> Self {
+        let collect = |f: fn(&IterationRow) -> Vec<f32>| rows.iter().flat_map(f).collect::<Vec<f32>>();
+        let mut valid = collect(|r| r.generator.valid_rate.clone());
+        let mut solve = collect(|r| r.generator.solve_rate.iter().copied().flatten().collect());
+        let band = collect(|r| r.generator.in_band.clone());
+        let mut window = WINDOW;
+        if valid.is_empty() {
+            window = 1;
+            let pools = || rows.iter().map(|r| &r.pool).filter(|p| p.candidates > 0);
+            valid = pools().map(|p| p.readable as f32 / p.candidates as f32).collect();
+            solve = pools().filter(|p| p.distinct > 0).map(|p| p.solve_rate).collect();
+        }
+        let first = |v: &[f32]| mean(&v[..v.len().min(window)]);
+        let last = |v: &[f32]| mean(&v[v.len().saturating_sub(window)..]);
+        Self {
+            valid_rate_first: first(&valid),
+            valid_rate_last: last(&valid),
+            solve_rate_first: first(&solve),
+            solve_rate_last: last(&solve),
+            in_band_first: first(&band),
+            in_band_last: last(&band),
+        }
+    }
+}
+
+/// The mean, or `None` of nothing.
+pub(crate) fn mean(values: &[f32]) -> Option<f32> {
+    (!values.is_empty())
+        .then(|| (values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64) as f32)
+}
+
+/// Peak resident memory of this process in MiB, as Linux tells it; 0 elsewhere.
+fn peak_rss_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|l| l.split_whitespace().next()?.parse::<f64>().ok()).map_or(0.0, |kib| kib / 1024.0)
+}

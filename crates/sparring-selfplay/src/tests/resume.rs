@@ -1,0 +1,201 @@
+use super::*;
+use crate::store::disk::fault::fail_after;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+/// Begins or resumes the run in `dir`, whichever it needs, as a new process would.
+fn go_on(config: &SelfPlayConfig, dir: &Path) -> Result<End, SelfPlayError> {
+    let mut run = game(config.clone());
+    let begun = dir.join("run.json").exists();
+    let summary = if begun { run.resume(dir) } else { run.run(dir) }?;
+    Ok(end(&run, summary, dir))
+}
+
+fn with_kl() -> SelfPlayConfig {
+    let mut config = tiny_config();
+    config.checkpoint_every = 1;
+    config.generator.grpo.kl_coef = 0.1;
+    config.solver.grpo.kl_coef = 0.1;
+    config
+}
+
+/// Fails every disk operation from the n-th on, for every n: a disk that fills up, or a kill between any two.
+fn killed_at_every_write(config: &SelfPlayConfig) {
+    let wanted = uninterrupted(config.clone()).unwrap();
+    let mut kills = 0;
+    for n in 0.. {
+        let dir = tempfile::tempdir().unwrap();
+        fail_after(Some(n));
+        let first = go_on(config, dir.path());
+        fail_after(None);
+        if let Ok(end) = first {
+            assert_eq!(end, wanted);
+            break;
+        }
+        kills += 1;
+        assert_eq!(go_on(config, dir.path()).unwrap(), wanted, "killed at write {n}");
+    }
+    assert!(kills > 100, "only {kills} writes were met");
+}
+
+#[test]
+fn killed_at_every_write_it_ends_the_same() {
+    killed_at_every_write(&tiny_config());
+}
+
+#[test]
+fn killed_at_every_write_with_a_reference_model_it_ends_the_same() {
+    killed_at_every_write(&with_kl());
+}
+
+#[test]
+fn killed_at_every_event_it_ends_the_same() {
+    let config = tiny_config();
+    let wanted = uninterrupted(config.clone()).unwrap();
+    for n in (0..).step_by(3) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut left = n;
+        let mut run = game(config.clone()).with_observer(move |_: sparring_core::Event<'_>| {
+            assert!(left != 0, "killed");
+            left -= 1;
+        });
+        if catch_unwind(AssertUnwindSafe(|| run.run(dir.path()).unwrap())).is_ok() {
+            break;
+        }
+        drop(run);
+        assert_eq!(go_on(&config, dir.path()).unwrap(), wanted, "killed at event {n}");
+    }
+}
+
+#[test]
+fn killed_again_and_again_it_ends_the_same() {
+    let config = with_kl();
+    let wanted = uninterrupted(config.clone()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for sessions in 1.. {
+        // Enough for a few checkpoints.
+        fail_after(Some(60));
+        let came = go_on(&config, dir.path());
+        fail_after(None);
+        if let Ok(end) = came {
+            assert_eq!(end, wanted);
+            assert!(sessions > 3, "the run was hardly interrupted");
+            break;
+        }
+    }
+}
+
+/// A run that was stopped after some writes, and its checkpoints, newest first.
+fn stopped(config: &SelfPlayConfig, writes: usize) -> (tempfile::TempDir, Vec<PathBuf>) {
+    let dir = tempfile::tempdir().unwrap();
+    fail_after(Some(writes));
+    let error = go_on(config, dir.path()).unwrap_err();
+    fail_after(None);
+    assert!(error.one_line().contains("no space left"), "{error}");
+    assert!(error.one_line().contains("free some space"), "{error}");
+    let mut found: Vec<PathBuf> =
+        fs::read_dir(dir.path().join("checkpoints")).unwrap().map(|e| e.unwrap().path()).collect();
+    found.retain(|p| p.file_name().unwrap().to_str().unwrap().parse::<u64>().is_ok());
+    found.sort();
+    found.reverse();
+    (dir, found)
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over() {
+    let config = with_kl();
+    let wanted = uninterrupted(config.clone()).unwrap();
+    let breakages: [fn(&Path); 5] = [
+        |c| {
+            let file = c.join("solver/toy-policy.bin");
+            let mut bytes = fs::read(&file).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(file, bytes).unwrap();
+        },
+        |c| fs::write(c.join("generator/toy-policy.bin"), "").unwrap(),
+        |c| fs::remove_file(c.join("state.json")).unwrap(),
+        |c| fs::write(c.join("manifest.json"), "{").unwrap(),
+        |c| fs::remove_dir_all(c.join("solver")).unwrap(),
+    ];
+    for (i, breakage) in breakages.into_iter().enumerate() {
+        let (dir, checkpoints) = stopped(&config, 100 + 15 * i);
+        breakage(&checkpoints[0]);
+        assert_eq!(go_on(&config, dir.path()).unwrap(), wanted, "breakage {i}");
+        let said = &records(dir.path(), "resumed")[0];
+        assert_eq!(said["damaged"].as_array().unwrap().len(), 1, "{said}");
+    }
+}
+
+#[test]
+fn with_no_whole_checkpoint_it_says_which_file_is_damaged() {
+    let (dir, checkpoints) = stopped(&tiny_config(), 150);
+    for checkpoint in &checkpoints {
+        fs::write(checkpoint.join("solver/toy-policy.bin"), "junk").unwrap();
+    }
+    let error = go_on(&tiny_config(), dir.path()).unwrap_err();
+    assert!(matches!(error, SelfPlayError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("toy-policy.bin"), "{error}");
+    assert!(checkpoints.iter().all(|c| c.exists()), "nothing is thrown away");
+}
+
+#[test]
+fn shortened_events_fall_back_to_what_they_cover() {
+    let config = tiny_config();
+    let (dir, _) = stopped(&config, 150);
+    let events = dir.path().join("events.jsonl");
+    let length = fs::metadata(&events).unwrap().len();
+    fs::File::options().write(true).open(&events).unwrap().set_len(length / 2).unwrap();
+    match go_on(&config, dir.path()) {
+        Ok(end) => assert_eq!(end, uninterrupted(config).unwrap()),
+        Err(error) => assert!(error.to_string().contains("events.jsonl: damaged"), "{error}"),
+    }
+}
+
+#[test]
+fn a_finished_run_gives_its_summary_and_models_again() {
+    let config = tiny_config();
+    let dir = tempfile::tempdir().unwrap();
+    let first = go_on(&config, dir.path()).unwrap();
+    assert_eq!(go_on(&config, dir.path()).unwrap(), first);
+}
+
+#[test]
+fn a_folder_is_for_one_run() {
+    let config = tiny_config();
+    let (dir, _) = stopped(&config, 100);
+    let message = |result: Result<Summary, SelfPlayError>| result.unwrap_err().to_string();
+    assert!(message(game(config.clone()).run(dir.path())).contains("holds a run already"));
+    let mut other = config.clone();
+    other.iterations = 3;
+    assert!(message(game(other).resume(dir.path())).contains("configuration differs"));
+    let roles = Roles::Separate { generator: toy(1), solver: toy(2) };
+    let silent = reward_fn("none", |_: &char, _: &Rollout| None);
+    let mut seeded = assemble(config.clone(), roles, Box::new(silent), 8);
+    assert!(message(seeded.resume(dir.path())).contains("seed differs"));
+    let empty = tempfile::tempdir().unwrap();
+    assert!(message(game(config.clone()).resume(empty.path())).contains("holds no run to resume"));
+    // A second process in the same folder, while the first runs.
+    let mut tried = None;
+    let path = dir.path().to_owned();
+    let second = config.clone();
+    let mut first = game(config).with_observer(|_: sparring_core::Event<'_>| {
+        if tried.is_none() {
+            tried = Some(message(game(second.clone()).resume(&path)));
+        }
+    });
+    first.resume(dir.path()).unwrap();
+    drop(first);
+    assert!(tried.unwrap().contains("another process runs in this folder"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = game(tiny_config()).run(file.join("run")).unwrap_err().one_line();
+    assert!(error.contains("file/run: ") && error.contains("choose another folder"), "{error}");
+    assert!(!error.contains('\n'));
+}

@@ -1,0 +1,198 @@
+use super::*;
+use crate::{GeneratorSummary, Order, PoolTask};
+use sparring_core::{Event, RewardContext};
+
+#[test]
+fn both_roles_improve() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = game(toy_config());
+    let summary = run.run(dir.path()).unwrap();
+    let accuracy =
+        |scores: &serde_json::Map<String, serde_json::Value>| scores["heldout_accuracy"].as_f64().unwrap();
+    // One answer for all solves a quarter.
+    assert!(accuracy(&summary.base) < 0.4, "{:?}", summary.base);
+    assert!(accuracy(&summary.last) > accuracy(&summary.base) + 0.3, "{:?}", summary.last);
+    let GeneratorSummary { valid_rate_first, valid_rate_last, .. } = summary.generator;
+    assert!(valid_rate_last.unwrap() > valid_rate_first.unwrap() + 0.3, "{:?}", summary.generator);
+
+    let json: serde_json::Value =
+        serde_json::from_str(&lines(dir.path(), "summary.json").join("\n")).unwrap();
+    for path in [
+        "/seed",
+        "/preset",
+        "/base/heldout_accuracy",
+        "/final/heldout_accuracy",
+        "/relative_gain",
+        "/final/heldout_t1_accuracy",
+        "/generator/valid_rate_first",
+        "/generator/valid_rate_last",
+        "/wall_seconds",
+        "/peak_rss_mib",
+        "/phase_seconds/train_solver",
+        "/iterations/1/pool/selected",
+    ] {
+        assert!(!json.pointer(path).unwrap_or_else(|| panic!("{path} is missing")).is_null(), "{path}");
+    }
+    assert_eq!(serde_json::from_value::<Summary>(json).unwrap(), summary);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    assert_eq!(uninterrupted(tiny_config()).unwrap(), uninterrupted(tiny_config()).unwrap());
+}
+
+#[test]
+fn the_pool_reaches_the_optimiser_from_easy_to_hard() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = toy_config();
+    (config.iterations, config.solver.steps, config.solver.prompts_per_step) = (1, 3, 2);
+    game(config).run(dir.path()).unwrap();
+    let steps = records(dir.path(), "solver_step");
+    let rates: Vec<f64> = steps.iter().map(|r| r["pool_solve_rate"].as_f64().unwrap()).collect();
+    assert!(rates.len() == 3 && rates.windows(2).all(|w| w[0] >= w[1]), "{rates:?}");
+    assert!(rates[0] > rates[2] + 0.05, "a short training meets the whole range: {rates:?}");
+}
+
+#[test]
+fn the_pool_is_distinct_balanced_and_on_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = toy_config();
+    config.pool.replay = 0.0;
+    config.solver.order = Order::AsIs;
+    game(config.clone()).run(dir.path()).unwrap();
+    let read = |i: usize| -> Vec<PoolTask<Sum>> {
+        let rows = lines(dir.path(), &format!("tasks/iteration-{i}.jsonl"));
+        rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect()
+    };
+    let (first, second) = (read(1), read(2));
+    let mut all: Vec<&str> = first.iter().chain(&second).map(|t| t.task.letters.as_str()).collect();
+    let count = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), count, "no task is in two pools, or twice in one");
+    assert!(first.len() <= config.pool.size && !first.is_empty());
+    assert!(first.windows(2).all(|w| w[0].candidate <= w[1].candidate), "as proposed");
+    let pools = records(dir.path(), "pool");
+    assert_eq!(pools[0]["selected"], first.len());
+    for pool in &pools {
+        let stages = ["candidates", "readable", "distinct", "verified", "in_band", "proposed"];
+        let counts: Vec<u64> = stages.iter().map(|s| pool[s].as_u64().unwrap()).collect();
+        assert!(counts.windows(2).all(|w| w[0] >= w[1]), "{pool}");
+        let rejected: u64 =
+            ["first_letter", "length"].iter().filter_map(|r| pool["rejected"][r].as_u64()).sum();
+        assert_eq!(counts[0], counts[1] + rejected, "every candidate is read or rejected: {pool}");
+    }
+}
+
+#[test]
+fn identical_proposals_are_probed_once() {
+    let dir = tempfile::tempdir().unwrap();
+    game(toy_config()).run(dir.path()).unwrap();
+    let last = records(dir.path(), "generator_step").pop().unwrap();
+    let readable = (last["valid"].as_f64().unwrap() * 36.0).round() as u64;
+    assert!(last["probed"].as_u64().unwrap() < readable, "{last}");
+}
+
+#[test]
+fn shared_weights_and_a_frozen_generator_run() {
+    let mut shared = tiny_config();
+    shared.weights = Weights::Shared;
+    assert_eq!(uninterrupted(shared.clone()).unwrap().weights.len(), 1);
+    let mut frozen = tiny_config();
+    frozen.generator.train = false;
+    let end = uninterrupted(frozen).unwrap();
+    let untouched = game(tiny_config());
+    assert_eq!(end.weights[0], weights(&untouched)[0], "the Generator stays as it was");
+    assert_ne!(end.weights[1], weights(&untouched)[1], "the Solver learns");
+    assert!(end.summary.generator.valid_rate_first.is_some(), "measured on the pool's candidates");
+
+    let mut run = assemble(tiny_config(), Roles::Shared(toy(1)), Box::new(Broken(None)), 7);
+    assert!(run.run("unused").unwrap_err().to_string().contains("weights"));
+}
+
+#[test]
+fn an_empty_pool_leaves_the_solver_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = tiny_config();
+    config.pool.keep.min_rate = 1.0;
+    config.pool.candidates = 3;
+    let mut run = game(config);
+    let before = weights(&run)[1];
+    let summary = run.run(dir.path()).unwrap();
+    assert_eq!(summary.iterations[0].pool.selected, 0);
+    assert_eq!(records(dir.path(), "empty_pool").len(), 2);
+    assert_eq!(weights(&run)[1], before);
+}
+
+#[test]
+fn a_task_that_cannot_be_posed_is_counted_not_fatal() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = toy_config();
+    config.pool.candidates = 2000;
+    config.generator.train = false;
+    config.iterations = 1;
+    game(config).run(dir.path()).unwrap();
+    let pool = &records(dir.path(), "pool")[0];
+    assert_eq!(pool["rejected"]["unposable"], 1, "the task `dd`: {pool}");
+}
+
+/// A reward that breaks its contract in a chosen way.
+struct Broken(Option<Vec<Option<f32>>>);
+
+impl<T> Reward<T> for Broken {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn score(
+        &self,
+        _: &T,
+        _: &[Rollout],
+        _: &RewardContext<'_>,
+    ) -> Result<Vec<Option<f32>>, sparring_core::BoxError> {
+        self.0.clone().ok_or_else(|| "the judge is away".into())
+    }
+}
+
+#[test]
+fn a_broken_reward_stops_the_run_by_name() {
+    let cases = [
+        (None, "the judge is away"),
+        (Some(vec![Some(1.0)]), "1 scores for 6 completions"),
+        (Some([vec![Some(1.0); 5], vec![Some(f32::NAN)]].concat()), "completion 5 is not finite"),
+    ];
+    for (scores, wanted) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let roles = Roles::Separate { generator: toy(1), solver: toy(2) };
+        let mut run = assemble(tiny_config(), roles, Box::new(Broken(scores)), 7);
+        let error = run.run(dir.path()).unwrap_err().one_line();
+        assert!(error.starts_with("reward `broken` failed") && error.contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn observers_hear_every_phase_and_step_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut heard: Vec<String> = Vec::new();
+    let mut steps = 0;
+    let mut kinds = 0;
+    let observer = |event: Event<'_>| match event {
+        Event::PhaseStarted { iteration, phase, .. } => heard.push(format!("{iteration} {}", phase.as_str())),
+        Event::PhaseEnded { seconds, .. } => assert!(seconds >= 0.0),
+        Event::Progress { .. } => steps += 1,
+        Event::Record { json, .. } => {
+            let value: serde_json::Value = serde_json::from_str(json).unwrap();
+            assert!(value["kind"].is_string());
+            kinds += 1;
+        }
+        _ => {}
+    };
+    game(tiny_config()).with_observer(observer).run(dir.path()).unwrap();
+    let iteration =
+        |i| ["train_generator", "build_pool", "train_solver", "evaluate"].map(|p| format!("{i} {p}"));
+    let wanted: Vec<String> =
+        std::iter::once("0 evaluate".to_owned()).chain(iteration(1)).chain(iteration(2)).collect();
+    assert_eq!(heard, wanted);
+    assert_eq!(kinds, lines(dir.path(), "events.jsonl").len());
+    assert!(steps > 12);
+}

@@ -1,0 +1,51 @@
+use super::*;
+
+#[test]
+fn defaults_are_checked_and_survive_their_file() {
+    let config = SelfPlayConfig::default();
+    config.validate().unwrap();
+    let text = toml::to_string_pretty(&config).unwrap();
+    assert_eq!(SelfPlayConfig::from_toml(&text, "x.toml").unwrap(), config);
+}
+
+#[test]
+fn every_mistake_names_its_field() {
+    let cases = [
+        ("iterations = 0", "iterations = 0"),
+        ("checkpoint_every = 0", "checkpoint_every = 0"),
+        ("[generator]\nsteps = 0", "generator.steps = 0"),
+        ("[generator]\ngroup_size = 1", "generator.group_size = 1"),
+        ("[generator]\ntemperature = 0.0", "generator.temperature = 0"),
+        ("[generator]\nlr = -1.0", "generator.lr = -1"),
+        ("[generator.grpo]\nepochs = 0", "generator.grpo"),
+        ("[solver]\nprompts_per_step = 0", "solver.prompts_per_step = 0"),
+        ("[solver]\nlr = nan", "solver.lr = NaN"),
+        ("[pool]\ncandidates = 0", "pool.candidates = 0"),
+        ("[pool]\nsize = 0", "pool.size = 0"),
+        ("[pool]\nreplay = 0.5\nderived_share = 0.5", "pool.replay = 0.5"),
+        ("[pool.keep]\nmin_rate = 0.9\nmax_rate = 0.1", "pool.keep.min_rate = 0.9"),
+        ("[pool.mix]\neasy = 0.0\nmedium = 0.0\nhard = 0.0", "pool.mix.easy = 0"),
+        ("[pool.mix]\nhard = -0.1", "pool.mix.hard = -0.1"),
+        ("[pool.mix]\nhard_below = 0.9", "pool.mix.hard_below = 0.9"),
+    ];
+    for (text, wanted) in cases {
+        let error = SelfPlayConfig::from_toml(text, "x.toml").unwrap().build().unwrap_err().to_string();
+        assert!(error.contains(wanted), "{text:?} gave {error:?}");
+    }
+}
+
+#[test]
+fn an_unknown_field_names_file_and_line() {
+    let error = SelfPlayConfig::from_toml("iterations = 2\n[pool]\ncandidate = 3\n", "my.toml").unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("my.toml, line 3: ") && text.contains("candidate"), "{text}");
+}
+
+#[test]
+fn exams_are_checked() {
+    let run = |exam| game(tiny_config()).with_exam(exam).run("unused").unwrap_err().to_string();
+    assert!(run(Exam::greedy("heldout", exam_tasks())).contains("two exams"));
+    assert!(run(Exam::greedy("held out", exam_tasks())).contains("letters, digits"));
+    assert!(run(Exam::greedy("none", Vec::new())).contains("at least one task"));
+    assert!(run(Exam::sampled("cold", exam_tasks(), -1.0, 1)).contains("temperature"));
+}

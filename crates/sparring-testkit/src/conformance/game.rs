@@ -1,0 +1,102 @@
+use super::{Options, Outcome, ensure, failed};
+use sparring_core::{Game, Rollout};
+
+/// What no reader or verifier may stumble over.
+const GARBAGE: [&str; 6] = ["", " ", "{", "[[[[[[[[[[[[[[[[", "\u{0}\u{fffd}", "</answer><answer>"];
+
+/// Checks the contract of [`Game`]: every method depends on its arguments only, specifications and tasks
+/// survive being written to disk, prompts are not empty, and no text makes a method panic.
+///
+/// `propose` writes completions of the Generator for a specification: of all that it writes, at least one must
+/// be accepted. `solve` writes completions of the Solver for a task.
+///
+/// # Errors
+/// The first check that fails.
+pub fn game<G: Game>(
+    game: &G,
+    propose: impl Fn(&G::Spec) -> Vec<Rollout>,
+    solve: impl Fn(&G::Task) -> Vec<Rollout>,
+    options: &Options,
+) -> Outcome {
+    const SPECIFICATIONS: u64 = 16;
+    let mut accepted = 0;
+    for i in 0..SPECIFICATIONS {
+        let seed = options.seed.child("game").index(i);
+        let spec = specification(game, seed)?;
+        let garbage = GARBAGE.iter().map(|text| Rollout::from_text(*text));
+        for rollout in propose(&spec).into_iter().chain(garbage) {
+            if let Some(task) = reading(game, &spec, &rollout)? {
+                accepted += 1;
+                let derived = game.derive(&task, seed);
+                let again = game.derive(&task, seed);
+                ensure(json(&derived)? == json(&again)?, "game/derive", || "two results".to_owned())?;
+                for task in std::iter::once(task).chain(derived) {
+                    self::task(game, &task, &solve(&task))?;
+                }
+            }
+        }
+    }
+    ensure(accepted > 0, "game/read", || "no proposal was accepted: nothing can be checked".to_owned())
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, super::ConformanceFailure> {
+    serde_json::to_string(value).map_err(failed("game/round trip"))
+}
+
+fn specification<G: Game>(game: &G, seed: sparring_core::Seed) -> Result<G::Spec, super::ConformanceFailure> {
+    let spec = game.draw(seed);
+    let written = json(&spec)?;
+    ensure(written == json(&game.draw(seed))?, "game/draw", || format!("{seed:?} draws two specifications"))?;
+    let read: G::Spec = serde_json::from_str(&written).map_err(failed("game/round trip"))?;
+    ensure(json(&read)? == written, "game/round trip", || format!("a specification changed: {written}"))?;
+    let prompt = game.ask(&spec);
+    let empty = prompt.iter().all(|message| message.content.is_empty());
+    ensure(!empty, "game/ask", || "the Generator's prompt is empty".to_owned())?;
+    ensure(prompt == game.ask(&read), "game/ask", || "two prompts for one specification".to_owned())?;
+    Ok(spec)
+}
+
+fn reading<G: Game>(
+    game: &G,
+    spec: &G::Spec,
+    rollout: &Rollout,
+) -> Result<Option<G::Task>, super::ConformanceFailure> {
+    let check = "game/read";
+    match (game.read(spec, rollout), game.read(spec, rollout)) {
+        (Ok(task), Ok(again)) => {
+            ensure(json(&task)? == json(&again)?, check, || {
+                format!("{:?} is read as two tasks", rollout.text)
+            })?;
+            Ok(Some(task))
+        }
+        (Err(rejection), Err(again)) => {
+            ensure(rejection == again, check, || format!("{:?} has two rejections", rollout.text))?;
+            ensure(!rejection.rule.is_empty(), check, || format!("{:?}: a nameless rule", rollout.text))?;
+            Ok(None)
+        }
+        _ => ensure(false, check, || format!("{:?} is accepted once, rejected once", rollout.text))
+            .map(|()| None),
+    }
+}
+
+fn task<G: Game>(game: &G, task: &G::Task, answers: &[Rollout]) -> Outcome {
+    let written = json(task)?;
+    let read: G::Task = serde_json::from_str(&written).map_err(failed("game/round trip"))?;
+    ensure(json(&read)? == written, "game/round trip", || format!("a task changed: {written}"))?;
+    let prompt = game.pose(task);
+    let empty = prompt.iter().all(|message| message.content.is_empty());
+    ensure(!empty, "game/pose", || format!("the Solver's prompt is empty: {written}"))?;
+    ensure(prompt == game.pose(&read), "game/pose", || format!("two prompts for one task: {written}"))?;
+    let named = game.signature(task) == game.signature(&read) && game.stratum(task) == game.stratum(&read);
+    ensure(named, "game/signature", || format!("signature or stratum is lost on disk: {written}"))?;
+    let garbage: Vec<Rollout> = GARBAGE.iter().map(|text| Rollout::from_text(*text)).collect();
+    for rollout in answers.iter().chain(&garbage) {
+        let text = &rollout.text;
+        let solved = game.solved(task, rollout);
+        let answer = game.answer(task, rollout);
+        ensure(solved == game.solved(&read, rollout), "game/solved", || format!("two verdicts on {text:?}"))?;
+        ensure(answer == game.answer(&read, rollout), "game/answer", || format!("two answers in {text:?}"))?;
+        ensure(!solved || answer.is_some(), "game/answer", || format!("{text:?} solves without an answer"))?;
+    }
+    Ok(())
+}

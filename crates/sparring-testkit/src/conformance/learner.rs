@@ -1,0 +1,304 @@
+use super::{Options, Outcome, difference, ensure, failed, grouped, samples, ungrouped};
+use crate::conformance::ConformanceFailure;
+use rand::Rng;
+use sparring_core::{
+    Policy, PolicyError, Prompt, Rollout, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats,
+};
+use std::sync::Mutex;
+
+/// L = Σ_t c_t·logp_t (+ e·Σ_t H_t): its cotangents are c and e, whatever the policy.
+pub(super) struct LinearLoss {
+    pub(super) slopes: Vec<f32>,
+    /// Coefficient of the entropies; `None` asks for none.
+    pub(super) entropy: Option<f32>,
+    /// Added to L: not a number, to see it refused.
+    pub(super) offset: f64,
+    seen: Mutex<(Vec<f32>, Vec<f32>)>,
+}
+
+impl LinearLoss {
+    pub(super) fn new(slopes: Vec<f32>) -> Self {
+        Self { slopes, entropy: None, offset: 0.0, seen: Mutex::default() }
+    }
+
+    fn seen(&self) -> (Vec<f32>, Vec<f32>) {
+        self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+impl TokenLoss for LinearLoss {
+    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+        let entropies = stats.entropy.unwrap_or_default();
+        *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            (stats.logp.to_vec(), entropies.to_vec());
+        for (out, slope) in cotangents.logp.iter_mut().zip(&self.slopes) {
+            *out = *slope;
+        }
+        let coefficient = self.entropy.unwrap_or(0.0);
+        if let Some(out) = cotangents.entropy {
+            out.fill(coefficient);
+        }
+        let sum: f64 = stats.logp.iter().zip(&self.slopes).map(|(l, c)| f64::from(l * c)).sum();
+        sum + f64::from(coefficient * entropies.iter().sum::<f32>()) + self.offset
+    }
+
+    fn needs_entropy(&self) -> bool {
+        self.entropy.is_some()
+    }
+}
+
+/// Checks the contract of [`Learner`](sparring_core::Learner). `fresh` makes equal policies: same weights, new optimiser; the
+/// sequences are sampled from one of them.
+///
+/// A gradient can be checked without knowing the weights: a step against it lowers the loss, its norm is
+/// homogeneous and obeys the parallelogram law, and it does not depend on how the batch is cut.
+///
+/// # Errors
+/// The first check that fails.
+pub fn learner<P: Policy>(fresh: impl Fn() -> P, prompts: &[Prompt], options: &Options) -> Outcome {
+    let groups = samples(fresh().sampler(), prompts, options, "learner/samples")?;
+    let bench = Bench { fresh: &fresh, groups: &groups, options };
+    bench.value()?;
+    bench.descent()?;
+    bench.linearity()?;
+    bench.grouping()?;
+    bench.zero_cotangents()?;
+    bench.forgetting()?;
+    bench.non_finite()?;
+    bench.entropy()
+}
+
+struct Bench<'a, F> {
+    fresh: &'a F,
+    groups: &'a [Vec<Rollout>],
+    options: &'a Options,
+}
+
+impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
+    /// Random slopes in [−1, 1], one a completion token.
+    fn slopes(&self, tag: &str) -> Vec<f32> {
+        let mut rng = self.options.seed.child(tag).rng();
+        self.groups.iter().flatten().flat_map(|r| &r.tokens).map(|_| rng.random_range(-1.0..1.0)).collect()
+    }
+
+    fn score(&self, policy: &P, check: &'static str) -> Result<Vec<f32>, ConformanceFailure> {
+        let tokens = grouped(self.groups);
+        policy.scorer().score(TokenBatch { groups: &tokens, temperature: 1.0 }).map_err(failed(check))
+    }
+
+    fn accumulate(&self, policy: &mut P, loss: &LinearLoss) -> Result<f64, PolicyError> {
+        let tokens = grouped(self.groups);
+        policy.learner().accumulate(TokenBatch { groups: &tokens, temperature: 1.0 }, loss)
+    }
+
+    /// Norm of the gradient of Σ c·logp, seen through a step's report.
+    fn norm(&self, slopes: Vec<f32>, check: &'static str) -> Result<f64, ConformanceFailure> {
+        let mut policy = (self.fresh)();
+        self.accumulate(&mut policy, &LinearLoss::new(slopes)).map_err(failed(check))?;
+        Ok(policy.learner().step(0.0).map_err(failed(check))?.grad_norm)
+    }
+
+    /// The loss sees what the scorer says, and its value comes back.
+    fn value(&self) -> Outcome {
+        let check = "learner/loss sees the scores";
+        let mut policy = (self.fresh)();
+        let scores = self.score(&policy, check)?;
+        let loss = LinearLoss::new(self.slopes("value"));
+        let value = self.accumulate(&mut policy, &loss).map_err(failed(check))?;
+        if let Some(what) = difference(&scores, &loss.seen().0, self.options.tolerance) {
+            return ensure(false, check, || what);
+        }
+        let expected: f64 = loss.seen().0.iter().zip(&loss.slopes).map(|(l, c)| f64::from(l * c)).sum();
+        ensure((value - expected).abs() <= 1e-6 * expected.abs().max(1.0), check, || {
+            format!("accumulate returned {value}, the loss {expected}")
+        })
+    }
+
+    /// A small step against the gradient lowers the loss: for a random loss, and for single tokens.
+    fn descent(&self) -> Outcome {
+        let check = "learner/descent";
+        let tokens = self.slopes("tokens").len();
+        let single = |t: usize| (0..tokens).map(|s| if s == t { -1.0 } else { 0.0 }).collect();
+        let losses: [Vec<f32>; 4] =
+            [self.slopes("descent"), single(0), single(tokens / 2), single(tokens - 1)];
+        for (i, slopes) in losses.into_iter().enumerate() {
+            let mut policy = (self.fresh)();
+            let before = self.score(&policy, check)?;
+            self.accumulate(&mut policy, &LinearLoss::new(slopes.clone())).map_err(failed(check))?;
+            let report = policy.learner().step(self.options.lr).map_err(failed(check))?;
+            let after = self.score(&policy, check)?;
+            let value = |logp: &[f32]| -> f64 {
+                logp.iter().zip(&slopes).map(|(l, c)| f64::from(*l) * f64::from(*c)).sum()
+            };
+            let fell = value(&after) < value(&before);
+            // A token that is certain already has nothing to gain.
+            let flat = report.grad_norm < f64::from(self.options.tolerance);
+            ensure(fell || flat, check, || {
+                format!(
+                    "loss {i}: {} before, {} after, gradient {}",
+                    value(&before),
+                    value(&after),
+                    report.grad_norm
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    /// ‖2g‖ = 2‖g‖, and ‖g+h‖² + ‖g−h‖² = 2‖g‖² + 2‖h‖².
+    fn linearity(&self) -> Outcome {
+        let check = "learner/linearity";
+        let (a, b) = (self.slopes("a"), self.slopes("b"));
+        let combine = |f: fn(f32, f32) -> f32| a.iter().zip(&b).map(|(&x, &y)| f(x, y)).collect::<Vec<f32>>();
+        let [na, nb, sum, minus, twice] =
+            [a.clone(), b.clone(), combine(|x, y| x + y), combine(|x, y| x - y), combine(|x, _| 2.0 * x)]
+                .map(|slopes| self.norm(slopes, check));
+        let (na, nb, sum, minus, twice) = (na?, nb?, sum?, minus?, twice?);
+        let (left, right) = (sum * sum + minus * minus, 2.0 * (na * na + nb * nb));
+        let tolerance = 10.0 * f64::from(self.options.tolerance);
+        ensure(na > 0.0, check, || "a random loss has no gradient".to_owned())?;
+        ensure((twice - 2.0 * na).abs() <= tolerance * na, check, || {
+            format!("twice the loss has the gradient norm {twice}, once {na}")
+        })?;
+        ensure((left - right).abs() <= tolerance * right, check, || {
+            format!("‖g+h‖² + ‖g−h‖² = {left}, 2‖g‖² + 2‖h‖² = {right}")
+        })
+    }
+
+    /// One call, one call a group, one call a completion: the same step.
+    fn grouping(&self) -> Outcome {
+        let check = "learner/micro-batches";
+        let slopes = self.slopes("grouping");
+        let (together, apart) = (grouped(self.groups), ungrouped(self.groups));
+        let cuts: [Vec<&[TokenGroup<'_>]>; 4] = [
+            vec![&together],
+            together.iter().map(std::slice::from_ref).collect(),
+            vec![&apart],
+            apart.iter().map(std::slice::from_ref).collect(),
+        ];
+        let mut outcomes = Vec::new();
+        for calls in cuts {
+            let mut policy = (self.fresh)();
+            let mut rest = slopes.as_slice();
+            for groups in calls {
+                let batch = TokenBatch { groups, temperature: 1.0 };
+                let (own, others) = rest.split_at(batch.completion_tokens());
+                rest = others;
+                policy.learner().accumulate(batch, &LinearLoss::new(own.to_vec())).map_err(failed(check))?;
+            }
+            let norm = policy.learner().step(self.options.lr).map_err(failed(check))?.grad_norm;
+            outcomes.push((norm, self.score(&policy, check)?));
+        }
+        let (norm, scores) = &outcomes[0];
+        for (i, (other_norm, other_scores)) in outcomes.iter().enumerate().skip(1) {
+            let tolerance = 10.0 * f64::from(self.options.tolerance) * norm.max(1e-12);
+            ensure((norm - other_norm).abs() <= tolerance, check, || {
+                format!("cut {i}: gradient norm {other_norm} against {norm}")
+            })?;
+            if let Some(what) = difference(scores, other_scores, self.options.tolerance) {
+                return ensure(false, check, || format!("cut {i}, after the step: {what}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// All-zero cotangents change nothing; and a step leaves no gradient behind.
+    fn zero_cotangents(&self) -> Outcome {
+        let check = "learner/zero cotangents";
+        let zeros = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
+        let mut policy = (self.fresh)();
+        let before = self.score(&policy, check)?;
+        self.accumulate(&mut policy, &zeros).map_err(failed(check))?;
+        policy.learner().step(self.options.lr).map_err(failed(check))?;
+        if let Some(what) = difference(&before, &self.score(&policy, check)?, self.options.tolerance) {
+            return ensure(false, check, || what);
+        }
+        let check = "learner/step clears";
+        self.accumulate(&mut policy, &LinearLoss::new(self.slopes("clears"))).map_err(failed(check))?;
+        policy.learner().step(self.options.lr).map_err(failed(check))?;
+        self.accumulate(&mut policy, &zeros).map_err(failed(check))?;
+        let norm = policy.learner().step(self.options.lr).map_err(failed(check))?.grad_norm;
+        ensure(norm <= f64::from(self.options.tolerance), check, || {
+            format!("a step without a gradient, after one with, reports the norm {norm}")
+        })
+    }
+
+    /// `discard` and `reset` forget what was accumulated, and `reset` the optimiser.
+    fn forgetting(&self) -> Outcome {
+        let zeros = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
+        for (check, reset) in [("learner/discard", false), ("learner/reset", true)] {
+            let mut policy = (self.fresh)();
+            if reset {
+                self.accumulate(&mut policy, &LinearLoss::new(self.slopes("moment")))
+                    .map_err(failed(check))?;
+                policy.learner().step(self.options.lr).map_err(failed(check))?;
+            }
+            let before = self.score(&policy, check)?;
+            self.accumulate(&mut policy, &LinearLoss::new(self.slopes("forgotten")))
+                .map_err(failed(check))?;
+            if reset {
+                policy.learner().reset();
+            } else {
+                policy.learner().discard();
+            }
+            self.accumulate(&mut policy, &zeros).map_err(failed(check))?;
+            policy.learner().step(self.options.lr).map_err(failed(check))?;
+            if let Some(what) = difference(&before, &self.score(&policy, check)?, self.options.tolerance) {
+                return ensure(false, check, || format!("the next step still moved: {what}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A loss or a cotangent that is no number is an error, and nothing changes.
+    fn non_finite(&self) -> Outcome {
+        let check = "learner/not finite";
+        let zeros = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
+        let mut bad_value = LinearLoss::new(self.slopes("value"));
+        bad_value.offset = f64::NAN;
+        let mut bad_slope = LinearLoss::new(self.slopes("slope"));
+        if let Some(slope) = bad_slope.slopes.last_mut() {
+            *slope = f32::INFINITY;
+        }
+        for (what, loss) in [("loss", bad_value), ("cotangent", bad_slope)] {
+            let mut policy = (self.fresh)();
+            let before = self.score(&policy, check)?;
+            let outcome = self.accumulate(&mut policy, &loss);
+            ensure(matches!(outcome, Err(PolicyError::NonFinite { .. })), check, || {
+                format!("a {what} that is not finite gave {outcome:?} instead of PolicyError::NonFinite")
+            })?;
+            self.accumulate(&mut policy, &zeros).map_err(failed(check))?;
+            policy.learner().step(self.options.lr).map_err(failed(check))?;
+            if let Some(how) = difference(&before, &self.score(&policy, check)?, self.options.tolerance) {
+                return ensure(false, check, || format!("a {what} that was refused left a gradient: {how}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Entropies are at least 0, and a step along their gradient raises them. A backend may do without.
+    fn entropy(&self) -> Outcome {
+        let check = "learner/entropy";
+        let mut policy = (self.fresh)();
+        let mut loss = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
+        loss.entropy = Some(-1.0);
+        match self.accumulate(&mut policy, &loss) {
+            Err(PolicyError::Unsupported { .. }) => return Ok(()),
+            other => other.map_err(failed(check))?,
+        };
+        let (logp, before) = loss.seen();
+        ensure(before.len() == logp.len(), check, || {
+            format!("{} entropies for {} tokens", before.len(), logp.len())
+        })?;
+        ensure(before.iter().all(|h| h.is_finite() && *h >= -self.options.tolerance), check, || {
+            "an entropy is negative or not finite".to_owned()
+        })?;
+        let report = policy.learner().step(self.options.lr).map_err(failed(check))?;
+        self.accumulate(&mut policy, &loss).map_err(failed(check))?;
+        let sum = |h: &[f32]| h.iter().map(|&h| f64::from(h)).sum::<f64>();
+        let (before, after) = (sum(&before), sum(&loss.seen().1));
+        ensure(after > before || report.grad_norm < f64::from(self.options.tolerance), check, || {
+            format!("a step towards more entropy went from {before} to {after}")
+        })
+    }
+}

@@ -1,0 +1,176 @@
+//! The contracts of `sparring-core` as functions: call them from the tests of your own implementation.
+//!
+//! | function | checks |
+//! |---|---|
+//! | [`sampler()`] | shapes; a completion depends on seed, prompt and parameters only; greedy; refusals |
+//! | [`scorer()`] | finite, never positive; a token depends on what is before it only; grouping; refusals |
+//! | [`policy()`] | both, and that they agree: score(sample) = its own log-probabilities, χ² of first tokens |
+//! | [`learner()`] | descent, linearity, zero cotangents, grouping, discarding, what is not finite |
+//! | [`checkpoint()`] | save and restore in the middle of training, bit for bit; damaged files |
+//! | [`reward()`], [`advantage()`], [`game()`] | shapes, finiteness, determinism, round trips |
+//!
+//! Each returns the first [`ConformanceFailure`] it finds. The suites need no weights and take milliseconds for
+//! a toy; for a real backend choose a small model and few [`Options::draws`].
+mod advantage;
+mod checkpoint;
+mod game;
+mod learner;
+mod policy;
+mod reward;
+mod sampler;
+mod scorer;
+
+pub use advantage::advantage;
+pub use checkpoint::checkpoint;
+pub use game::game;
+pub use learner::learner;
+pub use policy::policy;
+pub use reward::reward;
+pub use sampler::sampler;
+pub use scorer::scorer;
+
+use sparring_core::{Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed, TokenGroup};
+
+/// A contract that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{check}: {detail}")]
+pub struct ConformanceFailure {
+    /// The check, as a stable name: `suite/check`.
+    pub check: &'static str,
+    /// What was seen instead.
+    pub detail: String,
+}
+
+/// What a suite may assume of an implementation.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Options {
+    /// Largest difference of two log-probabilities that ought to be equal, nats.
+    pub tolerance: f32,
+    /// Learning rate of the steps: small enough to descend, large enough to be seen.
+    pub lr: f64,
+    /// Completions of a prompt.
+    pub group: usize,
+    /// Most tokens of a completion.
+    pub max_tokens: usize,
+    /// First tokens drawn for the χ² test, for each prompt.
+    pub draws: usize,
+    /// Where all of the suite's randomness comes from.
+    pub seed: Seed,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { tolerance: 1e-4, lr: 1e-3, group: 4, max_tokens: 8, draws: 2000, seed: Seed::new(1) }
+    }
+}
+
+impl Options {
+    /// Sets the tolerance of log-probabilities, nats.
+    #[must_use]
+    pub fn with_tolerance(mut self, tolerance: f32) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// Sets the learning rate.
+    #[must_use]
+    pub fn with_lr(mut self, lr: f64) -> Self {
+        self.lr = lr;
+        self
+    }
+
+    /// Sets the number of completions of a prompt.
+    #[must_use]
+    pub fn with_group(mut self, group: usize) -> Self {
+        self.group = group;
+        self
+    }
+
+    /// Sets the length limit of completions.
+    #[must_use]
+    pub fn with_max_tokens(mut self, max_tokens: usize) -> Self {
+        self.max_tokens = max_tokens;
+        self
+    }
+
+    /// Sets the number of draws of the χ² test.
+    #[must_use]
+    pub fn with_draws(mut self, draws: usize) -> Self {
+        self.draws = draws;
+        self
+    }
+
+    /// Sets the seed.
+    #[must_use]
+    pub fn with_seed(mut self, seed: Seed) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// One request a prompt.
+    fn requests(&self, prompts: &[Prompt]) -> Vec<SampleRequest> {
+        let request = |(i, prompt): (usize, &Prompt)| SampleRequest {
+            prompt: prompt.clone(),
+            n: self.group,
+            params: SamplingParams::default().with_max_tokens(self.max_tokens),
+            seed: self.seed.index(i as u64),
+        };
+        prompts.iter().enumerate().map(request).collect()
+    }
+}
+
+type Outcome = Result<(), ConformanceFailure>;
+
+/// Fails the check unless the condition holds; the detail is only written when it does not.
+fn ensure(holds: bool, check: &'static str, detail: impl FnOnce() -> String) -> Outcome {
+    if holds { Ok(()) } else { Err(ConformanceFailure { check, detail: detail() }) }
+}
+
+/// Turns an error of the implementation into a failure of the check.
+fn failed<E: std::fmt::Display>(check: &'static str) -> impl Fn(E) -> ConformanceFailure {
+    move |error| ConformanceFailure { check, detail: format!("unexpected error: {error}") }
+}
+
+/// Completions to work with.
+fn samples(
+    sampler: &dyn Sampler,
+    prompts: &[Prompt],
+    options: &Options,
+    check: &'static str,
+) -> Result<Vec<Vec<Rollout>>, ConformanceFailure> {
+    let groups = sampler.sample(&options.requests(prompts)).map_err(failed(check))?;
+    let tokens: usize = groups.iter().flatten().map(|rollout| rollout.tokens.len()).sum();
+    ensure(tokens > 0, check, || "no completion has a token: nothing can be checked".to_owned())?;
+    Ok(groups)
+}
+
+/// Rollouts as the backend takes them, the prompt of a group kept together.
+fn grouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
+    groups
+        .iter()
+        .filter_map(|group| {
+            let completions = group.iter().map(|rollout| rollout.tokens.as_slice()).collect();
+            Some(TokenGroup { prompt: &group.first()?.prompt, completions })
+        })
+        .collect()
+}
+
+/// Every completion as a group of its own.
+fn ungrouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
+    groups
+        .iter()
+        .flatten()
+        .map(|rollout| TokenGroup { prompt: &rollout.prompt, completions: vec![&rollout.tokens] })
+        .collect()
+}
+
+/// The first place where two slices of log-probabilities differ by more than `tolerance`, as a sentence.
+fn difference(a: &[f32], b: &[f32], tolerance: f32) -> Option<String> {
+    if a.len() != b.len() {
+        return Some(format!("{} numbers against {}", a.len(), b.len()));
+    }
+    // NaN differs from everything.
+    let at = a.iter().zip(b).position(|(x, y)| (x - y).is_nan() || (x - y).abs() > tolerance)?;
+    Some(format!("token {at}: {} against {} (tolerance {tolerance})", a[at], b[at]))
+}

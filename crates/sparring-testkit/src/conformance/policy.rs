@@ -1,0 +1,116 @@
+use super::{Options, Outcome, difference, ensure, failed, grouped, samples};
+use sparring_core::{Policy, Prompt, Rollout, SampleRequest, SamplingParams, Scorer, TokenBatch, TokenGroup};
+use std::collections::BTreeMap;
+
+/// Checks the sampling and the scoring side of a policy, and that they agree.
+///
+/// # Errors
+/// The first check that fails.
+pub fn policy(policy: &dyn Policy, prompts: &[Prompt], options: &Options) -> Outcome {
+    super::sampler(policy.sampler(), prompts, options)?;
+    let groups = samples(policy.sampler(), prompts, options, "policy/samples")?;
+    super::scorer(policy.scorer(), &groups, options)?;
+    for (drawn_at, scored_at) in [(1.0, 1.0), (0.7, 0.7), (1.5, 1.5), (0.0, 1.0)] {
+        agreement(policy, prompts, options, drawn_at, scored_at)?;
+    }
+    prompts.iter().enumerate().try_for_each(|(i, prompt)| chi_square(policy, prompt, i, options))?;
+    frozen(policy, &groups)
+}
+
+/// The rollouts' own log-probabilities are those that the scorer gives.
+fn agreement(
+    policy: &dyn Policy,
+    prompts: &[Prompt],
+    options: &Options,
+    drawn_at: f32,
+    scored_at: f32,
+) -> Outcome {
+    let check = "policy/score of a sample";
+    let mut requests = options.requests(prompts);
+    for request in &mut requests {
+        request.params.temperature = drawn_at;
+    }
+    let groups = policy.sampler().sample(&requests).map_err(failed(check))?;
+    let tokens = grouped(&groups);
+    let scored = policy
+        .scorer()
+        .score(TokenBatch { groups: &tokens, temperature: scored_at })
+        .map_err(failed(check))?;
+    let own: Vec<f32> = groups.iter().flatten().flat_map(|rollout| rollout.logp.clone()).collect();
+    match difference(&own, &scored, options.tolerance) {
+        Some(what) => ensure(false, check, || format!("temperature {drawn_at}: {what}")),
+        None => Ok(()),
+    }
+}
+
+/// Pearson's χ² of the first tokens against the probabilities that the scorer gives them.
+fn chi_square(policy: &dyn Policy, prompt: &Prompt, index: usize, options: &Options) -> Outcome {
+    /// Cells that expect fewer draws are pooled.
+    const LEAST_EXPECTED: f64 = 5.0;
+    let check = "policy/chi-square of first tokens";
+    let request = SampleRequest {
+        prompt: prompt.clone(),
+        n: options.draws,
+        params: SamplingParams::default().with_max_tokens(1),
+        seed: options.seed.child("chi-square").index(index as u64),
+    };
+    let drawn = policy.sampler().sample(&[request]).map_err(failed(check))?.pop().unwrap_or_default();
+    let mut counts: BTreeMap<u32, f64> = BTreeMap::new();
+    for rollout in &drawn {
+        *counts.entry(rollout.tokens[0]).or_default() += 1.0;
+    }
+    let Some(first) = drawn.first() else { return Ok(()) };
+    let tokens: Vec<[u32; 1]> = counts.keys().map(|&token| [token]).collect();
+    let group = [TokenGroup {
+        prompt: &first.prompt,
+        completions: tokens.iter().map(<[u32; 1]>::as_slice).collect(),
+    }];
+    let logps =
+        policy.scorer().score(TokenBatch { groups: &group, temperature: 1.0 }).map_err(failed(check))?;
+    let draws = drawn.len() as f64;
+    // What was never drawn, and what is too rare for a cell of its own, is one cell.
+    let (mut rest_expected, mut rest_seen, mut statistic, mut cells) = (draws, 0.0, 0.0, 0.0);
+    for (&seen, &logp) in counts.values().zip(&logps) {
+        let expected = draws * f64::from(logp).exp();
+        if expected >= LEAST_EXPECTED {
+            statistic += (seen - expected).powi(2) / expected;
+            cells += 1.0;
+            rest_expected -= expected;
+        } else {
+            rest_seen += seen;
+        }
+    }
+    let rounding = draws * f64::from(options.tolerance);
+    if rest_expected >= LEAST_EXPECTED {
+        statistic += (rest_seen - rest_expected).powi(2) / rest_expected;
+        cells += 1.0;
+    }
+    ensure(rest_expected > -rounding.max(1.0), check, || {
+        format!("prompt {index}: the probabilities of the tokens drawn add up to more than 1")
+    })?;
+    let limit = chi_square_limit(cells - 1.0);
+    ensure(statistic <= limit, check, || {
+        format!("prompt {index}: χ² = {statistic:.1} over {cells} cells, above {limit:.1} (p < 1e-6)")
+    })
+}
+
+/// χ² that is exceeded with probability 1e-6 (Wilson and Hilferty, 1931).
+fn chi_square_limit(freedom: f64) -> f64 {
+    /// Standard normal quantile at 1 − 1e-6.
+    const Z: f64 = 4.753;
+    if freedom < 1.0 {
+        return f64::INFINITY;
+    }
+    let spread = 2.0 / (9.0 * freedom);
+    freedom * (1.0 - spread + Z * spread.sqrt()).powi(3)
+}
+
+/// A frozen copy scores like the original, where there is one.
+fn frozen(policy: &dyn Policy, groups: &[Vec<Rollout>]) -> Outcome {
+    let check = "policy/frozen copy";
+    let Ok(copy) = policy.freeze() else { return Ok(()) };
+    let tokens = grouped(groups);
+    let score = |scorer: &dyn Scorer| scorer.score(TokenBatch { groups: &tokens, temperature: 1.0 });
+    let (a, b) = (score(policy.scorer()).map_err(failed(check))?, score(&*copy).map_err(failed(check))?);
+    difference(&a, &b, 0.0).map_or(Ok(()), |what| ensure(false, check, || what))
+}

@@ -1,0 +1,181 @@
+use super::{Options, Outcome, difference, ensure, failed};
+use sparring_core::{Finish, Prompt, Rollout, SampleRequest, Sampler, SamplingParams};
+
+/// Checks the contract of [`Sampler`] on the given prompts.
+///
+/// # Errors
+/// The first check that fails.
+pub fn sampler(sampler: &dyn Sampler, prompts: &[Prompt], options: &Options) -> Outcome {
+    let requests = options.requests(prompts);
+    let groups = sampler.sample(&requests).map_err(failed("sampler/shape"))?;
+    shape(&requests, &groups)?;
+    independence(sampler, &requests, &groups, options)?;
+    seeds(sampler, &requests, options)?;
+    greedy(sampler, &requests, options)?;
+    stop_strings(sampler, &requests, &groups)?;
+    refusals(sampler, &requests)
+}
+
+fn shape(requests: &[SampleRequest], groups: &[Vec<Rollout>]) -> Outcome {
+    let check = "sampler/shape";
+    ensure(groups.len() == requests.len(), check, || {
+        format!("{} groups for {} requests", groups.len(), requests.len())
+    })?;
+    for (i, (request, group)) in requests.iter().zip(groups).enumerate() {
+        ensure(group.len() == request.n, check, || {
+            format!("request {i}: {} completions instead of {}", group.len(), request.n)
+        })?;
+        for (j, rollout) in group.iter().enumerate() {
+            let fault = if rollout.tokens.len() != rollout.logp.len() {
+                "as many log-probabilities as tokens are wanted"
+            } else if rollout.tokens.is_empty() {
+                "a completion holds at least the token that ended it"
+            } else if rollout.tokens.len() > request.params.max_tokens {
+                "it is longer than max_tokens"
+            } else if rollout.prompt.is_empty() || rollout.prompt != group[0].prompt {
+                "its prompt is empty, or not that of its group"
+            } else if matches!(&request.prompt, Prompt::Tokens(tokens) if *tokens != rollout.prompt) {
+                "token prompts are taken as they are"
+            } else if rollout.logp.iter().any(|l| !(l.is_finite() && *l <= 0.0)) {
+                "a log-probability is positive or not finite"
+            } else {
+                continue;
+            };
+            return ensure(false, check, || format!("request {i}, completion {j}: {fault}"));
+        }
+    }
+    Ok(())
+}
+
+/// A completion depends on seed, prompt and parameters: not on the call, the batch, the order, or n.
+fn independence(
+    sampler: &dyn Sampler,
+    requests: &[SampleRequest],
+    groups: &[Vec<Rollout>],
+    options: &Options,
+) -> Outcome {
+    let again = sampler.sample(requests).map_err(failed("sampler/repeatable"))?;
+    same("sampler/repeatable", groups, &again, 0.0)?;
+    let reversed: Vec<SampleRequest> = requests.iter().rev().cloned().collect();
+    let mut turned = sampler.sample(&reversed).map_err(failed("sampler/order"))?;
+    turned.reverse();
+    same("sampler/order", groups, &turned, options.tolerance)?;
+    for (request, group) in requests.iter().zip(groups) {
+        let check = "sampler/alone";
+        let alone = sampler.sample(std::slice::from_ref(request)).map_err(failed(check))?;
+        same(check, std::slice::from_ref(group), &alone, options.tolerance)?;
+        let check = "sampler/group size";
+        let fewer = SampleRequest { n: request.n.div_ceil(2), ..request.clone() };
+        let prefix = vec![group[..fewer.n].to_vec()];
+        let alone = sampler.sample(&[fewer]).map_err(failed(check))?;
+        same(check, &prefix, &alone, options.tolerance)?;
+    }
+    Ok(())
+}
+
+fn same(check: &'static str, a: &[Vec<Rollout>], b: &[Vec<Rollout>], tolerance: f32) -> Outcome {
+    ensure(a.len() == b.len(), check, || format!("{} groups against {}", a.len(), b.len()))?;
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        ensure(a.len() == b.len(), check, || format!("request {i}: another number of completions"))?;
+        for (j, (a, b)) in a.iter().zip(b).enumerate() {
+            ensure(a.tokens == b.tokens && a.text == b.text && a.finish == b.finish, check, || {
+                format!("request {i}, completion {j}: {:?} against {:?}", a.tokens, b.tokens)
+            })?;
+            if let Some(what) = difference(&a.logp, &b.logp, tolerance) {
+                return ensure(false, check, || format!("request {i}, completion {j}: {what}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Completions of a group, and of different seeds, differ unless the policy is certain.
+fn seeds(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) -> Outcome {
+    const COMPLETIONS: usize = 16;
+    /// log of the probability below which equality is no accident.
+    const TOO_UNLIKELY: f32 = -20.0;
+    let check = "sampler/seed";
+    for (i, request) in requests.iter().enumerate() {
+        let wide = SampleRequest { n: COMPLETIONS, ..request.clone() };
+        let other = SampleRequest { seed: options.seed.child("another").index(i as u64), ..wide.clone() };
+        let groups = sampler.sample(&[wide, other]).map_err(failed(check))?;
+        let sum = |rollout: &Rollout| rollout.logp.iter().sum::<f32>();
+        if let [first, second] = groups.as_slice() {
+            let all_equal = first.iter().all(|r| r.tokens == first[0].tokens);
+            let unlikely = first.iter().skip(1).map(sum).sum::<f32>() < TOO_UNLIKELY;
+            ensure(!(all_equal && unlikely), check, || {
+                format!("request {i}: every completion of the group is the same")
+            })?;
+            let equal = first.iter().zip(second).all(|(a, b)| a.tokens == b.tokens);
+            ensure(!(equal && unlikely), check, || {
+                format!("request {i}: another seed gives the same completions")
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// At temperature 0 the seed does not matter.
+fn greedy(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) -> Outcome {
+    let check = "sampler/greedy";
+    let params = SamplingParams::greedy().with_max_tokens(options.max_tokens);
+    let ask: Vec<SampleRequest> =
+        requests.iter().map(|r| SampleRequest { n: 2, params: params.clone(), ..r.clone() }).collect();
+    let groups = sampler.sample(&ask).map_err(failed(check))?;
+    shape(&ask, &groups).map_err(|failure| super::ConformanceFailure { check, ..failure })?;
+    for (i, group) in groups.iter().enumerate() {
+        ensure(group[0].tokens == group[1].tokens, check, || {
+            format!("request {i}: two seeds give {:?} and {:?}", group[0].tokens, group[1].tokens)
+        })?;
+    }
+    Ok(())
+}
+
+/// A stop string ends the completion where its text first appears; the text keeps it.
+fn stop_strings(sampler: &dyn Sampler, requests: &[SampleRequest], groups: &[Vec<Rollout>]) -> Outcome {
+    let check = "sampler/stop string";
+    for (i, (request, group)) in requests.iter().zip(groups).enumerate() {
+        let Some((j, rollout)) = group.iter().enumerate().max_by_key(|(_, r)| r.text.chars().count()) else {
+            continue;
+        };
+        let Some(stop) = rollout.text.chars().nth(rollout.text.chars().count() / 2).map(String::from) else {
+            continue;
+        };
+        if stop == "\u{fffd}" {
+            continue; // half a character: its text depends on the tokens around it
+        }
+        let mut asked = request.clone();
+        asked.params.stop = vec![stop.clone()];
+        let stopped = sampler.sample(&[asked]).map_err(failed(check))?;
+        let stopped = &stopped[0][j];
+        let is_prefix = rollout.tokens.starts_with(&stopped.tokens);
+        ensure(is_prefix && stopped.text.contains(&stop) && stopped.finish == Finish::Stop, check, || {
+            format!(
+                "request {i}, completion {j}: {:?} was to stop at {stop:?}, got {:?}",
+                rollout.text, stopped.text
+            )
+        })?;
+        let shorter = stopped.tokens.len() < rollout.tokens.len() || rollout.text.ends_with(&stop);
+        ensure(shorter, check, || format!("request {i}, completion {j}: drew on after {stop:?}"))?;
+    }
+    Ok(())
+}
+
+/// No requests, no completions, wrong parameters, an empty prompt.
+fn refusals(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Outcome {
+    let check = "sampler/empty";
+    let none = sampler.sample(&[]).map_err(failed(check))?;
+    ensure(none.is_empty(), check, || format!("{} groups for no request", none.len()))?;
+    let Some(request) = requests.first() else { return Ok(()) };
+    let no_completion = SampleRequest { n: 0, ..request.clone() };
+    let empty = sampler.sample(&[no_completion]).map_err(failed(check))?;
+    ensure(empty.len() == 1 && empty[0].is_empty(), check, || "n = 0 is one empty group".to_owned())?;
+    let check = "sampler/refuses";
+    let mut hot = request.clone();
+    hot.params.temperature = f32::NAN;
+    ensure(sampler.sample(&[hot]).is_err(), check, || {
+        "a temperature that is no number was taken".to_owned()
+    })?;
+    let promptless = SampleRequest { prompt: Prompt::Tokens([].into()), ..request.clone() };
+    ensure(sampler.sample(&[promptless]).is_err(), check, || "an empty prompt was taken".to_owned())
+}

@@ -1,0 +1,303 @@
+//! A toy policy with one bug.
+#![allow(clippy::unwrap_used)]
+use sparring_core::{
+    Checkpoint, Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, StepReport,
+    TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats,
+};
+use sparring_testkit::ToyPolicy;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    None,
+    DropsCompletion,
+    MissingLogp,
+    TooLong,
+    GlobalState,
+    SeedByPlace,
+    SeedByGroupSize,
+    OneSeedForAll,
+    GreedyDraws,
+    NoStopStrings,
+    TakesAnyTemperature,
+    PositiveScore,
+    GroupLeaks,
+    LooksAhead,
+    TakesEmptyPrompt,
+    TemperatureNotInLogp,
+    SharperThanItSays,
+    WrongFrozenCopy,
+    LossSeesOtherLogp,
+    Ascends,
+    ClampsCotangents,
+    Overwrites,
+    NormalisesByMicroBatch,
+    Drifts,
+    NeverClears,
+    DiscardForgetsNothing,
+    ResetKeepsMoments,
+    SwallowsNan,
+    RefusesTooLate,
+    EntropyUpsideDown,
+    ForgetsOptimiser,
+    RestoresNothing,
+    TakesHalfAFile,
+}
+
+/// The toy, with the bug.
+#[derive(Debug)]
+pub struct Planted {
+    toy: ToyPolicy,
+    bug: Bug,
+    calls: AtomicU64,
+    /// Calls of the learner since the last step, for bugs that need to do them again.
+    kept: Vec<Kept>,
+}
+
+#[derive(Debug, Clone)]
+struct Kept {
+    groups: Vec<(Vec<u32>, Vec<Vec<u32>>)>,
+    slopes: Vec<f32>,
+}
+
+impl Planted {
+    pub fn new(toy: ToyPolicy, bug: Bug) -> Self {
+        Self { toy, bug, calls: AtomicU64::new(0), kept: Vec::new() }
+    }
+
+    fn is(&self, bug: Bug) -> bool {
+        self.bug == bug
+    }
+}
+
+impl Sampler for Planted {
+    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        requests.iter().enumerate().map(|(place, request)| self.one(request, place as u64, call)).collect()
+    }
+}
+
+impl Planted {
+    fn one(&self, request: &SampleRequest, place: u64, call: u64) -> Result<Vec<Rollout>, PolicyError> {
+        let mut request = request.clone();
+        let wanted = request.params.temperature;
+        match self.bug {
+            Bug::GlobalState => request.seed = request.seed.index(call),
+            Bug::SeedByPlace => request.seed = request.seed.index(place),
+            Bug::SeedByGroupSize => request.seed = request.seed.index(request.n as u64),
+            Bug::GreedyDraws if wanted == 0.0 => request.params.temperature = 1.0,
+            Bug::NoStopStrings => request.params.stop.clear(),
+            Bug::TakesAnyTemperature if wanted.is_nan() => request.params.temperature = 1.0,
+            Bug::SharperThanItSays if wanted == 1.0 => request.params.temperature = 0.5,
+            Bug::TooLong => request.params.max_tokens += 3,
+            _ => {}
+        }
+        let n = request.n;
+        if self.is(Bug::OneSeedForAll) {
+            request.n = 1;
+            request.seed = Seed::new(0);
+        }
+        let mut group = self.toy.sample(std::slice::from_ref(&request))?.remove(0);
+        match self.bug {
+            Bug::DropsCompletion => group.truncate(group.len().saturating_sub(1)),
+            Bug::MissingLogp => group.iter_mut().for_each(|r| r.logp.truncate(r.tokens.len() - 1)),
+            Bug::OneSeedForAll => group = vec![group[0].clone(); n],
+            Bug::SharperThanItSays | Bug::TemperatureNotInLogp => {
+                let at = if self.is(Bug::SharperThanItSays) && wanted > 0.0 { wanted } else { 1.0 };
+                for rollout in &mut group {
+                    let tokens = [TokenGroup { prompt: &rollout.prompt, completions: vec![&rollout.tokens] }];
+                    rollout.logp = self.toy.score(TokenBatch { groups: &tokens, temperature: at })?;
+                }
+            }
+            _ => {}
+        }
+        Ok(group)
+    }
+}
+
+impl Scorer for Planted {
+    fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
+        if self.is(Bug::TakesEmptyPrompt) && batch.groups.iter().any(|group| group.prompt.is_empty()) {
+            return Ok(vec![-1.0; batch.completion_tokens()]);
+        }
+        let mut logp = self.toy.score(batch)?;
+        match self.bug {
+            Bug::PositiveScore => logp.iter_mut().for_each(|l| *l = -*l),
+            Bug::GroupLeaks if batch.groups.iter().any(|g| g.completions.len() > 2) => {
+                logp = logp.iter().map(|l| l * 1.01).collect();
+            }
+            Bug::LooksAhead => {
+                let mut at = 0;
+                for completion in batch.groups.iter().flat_map(|group| &group.completions) {
+                    for t in 0..completion.len() {
+                        logp[at + t] *= 1.0 + 0.1 * (completion.len() - t) as f32;
+                    }
+                    at += completion.len();
+                }
+            }
+            _ => {}
+        }
+        Ok(logp)
+    }
+}
+
+/// A loss as the bug distorts it.
+struct Distorted<'a> {
+    loss: &'a dyn TokenLoss,
+    bug: Bug,
+    slopes: std::sync::Mutex<Vec<f32>>,
+}
+
+impl TokenLoss for Distorted<'_> {
+    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+        let shifted: Vec<f32> = stats.logp.iter().map(|l| l - 0.1).collect();
+        let logp = if self.bug == Bug::LossSeesOtherLogp { &shifted } else { stats.logp };
+        let TokenCotangents { logp: slopes, mut entropy } = cotangents;
+        let value = self.loss.evaluate(
+            TokenStats { logp, entropy: stats.entropy },
+            TokenCotangents { logp: slopes, entropy: entropy.as_deref_mut() },
+        );
+        let n = slopes.len() as f32;
+        for slope in slopes.iter_mut() {
+            match self.bug {
+                Bug::Ascends => *slope = -*slope,
+                Bug::ClampsCotangents => *slope = slope.clamp(-0.5, 0.5),
+                Bug::NormalisesByMicroBatch => *slope /= n,
+                Bug::SwallowsNan if !slope.is_finite() => *slope = 0.0,
+                _ => {}
+            }
+        }
+        if let (Bug::EntropyUpsideDown, Some(entropy)) = (self.bug, entropy) {
+            for slope in entropy {
+                *slope = -*slope;
+            }
+        }
+        *self.slopes.lock().unwrap() = slopes.to_vec();
+        if self.bug == Bug::SwallowsNan && value.is_nan() { 0.0 } else { value }
+    }
+
+    fn needs_entropy(&self) -> bool {
+        self.loss.needs_entropy()
+    }
+}
+
+/// Cotangents that are known beforehand.
+struct Known<'a>(&'a [f32]);
+
+impl TokenLoss for Known<'_> {
+    fn evaluate(&self, _: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+        for (out, slope) in cotangents.logp.iter_mut().zip(self.0) {
+            *out = if slope.is_finite() { *slope } else { 1.0 };
+        }
+        0.0
+    }
+}
+
+fn again(toy: &mut ToyPolicy, kept: &[Kept]) -> Result<(), PolicyError> {
+    for call in kept {
+        let groups: Vec<TokenGroup<'_>> = call
+            .groups
+            .iter()
+            .map(|(prompt, completions)| TokenGroup {
+                prompt,
+                completions: completions.iter().map(Vec::as_slice).collect(),
+            })
+            .collect();
+        toy.accumulate(TokenBatch { groups: &groups, temperature: 1.0 }, &Known(&call.slopes))?;
+    }
+    Ok(())
+}
+
+impl Learner for Planted {
+    fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
+        if self.is(Bug::Overwrites) {
+            self.toy.discard();
+        }
+        let distorted = Distorted { loss, bug: self.bug, slopes: std::sync::Mutex::default() };
+        let outcome = self.toy.accumulate(batch, &distorted);
+        let groups = batch.groups.iter();
+        let kept = Kept {
+            groups: groups
+                .map(|g| (g.prompt.to_vec(), g.completions.iter().map(|c| c.to_vec()).collect()))
+                .collect(),
+            slopes: distorted.slopes.into_inner().unwrap(),
+        };
+        if self.is(Bug::RefusesTooLate) && outcome.is_err() {
+            again(&mut self.toy, std::slice::from_ref(&kept))?;
+        }
+        self.kept.push(kept);
+        outcome
+    }
+
+    fn step(&mut self, lr: f64) -> Result<StepReport, PolicyError> {
+        let report = self.toy.step(lr)?;
+        if self.is(Bug::Drifts) {
+            self.toy.weights_mut().iter_mut().for_each(|w| *w *= 0.99);
+        }
+        if self.is(Bug::NeverClears) {
+            again(&mut self.toy, &self.kept)?;
+        } else {
+            self.kept.clear();
+        }
+        Ok(report)
+    }
+
+    fn reset(&mut self) {
+        if self.is(Bug::ResetKeepsMoments) {
+            self.toy.discard();
+        } else {
+            self.toy.reset();
+        }
+    }
+
+    fn discard(&mut self) {
+        if !self.is(Bug::DiscardForgetsNothing) {
+            self.toy.discard();
+        }
+    }
+}
+
+impl Checkpoint for Planted {
+    fn save(&self, dir: &Path) -> Result<(), PolicyError> {
+        let mut copy = self.toy.clone();
+        if self.is(Bug::ForgetsOptimiser) {
+            copy.reset();
+        }
+        copy.save(dir)
+    }
+
+    fn restore(&mut self, dir: &Path) -> Result<(), PolicyError> {
+        match self.bug {
+            Bug::RestoresNothing => self.toy.clone().restore(dir),
+            Bug::TakesHalfAFile if dir.is_dir() => match self.toy.restore(dir) {
+                Err(PolicyError::Invalid { .. }) => Ok(()),
+                other => other,
+            },
+            _ => self.toy.restore(dir),
+        }
+    }
+}
+
+impl Policy for Planted {
+    fn sampler(&self) -> &dyn Sampler {
+        self
+    }
+
+    fn scorer(&self) -> &dyn Scorer {
+        self
+    }
+
+    fn learner(&mut self) -> &mut dyn Learner {
+        self
+    }
+
+    fn freeze(&self) -> Result<Box<dyn Scorer>, PolicyError> {
+        let mut copy = self.toy.clone();
+        if self.is(Bug::WrongFrozenCopy) {
+            copy.weights_mut().iter_mut().for_each(|w| *w *= 0.5);
+        }
+        Ok(Box::new(copy))
+    }
+}

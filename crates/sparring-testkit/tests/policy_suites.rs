@@ -1,0 +1,103 @@
+//! Each check of the policy suites catches a bug that is planted for it, and passes without.
+#![allow(clippy::float_cmp, clippy::unwrap_used, missing_docs, unreachable_pub)]
+mod planted;
+
+use planted::{Bug, Planted};
+use sparring_core::{Message, Policy, Prompt, Seed};
+use sparring_testkit::ToyPolicy;
+use sparring_testkit::conformance::{self, ConformanceFailure, Options};
+
+fn fresh() -> ToyPolicy {
+    ToyPolicy::new("abcde", Seed::new(3))
+}
+
+fn prompts() -> Vec<Prompt> {
+    let policy = fresh();
+    vec![
+        Prompt::Tokens(policy.encode("ab")),
+        Prompt::Tokens(policy.encode("edc")),
+        Prompt::Messages(vec![Message::user("what is written here?")]),
+    ]
+}
+
+fn options() -> Options {
+    Options::default().with_group(5).with_max_tokens(5)
+}
+
+fn all(make: &dyn Fn() -> Planted) -> Result<(), ConformanceFailure> {
+    let dir = tempfile::tempdir().unwrap();
+    conformance::policy(&make(), &prompts(), &options())?;
+    conformance::learner(make, &prompts(), &options())?;
+    conformance::checkpoint(make, &prompts(), dir.path(), &options())
+}
+
+#[test]
+fn the_toy_conforms() {
+    all(&|| Planted::new(fresh(), Bug::None)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    conformance::policy(&fresh(), &prompts(), &options()).unwrap();
+    conformance::learner(fresh, &prompts(), &options()).unwrap();
+    conformance::checkpoint(fresh, &prompts(), dir.path(), &options()).unwrap();
+}
+
+#[test]
+fn planted_bugs_are_caught() {
+    let expected = [
+        (Bug::DropsCompletion, "sampler/shape"),
+        (Bug::MissingLogp, "sampler/shape"),
+        (Bug::TooLong, "sampler/shape"),
+        (Bug::GlobalState, "sampler/repeatable"),
+        (Bug::SeedByPlace, "sampler/order"),
+        (Bug::SeedByGroupSize, "sampler/group size"),
+        (Bug::OneSeedForAll, "sampler/seed"),
+        (Bug::GreedyDraws, "sampler/greedy"),
+        (Bug::NoStopStrings, "sampler/stop string"),
+        (Bug::TakesAnyTemperature, "sampler/refuses"),
+        (Bug::PositiveScore, "scorer/range"),
+        (Bug::GroupLeaks, "scorer/grouping"),
+        (Bug::LooksAhead, "scorer/causal"),
+        (Bug::TakesEmptyPrompt, "scorer/refuses"),
+        (Bug::TemperatureNotInLogp, "policy/score of a sample"),
+        (Bug::SharperThanItSays, "policy/chi-square of first tokens"),
+        (Bug::WrongFrozenCopy, "policy/frozen copy"),
+        (Bug::LossSeesOtherLogp, "learner/loss sees the scores"),
+        (Bug::Ascends, "learner/descent"),
+        (Bug::ClampsCotangents, "learner/linearity"),
+        (Bug::Overwrites, "learner/micro-batches"),
+        (Bug::NormalisesByMicroBatch, "learner/micro-batches"),
+        (Bug::Drifts, "learner/zero cotangents"),
+        (Bug::NeverClears, "learner/step clears"),
+        (Bug::DiscardForgetsNothing, "learner/discard"),
+        (Bug::ResetKeepsMoments, "learner/reset"),
+        (Bug::SwallowsNan, "learner/not finite"),
+        (Bug::RefusesTooLate, "learner/not finite"),
+        (Bug::EntropyUpsideDown, "learner/entropy"),
+        (Bug::ForgetsOptimiser, "checkpoint/resume"),
+        (Bug::RestoresNothing, "checkpoint/weights"),
+        (Bug::TakesHalfAFile, "checkpoint/damaged"),
+    ];
+    for (bug, check) in expected {
+        let failure = all(&|| Planted::new(fresh(), bug)).expect_err(&format!("{bug:?} went unnoticed"));
+        assert_eq!(failure.check, check, "{bug:?}: {failure}");
+    }
+}
+
+#[test]
+fn no_room_is_an_error() {
+    let policy = fresh().with_max_length(2);
+    let failure = conformance::policy(&policy, &prompts(), &options()).unwrap_err();
+    assert!(failure.detail.contains("leaves no room"), "{failure}");
+}
+
+#[test]
+fn a_frozen_copy_stays() {
+    let mut policy = fresh();
+    let frozen = policy.freeze().unwrap();
+    let prompt = policy.encode("ab");
+    let groups = [sparring_core::TokenGroup { prompt: &prompt, completions: vec![&[1, 2, 0]] }];
+    let batch = sparring_core::TokenBatch { groups: &groups, temperature: 1.0 };
+    let before = frozen.score(batch).unwrap();
+    policy.weights_mut().iter_mut().for_each(|w| *w *= 2.0);
+    assert_eq!(frozen.score(batch).unwrap(), before);
+    assert_ne!(policy.scorer().score(batch).unwrap(), before);
+}

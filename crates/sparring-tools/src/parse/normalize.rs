@@ -1,0 +1,130 @@
+use crate::{ToolCall, json};
+use serde_json::{Map, Value};
+
+/// Reads one call from what models write for one.
+///
+/// Accepted: `{"name", "arguments"}`; `parameters` or `args` for `arguments`; `tool_name` or `tool` for
+/// `name`; an OpenAI `{"function": {...}}` wrapper; arguments as a JSON (or Python) string, `null` or absent;
+/// and an object without arguments, whose other keys are the arguments.
+///
+/// # Errors
+/// What is wrong with the value.
+pub fn call_from_value(value: &Value) -> Result<ToolCall, String> {
+    let map =
+        value.as_object().ok_or_else(|| format!("a call must be an object, this is {}", kind(value)))?;
+    if let Some(inner @ Value::Object(_)) = map.get("function") {
+        return match inner.get("function") {
+            Some(Value::Object(_)) => Err("a function wrapper inside a function wrapper".to_owned()),
+            _ => call_from_value(inner),
+        };
+    }
+    let (name_key, name) = ["name", "tool_name", "tool"]
+        .iter()
+        .find_map(|key| map.get(*key).map(|value| (*key, value)))
+        .ok_or("a call needs a \"name\"")?;
+    let name = name.as_str().map(str::trim).filter(|n| !n.is_empty());
+    let name = name.ok_or("the name of a call must be a non-empty string")?.to_owned();
+    let key = ["arguments", "parameters", "args"].iter().find(|key| map.contains_key(**key));
+    let arguments = match key.and_then(|key| map.get(*key)) {
+        Some(value) => arguments(value)?,
+        None => map
+            .iter()
+            .filter(|(key, value)| {
+                let wrapper = key.as_str() == "id" || (key.as_str() == "type" && *value == "function");
+                key.as_str() != name_key && !wrapper
+            })
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    };
+    Ok(ToolCall { name, arguments })
+}
+
+/// Reads a list of calls, or one call that stands for a list of one.
+///
+/// # Errors
+/// Which call, and what is wrong with it.
+pub fn calls_from_value(value: &Value) -> Result<Vec<ToolCall>, String> {
+    match value {
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(i, item)| call_from_value(item).map_err(|e| format!("call {i}: {e}")))
+            .collect(),
+        _ => call_from_value(value).map(|call| vec![call]),
+    }
+}
+
+fn arguments(value: &Value) -> Result<Map<String, Value>, String> {
+    match value {
+        Value::Object(map) => Ok(map.clone()),
+        Value::Null => Ok(Map::new()),
+        Value::String(text) if text.trim().is_empty() => Ok(Map::new()),
+        Value::String(text) => match json::relaxed(text) {
+            Ok(Value::Object(map)) => Ok(map),
+            Ok(other) => Err(format!("the arguments' string holds {}, expected an object", kind(&other))),
+            Err(e) => Err(format!("the arguments' string is unreadable: {e}")),
+        },
+        other => Err(format!("the arguments are {}, expected an object", kind(other))),
+    }
+}
+
+pub(crate) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_accepted_shape_gives_the_same_call() {
+        let want = ToolCall::new("f", [("a", json!(1))]);
+        for shape in [
+            json!({"name": "f", "arguments": {"a": 1}}),
+            json!({"name": " f ", "parameters": {"a": 1}}),
+            json!({"tool_name": "f", "arguments": "{\"a\": 1}"}),
+            json!({"name": "f", "arguments": "{'a': 1}"}),
+            json!({"id": "x", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}),
+            json!({"name": "f", "a": 1}),
+        ] {
+            assert_eq!(call_from_value(&shape).as_ref(), Ok(&want), "{shape}");
+        }
+        for none in [
+            json!({"name": "f"}),
+            json!({"name": "f", "arguments": null}),
+            json!({"name": "f", "arguments": ""}),
+        ] {
+            assert_eq!(
+                call_from_value(&none),
+                Ok(ToolCall { name: "f".into(), ..ToolCall::default() }),
+                "{none}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_call_is_refused() {
+        for bad in [
+            json!(3),
+            json!({}),
+            json!({"name": ""}),
+            json!({"name": 1}),
+            json!({"name": "f", "arguments": [1]}),
+            json!({"name": "f", "arguments": "[1]"}),
+            json!({"name": "f", "arguments": "x y"}),
+            json!({"function": {"function": {"name": "f"}}}),
+        ] {
+            assert!(call_from_value(&bad).is_err(), "{bad}");
+        }
+        assert!(calls_from_value(&json!([{"name": "f"}, 3])).unwrap_err().starts_with("call 1"));
+        assert_eq!(calls_from_value(&json!([])), Ok(vec![]));
+    }
+}

@@ -1,0 +1,37 @@
+use super::{CallParser, calls_from_value};
+use crate::tags::{self, Case};
+use crate::{ParseError, ToolCall, json};
+use serde_json::Value;
+
+/// The tag of the block that holds the calls.
+pub(crate) const TAG: &str = "tool_call_answer";
+
+/// Tool-R0's format (arXiv 2602.21320, Section 5.1 of the solver's interface): the last
+/// `<tool_call_answer>` block, in any case, holds a list of `{"name", "arguments"}`.
+///
+/// The content is read by [`json::relaxed`] and each call by
+/// [`call_from_value`](super::call_from_value); `[]` is no call. Whether a `<think>` block is there does not matter here.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct ToolR0Tags;
+
+impl CallParser for ToolR0Tags {
+    fn name(&self) -> &'static str {
+        "tool-r0-tags"
+    }
+
+    fn parse(&self, text: &str) -> Result<Vec<ToolCall>, ParseError> {
+        let block = tags::last_block(text, TAG, Case::Insensitive)?;
+        let value = json::relaxed(block.content).map_err(|e| e.shifted(block.start))?;
+        calls_from_value(&value).map_err(|what| ParseError::shape(block.start, what))
+    }
+
+    fn render(&self, calls: &[ToolCall]) -> String {
+        let mut list = Value::Array(calls.iter().map(ToolCall::to_json).collect()).to_string();
+        if list.to_ascii_lowercase().contains(TAG) {
+            // In JSON, `<` only stands inside strings, so its escape is safe and hides the tag.
+            list = list.replace('<', "\\u003c");
+        }
+        format!("<{TAG}>{list}</{TAG}>")
+    }
+}

@@ -1,0 +1,222 @@
+use crate::parse::kind;
+use crate::{ToolCall, ToolSpec};
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+/// One way in which a call does not fit its tool.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum ArgumentProblem {
+    /// The call names another tool.
+    #[error("calls {found:?}, this is {expected:?}")]
+    WrongTool {
+        /// The tool's name.
+        expected: String,
+        /// The call's.
+        found: String,
+    },
+    /// A required argument is missing.
+    #[error("{argument}: required, and missing")]
+    Missing {
+        /// Its name.
+        argument: String,
+    },
+    /// The tool has no such parameter.
+    #[error("{argument}: the tool has no such parameter")]
+    Unknown {
+        /// The argument's name.
+        argument: String,
+    },
+    /// The value is of another type.
+    #[error("{argument}: expected {expected}, found {found}")]
+    WrongType {
+        /// The argument's name.
+        argument: String,
+        /// The type in the schema.
+        expected: String,
+        /// What the value is.
+        found: String,
+    },
+    /// The value is not one of those allowed.
+    #[error("{argument}: {found} is not one of {allowed}")]
+    NotInEnum {
+        /// The argument's name.
+        argument: String,
+        /// The values allowed.
+        allowed: Value,
+        /// The value found.
+        found: Value,
+    },
+    /// The value breaks another keyword of the schema (`pattern`, `minimum`, `items`, ...).
+    #[error("{argument}{at}: {detail}")]
+    Constraint {
+        /// The argument's name.
+        argument: String,
+        /// Where inside the value (JSON Pointer; empty for the value itself).
+        at: String,
+        /// What the schema says.
+        detail: String,
+    },
+    /// The tool's own schema of this parameter is unusable: the definition is at fault, not the call.
+    #[error("{argument}: the tool's schema is unusable: {detail}")]
+    BadSchema {
+        /// The parameter's name.
+        argument: String,
+        /// Why.
+        detail: String,
+    },
+}
+
+impl ToolSpec {
+    /// Checks a call of this tool: its name, required and unknown arguments, and every value against its JSON
+    /// Schema (draft 2020-12; nothing is fetched).
+    ///
+    /// Type names that models and benchmarks use are read as JSON Schema's: `str`, `date` and `datetime` are
+    /// strings, `int` integers, `float` and `double` numbers, `bool` booleans, `dict` objects, `list` and
+    /// `tuple` arrays, `any` anything. Unknown arguments are allowed where the schema says
+    /// `additionalProperties: true` (or gives a schema for them, which is then not applied).
+    ///
+    /// # Errors
+    /// Every problem, in the order: name, missing arguments, then the arguments as they are written.
+    ///
+    /// ```
+    /// use sparring_tools::{ToolCall, ToolSpec};
+    /// let tool = ToolSpec::from_json(&serde_json::json!({
+    ///     "name": "set", "parameters": {"mode": {"type": "str", "enum": ["eco", "max"]}, "level": {"type": "int"}},
+    ///     "required": ["mode"]}))?;
+    /// assert!(tool.validate(&ToolCall::new("set", [("mode", "eco".into())])).is_ok());
+    /// let problems = tool.validate(&ToolCall::new("set", [("level", "high".into())])).unwrap_err();
+    /// assert_eq!(problems[0].to_string(), "mode: required, and missing");
+    /// assert_eq!(problems[1].to_string(), "level: expected integer, found a string");
+    /// # Ok::<(), sparring_tools::ToolsError>(())
+    /// ```
+    pub fn validate(&self, call: &ToolCall) -> Result<(), Vec<ArgumentProblem>> {
+        let mut problems = Vec::new();
+        if call.name.trim() != self.name {
+            problems
+                .push(ArgumentProblem::WrongTool { expected: self.name.clone(), found: call.name.clone() });
+        }
+        let missing = self.required.iter().filter(|name| !call.arguments.contains_key(*name));
+        problems.extend(missing.map(|name| ArgumentProblem::Missing { argument: name.clone() }));
+        let open = matches!(
+            self.schema_extra.get("additionalProperties"),
+            Some(Value::Bool(true) | Value::Object(_))
+        );
+        for (argument, value) in &call.arguments {
+            match self.parameters.get(argument) {
+                Some(schema) => self.check_value(argument, schema, value, &mut problems),
+                None if open => {}
+                None => problems.push(ArgumentProblem::Unknown { argument: argument.clone() }),
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    fn check_value(
+        &self,
+        argument: &str,
+        schema: &Value,
+        value: &Value,
+        problems: &mut Vec<ArgumentProblem>,
+    ) {
+        let mut schema = standard(schema);
+        if let Value::Object(map) = &mut schema {
+            // References point to the root of the parameters' schema.
+            for key in ["$defs", "definitions"] {
+                if let Some(definitions) = self.schema_extra.get(key) {
+                    map.entry(key).or_insert_with(|| standard_each(definitions));
+                }
+            }
+        }
+        let validator = match jsonschema::draft202012::new(&schema) {
+            Ok(validator) => validator,
+            Err(e) => {
+                let detail = e.to_string();
+                return problems.push(ArgumentProblem::BadSchema { argument: argument.to_owned(), detail });
+            }
+        };
+        problems.extend(validator.iter_errors(value).map(|e| problem(argument, &schema, value, &e)));
+    }
+}
+
+fn problem(
+    argument: &str,
+    schema: &Value,
+    value: &Value,
+    error: &jsonschema::ValidationError<'_>,
+) -> ArgumentProblem {
+    use jsonschema::error::ValidationErrorKind as Kind;
+    let argument = argument.to_owned();
+    let at = error.instance_path().to_string();
+    match error.kind() {
+        Kind::Type { .. } if at.is_empty() => {
+            let expected = match schema.get("type") {
+                Some(Value::String(name)) => name.clone(),
+                Some(names) => names.to_string(),
+                None => "another type".to_owned(),
+            };
+            ArgumentProblem::WrongType { argument, expected, found: kind(value).to_owned() }
+        }
+        Kind::Enum { options } if at.is_empty() => {
+            ArgumentProblem::NotInEnum { argument, allowed: (**options).clone(), found: value.clone() }
+        }
+        _ => ArgumentProblem::Constraint { argument, at, detail: error.to_string() },
+    }
+}
+
+/// JSON Schema's name of a type; the name itself where it is none of the aliases.
+pub(crate) fn standard_type(name: &str) -> Option<&str> {
+    match name.to_ascii_lowercase().as_str() {
+        "str" | "string" | "date" | "datetime" | "date-time" | "time" | "text" | "char" => Some("string"),
+        "int" | "integer" | "long" | "short" | "byte" | "bigint" => Some("integer"),
+        "float" | "double" | "number" | "numeric" => Some("number"),
+        "bool" | "boolean" => Some("boolean"),
+        "dict" | "object" | "hashmap" => Some("object"),
+        "list" | "tuple" | "array" | "arraylist" => Some("array"),
+        "null" | "none" => Some("null"),
+        "any" => None,
+        _ => Some(name),
+    }
+}
+
+/// The schema with standard type names, wherever a schema may stand.
+fn standard(schema: &Value) -> Value {
+    let Value::Object(map) = schema else { return schema.clone() };
+    let mut out = Map::new();
+    for (key, value) in map {
+        let value = match (key.as_str(), value) {
+            ("type", Value::String(name)) => match standard_type(name) {
+                Some(name) => name.into(),
+                None => continue,
+            },
+            ("type", Value::Array(names)) => {
+                let names: Option<Vec<_>> =
+                    names.iter().map(|n| n.as_str().and_then(standard_type)).collect();
+                match names {
+                    Some(names) => names.into(),
+                    None => continue,
+                }
+            }
+            // Draft 3's `"required": true`, and an enum that the generator left open, say nothing here.
+            ("required", Value::Bool(_)) | ("enum", Value::Null) => continue,
+            ("items" | "additionalProperties" | "not" | "if" | "then" | "else" | "contains", value) => {
+                standard(value)
+            }
+            ("anyOf" | "oneOf" | "allOf" | "prefixItems", Value::Array(items)) => {
+                items.iter().map(standard).collect()
+            }
+            ("properties" | "patternProperties" | "$defs" | "definitions", value) => standard_each(value),
+            (_, value) => value.clone(),
+        };
+        out.insert(key.clone(), value);
+    }
+    Value::Object(out)
+}
+
+/// A map of schemas with standard type names.
+fn standard_each(schemas: &Value) -> Value {
+    match schemas {
+        Value::Object(map) => map.iter().map(|(name, schema)| (name.clone(), standard(schema))).collect(),
+        other => other.clone(),
+    }
+}

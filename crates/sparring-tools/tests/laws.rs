@@ -1,0 +1,139 @@
+//! Laws that hold for every text, value and list of calls.
+mod support;
+
+use proptest::prelude::*;
+use sparring_tools::{
+    Assignment, CallParser, Comparator, Hermes, Matcher, RobustComparator, StrictJson, ToolCall, ToolR0Tags,
+    ToolSpec, match_calls, same_calls,
+};
+use support::{calls, similar_calls, text, value};
+
+fn parsers() -> [Box<dyn CallParser>; 2] {
+    [Box::new(ToolR0Tags::default()), Box::new(Hermes::default())]
+}
+
+proptest! {
+    #[test]
+    fn comparators_are_reflexive_and_symmetric(a in value(), b in value()) {
+        for comparator in [&RobustComparator as &dyn Comparator, &StrictJson] {
+            prop_assert!(comparator.equal(&a, &a), "{}", a);
+            prop_assert_eq!(comparator.equal(&a, &b), comparator.equal(&b, &a));
+            if StrictJson.equal(&a, &b) {
+                prop_assert!(comparator.equal(&a, &b));
+            }
+        }
+    }
+
+    #[test]
+    fn matching_is_reflexive(calls in calls()) {
+        for assignment in [Assignment::Greedy, Assignment::Optimal] {
+            let report = match_calls(&calls, &calls, &StrictJson, assignment);
+            prop_assert!(report.exact(), "{report}");
+            prop_assert_eq!((report.mean(), report.extra(), report.to_string()), (1.0, 0, "exact".to_owned()));
+        }
+    }
+
+    #[test]
+    fn score_is_in_the_unit_interval_and_1_means_exact(gold in similar_calls(), found in similar_calls()) {
+        for gate in [true, false] {
+            for assignment in [Assignment::Greedy, Assignment::Optimal] {
+                let matcher = Matcher::default().with_gate_on_name(gate).with_assignment(assignment);
+                let report = matcher.match_calls(&gold, &found, &RobustComparator);
+                let score = report.score(0.25);
+                prop_assert!((0.0..=1.0).contains(&score));
+                prop_assert_eq!(score >= 1.0, report.exact());
+                prop_assert_eq!(report.exact(), report.to_string() == "exact");
+                prop_assert_eq!(report.calls.len(), gold.len());
+            }
+        }
+    }
+
+    #[test]
+    fn optimal_does_not_depend_on_order_and_is_never_worse(
+        (gold, turned) in similar_calls().prop_flat_map(|c| (Just(c.clone()), Just(c).prop_shuffle())),
+        (found, mixed) in similar_calls().prop_flat_map(|c| (Just(c.clone()), Just(c).prop_shuffle())),
+    ) {
+        let mean = |gold: &[ToolCall], found: &[ToolCall], assignment| {
+            match_calls(gold, found, &RobustComparator, assignment).mean()
+        };
+        let best = mean(&gold, &found, Assignment::Optimal);
+        prop_assert!((best - mean(&turned, &mixed, Assignment::Optimal)).abs() < 1e-9);
+        prop_assert!(best >= mean(&gold, &found, Assignment::Greedy) - 1e-9);
+        prop_assert_eq!(same_calls(&gold, &found), same_calls(&turned, &mixed));
+        prop_assert!(same_calls(&gold, &turned));
+    }
+
+    #[test]
+    fn rendering_reads_back(calls in calls(), thought in "[a-z <]{0,12}") {
+        for parser in parsers() {
+            let text = parser.render(&calls);
+            prop_assert_eq!(parser.parse(&text), Ok(calls.clone()), "{}: {}", parser.name(), &text);
+            let text = format!("<think>{thought}</think>\n{text}\n");
+            prop_assert_eq!(parser.parse(&text), Ok(calls.clone()), "{}: {}", parser.name(), &text);
+        }
+    }
+
+    #[test]
+    fn parsers_never_panic_and_point_into_the_text(
+        any in ".*",
+        pieces in prop::collection::vec(text(), 0..8),
+        bytes in prop::collection::vec(any::<u8>(), 0..80),
+        calls in calls(),
+        cut in 0.0..1.0_f64,
+    ) {
+        for parser in parsers() {
+            let whole = parser.render(&calls);
+            let end = (0..=(whole.len() as f64 * cut) as usize).rev().find(|i| whole.is_char_boundary(*i));
+            let broken = &whole[..end.unwrap_or(0)];
+            for text in [&any, &pieces.concat(), &String::from_utf8_lossy(&bytes).into_owned(), &broken.to_owned()] {
+                if let Err(error) = parser.parse(text) {
+                    prop_assert!(error.offset() <= text.len(), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn specs_read_back_from_every_form(
+        name in "[a-z]{1,6}",
+        parameters in prop::collection::btree_map("type|properties|required|[a-c]", kind(), 0..4),
+        required in prop::sample::subsequence(vec!["a", "b", "type"], 0..3),
+    ) {
+        let parameters = parameters.into_iter().map(|(name, kind)| (name, serde_json::json!({"type": kind})));
+        let required = required.into_iter().map(str::to_owned).collect();
+        let spec = ToolSpec::new(name, "does things", parameters.collect(), required);
+        let serialised = serde_json::to_value(&spec).unwrap();
+        for form in [spec.to_json_schema_form(), spec.to_openai_json(), serialised] {
+            prop_assert_eq!(ToolSpec::from_json(&form), Ok(spec.clone()), "{}", form);
+        }
+    }
+
+    #[test]
+    fn reading_and_validating_never_panic(spec in value(), parameters in value(), calls in calls()) {
+        let _ = ToolSpec::from_json(&spec);
+        let spec = serde_json::json!({"name": "f", "parameters": {"a": parameters}});
+        if let Ok(spec) = ToolSpec::from_json(&spec) {
+            for call in calls {
+                let _ = spec.validate(&call);
+                let _ = spec.validate(&ToolCall::new("f", [("a", serde_json::Value::Object(call.arguments))]));
+            }
+        }
+    }
+}
+
+fn kind() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["string", "int", "object", "array"])
+}
+
+#[test]
+fn nesting_bombs_are_errors() {
+    for bomb in ["[".repeat(1_000_000), "{\"a\":".repeat(200_000), "(".repeat(1_000_000)] {
+        for text in
+            [format!("<tool_call_answer>{bomb}</tool_call_answer>"), format!("<tool_call>{bomb}</tool_call>")]
+        {
+            assert!(
+                parsers().iter().all(|parser| parser.parse(&text).map_or(true, |calls| calls.is_empty()))
+            );
+        }
+    }
+}

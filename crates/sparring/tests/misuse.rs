@@ -1,0 +1,7 @@
+//! Mistakes that must not compile, and the words the compiler says about them.
+
+#[test]
+fn misuse_does_not_compile() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("tests/ui/*.rs");
+}

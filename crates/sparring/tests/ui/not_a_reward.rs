@@ -1,0 +1,8 @@
+//! A bare closure is not a reward: the message says how to make one of it.
+use sparring::core::{Reward, Rollout};
+
+fn takes_reward(_: impl Reward<str>) {}
+
+fn main() {
+    takes_reward(|_: &str, _: &Rollout| Some(1.0));
+}

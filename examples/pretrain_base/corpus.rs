@@ -1,0 +1,63 @@
+//! Documents of the miniature world as the texts that a base model reads.
+
+use rand::Rng;
+use rand::seq::IndexedRandom;
+use sparring::core::{Game, Message, Seed};
+use sparring::miniature::{Document, DocumentMix, World};
+use sparring::recipes::tool_r0::{Context, MenuStyle, TaskSpec, ToolR0Game, render_answer, render_proposal};
+
+/// Share of proposals and answers that lose one of their tags.
+const BROKEN_SHARE: f64 = 0.08;
+/// Ends of blocks that noise may drop.
+const CLOSING: [&str; 4] = ["</think>", "</question>", "</available_tools>", "</tool_call_answer>"];
+
+/// A document: a conversation (absent for plain text) and what follows it.
+pub(crate) struct Text {
+    pub(crate) prompt: Vec<Message>,
+    pub(crate) completion: String,
+}
+
+/// Writes documents in the words and tags of the game that the two roles will play.
+pub(crate) struct Corpus<'a> {
+    pub(crate) world: World,
+    pub(crate) mix: DocumentMix,
+    pub(crate) game: &'a ToolR0Game,
+}
+
+impl Corpus<'_> {
+    /// The document of this seed.
+    pub(crate) fn text(&self, seed: Seed) -> Text {
+        match self.world.document(&self.mix, seed) {
+            Document::Catalogue(tools) => {
+                Text { prompt: Vec::new(), completion: MenuStyle::Compact.write(&tools) }
+            }
+            Document::Requests(requests) => Text { prompt: Vec::new(), completion: requests.join(" ") },
+            Document::Proposal { shape, task, think } => {
+                let context = if shape.multi_turn { Context::MultiTurn } else { Context::SingleTurn };
+                let spec = TaskSpec {
+                    domain: task.domain.clone(),
+                    context,
+                    tools: shape.tools,
+                    calls: shape.calls,
+                };
+                let completion = break_sometimes(render_proposal(&task, &think), seed);
+                Text { prompt: self.game.ask(&spec), completion }
+            }
+            Document::Answer { task, calls, think } => {
+                let completion = break_sometimes(render_answer(&calls, &think), seed);
+                Text { prompt: self.game.pose(&task), completion }
+            }
+            Document::Prose { task, text } => Text { prompt: self.game.pose(&task), completion: text },
+            _ => Text { prompt: Vec::new(), completion: String::new() },
+        }
+    }
+}
+
+fn break_sometimes(text: String, seed: Seed) -> String {
+    let mut rng = seed.child("broken").rng();
+    if !rng.random_bool(BROKEN_SHARE) {
+        return text;
+    }
+    let tag = CLOSING.choose(&mut rng).copied().unwrap_or("</think>");
+    text.replacen(tag, "", 1)
+}

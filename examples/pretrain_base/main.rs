@@ -1,0 +1,189 @@
+//! Makes the base model that the repository ships: a small Qwen2 that knows the miniature world's language
+//! and is weak at its job.
+//!
+//! ```sh
+//! cargo run --release --example pretrain_base -- --out DIR
+//! ```
+//!
+//! The world writes documents, most of them noisy (see `docs/miniature.md`); a byte-level BPE and then the
+//! model are trained on them from a seed. The same seed gives the same files.
+
+mod corpus;
+mod tokenizer;
+
+use clap::Parser;
+use corpus::{Corpus, Text};
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::seq::SliceRandom;
+use sparring::candle::{AdamWConfig, CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
+use sparring::core::{
+    BoxError, Learner, Policy, Seed, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats,
+};
+use sparring::grpo::LrSchedule;
+use sparring::miniature::{DocumentMix, Exam, World};
+use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
+use sparring_examples::miniature::{accuracy, prompts};
+use std::path::PathBuf;
+
+/// Pretrains the miniature's base model.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Where the Hugging Face folder is written.
+    #[arg(long)]
+    out: PathBuf,
+    /// Seed of documents and weights.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Optimiser steps.
+    #[arg(long, default_value_t = 700)]
+    steps: usize,
+    /// Tokens a step, about.
+    #[arg(long, default_value_t = 8192)]
+    tokens: usize,
+    /// Peak learning rate.
+    #[arg(long, default_value_t = 2e-3)]
+    lr: f64,
+    /// Threads; the result does not depend on it.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Test the model every so many steps (0: only at the end).
+    #[arg(long, default_value_t = 100)]
+    test_every: usize,
+    /// How documents are mixed: a TOML file with fields of `DocumentMix`.
+    #[arg(long)]
+    mix: Option<PathBuf>,
+}
+
+const VOCABULARY: usize = 1024;
+/// Documents that the tokenizer is trained on.
+const TOKENIZER_DOCUMENTS: u64 = 20_000;
+/// Longest document, in tokens; longer ones are cut.
+const LONGEST: usize = 384;
+
+fn main() {
+    if let Err(error) = run(&Args::parse()) {
+        eprintln!("error: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn run(args: &Args) -> Result<(), BoxError> {
+    let seed = Seed::new(args.seed);
+    let mix: DocumentMix = match &args.mix {
+        Some(path) => toml::from_str(&std::fs::read_to_string(path)?)?,
+        None => DocumentMix::default(),
+    };
+    let game = ToolR0Game::new(SpecDistribution::default(), &prompts(), GameOptions::default())?;
+    let corpus = Corpus { world: World::new(), mix, game: &game };
+
+    // 1. The tokenizer, from the words of the documents without their tags.
+    let texts = (0..TOKENIZER_DOCUMENTS).map(|i| plain(&corpus.text(seed.child("tokenizer").index(i)))).collect();
+    tokenizer::train(texts, VOCABULARY, &args.out)?;
+
+    // 2. A model with random weights.
+    let options = PolicyOptions::default().with_threads(args.threads).with_adamw(
+        AdamWConfig::default().with_betas(0.9, 0.95).with_weight_decay(0.05).with_grad_clip(Some(1.0)),
+    );
+    let config = ModelConfig::qwen2(VOCABULARY, 192, 4, 6, 512);
+    let mut model = CandlePolicy::init(config, &args.out, options, seed.child("weights"))?;
+
+    // 3. Next-token prediction on documents that are never repeated.
+    let bar = ProgressBar::new(args.steps as u64)
+        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} steps, {msg}, {elapsed} (left {eta})")?);
+    let schedule = LrSchedule::cosine().with_warmup(50);
+    let mut documents = Documents { corpus: &corpus, seed: seed.child("documents"), next: 0 };
+    for step in 0..args.steps {
+        let batch = documents.batch(model.tokenizer(), args.tokens)?;
+        let loss = train_step(&mut model, &batch, schedule.at(step, args.steps, args.lr))?;
+        bar.set_message(format!("loss {loss:.3}"));
+        bar.inc(1);
+        if args.test_every > 0 && (step + 1) % args.test_every == 0 {
+            bar.suspend(|| test(&model, &game, step + 1, loss));
+        }
+    }
+    bar.finish_and_clear();
+    model.save_pretrained_as(&args.out, sparring::candle::WeightType::Bf16)?;
+
+    // 4. What was shipped is what is tested: rounded weights, read back.
+    let shipped = CandlePolicy::load(&args.out, PolicyOptions::default().with_threads(args.threads))?;
+    test(&shipped, &game, args.steps, f64::NAN);
+    Ok(())
+}
+
+fn plain(text: &Text) -> String {
+    let prompt: Vec<&str> = text.prompt.iter().map(|m| m.content.as_str()).collect();
+    let words = format!("{}\n{}", prompt.join("\n"), text.completion);
+    words.split(['<', '>']).collect::<Vec<_>>().join("\n")
+}
+
+/// A stream of documents as token ids.
+struct Documents<'a> {
+    corpus: &'a Corpus<'a>,
+    seed: Seed,
+    next: u64,
+}
+
+impl Documents<'_> {
+    /// Documents of about `tokens` tokens together.
+    fn batch(&mut self, tokenizer: &ChatTokenizer, tokens: usize) -> Result<Vec<Vec<u32>>, BoxError> {
+        let end = tokenizer.token_id("<|im_end|>").ok_or("the tokenizer has no <|im_end|>")?;
+        let mut batch = Vec::new();
+        let mut total = 0;
+        while total < tokens {
+            let text = self.corpus.text(self.seed.index(self.next));
+            self.next += 1;
+            let mut ids = if text.prompt.is_empty() {
+                tokenizer.encode("<|endoftext|>")?
+            } else {
+                tokenizer.encode_chat(&text.prompt)?
+            };
+            ids.extend(tokenizer.encode(&text.completion)?);
+            ids.push(end);
+            ids.truncate(LONGEST);
+            total += ids.len();
+            batch.push(ids);
+        }
+        batch.shuffle(&mut self.seed.index(self.next).rng());
+        Ok(batch)
+    }
+}
+
+/// Mean negative log-likelihood of the next token.
+struct NextToken {
+    tokens: usize,
+}
+
+impl TokenLoss for NextToken {
+    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+        cotangents.logp.fill(-1.0 / self.tokens as f32);
+        -stats.logp.iter().map(|&l| f64::from(l)).sum::<f64>() / self.tokens as f64
+    }
+}
+
+fn train_step(model: &mut CandlePolicy, batch: &[Vec<u32>], lr: f64) -> Result<f64, BoxError> {
+    let groups: Vec<TokenGroup<'_>> =
+        batch.iter().map(|ids| TokenGroup { prompt: &ids[..1], completions: vec![&ids[1..]] }).collect();
+    let tokens = TokenBatch { groups: &groups, temperature: 1.0 }.completion_tokens();
+    let loss = NextToken { tokens };
+    let mut total = 0.0;
+    for part in groups.chunks(24) {
+        total += model.learner().accumulate(TokenBatch { groups: part, temperature: 1.0 }, &loss)?;
+    }
+    model.learner().step(lr)?;
+    Ok(total)
+}
+
+#[allow(clippy::print_stdout)]
+fn test(model: &CandlePolicy, game: &ToolR0Game, step: usize, loss: f64) {
+    let world = World::new();
+    print!("step {step}, loss {loss:.3}:");
+    for exam in Exam::ALL {
+        for temperature in [0.0, 1.0] {
+            match accuracy(model.sampler(), game, &exam.tasks(&world), temperature, Seed::new(7)) {
+                Ok(share) => print!("  {} T={temperature} {:.1} %", exam.name(), 100.0 * share),
+                Err(error) => print!("  {}: {error}", exam.name()),
+            }
+        }
+    }
+    println!();
+}
