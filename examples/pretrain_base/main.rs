@@ -17,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rand::seq::SliceRandom;
 use sparring::candle::{AdamWConfig, CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
 use sparring::core::{
-    BoxError, Learner, Policy, Seed, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats,
+    BoxError, Policy, Seed, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats,
 };
 use sparring::grpo::LrSchedule;
 use sparring::miniature::{DocumentMix, Exam, World};
@@ -85,7 +85,7 @@ fn run(args: &Args) -> Result<(), BoxError> {
         AdamWConfig::default().with_betas(0.9, 0.95).with_weight_decay(0.05).with_grad_clip(Some(1.0)),
     );
     let config = ModelConfig::qwen2(VOCABULARY, 192, 4, 6, 512);
-    let mut model = CandlePolicy::init(config, &args.out, options, seed.child("weights"))?;
+    let mut model = CandlePolicy::init(config, ChatTokenizer::from_folder(&args.out)?, options, seed.child("weights"))?;
 
     // 3. Next-token prediction on documents that are never repeated.
     let bar = ProgressBar::new(args.steps as u64)
@@ -102,7 +102,7 @@ fn run(args: &Args) -> Result<(), BoxError> {
         }
     }
     bar.finish_and_clear();
-    model.save_pretrained_as(&args.out, sparring::candle::WeightType::Bf16)?;
+    model.save_pretrained(&args.out)?;
 
     // 4. What was shipped is what is tested: rounded weights, read back.
     let shipped = CandlePolicy::load(&args.out, PolicyOptions::default().with_threads(args.threads))?;

@@ -49,7 +49,7 @@ pub(crate) fn train(texts: Vec<String>, vocabulary: usize, dir: &Path) -> Result
         .build()?;
     tokenizer.train(&mut trainer, texts.into_iter())?;
     let mut tokenizer: Tokenizer = tokenizer.into();
-    tokenizer.add_tokens(&TAGS.map(|t| AddedToken::from(t, false)));
+    tokenizer.add_tokens(TAGS.map(|t| AddedToken::from(t, false)))?;
     std::fs::create_dir_all(dir)?;
     tokenizer.save(dir.join("tokenizer.json"), false)?;
     let config = serde_json::json!({

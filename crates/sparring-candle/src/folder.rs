@@ -19,7 +19,6 @@ const INDEX: &str = "model.safetensors.index.json";
 #[derive(Debug)]
 pub(crate) struct ModelFolder {
     pub(crate) config: ModelConfig,
-    pub(crate) layout: Layout,
     pub(crate) weights: Vec<f32>,
     pub(crate) tokenizer: ChatTokenizer,
 }
@@ -35,7 +34,7 @@ impl ModelFolder {
         check_vocabulary(&config, &tokenizer, &dir.join("tokenizer.json"))?;
         let layout = Layout::new(&config);
         let weights = read_weights(dir, &layout)?;
-        Ok(Self { config, layout, weights, tokenizer })
+        Ok(Self { config, weights, tokenizer })
     }
 }
 

@@ -12,7 +12,7 @@
 //! * A group's prompt is computed once, in sampling and in training.
 //! * Same seed, prompt and weights, same tokens, whatever the batch, the order and the number of threads;
 //!   gradients are the same bits for any number of threads.
-//! * `oracle` is the same decoder in stock differentiable candle operations: slow, short, and what the
+//! * [`oracle`] is the same decoder in stock differentiable candle operations: slow, short, and what the
 //!   fast one is tested against.
 
 mod config;
@@ -24,6 +24,7 @@ mod json;
 mod kernels;
 mod layout;
 mod options;
+pub mod oracle;
 mod policy;
 mod template;
 mod tensors;

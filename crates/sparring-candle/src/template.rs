@@ -1,5 +1,6 @@
 //! Chat templates: the Jinja programs that Hugging Face tokenizers carry.
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, Value, context, value::Kwargs};
 use serde::Serialize;
 use sparring_core::{Message, PolicyError};
@@ -24,8 +25,10 @@ impl ChatTemplate {
     /// Parses `source`; `origin` names the file in errors.
     pub(crate) fn new(source: &str, bos: &str, eos: &str, origin: &str) -> Result<Self, PolicyError> {
         let mut environment = Environment::new();
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
+        let mut syntax = SyntaxConfig::builder();
+        syntax.trim_blocks(true).lstrip_blocks(true);
+        let syntax = syntax.build().map_err(|error| PolicyError::backend("configuring templates", error))?;
+        environment.set_syntax(syntax);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", raise_exception);
         environment.add_filter("tojson", tojson);

@@ -108,7 +108,7 @@ impl<'a> Stack<'a> {
         let i = self.bases.partition_point(|&base| base <= offset).saturating_sub(1);
         let Some(layer) = self.layers.get(i) else { return ("settings", 0) };
         let within = (offset - self.bases[i]).min(layer.text.len());
-        let newlines = layer.text.as_bytes()[..within].iter().filter(|&&b| b == b'\n').count();
+        let newlines = layer.text.char_indices().filter(|&(i, c)| i < within && c == '\n').count();
         (&layer.file, newlines + 1)
     }
 

@@ -1,5 +1,8 @@
 //! What the game reads, poses, verifies and derives.
 
+// Helpers of tests may fail loudly.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use serde_json::json;
 use sparring_core::{Game, Rollout, Seed, Speaker};
 use sparring_recipes::tool_r0::{
@@ -9,15 +12,22 @@ use sparring_recipes::tool_r0::{
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
 
 fn tool(name: &str, about: &str, parameter: &str) -> ToolSpec {
-    ToolSpec::new(name, about, serde_json::Map::new(), Vec::new()).with_parameter(parameter, json!({"type": "string"}), true)
+    ToolSpec::new(name, about, serde_json::Map::new(), Vec::new()).with_parameter(
+        parameter,
+        json!({"type": "string"}),
+        true,
+    )
 }
 
 fn task() -> ToolTask {
     ToolTask {
         question: "Book a table in Paris for Ana, please.".into(),
         tools: vec![
-            tool("book_table", "Books a table in a city.", "city")
-                .with_parameter("person", json!({"type": "string"}), false),
+            tool("book_table", "Books a table in a city.", "city").with_parameter(
+                "person",
+                json!({"type": "string"}),
+                false,
+            ),
             tool("play_song", "Plays a song by its title.", "title"),
         ],
         calls: vec![ToolCall::new("book_table", [("city", json!("Paris")), ("person", json!("Ana"))])],
@@ -59,10 +69,18 @@ fn each_broken_rule_is_named() {
         (good.replace("</question>", ""), spec(2, 1), "missing_block"),
         (good.replace("available_tools", "tools"), spec(2, 1), "missing_block"),
         (good.replace("<available_tools>[", "<available_tools>"), spec(2, 1), "tools_json"),
-        (good.replace("[{\"name\":\"book_table\",\"arguments\"", "[{\"arguments\""), spec(2, 1), "calls_json"),
+        (
+            good.replace("[{\"name\":\"book_table\",\"arguments\"", "[{\"arguments\""),
+            spec(2, 1),
+            "calls_json",
+        ),
         (good.clone(), spec(3, 1), "spec_tools"),
         (good.clone(), spec(2, 2), "spec_calls"),
-        (good.replace("\"name\":\"book_table\",\"arg", "\"name\":\"other\",\"arg"), spec(2, 1), "unknown_tool"),
+        (
+            good.replace("\"name\":\"book_table\",\"arg", "\"name\":\"other\",\"arg"),
+            spec(2, 1),
+            "unknown_tool",
+        ),
     ];
     for (text, spec, rule) in cases {
         let rejection = game().read(&spec, &Rollout::from_text(text.as_str())).unwrap_err();
@@ -115,7 +133,10 @@ fn the_released_verifier_looks_at_the_first_call_as_strict_json() {
     let solved = |text: &str| released.solved(&task(), &Rollout::from_text(text));
     let exact = render_answer(std::slice::from_ref(&call), "table");
     assert!(solved(&exact));
-    assert!(solved(&render_answer(&[call.clone(), call.clone()], "twice")), "further calls are not looked at");
+    assert!(
+        solved(&render_answer(&[call.clone(), call.clone()], "twice")),
+        "further calls are not looked at"
+    );
     assert!(!solved(&exact.replace("Paris", " Paris ")), "white space within a text matters");
     assert!(!solved(&exact.replace('"', "'")), "a Python literal is no JSON");
     let five = ToolTask { calls: vec![ToolCall::new("book_table", [("city", json!(5))])], ..task() };
@@ -188,5 +209,7 @@ fn prompts_carry_specification_question_and_menu() {
     assert!(game().ask(&spec(3, 2))[0].content.contains("exactly 2 calls"));
     let pose = game().pose(&task());
     assert!(pose[0].content.contains("[]"), "the Solver is told that it may abstain");
-    assert!(pose[1].content.contains(&task().question) && pose[1].content.contains("\"name\": \"play_song\""));
+    assert!(
+        pose[1].content.contains(&task().question) && pose[1].content.contains("\"name\": \"play_song\"")
+    );
 }

@@ -1,12 +1,17 @@
 //! Every preset loads, builds and says what it should; files that extend one keep their place in errors.
 
+// Helpers of tests may fail loudly.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+// Numbers are read from text, not computed.
+#![allow(clippy::float_cmp)]
+
 use sparring_recipes::RecipeError;
 use sparring_recipes::tool_r0::{Preset, ToolR0Config, Verifier};
 use sparring_reward::solve_rate::Shoulders;
 use sparring_selfplay::{Order, Weights};
 
 fn load(name: &str) -> ToolR0Config {
-    Preset::load(name).unwrap_or_else(|error| panic!("{name}: {error}"))
+    Preset::load(name).expect(name)
 }
 
 #[test]
@@ -64,7 +69,10 @@ fn paper_released_and_corrected_differ_where_they_should() {
     assert_eq!(released.self_play.pool.verify_temperature, 0.001);
     for config in [&paper, &released, &corrected] {
         let pool = &config.self_play.pool;
-        assert_eq!((pool.candidates, pool.size, config.self_play.generator.probe_samples), (10_000, 2_000, 8));
+        assert_eq!(
+            (pool.candidates, pool.size, config.self_play.generator.probe_samples),
+            (10_000, 2_000, 8)
+        );
         let (g, s) = (&config.self_play.generator, &config.self_play.solver);
         assert_eq!((g.steps, g.prompts_per_step, g.group_size), (50, 6, 4));
         assert_eq!((s.steps, s.prompts_per_step, s.group_size), (50, 8, 4));
@@ -109,7 +117,10 @@ fn errors_name_file_line_and_field() {
         ("[generator_reward]\nformat = -1", "my.toml:2: generator_reward.format: -1"),
         ("[generator_reward.band]\nsigma = 0.0", "my.toml:2: generator_reward.band.sigma: must"),
         ("[spec]\nmulti_turn = 2", "my.toml:2: spec.multi_turn"),
-        ("extends = \"paper\"\n[self_play.solver.grpo]\nkl_coef = -1", "my.toml:3: self_play.solver.grpo.kl_coef: must"),
+        (
+            "extends = \"paper\"\n[self_play.solver.grpo]\nkl_coef = -1",
+            "my.toml:3: self_play.solver.grpo.kl_coef: must",
+        ),
         ("[game\n", "my.toml:1: "),
     ];
     for (text, expected) in cases {

@@ -1,10 +1,13 @@
 //! The rewards give the worked values of the paper and of its released code.
 
+// Helpers of tests may fail loudly.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use serde_json::{Map, Value, json};
 use sparring_core::{Reward, RewardContext, Role, Rollout};
 use sparring_recipes::tool_r0::{
-    Context, GeneratorReward, GeneratorRewardConfig, SolverReward, SolverRewardConfig, TaskSpec, render_answer,
-    render_proposal,
+    Context, GeneratorReward, GeneratorRewardConfig, SolverReward, SolverRewardConfig, TaskSpec,
+    render_answer, render_proposal,
 };
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
 
@@ -108,8 +111,7 @@ fn format_of_the_released_code() {
     for (text, expected) in cases {
         assert_close(solver(SolverRewardConfig::released(), &task, text).0, expected);
     }
-    let (format, _) =
-        solver(SolverRewardConfig::default(), &task, "<tool_call_answer>[]</tool_call_answer>");
+    let (format, _) = solver(SolverRewardConfig::default(), &task, "<tool_call_answer>[]</tool_call_answer>");
     assert_close(format, 1.0);
 }
 
@@ -132,7 +134,11 @@ fn abstaining_is_right_exactly_on_no_call_tasks() {
     assert_close(solver(SolverRewardConfig::default(), &task(Vec::new()), &calls).1, 0.0);
 }
 
-fn generator(config: GeneratorRewardConfig, text: &str, rates: &[Option<f32>]) -> Vec<(String, Vec<Option<f32>>)> {
+fn generator(
+    config: GeneratorRewardConfig,
+    text: &str,
+    rates: &[Option<f32>],
+) -> Vec<(String, Vec<Option<f32>>)> {
     let reward = GeneratorReward::new(config).unwrap();
     let group = [Rollout::from_text(text)];
     let ctx = RewardContext::at(0, 1, Role::Generator).with_solve_rates(rates);

@@ -1,5 +1,8 @@
 //! The specification distribution has the marginals of Tool-R0.
 
+// Helpers of tests may fail loudly.
+#![allow(clippy::unwrap_used)]
+
 use sparring_core::Seed;
 use sparring_recipes::tool_r0::{CallsWeight, Context, DOMAINS, SpecDistribution, TaskSpec, ToolRange};
 
@@ -52,12 +55,20 @@ fn conditions_hold_in_every_draw() {
 
 #[test]
 fn domain_weights_and_no_call_specs_are_drawn_by_their_weight() {
-    let mut distribution = SpecDistribution::default()
-        .with_domains(["a", "b", "c"])
-        .with_multi_turn(0.0)
-        .with_calls(vec![
-            CallsWeight { calls: 0, single_turn: 1.0, multi_turn: 0.0, tools: vec![ToolRange::new(2, 2, 1.0)] },
-            CallsWeight { calls: 1, single_turn: 3.0, multi_turn: 0.0, tools: vec![ToolRange::new(3, 4, 1.0)] },
+    let mut distribution =
+        SpecDistribution::default().with_domains(["a", "b", "c"]).with_multi_turn(0.0).with_calls(vec![
+            CallsWeight {
+                calls: 0,
+                single_turn: 1.0,
+                multi_turn: 0.0,
+                tools: vec![ToolRange::new(2, 2, 1.0)],
+            },
+            CallsWeight {
+                calls: 1,
+                single_turn: 3.0,
+                multi_turn: 0.0,
+                tools: vec![ToolRange::new(3, 4, 1.0)],
+            },
         ]);
     distribution.domain_weights = vec![1.0, 0.0, 1.0];
     let specs = draws(&distribution);

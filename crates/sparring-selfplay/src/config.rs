@@ -54,7 +54,7 @@ pub struct GeneratorConfig {
     pub probe_samples: usize,
     /// Their temperature.
     pub probe_temperature: f32,
-    /// The update. Its temperature is taken from `temperature`.
+    /// The update. Its temperature is `temperature`, its longest completion by default `max_tokens`.
     pub grpo: GrpoConfig,
 }
 
@@ -97,7 +97,7 @@ pub struct SolverConfig {
     pub temperature: f32,
     /// The order in which the pool is met.
     pub order: Order,
-    /// The update. Its temperature is taken from `temperature`.
+    /// The update. Its temperature is `temperature`, its longest completion by default `max_tokens`.
     pub grpo: GrpoConfig,
 }
 
@@ -206,16 +206,19 @@ impl SelfPlayConfig {
     /// As [`SelfPlayConfig::validate`], and for the update's settings.
     pub fn build(self) -> Result<SelfPlayPlan, SelfPlayError> {
         self.validate()?;
-        let updater = |field, config: &GrpoConfig, temperature| {
-            config.clone().with_temperature(temperature).build().map_err(|e| SelfPlayError::Setting {
+        let updater = |field, config: &GrpoConfig, temperature, max_tokens| {
+            let longest = config.max_completion_tokens.or(Some(max_tokens));
+            let config = config.clone().with_temperature(temperature).with_max_completion_tokens(longest);
+            config.build().map_err(|e| SelfPlayError::Setting {
                 field,
                 value: "{..}".to_owned(),
                 remedy: e.to_string(),
             })
         };
+        let (g, s) = (&self.generator, &self.solver);
         Ok(SelfPlayPlan {
-            generator_grpo: updater("generator.grpo", &self.generator.grpo, self.generator.temperature)?,
-            solver_grpo: updater("solver.grpo", &self.solver.grpo, self.solver.temperature)?,
+            generator_grpo: updater("generator.grpo", &g.grpo, g.temperature, g.max_tokens)?,
+            solver_grpo: updater("solver.grpo", &s.grpo, s.temperature, s.max_tokens)?,
             config: self,
         })
     }

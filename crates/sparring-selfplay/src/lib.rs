@@ -13,6 +13,55 @@
 //! The domain is a [`Game`](sparring_core::Game); the models are [`Policy`](sparring_core::Policy)s; the rewards
 //! are [`Reward`](sparring_core::Reward)s. The loop knows none of them closer: calling tools is one game.
 //!
+//! A whole program, with toy models: the Generator is asked for a letter, the Solver repeats it.
+//!
+//! ```
+//! use sparring_core::{Game, Message, Rejection, Rollout, Seed, reward_fn};
+//! use sparring_selfplay::{Exam, Roles, SelfPlay, SelfPlayConfig, write_report};
+//! use sparring_testkit::ToyPolicy;
+//!
+//! struct Echo;
+//! impl Game for Echo {
+//!     type Spec = ();
+//!     type Task = String;
+//!     fn draw(&self, _: Seed) {}
+//!     fn ask(&self, _: &()) -> Vec<Message> {
+//!         vec![Message::user("a letter, please")]
+//!     }
+//!     fn read(&self, _: &(), out: &Rollout) -> Result<String, Rejection> {
+//!         if out.text.len() == 1 { Ok(out.text.clone()) } else { Err(Rejection::new("length", "not a letter")) }
+//!     }
+//!     fn pose(&self, task: &String) -> Vec<Message> {
+//!         vec![Message::user(task.clone())]
+//!     }
+//!     fn solved(&self, task: &String, out: &Rollout) -> bool {
+//!         out.text == *task
+//!     }
+//! }
+//!
+//! let settings = "iterations = 1\n\
+//!     [generator]\nsteps = 4\nlr = 0.05\nmax_tokens = 1\n\
+//!     [solver]\nsteps = 40\nlr = 0.05\nmax_tokens = 1\n\
+//!     [pool]\ncandidates = 50\nkeep = { min_rate = 0.0 }\nmin_agreement = 0.0\n";
+//! let toy = |seed| Box::new(ToyPolicy::new("abcd", Seed::new(seed)));
+//! let mut run = SelfPlay::new(
+//!     SelfPlayConfig::from_toml(settings, "settings")?.build()?,
+//!     &Echo,
+//!     Box::new(reward_fn("one letter", |_: &(), out: &Rollout| Some(out.text.len() as f32))),
+//!     Box::new(reward_fn("same", |task: &String, out: &Rollout| Some(f32::from(u8::from(out.text == *task))))),
+//!     Roles::Separate { generator: toy(1), solver: toy(2) },
+//!     Seed::new(3),
+//! )
+//! .with_exam(Exam::greedy("heldout", ["a", "b", "c", "d"].map(String::from).to_vec()));
+//!
+//! let dir = std::env::temp_dir().join(format!("sparring-doc-{}", std::process::id()));
+//! let summary = run.run(&dir)?;
+//! assert!(summary.last["heldout_accuracy"].as_f64() > summary.base["heldout_accuracy"].as_f64());
+//! write_report(&dir)?;
+//! # std::fs::remove_dir_all(&dir)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! A run lives in a folder:
 //!
 //! | file | what |

@@ -74,8 +74,7 @@ mod grounding_setting {
         Ascii,
     }
 
-    // The signature is serde's.
-    #[allow(clippy::ref_option)]
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
     pub(super) fn serialize<S: Serializer>(value: &Option<Letters>, to: S) -> Result<S::Ok, S::Error> {
         match value {
             None => Setting::Off,

@@ -1,4 +1,6 @@
 //! Each rule refuses what it is for, and the presets differ where they should.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
+
 use serde_json::{Value, json};
 use sparring_tools::structure::{StructureRules, check};
 use sparring_tools::{ToolSpec, ToolTask, calls_from_value};
@@ -20,7 +22,7 @@ fn book() -> Value {
         "city": {"type": "string"}, "people": {"type": "integer"}, "place": {"type": "string", "enum": ["Maaemo", "Kontrast"]}}})
 }
 
-fn call(arguments: Value) -> Value {
+fn call(arguments: &Value) -> Value {
     json!([{"name": "book_table", "arguments": arguments}])
 }
 
@@ -36,20 +38,20 @@ fn rules_of_both_presets() {
         tool[key] = value;
         json!([tool])
     };
-    let good = call(json!({"city": "Oslo", "people": 2, "place": "Maaemo"}));
+    let good = call(&json!({"city": "Oslo", "people": 2, "place": "Maaemo"}));
     let twice = json!([good[0], good[0]]);
     for (what, task, released, corrected) in [
         ("a good task", task(QUESTION, &tools, &good), "fine", "fine"),
         ("no question", task(" ", &tools, &good), "short_question", "short_question"),
         (
             "a short one",
-            task("Table for 2 at Maaemo, Oslo", &tools, &call(json!({"city": "Oslo"}))),
+            task("Table for 2 at Maaemo, Oslo", &tools, &call(&json!({"city": "Oslo"}))),
             "fine",
             "fine",
         ),
         (
             "a shorter one",
-            task("Table in Oslo", &tools, &call(json!({"city": "Oslo"}))),
+            task("Table in Oslo", &tools, &call(&json!({"city": "Oslo"}))),
             "short_question",
             "fine",
         ),
@@ -58,7 +60,7 @@ fn rules_of_both_presets() {
         ("trivial", task(&format!("{QUESTION} and tell me a joke"), &tools, &good), "trivial", "trivial"),
         (
             "a lookup",
-            task("What is the best table in Oslo?", &tools, &call(json!({"city": "Oslo"}))),
+            task("What is the best table in Oslo?", &tools, &call(&json!({"city": "Oslo"}))),
             "trivial",
             "fine",
         ),
@@ -74,32 +76,37 @@ fn rules_of_both_presets() {
         ),
         ("no calls", task(QUESTION, &tools, &json!([])), "no_calls", "fine"),
         ("another tool", task(QUESTION, &tools, &json!([{"name": "fly"}])), "unknown_tool", "unknown_tool"),
-        ("nothing given", task(QUESTION, &tools, &call(json!({}))), "missing_argument", "missing_argument"),
+        ("nothing given", task(QUESTION, &tools, &call(&json!({}))), "missing_argument", "missing_argument"),
         (
             "nested",
-            task(QUESTION, &tools, &call(json!({"city": ["Oslo"]}))),
+            task(QUESTION, &tools, &call(&json!({"city": ["Oslo"]}))),
             "nested_argument",
             "argument_type",
         ),
         (
             "made up",
-            task(QUESTION, &tools, &call(json!({"city": "Oslo", "x": 2}))),
+            task(QUESTION, &tools, &call(&json!({"city": "Oslo", "x": 2}))),
             "fine",
             "unknown_argument",
         ),
         (
             "wrong type",
-            task(QUESTION, &tools, &call(json!({"city": "Oslo", "people": "two"}))),
+            task(QUESTION, &tools, &call(&json!({"city": "Oslo", "people": "two"}))),
             "fine",
             "argument_type",
         ),
         (
             "not in the enum",
-            task(QUESTION, &tools, &call(json!({"city": "Oslo", "place": "Oslo"}))),
+            task(QUESTION, &tools, &call(&json!({"city": "Oslo", "place": "Oslo"}))),
             "fine",
             "argument_enum",
         ),
-        ("not in the question", task(QUESTION, &tools, &call(json!({"city": "Rome"}))), "fine", "ungrounded"),
+        (
+            "not in the question",
+            task(QUESTION, &tools, &call(&json!({"city": "Rome"}))),
+            "fine",
+            "ungrounded",
+        ),
         ("the same twice", task(QUESTION, &tools, &twice), "fine", "repeated_call"),
     ] {
         assert_eq!(rule(&task, &StructureRules::released()), released, "released: {what}");

@@ -6,7 +6,7 @@ use crate::engine::plan::{self, Block};
 use crate::engine::{self, HeadSettings, Model, TokenResults, Workspace};
 use crate::options::PolicyOptions;
 use crate::threads::run_parts;
-use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler, Scorer, TokenBatch};
+use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler, Scorer, TokenBatch, TokenGroup};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A decoder that samples and scores but does not learn: a reference model, or an opponent.
@@ -66,6 +66,21 @@ impl FrozenPolicy {
     /// Gives buffers back.
     pub(super) fn return_workspaces(&self, workspaces: Vec<Workspace>) {
         self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).extend(workspaces);
+    }
+
+    pub(super) fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>, PolicyError> {
+        let prompt = &tokens[..tokens.len().min(1)];
+        // The engine gives logits where a token is predicted: let the last position predict any token.
+        let continuation: Vec<u32> = tokens.iter().skip(1).copied().chain([0]).collect();
+        let checked = [TokenGroup { prompt, completions: vec![&continuation[..continuation.len() - 1]] }];
+        plan::check(TokenBatch { groups: &checked, temperature: 1.0 }, &self.spec.config)?;
+        let groups = [TokenGroup { prompt, completions: vec![&continuation] }];
+        let plan = plan::plan(TokenBatch { groups: &groups, temperature: 1.0 }, 1);
+        let mut workspaces = self.take_workspaces(1);
+        let logits = plan.iter().flatten().zip(&mut workspaces);
+        let logits = logits.flat_map(|(block, w)| engine::logits(self.model(), block, w)).collect();
+        self.return_workspaces(workspaces);
+        Ok(logits)
     }
 
     fn packed(&self) -> Arc<DecodeWeights> {

@@ -76,7 +76,7 @@ impl CandlePolicy {
     /// that is out of range.
     pub fn load(dir: impl AsRef<Path>, options: PolicyOptions) -> Result<Self, PolicyError> {
         options.validate()?;
-        let ModelFolder { config, weights, tokenizer, .. } = ModelFolder::open(dir.as_ref())?;
+        let ModelFolder { config, weights, tokenizer } = ModelFolder::open(dir.as_ref())?;
         Ok(Self::from_parts(Spec::new(config, tokenizer), weights, options))
     }
 
@@ -164,6 +164,25 @@ impl CandlePolicy {
             .parameters
             .iter()
             .map(|p| (p.name.as_str(), p.shape.as_slice(), &self.frozen.weights[p.at.clone()]))
+    }
+
+    /// The gradient that was accumulated since the last step, one vector a parameter, in the order of
+    /// [`CandlePolicy::parameters`].
+    pub fn gradients(&self) -> Vec<Vec<f32>> {
+        let sum = |i: usize| self.gradients.iter().fold(0.0, |sum, shard| sum + shard[i]);
+        let parameters = &self.frozen.spec.layout.parameters;
+        parameters.iter().map(|p| p.at.clone().map(sum).collect()).collect()
+    }
+
+    /// Logits after each token of a sequence, at temperature 1.
+    ///
+    /// # Shapes
+    /// tokens × vocab_size, one row after the other.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] for an empty or too long sequence, or an unknown token id.
+    pub fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>, PolicyError> {
+        self.frozen.logits(tokens)
     }
 }
 

@@ -49,8 +49,12 @@ impl ToolR0Game {
             return Err(missing(tags::THINK));
         }
         let question = proposal.question.ok_or_else(|| missing(tags::QUESTION))?;
-        let task =
-            ToolTask { question, tools: proposal.tools?, calls: proposal.calls?, domain: spec.domain.clone() };
+        let task = ToolTask {
+            question,
+            tools: proposal.tools?,
+            calls: proposal.calls?,
+            domain: spec.domain.clone(),
+        };
         if self.options.enforce_spec {
             check_spec(spec, &task)?;
         }

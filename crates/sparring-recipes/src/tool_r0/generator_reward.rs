@@ -97,8 +97,18 @@ impl fmt::Debug for GeneratorReward {
         f.debug_struct("GeneratorReward")
             .field("config", &self.config)
             .field("judge", &self.judge.is_some())
-            .finish()
+            .finish_non_exhaustive()
     }
+}
+
+/// What is known of a proposal's solve rate.
+enum Probe {
+    /// Nothing is probed in this run.
+    Off,
+    /// This proposal was not, because it could not be read.
+    Missed,
+    /// Share of the Solver's samples that solved it.
+    Rate(f32),
 }
 
 /// Takes the question out of a completion.
@@ -140,7 +150,12 @@ impl GeneratorReward {
         self
     }
 
-    fn terms(&self, spec: &TaskSpec, group: &[Rollout], ctx: &RewardContext<'_>) -> Result<Vec<Terms>, BoxError> {
+    fn terms(
+        &self,
+        spec: &TaskSpec,
+        group: &[Rollout],
+        ctx: &RewardContext<'_>,
+    ) -> Result<Vec<Terms>, BoxError> {
         let rates = ctx.solve_rates;
         if !rates.is_empty() && rates.len() != group.len() {
             return Err(format!("{} solve rates for {} completions", rates.len(), group.len()).into());
@@ -153,37 +168,42 @@ impl GeneratorReward {
             .iter()
             .enumerate()
             .map(|(i, rollout)| {
-                let probed = (!rates.is_empty()).then(|| rates[i]);
-                let [format, validity, difficulty, semantic] = self.proposal_terms(spec, &rollout.text, probed)?;
+                let probe = match rates.get(i) {
+                    None => Probe::Off,
+                    Some(None) => Probe::Missed,
+                    Some(Some(rate)) => Probe::Rate(*rate),
+                };
+                let [format, validity, difficulty, semantic] =
+                    self.proposal_terms(spec, &rollout.text, probe)?;
                 Ok([format, validity, difficulty, semantic, repetition[i]])
             })
             .collect()
     }
 
-    /// Format, validity, difficulty and semantic term. `probed` is `None` where nothing is probed.
+    /// Format, validity, difficulty and semantic term.
     fn proposal_terms(
         &self,
         spec: &TaskSpec,
         text: &str,
-        probed: Option<Option<f32>>,
+        probe: Probe,
     ) -> Result<[Option<f32>; 4], BoxError> {
         let c = &self.config;
         let parts = c.format_rules.parts(text);
         let task = if parts.tags && parts.question { read(spec, text) } else { None };
         let asked = Asked { tools: spec.tools, calls: spec.calls };
         let validity = task.as_ref().map_or(0.0, |task| c.validity_rules.score(task, Some(asked)));
-        let difficulty = probed.map(|rate| match (rate, &task) {
-            (Some(rate), Some(_)) => c.band.evaluate(f64::from(rate)),
-            _ => 0.0,
-        });
+        let difficulty = match (probe, &task) {
+            (Probe::Off, _) => None,
+            (Probe::Rate(rate), Some(_)) => Some(c.band.evaluate(f64::from(rate))),
+            _ => Some(0.0),
+        };
         let semantic = match (&self.judge, &task) {
             (Some(judge), Some(task)) if c.semantic > 0.0 => judge.rate(task)?.map(semantic).transpose()?,
             (Some(_), None) if c.semantic > 0.0 => Some(0.0),
             _ => None,
         };
-        let weighted = |weight: f32, term: Option<f64>| {
-            term.filter(|_| weight > 0.0).map(|term| weight * term as f32)
-        };
+        let weighted =
+            |weight: f32, term: Option<f64>| term.filter(|_| weight > 0.0).map(|term| weight * term as f32);
         Ok([
             weighted(c.format, Some(parts.score())),
             weighted(c.validity, Some(validity)),
@@ -195,7 +215,11 @@ impl GeneratorReward {
     fn difficulty_weight(&self) -> f32 {
         let c = &self.config;
         let takes = c.without_judge == WithoutJudge::DifficultyTakesIt;
-        if self.judge.is_none() && takes && c.difficulty > 0.0 { c.difficulty + c.semantic } else { c.difficulty }
+        if self.judge.is_none() && takes && c.difficulty > 0.0 {
+            c.difficulty + c.semantic
+        } else {
+            c.difficulty
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub fn without_called_tools(task: &ToolTask, seed: Seed) -> Option<ToolTask> {
 
 /// Whether two texts are the same but for case, blanks and separators (`getWeather`, `get_weather`).
 fn same_name(a: &str, b: &str) -> bool {
-    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let letters = |text: &str| {
+        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
+    };
     letters(a) == letters(b)
 }

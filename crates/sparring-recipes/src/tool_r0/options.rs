@@ -20,6 +20,8 @@ pub enum Verifier {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
+// Each is an independent yes or no of a settings file.
+#[allow(clippy::struct_excessive_bools)]
 pub struct GameOptions {
     /// Whether a proposal, and an answer that is to count as solving, need a think block.
     pub require_think: bool,

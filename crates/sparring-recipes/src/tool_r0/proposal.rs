@@ -61,8 +61,9 @@ pub(crate) fn missing(tag: &str) -> Rejection {
 
 fn blocks(text: &str, order: BlockOrder) -> [Option<&str>; 4] {
     match order {
-        BlockOrder::Any => tags::PROPOSAL
-            .map(|tag| last_block(text, tag, Case::Sensitive).ok().map(|block| block.content)),
+        BlockOrder::Any => {
+            tags::PROPOSAL.map(|tag| last_block(text, tag, Case::Sensitive).ok().map(|block| block.content))
+        }
         BlockOrder::Strict => {
             // The longest prefix of the four that is there, so that each missing block is named.
             let found = (1..=4)

@@ -219,7 +219,10 @@ fn check_weights(field: &str, weights: impl Iterator<Item = f64>) -> Result<(), 
     let mut sum = 0.0;
     for weight in weights {
         if !(weight.is_finite() && weight >= 0.0) {
-            return Err(RecipeError::setting(field, format!("weight {weight} must be finite and at least 0")));
+            return Err(RecipeError::setting(
+                field,
+                format!("weight {weight} must be finite and at least 0"),
+            ));
         }
         sum += weight;
     }

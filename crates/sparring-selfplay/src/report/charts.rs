@@ -108,10 +108,18 @@ fn mesh(chart: &mut Chart<'_, '_>, x_label: &str) -> Result<(), Box<dyn Error>> 
         .label_style(("sans-serif", 13, &INK))
         .axis_desc_style(("sans-serif", 13, &INK))
         .x_desc(x_label)
+        .x_label_formatter(&|x| if (x - x.round()).abs() < 1e-6 { format!("{x:.0}") } else { String::new() })
+        .y_label_formatter(&|y| short(*y))
         .x_labels(8)
         .y_labels(6)
         .draw()?;
     Ok(())
+}
+
+/// A number without digits that say nothing.
+fn short(y: f64) -> String {
+    let text = format!("{y:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Draws into an SVG; a chart that cannot be drawn is left out, never the report.

@@ -102,6 +102,10 @@ fn rewards(steps: &[Value]) -> String {
         }
     }
     let mut all = vec![series(steps, "total", |s| s["reward"].as_f64())];
+    if names.len() == 1 {
+        // The one part is the whole.
+        names.clear();
+    }
     all.extend(names.iter().map(|name| series(steps, name, |s| s["components"][name.as_str()].as_f64())));
     named("mean reward, and its parts", &all, &lines(&all, "update", None, &marks(steps)))
 }

@@ -3,7 +3,8 @@ use super::folder::unserialisable;
 use crate::{Roles, SelfPlayError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Whole checkpoints that are kept beside those in use.
@@ -125,7 +126,7 @@ fn write(folder: &Path, state: &[u8], roles: &Roles) -> Result<(), SelfPlayError
     let mut files = BTreeMap::new();
     for relative in disk::files_below(folder)? {
         let path = folder.join(&relative);
-        File::open(&path).and_then(|f| f.sync_all()).map_err(|e| SelfPlayError::io(&path, e))?;
+        disk::sync_file(&path)?;
         files.insert(relative.to_string_lossy().into_owned(), entry(&path)?);
     }
     for (name, ..) in roles.named() {
@@ -136,18 +137,62 @@ fn write(folder: &Path, state: &[u8], roles: &Roles) -> Result<(), SelfPlayError
     disk::sync_folder(folder)
 }
 
+/// Bytes read at a time: a multiple of 8.
+const BLOCK: usize = 1 << 20;
+
+/// Length and checksum of a file, read block by block.
 fn entry(path: &Path) -> Result<Entry, SelfPlayError> {
-    let bytes = disk::read(path)?;
-    Ok(Entry { bytes: bytes.len(), checksum: format!("{:016x}", checksum(&bytes)) })
+    let read = || {
+        let mut file = fs::File::open(path)?;
+        let mut block = Vec::with_capacity(BLOCK);
+        let (mut bytes, mut hash) = (0, START);
+        loop {
+            block.clear();
+            let found = file.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
+            if found == 0 {
+                return Ok(Entry { bytes, checksum: format!("{hash:016x}") });
+            }
+            bytes += found;
+            hash = checksum(hash, &block);
+        }
+    };
+    read().map_err(|e| SelfPlayError::io(path, e))
 }
+
+/// The offset basis of FNV-1a.
+const START: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// FNV-1a over little-endian words of 8 bytes, the last padded with zeros, with a shift so that high bits
 /// reach low ones: finds accidental damage, not forgery.
-fn checksum(bytes: &[u8]) -> u64 {
-    bytes.chunks(8).fold(0xcbf2_9ce4_8422_2325, |hash, chunk| {
+fn checksum(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.chunks(8).fold(hash, |hash, chunk| {
         let mut word = [0; 8];
         word[..chunk.len()].copy_from_slice(chunk);
         let mixed = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x0100_0000_01b3);
         mixed ^ (mixed >> 29)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flipped_bit_and_lost_byte_shows() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let bytes: Vec<u8> = (0..BLOCK + 21).map(|i| (i * 31) as u8).collect();
+        let of = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            entry(&path).unwrap()
+        };
+        let whole = of(&bytes);
+        assert_eq!(whole.bytes, bytes.len());
+        for (place, bit) in [(0, 0), (7, 7), (4096, 3), (BLOCK - 1, 5), (BLOCK, 0), (BLOCK + 20, 7)] {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 1 << bit;
+            assert_ne!(of(&damaged).checksum, whole.checksum, "byte {place}, bit {bit}");
+        }
+        assert_ne!(of(&bytes[..bytes.len() - 1]), whole);
+    }
 }

@@ -72,21 +72,23 @@ impl Game for Sums {
 
 /// Settings for a toy: large steps, few tokens.
 pub(super) fn toy_config() -> SelfPlayConfig {
-    let text = r#"
+    let text = r"
         iterations = 2
-        checkpoint_every = 2
+        checkpoint_every = 50
         [generator]
-        steps = 12
+        steps = 50
         prompts_per_step = 6
         group_size = 6
-        lr = 0.2
+        lr = 0.05
+        grpo = { entropy_coef = 0.05 }
         max_tokens = 2
         probe_samples = 4
         [solver]
-        steps = 24
+        steps = 80
         prompts_per_step = 8
         group_size = 8
-        lr = 0.2
+        lr = 0.05
+        grpo = { entropy_coef = 0.05 }
         max_tokens = 1
         [pool]
         candidates = 120
@@ -98,13 +100,14 @@ pub(super) fn toy_config() -> SelfPlayConfig {
         derived_share = 0.2
         replay = 0.5
         keep = { min_rate = 0.0, max_rate = 1.0 }
-    "#;
+    ";
     SelfPlayConfig::from_toml(text, "toy.toml").unwrap()
 }
 
 /// As small as a run can be that still has every kind of step.
 pub(super) fn tiny_config() -> SelfPlayConfig {
     let mut config = toy_config();
+    config.checkpoint_every = 2;
     config.generator.steps = 3;
     config.solver.steps = 3;
     config.pool.candidates = 60;

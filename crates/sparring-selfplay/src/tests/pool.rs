@@ -61,7 +61,9 @@ proptest! {
         prop_assert!(chosen.iter().all(|t| all[t.task] == *t));
         let count = |tasks: &[PoolTask<usize>]| {
             let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-            tasks.iter().for_each(|t| *counts.entry(t.stratum.clone()).or_default() += 1);
+            for t in tasks {
+                *counts.entry(t.stratum.clone()).or_default() += 1;
+            }
             counts
         };
         let buckets = |tasks: &[PoolTask<usize>]| {
@@ -104,7 +106,9 @@ proptest! {
             prop_assert!(pass.windows(2).all(|w| w[0] < w[1]), "rising, no task twice in a pass");
         }
         let mut counts = vec![0; len];
-        places.iter().for_each(|p| counts[*p] += 1);
+        for p in places {
+            counts[p] += 1;
+        }
         let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
         prop_assert!(most - least <= 1, "every task as often as every other");
     }

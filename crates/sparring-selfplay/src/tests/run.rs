@@ -14,16 +14,21 @@ fn both_roles_improve() {
     assert!(accuracy(&summary.last) > accuracy(&summary.base) + 0.3, "{:?}", summary.last);
     let GeneratorSummary { valid_rate_first, valid_rate_last, .. } = summary.generator;
     assert!(valid_rate_last.unwrap() > valid_rate_first.unwrap() + 0.3, "{:?}", summary.generator);
+}
 
-    let json: serde_json::Value =
-        serde_json::from_str(&lines(dir.path(), "summary.json").join("\n")).unwrap();
+#[test]
+fn the_summary_file_has_its_places() {
+    let dir = tempfile::tempdir().unwrap();
+    let summary = game(tiny_config()).run(dir.path()).unwrap();
+    let text = lines(dir.path(), "summary.json").join("\n");
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     for path in [
         "/seed",
         "/preset",
         "/base/heldout_accuracy",
         "/final/heldout_accuracy",
+        "/final/heldout_t1_standard_error",
         "/relative_gain",
-        "/final/heldout_t1_accuracy",
         "/generator/valid_rate_first",
         "/generator/valid_rate_last",
         "/wall_seconds",
@@ -31,7 +36,7 @@ fn both_roles_improve() {
         "/phase_seconds/train_solver",
         "/iterations/1/pool/selected",
     ] {
-        assert!(!json.pointer(path).unwrap_or_else(|| panic!("{path} is missing")).is_null(), "{path}");
+        assert!(json.pointer(path).is_some_and(|v| !v.is_null()), "{path} is missing");
     }
     assert_eq!(serde_json::from_value::<Summary>(json).unwrap(), summary);
 }

@@ -112,12 +112,10 @@ impl ToyPolicy {
         scaled.into_iter().map(|z| z - log_sum).collect()
     }
 
-    /// The row of the table that a prompt looks up (FNV-1a over its tokens).
+    /// The row of the table that a prompt looks up: every token moves it, the last ones too.
     fn row(&self, prompt: &[u32]) -> usize {
-        let hash = prompt
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |h, &t| (h ^ u64::from(t)).wrapping_mul(0x0100_0000_01b3));
-        ((hash >> 32) % self.rows as u64) as usize
+        let hash = prompt.iter().fold(Seed::new(0), |hash, &token| hash.index(u64::from(token)));
+        (hash.value() % self.rows as u64) as usize
     }
 
     fn check_prompt(&self, prompt: &[u32]) -> Result<(), PolicyError> {

@@ -58,8 +58,13 @@ fn after_thinking(text: &str) -> Result<usize, ParseError> {
     }
 }
 
-/// The JSON value that `text` starts with, else the Python literal, with the byte after it.
+/// The JSON value that `text` starts with, else the Python literal, with the byte after it. A fenced value
+/// ends where its tag does.
 fn first_value(text: &str) -> Result<(Value, usize), ParseError> {
+    if text.trim_start().starts_with("```") {
+        let end = text.find(CLOSE).unwrap_or(text.len());
+        return Ok((json::relaxed(&text[..end])?, end));
+    }
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     if let Some(Ok(value)) = values.next() {
         return Ok((value, values.byte_offset()));

@@ -1,0 +1,317 @@
+//! Folders and checkpoints: round trips bit for bit, and every kind of damage told by file and field.
+
+mod support;
+
+use serde_json::{Value, json};
+use sparring_candle::{CandlePolicy, ModelConfig};
+use sparring_core::{Checkpoint, Learner, PolicyError, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed};
+use std::fs;
+use std::path::Path;
+use support::{Linear, with_batch};
+
+fn bits(policy: &CandlePolicy) -> Vec<u32> {
+    policy.parameters().flat_map(|(_, _, w)| w.to_vec()).map(f32::to_bits).collect()
+}
+
+fn accumulate(policy: &mut CandlePolicy, seed: u64) {
+    let groups = support::groups(seed, 40);
+    let n = groups.iter().flat_map(|(_, c)| c).map(Vec::len).sum();
+    with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &Linear::new(n, false)).unwrap());
+}
+
+fn train(policy: &mut CandlePolicy, steps: std::ops::Range<u64>) {
+    for step in steps {
+        accumulate(policy, step);
+        policy.step(1e-2).unwrap();
+    }
+}
+
+#[test]
+fn a_saved_model_is_the_same_model() {
+    for tied in [true, false] {
+        let config = support::tiny_config().with_tied_embeddings(tied);
+        let policy =
+            CandlePolicy::init(config, support::tokenizer(40), support::options(), Seed::new(1)).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("a/b");
+        policy.save_pretrained(&inner).unwrap();
+        let loaded = CandlePolicy::load(&inner, support::options()).unwrap();
+        assert_eq!(bits(&policy), bits(&loaded));
+        let request = SampleRequest {
+            prompt: Prompt::Tokens(vec![7].into()),
+            n: 3,
+            params: SamplingParams::default(),
+            seed: Seed::new(2),
+        };
+        let sample = |p: &CandlePolicy| p.sample(std::slice::from_ref(&request)).unwrap();
+        assert_eq!(sample(&policy), sample(&loaded));
+        assert!(fs::read_dir(&inner).unwrap().all(|f| !f.unwrap().file_name().to_string_lossy().contains("partial")));
+        // Saved again, the folder is the same, byte for byte.
+        let again = dir.path().join("again");
+        loaded.save_pretrained(&again).unwrap();
+        for file in fs::read_dir(&inner).unwrap() {
+            let name = file.unwrap().file_name();
+            assert_eq!(fs::read(inner.join(&name)).unwrap(), fs::read(again.join(&name)).unwrap(), "{name:?}");
+        }
+    }
+}
+
+#[test]
+fn a_restored_run_goes_on_bit_for_bit() {
+    let mut straight = support::tiny(1);
+    train(&mut straight, 0..2);
+    // Saved between accumulate and step: the pending gradient is part of the state.
+    accumulate(&mut straight, 2);
+    let dir = tempfile::tempdir().unwrap();
+    straight.save(dir.path()).unwrap();
+    straight.step(1e-2).unwrap();
+    train(&mut straight, 3..5);
+
+    let mut resumed = support::tiny(99);
+    train(&mut resumed, 0..1);
+    resumed.restore(dir.path()).unwrap();
+    resumed.step(1e-2).unwrap();
+    train(&mut resumed, 3..5);
+    assert_eq!(bits(&straight), bits(&resumed));
+    // A checkpoint is also a model folder.
+    CandlePolicy::load(dir.path(), support::options()).unwrap();
+}
+
+#[test]
+fn a_fresh_checkpoint_clears_the_optimiser() {
+    let (fresh, dir) = (support::tiny(3), tempfile::tempdir().unwrap());
+    fresh.save(dir.path()).unwrap();
+    let mut other = support::tiny(4);
+    train(&mut other, 0..3);
+    other.restore(dir.path()).unwrap();
+    let mut fresh = fresh;
+    train(&mut fresh, 0..2);
+    train(&mut other, 0..2);
+    assert_eq!(bits(&fresh), bits(&other));
+}
+
+fn damage(file: &Path, keep: usize) {
+    let bytes = fs::read(file).unwrap();
+    fs::write(file, &bytes[..keep.min(bytes.len())]).unwrap();
+}
+
+#[test]
+fn a_damaged_checkpoint_is_refused_and_changes_nothing() {
+    let mut policy = support::tiny(5);
+    train(&mut policy, 0..2);
+    let before = bits(&policy);
+    for name in ["optimizer.safetensors", "model.safetensors"] {
+        for keep in [0, 7, 100, 5000] {
+            let dir = tempfile::tempdir().unwrap();
+            policy.save(dir.path()).unwrap();
+            damage(&dir.path().join(name), keep);
+            let error = policy.restore(dir.path()).unwrap_err().to_string();
+            assert!(error.contains(name) && !error.contains('\n'), "{error}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        policy.save(dir.path()).unwrap();
+        fs::remove_file(dir.path().join(name)).unwrap();
+        let error = policy.restore(dir.path()).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("not found"), "{error}");
+    }
+    assert_eq!(bits(&policy), before);
+    let mut twin = support::tiny(5);
+    train(&mut twin, 0..4);
+    train(&mut policy, 2..4);
+    assert_eq!(bits(&policy), bits(&twin));
+
+    let other = CandlePolicy::init(
+        ModelConfig::qwen2(40, 8, 1, 2, 8),
+        support::tokenizer(40),
+        support::options(),
+        Seed::new(1),
+    );
+    let dir = tempfile::tempdir().unwrap();
+    other.unwrap().save(dir.path()).unwrap();
+    let error = policy.restore(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("model.safetensors") && error.contains("shape"), "{error}");
+}
+
+#[test]
+fn save_names_the_file_that_cannot_be_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("occupied");
+    fs::write(&file, "").unwrap();
+    let error = support::tiny(6).save(&file).unwrap_err();
+    assert!(matches!(error, PolicyError::Io { .. }) && error.to_string().contains("occupied"), "{error}");
+}
+
+/// A saved folder with one change; returns the error that loading it gives.
+fn load_changed(change: impl FnOnce(&Path)) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    support::tiny(7).save_pretrained(dir.path()).unwrap();
+    change(dir.path());
+    let error = CandlePolicy::load(dir.path(), support::options()).unwrap_err().to_string();
+    let shown = error.replace(&dir.path().display().to_string(), "DIR");
+    assert!(!shown.contains('\n'), "{shown}");
+    shown
+}
+
+fn edit(file: &Path, change: impl FnOnce(&mut Value)) {
+    let mut value: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    change(&mut value);
+    fs::write(file, value.to_string()).unwrap();
+}
+
+#[test]
+fn missing_and_damaged_files_are_named() {
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let error = load_changed(|dir| fs::remove_file(dir.join(name)).unwrap());
+        let want = format!(
+            "DIR/{name}: not found; a model folder needs config.json, tokenizer.json and model.safetensors"
+        );
+        assert_eq!(error, want);
+    }
+    for (name, keep) in [
+        ("config.json", 30),
+        ("tokenizer.json", 50),
+        ("model.safetensors", 4),
+        ("model.safetensors", 9000),
+        ("tokenizer_config.json", 3),
+        ("generation_config.json", 3),
+    ] {
+        let error = load_changed(|dir| damage(&dir.join(name), keep));
+        assert!(error.starts_with(&format!("DIR/{name}: ")) && error.contains("again"), "{error}");
+    }
+    let error = CandlePolicy::load("no/such/folder", support::options()).unwrap_err().to_string();
+    assert!(error.starts_with("no/such/folder: not a folder"), "{error}");
+    let binary = load_changed(|dir| fs::write(dir.join("config.json"), [0xff, 0xfe]).unwrap());
+    assert!(binary.contains("config.json") && binary.contains("UTF-8"), "{binary}");
+}
+
+#[test]
+fn wrong_fields_are_named() {
+    let cases: [(&str, Value, &str); 11] = [
+        ("model_type", json!("mamba"), "\"model_type\" is \"mamba\"; this backend loads \"qwen2\""),
+        ("model_type", Value::Null, "\"model_type\" is missing"),
+        ("hidden_size", json!("wide"), "\"hidden_size\" is \"wide\""),
+        ("hidden_size", Value::Null, "\"hidden_size\" is missing"),
+        ("num_hidden_layers", json!(0), "\"num_hidden_layers\" is 0"),
+        ("num_key_value_heads", json!(3), "\"num_key_value_heads\" must divide"),
+        ("rope_parameters", json!({"rope_type": "yarn", "factor": 4}), "\"rope_parameters\" asks for \"yarn\""),
+        ("rope_scaling", json!({"type": "linear", "factor": 2}), "\"rope_scaling\" asks for \"linear\""),
+        ("hidden_act", json!("gelu"), "\"hidden_act\" is \"gelu\""),
+        ("use_sliding_window", json!(1), "\"use_sliding_window\" is 1; it must be true or false"),
+        ("vocab_size", json!(30), "vocab_size in config.json is 30"),
+    ];
+    for (field, value, want) in cases {
+        let error = load_changed(|dir| edit(&dir.join("config.json"), |c| c[field] = value));
+        assert!(error.contains(want), "{error}");
+    }
+    let window = load_changed(|dir| {
+        edit(&dir.join("config.json"), |c| {
+            c["use_sliding_window"] = json!(true);
+            c["sliding_window"] = json!(10);
+        });
+    });
+    assert!(window.contains("\"use_sliding_window\" is true"), "{window}");
+    let eos = load_changed(|dir| edit(&dir.join("generation_config.json"), |c| c["eos_token_id"] = json!(["x"])));
+    assert!(eos.contains("generation_config.json: field \"eos_token_id\" holds \"x\""), "{eos}");
+    let template = load_changed(|dir| {
+        edit(&dir.join("tokenizer_config.json"), |c| c["chat_template"] = json!("{% for %}"));
+    });
+    assert!(template.contains("chat_template does not parse"), "{template}");
+    let token = load_changed(|dir| edit(&dir.join("tokenizer_config.json"), |c| c["eos_token"] = json!("</s>")));
+    assert!(token.contains("\"eos_token\" is \"</s>\""), "{token}");
+}
+
+#[test]
+fn wrong_weights_are_named() {
+    let wider = load_changed(|dir| edit(&dir.join("config.json"), |c| c["intermediate_size"] = json!(25)));
+    assert!(wider.contains("model.safetensors: tensor \"model.layers.0.mlp.gate_proj.weight\" has shape [24, 16]"), "{wider}");
+    let deeper = load_changed(|dir| edit(&dir.join("config.json"), |c| c["num_hidden_layers"] = json!(3)));
+    assert!(deeper.contains("tensor \"model.layers.2.input_layernorm.weight\" is missing"), "{deeper}");
+    let shallower = load_changed(|dir| edit(&dir.join("config.json"), |c| c["num_hidden_layers"] = json!(1)));
+    assert!(shallower.contains("tensor \"model.layers.1.") && shallower.contains("has no place"), "{shallower}");
+    let nan = load_changed(|dir| {
+        let file = dir.join("model.safetensors");
+        let mut bytes = fs::read(&file).unwrap();
+        let n = bytes.len();
+        bytes[n - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+        fs::write(file, bytes).unwrap();
+    });
+    assert!(nan.contains("holds NaN"), "{nan}");
+}
+
+#[test]
+fn old_and_new_configurations_read_alike() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.json");
+    let base = json!({"model_type": "qwen2", "vocab_size": 9, "hidden_size": 8, "intermediate_size": 4,
+        "num_hidden_layers": 1, "num_attention_heads": 2, "some_future_key": [1, 2]});
+    let read = |more: Value| {
+        let mut config = base.clone();
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        fs::write(&file, config.to_string()).unwrap();
+        ModelConfig::read(&file).unwrap()
+    };
+    let old = read(json!({"rope_theta": 5e5, "rope_scaling": null}));
+    let new = read(json!({"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}}));
+    assert!((old.rope_theta - 5e5).abs() < 1e-9 && (new.rope_theta - 5e5).abs() < 1e-9);
+    assert_eq!((old.head_dim, old.num_key_value_heads, old.tie_word_embeddings), (4, 2, false));
+    assert_eq!(read(json!({"head_dim": 6})).head_dim, 6);
+}
+
+#[test]
+fn shards_and_half_precision() {
+    let policy = support::tiny(8);
+    let dir = tempfile::tempdir().unwrap();
+    policy.save_pretrained(dir.path()).unwrap();
+    fs::remove_file(dir.path().join("model.safetensors")).unwrap();
+    // BF16 keeps the upper half of the bits.
+    let halves: Vec<(String, Vec<usize>, Vec<u8>)> = policy
+        .parameters()
+        .map(|(name, shape, w)| {
+            let bytes = w.iter().flat_map(|v| ((v.to_bits() >> 16) as u16).to_le_bytes()).collect();
+            (name.to_owned(), shape.to_vec(), bytes)
+        })
+        .collect();
+    let mut map = serde_json::Map::new();
+    for (i, part) in halves.chunks(halves.len().div_ceil(3)).enumerate() {
+        let name = format!("model-{i}-of-3.safetensors");
+        let views = part.iter().map(|(n, s, b)| {
+            map.insert(n.clone(), json!(name));
+            (n, safetensors::tensor::TensorView::new(safetensors::Dtype::BF16, s.clone(), b).unwrap())
+        });
+        let bytes = safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap();
+        fs::write(dir.path().join(&name), bytes).unwrap();
+    }
+    let index = json!({"metadata": {}, "weight_map": map});
+    fs::write(dir.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
+    let loaded = CandlePolicy::load(dir.path(), support::options()).unwrap();
+    let truncated: Vec<u32> = bits(&policy).iter().map(|b| b & 0xffff_0000).collect();
+    assert_eq!(bits(&loaded), truncated);
+
+    fs::remove_file(dir.path().join("model-1-of-3.safetensors")).unwrap();
+    let error = CandlePolicy::load(dir.path(), support::options()).unwrap_err().to_string();
+    assert!(error.contains("model-1-of-3.safetensors: not found"), "{error}");
+}
+
+#[test]
+fn a_restored_policy_scores_like_the_saved_one() {
+    let mut policy = support::tiny(9);
+    train(&mut policy, 0..2);
+    let dir = tempfile::tempdir().unwrap();
+    policy.save(dir.path()).unwrap();
+    let mut other = support::tiny(10);
+    // Sampling packs the weights: restoring must forget the packed ones.
+    let request = SampleRequest {
+        prompt: Prompt::Tokens(vec![7, 8].into()),
+        n: 2,
+        params: SamplingParams::default(),
+        seed: Seed::new(2),
+    };
+    let sample = |p: &CandlePolicy| p.sample(std::slice::from_ref(&request)).unwrap();
+    let stale = sample(&other);
+    other.restore(dir.path()).unwrap();
+    assert_ne!(sample(&other), stale);
+    assert_eq!(sample(&other), sample(&policy));
+    let groups = support::groups(1, 40);
+    let score = |p: &CandlePolicy| with_batch(&groups, 1.0, |batch| p.score(batch).unwrap());
+    assert_eq!(score(&other), score(&policy));
+}

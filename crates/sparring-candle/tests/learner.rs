@@ -1,0 +1,379 @@
+//! Gradients against candle's automatic differentiation and finite differences; the laws of `Learner`.
+
+mod support;
+
+use proptest::prelude::*;
+use sparring_candle::oracle::Oracle;
+use sparring_candle::{AdamWConfig, CandlePolicy, ModelConfig, PolicyOptions};
+use sparring_core::{
+    Learner, Policy, PolicyError, Scorer, Seed, TokenBatch, TokenCotangents, TokenLoss, TokenStats,
+};
+use support::{Group, Linear, with_batch};
+
+fn completion_tokens(groups: &[Group]) -> usize {
+    groups.iter().flat_map(|(_, c)| c).map(Vec::len).sum()
+}
+
+/// Largest difference of each parameter's gradient, relative to its largest element; a floor keeps
+/// gradients that vanish by symmetry (key biases) from being compared with rounding errors.
+fn largest_relative_difference(policy: &CandlePolicy, want: &[Vec<f64>]) -> f64 {
+    let largest = want.iter().flatten().fold(0.0_f64, |m, w| m.max(w.abs()));
+    let mut worst = 0.0_f64;
+    for (got, want) in policy.gradients().iter().zip(want) {
+        let scale = want.iter().fold(1e-3 * largest, |m, w| m.max(w.abs()));
+        for (g, w) in got.iter().zip(want) {
+            worst = worst.max((f64::from(*g) - w).abs() / scale);
+        }
+    }
+    worst
+}
+
+fn compare_with_oracle(config: ModelConfig, groups: &[Group], temperature: f32, entropy: bool, shards: usize) {
+    let options = support::options().with_shards(shards);
+    let mut policy =
+        CandlePolicy::init(config.clone(), support::tokenizer(config.vocab_size), options, Seed::new(4)).unwrap();
+    let oracle = Oracle::new(&policy).unwrap();
+    let loss = Linear::new(completion_tokens(groups), entropy);
+    let zeros = vec![0.0; loss.logp.len()];
+    with_batch(groups, temperature, |batch| {
+        let (logp, _) = oracle.score(batch).unwrap();
+        for (got, want) in policy.score(batch).unwrap().iter().zip(&logp) {
+            assert!((f64::from(*got) - want).abs() < 2e-5 * want.abs().max(1.0), "{got} {want}");
+        }
+        policy.accumulate(batch, &loss).unwrap();
+        let want = oracle.gradients(batch, &loss.logp, loss.entropy.as_ref().unwrap_or(&zeros)).unwrap();
+        let worst = largest_relative_difference(&policy, &want);
+        assert!(worst < 1e-4, "{config:?}: {worst}");
+    });
+}
+
+#[test]
+fn gradients_are_those_of_the_oracle() {
+    for (temperature, entropy) in [(1.0, false), (0.7, true)] {
+        compare_with_oracle(support::tiny_config(), &support::groups(1, 40), temperature, entropy, 2);
+    }
+}
+
+#[test]
+fn long_sequences_cross_tiles_and_chunks() {
+    let mut config = support::tiny_config().with_max_positions(400);
+    config.initializer_range = 0.2;
+    let groups = vec![
+        ((0..130).map(|i| i % 40).collect(), vec![(0..150).map(|i| (i * 7) % 40).collect(), vec![3; 70]]),
+        ((0..64).map(|i| (i * 3) % 40).collect(), vec![(0..65).map(|i| (i * 11) % 40).collect()]),
+    ];
+    compare_with_oracle(config, &groups, 1.0, false, 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn gradients_are_those_of_the_oracle_for_any_shape(
+        kv_heads in 1..=2_usize,
+        group in 1..=3_usize,
+        half in 1..=5_usize,
+        ff in 3..20_usize,
+        layers in 1..=3_usize,
+        tied: bool,
+        entropy: bool,
+        shards in 1..=4_usize,
+        temperature in 0.5_f32..2.0,
+        shapes in prop::collection::vec((1..8_usize, prop::collection::vec(0..6_usize, 0..4)), 1..4),
+        seed: u64,
+    ) {
+        use rand::Rng;
+        let (heads, dim) = (kv_heads * group, 2 * half);
+        let mut config = ModelConfig::qwen2(30, 12, layers, heads, ff)
+            .with_kv_heads(kv_heads)
+            .with_tied_embeddings(tied)
+            .with_max_positions(32);
+        config.head_dim = dim;
+        config.initializer_range = 0.3;
+        let mut rng = Seed::new(seed).rng();
+        let mut ids = |n: usize| -> Vec<u32> { (0..n).map(|_| rng.random_range(0..30)).collect() };
+        let groups: Vec<Group> =
+            shapes.iter().map(|(p, c)| (ids(*p), c.iter().map(|n| ids(*n)).collect())).collect();
+        prop_assume!(completion_tokens(&groups) > 0);
+        compare_with_oracle(config, &groups, temperature, entropy, shards);
+    }
+}
+
+#[test]
+fn finite_differences() {
+    let groups = support::groups(2, 40);
+    let loss = Linear::new(completion_tokens(&groups), true);
+    let mut policy = support::tiny(5);
+    let value = with_batch(&groups, 0.8, |batch| policy.accumulate(batch, &loss).unwrap());
+    let oracle = |policy: &CandlePolicy| {
+        let oracle = Oracle::new(policy).unwrap();
+        let (logp, entropy) = with_batch(&groups, 0.8, |batch| oracle.score(batch).unwrap());
+        let dot = |a: &[f64], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * f64::from(*b)).sum::<f64>();
+        dot(&logp, &loss.logp) + dot(&entropy, loss.entropy.as_ref().unwrap())
+    };
+    assert!((oracle(&policy) - value).abs() < 1e-4);
+    // One step of plain gradient descent by a tiny rate changes L by −rate·|g|² to first order.
+    let gradients: Vec<Vec<f32>> = policy.gradients();
+    let squared: f64 = gradients.iter().flatten().map(|g| f64::from(*g).powi(2)).sum();
+    let rate = 1e-6;
+    let moved = |sign: f64| {
+        let dir = tempfile::tempdir().unwrap();
+        let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = policy
+            .parameters()
+            .zip(&gradients)
+            .map(|((name, shape, values), g)| {
+                let at = |(w, g): (&f32, &f32)| (f64::from(*w) + sign * rate * f64::from(*g)) as f32;
+                let bytes = values.iter().zip(g).flat_map(|pair| at(pair).to_le_bytes()).collect();
+                (name.to_owned(), shape.to_vec(), bytes)
+            })
+            .collect();
+        policy.save_pretrained(dir.path()).unwrap();
+        let views = tensors.iter().map(|(name, shape, bytes)| {
+            let dtype = safetensors::Dtype::F32;
+            (name, safetensors::tensor::TensorView::new(dtype, shape.clone(), bytes).unwrap())
+        });
+        let bytes = safetensors::serialize(views, None).unwrap();
+        std::fs::write(dir.path().join("model.safetensors"), bytes).unwrap();
+        oracle(&CandlePolicy::load(dir.path(), support::options()).unwrap())
+    };
+    let slope = (moved(1.0) - moved(-1.0)) / (2.0 * rate);
+    assert!((slope / squared - 1.0).abs() < 0.02, "slope {slope}, |g|² {squared}");
+}
+
+#[test]
+fn every_parameter_gets_a_gradient() {
+    let groups = support::groups(3, 40);
+    let mut policy = support::tiny(6);
+    let loss = Linear::new(completion_tokens(&groups), false);
+    with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &loss).unwrap());
+    let names: Vec<String> = policy.parameters().map(|(name, ..)| name.to_owned()).collect();
+    for (name, gradient) in names.iter().zip(policy.gradients()) {
+        let largest = gradient.iter().fold(0.0_f32, |m, g| m.max(g.abs()));
+        // A key bias moves every score of a query alike: its gradient vanishes but for rounding and rotation.
+        assert!(largest > 1e-3 || name.ends_with("k_proj.bias"), "{name}: {largest}");
+        assert!(gradient.iter().all(|g| g.is_finite()));
+    }
+}
+
+#[test]
+fn any_grouping_into_micro_batches_gives_the_same_gradient() {
+    let groups = support::groups(4, 40);
+    let loss = Linear::new(completion_tokens(&groups), false);
+    let mut whole = support::tiny(7);
+    with_batch(&groups, 1.0, |batch| whole.accumulate(batch, &loss).unwrap());
+
+    let mut parts = support::tiny(7);
+    let mut flat = 0;
+    for (prompt, completions) in &groups {
+        for completion in completions {
+            let one = vec![(prompt.clone(), vec![completion.clone()])];
+            let weights = loss.logp[flat..flat + completion.len()].to_vec();
+            flat += completion.len();
+            with_batch(&one, 1.0, |b| parts.accumulate(b, &Linear { logp: weights, entropy: None }).unwrap());
+        }
+    }
+    let want: Vec<Vec<f64>> =
+        whole.gradients().iter().map(|g| g.iter().map(|&v| f64::from(v)).collect()).collect();
+    let worst = largest_relative_difference(&parts, &want);
+    assert!(worst < 1e-5, "{worst}");
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let train = |threads: usize| {
+        let options = PolicyOptions::default().with_threads(threads).with_shards(3);
+        let mut policy =
+            CandlePolicy::init(support::tiny_config(), support::tokenizer(40), options, Seed::new(8)).unwrap();
+        let mut scores = Vec::new();
+        for step in 0..3 {
+            let groups = support::groups(step, 40);
+            let loss = Linear::new(completion_tokens(&groups), true);
+            with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &loss).unwrap());
+            policy.step(1e-2).unwrap();
+            scores.extend(policy.parameters().flat_map(|(_, _, w)| w.to_vec()).map(f32::to_bits));
+        }
+        scores
+    };
+    let one = train(1);
+    assert_eq!(one, train(2));
+    assert_eq!(one, train(5));
+}
+
+#[test]
+fn zero_cotangents_change_nothing_but_decay() {
+    struct Silent;
+    impl TokenLoss for Silent {
+        fn evaluate(&self, _: TokenStats<'_>, _: TokenCotangents<'_>) -> f64 {
+            0.0
+        }
+    }
+    let groups = support::groups(5, 40);
+    for decay in [0.0, 0.1] {
+        let mut policy = support::tiny(9);
+        let adamw = AdamWConfig::default().with_weight_decay(decay);
+        policy.set_options(support::options().with_adamw(adamw)).unwrap();
+        let before: Vec<(Vec<usize>, Vec<f32>)> =
+            policy.parameters().map(|(_, s, w)| (s.to_vec(), w.to_vec())).collect();
+        with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &Silent).unwrap());
+        let report = policy.step(0.5).unwrap();
+        assert_eq!(report.grad_norm.to_bits(), 0.0_f64.to_bits());
+        for ((name, _, after), (shape, before)) in policy.parameters().zip(&before) {
+            let keep = if shape.len() > 1 { 1.0 - 0.5 * decay as f32 } else { 1.0 };
+            for (a, b) in after.iter().zip(before) {
+                assert!((a - b * keep).abs() <= 1e-7 * b.abs(), "{name}: {a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn adamw_against_the_formula() {
+    let groups = support::groups(6, 40);
+    let loss = Linear::new(completion_tokens(&groups), false);
+    let adamw = AdamWConfig::default().with_betas(0.8, 0.9).with_weight_decay(0.1).with_grad_clip(Some(0.5));
+    let mut policy = support::tiny(10);
+    policy.set_options(support::options().with_adamw(adamw)).unwrap();
+    let shapes: Vec<usize> = policy.parameters().map(|(_, s, _)| s.len()).collect();
+    let flat = |p: &CandlePolicy| p.parameters().map(|(_, _, w)| w.to_vec()).collect::<Vec<_>>();
+    let (mut m, mut v) = (vec![], vec![]);
+    for step in 1..=3 {
+        with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &loss).unwrap());
+        let gradients = policy.gradients();
+        let norm = gradients.iter().flatten().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        let before = flat(&policy);
+        let report = policy.step(1e-2).unwrap();
+        assert!((report.grad_norm / norm - 1.0).abs() < 1e-5 && report.clipped);
+        m.resize_with(gradients.len(), Vec::new);
+        v.resize_with(gradients.len(), Vec::new);
+        for (i, after) in flat(&policy).iter().enumerate() {
+            m[i].resize(after.len(), 0.0);
+            v[i].resize(after.len(), 0.0);
+            for j in 0..after.len() {
+                let g = f64::from(gradients[i][j]) * 0.5 / norm;
+                m[i][j] = 0.8 * m[i][j] + 0.2 * g;
+                v[i][j] = 0.9 * v[i][j] + 0.1 * g * g;
+                let (mh, vh): (f64, f64) = (m[i][j] / (1.0 - 0.8_f64.powi(step)), v[i][j] / (1.0 - 0.9_f64.powi(step)));
+                let decay = if shapes[i] > 1 { 0.1 } else { 0.0 };
+                let w = f64::from(before[i][j]);
+                let want = w - 1e-2 * decay * w - 1e-2 * mh / (vh.sqrt() + 1e-8);
+                assert!((f64::from(after[j]) - want).abs() < 2e-6, "step {step}: {} {want}", after[j]);
+            }
+        }
+    }
+}
+
+/// Writes one value into one cotangent, or returns it as the loss.
+struct Broken {
+    at: Option<usize>,
+    value: f32,
+}
+
+impl TokenLoss for Broken {
+    fn evaluate(&self, _: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+        cotangents.logp.fill(1.0);
+        match self.at {
+            Some(at) => {
+                cotangents.logp[at] = self.value;
+                0.0
+            }
+            None => f64::from(self.value),
+        }
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_named_and_changes_nothing() {
+    let groups = support::groups(7, 40);
+    let mut policy = support::tiny(11);
+    let told = |error: PolicyError| {
+        assert!(matches!(error, PolicyError::NonFinite { .. }), "{error:?}");
+        error.to_string()
+    };
+    // The second group's only completion begins at 4 + 7 + 1.
+    let broken = Broken { at: Some(13), value: f32::NAN };
+    let error = with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &broken).unwrap_err());
+    assert!(told(error).contains("group 1, completion 0, token 1"));
+    let broken = Broken { at: None, value: f32::INFINITY };
+    let error = with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &broken).unwrap_err());
+    assert!(told(error).contains("the loss"));
+    assert!(policy.gradients().iter().flatten().all(|g| *g == 0.0));
+
+    // A finite cotangent whose gradient overflows is found at the step.
+    let before: Vec<f32> = policy.parameters().flat_map(|(_, _, w)| w.to_vec()).collect();
+    let huge = Broken { at: Some(0), value: f32::MAX };
+    with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &huge).unwrap());
+    assert!(told(policy.step(1e-3).unwrap_err()).contains("the gradient of model."));
+    let after: Vec<f32> = policy.parameters().flat_map(|(_, _, w)| w.to_vec()).collect();
+    assert_eq!(before, after);
+    policy.discard();
+    assert!(policy.step(1e-3).is_ok());
+}
+
+#[test]
+fn wrong_batches_are_refused() {
+    let mut policy = support::tiny(12);
+    let long = vec![1; 97];
+    let cases: [(Vec<Group>, f32, &str); 5] = [
+        (vec![(vec![], vec![vec![1]])], 1.0, "group 0: the prompt is empty"),
+        (vec![(vec![1], vec![vec![2], vec![3, 40]])], 1.0, "group 0, completion 1: token 1 has id 40"),
+        (vec![(vec![99], vec![vec![1]])], 1.0, "group 0: prompt: token 0 has id 99"),
+        (vec![(vec![1], vec![long])], 1.0, "98 tokens with its prompt; the model's limit is 96"),
+        (vec![(vec![1], vec![vec![1]])], 0.0, "temperature is 0"),
+    ];
+    for (groups, temperature, want) in cases {
+        let loss = Linear::new(completion_tokens(&groups), false);
+        with_batch(&groups, temperature, |batch| {
+            let score = policy.score(batch).unwrap_err().to_string();
+            let learn = policy.accumulate(batch, &loss).unwrap_err().to_string();
+            assert!(score.contains(want) && learn == score, "{score}");
+        });
+    }
+    assert!(policy.step(f64::NAN).is_err());
+}
+
+#[test]
+fn batches_without_tokens_are_fine() {
+    let mut policy = support::tiny(13);
+    for groups in [vec![], vec![(vec![1, 2], vec![])], vec![(vec![1, 2], vec![vec![], vec![]])]] {
+        with_batch(&groups, 1.0, |batch: TokenBatch<'_>| {
+            assert!(policy.score(batch).unwrap().is_empty());
+            policy.accumulate(batch, &Linear::new(0, true)).unwrap();
+        });
+    }
+}
+
+#[test]
+fn frozen_weights_stay() {
+    let groups = support::groups(8, 40);
+    let loss = Linear::new(completion_tokens(&groups), false);
+    let mut policy = support::tiny(14);
+    let frozen = Policy::freeze(&policy).unwrap();
+    let copy = policy.duplicate();
+    let score = |s: &dyn Scorer| with_batch(&groups, 1.0, |batch| s.score(batch).unwrap());
+    let before = score(&policy);
+    with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &loss).unwrap());
+    policy.step(1e-2).unwrap();
+    assert_eq!(score(frozen.as_ref()), before);
+    assert_eq!(score(&copy), before);
+    assert_ne!(score(&policy), before);
+}
+
+#[test]
+fn learning_lowers_the_loss() {
+    struct Likelihood;
+    impl TokenLoss for Likelihood {
+        fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+            cotangents.logp.fill(-1.0);
+            -stats.logp.iter().map(|l| f64::from(*l)).sum::<f64>()
+        }
+    }
+    let groups = support::groups(9, 40);
+    let mut policy = support::tiny(15);
+    let mut losses = Vec::new();
+    for _ in 0..150 {
+        losses.push(with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &Likelihood).unwrap()));
+        policy.step(1e-2).unwrap();
+    }
+    // The prompts tell the groups apart, so that almost everything can be learned by heart.
+    assert!(losses[149] < 0.15 * losses[0], "{} {}", losses[0], losses[149]);
+}

@@ -1,0 +1,234 @@
+//! The laws of `Sampler`, on tiny models.
+
+mod support;
+
+use proptest::prelude::*;
+use sparring_candle::{CandlePolicy, ChatTokenizer};
+use sparring_core::{
+    Finish, Message, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch,
+    TokenGroup,
+};
+
+fn request(prompt: Vec<u32>, n: usize, seed: u64) -> SampleRequest {
+    let params = SamplingParams::default().with_max_tokens(20);
+    SampleRequest { prompt: Prompt::Tokens(prompt.into()), n, params, seed: Seed::new(seed) }
+}
+
+fn with_rows(threads: usize, rows: usize) -> CandlePolicy {
+    let mut policy = support::tiny(21);
+    policy.set_options(support::options().with_threads(threads).with_decode_rows(rows)).unwrap();
+    policy
+}
+
+/// Requests of all sorts of lengths; one prompt is longer than a page of the cache.
+fn requests() -> Vec<SampleRequest> {
+    vec![
+        request(vec![5, 6, 7], 7, 1),
+        request(vec![9], 3, 2),
+        request((0..70).map(|i| i % 40).collect(), 4, 3),
+        request(vec![1, 2], 0, 4),
+        request(vec![30; 20], 1, 5),
+    ]
+}
+
+#[test]
+fn batch_order_and_threads_change_nothing() {
+    let requests = requests();
+    let alone: Vec<Vec<Rollout>> =
+        requests.iter().map(|r| with_rows(1, 1).sample(std::slice::from_ref(r)).unwrap().remove(0)).collect();
+    for (threads, rows) in [(1, 64), (2, 64), (2, 3), (5, 2)] {
+        let policy = with_rows(threads, rows);
+        assert_eq!(policy.sample(&requests).unwrap(), alone, "{threads} threads, {rows} rows");
+        let mut reversed = requests.clone();
+        reversed.reverse();
+        let mut groups = policy.sample(&reversed).unwrap();
+        groups.reverse();
+        assert_eq!(groups, alone);
+    }
+}
+
+#[test]
+fn completion_i_does_not_depend_on_n() {
+    let policy = with_rows(2, 64);
+    let many = policy.sample(&[request(vec![3, 4], 9, 6)]).unwrap().remove(0);
+    let few = policy.sample(&[request(vec![3, 4], 2, 6)]).unwrap().remove(0);
+    assert_eq!(many[..2], few[..]);
+    assert_ne!(many[0].tokens, many[1].tokens);
+}
+
+#[test]
+fn scores_are_the_samplers_own_log_probabilities() {
+    let policy = with_rows(2, 64);
+    for temperature in [0.6, 1.0, 1.7] {
+        let mut requests = requests();
+        for r in &mut requests {
+            r.params.temperature = temperature;
+        }
+        for group in policy.sample(&requests).unwrap().iter().filter(|g| !g.is_empty()) {
+            let groups = [TokenGroup {
+                prompt: &group[0].prompt,
+                completions: group.iter().map(|r| r.tokens.as_slice()).collect(),
+            }];
+            let scores = policy.score(TokenBatch { groups: &groups, temperature }).unwrap();
+            let own = group.iter().flat_map(|r| &r.logp);
+            for (score, own) in scores.iter().zip(own) {
+                assert!((score - own).abs() < 2e-5 * own.abs().max(1.0), "{score} {own}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_token_follows_the_softmax() {
+    let policy = with_rows(2, 64);
+    let prompt = vec![11, 12, 13];
+    let logits = policy.logits(&prompt).unwrap()[2 * 40..].to_vec();
+    let z: f64 = logits.iter().map(|l| f64::from(*l).exp()).sum();
+    let n = 4000;
+    let mut r = request(prompt, n, 8);
+    r.params.max_tokens = 1;
+    let mut counts = [0.0; 40];
+    for rollout in &policy.sample(&[r]).unwrap()[0] {
+        counts[rollout.tokens[0] as usize] += 1.0;
+    }
+    // Rare tokens together, so that every cell expects at least 5.
+    let (mut chi2, mut cells, mut rare) = (0.0, 0, (0.0, 0.0));
+    for (count, logit) in counts.iter().zip(&logits) {
+        let expected = n as f64 * f64::from(*logit).exp() / z;
+        if expected < 5.0 {
+            rare = (rare.0 + count, rare.1 + expected);
+        } else {
+            chi2 += (count - expected).powi(2) / expected;
+            cells += 1;
+        }
+    }
+    if rare.1 >= 5.0 {
+        chi2 += (rare.0 - rare.1).powi(2) / rare.1;
+        cells += 1;
+    }
+    let degrees = f64::from(cells - 1);
+    assert!(chi2 < degrees + 5.0 * (2.0 * degrees).sqrt(), "χ² = {chi2} with {degrees} degrees of freedom");
+}
+
+#[test]
+fn greedy_takes_the_largest_logit() {
+    let policy = with_rows(2, 64);
+    let mut r = request(vec![2 + 5, 8], 2, 9);
+    r.params = SamplingParams::greedy().with_max_tokens(12);
+    let group = policy.sample(&[r]).unwrap().remove(0);
+    assert_eq!(group[0], group[1]);
+    let mut sequence = group[0].prompt.to_vec();
+    for token in &group[0].tokens {
+        let logits = policy.logits(&sequence).unwrap();
+        let last = &logits[logits.len() - 40..];
+        let best = (0..40).max_by(|&a, &b| last[a].total_cmp(&last[b])).unwrap();
+        assert_eq!(best as u32, *token);
+        sequence.push(*token);
+    }
+}
+
+#[test]
+fn an_end_token_stops_and_is_not_text() {
+    let policy = with_rows(2, 64);
+    let mut r = request(vec![6], 60, 10);
+    r.params.max_tokens = 90;
+    let group = policy.sample(&[r]).unwrap().remove(0);
+    let stopped: Vec<&Rollout> = group.iter().filter(|r| r.finish == Finish::Stop).collect();
+    assert!(stopped.len() > 10, "the tiny model ends often enough to test");
+    for rollout in &group {
+        // <|im_end|> is 2; <think> (3) is an added token, but not a special one.
+        let ends = rollout.tokens.iter().filter(|t| **t == 2).count();
+        assert_eq!(ends, usize::from(rollout.finish == Finish::Stop));
+        assert!(!rollout.text.contains("<|im_end|>") && !rollout.text.contains("<|im_start|>"));
+        let tags = rollout.tokens.iter().filter(|t| **t == 3).count();
+        assert_eq!(rollout.text.matches("<think>").count(), tags);
+        assert_eq!(rollout.logp.len(), rollout.tokens.len());
+    }
+    assert!(group.iter().any(|r| r.text.contains("<think>")));
+}
+
+#[test]
+fn a_stop_string_stops_and_stays() {
+    let policy = with_rows(2, 64);
+    let mut r = request(vec![6], 40, 11);
+    r.params.max_tokens = 90;
+    let free = policy.sample(std::slice::from_ref(&r)).unwrap().remove(0);
+    r.params.stop = vec!["w7".to_owned(), "w11 w".to_owned()];
+    let group = policy.sample(&[r]).unwrap().remove(0);
+    let hit = |text: &str| text.contains("w7") || text.contains("w11 w");
+    assert!(group.iter().any(|r| hit(&r.text)));
+    for (rollout, free) in group.iter().zip(&free) {
+        assert!(free.tokens.starts_with(&rollout.tokens), "a stop string changes where a completion ends, not what it is");
+        if hit(&rollout.text) {
+            assert_eq!(rollout.finish, Finish::Stop);
+            let before = policy.tokenizer().decode(&rollout.tokens[..rollout.tokens.len() - 1]).unwrap();
+            assert!(!hit(&before));
+        } else {
+            assert_eq!(rollout, free);
+        }
+    }
+}
+
+#[test]
+fn length_limits() {
+    let policy = with_rows(2, 64);
+    let mut long = request(vec![5; 95], 1, 12);
+    long.params.max_tokens = 50;
+    let rollout = &policy.sample(std::slice::from_ref(&long)).unwrap()[0][0];
+    assert_eq!(rollout.tokens.len(), 1);
+    long.prompt = Prompt::Tokens(vec![5; 96].into());
+    let error = policy.sample(&[request(vec![4], 1, 1), long]).unwrap_err().to_string();
+    assert!(error.contains("sample request 1: prompt has 96 tokens"), "{error}");
+    let error = policy.sample(&[request(vec![], 1, 1)]).unwrap_err().to_string();
+    assert!(error.contains("is empty"), "{error}");
+    let error = policy.sample(&[request(vec![40], 1, 1)]).unwrap_err().to_string();
+    assert!(error.contains("id 40"), "{error}");
+    let mut bad = request(vec![4], 1, 1);
+    bad.params.temperature = -1.0;
+    assert!(policy.sample(&[bad]).is_err());
+    assert!(policy.sample(&[]).unwrap().is_empty());
+}
+
+#[test]
+fn messages_go_through_the_chat_template() {
+    let policy = with_rows(1, 4);
+    let messages = vec![Message::user("w5 w6")];
+    let ids = policy.tokenizer().encode_chat(&messages).unwrap();
+    let text = policy.tokenizer().render(&messages).unwrap();
+    assert_eq!(text, "<|im_start|>user\nw5 w6<|im_end|>\n<|im_start|>assistant\n");
+    // Words that the vocabulary does not have become w4.
+    assert_eq!(ids, [1, 4, 5, 6, 2, 1, 4]);
+    let mut by_text = request(vec![0], 3, 13);
+    by_text.prompt = messages.clone().into();
+    let by_ids = request(ids, 3, 13);
+    assert_eq!(policy.sample(&[by_text]).unwrap(), policy.sample(&[by_ids]).unwrap());
+
+    let plain = support::tokenizer_json(40).replace("<|im_start|>", "<|other|>");
+    let plain = ChatTokenizer::from_text(&plain, None, None).unwrap();
+    let error = plain.encode_chat(&messages).unwrap_err().to_string();
+    assert!(error.contains("no chat_template"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn any_schedule_gives_the_same_rollouts(
+        shapes in prop::collection::vec((1..40_usize, 0..6_usize, 0..1000_u64, 1..30_usize, 0.5_f32..=1.0), 1..6),
+        threads in 1..4_usize,
+        rows in 1..9_usize,
+    ) {
+        let make = |&(prompt, n, seed, max_tokens, top_p): &(usize, usize, u64, usize, f32)| {
+            let mut r = request((0..prompt).map(|i| ((i * 13 + n) % 40) as u32).collect(), n, seed);
+            r.params = r.params.with_max_tokens(max_tokens).with_top_p(top_p);
+            r
+        };
+        let requests: Vec<SampleRequest> = shapes.iter().map(make).collect();
+        let groups = with_rows(threads, rows).sample(&requests).unwrap();
+        let plain = with_rows(1, 64);
+        for (request, group) in requests.iter().zip(&groups) {
+            prop_assert_eq!(group.len(), request.n);
+            prop_assert_eq!(&plain.sample(std::slice::from_ref(request)).unwrap()[0], group);
+        }
+    }
+}

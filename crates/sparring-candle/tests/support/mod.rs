@@ -1,0 +1,109 @@
+//! Tiny models and tokenizers for tests.
+#![allow(dead_code)]
+
+use serde_json::json;
+use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
+use sparring_core::{Seed, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats};
+
+/// Text of a `tokenizer.json` with the words `w0`, `w1`, …, ChatML's special tokens and a tag that is not special.
+pub(crate) fn tokenizer_json(words: usize) -> String {
+    let specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>"];
+    let mut vocab = serde_json::Map::new();
+    for (id, word) in specials.iter().map(ToString::to_string).chain((4..words).map(|i| format!("w{i}"))).enumerate() {
+        vocab.insert(word, json!(id));
+    }
+    let added: Vec<_> = specials
+        .iter()
+        .enumerate()
+        .map(|(id, content)| {
+            json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
+                   "normalized": false, "special": *content != "<think>"})
+        })
+        .collect();
+    json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
+        "normalizer": null, "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "vocab": vocab, "unk_token": "w4"}
+    })
+    .to_string()
+}
+
+pub(crate) fn tokenizer(words: usize) -> ChatTokenizer {
+    ChatTokenizer::from_text(&tokenizer_json(words), None, Some("<|im_end|>")).unwrap()
+}
+
+/// Grouped queries, tied embeddings, weights large enough that gradients are not tiny.
+pub(crate) fn tiny_config() -> ModelConfig {
+    let mut config = ModelConfig::qwen2(40, 16, 2, 4, 24).with_kv_heads(2).with_max_positions(96);
+    config.initializer_range = 0.3;
+    config
+}
+
+pub(crate) fn options() -> PolicyOptions {
+    PolicyOptions::default().with_threads(2)
+}
+
+pub(crate) fn tiny(seed: u64) -> CandlePolicy {
+    CandlePolicy::init(tiny_config(), tokenizer(40), options(), Seed::new(seed)).unwrap()
+}
+
+/// A prompt and completions.
+pub(crate) type Group = (Vec<u32>, Vec<Vec<u32>>);
+
+pub(crate) fn borrow(groups: &[Group]) -> Vec<TokenGroup<'_>> {
+    groups
+        .iter()
+        .map(|(prompt, completions)| TokenGroup {
+            prompt,
+            completions: completions.iter().map(Vec::as_slice).collect(),
+        })
+        .collect()
+}
+
+pub(crate) fn with_batch<R>(groups: &[Group], temperature: f32, f: impl FnOnce(TokenBatch<'_>) -> R) -> R {
+    f(TokenBatch { groups: &borrow(groups), temperature })
+}
+
+/// Some groups of different shapes, an empty completion and a one-token completion among them.
+pub(crate) fn groups(seed: u64, vocab: u32) -> Vec<Group> {
+    use rand::Rng;
+    let mut rng = Seed::new(seed).rng();
+    let mut ids = |n: usize| -> Vec<u32> { (0..n).map(|_| rng.random_range(0..vocab)).collect() };
+    vec![
+        (ids(5), vec![ids(4), ids(7), ids(1)]),
+        (ids(1), vec![ids(3)]),
+        (ids(12), vec![ids(6), vec![], ids(6), ids(2), ids(9)]),
+    ]
+}
+
+/// L = Σ wᵢ·logpᵢ + uᵢ·entropyᵢ with fixed weights.
+#[derive(Debug, Clone)]
+pub(crate) struct Linear {
+    pub(crate) logp: Vec<f32>,
+    pub(crate) entropy: Option<Vec<f32>>,
+}
+
+impl Linear {
+    pub(crate) fn new(n: usize, entropy: bool) -> Self {
+        let wave = |k: f32| (0..n).map(|i| (i as f32 * k + 1.0).sin()).collect::<Vec<f32>>();
+        Self { logp: wave(1.3), entropy: entropy.then(|| wave(0.9)) }
+    }
+}
+
+impl TokenLoss for Linear {
+    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+        let dot = |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
+        assert_eq!(stats.logp.len(), self.logp.len());
+        cotangents.logp.copy_from_slice(&self.logp);
+        let mut loss = dot(stats.logp, &self.logp);
+        if let Some(weights) = &self.entropy {
+            cotangents.entropy.unwrap().copy_from_slice(weights);
+            loss += dot(stats.entropy.unwrap(), weights);
+        }
+        loss
+    }
+
+    fn needs_entropy(&self) -> bool {
+        self.entropy.is_some()
+    }
+}

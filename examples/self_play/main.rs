@@ -1,0 +1,79 @@
+//! Two small models teach each other to call tools, from no data at all (Tool-R0, arXiv 2602.21320).
+//!
+//! ```sh
+//! cargo run --release --example self_play                                  # the miniature, on a laptop CPU
+//! cargo run --release --example self_play -- --preset quick --out runs/q   # does everything run?
+//! cargo run --release --example self_play -- --resume runs/q               # go on where it was stopped
+//! ```
+//!
+//! A Generator invents requests, menus of tools and the calls that serve them; a Solver answers them. The
+//! Generator is paid for tasks that the Solver solves sometimes, the Solver for right calls. Both start as
+//! the same base model. At the end the Solver has sat exams on tools that neither model ever met in training.
+
+mod errors;
+mod models;
+mod progress;
+mod settings;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use clap::Parser;
+use progress::Progress;
+use settings::{Args, Settings};
+use sparring::core::{BoxError, Seed};
+use sparring::recipes::tool_r0::ToolR0;
+use sparring::selfplay::{Exam, SelfPlay, write_report};
+use sparring::tools::ToolTask;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .init();
+    match Args::try_parse()
+        .map_err(|error| errors::usage(&error))
+        .and_then(|args| play(&args, models::exams()))
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", errors::one_line(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn play(args: &Args, exams: Vec<Exam<ToolTask>>) -> Result<(), BoxError> {
+    // 1. What is played: a preset or a file of settings; of a run that is resumed, its own.
+    let settings = Settings::read(args)?;
+    let recipe: ToolR0 = settings.config.clone().build()?;
+
+    // 2. Who plays: Generator and Solver, two copies of one base model.
+    let roles = models::load(args, &settings)?;
+
+    // 3. The run. Every random choice descends from the seed: the same seed gives the same run.
+    let mut run = SelfPlay::new(
+        recipe.self_play,
+        &recipe.game,
+        Box::new(recipe.generator_reward),
+        Box::new(recipe.solver_reward),
+        roles,
+        Seed::new(settings.seed),
+    )
+    .with_preset(&settings.preset)
+    .with_config_text(settings.config.to_toml()?)
+    .with_observer(Progress::new());
+    for exam in exams {
+        run = run.with_exam(exam);
+    }
+    let summary = if settings.resume { run.resume(&settings.dir)? } else { run.run(&settings.dir)? };
+
+    // 4. What came of it.
+    let report = write_report(&settings.dir)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", table::render(&summary, &settings.dir)?)?;
+    writeln!(out, "report: {}", report.display())?;
+    Ok(())
+}

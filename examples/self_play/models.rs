@@ -1,0 +1,48 @@
+//! Who plays, and the exams they sit.
+
+use crate::settings::{Args, Settings};
+use sparring::candle::{CandlePolicy, PolicyOptions};
+use sparring::core::{BoxError, Policy};
+use sparring::miniature::{self, World};
+use sparring::selfplay::{Exam, Roles, Weights};
+use sparring::tools::ToolTask;
+use std::path::Path;
+
+/// Generator and Solver: two copies of the base model, or one model that plays both.
+pub(crate) fn load(args: &Args, settings: &Settings) -> Result<Roles, BoxError> {
+    let mut options = PolicyOptions::default();
+    if let Some(threads) = args.threads {
+        options = options.with_threads(threads);
+    }
+    // The folder of the embedded base is needed only until the models are in memory.
+    let scratch = tempfile::tempdir()?;
+    let folder = args.model.as_deref().unwrap_or(scratch.path());
+    if args.model.is_none() {
+        embedded_base(folder)?;
+    }
+    let policy = |folder: &Path| -> Result<Box<dyn Policy>, BoxError> {
+        Ok(Box::new(CandlePolicy::load(folder, options)?))
+    };
+    Ok(match settings.config.self_play.weights {
+        Weights::Shared => Roles::Shared(policy(folder)?),
+        _ => Roles::Separate { generator: policy(folder)?, solver: policy(folder)? },
+    })
+}
+
+/// Writes the base model that the repository ships into `folder`.
+//
+// FOR THE LEAD: replace the body by `Ok(sparring::miniature::write_base(folder)?)` once it is exported.
+fn embedded_base(_folder: &Path) -> Result<(), BoxError> {
+    Err("no base model is embedded yet; name a folder with --model DIR".into())
+}
+
+/// The miniature's test sets, each at temperature 0 and 1.
+pub(crate) fn exams() -> Vec<Exam<ToolTask>> {
+    let world = World::new();
+    let mut exams = Vec::new();
+    for exam in miniature::Exam::ALL {
+        exams.push(Exam::greedy(exam.name(), exam.tasks(&world)));
+        exams.push(Exam::sampled(format!("{}_t1", exam.name()), exam.tasks(&world), 1.0, 1));
+    }
+    exams
+}

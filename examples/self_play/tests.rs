@@ -1,0 +1,112 @@
+//! The program plays, is resumed, and reports, with a tiny model of random weights.
+
+use crate::settings::Args;
+use crate::{errors, models, play};
+use clap::Parser;
+use sparring::candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
+use sparring::core::Seed;
+use sparring::selfplay::Exam;
+use sparring::tools::ToolTask;
+use std::path::Path;
+
+/// A byte-level tokenizer without merges: every byte is a token.
+fn tokenizer() -> ChatTokenizer {
+    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+    let mut alphabet: Vec<char> = ByteLevel::alphabet().into_iter().collect();
+    alphabet.sort_unstable();
+    let vocabulary: serde_json::Map<_, _> =
+        alphabet.iter().enumerate().map(|(id, c)| (c.to_string(), id.into())).collect();
+    let special: Vec<_> = ["<|im_start|>", "<|im_end|>"]
+        .into_iter()
+        .enumerate()
+        .map(|(i, text)| {
+            serde_json::json!({"id": alphabet.len() + i, "content": text, "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": false, "special": true})
+        })
+        .collect();
+    let byte_level = serde_json::json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false,
+        "use_regex": false});
+    let json = serde_json::json!({"version": "1.0", "added_tokens": special, "pre_tokenizer": byte_level,
+        "decoder": byte_level, "model": {"type": "BPE", "vocab": vocabulary, "merges": []}});
+    ChatTokenizer::from_text(&json.to_string(), None, Some("<|im_end|>")).unwrap()
+}
+
+fn tiny_model(folder: &Path) {
+    let config = ModelConfig::qwen2(258, 16, 1, 2, 32);
+    let policy = CandlePolicy::init(config, tokenizer(), PolicyOptions::default(), Seed::new(1)).unwrap();
+    policy.save_pretrained(folder).unwrap();
+}
+
+const SETTINGS: &str = r#"
+extends = "quick"
+[self_play]
+checkpoint_every = 1
+[self_play.generator]
+steps = 2
+prompts_per_step = 2
+group_size = 2
+max_tokens = 12
+[self_play.pool]
+candidates = 6
+[self_play.solver]
+steps = 2
+max_tokens = 8
+[[prompts.generator]]
+role = "user"
+content = "Invent: {{ domain }}"
+[[prompts.solver]]
+role = "user"
+content = "{{ question }}"
+"#;
+
+fn exams() -> Vec<Exam<ToolTask>> {
+    let mut exams = models::exams();
+    exams.iter_mut().for_each(|exam| exam.tasks.truncate(3));
+    exams
+}
+
+fn run(arguments: &[&str]) -> Result<(), String> {
+    let args = Args::try_parse_from([&["self_play"], arguments].concat()).map_err(|e| e.to_string())?;
+    play(&args, exams()).map_err(|error| errors::one_line(&*error))
+}
+
+#[test]
+fn plays_reports_and_resumes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    tiny_model(Path::new(&path("model")));
+    std::fs::write(path("settings.toml"), SETTINGS).unwrap();
+    let (model, settings, out) = (path("model"), path("settings.toml"), path("run"));
+    run(&["--model", &model, "--config", &settings, "--out", &out, "--threads", "1"]).unwrap();
+    for file in ["config.toml", "events.jsonl", "summary.json", "report.html", "tasks/iteration-1.jsonl"] {
+        assert!(Path::new(&out).join(file).exists(), "{file}");
+    }
+    let summary = std::fs::read_to_string(Path::new(&out).join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    for field in ["heldout_accuracy", "no_call_accuracy", "familiar_t1_accuracy"] {
+        assert!(summary["final"][field].is_number(), "{field}");
+    }
+    // A finished run has nothing left to do, and says the same again.
+    run(&["--resume", &out, "--model", &model]).unwrap();
+    // A folder with a run in it is not overwritten.
+    let again = run(&["--model", &model, "--config", &settings, "--out", &out]).unwrap_err();
+    assert!(again.contains("holds a run already"), "{again}");
+}
+
+#[test]
+fn mistakes_are_told_in_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path().to_string_lossy().into_owned();
+    let bad = dir.path().join("bad.toml");
+    std::fs::write(&bad, "[self_play]\nnope = 1\n").unwrap();
+    let cases: [(&[&str], &str); 4] = [
+        (&["--model", "/nonexistent", "--out", &here], "/nonexistent"),
+        (&["--preset", "nope"], "there is no preset `nope`"),
+        (&["--config", &bad.to_string_lossy()], "bad.toml:2: "),
+        (&["--resume", &here], "holds no run to resume"),
+    ];
+    for (arguments, expected) in cases {
+        let error = run(arguments).unwrap_err();
+        assert!(error.contains(expected) && !error.contains('\n'), "{error}");
+    }
+}
