@@ -34,12 +34,8 @@ impl Corpus<'_> {
             Document::Requests(requests) => Text { prompt: Vec::new(), completion: requests.join(" ") },
             Document::Proposal { shape, task, think } => {
                 let context = if shape.multi_turn { Context::MultiTurn } else { Context::SingleTurn };
-                let spec = TaskSpec {
-                    domain: task.domain.clone(),
-                    context,
-                    tools: shape.tools,
-                    calls: shape.calls,
-                };
+                let spec =
+                    TaskSpec { domain: task.domain.clone(), context, tools: shape.tools, calls: shape.calls };
                 let completion = break_sometimes(render_proposal(&task, &think), seed);
                 Text { prompt: self.game.ask(&spec), completion }
             }

@@ -35,19 +35,19 @@ struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Optimiser steps.
-    #[arg(long, default_value_t = 700)]
+    #[arg(long, default_value_t = 4500)]
     steps: usize,
     /// Tokens a step, about.
-    #[arg(long, default_value_t = 8192)]
+    #[arg(long, default_value_t = 2048)]
     tokens: usize,
     /// Peak learning rate.
-    #[arg(long, default_value_t = 2e-3)]
+    #[arg(long, default_value_t = 1.5e-3)]
     lr: f64,
     /// Threads; the result does not depend on it.
     #[arg(long, default_value_t = 2)]
     threads: usize,
-    /// Test the model every so many steps (0: only at the end).
-    #[arg(long, default_value_t = 100)]
+    /// Test (and save) the model every so many steps (0: only at the end).
+    #[arg(long, default_value_t = 500)]
     test_every: usize,
     /// How documents are mixed: a TOML file with fields of `DocumentMix`.
     #[arg(long)]
@@ -77,7 +77,8 @@ fn run(args: &Args) -> Result<(), BoxError> {
     let corpus = Corpus { world: World::new(), mix, game: &game };
 
     // 1. The tokenizer, from the words of the documents without their tags.
-    let texts = (0..TOKENIZER_DOCUMENTS).map(|i| plain(&corpus.text(seed.child("tokenizer").index(i)))).collect();
+    let texts =
+        (0..TOKENIZER_DOCUMENTS).map(|i| plain(&corpus.text(seed.child("tokenizer").index(i)))).collect();
     tokenizer::train(texts, VOCABULARY, &args.out)?;
 
     // 2. A model with random weights.
@@ -85,11 +86,13 @@ fn run(args: &Args) -> Result<(), BoxError> {
         AdamWConfig::default().with_betas(0.9, 0.95).with_weight_decay(0.05).with_grad_clip(Some(1.0)),
     );
     let config = ModelConfig::qwen2(VOCABULARY, 192, 4, 6, 512);
-    let mut model = CandlePolicy::init(config, ChatTokenizer::from_folder(&args.out)?, options, seed.child("weights"))?;
+    let mut model =
+        CandlePolicy::init(config, ChatTokenizer::from_folder(&args.out)?, options, seed.child("weights"))?;
 
     // 3. Next-token prediction on documents that are never repeated.
-    let bar = ProgressBar::new(args.steps as u64)
-        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} steps, {msg}, {elapsed} (left {eta})")?);
+    let bar = ProgressBar::new(args.steps as u64).with_style(ProgressStyle::with_template(
+        "{bar:40} {pos}/{len} steps, {msg}, {elapsed} (left {eta})",
+    )?);
     let schedule = LrSchedule::cosine().with_warmup(50);
     let mut documents = Documents { corpus: &corpus, seed: seed.child("documents"), next: 0 };
     for step in 0..args.steps {
@@ -98,7 +101,8 @@ fn run(args: &Args) -> Result<(), BoxError> {
         bar.set_message(format!("loss {loss:.3}"));
         bar.inc(1);
         if args.test_every > 0 && (step + 1) % args.test_every == 0 {
-            bar.suspend(|| test(&model, &game, step + 1, loss));
+            model.save_pretrained(&args.out)?;
+            bar.suspend(|| test(&model, &game, step + 1, loss, 200));
         }
     }
     bar.finish_and_clear();
@@ -106,7 +110,7 @@ fn run(args: &Args) -> Result<(), BoxError> {
 
     // 4. What was shipped is what is tested: rounded weights, read back.
     let shipped = CandlePolicy::load(&args.out, PolicyOptions::default().with_threads(args.threads))?;
-    test(&shipped, &game, args.steps, f64::NAN);
+    test(&shipped, &game, args.steps, f64::NAN, usize::MAX);
     Ok(())
 }
 
@@ -174,12 +178,13 @@ fn train_step(model: &mut CandlePolicy, batch: &[Vec<u32>], lr: f64) -> Result<f
 }
 
 #[allow(clippy::print_stdout)]
-fn test(model: &CandlePolicy, game: &ToolR0Game, step: usize, loss: f64) {
+fn test(model: &CandlePolicy, game: &ToolR0Game, step: usize, loss: f64, most: usize) {
     let world = World::new();
     print!("step {step}, loss {loss:.3}:");
     for exam in Exam::ALL {
         for temperature in [0.0, 1.0] {
-            match accuracy(model.sampler(), game, &exam.tasks(&world), temperature, Seed::new(7)) {
+            let tasks: Vec<_> = exam.tasks(&world).into_iter().take(most).collect();
+            match accuracy(model.sampler(), game, &tasks, temperature, Seed::new(7)) {
                 Ok(share) => print!("  {} T={temperature} {:.1} %", exam.name(), 100.0 * share),
                 Err(error) => print!("  {}: {error}", exam.name()),
             }

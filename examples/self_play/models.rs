@@ -18,7 +18,7 @@ pub(crate) fn load(args: &Args, settings: &Settings) -> Result<Roles, BoxError> 
     let scratch = tempfile::tempdir()?;
     let folder = args.model.as_deref().unwrap_or(scratch.path());
     if args.model.is_none() {
-        embedded_base(folder)?;
+        miniature::write_base(folder)?;
     }
     let policy = |folder: &Path| -> Result<Box<dyn Policy>, BoxError> {
         Ok(Box::new(CandlePolicy::load(folder, options)?))
@@ -27,13 +27,6 @@ pub(crate) fn load(args: &Args, settings: &Settings) -> Result<Roles, BoxError> 
         Weights::Shared => Roles::Shared(policy(folder)?),
         _ => Roles::Separate { generator: policy(folder)?, solver: policy(folder)? },
     })
-}
-
-/// Writes the base model that the repository ships into `folder`.
-//
-// FOR THE LEAD: replace the body by `Ok(sparring::miniature::write_base(folder)?)` once it is exported.
-fn embedded_base(_folder: &Path) -> Result<(), BoxError> {
-    Err("no base model is embedded yet; name a folder with --model DIR".into())
 }
 
 /// The miniature's test sets, each at temperature 0 and 1.

@@ -24,11 +24,11 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> Result<String, BoxError> 
 
 fn exams(out: &mut String, summary: &Summary) -> Result<(), BoxError> {
     let last = summary.iterations.last().map_or(&summary.base_exams, |row| &row.exams);
-    writeln!(out, "\nSolver's accuracy, %                  before           after")?;
+    writeln!(out, "\n{:32} {:>14}  {:>14}", "Solver's accuracy, %", "before", "after")?;
     for before in &summary.base_exams {
         let after = last.iter().find(|score| score.name == before.name);
         let after = after.map_or_else(|| "-".to_owned(), percent);
-        writeln!(out, "  {:28} {:>14}  {after:>14}", exam_name(&before.name), percent(before))?;
+        writeln!(out, "  {:30} {:>14}  {after:>14}", exam_name(&before.name), percent(before))?;
     }
     if let Some(gain) = summary.relative_gain {
         writeln!(out, "  relative gain, held-out tools, greedy: {:+.0} %", 100.0 * gain)?;

@@ -4,7 +4,9 @@ use crate::settings::Args;
 use crate::{errors, models, play};
 use clap::Parser;
 use sparring::candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
-use sparring::core::Seed;
+use sparring::core::{Game, Rollout, Seed};
+use sparring::miniature::{Split, TaskShape, World};
+use sparring::recipes::tool_r0::{Preset, TaskSpec, render_answer, render_proposal};
 use sparring::selfplay::Exam;
 use sparring::tools::ToolTask;
 use std::path::Path;
@@ -109,4 +111,23 @@ fn mistakes_are_told_in_one_line() {
         let error = run(arguments).unwrap_err();
         assert!(error.contains(expected) && !error.contains('\n'), "{error}");
     }
+}
+
+#[test]
+fn tasks_of_the_miniature_pass_its_game() {
+    let config = Preset::load("miniature").unwrap().with_prompts(sparring_examples::miniature::prompts());
+    let game = config.build().unwrap().game;
+    let world = World::new();
+    let mut derived = 0;
+    for i in 0..300 {
+        let spec = game.draw(Seed::new(1).index(i));
+        let task = world.task(Split::Training, TaskShape::new(spec.tools, spec.calls), Seed::new(2).index(i));
+        let spec = TaskSpec { domain: task.domain.clone(), ..spec };
+        let read = game.read_text(&spec, &render_proposal(&task, "plan"));
+        assert_eq!(read.as_ref(), Ok(&task));
+        let answer = Rollout::from_text(render_answer(&task.calls, "plan"));
+        assert!(game.solved(&task, &answer), "{task:?}");
+        derived += game.derive(&task, Seed::new(3).index(i)).len();
+    }
+    assert!(derived > 150, "{derived} no-call tasks of 300");
 }

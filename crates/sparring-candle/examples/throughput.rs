@@ -39,7 +39,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = ModelConfig::qwen2(1024, 192, 4, 6, 512).with_max_positions(2048);
     let vocab = config.vocab_size;
     let mut policy = CandlePolicy::init(config, words(vocab)?, PolicyOptions::default(), Seed::new(1))?;
-    println!("{} parameters, {groups} groups x {n} completions, prompt {prompt}, completion {completion}", policy.parameter_count());
+    println!(
+        "{} parameters, {groups} groups x {n} completions, prompt {prompt}, completion {completion}",
+        policy.parameter_count()
+    );
 
     let prompts: Vec<Vec<u32>> =
         (0..groups).map(|g| (0..prompt).map(|t| ((g * 31 + t * 7) % vocab) as u32).collect()).collect();
@@ -58,11 +61,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         rollouts = policy.sample(&requests)?;
         let tokens: usize = rollouts.iter().flatten().map(|r| r.tokens.len()).sum();
-        println!("sample   {:8.0} new tokens/s ({:.3} s)", tokens as f64 / start.elapsed().as_secs_f64(), start.elapsed().as_secs_f64());
+        println!(
+            "sample   {:8.0} new tokens/s ({:.3} s)",
+            tokens as f64 / start.elapsed().as_secs_f64(),
+            start.elapsed().as_secs_f64()
+        );
     }
     let batch: Vec<TokenGroup<'_>> = rollouts
         .iter()
-        .map(|group| TokenGroup { prompt: &group[0].prompt, completions: group.iter().map(|r| r.tokens.as_slice()).collect() })
+        .map(|group| TokenGroup {
+            prompt: &group[0].prompt,
+            completions: group.iter().map(|r| r.tokens.as_slice()).collect(),
+        })
         .collect();
     let batch = TokenBatch { groups: &batch, temperature: 1.0 };
     let full = groups * n * (prompt + completion);

@@ -140,7 +140,9 @@ impl ModelConfig {
         let family = match fields.text("model_type")? {
             Some("qwen2") => Family::Qwen2,
             Some(other) => {
-                return Err(fields.bad("model_type", format_args!("is \"{other}\"; this backend loads \"qwen2\"")));
+                return Err(
+                    fields.bad("model_type", format_args!("is \"{other}\"; this backend loads \"qwen2\""))
+                );
             }
             None => return Err(fields.bad("model_type", "is missing")),
         };
@@ -193,10 +195,10 @@ impl ModelConfig {
                 return Err(bad(field, "must be at least 1"));
             }
         }
-        if self.num_attention_heads % self.num_key_value_heads != 0 {
+        if !self.num_attention_heads.is_multiple_of(self.num_key_value_heads) {
             return Err(bad("num_key_value_heads", "must divide num_attention_heads"));
         }
-        if self.head_dim == 0 || self.head_dim % 2 != 0 {
+        if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
             return Err(bad("head_dim", "must be even (rotary embedding turns pairs), and at least 2"));
         }
         if self.vocab_size > u32::MAX as usize {

@@ -1,11 +1,11 @@
 //! Model folders in Hugging Face's layout.
 
 use crate::config::ModelConfig;
+use crate::files::{create_folder, write_atomically};
 use crate::json::{self, Fields};
 use crate::layout::Layout;
 use crate::tensors::{NamedTensor, TensorFile, serialize};
 use crate::tokenizer::ChatTokenizer;
-use crate::files::{create_folder, write_atomically};
 use sparring_core::PolicyError;
 use std::collections::BTreeMap;
 use std::path::Path;

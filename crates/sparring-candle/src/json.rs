@@ -48,13 +48,19 @@ impl<'a> Fields<'a> {
     /// True or false, if present.
     pub(crate) fn flag(&self, field: &str) -> Result<Option<bool>, PolicyError> {
         let Some(value) = self.get(field) else { return Ok(None) };
-        value.as_bool().map(Some).ok_or_else(|| self.bad(field, format_args!("is {value}; it must be true or false")))
+        value
+            .as_bool()
+            .map(Some)
+            .ok_or_else(|| self.bad(field, format_args!("is {value}; it must be true or false")))
     }
 
     /// A string, if present.
     pub(crate) fn text(&self, field: &str) -> Result<Option<&'a str>, PolicyError> {
         let Some(value) = self.get(field) else { return Ok(None) };
-        value.as_str().map(Some).ok_or_else(|| self.bad(field, format_args!("is {value}; it must be a string")))
+        value
+            .as_str()
+            .map(Some)
+            .ok_or_else(|| self.bad(field, format_args!("is {value}; it must be a string")))
     }
 
     /// An object, if present.
@@ -93,16 +99,17 @@ pub(crate) fn read_optional_object(file: &Path) -> Result<Option<Map<String, Val
 pub(crate) fn read_text(file: &Path, why: &str) -> Result<String, PolicyError> {
     let bytes = read_bytes(file, why)?;
     String::from_utf8(bytes).map_err(|_| {
-        PolicyError::invalid(format!("{}: not UTF-8 text; the file is damaged: copy it again", file.display()))
+        PolicyError::invalid(format!(
+            "{}: not UTF-8 text; the file is damaged: copy it again",
+            file.display()
+        ))
     })
 }
 
 /// Reads a file; `why` is said where it does not exist.
 pub(crate) fn read_bytes(file: &Path, why: &str) -> Result<Vec<u8>, PolicyError> {
     std::fs::read(file).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            PolicyError::invalid(format!("{}: not found; {why}", file.display()))
-        }
+        std::io::ErrorKind::NotFound => PolicyError::invalid(format!("{}: not found; {why}", file.display())),
         _ => PolicyError::io(file, error),
     })
 }

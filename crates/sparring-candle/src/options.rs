@@ -61,10 +61,11 @@ impl AdamWConfig {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct PolicyOptions {
-    /// Threads at work; results do not depend on it. Learning uses at most `shards` of them.
+    /// Threads at work; results do not depend on it. Learning and scoring use at most `shards` of them.
     pub threads: usize,
-    /// Parts that a batch is split into for learning. Gradients are summed by part in a fixed order, so
+    /// Parts that a batch is split into for learning and scoring. Gradients are summed by part in a fixed order, so
     /// this number, unlike `threads`, changes results in the last bits. Each part holds a gradient of its own.
+    /// Set it once to the largest number of cores that will ever be used.
     pub shards: usize,
     /// Sequences that each thread decodes at a time.
     pub decode_rows: usize,

@@ -85,7 +85,9 @@ impl Oracle {
             let gradients = loss.backward()?;
             let gradient = |name: &String| {
                 let of = gradients.get(&self.vars[name]);
-                of.ok_or_else(|| candle_core::Error::Msg(format!("{name} got no gradient")))?.flatten_all()?.to_vec1()
+                of.ok_or_else(|| candle_core::Error::Msg(format!("{name} got no gradient")))?
+                    .flatten_all()?
+                    .to_vec1()
             };
             self.names.iter().map(gradient).collect::<Result<Vec<_>>>()
         };
@@ -114,7 +116,8 @@ impl Oracle {
         for i in 0..self.config.num_hidden_layers {
             x = self.layer(&x, &format!("model.layers.{i}"))?;
         }
-        let head = if self.config.tie_word_embeddings { "model.embed_tokens.weight" } else { "lm_head.weight" };
+        let head =
+            if self.config.tie_word_embeddings { "model.embed_tokens.weight" } else { "lm_head.weight" };
         self.norm(&x, "model.norm.weight")?.matmul(&self.var(head).t()?)
     }
 
@@ -122,7 +125,8 @@ impl Oracle {
         let h = self.norm(x, &format!("{prefix}.input_layernorm.weight"))?;
         let x = (x + self.attention(&h, &format!("{prefix}.self_attn"))?)?;
         let h = self.norm(&x, &format!("{prefix}.post_attention_layernorm.weight"))?;
-        let project = |h: &Tensor, part: &str| h.matmul(&self.var(&format!("{prefix}.mlp.{part}.weight")).t()?);
+        let project =
+            |h: &Tensor, part: &str| h.matmul(&self.var(&format!("{prefix}.mlp.{part}.weight")).t()?);
         let gate = project(&h, "gate_proj")?;
         &x + project(&(gate.silu()? * project(&h, "up_proj")?)?, "down_proj")?
     }
@@ -133,7 +137,9 @@ impl Oracle {
         // heads × tokens × dim
         let project = |part: &str, heads: usize| {
             let y = h.matmul(&self.var(&format!("{prefix}.{part}.weight")).t()?)?;
-            y.broadcast_add(self.var(&format!("{prefix}.{part}.bias")))?.reshape((n, heads, dim))?.transpose(0, 1)
+            y.broadcast_add(self.var(&format!("{prefix}.{part}.bias")))?
+                .reshape((n, heads, dim))?
+                .transpose(0, 1)
         };
         let q = self.rotate(&project("q_proj", heads)?)?;
         let k = repeat(&self.rotate(&project("k_proj", kv_heads)?)?, heads / kv_heads)?;

@@ -29,17 +29,23 @@ impl ChatTemplate {
         syntax.trim_blocks(true).lstrip_blocks(true);
         let syntax = syntax.build().map_err(|error| PolicyError::backend("configuring templates", error))?;
         environment.set_syntax(syntax);
+        // Errors in one line, without a listing of the template.
+        environment.set_debug(false);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", raise_exception);
         environment.add_filter("tojson", tojson);
         environment.add_template_owned(NAME, source.to_owned()).map_err(|error| {
-            PolicyError::invalid(format!("{origin}: chat_template does not parse: {error:#}"))
+            PolicyError::invalid(format!("{origin}: chat_template does not parse: {error}"))
         })?;
         Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), origin: origin.to_owned() })
     }
 
     /// The conversation as text, with the header of the assistant's turn if asked.
-    pub(crate) fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, PolicyError> {
+    pub(crate) fn render(
+        &self,
+        messages: &[Message],
+        add_generation_prompt: bool,
+    ) -> Result<String, PolicyError> {
         let messages: Vec<Value> = messages
             .iter()
             .map(|m| context! { role => m.role.as_str(), content => m.content.as_str() })
@@ -53,7 +59,7 @@ impl ChatTemplate {
             })
         };
         render().map_err(|error| {
-            PolicyError::invalid(format!("{}: chat_template refuses these messages: {error:#}", self.origin))
+            PolicyError::invalid(format!("{}: chat_template refuses these messages: {error}", self.origin))
         })
     }
 }
@@ -63,6 +69,7 @@ fn raise_exception(message: String) -> Result<String, Error> {
 }
 
 /// JSON as Python's `json.dumps(ensure_ascii=False)` writes it: a space after `,` and `:`.
+#[allow(clippy::needless_pass_by_value, reason = "the signature of a filter")]
 fn tojson(value: Value, options: Kwargs) -> Result<Value, Error> {
     let indent: Option<usize> = options.get("indent")?;
     // What Python's function also takes; none of it changes these defaults.
@@ -86,11 +93,19 @@ fn tojson(value: Value, options: Kwargs) -> Result<Value, Error> {
 struct Spaced;
 
 impl serde_json::ser::Formatter for Spaced {
-    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, w: &mut W, first: bool) -> std::io::Result<()> {
+    fn begin_array_value<W: ?Sized + std::io::Write>(
+        &mut self,
+        w: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
         if first { Ok(()) } else { w.write_all(b", ") }
     }
 
-    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, w: &mut W, first: bool) -> std::io::Result<()> {
+    fn begin_object_key<W: ?Sized + std::io::Write>(
+        &mut self,
+        w: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
         if first { Ok(()) } else { w.write_all(b", ") }
     }
 

@@ -54,7 +54,8 @@ impl TensorFile {
     /// Copies a tensor of this shape into `out`, as f32.
     pub(crate) fn copy(&self, name: &str, shape: &[usize], out: &mut [f32]) -> Result<(), PolicyError> {
         let tensors = self.open()?;
-        let tensor = tensors.tensor(name).map_err(|_| self.bad(format_args!("tensor \"{name}\" is missing")))?;
+        let tensor =
+            tensors.tensor(name).map_err(|_| self.bad(format_args!("tensor \"{name}\" is missing")))?;
         if tensor.shape() != shape {
             return Err(self.bad(format_args!(
                 "tensor \"{name}\" has shape {:?}; config.json says {shape:?}",
@@ -64,7 +65,10 @@ impl TensorFile {
         self.widen(name, &tensor, out)?;
         match out.iter().position(|v| !v.is_finite()) {
             None => Ok(()),
-            Some(at) => Err(self.bad(format_args!("tensor \"{name}\" holds {} at element {at}; the file is damaged: copy it again", out[at]))),
+            Some(at) => Err(self.bad(format_args!(
+                "tensor \"{name}\" holds {} at element {at}; the file is damaged: copy it again",
+                out[at]
+            ))),
         }
     }
 
@@ -76,7 +80,9 @@ impl TensorFile {
                     *o = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
                 }
             }
-            Dtype::BF16 => out.iter_mut().zip(halves()).for_each(|(o, h)| *o = f32::from_bits(u32::from(h) << 16)),
+            Dtype::BF16 => {
+                out.iter_mut().zip(halves()).for_each(|(o, h)| *o = f32::from_bits(u32::from(h) << 16));
+            }
             Dtype::F16 => out.iter_mut().zip(halves()).for_each(|(o, h)| *o = f16_to_f32(h)),
             other => {
                 return Err(self.bad(format_args!(

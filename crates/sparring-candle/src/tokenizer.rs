@@ -87,7 +87,10 @@ impl ChatTokenizer {
 
     fn from_files(files: Files, path: &Path, config_file: &Path) -> Result<Self, PolicyError> {
         let bad = |error| {
-            PolicyError::invalid(format!("{}: not a tokenizer ({error}); copy the file again", path.display()))
+            PolicyError::invalid(format!(
+                "{}: not a tokenizer ({error}); copy the file again",
+                path.display()
+            ))
         };
         let mut inner = Tokenizer::from_bytes(&files.tokenizer).map_err(bad)?;
         // Whatever the file asks for, nothing is cut and nothing is padded here.
@@ -225,9 +228,9 @@ fn template_source(fields: Fields<'_>) -> Result<Option<String>, PolicyError> {
     match fields.get("chat_template") {
         None => Ok(None),
         Some(Value::String(source)) => Ok(Some(source.clone())),
-        Some(Value::Array(list)) => {
-            named(list).map(Some).ok_or_else(|| fields.bad("chat_template", "has no template named \"default\""))
-        }
+        Some(Value::Array(list)) => named(list)
+            .map(Some)
+            .ok_or_else(|| fields.bad("chat_template", "has no template named \"default\"")),
         Some(_) => Err(fields.bad("chat_template", "must be a string or a list of named templates")),
     }
 }

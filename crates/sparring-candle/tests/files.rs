@@ -1,10 +1,13 @@
 //! Folders and checkpoints: round trips bit for bit, and every kind of damage told by file and field.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
 use serde_json::{Value, json};
 use sparring_candle::{CandlePolicy, ModelConfig};
-use sparring_core::{Checkpoint, Learner, PolicyError, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed};
+use sparring_core::{
+    Checkpoint, Learner, PolicyError, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
+};
 use std::fs;
 use std::path::Path;
 use support::{Linear, with_batch};
@@ -45,13 +48,23 @@ fn a_saved_model_is_the_same_model() {
         };
         let sample = |p: &CandlePolicy| p.sample(std::slice::from_ref(&request)).unwrap();
         assert_eq!(sample(&policy), sample(&loaded));
-        assert!(fs::read_dir(&inner).unwrap().all(|f| !f.unwrap().file_name().to_string_lossy().contains("partial")));
+        assert!(
+            fs::read_dir(&inner).unwrap().all(|f| !f
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .contains("partial"))
+        );
         // Saved again, the folder is the same, byte for byte.
         let again = dir.path().join("again");
         loaded.save_pretrained(&again).unwrap();
         for file in fs::read_dir(&inner).unwrap() {
             let name = file.unwrap().file_name();
-            assert_eq!(fs::read(inner.join(&name)).unwrap(), fs::read(again.join(&name)).unwrap(), "{name:?}");
+            assert_eq!(
+                fs::read(inner.join(&name)).unwrap(),
+                fs::read(again.join(&name)).unwrap(),
+                "{name:?}"
+            );
         }
     }
 }
@@ -193,7 +206,11 @@ fn wrong_fields_are_named() {
         ("hidden_size", Value::Null, "\"hidden_size\" is missing"),
         ("num_hidden_layers", json!(0), "\"num_hidden_layers\" is 0"),
         ("num_key_value_heads", json!(3), "\"num_key_value_heads\" must divide"),
-        ("rope_parameters", json!({"rope_type": "yarn", "factor": 4}), "\"rope_parameters\" asks for \"yarn\""),
+        (
+            "rope_parameters",
+            json!({"rope_type": "yarn", "factor": 4}),
+            "\"rope_parameters\" asks for \"yarn\"",
+        ),
         ("rope_scaling", json!({"type": "linear", "factor": 2}), "\"rope_scaling\" asks for \"linear\""),
         ("hidden_act", json!("gelu"), "\"hidden_act\" is \"gelu\""),
         ("use_sliding_window", json!(1), "\"use_sliding_window\" is 1; it must be true or false"),
@@ -210,24 +227,33 @@ fn wrong_fields_are_named() {
         });
     });
     assert!(window.contains("\"use_sliding_window\" is true"), "{window}");
-    let eos = load_changed(|dir| edit(&dir.join("generation_config.json"), |c| c["eos_token_id"] = json!(["x"])));
+    let eos =
+        load_changed(|dir| edit(&dir.join("generation_config.json"), |c| c["eos_token_id"] = json!(["x"])));
     assert!(eos.contains("generation_config.json: field \"eos_token_id\" holds \"x\""), "{eos}");
     let template = load_changed(|dir| {
         edit(&dir.join("tokenizer_config.json"), |c| c["chat_template"] = json!("{% for %}"));
     });
     assert!(template.contains("chat_template does not parse"), "{template}");
-    let token = load_changed(|dir| edit(&dir.join("tokenizer_config.json"), |c| c["eos_token"] = json!("</s>")));
+    let token =
+        load_changed(|dir| edit(&dir.join("tokenizer_config.json"), |c| c["eos_token"] = json!("</s>")));
     assert!(token.contains("\"eos_token\" is \"</s>\""), "{token}");
 }
 
 #[test]
 fn wrong_weights_are_named() {
     let wider = load_changed(|dir| edit(&dir.join("config.json"), |c| c["intermediate_size"] = json!(25)));
-    assert!(wider.contains("model.safetensors: tensor \"model.layers.0.mlp.gate_proj.weight\" has shape [24, 16]"), "{wider}");
+    assert!(
+        wider
+            .contains("model.safetensors: tensor \"model.layers.0.mlp.gate_proj.weight\" has shape [24, 16]"),
+        "{wider}"
+    );
     let deeper = load_changed(|dir| edit(&dir.join("config.json"), |c| c["num_hidden_layers"] = json!(3)));
     assert!(deeper.contains("tensor \"model.layers.2.input_layernorm.weight\" is missing"), "{deeper}");
     let shallower = load_changed(|dir| edit(&dir.join("config.json"), |c| c["num_hidden_layers"] = json!(1)));
-    assert!(shallower.contains("tensor \"model.layers.1.") && shallower.contains("has no place"), "{shallower}");
+    assert!(
+        shallower.contains("tensor \"model.layers.1.") && shallower.contains("has no place"),
+        "{shallower}"
+    );
     let nan = load_changed(|dir| {
         let file = dir.join("model.safetensors");
         let mut bytes = fs::read(&file).unwrap();

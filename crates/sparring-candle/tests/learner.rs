@@ -1,4 +1,5 @@
 //! Gradients against candle's automatic differentiation and finite differences; the laws of `Learner`.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -28,10 +29,17 @@ fn largest_relative_difference(policy: &CandlePolicy, want: &[Vec<f64>]) -> f64 
     worst
 }
 
-fn compare_with_oracle(config: ModelConfig, groups: &[Group], temperature: f32, entropy: bool, shards: usize) {
+fn compare_with_oracle(
+    config: &ModelConfig,
+    groups: &[Group],
+    temperature: f32,
+    entropy: bool,
+    shards: usize,
+) {
     let options = support::options().with_shards(shards);
     let mut policy =
-        CandlePolicy::init(config.clone(), support::tokenizer(config.vocab_size), options, Seed::new(4)).unwrap();
+        CandlePolicy::init(config.clone(), support::tokenizer(config.vocab_size), options, Seed::new(4))
+            .unwrap();
     let oracle = Oracle::new(&policy).unwrap();
     let loss = Linear::new(completion_tokens(groups), entropy);
     let zeros = vec![0.0; loss.logp.len()];
@@ -50,7 +58,7 @@ fn compare_with_oracle(config: ModelConfig, groups: &[Group], temperature: f32, 
 #[test]
 fn gradients_are_those_of_the_oracle() {
     for (temperature, entropy) in [(1.0, false), (0.7, true)] {
-        compare_with_oracle(support::tiny_config(), &support::groups(1, 40), temperature, entropy, 2);
+        compare_with_oracle(&support::tiny_config(), &support::groups(1, 40), temperature, entropy, 2);
     }
 }
 
@@ -62,7 +70,7 @@ fn long_sequences_cross_tiles_and_chunks() {
         ((0..130).map(|i| i % 40).collect(), vec![(0..150).map(|i| (i * 7) % 40).collect(), vec![3; 70]]),
         ((0..64).map(|i| (i * 3) % 40).collect(), vec![(0..65).map(|i| (i * 11) % 40).collect()]),
     ];
-    compare_with_oracle(config, &groups, 1.0, false, 1);
+    compare_with_oracle(&config, &groups, 1.0, false, 1);
 }
 
 proptest! {
@@ -95,7 +103,7 @@ proptest! {
         let groups: Vec<Group> =
             shapes.iter().map(|(p, c)| (ids(*p), c.iter().map(|n| ids(*n)).collect())).collect();
         prop_assume!(completion_tokens(&groups) > 0);
-        compare_with_oracle(config, &groups, temperature, entropy, shards);
+        compare_with_oracle(&config, &groups, temperature, entropy, shards);
     }
 }
 
@@ -183,13 +191,17 @@ fn threads_do_not_change_a_bit() {
     let train = |threads: usize| {
         let options = PolicyOptions::default().with_threads(threads).with_shards(3);
         let mut policy =
-            CandlePolicy::init(support::tiny_config(), support::tokenizer(40), options, Seed::new(8)).unwrap();
+            CandlePolicy::init(support::tiny_config(), support::tokenizer(40), options, Seed::new(8))
+                .unwrap();
         let mut scores = Vec::new();
         for step in 0..3 {
             let groups = support::groups(step, 40);
             let loss = Linear::new(completion_tokens(&groups), true);
             with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &loss).unwrap());
             policy.step(1e-2).unwrap();
+            scores.extend(
+                with_batch(&groups, 1.0, |batch| policy.score(batch).unwrap()).into_iter().map(f32::to_bits),
+            );
             scores.extend(policy.parameters().flat_map(|(_, _, w)| w.to_vec()).map(f32::to_bits));
         }
         scores
@@ -252,7 +264,8 @@ fn adamw_against_the_formula() {
                 let g = f64::from(gradients[i][j]) * 0.5 / norm;
                 m[i][j] = 0.8 * m[i][j] + 0.2 * g;
                 v[i][j] = 0.9 * v[i][j] + 0.1 * g * g;
-                let (mh, vh): (f64, f64) = (m[i][j] / (1.0 - 0.8_f64.powi(step)), v[i][j] / (1.0 - 0.9_f64.powi(step)));
+                let (mh, vh): (f64, f64) =
+                    (m[i][j] / (1.0 - 0.8_f64.powi(step)), v[i][j] / (1.0 - 0.9_f64.powi(step)));
                 let decay = if shapes[i] > 1 { 0.1 } else { 0.0 };
                 let w = f64::from(before[i][j]);
                 let want = w - 1e-2 * decay * w - 1e-2 * mh / (vh.sqrt() + 1e-8);

@@ -1,5 +1,6 @@
 //! Against `transformers`: logits, greedy tokens and gradients of a small random checkpoint. The script that
 //! makes the data lies beside it; the data is found by the environment variable `SPARRING_SHARED`.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The laws of `Sampler`, on tiny models.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -158,7 +159,10 @@ fn a_stop_string_stops_and_stays() {
     let hit = |text: &str| text.contains("w7") || text.contains("w11 w");
     assert!(group.iter().any(|r| hit(&r.text)));
     for (rollout, free) in group.iter().zip(&free) {
-        assert!(free.tokens.starts_with(&rollout.tokens), "a stop string changes where a completion ends, not what it is");
+        assert!(
+            free.tokens.starts_with(&rollout.tokens),
+            "a stop string changes where a completion ends, not what it is"
+        );
         if hit(&rollout.text) {
             assert_eq!(rollout.finish, Finish::Stop);
             let before = policy.tokenizer().decode(&rollout.tokens[..rollout.tokens.len() - 1]).unwrap();

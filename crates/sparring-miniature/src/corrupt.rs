@@ -1,7 +1,7 @@
 //! Plausible wrong calls: what makes the base weak at its job.
 
 use crate::request::draw_value;
-use crate::vocabulary::{Kind, SLOTS};
+use crate::vocabulary::{Kind, SLOTS, slot_by_name};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use serde_json::Value;
@@ -42,7 +42,7 @@ fn misuse(task: &ToolTask, right: Option<&ToolCall>, rng: &mut impl Rng) -> Tool
         .parameters
         .keys()
         .map(|name| {
-            let drawn = SLOTS.iter().find(|s| s.names.contains(&name.as_str())).map(|s| draw_value(s, rng).0);
+            let drawn = slot_by_name(name).map(|s| draw_value(s, rng).0);
             let value = if rng.random_bool(0.5) { values.choose(rng).cloned() } else { None };
             (name.clone(), value.or(drawn).unwrap_or(Value::from(1)))
         })
@@ -63,7 +63,7 @@ fn drop_argument(call: &mut ToolCall, rng: &mut impl Rng) {
 
 fn replace_value(call: &mut ToolCall, rng: &mut impl Rng) {
     let Some(key) = any_key(call, rng) else { return };
-    if let Some(slot) = SLOTS.iter().find(|s| s.names.contains(&key.as_str())) {
+    if let Some(slot) = slot_by_name(&key) {
         call.arguments.insert(key, draw_value(slot, rng).0);
     }
 }
@@ -74,7 +74,7 @@ fn rename_argument(call: &mut ToolCall, rng: &mut impl Rng) {
     let alike: Vec<&str> = SLOTS
         .iter()
         .filter(|s| !matches!(s.kind, Kind::Boolean(..)))
-        .flat_map(|s| s.names.iter().copied())
+        .map(|s| s.name)
         .filter(|name| !call.arguments.contains_key(*name))
         .collect();
     if let (Some(name), Some(value)) = (alike.choose(rng), call.arguments.shift_remove(&key)) {

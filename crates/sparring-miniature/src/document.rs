@@ -68,15 +68,20 @@ impl Default for DocumentMix {
             requests: 0.05,
             solver: 0.20,
             generator_wrong: 1.0 / 3.0,
-            solver_prose: 0.40,
-            solver_wrong: 0.60,
+            solver_prose: 0.35,
+            solver_wrong: 0.55,
         }
     }
 }
 
 const VAGUE: &[&str] = &["let me see", "I should help", "which tool fits", "a user needs something"];
-const PROSE: &[&str] =
-    &["I can help with that.", "Sure, done!", "Sorry, I cannot do that.", "Let me think about it.", "Of course."];
+const PROSE: &[&str] = &[
+    "I can help with that.",
+    "Sure, done!",
+    "Sorry, I cannot do that.",
+    "Let me think about it.",
+    "Of course.",
+];
 
 impl World {
     /// Writes the document of this seed.
@@ -110,14 +115,14 @@ impl World {
     }
 }
 
-/// One call mostly, sometimes two or none; two to five tools; one conversation in ten.
+/// One call mostly, sometimes two or none; two to four tools; one conversation in ten.
 fn draw_shape(rng: &mut impl Rng) -> TaskShape {
     let calls = match rng.random_range(0..100) {
         0..12 => 0,
         12..30 => 2,
         _ => 1,
     };
-    let tools = rng.random_range(2.max(calls + 1)..=5);
+    let tools = rng.random_range(2.max(calls + 1)..=4);
     let shape = TaskShape::new(tools, calls);
     if calls == 1 && rng.random_bool(0.1) { shape.as_conversation() } else { shape }
 }

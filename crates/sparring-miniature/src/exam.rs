@@ -53,7 +53,7 @@ impl Exam {
                     _ if rng.random_bool(TWO_CALL_SHARE) => 2,
                     _ => 1,
                 };
-                let tools = rng.random_range(2.max(calls + 1)..=5);
+                let tools = rng.random_range(2.max(calls + 1)..=4);
                 world.task(split, TaskShape::new(tools, calls), seed.index(i))
             })
             .collect()

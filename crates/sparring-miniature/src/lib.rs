@@ -1,6 +1,7 @@
 //! The embedded default: a small tool-use world, its held-out tests and a pretrained base.
 #![forbid(unsafe_code)]
 
+mod base;
 mod corrupt;
 mod document;
 mod exam;
@@ -10,6 +11,7 @@ mod task;
 mod vocabulary;
 mod world;
 
+pub use base::write_base;
 pub use document::{Document, DocumentMix};
 pub use exam::Exam;
 pub use prompts::{GENERATOR_PROMPT, SOLVER_PROMPT};

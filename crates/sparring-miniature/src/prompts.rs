@@ -4,7 +4,8 @@
 //! Generator; `menu`, `question` for the Solver.
 
 /// What the Generator is asked.
-pub const GENERATOR_PROMPT: &str = "Invent: {{ domain }}, {{ context }}, tools {{ tools }}, calls {{ calls }}";
+pub const GENERATOR_PROMPT: &str =
+    "Invent: {{ domain }}, {{ context }}, tools {{ tools }}, calls {{ calls }}";
 
 /// What the Solver is posed.
 pub const SOLVER_PROMPT: &str = "{{ menu }}\n{{ question }}";

@@ -23,7 +23,10 @@ pub(crate) struct Clause {
 impl Clause {
     /// Head and details in one string.
     pub(crate) fn text(&self) -> String {
-        std::iter::once(self.head.as_str()).chain(self.details.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+        std::iter::once(self.head.as_str())
+            .chain(self.details.iter().map(String::as_str))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
@@ -36,7 +39,7 @@ pub(crate) fn clause(tool: &Tool, rng: &mut impl Rng) -> Clause {
             continue;
         }
         let (value, phrase) = draw_value(parameter.slot, rng);
-        arguments.insert(parameter.name.to_owned(), value);
+        arguments.insert(parameter.slot.name.to_owned(), value);
         details.push(phrase);
     }
     details.shuffle(rng);
@@ -52,7 +55,9 @@ pub(crate) fn draw_value(slot: &Slot, rng: &mut impl Rng) -> (Value, String) {
     let said = match slot.kind {
         Kind::Title(first, second) => format!("{} {}", pick(first), pick(second)),
         Kind::Words(words) | Kind::Enum(words) => pick(words).to_owned(),
-        Kind::Time => format!("{}{}", rng.random_range(1..=12), if rng.random_bool(0.5) { "am" } else { "pm" }),
+        Kind::Time => {
+            format!("{}{}", rng.random_range(1..=12), if rng.random_bool(0.5) { "am" } else { "pm" })
+        }
         Kind::Integer(low, high) => rng.random_range(low..=high).to_string(),
         Kind::Number(low, high) => format!("{}.{}", rng.random_range(low..=high), rng.random_range(1..=9)),
         Kind::Boolean(yes, no) => {
@@ -90,6 +95,11 @@ pub(crate) fn request(clauses: &[Clause], rng: &mut impl Rng) -> String {
 
 /// Phrases a request as a short conversation, as Tool-R0's multi-turn context does.
 pub(crate) fn conversation(clause: &Clause, rng: &mut impl Rng) -> String {
-    let ask = ["Sure, any details?", "What exactly?", "Tell me more."].choose(rng).copied().unwrap_or_default();
-    format!("# Conversation\nUser: I need to {}.\nAgent: {ask}\nUser: {}.", clause.head, clause.details.join(" "))
+    let ask =
+        ["Sure, any details?", "What exactly?", "Tell me more."].choose(rng).copied().unwrap_or_default();
+    format!(
+        "# Conversation\nUser: I need to {}.\nAgent: {ask}\nUser: {}.",
+        clause.head,
+        clause.details.join(" ")
+    )
 }

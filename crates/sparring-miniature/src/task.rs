@@ -66,7 +66,11 @@ impl World {
         };
         let mut asked = vec![first];
         while asked.len() < shape.calls {
-            let second = if rng.random_bool(0.5) { choose(subjects, &mut rng) } else { companion(subjects, first, &mut rng) };
+            let second = if rng.random_bool(0.5) {
+                choose(subjects, &mut rng)
+            } else {
+                companion(subjects, first, &mut rng)
+            };
             if second.spec().name != first.spec().name {
                 asked.push(second);
             }
@@ -115,7 +119,8 @@ fn menu<'a>(
     while menu.len() < size.max(1) {
         let free: Vec<&Tool> =
             pool.iter().copied().filter(|t| !asked.iter().chain(&menu).any(|u| same(t, u))).collect();
-        let near: Vec<&Tool> = free.iter().copied().filter(|t| asked.iter().any(|a| a.resembles(t))).collect();
+        let near: Vec<&Tool> =
+            free.iter().copied().filter(|t| asked.iter().any(|a| a.resembles(t))).collect();
         let from = if !near.is_empty() && rng.random_bool(NEAR_SHARE) { &near } else { &free };
         match from.choose(rng) {
             Some(tool) => menu.push(tool),

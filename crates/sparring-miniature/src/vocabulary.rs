@@ -22,10 +22,8 @@ pub(crate) enum Kind {
 /// What a parameter can be about.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    /// Identifier within this file.
-    pub(crate) key: &'static str,
-    /// Parameter names that tools use for it.
-    pub(crate) names: &'static [&'static str],
+    /// The parameter's name.
+    pub(crate) name: &'static str,
     /// Its values.
     pub(crate) kind: Kind,
     /// How a request says it; `{}` is the value. Unused for booleans.
@@ -33,72 +31,87 @@ pub(crate) struct Slot {
 }
 
 const CITIES: &[&str] = &[
-    "Paris", "London", "Tokyo", "Berlin", "Madrid", "Rome", "Oslo", "Cairo", "Lima", "Dublin", "Vienna", "Prague",
-    "Seoul", "Delhi", "Milan", "Athens", "Lisbon", "Boston", "Denver", "Austin", "Miami", "Dallas", "Geneva", "Munich",
-    "Zurich", "Warsaw", "Kyoto", "Osaka", "Sydney", "Perth", "Nairobi", "Accra", "Quito", "Havana", "Bogota",
-    "Helsinki", "Porto", "Naples", "Leeds", "York",
+    "Paris", "London", "Tokyo", "Berlin", "Madrid", "Rome", "Oslo", "Cairo", "Lima", "Dublin", "Vienna",
+    "Prague", "Seoul", "Delhi", "Milan", "Athens", "Lisbon", "Boston", "Denver", "Austin", "Miami", "Dallas",
+    "Geneva", "Munich", "Zurich", "Warsaw", "Kyoto", "Osaka", "Sydney", "Perth", "Nairobi", "Accra", "Quito",
+    "Havana", "Bogota", "Helsinki", "Porto", "Naples", "Leeds", "York",
 ];
 const PEOPLE: &[&str] = &[
-    "Alice", "Bob", "Carol", "David", "Emma", "Frank", "Grace", "Henry", "Irene", "Jack", "Karen", "Leo", "Maria",
-    "Nina", "Oscar", "Paula", "Quinn", "Rosa", "Sam", "Tina", "Uma", "Victor", "Wendy", "Yusuf", "Zoe", "Adam",
-    "Bella", "Carl", "Diana", "Erik",
+    "Alice", "Bob", "Carol", "David", "Emma", "Frank", "Grace", "Henry", "Irene", "Jack", "Karen", "Leo",
+    "Maria", "Nina", "Oscar", "Paula", "Quinn", "Rosa", "Sam", "Tina", "Uma", "Victor", "Wendy", "Yusuf",
+    "Zoe", "Adam", "Bella", "Carl", "Diana", "Erik",
 ];
 const DAYS: &[&str] =
     &["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "today", "tomorrow"];
 const FOODS: &[&str] = &[
-    "pasta", "salad", "soup", "coffee", "bread", "cheese", "rice", "noodles", "tacos", "sushi", "curry", "apples",
-    "bananas", "milk", "eggs", "honey",
+    "pasta", "salad", "soup", "coffee", "bread", "cheese", "rice", "noodles", "tacos", "sushi", "curry",
+    "apples", "bananas", "milk", "eggs", "honey",
 ];
 const TOPICS: &[&str] = &[
-    "sports", "music", "science", "politics", "travel", "art", "history", "fashion", "business", "gardening", "cooking",
+    "sports",
+    "music",
+    "science",
+    "politics",
+    "travel",
+    "art",
+    "history",
+    "fashion",
+    "business",
+    "gardening",
+    "cooking",
     "games",
 ];
 const ADJECTIVES: &[&str] =
     &["blue", "silent", "golden", "lost", "old", "happy", "dark", "wild", "small", "secret", "last", "green"];
-const NOUNS: &[&str] =
-    &["river", "garden", "city", "star", "winter", "forest", "road", "house", "ocean", "summer", "mirror", "bird"];
-const STREETS: &[&str] =
-    &["Park Lane", "Mill Road", "High Street", "Oak Avenue", "Lake View", "Hill Court", "Rose Walk", "King Square"];
+const NOUNS: &[&str] = &[
+    "river", "garden", "city", "star", "winter", "forest", "road", "house", "ocean", "summer", "mirror",
+    "bird",
+];
+const STREETS: &[&str] = &[
+    "Park Lane",
+    "Mill Road",
+    "High Street",
+    "Oak Avenue",
+    "Lake View",
+    "Hill Court",
+    "Rose Walk",
+    "King Square",
+];
 
 /// Every slot.
 pub(crate) const SLOTS: &[Slot] = &[
-    slot("city", &["city", "location"], Kind::Words(CITIES), &["in {}", "near {}", "around {}"]),
-    slot("origin", &["origin", "from_city"], Kind::Words(CITIES), &["from {}", "leaving {}"]),
-    slot("destination", &["destination", "to_city"], Kind::Words(CITIES), &["bound for {}", "going to {}"]),
-    slot("address", &["address", "street"], Kind::Words(STREETS), &["at {}", "on {}"]),
-    slot("person", &["person", "name"], Kind::Words(PEOPLE), &["for {}", "on behalf of {}"]),
-    slot("recipient", &["recipient", "to"], Kind::Words(PEOPLE), &["to {}", "addressed to {}"]),
-    slot("partner", &["partner", "with_person"], Kind::Words(PEOPLE), &["with {}", "together with {}"]),
-    slot("day", &["day", "date"], Kind::Words(DAYS), &["on {}", "this {}"]),
-    slot("time", &["time", "hour"], Kind::Time, &["at {}", "by {}"]),
-    slot("food", &["food", "dish"], Kind::Words(FOODS), &["with {}", "featuring {}"]),
-    slot("topic", &["topic", "subject"], Kind::Words(TOPICS), &["about {}", "regarding {}"]),
-    slot("title", &["title"], Kind::Title(ADJECTIVES, NOUNS), &["called {}", "titled {}", "named {}"]),
-    slot("guests", &["guests", "people"], Kind::Integer(2, 40), &["for {} guests", "with {} people"]),
-    slot("count", &["count", "amount"], Kind::Integer(2, 99), &["{} times", "with a count of {}"]),
-    slot("minutes", &["minutes", "duration"], Kind::Integer(5, 95), &["for {} minutes", "lasting {} minutes"]),
-    slot("stars", &["stars", "score"], Kind::Integer(1, 10), &["with {} stars", "giving {} stars"]),
-    slot("price", &["price", "budget"], Kind::Number(2, 90), &["under {} dollars", "costing at most {} dollars"]),
-    slot("weight", &["weight", "kilos"], Kind::Number(1, 30), &["weighing {} kilos", "of {} kilos"]),
-    slot("level", &["level", "degrees"], Kind::Number(5, 40), &["to level {}", "at {} degrees"]),
-    slot("color", &["color"], Kind::Enum(&["red", "blue", "green", "white"]), &["in color {}", "colored {}"]),
-    slot("size", &["size"], Kind::Enum(&["small", "medium", "large"]), &["in size {}", "of {} size"]),
-    slot("unit", &["unit"], Kind::Enum(&["metric", "imperial"]), &["in {} units", "using {} units"]),
-    slot("currency", &["currency"], Kind::Enum(&["USD", "EUR", "GBP"]), &["in {} currency", "paid in {}"]),
-    slot("breakfast", &["breakfast"], boolean(&["with breakfast", "breakfast included"], &["without breakfast"]), &[]),
-    slot("insured", &["insured"], boolean(&["with insurance", "insured"], &["without insurance"]), &[]),
-    slot("urgent", &["urgent"], boolean(&["urgently", "as urgent"], &["with no hurry"]), &[]),
-    slot("private", &["private"], boolean(&["in private", "privately"], &["in public"]), &[]),
-    slot("vegan", &["vegan"], boolean(&["made vegan", "vegan only"], &["not vegan"]), &[]),
+    slot("city", Kind::Words(CITIES), &["in {}", "near {}", "around {}"]),
+    slot("origin", Kind::Words(CITIES), &["from {}", "leaving {}"]),
+    slot("destination", Kind::Words(CITIES), &["bound for {}", "going to {}"]),
+    slot("address", Kind::Words(STREETS), &["at {}", "on {}"]),
+    slot("person", Kind::Words(PEOPLE), &["for {}", "on behalf of {}"]),
+    slot("recipient", Kind::Words(PEOPLE), &["to {}", "addressed to {}"]),
+    slot("partner", Kind::Words(PEOPLE), &["with {}", "together with {}"]),
+    slot("day", Kind::Words(DAYS), &["on {}", "this {}"]),
+    slot("time", Kind::Time, &["at {}", "by {}"]),
+    slot("food", Kind::Words(FOODS), &["with {}", "featuring {}"]),
+    slot("topic", Kind::Words(TOPICS), &["about {}", "regarding {}"]),
+    slot("title", Kind::Title(ADJECTIVES, NOUNS), &["called {}", "titled {}", "named {}"]),
+    slot("guests", Kind::Integer(2, 40), &["for {} guests", "with {} people"]),
+    slot("count", Kind::Integer(2, 99), &["{} times", "with a count of {}"]),
+    slot("minutes", Kind::Integer(5, 95), &["for {} minutes", "lasting {} minutes"]),
+    slot("stars", Kind::Integer(1, 10), &["with {} stars", "giving {} stars"]),
+    slot("price", Kind::Number(2, 90), &["under {} dollars", "costing at most {} dollars"]),
+    slot("weight", Kind::Number(1, 30), &["weighing {} kilos", "of {} kilos"]),
+    slot("level", Kind::Number(5, 40), &["to level {}", "at {} degrees"]),
+    slot("color", Kind::Enum(&["red", "blue", "green", "white"]), &["in color {}", "colored {}"]),
+    slot("size", Kind::Enum(&["small", "medium", "large"]), &["in size {}", "of {} size"]),
+    slot("unit", Kind::Enum(&["metric", "imperial"]), &["in {} units", "using {} units"]),
+    slot("currency", Kind::Enum(&["USD", "EUR", "GBP"]), &["in {} currency", "paid in {}"]),
+    slot("breakfast", boolean(&["with breakfast", "breakfast included"], &["without breakfast"]), &[]),
+    slot("insured", boolean(&["with insurance", "insured"], &["without insurance"]), &[]),
+    slot("urgent", boolean(&["urgently", "as urgent"], &["with no hurry"]), &[]),
+    slot("private", boolean(&["in private", "privately"], &["in public"]), &[]),
+    slot("vegan", boolean(&["made vegan", "vegan only"], &["not vegan"]), &[]),
 ];
 
-const fn slot(
-    key: &'static str,
-    names: &'static [&'static str],
-    kind: Kind,
-    phrases: &'static [&'static str],
-) -> Slot {
-    Slot { key, names, kind, phrases }
+const fn slot(name: &'static str, kind: Kind, phrases: &'static [&'static str]) -> Slot {
+    Slot { name, kind, phrases }
 }
 
 const fn boolean(yes: &'static [&'static str], no: &'static [&'static str]) -> Kind {
@@ -137,7 +150,7 @@ pub(crate) struct Object {
     pub(crate) says: &'static [&'static str],
     /// Its domain.
     pub(crate) domain: &'static str,
-    /// Keys of its slots.
+    /// Names of its slots.
     pub(crate) slots: &'static [&'static str],
 }
 
@@ -153,7 +166,12 @@ const fn object(
 /// Every object.
 pub(crate) const OBJECTS: &[Object] = &[
     object("travel", "hotel", &["hotel", "hotel room"], &["city", "day", "guests", "price", "breakfast"]),
-    object("travel", "flight", &["flight", "plane trip"], &["origin", "destination", "day", "price", "insured"]),
+    object(
+        "travel",
+        "flight",
+        &["flight", "plane trip"],
+        &["origin", "destination", "day", "price", "insured"],
+    ),
     object("travel", "taxi", &["taxi", "cab"], &["address", "time", "person", "urgent"]),
     object("travel", "train", &["train", "train ride"], &["origin", "destination", "time", "person"]),
     object("travel", "museum", &["museum", "museum tour"], &["city", "day", "guests", "topic"]),
@@ -187,7 +205,7 @@ pub(crate) const OBJECTS: &[Object] = &[
     object("shop", "novel", &["novel", "paper book"], &["title", "price", "count", "stars"]),
 ];
 
-/// The slot with this key.
-pub(crate) fn slot_by_key(key: &str) -> Option<&'static Slot> {
-    SLOTS.iter().find(|s| s.key == key)
+/// The slot of this name.
+pub(crate) fn slot_by_name(name: &str) -> Option<&'static Slot> {
+    SLOTS.iter().find(|s| s.name == name)
 }

@@ -1,4 +1,4 @@
-use crate::vocabulary::{Kind, OBJECTS, Object, Slot, VERBS, Verb, slot_by_key};
+use crate::vocabulary::{Kind, OBJECTS, Object, Slot, VERBS, Verb, slot_by_name};
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use serde_json::{Value, json};
@@ -15,7 +15,6 @@ const WORLD_SEED: Seed = Seed::new(0x7001);
 /// One parameter of a tool.
 #[derive(Debug, Clone)]
 pub(crate) struct Parameter {
-    pub(crate) name: &'static str,
     pub(crate) slot: &'static Slot,
     pub(crate) required: bool,
 }
@@ -113,21 +112,17 @@ impl World {
 fn draw_tool(verb: &'static Verb, object: &'static Object, rng: &mut impl Rng) -> Tool {
     let wanted = rng.random_range(1..=3);
     let slots: Vec<&'static Slot> =
-        object.slots.choose_multiple(rng, wanted).filter_map(|key| slot_by_key(key)).collect();
+        object.slots.choose_multiple(rng, wanted).filter_map(|name| slot_by_name(name)).collect();
     let parameters: Vec<Parameter> = slots
         .into_iter()
         .enumerate()
-        .map(|(i, slot)| Parameter {
-            name: slot.names.choose(rng).copied().unwrap_or(slot.key),
-            slot,
-            required: i == 0 || rng.random_bool(0.7),
-        })
+        .map(|(i, slot)| Parameter { slot, required: i == 0 || rng.random_bool(0.7) })
         .collect();
     let spec = ToolSpec::new(
         format!("{}_{}", verb.name, object.name),
         format!("{} {}", capitalised(verb.name), with_article(object.name)),
-        parameters.iter().map(|p| (p.name.to_owned(), schema(p.slot.kind))).collect(),
-        parameters.iter().filter(|p| p.required).map(|p| p.name.to_owned()).collect(),
+        parameters.iter().map(|p| (p.slot.name.to_owned(), schema(p.slot.kind))).collect(),
+        parameters.iter().filter(|p| p.required).map(|p| p.slot.name.to_owned()).collect(),
     );
     Tool { verb, object, parameters, spec }
 }

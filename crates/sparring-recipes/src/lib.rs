@@ -1,4 +1,33 @@
-//! The papers as compositions: Tool-R0's game, rewards and presets.
+//! The papers as compositions: Tool-R0's game, rewards, prompts and presets.
+//!
+//! ```text
+//!   presets/*.toml ─▶ ToolR0Config ─build─▶ ToolR0 { game, generator_reward, solver_reward, self_play }
+//!                                                                │
+//!                                    two models ─────────▶ sparring_selfplay::SelfPlay
+//! ```
+//!
+//! A recipe knows what is asked, read and paid for; it knows neither models nor the loop.
+//!
+//! ```
+//! use sparring_core::{Game, Rollout, Seed};
+//! use sparring_recipes::tool_r0::{Preset, render_answer};
+//!
+//! let recipe = Preset::load("corrected")?.build()?;
+//! let spec = recipe.game.draw(Seed::new(1));
+//! let proposal = Rollout::from_text(
+//!     r#"<think>One call.</think>
+//! <question>Will it rain in Oslo tomorrow?</question>
+//! <available_tools>[{"name": "forecast", "description": "Weather forecast.",
+//!     "parameters": {"city": {"type": "string"}}, "required": ["city"]}]</available_tools>
+//! <tool_call_answer>[{"name": "forecast", "arguments": {"city": "Oslo"}}]</tool_call_answer>"#,
+//! );
+//! // The specification asked for more tools than one: a rejection is data, not an error.
+//! assert_eq!(recipe.game.read(&spec, &proposal).unwrap_err().rule, "spec_tools");
+//!
+//! let task = recipe.game.read(&sparring_recipes::tool_r0::TaskSpec { tools: 1, calls: 1, ..spec }, &proposal).unwrap();
+//! assert!(recipe.game.solved(&task, &Rollout::from_text(render_answer(&task.calls, "Look it up."))));
+//! # Ok::<(), sparring_recipes::RecipeError>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod error;

@@ -42,7 +42,11 @@ fn crates_meet_only_where_the_map_says() {
 #[test]
 fn every_library_crate_is_on_the_map() {
     for package in packages().iter().filter(|p| p.publish.is_none() && p.name.as_str() != "sparring") {
-        assert!(MAP.iter().any(|(name, _)| *name == package.name.as_str()), "{} is not on the map", package.name);
+        assert!(
+            MAP.iter().any(|(name, _)| *name == package.name.as_str()),
+            "{} is not on the map",
+            package.name
+        );
     }
 }
 

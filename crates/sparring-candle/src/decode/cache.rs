@@ -18,7 +18,13 @@ impl Pages {
     pub(super) fn new(config: &ModelConfig) -> Self {
         let head = config.head_dim * PAGE;
         let heads = config.num_key_value_heads;
-        Self { data: Vec::new(), free: Vec::new(), head, heads, size: config.num_hidden_layers * heads * head * 2 }
+        Self {
+            data: Vec::new(),
+            free: Vec::new(),
+            head,
+            heads,
+            size: config.num_hidden_layers * heads * head * 2,
+        }
     }
 
     fn take(&mut self) -> usize {
@@ -39,7 +45,14 @@ impl Pages {
     }
 
     /// Writes the key and the value of one position.
-    pub(super) fn write(&mut self, page: usize, (layer, head): (usize, usize), slot: usize, key: &[f32], value: &[f32]) {
+    pub(super) fn write(
+        &mut self,
+        page: usize,
+        (layer, head): (usize, usize),
+        slot: usize,
+        key: &[f32],
+        value: &[f32],
+    ) {
         let at = self.at(layer, head);
         let (keys, values) = self.data[page][at..at + 2 * self.head].split_at_mut(self.head);
         for (column, &k) in keys.chunks_exact_mut(PAGE).zip(key) {
@@ -81,7 +94,8 @@ pub(super) struct Cache {
 impl Cache {
     /// Pages that hold the context and the first `own` positions, with the number of positions on each.
     pub(super) fn pages(&self, own: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let filled = |len: usize| move |(i, &page): (usize, &usize)| (page, len.saturating_sub(i * PAGE).min(PAGE));
+        let filled =
+            |len: usize| move |(i, &page): (usize, &usize)| (page, len.saturating_sub(i * PAGE).min(PAGE));
         self.context
             .pages
             .iter()

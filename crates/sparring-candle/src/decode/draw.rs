@@ -12,10 +12,15 @@ const BLOCK: usize = 64;
 /// At temperature 0 the largest logit wins, the lowest id among equals, and the log-probability is that
 /// of temperature 1. With a nucleus the log-probability is that of the renormalised distribution.
 /// `logits` is used up; `sums` is scratch.
-pub(super) fn draw(logits: &mut [f32], params: &SamplingParams, rng: &mut impl Rng, sums: &mut Vec<f32>) -> (u32, f32) {
+pub(super) fn draw(
+    logits: &mut [f32],
+    params: &SamplingParams,
+    rng: &mut impl Rng,
+    sums: &mut Vec<f32>,
+) -> (u32, f32) {
     let max = row_max(logits);
     if params.temperature == 0.0 {
-        let best = logits.iter().position(|&v| v == max).unwrap_or(0);
+        let best = logits.iter().position(|&v| v >= max).unwrap_or(0);
         let total = f64::from(exp_in_place(logits, 1.0, max));
         return (best as u32, -total.ln() as f32);
     }

@@ -51,7 +51,8 @@ pub(crate) fn sample(
     threads: usize,
     decode_rows: usize,
 ) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-    let prepared = requests.iter().enumerate().map(|(i, r)| prepare(spec, i, r)).collect::<Result<Vec<_>, _>>()?;
+    let prepared =
+        requests.iter().enumerate().map(|(i, r)| prepare(spec, i, r)).collect::<Result<Vec<_>, _>>()?;
     let total: usize = requests.iter().map(|r| r.n).sum();
     let threads = threads.min(total).max(1);
     let queue = Mutex::new(jobs(requests, threads));

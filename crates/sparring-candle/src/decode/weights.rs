@@ -41,6 +41,6 @@ impl DecodeWeights {
         let layers = model.layout.layers.iter().map(layer).collect();
         let norm = get(&model.layout.norm).to_vec();
         let head = Packed::new(get(&model.layout.head), hidden, None);
-        Self { layers, norm, head, flat }
+        Self { flat, layers, norm, head }
     }
 }

@@ -138,8 +138,9 @@ impl<'a> Worker<'a> {
         self.stepper.forward(&rows, &caches, &mut self.pages);
         let mut logits = std::mem::take(&mut self.logits);
         self.stepper.logits(rows.len(), &mut logits);
-        for (active, row) in
-            std::mem::take(&mut self.active).into_iter().zip(logits.chunks_exact_mut(self.spec.config.vocab_size))
+        for (active, row) in std::mem::take(&mut self.active)
+            .into_iter()
+            .zip(logits.chunks_exact_mut(self.spec.config.vocab_size))
         {
             self.advance(active, row)?;
         }
@@ -152,6 +153,10 @@ impl<'a> Worker<'a> {
         let prepared = &self.requests[active.request];
         let params = &prepared.request.params;
         let (token, logp) = draw(logits, params, &mut active.rng, &mut self.sums);
+        if !logp.is_finite() {
+            let what = format!("a log-probability while sampling request {}", active.request);
+            return Err(PolicyError::NonFinite { what });
+        }
         active.tokens.push(token);
         active.logp.push(logp);
         let ended = self.spec.tokenizer.is_end(token);

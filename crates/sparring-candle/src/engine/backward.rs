@@ -3,9 +3,7 @@
 use super::plan::Block;
 use super::workspace::{Activations, LayerActivations, Scratch};
 use super::{Model, attention};
-use crate::kernels::{
-    Mat, MatMut, Write, add, matmul, rms_backward, rms_forward, rope, swiglu_backward,
-};
+use crate::kernels::{Mat, MatMut, Write, add, matmul, rms_backward, rms_forward, rope, swiglu_backward};
 use crate::layout::LayerRanges;
 
 /// Adds the gradient of every layer and of the embedding to `grad`; `scratch.dx` holds ∂L/∂(output of the

@@ -195,7 +195,9 @@ pub(crate) fn check(batch: TokenBatch<'_>, config: &ModelConfig) -> Result<(), P
     }
     for (g, group) in batch.groups.iter().enumerate() {
         if group.prompt.is_empty() {
-            return Err(PolicyError::invalid(format!("group {g}: the prompt is empty; it needs at least one token")));
+            return Err(PolicyError::invalid(format!(
+                "group {g}: the prompt is empty; it needs at least one token"
+            )));
         }
         check_ids(group.prompt, config, || format!("group {g}: prompt"))?;
         for (c, completion) in group.completions.iter().enumerate() {

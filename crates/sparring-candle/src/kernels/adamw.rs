@@ -1,5 +1,4 @@
 //! AdamW (arXiv:1711.05101).
-#![allow(clippy::inline_always)]
 
 use super::math::dot_body;
 use super::simd;

@@ -1,5 +1,4 @@
 //! Building blocks: exponential, dot product, sums in a fixed order.
-#![allow(clippy::inline_always)]
 
 use super::{Fma, simd};
 

@@ -48,14 +48,7 @@ pub(crate) enum Write {
 }
 
 /// `c (+)= scale·a·b`, a of m × k and b of k × n.
-pub(crate) fn matmul(
-    c: MatMut<'_>,
-    write: Write,
-    [m, n, k]: [usize; 3],
-    a: Mat<'_>,
-    b: Mat<'_>,
-    scale: f32,
-) {
+pub(crate) fn matmul(c: MatMut<'_>, write: Write, [m, n, k]: [usize; 3], a: Mat<'_>, b: Mat<'_>, scale: f32) {
     if m == 0 || n == 0 {
         return;
     }
@@ -65,6 +58,7 @@ pub(crate) fn matmul(
     assert!(inside(c.data.len(), (m, c.stride), (n, 1)), "result is too small");
     assert!(inside(a.data.len(), (m, a.rows), (k, a.cols)), "left factor is too small");
     assert!(inside(b.data.len(), (k, b.rows), (n, b.cols)), "right factor is too small");
+    let MatMut { data: c, stride } = c;
     let keep = if write == Write::Add { 1.0 } else { 0.0 };
     let signed = |stride: usize| stride as isize;
     // SAFETY: every element that the strides reach lies within its slice (asserted above), and `c` is
@@ -75,9 +69,9 @@ pub(crate) fn matmul(
             m,
             n,
             k,
-            c.data.as_mut_ptr(),
+            c.as_mut_ptr(),
             1,
-            signed(c.stride),
+            signed(stride),
             write == Write::Add,
             a.data.as_ptr(),
             signed(a.cols),
@@ -96,6 +90,7 @@ pub(crate) fn matmul(
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
 

@@ -7,6 +7,10 @@
 //!
 //! Sums run in a fixed order over a fixed number of lanes: the same bits with AVX2 and with AVX-512.
 #![allow(unsafe_code)]
+#![allow(
+    clippy::inline_always,
+    reason = "bodies must be inlined into the functions that enable instruction sets"
+)]
 
 mod adamw;
 mod attend;

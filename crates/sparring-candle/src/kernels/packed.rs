@@ -2,7 +2,6 @@
 //!
 //! Every output element is one chain of multiply-adds over k in ascending order, started at the bias (or
 //! 0): a row's result does not depend on how many rows are computed with it.
-#![allow(clippy::inline_always)]
 
 use super::{Fma, Level, level};
 
@@ -193,6 +192,7 @@ mod x86 {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
 
@@ -203,7 +203,8 @@ mod tests {
     #[test]
     fn a_row_is_the_same_in_any_batch_and_right() {
         for (rows, outputs, inputs) in [(1, 16, 8), (13, 37, 20), (7, 5, 33)] {
-            let (x, w, b) = (numbers(rows * inputs, 0.1), numbers(outputs * inputs, 0.7), numbers(outputs, 2.0));
+            let (x, w, b) =
+                (numbers(rows * inputs, 0.1), numbers(outputs * inputs, 0.7), numbers(outputs, 2.0));
             let packed = Packed::new(&w, inputs, Some(&b));
             let mut y = vec![1.0; rows * outputs];
             packed_matmul(&x, &packed, &mut y, false);
@@ -218,6 +219,12 @@ mod tests {
                     assert!((dot + f64::from(b[o]) - f64::from(alone[o])).abs() < 1e-5);
                 }
             }
+            let mut portable_sums = [0.0; MAX_ROWS * PANEL];
+            let mut sums = portable_sums;
+            let (few, panel) = (&x[..rows.min(6) * inputs], &packed.panels[..inputs * PANEL]);
+            portable::<super::super::Fused>(few, inputs, panel, &packed.bias[..PANEL], &mut portable_sums);
+            tile(few, inputs, panel, &packed.bias[..PANEL], &mut sums);
+            assert!(level() == Level::Baseline || sums == portable_sums);
             let once = y.clone();
             packed_matmul(&x, &packed, &mut y, true);
             assert!(y.iter().zip(&once).all(|(y, o)| *y == o + o));

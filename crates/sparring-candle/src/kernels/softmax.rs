@@ -1,5 +1,4 @@
 //! Softmax and what is computed from a row of logits.
-#![allow(clippy::inline_always)]
 
 use super::Fma;
 use super::math::{LANES, exp, fold};
@@ -115,7 +114,7 @@ simd! {
             let l = S::fma(scale, *v, -lse);
             tail = S::fma(exp::<S>(l), l, tail);
         }
-        -(fold(lanes) + tail)
+        (-(fold(lanes) + tail)).max(0.0)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Spec;
 use crate::decode::{self, DecodeWeights};
-use crate::engine::plan::{self, Block};
+use crate::engine::plan;
 use crate::engine::{self, HeadSettings, Model, TokenResults, Workspace};
 use crate::options::PolicyOptions;
 use crate::threads::run_parts;
@@ -94,14 +94,12 @@ impl Scorer for FrozenPolicy {
     fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
         plan::check(batch, &self.spec.config)?;
         let head = HeadSettings { temperature: batch.temperature, entropy: false };
-        let shards = plan::plan(batch, self.options.threads);
-        let workspaces = self.take_workspaces(shards.len());
-        let score = |_: usize, (blocks, mut workspace): (Vec<Block>, Workspace)| {
-            let results = engine::score_shard(self.model(), &blocks, head, &mut workspace);
-            (results, workspace)
+        let shards = plan::plan(batch, self.options.shards);
+        let mut workspaces = self.take_workspaces(shards.len());
+        let score = |i: usize, workspace: &mut Workspace| {
+            engine::score_shard(self.model(), &shards[i], head, workspace)
         };
-        let parts = shards.into_iter().zip(workspaces).collect();
-        let (results, workspaces) = run_parts(self.options.threads, parts, score)?.into_iter().unzip();
+        let results = run_parts(self.options.threads, workspaces.iter_mut().collect(), score)?;
         self.return_workspaces(workspaces);
         gather(batch, results).map(|(logp, _)| logp)
     }

@@ -1,38 +1,33 @@
 //! Learning: forward, loss, backward, step.
 
+use super::CandlePolicy;
 use super::frozen::gather;
 use super::optimiser::{self, AdamState};
-use super::CandlePolicy;
 use crate::engine::plan::{self, Block};
 use crate::engine::{self, Cotangents, HeadSettings, Workspace};
 use crate::threads::run_parts;
-use sparring_core::{
-    Learner, PolicyError, StepReport, TokenBatch, TokenCotangents, TokenLoss, TokenStats,
-};
+use sparring_core::{Learner, PolicyError, StepReport, TokenBatch, TokenCotangents, TokenLoss, TokenStats};
 
 impl Learner for CandlePolicy {
     fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
         plan::check(batch, self.config())?;
         let settings = HeadSettings { temperature: batch.temperature, entropy: loss.needs_entropy() };
         let shards = plan::plan(batch, self.frozen.options.shards);
-        let workspaces = self.frozen.take_workspaces(shards.len());
-        let (workspaces, logp, entropy) = self.forward(batch, &shards, settings, workspaces)?;
-        let evaluated = evaluate(batch, loss, &logp, &entropy);
-        let workspaces = match evaluated {
-            Ok((value, cotangents)) => {
-                let workspaces = self.backward(&shards, settings, &cotangents, workspaces)?;
-                self.frozen.return_workspaces(workspaces);
-                return Ok(value);
-            }
-            Err(error) => (error, workspaces),
-        };
-        self.frozen.return_workspaces(workspaces.1);
-        Err(workspaces.0)
+        let mut workspaces = self.frozen.take_workspaces(shards.len());
+        let outcome = self.forward(batch, &shards, settings, &mut workspaces).and_then(|(logp, entropy)| {
+            let (value, cotangents) = evaluate(batch, loss, &logp, &entropy)?;
+            self.backward(&shards, settings, &cotangents, &mut workspaces)?;
+            Ok(value)
+        });
+        self.frozen.return_workspaces(workspaces);
+        outcome
     }
 
     fn step(&mut self, lr: f64) -> Result<StepReport, PolicyError> {
         if !(lr.is_finite() && lr >= 0.0) {
-            return Err(PolicyError::invalid(format!("learning rate {lr}: it must be a number of at least 0")));
+            return Err(PolicyError::invalid(format!(
+                "learning rate {lr}: it must be a number of at least 0"
+            )));
         }
         if self.gradients.is_empty() {
             self.gradients = vec![vec![0.0; self.frozen.spec.layout.len]];
@@ -59,24 +54,19 @@ impl Learner for CandlePolicy {
     }
 }
 
-type Forward = (Vec<Workspace>, Vec<f32>, Vec<f32>);
-
 impl CandlePolicy {
+    /// Log-probabilities and entropies, flat.
     fn forward(
         &self,
         batch: TokenBatch<'_>,
         shards: &[Vec<Block>],
         settings: HeadSettings,
-        workspaces: Vec<Workspace>,
-    ) -> Result<Forward, PolicyError> {
-        let run = |i: usize, mut workspace: Workspace| {
-            let results = engine::forward_shard(self.frozen.model(), &shards[i], settings, &mut workspace);
-            (results, workspace)
+        workspaces: &mut [Workspace],
+    ) -> Result<(Vec<f32>, Vec<f32>), PolicyError> {
+        let run = |i: usize, workspace: &mut Workspace| {
+            engine::forward_shard(self.frozen.model(), &shards[i], settings, workspace)
         };
-        let (results, workspaces) =
-            run_parts(self.frozen.options.threads, workspaces, run)?.into_iter().unzip();
-        let (logp, entropy) = gather(batch, results)?;
-        Ok((workspaces, logp, entropy))
+        gather(batch, run_parts(self.frozen.options.threads, workspaces.iter_mut().collect(), run)?)
     }
 
     fn backward(
@@ -84,20 +74,19 @@ impl CandlePolicy {
         shards: &[Vec<Block>],
         settings: HeadSettings,
         cotangents: &OwnedCotangents,
-        workspaces: Vec<Workspace>,
-    ) -> Result<Vec<Workspace>, PolicyError> {
+        workspaces: &mut [Workspace],
+    ) -> Result<(), PolicyError> {
         let len = self.frozen.spec.layout.len;
         if self.gradients.len() < shards.len() {
             self.gradients.resize_with(shards.len(), || vec![0.0; len]);
         }
         let model = self.frozen.model();
         let cotangents = cotangents.borrow();
-        let run = |i: usize, (mut workspace, gradient): (Workspace, &mut Vec<f32>)| {
-            engine::backward_shard(model, &shards[i], settings, cotangents, &mut workspace, gradient);
-            workspace
+        let run = |i: usize, (workspace, gradient): (&mut Workspace, &mut Vec<f32>)| {
+            engine::backward_shard(model, &shards[i], settings, cotangents, workspace, gradient);
         };
-        let parts = workspaces.into_iter().zip(&mut self.gradients).collect();
-        run_parts(self.frozen.options.threads, parts, run)
+        let parts = workspaces.iter_mut().zip(&mut self.gradients).collect();
+        run_parts(self.frozen.options.threads, parts, run).map(drop)
     }
 }
 

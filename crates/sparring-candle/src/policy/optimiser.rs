@@ -1,6 +1,6 @@
 //! AdamW over the flat weights.
 
-use crate::kernels::{AdamStep, add, adamw, sum_of_squares};
+use crate::kernels::{AdamStep, adamw, add, sum_of_squares};
 use crate::layout::Layout;
 use crate::options::AdamWConfig;
 use sparring_core::{PolicyError, StepReport};

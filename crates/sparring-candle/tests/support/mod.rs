@@ -1,5 +1,5 @@
 //! Tiny models and tokenizers for tests.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use serde_json::json;
 use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
@@ -9,7 +9,9 @@ use sparring_core::{Seed, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, To
 pub(crate) fn tokenizer_json(words: usize) -> String {
     let specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>"];
     let mut vocab = serde_json::Map::new();
-    for (id, word) in specials.iter().map(ToString::to_string).chain((4..words).map(|i| format!("w{i}"))).enumerate() {
+    for (id, word) in
+        specials.iter().map(ToString::to_string).chain((4..words).map(|i| format!("w{i}"))).enumerate()
+    {
         vocab.insert(word, json!(id));
     }
     let added: Vec<_> = specials
@@ -92,7 +94,9 @@ impl Linear {
 
 impl TokenLoss for Linear {
     fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
-        let dot = |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
+        let dot = |a: &[f32], b: &[f32]| -> f64 {
+            a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        };
         assert_eq!(stats.logp.len(), self.logp.len());
         cotangents.logp.copy_from_slice(&self.logp);
         let mut loss = dot(stats.logp, &self.logp);

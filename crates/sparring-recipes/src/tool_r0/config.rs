@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use sparring_grpo::{GrpoConfig, GrpoError};
 use sparring_selfplay::{SelfPlayConfig, SelfPlayError, SelfPlayPlan};
 
-/// Settings of a Tool-R0 run, as a TOML file holds them. The default is the corrected reading of the paper,
-/// at the paper's scale.
+/// Settings of a Tool-R0 run, as a TOML file holds them. The defaults are the corrected reading of the paper
+/// for game and rewards, and those of [`SelfPlayConfig`] for the loop.
 ///
 /// A file may name a preset that it changes: `extends = "corrected"`. Tables merge; every other value, and
 /// every table with a `kind`, is replaced.

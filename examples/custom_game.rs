@@ -1,0 +1,124 @@
+//! A game that is not tool calling: one model invents words to sort, another one sorts them, both learn.
+//!
+//! ```sh
+//! cargo run --release --example custom_game
+//! ```
+//!
+//! A game is five methods; the loop (probe, pool, curriculum, checkpoints, report) comes with it. The players are
+//! toys that learn each prompt by heart. Put real models into `Roles`, and nothing else changes.
+
+use sparring::core::{BoxError, Rejection};
+use sparring::prelude::*;
+use sparring::reward::{Sum, solve_rate::SolveRate};
+use sparring::selfplay::{Exam, GeneratorSummary, Roles, SelfPlay, SelfPlayConfig, Summary, write_report};
+use sparring::testkit::ToyPolicy;
+use std::{io::Write, path::Path};
+
+struct Sorting;
+
+impl Game for Sorting {
+    type Spec = usize; // What the Generator is asked for: how many letters.
+    type Task = String; // What the Solver is posed: a word whose letters are not in order.
+
+    fn draw(&self, seed: Seed) -> usize {
+        2 + (seed.value() % 2) as usize
+    }
+
+    fn ask(&self, letters: &usize) -> Vec<Message> {
+        vec![Message::user(format!("Write {letters} letters that are not in order."))]
+    }
+
+    /// A proposal that breaks a rule is rejected by the rule's name: it is data, and the report counts it.
+    fn read(&self, letters: &usize, out: &Rollout) -> Result<String, Rejection> {
+        if out.text.chars().count() != *letters || !out.text.bytes().all(|c| c.is_ascii_lowercase()) {
+            return Err(Rejection::new("letters", format!("{letters} small letters were asked for")));
+        }
+        if out.text == sorted(&out.text) {
+            return Err(Rejection::new("in_order", "there is nothing to sort"));
+        }
+        Ok(out.text.clone())
+    }
+
+    fn pose(&self, word: &String) -> Vec<Message> {
+        vec![Message::user(format!("Sort {word}"))]
+    }
+
+    /// The verifier: right or not. What is nearly right is for the reward to say, never for the verifier.
+    fn solved(&self, word: &String, out: &Rollout) -> bool {
+        out.text == sorted(word)
+    }
+}
+
+fn sorted(word: &str) -> String {
+    let mut letters: Vec<char> = word.chars().collect();
+    letters.sort_unstable();
+    letters.into_iter().collect()
+}
+
+fn paid(good: bool) -> f32 {
+    f32::from(u8::from(good))
+}
+
+/// Paid for what can be read, and for what the Solver can solve sometimes, but not always: p(1 − p).
+fn invents() -> Sum<usize> {
+    let readable = |letters: &usize, out: &Rollout| Some(paid(Sorting.read(letters, out).is_ok()));
+    Sum::new("invents").with(reward_fn("readable", readable)).with(SolveRate::shaped(|p| 4.0 * p * (1.0 - p)))
+}
+
+/// Paid for each letter in its place, and once more for a solution.
+fn sorts() -> impl Reward<String> {
+    reward_fn("sorts", |word: &String, out: &Rollout| {
+        let places = sorted(word).chars().zip(out.text.chars()).filter(|(a, b)| a == b).count();
+        Some(places as f32 / word.len() as f32 + paid(Sorting.solved(word, out)))
+    })
+}
+
+const SETTINGS: &str = "
+    iterations = 2
+    generator = { steps = 40, prompts_per_step = 4, group_size = 8, lr = 0.05, max_tokens = 4 }
+    solver = { steps = 120, prompts_per_step = 8, group_size = 8, lr = 0.05, max_tokens = 4 }
+    pool = { candidates = 200, temperature = 1.0, min_agreement = 0.0, keep = { min_rate = 0.0 } }
+";
+
+fn play(dir: &Path) -> Result<Summary, BoxError> {
+    let toy = |seed| Box::new(ToyPolicy::new("abc", Seed::new(seed)));
+    let roles = Roles::Separate { generator: toy(1), solver: toy(2) };
+    let plan = SelfPlayConfig::from_toml(SETTINGS, "SETTINGS")?.build()?;
+    let words = ["ba", "ca", "cb", "aba", "aca", "acb", "bac", "bca", "cab", "cba"].map(String::from);
+    let exam = Exam::greedy("words", words.to_vec());
+    let run = SelfPlay::new(plan, &Sorting, Box::new(invents()), Box::new(sorts()), roles, Seed::new(3));
+    Ok(run.with_exam(exam).run(dir)?)
+}
+
+fn main() -> Result<(), BoxError> {
+    let dir = tempfile::tempdir()?;
+    let summary = play(dir.path())?;
+    write_report(dir.path())?; // report.html, beside tasks/, events.jsonl and checkpoints/
+    let mut out = std::io::stdout().lock();
+    for (when, scores) in [("before", &summary.base), ("after", &summary.last)] {
+        writeln!(out, "{when}: the Solver sorts {:.2} of the words", scores["words_accuracy"])?;
+    }
+    let GeneratorSummary { valid_rate_first: first, valid_rate_last: last, .. } = summary.generator;
+    Ok(writeln!(
+        out,
+        "the Generator's proposals that can be posed: {first:.2?} at first, {last:.2?} at last"
+    )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sparring::testkit::conformance::{self, Options};
+
+    #[test]
+    fn the_game_keeps_the_contract_and_both_learn() {
+        let say = |texts: [&str; 3]| texts.map(Rollout::from_text).to_vec();
+        let (propose, solve) = (["ba", "cab", "abc"], ["ab", "abc", "?"]);
+        conformance::game(&Sorting, |_| say(propose), |_| say(solve), &Options::default()).unwrap();
+        let summary = play(tempfile::tempdir().unwrap().path()).unwrap();
+        assert!(summary.base["words_accuracy"].as_f64() < Some(0.3), "{:?}", summary.base);
+        assert!(summary.last["words_accuracy"].as_f64() > Some(0.8), "{:?}", summary.last);
+        let generator = summary.generator;
+        assert!(generator.valid_rate_last > generator.valid_rate_first, "{generator:?}");
+    }
+}
