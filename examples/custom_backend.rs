@@ -4,7 +4,7 @@
 //! cargo run --release --example custom_backend
 //! ```
 //!
-//! A backend draws tokens, scores them, and follows the ∂L/∂logp that a loss hands it. This one learns to spell.
+//! A backend draws tokens, scores them, and follows the ∂L/∂logp that a loss hands it; this one learns to spell.
 
 use rand::Rng;
 use sparring::core::{BoxError, Finish, PolicyError, Prompt, StepReport};

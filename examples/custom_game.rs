@@ -4,8 +4,8 @@
 //! cargo run --release --example custom_game
 //! ```
 //!
-//! A game is five methods; the loop (probe, pool, curriculum, checkpoints, report) comes with it. The players are
-//! toys that learn each prompt by heart. Put real models into `Roles`, and nothing else changes.
+//! A game is five methods; the loop (probe, pool, curriculum, checkpoints, report) comes with it. The players
+//! are toys that learn each prompt by heart. Put real models into `Roles`, and nothing else changes.
 
 use sparring::core::{BoxError, Rejection};
 use sparring::prelude::*;
@@ -28,7 +28,7 @@ impl Game for Sorting {
         vec![Message::user(format!("Write {letters} letters that are not in order."))]
     }
 
-    /// A proposal that breaks a rule is rejected by the rule's name: it is data, and the report counts it.
+    /// A proposal that breaks a rule is no error: it is rejected by the rule's name, and the report counts it.
     fn read(&self, letters: &usize, out: &Rollout) -> Result<String, Rejection> {
         if out.text.chars().count() != *letters || !out.text.bytes().all(|c| c.is_ascii_lowercase()) {
             return Err(Rejection::new("letters", format!("{letters} small letters were asked for")));
@@ -85,24 +85,20 @@ fn play(dir: &Path) -> Result<Summary, BoxError> {
     let roles = Roles::Separate { generator: toy(1), solver: toy(2) };
     let plan = SelfPlayConfig::from_toml(SETTINGS, "SETTINGS")?.build()?;
     let words = ["ba", "ca", "cb", "aba", "aca", "acb", "bac", "bca", "cab", "cba"].map(String::from);
-    let exam = Exam::greedy("words", words.to_vec());
     let run = SelfPlay::new(plan, &Sorting, Box::new(invents()), Box::new(sorts()), roles, Seed::new(3));
-    Ok(run.with_exam(exam).run(dir)?)
+    Ok(run.with_exam(Exam::greedy("words", words.to_vec())).run(dir)?)
 }
 
 fn main() -> Result<(), BoxError> {
-    let dir = tempfile::tempdir()?;
+    let (dir, mut out) = (tempfile::tempdir()?, std::io::stdout().lock());
     let summary = play(dir.path())?;
     write_report(dir.path())?; // report.html, beside tasks/, events.jsonl and checkpoints/
-    let mut out = std::io::stdout().lock();
     for (when, scores) in [("before", &summary.base), ("after", &summary.last)] {
-        writeln!(out, "{when}: the Solver sorts {:.2} of the words", scores["words_accuracy"])?;
+        writeln!(out, "{when}: share of the words that the Solver sorts: {}", scores["words_accuracy"])?;
     }
     let GeneratorSummary { valid_rate_first: first, valid_rate_last: last, .. } = summary.generator;
-    Ok(writeln!(
-        out,
-        "the Generator's proposals that can be posed: {first:.2?} at first, {last:.2?} at last"
-    )?)
+    writeln!(out, "share of the Generator's proposals that follow the rules: {first:?}, then {last:?}")?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -118,7 +114,6 @@ mod tests {
         let summary = play(tempfile::tempdir().unwrap().path()).unwrap();
         assert!(summary.base["words_accuracy"].as_f64() < Some(0.3), "{:?}", summary.base);
         assert!(summary.last["words_accuracy"].as_f64() > Some(0.8), "{:?}", summary.last);
-        let generator = summary.generator;
-        assert!(generator.valid_rate_last > generator.valid_rate_first, "{generator:?}");
+        assert!(summary.generator.valid_rate_last > summary.generator.valid_rate_first);
     }
 }

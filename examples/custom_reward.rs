@@ -4,8 +4,8 @@
 //! cargo run --release --example custom_reward
 //! ```
 //!
-//! One question with one right call; a reward of three parts; five answers, scored part by part at the first
-//! and at the last step of a training. `custom_backend.rs` and `custom_game.rs` train with rewards like these.
+//! One question, five answers, a reward of three parts: every part's score at the first and the last step of a
+//! training. `custom_backend.rs` and `custom_game.rs` train with rewards of their own.
 
 use sparring::core::{BoxError, Role};
 use sparring::prelude::*;

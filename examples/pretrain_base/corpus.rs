@@ -2,6 +2,7 @@
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
+use serde_json::Value;
 use sparring::core::{Game, Message, Seed};
 use sparring::miniature::{Document, DocumentMix, World};
 use sparring::recipes::tool_r0::{Context, MenuStyle, TaskSpec, ToolR0Game, render_answer, render_proposal};
@@ -31,7 +32,11 @@ impl Corpus<'_> {
             Document::Catalogue(tools) => {
                 Text { prompt: Vec::new(), completion: MenuStyle::Compact.write(&tools) }
             }
-            Document::Requests(requests) => Text { prompt: Vec::new(), completion: requests.join(" ") },
+            Document::Requests(requests) => {
+                let lines =
+                    requests.into_iter().map(|(said, details)| format!("{said}\n{}", Value::Object(details)));
+                Text { prompt: Vec::new(), completion: lines.collect::<Vec<_>>().join("\n") }
+            }
             Document::Proposal { shape, task, think } => {
                 let context = if shape.multi_turn { Context::MultiTurn } else { Context::SingleTurn };
                 let spec =

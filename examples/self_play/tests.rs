@@ -63,7 +63,9 @@ content = "{{ question }}"
 
 fn exams() -> Vec<Exam<ToolTask>> {
     let mut exams = models::exams();
-    exams.iter_mut().for_each(|exam| exam.tasks.truncate(3));
+    for exam in &mut exams {
+        exam.tasks.truncate(3);
+    }
     exams
 }
 

@@ -4,6 +4,7 @@ use crate::{Split, TaskShape, World};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sparring_core::Seed;
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
 
@@ -13,8 +14,8 @@ use sparring_tools::{ToolCall, ToolSpec, ToolTask};
 pub enum Document {
     /// Tools without any request; held-out tools appear here and nowhere else.
     Catalogue(Vec<ToolSpec>),
-    /// Requests without any tool.
-    Requests(Vec<String>),
+    /// Requests without any tool, each with its details as an object: what is said, but not what to call.
+    Requests(Vec<(String, Map<String, Value>)>),
     /// A Generator's prompt and proposal; a third of the proposals carry a wrong call.
     Proposal {
         /// What was asked for.
@@ -49,7 +50,7 @@ pub enum Document {
 pub struct DocumentMix {
     /// Share of catalogues.
     pub catalogue: f64,
-    /// Share of plain requests.
+    /// Share of requests without a tool.
     pub requests: f64,
     /// Share of Solver-format documents; the rest is in Generator format.
     pub solver: f64,
@@ -64,9 +65,9 @@ pub struct DocumentMix {
 impl Default for DocumentMix {
     fn default() -> Self {
         Self {
-            catalogue: 0.10,
-            requests: 0.05,
-            solver: 0.20,
+            catalogue: 0.08,
+            requests: 0.30,
+            solver: 0.16,
             generator_wrong: 1.0 / 3.0,
             solver_prose: 0.35,
             solver_wrong: 0.55,
@@ -92,7 +93,7 @@ impl World {
             return Document::Catalogue(self.catalogue(&mut rng));
         }
         if kind < mix.catalogue + mix.requests {
-            return Document::Requests((0..3).map(|_| self.plain_request(&mut rng)).collect());
+            return Document::Requests((0..3).filter_map(|_| self.plain_request(&mut rng)).collect());
         }
         let shape = draw_shape(&mut rng);
         let task = self.task(Split::Training, shape, seed.child("task"));
@@ -107,11 +108,9 @@ impl World {
         tools.choose_multiple(rng, 4).map(|t| t.spec().clone()).collect()
     }
 
-    fn plain_request(&self, rng: &mut impl Rng) -> String {
-        match self.training().choose(rng) {
-            Some(tool) => request(&[clause(tool, rng)], rng),
-            None => String::new(),
-        }
+    fn plain_request(&self, rng: &mut impl Rng) -> Option<(String, Map<String, Value>)> {
+        let said = clause(self.training().choose(rng)?, rng);
+        Some((request(std::slice::from_ref(&said), rng), said.call.arguments))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The map of the workspace, enforced: which crate may depend on which, and who may see a tensor.
 
+#![allow(clippy::unwrap_used)] // A failed look-up is a failed test.
+
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Crate, and the crates of ours that it may depend on.

@@ -21,5 +21,5 @@ struct Seams<'a> {
 
 #[test]
 fn every_seam_is_object_safe() {
-    assert!(std::mem::size_of::<Option<Seams<'_>>>() > 0);
+    assert!(size_of::<Option<Seams<'_>>>() > 0);
 }

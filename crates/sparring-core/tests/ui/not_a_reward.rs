@@ -1,5 +1,5 @@
 //! A bare closure is not a reward: the message says how to make one of it.
-use sparring::core::{Reward, Rollout};
+use sparring_core::{Reward, Rollout};
 
 fn takes_reward(_: impl Reward<str>) {}
 

@@ -1,5 +1,5 @@
 //! A frozen opponent is a shared borrow: it cannot learn while something samples from it.
-use sparring::core::{Policy, SampleRequest};
+use sparring_core::{Policy, SampleRequest};
 
 fn probe_and_train(solver: &mut dyn Policy, requests: &[SampleRequest]) {
     let probe = solver.sampler();
