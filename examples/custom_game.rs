@@ -75,9 +75,9 @@ fn sorts() -> impl Reward<String> {
 
 const SETTINGS: &str = "
     iterations = 2
-    generator = { steps = 40, prompts_per_step = 4, group_size = 8, lr = 0.05, max_tokens = 4 }
-    solver = { steps = 120, prompts_per_step = 8, group_size = 8, lr = 0.05, max_tokens = 4 }
-    pool = { candidates = 200, temperature = 1.0, min_agreement = 0.0, keep = { min_rate = 0.0 } }
+    generator = { steps = 30, group_size = 8, lr = 0.03, max_tokens = 4, grpo.entropy_coef = 0.3 }
+    solver = { steps = 150, group_size = 8, lr = 0.05, max_tokens = 4, grpo.entropy_coef = 0.1 }
+    pool = { candidates = 200, temperature = 1.0, min_agreement = 0.0, keep.min_rate = 0.0, dedup_earlier = false }
 ";
 
 fn play(dir: &Path) -> Result<Summary, BoxError> {
@@ -97,7 +97,7 @@ fn main() -> Result<(), BoxError> {
         writeln!(out, "{when}: share of the words that the Solver sorts: {}", scores["words_accuracy"])?;
     }
     let GeneratorSummary { valid_rate_first: first, valid_rate_last: last, .. } = summary.generator;
-    writeln!(out, "share of the Generator's proposals that follow the rules: {first:?}, then {last:?}")?;
+    writeln!(out, "share of the Generator's words that obey the rules: {first:.2?}, then {last:.2?}")?;
     Ok(())
 }
 
@@ -112,8 +112,8 @@ mod tests {
         let (propose, solve) = (["ba", "cab", "abc"], ["ab", "abc", "?"]);
         conformance::game(&Sorting, |_| say(propose), |_| say(solve), &Options::default()).unwrap();
         let summary = play(tempfile::tempdir().unwrap().path()).unwrap();
-        assert!(summary.base["words_accuracy"].as_f64() < Some(0.3), "{:?}", summary.base);
-        assert!(summary.last["words_accuracy"].as_f64() > Some(0.8), "{:?}", summary.last);
+        assert!(summary.base["words_accuracy"].as_f64() < Some(0.2), "{:?}", summary.base);
+        assert!(summary.last["words_accuracy"].as_f64() > Some(0.7), "{:?}", summary.last);
         assert!(summary.generator.valid_rate_last > summary.generator.valid_rate_first);
     }
 }

@@ -35,19 +35,19 @@ struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Optimiser steps.
-    #[arg(long, default_value_t = 4500)]
+    #[arg(long, default_value_t = 3500)]
     steps: usize,
     /// Tokens a step, about.
-    #[arg(long, default_value_t = 2048)]
+    #[arg(long, default_value_t = 2560)]
     tokens: usize,
     /// Peak learning rate.
-    #[arg(long, default_value_t = 1.5e-3)]
+    #[arg(long, default_value_t = 2e-3)]
     lr: f64,
     /// Threads; the result does not depend on it.
     #[arg(long, default_value_t = 2)]
     threads: usize,
     /// Test (and save) the model every so many steps (0: only at the end).
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, default_value_t = 700)]
     test_every: usize,
     /// How documents are mixed: a TOML file with fields of `DocumentMix`.
     #[arg(long)]

@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release --example self_play                                  # the miniature, on a laptop CPU
-//! cargo run --release --example self_play -- --preset quick --out runs/q   # does everything run?
+//! cargo run --release --example self_play -- --preset quick --out runs/q   # one short iteration
 //! cargo run --release --example self_play -- --resume runs/q               # go on where it was stopped
 //! ```
 //!
