@@ -35,7 +35,7 @@ fn only_catalogues_show_held_out_tools() {
     let world = World::new();
     let held_out = names(world.held_out());
     let mut catalogued = HashSet::new();
-    for i in 0..3000 {
+    for i in 0..6000 {
         let menu: Vec<String> = match world.document(&DocumentMix::default(), Seed::new(5).index(i)) {
             Document::Catalogue(tools) => {
                 catalogued.extend(tools.into_iter().map(|t| t.name));
