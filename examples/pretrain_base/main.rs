@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The world writes documents, most of them noisy (see `docs/miniature.md`); a byte-level BPE and then the
-//! model are trained on them from a seed. The same seed gives the same files.
+//! model are trained on them; every random choice comes from one seed.
 
 mod corpus;
 mod tokenizer;
