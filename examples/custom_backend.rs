@@ -1,188 +1,78 @@
-//! A model backend that is not candle: bigrams in a `Vec<f32>`, trained by the same GRPO as any other model.
+//! A small model of your own: bigrams in a `Vec`, trained by the same GRPO as any other model.
 //!
 //! ```sh
 //! cargo run --release --example custom_backend
 //! ```
 //!
-//! A backend draws tokens, scores them, and follows the ∂L/∂logp that a loss hands it; this one learns to spell.
+//! It says only what the logits of the next token are, and how they depend on its weights: `NextTokenPolicy`
+//! samples, scores, learns and saves with it. The author of a backend for large models starts from the five traits
+//! instead (`Sampler`, `Scorer`, `Learner`, `Checkpoint`, `Policy`): read crates/sparring-testkit/src/next_token,
+//! which implements all five, and keep the same contracts; the test below checks them.
 
-use rand::Rng;
-use sparring::core::{BoxError, Finish, PolicyError, Prompt, StepReport};
-use sparring::core::{TokenBatch, TokenCotangents, TokenStats};
+use sparring::core::{BoxError, Prompt};
 use sparring::grpo::{GrpoConfig, RolloutGroup};
 use sparring::prelude::*;
-use std::{fs, io::Write, iter::once, path::Path, sync::Arc};
+use sparring::testkit::{NextToken, NextTokenPolicy, TokenContext};
+use std::{io::Write, ops::Range};
 
-type Result<T, E = PolicyError> = std::result::Result<T, E>;
-
-/// Token 0 ends a completion; token i is the i-th letter.
 const LETTERS: &str = "abcdef";
-const V: usize = LETTERS.len() + 1;
+/// Token 0 ends a completion; token i is the i-th letter.
+const TOKENS: usize = LETTERS.len() + 1;
 
-/// The logits of every token after every other one (a row of V for each token before), and their gradient.
-struct Bigrams {
-    logits: Vec<f32>,
-    gradient: Vec<f32>,
-}
+/// One logit for every token after every other one.
+#[derive(Clone)]
+struct Bigrams;
 
 impl Bigrams {
-    fn new() -> Self {
-        Self { logits: vec![0.0; V * V], gradient: vec![0.0; V * V] }
+    fn policy() -> NextTokenPolicy<Self> {
+        NextTokenPolicy::from_weights(Self, vec![0.0; TOKENS * TOKENS])
     }
 
-    /// log softmax(logits / temperature) of what follows the token `before`.
-    fn logp(&self, before: u32, temperature: f32) -> Vec<f32> {
-        let row = &self.logits[before as usize * V..][..V];
-        let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f32 = row.iter().map(|z| ((z - top) / temperature).exp()).sum();
-        row.iter().map(|z| (z - top) / temperature - sum.ln()).collect()
-    }
-
-    fn complete(&self, prompt: &Arc<[u32]>, params: &SamplingParams, seed: Seed) -> Result<Rollout> {
-        let (mut before, mut rng, greedy) = (last(prompt)?, seed.rng(), params.temperature == 0.0);
-        let (prompt, finish) = (Arc::clone(prompt), Finish::Length);
-        let mut out = Rollout { prompt, finish, ..Rollout::from_text("") };
-        while out.finish == Finish::Length && out.tokens.len() < params.max_tokens {
-            let logp = self.logp(before, if greedy { 1.0 } else { params.temperature });
-            // The place of the largest logp + Gumbel noise is a draw from the softmax.
-            let mut noise = || if greedy { 0.0 } else { -(-rng.random::<f32>().ln()).ln() };
-            let keys: Vec<f32> = logp.iter().map(|l| l + noise()).collect();
-            let token = (0..V).max_by(|&a, &b| keys[a].total_cmp(&keys[b])).unwrap_or(0);
-            before = token as u32;
-            out.tokens.push(before);
-            out.logp.push(logp[token]);
-            out.text.extend(token.checked_sub(1).and_then(|i| LETTERS.chars().nth(i)));
-            if token == 0 || params.stop.iter().any(|stop| out.text.contains(stop)) {
-                out.finish = Finish::Stop;
-            }
-        }
-        Ok(out)
+    /// The weights that are the logits of what comes next.
+    fn row(context: TokenContext<'_>) -> Range<usize> {
+        let start = context.last() as usize * TOKENS;
+        start..start + TOKENS
     }
 }
 
-impl Sampler for Bigrams {
-    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>> {
-        let group = |request: &SampleRequest| {
-            request.params.validate()?;
-            if request.params.top_p < 1.0 {
-                return Err(PolicyError::Unsupported { what: "top-p" });
-            }
-            let prompt = match &request.prompt {
-                Prompt::Tokens(tokens) => Arc::clone(tokens),
-                _ => [0].into(), // It reads no messages: every conversation is a fresh start.
-            };
-            let one = |i| self.complete(&prompt, &request.params, request.seed.index(i));
-            (0..request.n as u64).map(one).collect()
-        };
-        requests.iter().map(group).collect()
+impl NextToken for Bigrams {
+    fn vocabulary_size(&self) -> usize {
+        TOKENS
     }
-}
 
-/// All that bigrams see of a prompt.
-fn last(prompt: &[u32]) -> Result<u32> {
-    let known = prompt.last().copied().filter(|&token| (token as usize) < V);
-    known.ok_or_else(|| PolicyError::invalid(format!("a prompt ends with a token below {V}: {prompt:?}")))
-}
+    /// It would forget all but the last token of a conversation, so it does not read it: this is a fresh start.
+    fn encode(&self, _: &[Message]) -> Vec<u32> {
+        vec![self.end()]
+    }
 
-/// Every completion token of a batch behind the token before it: group by group, completion by completion.
-fn pairs(batch: TokenBatch<'_>) -> Result<Vec<(u32, usize)>> {
-    let mut pairs = vec![];
-    for group in batch.groups {
-        for completion in &group.completions {
-            let before = once(last(group.prompt)?).chain(completion.iter().copied());
-            pairs.extend(before.zip(completion.iter().map(|&token| token as usize)));
+    fn decode(&self, token: u32) -> &str {
+        let i = token as usize;
+        if token == self.end() { "" } else { &LETTERS[i - 1..i] }
+    }
+
+    fn logits(&self, weights: &[f64], context: TokenContext<'_>) -> Vec<f64> {
+        weights[Self::row(context)].to_vec()
+    }
+
+    /// The chain rule from ∂L/∂logits to ∂L/∂weights; here a logit is a weight.
+    fn backward(&self, _: &[f64], context: TokenContext<'_>, d_logits: &[f64], gradient: &mut [f64]) {
+        for (gradient, d_logit) in gradient[Self::row(context)].iter_mut().zip(d_logits) {
+            *gradient += d_logit;
         }
     }
-    match pairs.iter().find(|(_, token)| *token >= V) {
-        Some((_, token)) => Err(PolicyError::invalid(format!("token {token} is not below {V}"))),
-        None => Ok(pairs),
-    }
 }
 
-impl Scorer for Bigrams {
-    fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>> {
-        let logp = |(before, token)| self.logp(before, batch.temperature)[token];
-        Ok(pairs(batch)?.into_iter().map(logp).collect())
-    }
+/// Paid for the letters that are right from the start, and once more for stopping after the last.
+fn spelling(rollout: &Rollout) -> f32 {
+    let right = LETTERS.chars().zip(rollout.text.chars()).take_while(|(a, b)| a == b).count();
+    (right + usize::from(rollout.text == LETTERS)) as f32 / TOKENS as f32
 }
 
-impl Learner for Bigrams {
-    fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64> {
-        if loss.needs_entropy() {
-            return Err(PolicyError::Unsupported { what: "entropies" });
-        }
-        let logp = self.score(batch)?;
-        let mut slopes = vec![0.0; logp.len()];
-        let cotangents = TokenCotangents { logp: &mut slopes, entropy: None };
-        let value = loss.evaluate(TokenStats { logp: &logp, entropy: None }, cotangents);
-        if !(value.is_finite() && slopes.iter().all(|slope| slope.is_finite())) {
-            return Err(PolicyError::NonFinite { what: "the loss or its slope".into() });
-        }
-        for ((before, token), slope) in pairs(batch)?.into_iter().zip(slopes) {
-            // ∂logp[token]/∂logit[j] = ([j = token] − p[j]) / temperature
-            for (j, logp) in self.logp(before, batch.temperature).into_iter().enumerate() {
-                let hit = f32::from(u8::from(j == token));
-                self.gradient[before as usize * V + j] += slope * (hit - logp.exp()) / batch.temperature;
-            }
-        }
-        Ok(value)
-    }
-
-    fn step(&mut self, lr: f64) -> Result<StepReport> {
-        let gradient = std::mem::replace(&mut self.gradient, vec![0.0; V * V]);
-        let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
-        if !norm.is_finite() {
-            return Err(PolicyError::NonFinite { what: "the gradient".into() });
-        }
-        self.logits.iter_mut().zip(gradient).for_each(|(z, g)| *z -= lr as f32 * g);
-        Ok(StepReport::new(norm, false))
-    }
-
-    fn reset(&mut self) {
-        self.gradient.fill(0.0); // Plain gradient descent: an optimiser without a state.
-    }
-}
-
-impl Checkpoint for Bigrams {
-    fn save(&self, dir: &Path) -> Result<()> {
-        let path = dir.join("bigrams.bin");
-        let bytes: Vec<u8> = self.logits.iter().chain(&self.gradient).flat_map(|x| x.to_le_bytes()).collect();
-        fs::write(&path, bytes).map_err(|error| PolicyError::io(&path, error))
-    }
-
-    fn restore(&mut self, dir: &Path) -> Result<()> {
-        let path = dir.join("bigrams.bin");
-        let bytes = fs::read(&path).map_err(|error| PolicyError::io(&path, error))?;
-        if bytes.len() != 8 * V * V {
-            return Err(PolicyError::invalid(format!("{}: not {} bytes", path.display(), 8 * V * V)));
-        }
-        let numbers = bytes.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x));
-        (self.logits, self.gradient) = (numbers.clone().take(V * V).collect(), numbers.skip(V * V).collect());
-        Ok(())
-    }
-}
-
-impl Policy for Bigrams {
-    fn sampler(&self) -> &dyn Sampler {
-        self
-    }
-
-    fn scorer(&self) -> &dyn Scorer {
-        self
-    }
-
-    fn learner(&mut self) -> &mut dyn Learner {
-        self
-    }
-}
-
-/// GRPO, 16 completions a step: paid for the letters that are right from the start, and for stopping there.
+/// GRPO with 16 completions a step; returns what the model then finds most probable.
 fn train(out: &mut impl Write) -> Result<String, BoxError> {
-    let (mut model, grpo) = (Bigrams::new(), GrpoConfig::default().build()?);
-    let right = |text: &str| LETTERS.chars().zip(text.chars()).take_while(|(a, b)| a == b).count();
-    let score = |r: &Rollout| Some((right(&r.text) + usize::from(r.text == LETTERS)) as f32 / V as f32);
+    let (mut model, grpo) = (Bigrams::policy(), GrpoConfig::default().build()?);
     let mut request = SampleRequest {
-        prompt: Prompt::Tokens([0].into()),
+        prompt: Prompt::Messages(vec![Message::user("Spell!")]),
         n: 16,
         params: SamplingParams::default().with_max_tokens(10),
         seed: Seed::new(1),
@@ -190,14 +80,14 @@ fn train(out: &mut impl Write) -> Result<String, BoxError> {
     for step in 0..=200 {
         request.seed = Seed::new(1).index(step);
         let rollouts = model.sample(std::slice::from_ref(&request))?.remove(0);
-        let rewards: Vec<Option<f32>> = rollouts.iter().map(score).collect();
+        let rewards: Vec<Option<f32>> = rollouts.iter().map(|rollout| Some(spelling(rollout))).collect();
         let group = RolloutGroup { rollouts: &rollouts, rewards: &rewards };
-        let report = grpo.update(model.learner(), None, &[group], 5.0)?;
+        let report = grpo.update(model.learner(), None, &[group], 0.1)?;
         if step % 40 == 0 {
             writeln!(out, "step {step:3}: mean reward {:.2}, {:?}", report.reward_mean, rollouts[0].text)?;
         }
     }
-    request.params.temperature = 0.0;
+    request.params = SamplingParams::greedy().with_max_tokens(10);
     Ok(model.sample(&[request])?.remove(0).remove(0).text)
 }
 
@@ -214,9 +104,9 @@ mod tests {
     fn it_conforms_and_learns_to_spell() {
         let prompts = [Prompt::Tokens([1, 2].into()), vec![Message::user("spell")].into()];
         let (dir, options) = (tempfile::tempdir().unwrap(), Options::default());
-        conformance::policy(&Bigrams::new(), &prompts, &options).unwrap();
-        conformance::learner(Bigrams::new, &prompts, &options).unwrap();
-        conformance::checkpoint(Bigrams::new, &prompts, dir.path(), &options).unwrap();
+        conformance::policy(&Bigrams::policy(), &prompts, &options).unwrap();
+        conformance::learner(Bigrams::policy, &prompts, &options).unwrap();
+        conformance::checkpoint(Bigrams::policy, &prompts, dir.path(), &options).unwrap();
         assert_eq!(train(&mut std::io::sink()).unwrap(), LETTERS);
     }
 }

@@ -10,7 +10,7 @@
 use sparring::core::{BoxError, Role};
 use sparring::prelude::*;
 use sparring::reward::accuracy::{Accuracy, AccuracySettings};
-use sparring::reward::{Schedule, Scheduled, Sum, Weighted};
+use sparring::reward::{Schedule, Sum, Weighted};
 use sparring::tools::ToolR0Tags;
 use std::io::Write;
 
@@ -64,7 +64,7 @@ impl<T: ?Sized, R: Reward<T>> Reward<T> for Halving<R> {
 fn reward() -> Sum<ToolTask> {
     let accuracy = Accuracy::new(ToolR0Tags::default(), AccuracySettings::default());
     Sum::new("own")
-        .with(Scheduled::new(Schedule::Linear { from: 1.0, to: 2.0 }, accuracy))
+        .with(Weighted::new(Schedule::Linear { from: 1.0, to: 2.0 }, accuracy))
         .with(Halving { every: 10.0, reward: Rare })
         .with(Weighted::new(0.2, brief()))
 }

@@ -1,9 +1,11 @@
 //! Tool-R0's game in the miniature's words, and its exams.
 
 use sparring::core::{BoxError, Game, Message, SampleRequest, Sampler, SamplingParams, Seed};
-use sparring::miniature::{GENERATOR_PROMPT, SOLVER_PROMPT};
-use sparring::recipes::tool_r0::{MenuStyle, Prompts};
+use sparring::miniature::{self, Exam, GENERATOR_PROMPT, SOLVER_PROMPT, World};
+use sparring::recipes::tool_r0::{MenuStyle, Prompts, TaskSpec};
 use sparring::tools::ToolTask;
+use std::fmt::Write;
+use std::path::Path;
 
 /// Most tokens of an answer in an exam.
 pub const ANSWER_TOKENS: usize = 120;
@@ -14,13 +16,52 @@ pub fn prompts() -> Prompts {
     Prompts::new(one(GENERATOR_PROMPT), one(SOLVER_PROMPT), MenuStyle::Compact)
 }
 
+/// The game that the miniature's models play.
+pub type MiniatureGame = dyn Game<Spec = TaskSpec, Task = ToolTask>;
+
+/// The folder of the base model: the user's, or the embedded one, written into `scratch`.
+///
+/// # Errors
+/// What the file system says.
+pub fn base_folder<'a>(model: Option<&'a Path>, scratch: &'a Path) -> Result<&'a Path, BoxError> {
+    if let Some(folder) = model {
+        return Ok(folder);
+    }
+    miniature::write_base(scratch)?;
+    Ok(scratch)
+}
+
+/// Prints the share that a model solves of the first `most` tasks of every exam, greedily and at temperature 1.
+///
+/// # Errors
+/// What the sampler reports.
+#[allow(clippy::print_stdout)]
+pub fn print_accuracies(
+    when: &str,
+    sampler: &dyn Sampler,
+    game: &MiniatureGame,
+    most: usize,
+) -> Result<(), BoxError> {
+    let world = World::new();
+    let mut line = format!("{when}:");
+    for exam in Exam::ALL {
+        let tasks: Vec<_> = exam.tasks(&world).into_iter().take(most).collect();
+        for temperature in [0.0, 1.0] {
+            let share = accuracy(sampler, game, &tasks, temperature, Seed::new(7))?;
+            write!(line, "  {} T={temperature} {:.1} %", exam.name(), 100.0 * share)?;
+        }
+    }
+    println!("{line}");
+    Ok(())
+}
+
 /// Share of `tasks` that a model solves, one answer each.
 ///
 /// # Errors
 /// What the sampler reports.
 pub fn accuracy(
     sampler: &dyn Sampler,
-    game: &dyn Game<Spec = sparring::recipes::tool_r0::TaskSpec, Task = ToolTask>,
+    game: &MiniatureGame,
     tasks: &[ToolTask],
     temperature: f32,
     seed: Seed,

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sparring::core::{Game, Message, Seed};
 use sparring::miniature::{Document, DocumentMix, World};
 use sparring::recipes::tool_r0::{Context, MenuStyle, TaskSpec, ToolR0Game, render_answer, render_proposal};
@@ -30,7 +30,14 @@ impl Corpus<'_> {
     pub(crate) fn text(&self, seed: Seed) -> Text {
         match self.world.document(&self.mix, seed) {
             Document::Catalogue(tools) => {
-                Text { prompt: Vec::new(), completion: MenuStyle::Compact.write(&tools) }
+                let index: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
+                let completion = format!("{}\n{}", index.join(", "), MenuStyle::Compact.write(&tools));
+                Text { prompt: Vec::new(), completion }
+            }
+            Document::Manual { tools, examples } => {
+                let lines = examples.into_iter().map(|(said, calls)| format!("{said}\n{}", json!(calls)));
+                let page = std::iter::once(MenuStyle::Compact.write(&tools)).chain(lines);
+                Text { prompt: Vec::new(), completion: page.collect::<Vec<_>>().join("\n") }
             }
             Document::Requests(requests) => {
                 let lines =

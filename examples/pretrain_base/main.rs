@@ -5,7 +5,7 @@
 //! cargo run --release --example pretrain_base -- --out DIR
 //! ```
 //!
-//! The world writes documents, most of them noisy (see `docs/miniature.md`); a byte-level BPE and then the
+//! The world writes documents, many of them noisy (see `docs/miniature.md`); a byte-level BPE and then the
 //! model are trained on them; every random choice comes from one seed.
 
 mod corpus;
@@ -20,9 +20,9 @@ use sparring::core::{
     BoxError, Policy, Seed, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats,
 };
 use sparring::grpo::LrSchedule;
-use sparring::miniature::{DocumentMix, Exam, World};
+use sparring::miniature::{DocumentMix, World};
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
-use sparring_examples::miniature::{accuracy, prompts};
+use sparring_examples::miniature::{print_accuracies, prompts};
 use std::path::PathBuf;
 
 /// Pretrains the miniature's base model.
@@ -35,20 +35,23 @@ struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Optimiser steps.
-    #[arg(long, default_value_t = 3500)]
+    #[arg(long, default_value_t = 4500)]
     steps: usize,
     /// Tokens a step, about.
     #[arg(long, default_value_t = 2560)]
     tokens: usize,
     /// Peak learning rate.
-    #[arg(long, default_value_t = 2e-3)]
+    #[arg(long, default_value_t = 1.5e-3)]
     lr: f64,
     /// Threads; the result does not depend on it.
     #[arg(long, default_value_t = 2)]
     threads: usize,
     /// Test (and save) the model every so many steps (0: only at the end).
-    #[arg(long, default_value_t = 700)]
+    #[arg(long, default_value_t = 500)]
     test_every: usize,
+    /// Only print so many documents, and how many tokens they have.
+    #[arg(long)]
+    show: Option<u64>,
     /// How documents are mixed: a TOML file with fields of `DocumentMix`.
     #[arg(long)]
     mix: Option<PathBuf>,
@@ -73,13 +76,19 @@ fn run(args: &Args) -> Result<(), BoxError> {
         Some(path) => toml::from_str(&std::fs::read_to_string(path)?)?,
         None => DocumentMix::default(),
     };
+    mix.validate()?;
     let game = ToolR0Game::new(SpecDistribution::default(), &prompts(), GameOptions::default())?;
     let corpus = Corpus { world: World::new(), mix, game: &game };
 
     // 1. The tokenizer, from the words of the documents without their tags.
     let texts =
         (0..TOKENIZER_DOCUMENTS).map(|i| plain(&corpus.text(seed.child("tokenizer").index(i)))).collect();
-    tokenizer::train(texts, VOCABULARY, &args.out)?;
+    let scratch = tempfile::tempdir()?;
+    let folder = if args.show.is_some() { scratch.path() } else { &args.out };
+    tokenizer::train(texts, VOCABULARY, folder)?;
+    if let Some(most) = args.show {
+        return show(&corpus, &ChatTokenizer::from_folder(folder)?, seed.child("documents"), most);
+    }
 
     // 2. A model with random weights.
     let options = PolicyOptions::default().with_threads(args.threads).with_adamw(
@@ -102,7 +111,8 @@ fn run(args: &Args) -> Result<(), BoxError> {
         bar.inc(1);
         if args.test_every > 0 && (step + 1) % args.test_every == 0 {
             model.save_pretrained(&args.out)?;
-            bar.suspend(|| test(&model, &game, &format!("step {}, loss {loss:.3}", step + 1), 200));
+            let when = format!("step {}, loss {loss:.3}", step + 1);
+            bar.suspend(|| print_accuracies(&when, model.sampler(), &game, 200))?;
         }
     }
     bar.finish_and_clear();
@@ -110,14 +120,37 @@ fn run(args: &Args) -> Result<(), BoxError> {
 
     // 4. What was written is what is tested.
     let shipped = CandlePolicy::load(&args.out, PolicyOptions::default().with_threads(args.threads))?;
-    test(&shipped, &game, "as written", usize::MAX);
-    Ok(())
+    print_accuracies("as written", shipped.sampler(), &game, usize::MAX)
 }
 
 fn plain(text: &Text) -> String {
     let prompt: Vec<&str> = text.prompt.iter().map(|m| m.content.as_str()).collect();
     let words = format!("{}\n{}", prompt.join("\n"), text.completion);
     words.split(['<', '>']).collect::<Vec<_>>().join("\n")
+}
+
+/// The ids of a document, without its end.
+fn encode(text: &Text, tokenizer: &ChatTokenizer) -> Result<Vec<u32>, BoxError> {
+    let mut ids = if text.prompt.is_empty() {
+        tokenizer.encode("<|endoftext|>")?
+    } else {
+        tokenizer.encode_chat(&text.prompt)?
+    };
+    ids.extend(tokenizer.encode(&text.completion)?);
+    Ok(ids)
+}
+
+#[allow(clippy::print_stdout)]
+fn show(corpus: &Corpus<'_>, tokenizer: &ChatTokenizer, seed: Seed, most: u64) -> Result<(), BoxError> {
+    for i in 0..most {
+        let text = corpus.text(seed.index(i));
+        println!("{} tokens", encode(&text, tokenizer)?.len());
+        for message in &text.prompt {
+            println!("[{:?}] {}", message.role, message.content);
+        }
+        println!("{}\n", text.completion);
+    }
+    Ok(())
 }
 
 /// A stream of documents as token ids.
@@ -134,14 +167,8 @@ impl Documents<'_> {
         let mut batch = Vec::new();
         let mut total = 0;
         while total < tokens {
-            let text = self.corpus.text(self.seed.index(self.next));
+            let mut ids = encode(&self.corpus.text(self.seed.index(self.next)), tokenizer)?;
             self.next += 1;
-            let mut ids = if text.prompt.is_empty() {
-                tokenizer.encode("<|endoftext|>")?
-            } else {
-                tokenizer.encode_chat(&text.prompt)?
-            };
-            ids.extend(tokenizer.encode(&text.completion)?);
             ids.push(end);
             ids.truncate(LONGEST);
             total += ids.len();
@@ -153,11 +180,11 @@ impl Documents<'_> {
 }
 
 /// Mean negative log-likelihood of the next token.
-struct NextToken {
+struct MeanNll {
     tokens: usize,
 }
 
-impl TokenLoss for NextToken {
+impl TokenLoss for MeanNll {
     fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
         cotangents.logp.fill(-1.0 / self.tokens as f32);
         -stats.logp.iter().map(|&l| f64::from(l)).sum::<f64>() / self.tokens as f64
@@ -168,27 +195,11 @@ fn train_step(model: &mut CandlePolicy, batch: &[Vec<u32>], lr: f64) -> Result<f
     let groups: Vec<TokenGroup<'_>> =
         batch.iter().map(|ids| TokenGroup { prompt: &ids[..1], completions: vec![&ids[1..]] }).collect();
     let tokens = TokenBatch { groups: &groups, temperature: 1.0 }.completion_tokens();
-    let loss = NextToken { tokens };
+    let loss = MeanNll { tokens };
     let mut total = 0.0;
     for part in groups.chunks(24) {
         total += model.learner().accumulate(TokenBatch { groups: part, temperature: 1.0 }, &loss)?;
     }
     model.learner().step(lr)?;
     Ok(total)
-}
-
-#[allow(clippy::print_stdout)]
-fn test(model: &CandlePolicy, game: &ToolR0Game, what: &str, most: usize) {
-    let world = World::new();
-    print!("{what}:");
-    for exam in Exam::ALL {
-        for temperature in [0.0, 1.0] {
-            let tasks: Vec<_> = exam.tasks(&world).into_iter().take(most).collect();
-            match accuracy(model.sampler(), game, &tasks, temperature, Seed::new(7)) {
-                Ok(share) => print!("  {} T={temperature} {:.1} %", exam.name(), 100.0 * share),
-                Err(error) => print!("  {}: {error}", exam.name()),
-            }
-        }
-    }
-    println!();
 }

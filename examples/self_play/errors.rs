@@ -1,25 +1,9 @@
-//! Errors as one line that says what, where, and what to do.
+//! A wrong command line as one line that says what, where, and what to do.
 
 use clap::error::ErrorKind;
 use sparring::core::BoxError;
-use std::error::Error;
 
-/// The message and those of its causes that it does not hold already.
-pub(crate) fn one_line(error: &(dyn Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.contains(&text) {
-            line.push_str(": ");
-            line.push_str(&text);
-        }
-        cause = error.source();
-    }
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// A wrong command line as an error; `--help` and `--version` print and end the program.
+/// The error; `--help` and `--version` print and end the program.
 pub(crate) fn usage(error: &clap::Error) -> BoxError {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         error.exit();
@@ -35,13 +19,6 @@ mod tests {
     use super::*;
     use crate::settings::Args;
     use clap::Parser;
-
-    #[test]
-    fn causes_are_told_once() {
-        let inner = std::io::Error::other("disk gone");
-        let outer = sparring::core::PolicyError::backend("saving", inner);
-        assert_eq!(one_line(&outer), "model backend: saving: disk gone");
-    }
 
     #[test]
     fn a_wrong_command_line_is_one_line() {

@@ -8,7 +8,7 @@
 //!
 //! A Generator invents requests, menus of tools and the calls that serve them; a Solver answers them. The
 //! Generator is paid for tasks that the Solver solves sometimes, the Solver for right calls. Both start as
-//! the same base model. At the end the Solver has sat exams on tools that neither model ever met in training.
+//! the same base model. At the end the Solver has sat exams on tools that no document showed the base in use.
 
 mod errors;
 mod models;
@@ -21,7 +21,7 @@ mod tests;
 use clap::Parser;
 use progress::Progress;
 use settings::{Args, Settings};
-use sparring::core::{BoxError, Seed};
+use sparring::core::{BoxError, Seed, one_line};
 use sparring::recipes::tool_r0::ToolR0;
 use sparring::selfplay::{Exam, SelfPlay, write_report};
 use sparring::tools::ToolTask;
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", errors::one_line(&*error));
+            eprintln!("error: {}", one_line(&*error));
             ExitCode::FAILURE
         }
     }

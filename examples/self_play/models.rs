@@ -6,6 +6,7 @@ use sparring::core::{BoxError, Policy};
 use sparring::miniature::{self, World};
 use sparring::selfplay::{Exam, Roles, Weights};
 use sparring::tools::ToolTask;
+use sparring_examples::miniature::base_folder;
 use std::path::Path;
 
 /// Generator and Solver: two copies of the base model, or one model that plays both.
@@ -16,10 +17,7 @@ pub(crate) fn load(args: &Args, settings: &Settings) -> Result<Roles, BoxError> 
     }
     // The folder of the embedded base is needed only until the models are in memory.
     let scratch = tempfile::tempdir()?;
-    let folder = args.model.as_deref().unwrap_or(scratch.path());
-    if args.model.is_none() {
-        miniature::write_base(folder)?;
-    }
+    let folder = base_folder(args.model.as_deref(), scratch.path())?;
     let policy = |folder: &Path| -> Result<Box<dyn Policy>, BoxError> {
         Ok(Box::new(CandlePolicy::load(folder, options)?))
     };

@@ -1,15 +1,16 @@
 //! The program plays, is resumed, and reports, with a tiny model of random weights.
 
 use crate::settings::Args;
-use crate::{errors, models, play};
+use crate::{models, play};
 use clap::Parser;
 use sparring::candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
-use sparring::core::{Game, Rollout, Seed};
+use sparring::core::{Game, Rollout, Seed, one_line};
 use sparring::miniature::{Split, TaskShape, World};
 use sparring::recipes::tool_r0::{Preset, TaskSpec, render_answer, render_proposal};
 use sparring::selfplay::Exam;
 use sparring::tools::ToolTask;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// A byte-level tokenizer without merges: every byte is a token.
 fn tokenizer() -> ChatTokenizer {
@@ -71,15 +72,12 @@ fn exams() -> Vec<Exam<ToolTask>> {
 
 fn run(arguments: &[&str]) -> Result<(), String> {
     let args = Args::try_parse_from([&["self_play"], arguments].concat()).map_err(|e| e.to_string())?;
-    play(&args, exams()).map_err(|error| errors::one_line(&*error))
+    play(&args, exams()).map_err(|error| one_line(&*error))
 }
 
 #[test]
 fn plays_reports_and_resumes() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
-    tiny_model(Path::new(&path("model")));
-    std::fs::write(path("settings.toml"), SETTINGS).unwrap();
+    let (_dir, path) = set_up(SETTINGS);
     let (model, settings, out) = (path("model"), path("settings.toml"), path("run"));
     run(&["--model", &model, "--config", &settings, "--out", &out, "--threads", "1"]).unwrap();
     for file in ["config.toml", "events.jsonl", "summary.json", "report.html", "tasks/iteration-1.jsonl"] {
@@ -95,6 +93,105 @@ fn plays_reports_and_resumes() {
     // A folder with a run in it is not overwritten.
     let again = run(&["--model", &model, "--config", &settings, "--out", &out]).unwrap_err();
     assert!(again.contains("holds a run already"), "{again}");
+}
+
+/// A folder with a tiny model and settings for it.
+fn set_up(settings: &str) -> (tempfile::TempDir, impl Fn(&str) -> String) {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().to_owned();
+    let path = move |name: &str| root.join(name).to_string_lossy().into_owned();
+    tiny_model(Path::new(&path("model")));
+    std::fs::write(path("settings.toml"), settings).unwrap();
+    (dir, path)
+}
+
+/// `summary.json` without what depends on the clock or the machine; the models of the newest checkpoint and the
+/// tasks, file by file.
+fn outcome(dir: &Path) -> (serde_json::Value, BTreeMap<PathBuf, Vec<u8>>) {
+    let text = std::fs::read_to_string(dir.join("summary.json")).unwrap();
+    let mut summary: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for field in ["wall_seconds", "phase_seconds", "peak_rss_mib"] {
+        summary.as_object_mut().unwrap().remove(field).unwrap();
+    }
+    let checkpoints = std::fs::read_dir(dir.join("checkpoints")).unwrap();
+    let newest = checkpoints.map(|entry| entry.unwrap().path()).max().unwrap();
+    let folders = [newest.join("generator"), newest.join("solver"), dir.join("tasks")];
+    let files = folders.iter().flat_map(|dir| std::fs::read_dir(dir).unwrap()).map(|entry| {
+        let path = entry.unwrap().path();
+        (path.strip_prefix(dir).unwrap().to_owned(), std::fs::read(&path).unwrap())
+    });
+    (summary, files.collect())
+}
+
+#[test]
+fn one_thread_and_two_give_the_same_run() {
+    let (_dir, path) = set_up(SETTINGS);
+    let outcomes = ["1", "2"].map(|threads| {
+        let (model, settings, out) = (path("model"), path("settings.toml"), path(threads));
+        run(&["--model", &model, "--config", &settings, "--out", &out, "--threads", threads]).unwrap();
+        outcome(Path::new(&out))
+    });
+    assert!(outcomes[0].1.len() > 6);
+    assert_eq!(outcomes[0], outcomes[1]);
+}
+
+/// Folder in which [`a_run_to_be_killed`] plays.
+const VICTIM: &str = "SPARRING_TEST_VICTIM";
+
+/// Does nothing unless [`kill_once_it_shows`] starts it, as a process of its own.
+#[test]
+fn a_run_to_be_killed() {
+    let Ok(dir) = std::env::var(VICTIM) else { return };
+    let path = |name: &str| Path::new(&dir).join(name).to_string_lossy().into_owned();
+    run(&["--model", &path("model"), "--config", &path("settings.toml"), "--out", &path("run")]).unwrap();
+}
+
+/// Where a run is killed: a phase, and what `events.jsonl` holds once the phase is under way.
+///
+/// A model of random weights writes no task, so there is no training of the Solver here to be killed in; the
+/// tests of `sparring-selfplay` kill that one.
+const KILLS: [(&str, &str); 3] = [
+    ("evaluate", "\"kind\":\"run_started\""),
+    ("train generator", "\"kind\":\"generator_step\""),
+    ("build pool", "\"phase\":\"train_generator\""),
+];
+
+#[test]
+#[cfg(unix)]
+fn killed_it_ends_the_same() {
+    let settings = SETTINGS.replace("steps = 2", "steps = 40").replace("candidates = 6", "candidates = 200");
+    let (_dir, path) = set_up(&settings);
+    run(&["--model", &path("model"), "--config", &path("settings.toml"), "--out", &path("run")]).unwrap();
+    let wanted = outcome(Path::new(&path("run")));
+    for (phase, sign) in KILLS {
+        let (dir, path) = set_up(&settings);
+        kill_once_it_shows(sign, dir.path());
+        run(&["--resume", &path("run"), "--model", &path("model")]).unwrap();
+        assert_eq!(outcome(Path::new(&path("run"))), wanted, "killed in phase {phase}");
+    }
+}
+
+/// Starts [`a_run_to_be_killed`] in `dir`, and ends it by SIGKILL once its events show `sign`.
+#[cfg(unix)]
+fn kill_once_it_shows(sign: &str, dir: &Path) {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    let mut victim = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "tests::a_run_to_be_killed"])
+        .env(VICTIM, dir)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while !std::fs::read_to_string(dir.join("run/events.jsonl")).unwrap_or_default().contains(sign) {
+        assert!(victim.try_wait().unwrap().is_none(), "it ended before it showed {sign}");
+        assert!(begun.elapsed() < Duration::from_secs(300), "it never showed {sign}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    victim.kill().unwrap();
+    assert_eq!(victim.wait().unwrap().signal(), Some(9), "it ended before it was killed");
 }
 
 #[test]

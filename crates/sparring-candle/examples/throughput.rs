@@ -6,8 +6,8 @@
 use serde_json::json;
 use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
 use sparring_core::{
-    Learner, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenCotangents,
-    TokenGroup, TokenLoss, TokenStats,
+    Learner, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch,
+    TokenCotangents, TokenGroup, TokenLoss, TokenStats,
 };
 use std::time::Instant;
 
@@ -23,36 +23,41 @@ impl TokenLoss for Likelihood {
 }
 
 /// A tokenizer with words instead of text: nothing ends a completion early.
-fn words(n: usize) -> Result<ChatTokenizer, sparring_core::PolicyError> {
+fn words(n: usize) -> Result<ChatTokenizer, PolicyError> {
     let vocab: serde_json::Map<_, _> = (0..n).map(|i| (format!("w{i}"), json!(i))).collect();
     let text = json!({"version": "1.0", "added_tokens": [], "pre_tokenizer": {"type": "WhitespaceSplit"},
         "model": {"type": "WordLevel", "vocab": vocab, "unk_token": "w0"}});
     ChatTokenizer::from_text(&text.to_string(), None, None)
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// Groups, completions of a group, tokens of a prompt, tokens of a completion.
+#[derive(Clone, Copy)]
+struct Sizes {
+    groups: usize,
+    n: usize,
+    prompt: usize,
+    completion: usize,
+}
+
+fn sizes() -> Result<Sizes, std::num::ParseIntError> {
     let mut sizes = [12, 8, 150, 40];
     for (size, arg) in sizes.iter_mut().zip(std::env::args().skip(1)) {
         *size = arg.parse()?;
     }
     let [groups, n, prompt, completion] = sizes;
-    let config = ModelConfig::qwen2(1024, 192, 4, 6, 512).with_max_positions(2048);
-    let vocab = config.vocab_size;
-    let mut policy = CandlePolicy::init(config, words(vocab)?, PolicyOptions::default(), Seed::new(1))?;
-    println!(
-        "{} parameters, {groups} groups x {n} completions, prompt {prompt}, completion {completion}",
-        policy.parameter_count()
-    );
+    Ok(Sizes { groups, n, prompt, completion })
+}
 
-    let prompts: Vec<Vec<u32>> =
-        (0..groups).map(|g| (0..prompt).map(|t| ((g * 31 + t * 7) % vocab) as u32).collect()).collect();
-    let requests: Vec<SampleRequest> = prompts
-        .iter()
+/// Samples a few times, and returns the last completions.
+fn sample(policy: &CandlePolicy, sizes: Sizes, vocab: usize) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+    let prompt =
+        |g: usize| (0..sizes.prompt).map(|t| ((g * 31 + t * 7) % vocab) as u32).collect::<Vec<u32>>();
+    let requests: Vec<SampleRequest> = (0..sizes.groups)
         .zip(0..)
-        .map(|(p, i)| SampleRequest {
-            prompt: Prompt::Tokens(p.clone().into()),
-            n,
-            params: SamplingParams::default().with_max_tokens(completion),
+        .map(|(g, i)| SampleRequest {
+            prompt: Prompt::Tokens(prompt(g).into()),
+            n: sizes.n,
+            params: SamplingParams::default().with_max_tokens(sizes.completion),
             seed: Seed::new(2).index(i),
         })
         .collect();
@@ -60,21 +65,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..3 {
         let start = Instant::now();
         rollouts = policy.sample(&requests)?;
+        let seconds = start.elapsed().as_secs_f64();
         let tokens: usize = rollouts.iter().flatten().map(|r| r.tokens.len()).sum();
-        println!(
-            "sample   {:8.0} new tokens/s ({:.3} s)",
-            tokens as f64 / start.elapsed().as_secs_f64(),
-            start.elapsed().as_secs_f64()
-        );
+        println!("sample   {:8.0} new tokens/s ({seconds:.3} s)", tokens as f64 / seconds);
     }
-    let batch: Vec<TokenGroup<'_>> = rollouts
-        .iter()
-        .map(|group| TokenGroup {
-            prompt: &group[0].prompt,
-            completions: group.iter().map(|r| r.tokens.as_slice()).collect(),
-        })
-        .collect();
-    let batch = TokenBatch { groups: &batch, temperature: 1.0 };
+    Ok(rollouts)
+}
+
+/// Learns a few times from `batch`, then scores it.
+fn learn(policy: &mut CandlePolicy, sizes: Sizes, batch: TokenBatch<'_>) -> Result<(), PolicyError> {
+    let Sizes { groups, n, prompt, completion } = sizes;
     let full = groups * n * (prompt + completion);
     let shared = groups * (prompt + n * completion);
     for _ in 0..5 {
@@ -93,5 +93,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     policy.score(batch)?;
     println!("score    {:8.0} tokens/s computed", shared as f64 / start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let sizes = sizes()?;
+    let config = ModelConfig::qwen2(1024, 192, 4, 6, 512).with_max_positions(2048);
+    let vocab = config.vocab_size;
+    let mut policy = CandlePolicy::init(config, words(vocab)?, PolicyOptions::default(), Seed::new(1))?;
+    let Sizes { groups, n, prompt, completion } = sizes;
+    println!(
+        "{} parameters, {groups} groups x {n} completions, prompt {prompt}, completion {completion}",
+        policy.parameter_count()
+    );
+    let rollouts = sample(&policy, sizes, vocab)?;
+    let batch: Vec<TokenGroup<'_>> = rollouts
+        .iter()
+        .map(|group| TokenGroup {
+            prompt: &group[0].prompt,
+            completions: group.iter().map(|r| r.tokens.as_slice()).collect(),
+        })
+        .collect();
+    learn(&mut policy, sizes, TokenBatch { groups: &batch, temperature: 1.0 })?;
     Ok(())
 }

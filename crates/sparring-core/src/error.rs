@@ -1,6 +1,27 @@
 /// An error of any type, as plug-ins return it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
+/// An error and those of its causes that it does not tell already, in one line.
+///
+/// ```
+/// use sparring_core::{PolicyError, one_line};
+/// let error = PolicyError::backend("saving", std::io::Error::other("disk gone"));
+/// assert_eq!(one_line(&error), "model backend: saving: disk gone");
+/// ```
+pub fn one_line(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// What can go wrong in a model backend, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -66,5 +87,17 @@ impl PolicyError {
     /// [`PolicyError::Backend`] with a cause.
     pub fn backend(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
         Self::Backend { what: what.into(), source: Some(source.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_once_and_in_one_line() {
+        let cause = |text: &str| PolicyError::backend(text, std::io::Error::other("disk\n  gone"));
+        assert_eq!(one_line(&cause("saving")), "model backend: saving: disk gone");
+        assert_eq!(one_line(&cause("disk\n  gone again")), "model backend: disk gone again");
     }
 }

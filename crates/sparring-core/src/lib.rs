@@ -48,7 +48,7 @@ mod sampler;
 mod seed;
 
 pub use advantage::{Advantage, advantage_fn};
-pub use error::{BoxError, PolicyError};
+pub use error::{BoxError, PolicyError, one_line};
 pub use event::{Event, Observer, Phase};
 pub use game::{Game, Rejection, TaskSource, task_source_fn};
 pub use learner::{
@@ -56,7 +56,9 @@ pub use learner::{
 };
 pub use message::{Message, Speaker};
 pub use policy::{Checkpoint, Policy};
-pub use reward::{Component, Reward, RewardContext, RewardFn, Role, reward_fn};
+pub use reward::{
+    Component, Reward, RewardContext, RewardFn, Role, ScoreError, check_scores, reward_fn, sum_components,
+};
 pub use rollout::{Finish, Rollout};
 pub use sampler::{Prompt, SampleRequest, Sampler, SamplingParams};
 pub use seed::Seed;

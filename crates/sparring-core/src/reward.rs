@@ -61,7 +61,7 @@ impl<'a> RewardContext<'a> {
     }
 }
 
-/// One named part of a reward: a score for each completion of a group.
+/// One named part of a reward: its contribution to the score of each completion of a group.
 pub type Component = (String, Vec<Option<f32>>);
 
 /// Scores one task's whole group of completions.
@@ -71,6 +71,10 @@ pub type Component = (String, Vec<Option<f32>>);
 /// scorer and stops the run; `None` says that the reward does not apply (it never counts as 0); `Some(0.0)`
 /// is a bad answer; a malformed proposal is a [`Rejection`](crate::Rejection), a training signal.
 /// Scores are finite and depend on the arguments only.
+///
+/// The components add up to the score: for each completion, `score` is the sum of the components that apply,
+/// and `None` where none does, within the rounding of `f32` ([`sum_components`]). Self-play relies on it: of a
+/// group it asks the components alone, once, and trains on their sum.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a reward for tasks of type `{T}`",
     note = "wrap a closure with `sparring_core::reward_fn(\"name\", |task, rollout| Some(score))`"
@@ -90,7 +94,12 @@ pub trait Reward<T: ?Sized>: Send + Sync {
         ctx: &RewardContext<'_>,
     ) -> Result<Vec<Option<f32>>, BoxError>;
 
-    /// The parts that the score is made of, for reports: `(name, scores)`. By default one part: itself.
+    /// The parts that add up to the score, each with its name. By default one part: what [`Reward::score`]
+    /// gives when it is called again. So a reward whose score is not deterministic breaks the law above: its
+    /// parts add up to another score than the one that was given before.
+    ///
+    /// A reward made of parts implements this, and `score` as [`sum_components`] of it. Two parts may have the
+    /// same name; whoever reports parts adds up those of one name.
     ///
     /// # Errors
     /// As [`Reward::score`].
@@ -102,6 +111,80 @@ pub trait Reward<T: ?Sized>: Send + Sync {
     ) -> Result<Vec<Component>, BoxError> {
         Ok(vec![(self.name().to_owned(), self.score(task, group, ctx)?)])
     }
+}
+
+/// How scores break the contract of [`Reward`].
+///
+/// It is no case of [`PolicyError`](crate::PolicyError), the other error of this crate: that one is about models,
+/// and its callers decide by it whether to try again. A reward that breaks its contract has to be mended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScoreError {
+    /// Not one score a completion.
+    #[error("{name:?} gave {scores} scores for {completions} completions")]
+    Count {
+        /// The reward or component.
+        name: String,
+        /// Number of scores.
+        scores: usize,
+        /// Number of completions.
+        completions: usize,
+    },
+    /// A score is infinite or NaN.
+    #[error("{name:?} gave completion {completion} a score that is not finite")]
+    NotFinite {
+        /// The reward or component.
+        name: String,
+        /// Index of the completion in its group.
+        completion: usize,
+    },
+}
+
+/// Checks that the scores of the reward or component `name` are one a completion, and finite.
+///
+/// # Errors
+/// The first breach, with the name.
+pub fn check_scores(name: &str, scores: &[Option<f32>], completions: usize) -> Result<(), ScoreError> {
+    if scores.len() != completions {
+        return Err(ScoreError::Count { name: name.to_owned(), scores: scores.len(), completions });
+    }
+    match scores.iter().position(|score| score.is_some_and(|score| !score.is_finite())) {
+        Some(completion) => Err(ScoreError::NotFinite { name: name.to_owned(), completion }),
+        None => Ok(()),
+    }
+}
+
+/// The scores of the reward `name`, one a completion, from its components: the sum of those that apply, `None`
+/// where none does. Summed in `f64` and rounded once.
+///
+/// ```
+/// use sparring_core::sum_components;
+/// let right = ("right".to_owned(), vec![Some(1.0), Some(0.0), None]);
+/// let short = ("short".to_owned(), vec![Some(0.5), None, None]);
+/// let parts = [right, short];
+/// assert_eq!(sum_components("total", &parts, 3)?, [Some(1.5), Some(0.0), None]);
+/// # Ok::<(), sparring_core::ScoreError>(())
+/// ```
+///
+/// # Errors
+/// A component, or the sum, that breaks the contract ([`check_scores`]).
+pub fn sum_components(
+    name: &str,
+    components: &[Component],
+    completions: usize,
+) -> Result<Vec<Option<f32>>, ScoreError> {
+    let mut sums: Vec<Option<f64>> = vec![None; completions];
+    for (part, scores) in components {
+        check_scores(part, scores, completions)?;
+        for (sum, score) in sums.iter_mut().zip(scores) {
+            if let Some(score) = score {
+                *sum = Some(sum.unwrap_or(0.0) + f64::from(*score));
+            }
+        }
+    }
+    let scores: Vec<_> = sums.into_iter().map(|sum| sum.map(|sum| sum as f32)).collect();
+    check_scores(name, &scores, completions)?;
+    Ok(scores)
 }
 
 impl<T: ?Sized, R: Reward<T> + ?Sized> Reward<T> for Box<R> {
@@ -163,5 +246,33 @@ where
         _: &RewardContext<'_>,
     ) -> Result<Vec<Option<f32>>, BoxError> {
         Ok(group.iter().map(|rollout| (self.score)(task, rollout)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(scores: &[&[Option<f32>]]) -> Vec<Component> {
+        scores.iter().enumerate().map(|(i, scores)| (format!("part {i}"), scores.to_vec())).collect()
+    }
+
+    #[test]
+    fn what_does_not_apply_is_left_out_of_the_sum() {
+        let parts = parts(&[&[Some(1.0), Some(0.0), None, None], &[Some(-3.0), None, Some(2.0), None]]);
+        assert_eq!(sum_components("sum", &parts, 4).unwrap(), [Some(-2.0), Some(0.0), Some(2.0), None]);
+        assert_eq!(sum_components("nothing", &[], 2).unwrap(), [None, None]);
+    }
+
+    #[test]
+    fn a_breach_is_told_with_the_component() {
+        let told =
+            |scores: &[&[Option<f32>]]| sum_components("sum", &parts(scores), 2).unwrap_err().to_string();
+        let fine: &[Option<f32>] = &[Some(1.0), None];
+        assert_eq!(told(&[fine, &[None]]), "\"part 1\" gave 1 scores for 2 completions");
+        let nan: &[Option<f32>] = &[None, Some(f32::NAN)];
+        assert_eq!(told(&[nan, fine]), "\"part 0\" gave completion 1 a score that is not finite");
+        let huge: &[Option<f32>] = &[Some(f32::MAX), None];
+        assert_eq!(told(&[huge, huge]), "\"sum\" gave completion 0 a score that is not finite");
     }
 }

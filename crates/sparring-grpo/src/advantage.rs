@@ -13,7 +13,7 @@ pub enum AdvantageKind {
     /// A_i = (r_i − mean) / (std + 1e-4), std with n − 1 in the denominator (arXiv:2402.03300, section 4.1.2).
     #[default]
     GroupStd,
-    /// A_i = r_i − mean: no bias towards groups of small spread (Dr. GRPO, arXiv:2503.20783, section 3.2).
+    /// A_i = r_i − mean: no bias towards groups of small spread (Dr. GRPO, arXiv:2503.20783).
     GroupMean,
 }
 

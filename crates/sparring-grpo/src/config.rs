@@ -58,10 +58,10 @@ pub struct GrpoConfig {
     /// Which log-probabilities the ratio is taken to.
     pub old_logp: OldLogp,
     /// Whether completions cut off by the length limit are masked: they keep their part in the group's
-    /// statistics and in B, but their tokens carry no loss (arXiv:2503.14476, section 3.4).
+    /// statistics and in B, but their tokens carry no loss (arXiv:2503.14476).
     pub mask_truncated: bool,
-    /// Whether groups without a signal leave the normalisers and the KL term too (arXiv:2503.14476, section
-    /// 3.2, without resampling). Off: they carry no policy gradient, but count as they would anywhere else.
+    /// Whether groups without a signal leave the normalisers and the KL term too (arXiv:2503.14476,
+    /// without resampling). Off: they carry no policy gradient, but count as they would anywhere else.
     pub drop_zero_signal: bool,
     /// Log-probabilities are those of softmax(logits / temperature): the sampler's temperature; above 0.
     pub temperature: f32,

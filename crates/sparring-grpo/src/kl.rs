@@ -29,7 +29,7 @@ impl KlEstimator {
     }
 
     /// The estimate times the probability ratio r = exp(log_ratio) to the policy that sampled, which is
-    /// differentiated too: unbiased where the sampler is not the current policy (arXiv:2512.02556, section 3.1).
+    /// differentiated too: unbiased where the sampler is not the current policy (arXiv:2512.02556).
     pub fn weighted(self, logp: f64, reference: f64, log_ratio: f64) -> Dual {
         let kl = self.of(logp, reference);
         let ratio = log_ratio.exp();

@@ -12,9 +12,9 @@ pub enum LossKind {
     /// Mean over the tokens of the optimiser step's batch: 1 / Σn (TRL's `bnpo`, whose "local batch" is
     /// this step's batch).
     Bnpo,
-    /// A constant length instead of the completion's own: 1 / (B·L_max) (arXiv:2503.20783, section 3.2).
+    /// A constant length instead of the completion's own: 1 / (B·L_max) (arXiv:2503.20783).
     DrGrpo,
-    /// Mean over the tokens of the whole rollout batch: steps / Σn_all (arXiv:2503.14476, eq. 8). With one
+    /// Mean over the tokens of the whole rollout batch: steps / Σn_all (arXiv:2503.14476). With one
     /// optimiser step an epoch it equals [`LossKind::Bnpo`].
     Dapo,
 }

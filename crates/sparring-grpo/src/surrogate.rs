@@ -29,7 +29,7 @@ pub struct Dual {
 }
 
 /// ℓ = −min(c₁·A, c₂·A) with c₁ = min(r, δ), c₂ = clip(r, 1 − ε_low, 1 + ε_high) and r = exp(log_ratio)
-/// (PPO, arXiv:1707.06347, eq. 7; asymmetric as in DAPO, arXiv:2503.14476, eq. 8).
+/// (PPO, arXiv:1707.06347, eq. 7; asymmetric as in DAPO, arXiv:2503.14476).
 ///
 /// The slope is −A·r where the chosen branch moves with r, and 0 where it is flat; where both branches have
 /// the same value, it is the mean of their slopes, as automatic differentiation of `min` gives.

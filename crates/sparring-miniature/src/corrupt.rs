@@ -1,10 +1,10 @@
-//! Plausible wrong calls: what makes the base weak at its job.
+//! Plausible wrong calls, and the habit of calling the first tool: what makes the base weak at its job.
 
 use crate::request::draw_value;
 use crate::vocabulary::{Kind, SLOTS, slot_by_name};
 use rand::Rng;
 use rand::seq::IndexedRandom;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sparring_tools::{ToolCall, ToolTask};
 
 /// The calls of `task` with one mistake. The result always differs from the gold calls.
@@ -36,7 +36,7 @@ fn misuse(task: &ToolTask, right: Option<&ToolCall>, rng: &mut impl Rng) -> Tool
     let values: Vec<Value> = task.calls.iter().flat_map(|c| c.arguments.values().cloned()).collect();
     let others: Vec<_> = task.tools.iter().filter(|t| right.is_none_or(|r| r.name != t.name)).collect();
     let Some(tool) = others.choose(rng).copied().or(task.tools.first()) else {
-        return ToolCall { name: String::new(), arguments: serde_json::Map::new() };
+        return ToolCall { name: String::new(), arguments: Map::new() };
     };
     let arguments = tool
         .parameters
@@ -48,6 +48,27 @@ fn misuse(task: &ToolTask, right: Option<&ToolCall>, rng: &mut impl Rng) -> Tool
         })
         .collect();
     ToolCall { name: tool.name.clone(), arguments }
+}
+
+/// What one answers who never reads beyond the first tool of the menu: a call of it, with the values that the
+/// request gives under its parameters' names, and with whatever is at hand for the rest.
+pub(crate) fn first_tool(task: &ToolTask, rng: &mut impl Rng) -> Vec<ToolCall> {
+    let said: Map<String, Value> = task.calls.iter().flat_map(|c| c.arguments.clone()).collect();
+    let Some(tool) = task.tools.first() else { return Vec::new() };
+    let at_hand: Vec<&Value> = said.values().collect();
+    let arguments = tool
+        .parameters
+        .keys()
+        .filter_map(|name| {
+            let value = said.get(name).cloned().or_else(|| {
+                let drawn = || slot_by_name(name).map(|slot| draw_value(slot, rng).0);
+                let value = at_hand.first().map(|&v| v.clone()).or_else(drawn);
+                value.filter(|_| tool.required.contains(name))
+            })?;
+            Some((name.clone(), value))
+        })
+        .collect();
+    vec![ToolCall { name: tool.name.clone(), arguments }]
 }
 
 fn any_key(call: &ToolCall, rng: &mut impl Rng) -> Option<String> {

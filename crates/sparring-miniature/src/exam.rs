@@ -8,6 +8,9 @@ const EXAM_SEED: Seed = Seed::new(0xE4A3);
 /// Share of two-call tasks among tasks with calls: that of Tool-R0's specifications.
 const TWO_CALL_SHARE: f64 = 0.18;
 
+/// Tools on the menu of each task.
+const TOOLS: usize = 4;
+
 /// A fixed test set, written by the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -53,8 +56,7 @@ impl Exam {
                     _ if rng.random_bool(TWO_CALL_SHARE) => 2,
                     _ => 1,
                 };
-                let tools = rng.random_range(2.max(calls + 1)..=4);
-                world.task(split, TaskShape::new(tools, calls), seed.index(i))
+                world.task(split, TaskShape::new(TOOLS, calls), seed.index(i))
             })
             .collect()
     }

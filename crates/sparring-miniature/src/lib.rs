@@ -12,8 +12,8 @@ mod vocabulary;
 mod world;
 
 pub use base::write_base;
-pub use document::{Document, DocumentMix};
+pub use document::{Document, DocumentMix, MixError};
 pub use exam::Exam;
 pub use prompts::{GENERATOR_PROMPT, SOLVER_PROMPT};
 pub use task::{Split, TaskShape};
-pub use world::{Tool, World};
+pub use world::{Action, World};

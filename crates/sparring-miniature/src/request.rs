@@ -43,9 +43,9 @@ pub(crate) fn clause(tool: &Tool, rng: &mut impl Rng) -> Clause {
         details.push(phrase);
     }
     details.shuffle(rng);
-    let verb = tool.verb.says.choose(rng).copied().unwrap_or(tool.verb.name);
-    let noun = tool.object.says.choose(rng).copied().unwrap_or(tool.object.name);
-    let call = ToolCall { name: tool.spec().name.clone(), arguments };
+    let verb = tool.action.verb.says.choose(rng).copied().unwrap_or(tool.action.verb.name);
+    let noun = tool.action.object.says.choose(rng).copied().unwrap_or(tool.action.object.name);
+    let call = ToolCall { name: tool.spec.name.clone(), arguments };
     Clause { head: format!("{verb} {}", with_article(noun)), details, call }
 }
 
@@ -56,10 +56,11 @@ pub(crate) fn draw_value(slot: &Slot, rng: &mut impl Rng) -> (Value, String) {
         Kind::Title(first, second) => format!("{} {}", pick(first), pick(second)),
         Kind::Words(words) | Kind::Enum(words) => pick(words).to_owned(),
         Kind::Time => {
-            format!("{}{}", rng.random_range(1..=12), if rng.random_bool(0.5) { "am" } else { "pm" })
+            let hour = rng.random_range(7..=18);
+            if hour < 12 { format!("{hour}am") } else { format!("{}pm", (hour - 1) % 12 + 1) }
         }
         Kind::Integer(low, high) => rng.random_range(low..=high).to_string(),
-        Kind::Number(low, high) => format!("{}.{}", rng.random_range(low..=high), rng.random_range(1..=9)),
+        Kind::Number(low, high) => format!("{}.5", rng.random_range(low..=high)),
         Kind::Boolean(yes, no) => {
             let value = rng.random_bool(0.7);
             let phrase = (if value { yes } else { no }).choose(rng).copied().unwrap_or_default();

@@ -1,11 +1,11 @@
 use crate::request::{Clause, clause, conversation, request};
-use crate::world::{Tool, World};
+use crate::world::{Action, Tool, World};
 use rand::Rng;
 use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
 use sparring_core::Seed;
 use sparring_tools::ToolTask;
 
-/// Share of distractors that are chosen among the tools that share a verb or an object with the right one.
+/// Share of distractors that are chosen among those that share a verb or an object with the right one.
 const NEAR_SHARE: f64 = 0.6;
 
 /// What a task of the world should be like.
@@ -34,13 +34,13 @@ impl TaskShape {
     }
 }
 
-/// Which tools the requests of a task are about.
+/// Which actions the requests of a task are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Split {
-    /// Training tools, beside training tools.
+    /// Training actions, beside training actions.
     Training,
-    /// Held-out tools, beside any others.
+    /// Held-out actions, beside any others.
     HeldOut,
 }
 
@@ -59,73 +59,59 @@ impl World {
             Split::Training => self.training(),
             Split::HeldOut => self.held_out(),
         };
-        let first = choose(subjects, &mut rng);
-        let others: Vec<&Tool> = match split {
+        let others: Vec<&Action> = match split {
             Split::Training => self.training().iter().collect(),
             Split::HeldOut => self.all().collect(),
         };
-        let mut asked = vec![first];
+        let first = choose(subjects, &mut rng);
+        let mut asked = vec![first.tool(&mut rng)];
         while asked.len() < shape.calls {
             let second = if rng.random_bool(0.5) {
                 choose(subjects, &mut rng)
             } else {
                 companion(subjects, first, &mut rng)
             };
-            if second.spec().name != first.spec().name {
-                asked.push(second);
+            if second.name() != first.name() {
+                asked.push(second.tool(&mut rng));
             }
         }
         let clauses: Vec<Clause> = asked.iter().map(|tool| clause(tool, &mut rng)).collect();
-        let served: &[&Tool] = if shape.calls == 0 { &[] } else { &asked };
-        let menu = menu(served, &asked, &others, shape.tools, &mut rng);
-        ToolTask {
-            question: match clauses.as_slice() {
-                [one] if shape.multi_turn && !one.details.is_empty() => conversation(one, &mut rng),
-                _ => request(&clauses, &mut rng),
-            },
-            tools: menu.iter().map(|tool| tool.spec().clone()).collect(),
-            calls: clauses.into_iter().take(shape.calls).map(|c| c.call).collect(),
-            domain: first.domain().to_owned(),
-        }
+        let question = match clauses.as_slice() {
+            [one] if shape.multi_turn && !one.details.is_empty() => conversation(one, &mut rng),
+            _ => request(&clauses, &mut rng),
+        };
+        let calls = clauses.into_iter().take(shape.calls).map(|c| c.call).collect();
+        let domain = first.domain().to_owned();
+        let tools = menu(asked, shape, &others, &mut rng);
+        ToolTask { question, tools: tools.into_iter().map(|tool| tool.spec).collect(), calls, domain }
     }
 }
 
-fn choose<'a>(tools: &'a [Tool], rng: &mut impl Rng) -> &'a Tool {
-    let i = rng.random_range(0..tools.len());
-    &tools[i]
+fn choose<'a>(actions: &'a [Action], rng: &mut impl Rng) -> &'a Action {
+    let i = rng.random_range(0..actions.len());
+    &actions[i]
 }
 
-/// A second tool for a two-call request: preferably of the same domain.
-fn companion<'a>(tools: &'a [Tool], first: &Tool, rng: &mut impl Rng) -> &'a Tool {
-    let same = tools.iter().filter(|t| t.domain() == first.domain()).choose(rng);
-    same.unwrap_or_else(|| choose(tools, rng))
+/// A second action for a two-call request: preferably of the same domain.
+fn companion<'a>(actions: &'a [Action], first: &Action, rng: &mut impl Rng) -> &'a Action {
+    let same = actions.iter().filter(|a| a.domain() == first.domain()).choose(rng);
+    same.unwrap_or_else(|| choose(actions, rng))
 }
 
-/// The served tools and distractors, shuffled. Of the tools asked for, only the served ones appear.
-fn menu<'a>(
-    served: &[&'a Tool],
-    asked: &[&'a Tool],
-    pool: &[&'a Tool],
-    size: usize,
-    rng: &mut impl Rng,
-) -> Vec<&'a Tool> {
-    let same = |a: &Tool, b: &Tool| a.spec().name == b.spec().name;
-    let mut menu: Vec<&Tool> = Vec::new();
-    for &tool in served {
-        if !menu.iter().any(|t| same(t, tool)) {
-            menu.push(tool);
-        }
-    }
-    while menu.len() < size.max(1) {
-        let free: Vec<&Tool> =
-            pool.iter().copied().filter(|t| !asked.iter().chain(&menu).any(|u| same(t, u))).collect();
-        let near: Vec<&Tool> =
-            free.iter().copied().filter(|t| asked.iter().any(|a| a.resembles(t))).collect();
-        let from = if !near.is_empty() && rng.random_bool(NEAR_SHARE) { &near } else { &free };
-        match from.choose(rng) {
-            Some(tool) => menu.push(tool),
-            None => break,
-        }
+/// The tools asked for (unless no call is wanted) and distractors, shuffled. No two are of one action.
+pub(crate) fn menu(asked: Vec<Tool>, shape: TaskShape, pool: &[&Action], rng: &mut impl Rng) -> Vec<Tool> {
+    let wanted: Vec<Action> = asked.iter().map(|tool| tool.action.clone()).collect();
+    let mut free: Vec<&Action> =
+        pool.iter().copied().filter(|a| !wanted.iter().any(|w| w.name() == a.name())).collect();
+    let mut menu = if shape.calls == 0 { Vec::new() } else { asked };
+    while menu.len() < shape.tools.max(1) && !free.is_empty() {
+        let near: Vec<usize> =
+            (0..free.len()).filter(|&i| wanted.iter().any(|w| w.resembles(free[i]))).collect();
+        let i = match near.choose(rng) {
+            Some(&i) if rng.random_bool(NEAR_SHARE) => i,
+            _ => rng.random_range(0..free.len()),
+        };
+        menu.push(free.swap_remove(i).tool(rng));
     }
     menu.shuffle(rng);
     menu

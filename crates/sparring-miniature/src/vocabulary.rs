@@ -7,11 +7,11 @@ pub(crate) enum Kind {
     Words(&'static [&'static str]),
     /// A free string of two words: one of each list.
     Title(&'static [&'static str], &'static [&'static str]),
-    /// A clock time such as `3pm`.
+    /// A full hour from `7am` to `6pm`.
     Time,
     /// An integer of this inclusive range.
     Integer(i64, i64),
-    /// A number with one decimal that is never whole, of this range.
+    /// A number with a half, such as `2.5`, of this range: never whole.
     Number(i64, i64),
     /// True or false, said by one of the first or of the second phrases.
     Boolean(&'static [&'static str], &'static [&'static str]),
@@ -41,8 +41,7 @@ const PEOPLE: &[&str] = &[
     "Maria", "Nina", "Oscar", "Paula", "Quinn", "Rosa", "Sam", "Tina", "Uma", "Victor", "Wendy", "Yusuf",
     "Zoe", "Adam", "Bella", "Carl", "Diana", "Erik",
 ];
-const DAYS: &[&str] =
-    &["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "today", "tomorrow"];
+const DAYS: &[&str] = &["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const FOODS: &[&str] = &[
     "pasta", "salad", "soup", "coffee", "bread", "cheese", "rice", "noodles", "tacos", "sushi", "curry",
     "apples", "bananas", "milk", "eggs", "honey",
@@ -191,7 +190,7 @@ pub(crate) const OBJECTS: &[Object] = &[
     object("fun", "movie", &["movie", "film"], &["title", "city", "time", "stars"]),
     object("fun", "game", &["game", "board game"], &["title", "partner", "guests", "stars"]),
     object("fun", "concert", &["concert", "live show"], &["city", "day", "price", "guests"]),
-    object("health", "workout", &["workout", "training"], &["minutes", "day", "count", "partner"]),
+    object("health", "workout", &["workout", "exercise"], &["minutes", "day", "count", "partner"]),
     object("health", "doctor", &["doctor", "doctor visit"], &["city", "person", "time", "urgent"]),
     object("health", "diet", &["diet", "meal plan"], &["food", "weight", "day", "vegan"]),
     object("health", "pill", &["pill", "medicine"], &["count", "time", "person", "weight"]),

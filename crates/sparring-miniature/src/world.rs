@@ -5,53 +5,82 @@ use serde_json::{Value, json};
 use sparring_core::Seed;
 use sparring_tools::ToolSpec;
 
-/// Verbs that each object can be combined with: 33 objects × 5 verbs = 165 tools.
-const VERBS_PER_OBJECT: usize = 5;
-/// Tools kept out of every document that holds a request or a call.
-const HELD_OUT: usize = 45;
+/// Actions kept out of every document that holds a request or a call.
+const HELD_OUT: usize = 60;
 /// The world itself is fixed: only what happens in it is drawn anew.
 const WORLD_SEED: Seed = Seed::new(0x7001);
 
+/// What a tool does: a verb applied to an object. It names the tool; the parameters are another matter.
+#[derive(Clone)]
+pub struct Action {
+    pub(crate) verb: &'static Verb,
+    pub(crate) object: &'static Object,
+    name: String,
+}
+
+impl std::fmt::Debug for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Action").field(&self.name).finish()
+    }
+}
+
+impl Action {
+    fn new(verb: &'static Verb, object: &'static Object) -> Self {
+        Self { verb, object, name: format!("{}_{}", verb.name, object.name) }
+    }
+
+    /// The name of its tools, such as `book_hotel`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The domain of its object.
+    pub fn domain(&self) -> &'static str {
+        self.object.domain
+    }
+
+    /// Whether the two share their verb or their object.
+    pub fn resembles(&self, other: &Self) -> bool {
+        self.verb.name == other.verb.name || self.object.name == other.object.name
+    }
+
+    /// Draws a tool for it: one to three of the object's parameters, all but the first perhaps optional.
+    pub(crate) fn tool(&self, rng: &mut impl Rng) -> Tool {
+        let wanted = rng.random_range(1..=3);
+        let parameters: Vec<Parameter> = self
+            .object
+            .slots
+            .choose_multiple(rng, wanted)
+            .filter_map(|name| slot_by_name(name))
+            .enumerate()
+            .map(|(i, slot)| Parameter { slot, required: i == 0 || rng.random_bool(0.7) })
+            .collect();
+        let spec = ToolSpec::new(
+            self.name.clone(),
+            format!("{} {}", capitalised(self.verb.name), with_article(self.object.name)),
+            parameters.iter().map(|p| (p.slot.name.to_owned(), schema(p.slot.kind))).collect(),
+            parameters.iter().filter(|p| p.required).map(|p| p.slot.name.to_owned()).collect(),
+        );
+        Tool { action: self.clone(), parameters, spec }
+    }
+}
+
 /// One parameter of a tool.
-#[derive(Debug, Clone)]
 pub(crate) struct Parameter {
     pub(crate) slot: &'static Slot,
     pub(crate) required: bool,
 }
 
-/// One tool of the world: a verb applied to an object.
-#[derive(Clone)]
-pub struct Tool {
-    pub(crate) verb: &'static Verb,
-    pub(crate) object: &'static Object,
+/// A tool as one menu has it: as if every provider had chosen parameters of their own. Whoever wants to call it
+/// has to read the menu, for no name says which parameters it comes with.
+pub(crate) struct Tool {
+    pub(crate) action: Action,
     pub(crate) parameters: Vec<Parameter>,
-    spec: ToolSpec,
+    pub(crate) spec: ToolSpec,
 }
 
-impl std::fmt::Debug for Tool {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Tool").field(&self.spec.name).finish()
-    }
-}
-
-impl Tool {
-    /// The tool as a schema.
-    pub fn spec(&self) -> &ToolSpec {
-        &self.spec
-    }
-
-    /// The domain of the tool's object.
-    pub fn domain(&self) -> &'static str {
-        self.object.domain
-    }
-
-    /// Whether the two tools share their verb or their object.
-    pub fn resembles(&self, other: &Self) -> bool {
-        self.verb.name == other.verb.name || self.object.name == other.object.name
-    }
-}
-
-/// The miniature world: its tools, split into those that training documents may use and those held out.
+/// The miniature world: every verb with every object, split into actions that training documents may use and
+/// those held out.
 ///
 /// ```
 /// let world = sparring_miniature::World::new();
@@ -59,8 +88,8 @@ impl Tool {
 /// ```
 #[derive(Debug, Clone)]
 pub struct World {
-    training: Vec<Tool>,
-    held_out: Vec<Tool>,
+    training: Vec<Action>,
+    held_out: Vec<Action>,
 }
 
 impl Default for World {
@@ -72,31 +101,27 @@ impl Default for World {
 impl World {
     /// The world. It is always the same.
     pub fn new() -> Self {
-        let mut rng = WORLD_SEED.child("tools").rng();
-        let mut tools: Vec<Tool> = OBJECTS
+        let mut actions: Vec<Action> = OBJECTS
             .iter()
-            .flat_map(|object| {
-                let verbs: Vec<&'static Verb> = VERBS.choose_multiple(&mut rng, VERBS_PER_OBJECT).collect();
-                verbs.into_iter().map(|verb| draw_tool(verb, object, &mut rng)).collect::<Vec<_>>()
-            })
+            .flat_map(|object| VERBS.iter().map(move |verb| Action::new(verb, object)))
             .collect();
-        tools.shuffle(&mut rng);
-        let training = tools.split_off(HELD_OUT);
-        Self { training, held_out: tools }
+        actions.shuffle(&mut WORLD_SEED.child("actions").rng());
+        let training = actions.split_off(HELD_OUT);
+        Self { training, held_out: actions }
     }
 
-    /// Tools that documents may use in requests and calls.
-    pub fn training(&self) -> &[Tool] {
+    /// Actions whose tools documents may use in requests and calls.
+    pub fn training(&self) -> &[Action] {
         &self.training
     }
 
-    /// Tools that only bare catalogues show.
-    pub fn held_out(&self) -> &[Tool] {
+    /// Actions whose tools only bare catalogues show.
+    pub fn held_out(&self) -> &[Action] {
         &self.held_out
     }
 
-    /// All tools, training tools first.
-    pub fn all(&self) -> impl Iterator<Item = &Tool> {
+    /// All actions, those of training first.
+    pub fn all(&self) -> impl Iterator<Item = &Action> {
         self.training.iter().chain(&self.held_out)
     }
 
@@ -106,25 +131,6 @@ impl World {
         domains.dedup();
         domains
     }
-}
-
-/// One to three parameters; all but the first may be optional.
-fn draw_tool(verb: &'static Verb, object: &'static Object, rng: &mut impl Rng) -> Tool {
-    let wanted = rng.random_range(1..=3);
-    let slots: Vec<&'static Slot> =
-        object.slots.choose_multiple(rng, wanted).filter_map(|name| slot_by_name(name)).collect();
-    let parameters: Vec<Parameter> = slots
-        .into_iter()
-        .enumerate()
-        .map(|(i, slot)| Parameter { slot, required: i == 0 || rng.random_bool(0.7) })
-        .collect();
-    let spec = ToolSpec::new(
-        format!("{}_{}", verb.name, object.name),
-        format!("{} {}", capitalised(verb.name), with_article(object.name)),
-        parameters.iter().map(|p| (p.slot.name.to_owned(), schema(p.slot.kind))).collect(),
-        parameters.iter().filter(|p| p.required).map(|p| p.slot.name.to_owned()).collect(),
-    );
-    Tool { verb, object, parameters, spec }
 }
 
 fn schema(kind: Kind) -> Value {

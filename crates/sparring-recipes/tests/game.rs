@@ -56,9 +56,9 @@ fn options(change: impl FnOnce(&mut GameOptions)) -> GameOptions {
 #[test]
 fn a_rendered_proposal_is_read_as_the_same_task() {
     let out = Rollout::from_text(render_proposal(&task(), "a table"));
-    assert_eq!(game().read(&spec(2, 1), &out), Ok(task()));
+    assert_eq!(game().read_text(&spec(2, 1), &out.text), Ok(task()));
     let strict = game_with(options(|o| o.strict_order = true));
-    assert_eq!(strict.read(&spec(2, 1), &out), Ok(task()));
+    assert_eq!(strict.read_text(&spec(2, 1), &out.text), Ok(task()));
 }
 
 #[test]
@@ -190,13 +190,12 @@ fn derivation_takes_off_the_tools_of_every_call() {
 }
 
 #[test]
-fn duplicates_share_a_signature_and_domains_are_strata() {
+fn duplicates_share_a_signature() {
     let mut other = task();
     other.question = "A table in Paris, for Ana!".into();
     assert_eq!(game().signature(&task()), game().signature(&other));
     other.calls[0].arguments["city"] = json!("Rome");
     assert_ne!(game().signature(&task()), game().signature(&other));
-    assert_eq!(game().stratum(&task()), "food");
 }
 
 #[test]
@@ -212,4 +211,42 @@ fn prompts_carry_specification_question_and_menu() {
     assert!(
         pose[1].content.contains(&task().question) && pose[1].content.contains("\"name\": \"play_song\"")
     );
+}
+
+#[test]
+fn a_menu_s_order_says_nothing_of_the_tool_that_is_called() {
+    let off = game_with(options(|o| o.shuffle_menu = false));
+    let mut first = 0;
+    for i in 0..400 {
+        let mut proposed = task();
+        proposed.tools.push(tool("rate_song", "Rates a song by its title.", "title"));
+        proposed.tools.push(tool("send_song", "Sends a song by its title.", "title"));
+        proposed.question = format!("Book a table in Paris for Ana, for {i} guests.");
+        let out = Rollout::from_text(render_proposal(&proposed, "a table"));
+        let read = game().read(&spec(4, 1), &out).unwrap();
+        first += usize::from(read.tools[0].name == "book_table");
+        // The same tools, calls and signature, and the same order whenever it is read or written again.
+        assert_eq!(game().read(&spec(4, 1), &out).unwrap(), read);
+        let again = Rollout::from_text(render_proposal(&read, "a table"));
+        assert_eq!(game().read(&spec(4, 1), &again).unwrap(), read);
+        assert_eq!(game().signature(&read), game().signature(&proposed));
+        assert_eq!(off.read(&spec(4, 1), &out).unwrap(), proposed);
+        let sorted = |task: &ToolTask| {
+            let mut tools = task.tools.clone();
+            tools.sort_by(|a, b| a.name.cmp(&b.name));
+            (tools, task.calls.clone())
+        };
+        assert_eq!(sorted(&read), sorted(&proposed));
+    }
+    // A quarter, give or take four standard errors.
+    assert!((66..=134).contains(&first), "{first} of 400");
+}
+
+#[test]
+fn strata_are_domains_and_where_asked_for_sizes() {
+    let mut two = task();
+    two.calls.push(ToolCall::new("play_song", [("title", json!("Blue"))]));
+    assert_eq!(game().stratum(&task()), "food, arguments: 2");
+    assert_eq!(game().stratum(&two), "food, arguments: 3");
+    assert_eq!(game_with(options(|o| o.stratify_arguments = false)).stratum(&two), "food");
 }

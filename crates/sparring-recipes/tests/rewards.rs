@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 use sparring_core::{Reward, RewardContext, Role, Rollout};
 use sparring_recipes::tool_r0::{
-    Context, GeneratorReward, GeneratorRewardConfig, SolverReward, SolverRewardConfig, TaskSpec,
+    Context, GeneratorReward, GeneratorRewardConfig, Preset, SolverReward, SolverRewardConfig, TaskSpec,
     render_answer, render_proposal,
 };
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
@@ -230,6 +230,25 @@ fn weights_scale_their_terms_and_weight_zero_is_no_term() {
     let parts = generator(config, &text, &[Some(0.5)]);
     assert_close(component(&parts, "format"), 3.0);
     assert_eq!(component(&parts, "difficulty"), None);
+}
+
+#[test]
+fn being_accepted_pays_where_it_is_asked_for() {
+    let text = render_proposal(&task(vec![gold()]), "plan");
+    let mut config = GeneratorRewardConfig::default();
+    assert_eq!(component(&generator(config.clone(), &text, &[Some(0.0)]), "accepted"), None);
+    config.accepted = 0.5;
+    // Nobody solved it, but it is a task; rejected; and no probe, which says nothing.
+    for (rates, expected) in [(&[Some(0.0)][..], Some(0.5)), (&[None], Some(0.0)), (&[], None)] {
+        assert_eq!(component(&generator(config.clone(), &text, rates), "accepted"), expected);
+    }
+    // Behind the gate of the format, like every other term.
+    let gated = text.replace("<question>", "<query>");
+    assert_eq!(component(&generator(config, &gated, &[Some(0.5)]), "accepted"), Some(0.0));
+    let mut blind = Preset::load("miniature").unwrap();
+    blind.self_play.generator.probe_samples = 0;
+    let error = blind.build().unwrap_err().to_string();
+    assert!(error.contains("generator_reward.accepted") && error.contains("probe_samples"), "{error}");
 }
 
 #[test]

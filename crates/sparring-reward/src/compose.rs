@@ -1,68 +1,39 @@
 //! Rewards made of rewards.
 //!
 //! A part that does not apply (`None`) is left out and never counts as 0; where no part applies, the whole
-//! does not. A failing part stops everything and is named. The `components` of every composition are its
-//! parts' contributions: they add up to the score.
+//! does not. A failing part stops everything and is named. Every composition is written as what it makes of
+//! its parts' components; the score is their sum.
 
 use crate::{RewardError, Schedule};
-use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout};
+use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout, check_scores, sum_components};
 
 /// A reward of any kind for tasks of type `T`.
 pub type BoxReward<T> = Box<dyn Reward<T>>;
 
 type Scores = Vec<Option<f32>>;
 
-/// Calls a reward and checks its contract: one finite score a completion.
-///
-/// # Errors
-/// [`RewardError::Failed`] and [`RewardError::Contract`] name the reward.
-pub fn checked_score<T: ?Sized>(
-    reward: &dyn Reward<T>,
-    task: &T,
-    group: &[Rollout],
-    ctx: &RewardContext<'_>,
-) -> Result<Vec<Option<f32>>, RewardError> {
-    let scores = reward.score(task, group, ctx).map_err(|source| named(reward.name(), source))?;
-    check(reward.name(), &scores, group)?;
-    Ok(scores)
-}
-
-fn checked_components<T: ?Sized>(
-    reward: &dyn Reward<T>,
+/// The components of a part; the innermost failing reward keeps its name.
+fn components<T: ?Sized>(
+    part: &dyn Reward<T>,
     task: &T,
     group: &[Rollout],
     ctx: &RewardContext<'_>,
 ) -> Result<Vec<Component>, RewardError> {
-    let components = reward.components(task, group, ctx).map_err(|source| named(reward.name(), source))?;
-    components.iter().try_for_each(|(name, scores)| check(name, scores, group))?;
-    Ok(components)
-}
-
-/// The innermost failing reward keeps its name.
-fn named(reward: &str, source: BoxError) -> RewardError {
-    match source.downcast::<RewardError>() {
+    part.components(task, group, ctx).map_err(|source| match source.downcast::<RewardError>() {
         Ok(inner) => *inner,
-        Err(source) => RewardError::Failed { reward: reward.to_owned(), source },
-    }
+        Err(source) => RewardError::Failed { reward: part.name().to_owned(), source },
+    })
 }
 
-fn check(name: &str, scores: &[Option<f32>], group: &[Rollout]) -> Result<(), RewardError> {
-    if scores.len() != group.len() {
-        let what = format!("gave {} scores for {} completions", scores.len(), group.len());
-        return Err(RewardError::contract(name, what));
-    }
-    match scores.iter().position(|score| score.is_some_and(|score| !score.is_finite())) {
-        Some(i) => {
-            Err(RewardError::contract(name, format!("gave completion {i} a score that is not finite")))
-        }
-        None => Ok(()),
-    }
-}
-
-fn scale(scores: &mut Scores, by: f64) {
-    for score in scores.iter_mut().flatten() {
-        *score = (f64::from(*score) * by) as f32;
-    }
+/// The score of a reward from its components.
+fn score<T: ?Sized>(
+    reward: &dyn Reward<T>,
+    task: &T,
+    group: &[Rollout],
+    ctx: &RewardContext<'_>,
+) -> Result<Scores, BoxError> {
+    let components = reward.components(task, group, ctx)?;
+    Ok(sum_components(reward.name(), &components, group.len())?)
 }
 
 /// The sum of its parts.
@@ -111,16 +82,7 @@ impl<T: ?Sized> Reward<T> for Sum<T> {
     }
 
     fn score(&self, task: &T, group: &[Rollout], ctx: &RewardContext<'_>) -> Result<Scores, BoxError> {
-        let mut total: Vec<Option<f64>> = vec![None; group.len()];
-        for part in &self.parts {
-            let scores = checked_score(&**part, task, group, ctx)?;
-            for (total, score) in total.iter_mut().zip(scores) {
-                if let Some(score) = score {
-                    *total = Some(total.unwrap_or(0.0) + f64::from(score));
-                }
-            }
-        }
-        Ok(total.into_iter().map(|total| total.map(|total| total as f32)).collect())
+        score(self, task, group, ctx)
     }
 
     fn components(
@@ -131,65 +93,46 @@ impl<T: ?Sized> Reward<T> for Sum<T> {
     ) -> Result<Vec<Component>, BoxError> {
         let mut all = Vec::new();
         for part in &self.parts {
-            all.extend(checked_components(&**part, task, group, ctx)?);
+            all.extend(components(&**part, task, group, ctx)?);
         }
         Ok(all)
     }
 }
 
-/// A reward times a constant.
+/// A reward times a weight: a number, or a [`Schedule`] over the steps of the context.
+///
+/// ```
+/// use sparring_core::{reward_fn, Reward, RewardContext, Rollout, Role};
+/// use sparring_reward::{Schedule, Weighted};
+///
+/// let long = || reward_fn("long", |_: &str, out: &Rollout| Some(out.text.len() as f32));
+/// let group = [Rollout::from_text("four")];
+/// let middle = RewardContext::at(50, 101, Role::Solver);
+/// assert_eq!(Weighted::new(0.5, long()).score("task", &group, &middle)?, [Some(2.0)]);
+/// let rising = Weighted::new(Schedule::Linear { from: 0.0, to: 2.0 }, long());
+/// assert_eq!(rising.score("task", &group, &middle)?, [Some(4.0)]);
+/// # Ok::<(), sparring_core::BoxError>(())
+/// ```
 #[derive(Debug, Clone)]
-pub struct Weighted<R>(Scheduled<R>);
+pub struct Weighted<R> {
+    weight: Schedule,
+    reward: R,
+}
 
 impl<R> Weighted<R> {
     /// `weight` times `reward`, under the reward's name.
-    pub fn new(weight: f64, reward: R) -> Self {
-        Self(Scheduled::new(Schedule::Constant(weight), reward))
+    pub fn new(weight: impl Into<Schedule>, reward: R) -> Self {
+        Self { weight: weight.into(), reward }
     }
 }
 
 impl<T: ?Sized, R: Reward<T>> Reward<T> for Weighted<R> {
     fn name(&self) -> &str {
-        Reward::<T>::name(&self.0)
-    }
-
-    fn score(&self, task: &T, group: &[Rollout], ctx: &RewardContext<'_>) -> Result<Scores, BoxError> {
-        self.0.score(task, group, ctx)
-    }
-
-    fn components(
-        &self,
-        task: &T,
-        group: &[Rollout],
-        ctx: &RewardContext<'_>,
-    ) -> Result<Vec<Component>, BoxError> {
-        self.0.components(task, group, ctx)
-    }
-}
-
-/// A reward times a weight that follows a [`Schedule`] over the steps of the context.
-#[derive(Debug, Clone)]
-pub struct Scheduled<R> {
-    weight: Schedule,
-    reward: R,
-}
-
-impl<R> Scheduled<R> {
-    /// `weight` times `reward`, under the reward's name.
-    pub fn new(weight: Schedule, reward: R) -> Self {
-        Self { weight, reward }
-    }
-}
-
-impl<T: ?Sized, R: Reward<T>> Reward<T> for Scheduled<R> {
-    fn name(&self) -> &str {
         self.reward.name()
     }
 
     fn score(&self, task: &T, group: &[Rollout], ctx: &RewardContext<'_>) -> Result<Scores, BoxError> {
-        let mut scores = self.reward.score(task, group, ctx)?;
-        scale(&mut scores, self.weight.at(ctx.step, ctx.total_steps));
-        Ok(scores)
+        score(self, task, group, ctx)
     }
 
     fn components(
@@ -200,8 +143,8 @@ impl<T: ?Sized, R: Reward<T>> Reward<T> for Scheduled<R> {
     ) -> Result<Vec<Component>, BoxError> {
         let weight = self.weight.at(ctx.step, ctx.total_steps);
         let mut components = self.reward.components(task, group, ctx)?;
-        for (_, scores) in &mut components {
-            scale(scores, weight);
+        for score in components.iter_mut().flat_map(|(_, scores)| scores).flatten() {
+            *score = (f64::from(*score) * weight) as f32;
         }
         Ok(components)
     }
@@ -210,7 +153,8 @@ impl<T: ?Sized, R: Reward<T>> Reward<T> for Scheduled<R> {
 /// A reward that counts only where another one is above 0.
 ///
 /// Where the gate scores 0 or less, the whole is `Some(0.0)`, whatever the reward says, even where it would
-/// not apply. Where the gate does not apply, it is open.
+/// not apply. Where the gate does not apply, it is open. A shut gate hides no broken scorer: a score that is not
+/// finite, or a wrong number of them, is an error on either side of it.
 #[derive(Debug, Clone)]
 pub struct Gate<G, R> {
     gate: G,
@@ -222,28 +166,6 @@ impl<G, R> Gate<G, R> {
     pub fn new(gate: G, reward: R) -> Self {
         Self { gate, reward }
     }
-
-    fn shut<T: ?Sized>(
-        &self,
-        task: &T,
-        group: &[Rollout],
-        ctx: &RewardContext<'_>,
-    ) -> Result<Vec<bool>, BoxError>
-    where
-        G: Reward<T>,
-    {
-        let scores = self.gate.score(task, group, ctx).map_err(|source| named(self.gate.name(), source))?;
-        check(self.gate.name(), &scores, group)?;
-        Ok(scores.into_iter().map(|score| score.is_some_and(|score| score <= 0.0)).collect())
-    }
-}
-
-fn close(scores: &mut Scores, shut: &[bool]) {
-    for (score, shut) in scores.iter_mut().zip(shut) {
-        if *shut {
-            *score = Some(0.0);
-        }
-    }
 }
 
 impl<T: ?Sized, G: Reward<T>, R: Reward<T>> Reward<T> for Gate<G, R> {
@@ -252,10 +174,7 @@ impl<T: ?Sized, G: Reward<T>, R: Reward<T>> Reward<T> for Gate<G, R> {
     }
 
     fn score(&self, task: &T, group: &[Rollout], ctx: &RewardContext<'_>) -> Result<Scores, BoxError> {
-        let shut = self.shut(task, group, ctx)?;
-        let mut scores = self.reward.score(task, group, ctx)?;
-        close(&mut scores, &shut);
-        Ok(scores)
+        score(self, task, group, ctx)
     }
 
     fn components(
@@ -264,10 +183,21 @@ impl<T: ?Sized, G: Reward<T>, R: Reward<T>> Reward<T> for Gate<G, R> {
         group: &[Rollout],
         ctx: &RewardContext<'_>,
     ) -> Result<Vec<Component>, BoxError> {
-        let shut = self.shut(task, group, ctx)?;
+        let gate = components(&self.gate, task, group, ctx)?;
+        let gate = sum_components(self.gate.name(), &gate, group.len())?;
         let mut components = self.reward.components(task, group, ctx)?;
-        for (_, scores) in &mut components {
-            close(scores, &shut);
+        if components.is_empty() {
+            // A reward without parts applies to nothing; the 0 of a shut gate needs a place.
+            components.push((self.reward.name().to_owned(), vec![None; group.len()]));
+        }
+        for (name, scores) in &mut components {
+            // Before the 0 of a shut gate takes their place.
+            check_scores(name, scores, group.len())?;
+            for (score, gate) in scores.iter_mut().zip(&gate) {
+                if gate.is_some_and(|gate| gate <= 0.0) {
+                    *score = Some(0.0);
+                }
+            }
         }
         Ok(components)
     }

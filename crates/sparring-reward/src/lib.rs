@@ -3,7 +3,7 @@
 //! ```text
 //!   pure functions                         Reward<T>                      composition
 //!   accuracy(gold, predicted, ..)   ──▶   Accuracy, SolverFormat,   ──▶  Sum, Weighted,
-//!   Band::evaluate(p), penalties(..)       SolveRate, Repetition, ..      Gate, Scheduled
+//!   Band::evaluate(p), penalties(..)       SolveRate, Repetition, ..      Gate
 //! ```
 //!
 //! Every formula of a paper is a small function with its equation in the docs; the types around them only
@@ -44,6 +44,6 @@ pub mod semantic;
 pub mod solve_rate;
 pub mod validity;
 
-pub use compose::{BoxReward, Gate, Scheduled, Sum, Weighted, checked_score};
+pub use compose::{BoxReward, Gate, Sum, Weighted};
 pub use error::RewardError;
 pub use schedule::Schedule;

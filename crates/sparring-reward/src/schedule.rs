@@ -46,6 +46,12 @@ pub enum Schedule {
     },
 }
 
+impl From<f64> for Schedule {
+    fn from(value: f64) -> Self {
+        Self::Constant(value)
+    }
+}
+
 impl Schedule {
     /// The value at `step` of `total_steps`.
     ///

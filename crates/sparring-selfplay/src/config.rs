@@ -21,6 +21,7 @@ pub enum Weights {
 #[non_exhaustive]
 pub enum Order {
     /// By falling solve rate; every pass over the pool goes from easy to hard (arXiv 2602.21320, section 3.2).
+    /// Derived tasks lie evenly spaced among the others ([`order_tasks`](crate::order_tasks)).
     #[default]
     EasyToHard,
     /// At random.

@@ -93,21 +93,6 @@ impl SelfPlayError {
         }
     }
 
-    /// The message and its causes in one line.
-    pub fn one_line(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let text = error.to_string();
-            if !line.contains(&text) {
-                line.push_str(": ");
-                line.push_str(&text);
-            }
-            cause = error.source();
-        }
-        line.replace('\n', " ")
-    }
-
     pub(crate) fn damaged(path: &Path, what: impl Into<String>) -> Self {
         Self::Damaged { path: path.display().to_string(), what: what.into() }
     }

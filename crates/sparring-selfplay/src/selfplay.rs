@@ -4,7 +4,7 @@ use crate::state::State;
 use crate::store::{RunFolder, RunInfo};
 use crate::{Exam, Roles, SelfPlayError, SelfPlayPlan, Summary};
 use serde::Serialize;
-use sparring_core::{Game, Observer, Reward, Seed};
+use sparring_core::{Game, Observer, Reward, Seed, one_line};
 use std::fmt;
 use std::path::Path;
 use std::time::Instant;
@@ -135,7 +135,7 @@ impl<'a, G: Game> SelfPlay<'a, G> {
                     break;
                 }
                 Err(error) => {
-                    tracing::warn!(serial, error = error.one_line(), "passing over a damaged checkpoint");
+                    tracing::warn!(serial, error = one_line(&error), "passing over a damaged checkpoint");
                     damaged.push(error);
                 }
             }
@@ -150,7 +150,7 @@ impl<'a, G: Game> SelfPlay<'a, G> {
             checkpoint,
             iteration: state.cursor.iteration,
             step: state.cursor.step,
-            damaged: damaged.iter().map(SelfPlayError::one_line).collect(),
+            damaged: damaged.iter().map(|error| one_line(error)).collect(),
         };
         self.play(folder, state, Some(&resumed))
     }

@@ -97,7 +97,7 @@ fn dying_again_and_again_it_ends_the_same() {
         let mut all: Vec<_> =
             std::fs::read_dir(dir.join("checkpoints")).unwrap().map(|e| e.unwrap().path()).collect();
         all.sort();
-        let file = |role: &str| std::fs::read(all[all.len() - 1].join(role).join("toy-policy.bin")).unwrap();
+        let file = |role: &str| std::fs::read(all[all.len() - 1].join(role).join("next-token.bin")).unwrap();
         (file("generator"), file("solver"))
     };
     assert!(newest(dir.path()) == newest(whole.path()), "the same weights, bit for bit");

@@ -2,8 +2,9 @@
 //!
 //! [`ToyPolicy`] is a complete model of a few thousand numbers: it samples, scores, learns by exact gradients
 //! and is saved and restored, so that tests, examples and documentation run without weights.
-//! [`ScriptedSampler`] says what it is told to. [`conformance`] holds the contracts of `sparring-core` as
-//! functions: call them from the tests of your own implementation.
+//! [`NextTokenPolicy`] makes such a policy of your own small model, a [`NextToken`]. [`ScriptedSampler`] says what
+//! it is told to. [`conformance`] holds the contracts of `sparring-core` as functions: call them from the tests of
+//! your own implementation.
 //!
 //! ```
 //! use sparring_core::{Prompt, Seed};
@@ -17,8 +18,10 @@
 #![forbid(unsafe_code)]
 
 pub mod conformance;
+mod next_token;
 mod scripted;
 mod toy;
 
+pub use next_token::{NextToken, NextTokenPolicy, TokenContext};
 pub use scripted::ScriptedSampler;
-pub use toy::ToyPolicy;
+pub use toy::{ToyModel, ToyPolicy};

@@ -26,26 +26,88 @@ fn reward_suite() {
     let counts =
         reward_fn("counts", move |_: &u32, _: &Rollout| Some(calls.fetch_add(1, Ordering::Relaxed) as f32));
     assert_eq!(check(&counts).unwrap_err().check, "reward/repeatable");
-    assert_eq!(check(&Broken { components: true }).unwrap_err().check, "reward/components");
-    assert_eq!(check(&Broken { components: false }).unwrap_err().check, "reward/score");
+    for (bug, caught) in [
+        ("score/count", "reward/score"),
+        ("components/count", "reward/components"),
+        ("components/finite", "reward/components"),
+        ("components/name", "reward/components"),
+        ("components/repeatable", "reward/components"),
+        ("components/missing", "reward/sum"),
+        ("components/extra", "reward/sum"),
+        ("components/none", "reward/sum"),
+    ] {
+        assert_eq!(check(&TwoParts { bug, calls: AtomicU32::new(0) }).unwrap_err().check, caught, "{bug}");
+    }
+    check(&TwoParts { bug: "", calls: AtomicU32::new(0) }).unwrap();
+    // Bugs of which the default context shows nothing.
+    for (bug, place) in [
+        ("sum/later", "last step"),
+        ("sum/rate", "with solve rates"),
+        ("sum/unprobed", "with solve rates, some `None`"),
+        ("sum/batch", "with a batch"),
+        ("sum/rates and batch", "with solve rates and a batch"),
+    ] {
+        let failure = check(&TwoParts { bug, calls: AtomicU32::new(0) }).unwrap_err();
+        assert_eq!(failure.check, "reward/sum", "{bug}");
+        assert!(failure.detail.starts_with(&format!("case 0, {place}, completion")), "{bug}: {failure}");
+    }
 }
 
-/// Says too little: a component of no entries, or one entry for any group.
-struct Broken {
-    components: bool,
+/// Whether the bug shows in this context.
+fn shows(bug: &str, group: &[Rollout], context: &RewardContext<'_>) -> bool {
+    let rates = context.solve_rates;
+    let this = context.batch.iter().any(|other| other == group);
+    match bug {
+        "sum/later" => context.step > 0 && rates.is_empty() && context.batch.is_empty(),
+        "sum/rate" => rates.contains(&Some(0.5)),
+        "sum/unprobed" => rates.contains(&None),
+        "sum/batch" => this,
+        "sum/rates and batch" => !rates.is_empty() && this,
+        _ => false,
+    }
 }
 
-impl Reward<u32> for Broken {
+/// 0.3 for everything, and the length of what is not empty; unless for the bug.
+struct TwoParts {
+    bug: &'static str,
+    calls: AtomicU32,
+}
+
+impl Reward<u32> for TwoParts {
     fn name(&self) -> &'static str {
-        "broken"
+        "two parts"
     }
 
     fn score(&self, _: &u32, group: &[Rollout], _: &RewardContext<'_>) -> Result<Vec<Option<f32>>, BoxError> {
-        Ok(vec![None; if self.components { group.len() } else { 1 }])
+        if self.bug == "score/count" {
+            return Ok(vec![None]);
+        }
+        Ok(group.iter().map(|rollout| Some(0.3 + rollout.text.len() as f32)).collect())
     }
 
-    fn components(&self, _: &u32, _: &[Rollout], _: &RewardContext<'_>) -> Result<Vec<Component>, BoxError> {
-        Ok(vec![("part".to_owned(), Vec::new())])
+    fn components(
+        &self,
+        _: &u32,
+        group: &[Rollout],
+        context: &RewardContext<'_>,
+    ) -> Result<Vec<Component>, BoxError> {
+        let size = |rollout: &Rollout| (!rollout.text.is_empty()).then_some(rollout.text.len() as f32);
+        let mut parts = vec![
+            ("constant".to_owned(), vec![Some(0.3); group.len()]),
+            ("length".to_owned(), group.iter().map(size).collect()),
+        ];
+        match self.bug {
+            "components/count" => parts[1].1.push(None),
+            "components/finite" => parts[1].1.fill(Some(f32::NAN)),
+            "components/name" => parts[1].0.clear(),
+            "components/repeatable" => parts[0].0 += &self.calls.fetch_add(1, Ordering::Relaxed).to_string(),
+            "components/missing" => drop(parts.pop()),
+            "components/extra" => parts.push(("extra".to_owned(), vec![Some(0.01); group.len()])),
+            "components/none" => parts.clear(),
+            bug if shows(bug, group, context) => parts.truncate(1),
+            _ => {}
+        }
+        Ok(parts)
     }
 }
 

@@ -30,88 +30,70 @@ fn rule(task: &ToolTask, rules: &StructureRules) -> &'static str {
     check(task, rules).err().map_or("fine", |violation| violation.rule)
 }
 
-#[test]
-fn rules_of_both_presets() {
-    let tools = json!([book()]);
-    let with = |key: &str, value: Value| {
-        let mut tool = book();
-        tool[key] = value;
-        json!([tool])
-    };
-    let good = call(&json!({"city": "Oslo", "people": 2, "place": "Maaemo"}));
-    let twice = json!([good[0], good[0]]);
-    for (what, task, released, corrected) in [
-        ("a good task", task(QUESTION, &tools, &good), "fine", "fine"),
-        ("no question", task(" ", &tools, &good), "short_question", "short_question"),
-        (
-            "a short one",
-            task("Table for 2 at Maaemo, Oslo", &tools, &call(&json!({"city": "Oslo"}))),
-            "fine",
-            "fine",
-        ),
-        (
-            "a shorter one",
-            task("Table in Oslo", &tools, &call(&json!({"city": "Oslo"}))),
-            "short_question",
-            "fine",
-        ),
-        ("an echo", task(&format!("{QUESTION} (Control Spec)"), &tools, &good), "prompt_echo", "prompt_echo"),
-        ("Han", task("東京でテーブルを予約 Oslo Maaemo 2 please now", &tools, &good), "cjk", "fine"),
-        ("trivial", task(&format!("{QUESTION} and tell me a joke"), &tools, &good), "trivial", "trivial"),
-        (
-            "a lookup",
-            task("What is the best table in Oslo?", &tools, &call(&json!({"city": "Oslo"}))),
-            "trivial",
-            "fine",
-        ),
-        ("no tools", task(QUESTION, &json!([]), &good), "no_tools", "no_tools"),
-        ("a tool twice", task(QUESTION, &json!([book(), book()]), &good), "duplicate_tool", "duplicate_tool"),
-        ("a generic name", task(QUESTION, &with("name", json!("API")), &good), "tool_name", "tool_name"),
-        ("a short name", task(QUESTION, &with("name", json!("bt")), &good), "tool_name", "tool_name"),
-        (
-            "no description",
-            task(QUESTION, &with("description", json!("x")), &good),
-            "tool_description",
-            "tool_description",
-        ),
-        ("no calls", task(QUESTION, &tools, &json!([])), "no_calls", "fine"),
-        ("another tool", task(QUESTION, &tools, &json!([{"name": "fly"}])), "unknown_tool", "unknown_tool"),
-        ("nothing given", task(QUESTION, &tools, &call(&json!({}))), "missing_argument", "missing_argument"),
-        (
-            "nested",
-            task(QUESTION, &tools, &call(&json!({"city": ["Oslo"]}))),
-            "nested_argument",
-            "argument_type",
-        ),
-        (
-            "made up",
-            task(QUESTION, &tools, &call(&json!({"city": "Oslo", "x": 2}))),
-            "fine",
-            "unknown_argument",
-        ),
-        (
-            "wrong type",
-            task(QUESTION, &tools, &call(&json!({"city": "Oslo", "people": "two"}))),
-            "fine",
-            "argument_type",
-        ),
-        (
-            "not in the enum",
-            task(QUESTION, &tools, &call(&json!({"city": "Oslo", "place": "Oslo"}))),
-            "fine",
-            "argument_enum",
-        ),
-        (
-            "not in the question",
-            task(QUESTION, &tools, &call(&json!({"city": "Rome"}))),
-            "fine",
-            "ungrounded",
-        ),
-        ("the same twice", task(QUESTION, &tools, &twice), "fine", "repeated_call"),
-    ] {
+/// What is wrong with a task, and the rule that refuses it in the released and in the corrected preset.
+type Row = (&'static str, ToolTask, &'static str, &'static str);
+
+fn check_rows(rows: impl IntoIterator<Item = Row>) {
+    for (what, task, released, corrected) in rows {
         assert_eq!(rule(&task, &StructureRules::released()), released, "released: {what}");
         assert_eq!(rule(&task, &StructureRules::corrected()), corrected, "corrected: {what}");
     }
+}
+
+#[test]
+fn rules_about_the_question() {
+    let all = call(&json!({"city": "Oslo", "people": 2, "place": "Maaemo"}));
+    let city = call(&json!({"city": "Oslo"}));
+    let echo = format!("{QUESTION} (Control Spec)");
+    let joke = format!("{QUESTION} and tell me a joke");
+    let han = "東京でテーブルを予約 Oslo Maaemo 2 please now";
+    let ask = |question: &str, calls: &Value| task(question, &json!([book()]), calls);
+    check_rows([
+        ("nothing", ask(QUESTION, &all), "fine", "fine"),
+        ("no question", ask(" ", &all), "short_question", "short_question"),
+        ("a short one", ask("Table for 2 at Maaemo, Oslo", &city), "fine", "fine"),
+        ("a shorter one", ask("Table in Oslo", &city), "short_question", "fine"),
+        ("an echo", ask(&echo, &all), "prompt_echo", "prompt_echo"),
+        ("Han", ask(han, &all), "cjk", "fine"),
+        ("trivial", ask(&joke, &all), "trivial", "trivial"),
+        ("a lookup", ask("What is the best table in Oslo?", &city), "trivial", "fine"),
+    ]);
+}
+
+#[test]
+fn rules_about_the_tools() {
+    let good = call(&json!({"city": "Oslo", "people": 2, "place": "Maaemo"}));
+    let menu = |tools: &Value| task(QUESTION, tools, &good);
+    let with = |key: &str, value: &str| {
+        let mut tool = book();
+        tool[key] = json!(value);
+        menu(&json!([tool]))
+    };
+    check_rows([
+        ("no tools", menu(&json!([])), "no_tools", "no_tools"),
+        ("a tool twice", menu(&json!([book(), book()])), "duplicate_tool", "duplicate_tool"),
+        ("a generic name", with("name", "API"), "tool_name", "tool_name"),
+        ("a short name", with("name", "bt"), "tool_name", "tool_name"),
+        ("no description", with("description", "x"), "tool_description", "tool_description"),
+    ]);
+}
+
+#[test]
+fn rules_about_the_calls() {
+    let calls = |calls: &Value| task(QUESTION, &json!([book()]), calls);
+    let one = |arguments: &Value| calls(&call(arguments));
+    let good = call(&json!({"city": "Oslo", "people": 2, "place": "Maaemo"}));
+    check_rows([
+        ("no calls", calls(&json!([])), "no_calls", "fine"),
+        ("another tool", calls(&json!([{"name": "fly"}])), "unknown_tool", "unknown_tool"),
+        ("nothing given", one(&json!({})), "missing_argument", "missing_argument"),
+        ("nested", one(&json!({"city": ["Oslo"]})), "nested_argument", "argument_type"),
+        ("made up", one(&json!({"city": "Oslo", "x": 2})), "fine", "unknown_argument"),
+        ("wrong type", one(&json!({"city": "Oslo", "people": "two"})), "fine", "argument_type"),
+        ("not in the enum", one(&json!({"city": "Oslo", "place": "Oslo"})), "fine", "argument_enum"),
+        ("not in the question", one(&json!({"city": "Rome"})), "fine", "ungrounded"),
+        ("the same twice", calls(&json!([good[0], good[0]])), "fine", "repeated_call"),
+    ]);
 }
 
 #[test]

@@ -103,6 +103,10 @@ impl ToolR0Config {
         let game = ToolR0Game::new(self.spec.clone(), &prompts, self.game.clone())?;
         let generator_reward = GeneratorReward::new(self.generator_reward.clone())?;
         let solver_reward = SolverReward::new(self.solver_reward.clone())?;
+        if self.generator_reward.accepted > 0.0 && self.self_play.generator.probe_samples == 0 {
+            let what = "needs probes: set self_play.generator.probe_samples above 0, or this to 0";
+            return Err(RecipeError::setting("generator_reward.accepted", what));
+        }
         check_grpo("self_play.generator.grpo", &self.self_play.generator.grpo)?;
         check_grpo("self_play.solver.grpo", &self.self_play.solver.grpo)?;
         let self_play = self.self_play.clone().build().map_err(self_play_error)?;

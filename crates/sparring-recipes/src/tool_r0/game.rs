@@ -6,8 +6,12 @@ use super::spec::{SpecDistribution, TaskSpec};
 use super::tags;
 use super::verifier::has_think;
 use crate::RecipeError;
+use rand::seq::SliceRandom;
 use sparring_core::{Game, Message, Rejection, Rollout, Seed};
 use sparring_tools::{ToolTask, signature_with, structure};
+
+/// From so many arguments on, tasks count as alike in size.
+const MANY_ARGUMENTS: usize = 4;
 
 /// Tool-R0's game: the Generator writes a request, a menu of tools and the calls that serve it; the Solver
 /// is posed request and menu and must give the calls.
@@ -37,7 +41,8 @@ impl ToolR0Game {
         &self.options
     }
 
-    /// Reads a proposal's text for a specification.
+    /// Reads a proposal's text for a specification, with the menu in the text's order ([`Game::read`] shuffles
+    /// it where [`GameOptions::shuffle_menu`] says so).
     ///
     /// # Errors
     /// A [`Rejection`] by the first rule broken: `missing_block`, `tools_json`, `calls_json`, `spec_tools`,
@@ -91,7 +96,13 @@ impl Game for ToolR0Game {
     }
 
     fn read(&self, spec: &TaskSpec, out: &Rollout) -> Result<ToolTask, Rejection> {
-        self.read_text(spec, &out.text)
+        let mut task = self.read_text(spec, &out.text)?;
+        if self.options.shuffle_menu {
+            // A function of question and tools: a task that is written down and read again stays the same.
+            task.tools.sort_by(|a, b| a.name.cmp(&b.name));
+            task.tools.shuffle(&mut Seed::new(0).child(&task.question).rng());
+        }
+        Ok(task)
     }
 
     fn pose(&self, task: &ToolTask) -> Vec<Message> {
@@ -112,7 +123,11 @@ impl Game for ToolR0Game {
     }
 
     fn stratum(&self, task: &ToolTask) -> String {
-        task.domain.clone()
+        if !self.options.stratify_arguments {
+            return task.domain.clone();
+        }
+        let arguments: usize = task.calls.iter().map(|call| call.arguments.len()).sum();
+        format!("{}, arguments: {}", task.domain, arguments.min(MANY_ARGUMENTS))
     }
 
     fn derive(&self, task: &ToolTask, seed: Seed) -> Vec<ToolTask> {

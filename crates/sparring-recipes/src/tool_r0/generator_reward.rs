@@ -2,7 +2,7 @@ use super::proposal::Proposal;
 use super::spec::TaskSpec;
 use crate::RecipeError;
 use serde::{Deserialize, Serialize};
-use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout};
+use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout, sum_components};
 use sparring_reward::RewardError;
 use sparring_reward::format::GeneratorFormat;
 use sparring_reward::repetition::{Repetition, RepetitionSettings};
@@ -37,8 +37,12 @@ pub struct GeneratorRewardConfig {
     pub difficulty: f32,
     /// Weight of the judge's rating in [0, 1].
     pub semantic: f32,
-    /// What becomes of it without a judge.
+    /// What becomes of the semantic term's weight without a judge.
     pub without_judge: WithoutJudge,
+    /// Weight of being a task at all by the game's rules (structure, the numbers asked for). It needs probes: a
+    /// proposal that could be probed was accepted. 0 as in the paper, where a duplicate tool, say, costs a
+    /// proposal no more than its difficulty.
+    pub accepted: f32,
     /// How the format is scored; the question's rules gate every term.
     pub format_rules: GeneratorFormat,
     /// How the validity is scored.
@@ -58,6 +62,7 @@ impl Default for GeneratorRewardConfig {
             difficulty: 0.5,
             semantic: 0.5,
             without_judge: WithoutJudge::default(),
+            accepted: 0.0,
             format_rules: GeneratorFormat::default(),
             validity_rules: Validity::default(),
             band: Band::default(),
@@ -80,12 +85,12 @@ impl GeneratorRewardConfig {
 /// The Generator's reward (arXiv 2602.21320, equations 1 to 5, with the released code's normalisation):
 ///
 /// ```text
-/// r = gate · (w_f·r_fmt + w_v·r_valid + w_d·r_diff + w_s·r_sem) − repetition
+/// r = gate · (w_f·r_fmt + w_v·r_valid + w_d·r_diff + w_s·r_sem + w_a·[accepted]) − repetition
 /// ```
 ///
 /// The gate is 0 where a block is missing, or the question is too short or echoes the prompt. A proposal that
 /// was not probed although others were has no difficulty: it could not be read as a task. Components, weighted:
-/// `format`, `validity`, `difficulty`, `semantic`, `repetition`; those that apply add up to the score.
+/// `format`, `validity`, `difficulty`, `semantic`, `accepted`, `repetition`; those that apply add up to the score.
 pub struct GeneratorReward {
     config: GeneratorRewardConfig,
     repetition: Option<Repetition<Question>>,
@@ -102,6 +107,7 @@ impl fmt::Debug for GeneratorReward {
 }
 
 /// What is known of a proposal's solve rate.
+#[derive(Clone, Copy)]
 enum Probe {
     /// Nothing is probed in this run.
     Off,
@@ -115,9 +121,9 @@ enum Probe {
 type Question = fn(&str) -> Option<String>;
 
 /// The terms of one completion, weighted; in the order of [`TERMS`].
-type Terms = [Option<f32>; 5];
+type Terms = [Option<f32>; 6];
 
-const TERMS: [&str; 5] = ["format", "validity", "difficulty", "semantic", "repetition"];
+const TERMS: [&str; 6] = ["format", "validity", "difficulty", "semantic", "accepted", "repetition"];
 
 impl GeneratorReward {
     /// A reward with these settings, without a judge.
@@ -130,6 +136,7 @@ impl GeneratorReward {
             ("validity", config.validity),
             ("difficulty", config.difficulty),
             ("semantic", config.semantic),
+            ("accepted", config.accepted),
         ] {
             super::check_weight(&format!("generator_reward.{field}"), weight)?;
         }
@@ -173,20 +180,20 @@ impl GeneratorReward {
                     Some(None) => Probe::Missed,
                     Some(Some(rate)) => Probe::Rate(*rate),
                 };
-                let [format, validity, difficulty, semantic] =
+                let [format, validity, difficulty, semantic, accepted] =
                     self.proposal_terms(spec, &rollout.text, probe)?;
-                Ok([format, validity, difficulty, semantic, repetition[i]])
+                Ok([format, validity, difficulty, semantic, accepted, repetition[i]])
             })
             .collect()
     }
 
-    /// Format, validity, difficulty and semantic term.
+    /// Format, validity, difficulty, semantic term and acceptance.
     fn proposal_terms(
         &self,
         spec: &TaskSpec,
         text: &str,
         probe: Probe,
-    ) -> Result<[Option<f32>; 4], BoxError> {
+    ) -> Result<[Option<f32>; 5], BoxError> {
         let c = &self.config;
         let parts = c.format_rules.parts(text);
         let task = if parts.tags && parts.question { read(spec, text) } else { None };
@@ -202,6 +209,11 @@ impl GeneratorReward {
             (Some(_), None) if c.semantic > 0.0 => Some(0.0),
             _ => None,
         };
+        let accepted = match (probe, &task) {
+            (Probe::Off, _) => None,
+            (Probe::Rate(_), Some(_)) => Some(1.0),
+            _ => Some(0.0),
+        };
         let weighted =
             |weight: f32, term: Option<f64>| term.filter(|_| weight > 0.0).map(|term| weight * term as f32);
         Ok([
@@ -209,6 +221,7 @@ impl GeneratorReward {
             weighted(c.validity, Some(validity)),
             weighted(self.difficulty_weight(), difficulty),
             weighted(c.semantic, semantic),
+            weighted(c.accepted, accepted),
         ])
     }
 
@@ -254,11 +267,8 @@ impl Reward<TaskSpec> for GeneratorReward {
         group: &[Rollout],
         ctx: &RewardContext<'_>,
     ) -> Result<Vec<Option<f32>>, BoxError> {
-        let total = |terms: Terms| {
-            let applying: Vec<f32> = terms.into_iter().flatten().collect();
-            (!applying.is_empty()).then(|| applying.iter().sum())
-        };
-        Ok(self.terms(spec, group, ctx)?.into_iter().map(total).collect())
+        let components = self.components(spec, group, ctx)?;
+        Ok(sum_components(self.name(), &components, group.len())?)
     }
 
     fn components(

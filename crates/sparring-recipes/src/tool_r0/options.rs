@@ -33,6 +33,13 @@ pub struct GameOptions {
     pub verifier: Verifier,
     /// Which tasks are duplicates.
     pub signature: SignatureRule,
+    /// Whether a proposal's menu is shuffled when it is read. Who writes a task puts the tool it is about first
+    /// more often than not; a Solver that always calls the first tool would be right, and never learn to choose.
+    pub shuffle_menu: bool,
+    /// Whether a balanced pool is balanced by domain and by number of arguments, or by domain alone. A call with
+    /// one argument is the easiest to get right, for Generator and Solver; where such tasks fill the pool, the
+    /// Solver unlearns to give the others.
+    pub stratify_arguments: bool,
     /// Whether verified tasks give no-call tasks: the same request without the tools that serve it.
     pub derive_no_call: bool,
     /// The structural checks of a proposal.
@@ -47,6 +54,8 @@ impl Default for GameOptions {
             enforce_spec: true,
             verifier: Verifier::EveryCall,
             signature: SignatureRule::default(),
+            shuffle_menu: true,
+            stratify_arguments: true,
             derive_no_call: true,
             structure: StructureRules::corrected(),
         }
@@ -59,6 +68,8 @@ impl GameOptions {
         Self {
             enforce_spec: false,
             verifier: Verifier::FirstCall,
+            shuffle_menu: false,
+            stratify_arguments: false,
             derive_no_call: false,
             signature: SignatureRule::Released,
             structure: StructureRules::released(),

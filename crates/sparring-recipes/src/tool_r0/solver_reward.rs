@@ -1,6 +1,6 @@
 use crate::RecipeError;
 use serde::{Deserialize, Serialize};
-use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout};
+use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout, sum_components};
 use sparring_reward::accuracy::{Accuracy, AccuracySettings};
 use sparring_reward::format::SolverFormat;
 use sparring_tools::{ToolR0Tags, ToolTask};
@@ -89,13 +89,10 @@ impl Reward<ToolTask> for SolverReward {
         &self,
         task: &ToolTask,
         group: &[Rollout],
-        _: &RewardContext<'_>,
+        ctx: &RewardContext<'_>,
     ) -> Result<Vec<Option<f32>>, BoxError> {
-        let total = |rollout: &Rollout| {
-            let (format, accuracy) = self.parts(task, &rollout.text);
-            Some(format + accuracy)
-        };
-        Ok(group.iter().map(total).collect())
+        let components = self.components(task, group, ctx)?;
+        Ok(sum_components(self.name(), &components, group.len())?)
     }
 
     fn components(

@@ -1,6 +1,6 @@
 use super::*;
 use proptest::prelude::*;
-use sparring_core::reward_fn;
+use sparring_core::{one_line, reward_fn};
 
 /// A reward that reads its score off the text: "1.5", "none", or "nan"; anything else fails.
 struct Read(&'static str, fn(&str) -> &str);
@@ -31,26 +31,26 @@ fn sum() -> Sum<str> {
     Sum::new("total").with(Read("left", left)).with(Read("right", right))
 }
 
-fn score(reward: &dyn Reward<str>, texts: &[&str]) -> Result<Scores, BoxError> {
+fn scores_of(reward: &dyn Reward<str>, texts: &[&str]) -> Result<Scores, BoxError> {
     let group: Vec<_> = texts.iter().map(|t| Rollout::from_text(*t)).collect();
     reward.score("", &group, &RewardContext::default())
 }
 
 #[test]
 fn none_is_left_out_and_zero_is_not() {
-    let scores = score(&sum(), &["1|2", "1|none", "0|none", "none|none"]).unwrap();
+    let scores = scores_of(&sum(), &["1|2", "1|none", "0|none", "none|none"]).unwrap();
     assert_eq!(scores, [Some(3.0), Some(1.0), Some(0.0), None]);
-    assert_eq!(score(&Sum::new("empty"), &["1"]).unwrap(), [None]);
+    assert_eq!(scores_of(&Sum::new("empty"), &["1"]).unwrap(), [None]);
 }
 
 #[test]
 fn a_failing_part_is_named_however_deep() {
     let nested = Sum::new("outer").with(sum()).with(reward_fn("fine", |_: &str, _: &Rollout| Some(0.0)));
     for reward in [&sum() as &dyn Reward<str>, &nested] {
-        let error = score(reward, &["1|oops"]).unwrap_err();
+        let error = scores_of(reward, &["1|oops"]).unwrap_err();
         assert_eq!(error.to_string(), "the reward \"right\" failed");
         assert!(error.source().is_some());
-        let error = score(reward, &["nan|1"]).unwrap_err();
+        let error = scores_of(reward, &["nan|1"]).unwrap_err();
         assert!(
             error.to_string().contains("\"left\" gave completion 0 a score that is not finite"),
             "{error}"
@@ -69,21 +69,39 @@ fn a_wrong_number_of_scores_is_an_error() {
             Ok(vec![])
         }
     }
-    let error = score(&Sum::new("total").with(Short), &["a"]).unwrap_err();
+    let error = scores_of(&Sum::new("total").with(Short), &["a"]).unwrap_err();
     assert!(error.to_string().contains("gave 0 scores for 1 completions"));
-    assert!(score(&Gate::new(Short, Read("left", left)), &["1"]).is_err());
+    assert!(scores_of(&Gate::new(Short, Read("left", left)), &["1"]).is_err());
 }
 
 #[test]
 fn gates_take_precedence() {
     let gate = Gate::new(Read("left", left), Read("right", right));
-    let scores = score(&gate, &["1|2", "0|2", "0|none", "none|2", "1|none", "-1|2"]).unwrap();
+    let scores = scores_of(&gate, &["1|2", "0|2", "0|none", "none|2", "1|none", "-1|2"]).unwrap();
     assert_eq!(scores, [Some(2.0), Some(0.0), Some(0.0), Some(2.0), None, Some(0.0)]);
+    // Even before a reward that has no parts at all.
+    let gate = Gate::new(Read("left", left), Sum::new("empty"));
+    assert_eq!(scores_of(&gate, &["1", "0"]).unwrap(), [None, Some(0.0)]);
+}
+
+#[test]
+fn a_shut_gate_does_not_hide_a_broken_scorer() {
+    let gate = || Gate::new(Read("left", left), Read("right", right));
+    let told = "\"right\" gave completion 1 a score that is not finite";
+    for texts in [["1|2", "0|nan"], ["0|2", "0|inf"], ["1|2", "1|nan"]] {
+        assert_eq!(scores_of(&gate(), &texts).unwrap_err().to_string(), told, "{texts:?}");
+        let whole = Sum::new("total").with(gate());
+        assert!(one_line(&*scores_of(&whole, &texts).unwrap_err()).contains(told), "{texts:?}");
+    }
+    // Whichever part is broken, it is the one that is named; so is a broken gate.
+    let whole = Gate::new(reward_fn("shut", |_: &str, _: &Rollout| Some(0.0)), sum());
+    assert!(scores_of(&whole, &["1|nan"]).unwrap_err().to_string().starts_with("\"right\" gave"));
+    assert!(scores_of(&gate(), &["nan|1"]).unwrap_err().to_string().starts_with("\"left\" gave"));
 }
 
 #[test]
 fn the_schedule_follows_the_step() {
-    let reward = Scheduled::new(Schedule::Linear { from: 0.0, to: 1.0 }, Read("left", left));
+    let reward = Weighted::new(Schedule::Linear { from: 0.0, to: 1.0 }, Read("left", left));
     let group = [Rollout::from_text("4"), Rollout::from_text("none")];
     let at = |step| {
         let ctx = RewardContext::at(step, 5, sparring_core::Role::Solver);

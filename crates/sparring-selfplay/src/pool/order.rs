@@ -1,4 +1,4 @@
-use super::PoolTask;
+use super::{Origin, PoolTask};
 use crate::Order;
 use rand::seq::SliceRandom;
 use sparring_core::Seed;
@@ -6,16 +6,30 @@ use sparring_core::Seed;
 /// Puts tasks into training order.
 ///
 /// [`Order::EasyToHard`] sorts by falling solve rate; equal rates lie in seeded random order, so that
-/// strata mix.
-pub fn order_tasks<T>(tasks: &mut [PoolTask<T>], order: Order, seed: Seed) {
+/// strata mix. Derived tasks lie evenly spaced among the others: their solve rate says less of the task than of
+/// the Solver (does it ever decline?), and by it they would all come at the end, after a training that only
+/// ever rewarded calls.
+pub fn order_tasks<T>(tasks: &mut Vec<PoolTask<T>>, order: Order, seed: Seed) {
     match order {
         Order::AsIs => tasks.sort_by_key(|t| t.candidate),
         Order::Shuffled => tasks.shuffle(&mut seed.rng()),
         Order::EasyToHard => {
             tasks.shuffle(&mut seed.rng());
             tasks.sort_by(|a, b| b.solve_rate.total_cmp(&a.solve_rate));
+            let (derived, others): (Vec<_>, Vec<_>) =
+                std::mem::take(tasks).into_iter().partition(|t| t.origin == Origin::Derived);
+            *tasks = spread(derived, others);
         }
     }
+}
+
+/// Both lists in their order, the first one's entries evenly spaced among the second's.
+fn spread<T>(few: Vec<T>, many: Vec<T>) -> Vec<T> {
+    let (n, total) = (few.len(), few.len() + many.len());
+    let (mut few, mut many) = (few.into_iter(), many.into_iter());
+    (0..total)
+        .filter_map(|i| if (i + 1) * n / total > i * n / total { few.next() } else { many.next() })
+        .collect()
 }
 
 /// Which task of an ordered pool of `len` each of `slots` training slots takes.

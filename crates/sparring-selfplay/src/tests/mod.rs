@@ -8,7 +8,7 @@ mod settings;
 
 use crate::{Exam, Roles, SelfPlay, SelfPlayConfig, SelfPlayError, Summary, Weights};
 use serde::{Deserialize, Serialize};
-use sparring_core::{Game, Message, Policy, Rejection, Reward, Rollout, Seed, reward_fn};
+use sparring_core::{Game, Message, Policy, Rejection, Reward, Rollout, Seed, one_line, reward_fn};
 use sparring_testkit::ToyPolicy;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -157,7 +157,13 @@ pub(super) fn weights(run: &SelfPlay<'_, Sums>) -> Vec<u64> {
         let dir = tempfile::tempdir().unwrap();
         policy.save(dir.path()).unwrap();
         let mut hasher = DefaultHasher::new();
-        std::fs::read(dir.path().join("toy-policy.bin")).unwrap().hash(&mut hasher);
+        let mut files: Vec<_> =
+            std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        assert!(!files.is_empty());
+        for file in files {
+            std::fs::read(file).unwrap().hash(&mut hasher);
+        }
         hasher.finish()
     };
     run.roles().named().into_iter().map(save).collect()

@@ -11,7 +11,7 @@ fn tasks() -> impl Strategy<Value = Vec<PoolTask<usize>>> {
     prop::collection::vec((0..=10_u8, 0..5_u8), 0..60).prop_map(move |rows| {
         let make = |(i, (solved, stratum)): (usize, (u8, u8))| PoolTask {
             iteration: 1,
-            origin: Origin::Proposed,
+            origin: if i % 4 == 1 { Origin::Derived } else { Origin::Proposed },
             solve_rate: f32::from(solved) / 10.0,
             agreement: 1.0,
             bucket: Bucket::of(f32::from(solved) / 10.0, &mix),
@@ -91,7 +91,13 @@ proptest! {
             back.sort_by_key(|t| t.candidate);
             prop_assert_eq!(&back, &before);
             if order == Order::EasyToHard {
-                prop_assert!(all.windows(2).all(|w| w[0].solve_rate >= w[1].solve_rate));
+                let derived = |t: &&PoolTask<usize>| t.origin == Origin::Derived;
+                let rates: Vec<f32> = all.iter().filter(|t| !derived(t)).map(|t| t.solve_rate).collect();
+                prop_assert!(rates.windows(2).all(|w| w[0] >= w[1]));
+                let rates: Vec<f32> = all.iter().filter(derived).map(|t| t.solve_rate).collect();
+                prop_assert!(rates.windows(2).all(|w| w[0] >= w[1]));
+                let evenly = |i: usize| i * rates.len() / all.len();
+                prop_assert!((0..all.len()).all(|i| all[..i].iter().filter(derived).count() == evenly(i)));
             }
         }
         prop_assert_eq!(all, before);

@@ -93,8 +93,8 @@ fn stopped(config: &SelfPlayConfig, writes: usize) -> (tempfile::TempDir, Vec<Pa
     fail_after(Some(writes));
     let error = go_on(config, dir.path()).unwrap_err();
     fail_after(None);
-    assert!(error.one_line().contains("no space left"), "{error}");
-    assert!(error.one_line().contains("free some space"), "{error}");
+    assert!(one_line(&error).contains("no space left"), "{error}");
+    assert!(one_line(&error).contains("free some space"), "{error}");
     let mut found: Vec<PathBuf> =
         fs::read_dir(dir.path().join("checkpoints")).unwrap().map(|e| e.unwrap().path()).collect();
     found.retain(|p| p.file_name().unwrap().to_str().unwrap().parse::<u64>().is_ok());
@@ -109,13 +109,13 @@ fn a_damaged_checkpoint_is_passed_over() {
     let wanted = uninterrupted(config.clone()).unwrap();
     let breakages: [fn(&Path); 5] = [
         |c| {
-            let file = c.join("solver/toy-policy.bin");
+            let file = c.join("solver/next-token.bin");
             let mut bytes = fs::read(&file).unwrap();
             let middle = bytes.len() / 2;
             bytes[middle] ^= 1;
             fs::write(file, bytes).unwrap();
         },
-        |c| fs::write(c.join("generator/toy-policy.bin"), "").unwrap(),
+        |c| fs::write(c.join("generator/next-token.bin"), "").unwrap(),
         |c| fs::remove_file(c.join("state.json")).unwrap(),
         |c| fs::write(c.join("manifest.json"), "{").unwrap(),
         |c| fs::remove_dir_all(c.join("solver")).unwrap(),
@@ -133,11 +133,11 @@ fn a_damaged_checkpoint_is_passed_over() {
 fn with_no_whole_checkpoint_it_says_which_file_is_damaged() {
     let (dir, checkpoints) = stopped(&tiny_config(), 150);
     for checkpoint in &checkpoints {
-        fs::write(checkpoint.join("solver/toy-policy.bin"), "junk").unwrap();
+        fs::write(checkpoint.join("solver/next-token.bin"), "junk").unwrap();
     }
     let error = go_on(&tiny_config(), dir.path()).unwrap_err();
     assert!(matches!(error, SelfPlayError::Damaged { .. }), "{error}");
-    assert!(error.to_string().contains("toy-policy.bin"), "{error}");
+    assert!(error.to_string().contains("next-token.bin"), "{error}");
     assert!(checkpoints.iter().all(|c| c.exists()), "nothing is thrown away");
 }
 
@@ -196,7 +196,7 @@ fn a_folder_that_cannot_be_made_is_one_line() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = game(tiny_config()).run(file.join("run")).unwrap_err().one_line();
+    let error = one_line(&game(tiny_config()).run(file.join("run")).unwrap_err());
     assert!(error.contains("file/run: ") && error.contains("choose another folder"), "{error}");
     assert!(!error.contains('\n'));
 }

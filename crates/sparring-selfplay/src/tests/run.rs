@@ -163,14 +163,17 @@ impl<T> Reward<T> for Broken {
 fn a_broken_reward_stops_the_run_by_name() {
     let cases = [
         (None, "the judge is away"),
-        (Some(vec![Some(1.0)]), "1 scores for 6 completions"),
-        (Some([vec![Some(1.0); 5], vec![Some(f32::NAN)]].concat()), "completion 5 is not finite"),
+        (Some(vec![Some(1.0)]), "\"broken\" gave 1 scores for 6 completions"),
+        (
+            Some([vec![Some(1.0); 5], vec![Some(f32::NAN)]].concat()),
+            "gave completion 5 a score that is not finite",
+        ),
     ];
     for (scores, wanted) in cases {
         let dir = tempfile::tempdir().unwrap();
         let roles = Roles::Separate { generator: toy(1), solver: toy(2) };
         let mut run = assemble(tiny_config(), roles, Box::new(Broken(scores)), 7);
-        let error = run.run(dir.path()).unwrap_err().one_line();
+        let error = one_line(&run.run(dir.path()).unwrap_err());
         assert!(error.starts_with("reward `broken` failed") && error.contains(wanted), "{error}");
     }
 }

@@ -1,42 +1,108 @@
 use super::{Options, Outcome, ensure, failed};
-use sparring_core::{Reward, RewardContext, Rollout};
+use sparring_core::{Component, Reward, RewardContext, Role, Rollout, check_scores, sum_components};
+
+/// Rounding that a sum of components may differ by from the score, relative to the size of its terms.
+const ROUNDING: f32 = 1e-5;
+
+/// Steps of the phase that the contexts are of.
+const STEPS: usize = 5;
+
+/// Solve rates of the completions of a group, over and over: of one that was probed, and of one that was so in part.
+const PROBED: [Option<f32>; 3] = [Some(0.5), Some(0.0), Some(1.0)];
+const PARTLY: [Option<f32>; 4] = [None, Some(0.5), None, Some(1.0)];
 
 /// Checks the contract of [`Reward`] on tasks with groups of completions: one finite entry or `None` a
-/// completion, the same at every call, in the score and in its components.
+/// completion, the same at every call, in the score and in its components; the components add up to the score.
+///
+/// Every group is scored in the default [`RewardContext`], at the first and at the last of five steps, with solve
+/// rates, with solve rates of which some are `None`, with the groups of all `cases` as the batch, and with rates and
+/// batch at once. A group without completions is scored in the same contexts.
 ///
 /// # Errors
 /// The first check that fails.
 pub fn reward<T>(reward: &dyn Reward<T>, cases: &[(T, Vec<Rollout>)], _: &Options) -> Outcome {
     ensure(!reward.name().is_empty(), "reward/name", || "the name is empty".to_owned())?;
-    for (i, (task, group)) in cases.iter().enumerate() {
-        for group in [group.as_slice(), &[]] {
-            let context = RewardContext::default();
-            let scores = reward.score(task, group, &context).map_err(failed("reward/score"))?;
-            entries("reward/score", i, &scores, group.len())?;
-            let again = reward.score(task, group, &context).map_err(failed("reward/repeatable"))?;
-            ensure(bits(&scores) == bits(&again), "reward/repeatable", || {
-                format!("case {i}: {scores:?}, then {again:?}")
-            })?;
-            for (name, scores) in
-                reward.components(task, group, &context).map_err(failed("reward/components"))?
-            {
-                ensure(!name.is_empty(), "reward/components", || format!("case {i}: a nameless component"))?;
-                entries("reward/components", i, &scores, group.len())?;
+    let mut groups: Vec<Vec<Rollout>> = cases.iter().map(|(_, group)| group.clone()).collect();
+    groups.push(Vec::new());
+    let (all, empty) = (&groups[..cases.len()], &groups[cases.len()]);
+    for (i, (task, _)) in cases.iter().enumerate() {
+        for (group, batch) in [(&all[i], all), (empty, &groups)] {
+            let rates = |all: &[Option<f32>]| all.iter().copied().cycle().take(group.len()).collect();
+            let (probed, partly): (Vec<_>, Vec<_>) = (rates(&PROBED), rates(&PARTLY));
+            for (when, context) in contexts(&probed, &partly, batch) {
+                in_context(reward, task, group, &context, &format!("case {i}, {when}"))?;
             }
         }
     }
     Ok(())
 }
 
+/// The contexts that a group is scored in; the group is one of the batch.
+fn contexts<'a>(
+    probed: &'a [Option<f32>],
+    partly: &'a [Option<f32>],
+    batch: &'a [Vec<Rollout>],
+) -> [(&'static str, RewardContext<'a>); 7] {
+    let at = |step, role| RewardContext::at(step, STEPS, role);
+    let middle = at(STEPS / 2, Role::Generator);
+    [
+        ("default context", RewardContext::default()),
+        ("first step", at(0, Role::Solver)),
+        ("last step", at(STEPS - 1, Role::Solver)),
+        ("with solve rates", middle.with_solve_rates(probed)),
+        ("with solve rates, some `None`", middle.with_solve_rates(partly)),
+        ("with a batch", middle.with_batch(batch)),
+        ("with solve rates and a batch", middle.with_solve_rates(partly).with_batch(batch)),
+    ]
+}
+
+/// The contract, for one group in one context; `place` says which.
+fn in_context<T>(
+    reward: &dyn Reward<T>,
+    task: &T,
+    group: &[Rollout],
+    context: &RewardContext<'_>,
+    place: &str,
+) -> Outcome {
+    let score = || reward.score(task, group, context);
+    let scores = score().map_err(failed("reward/score"))?;
+    check_scores(reward.name(), &scores, group.len()).map_err(failed("reward/score"))?;
+    let again = score().map_err(failed("reward/repeatable"))?;
+    ensure(bits(&scores) == bits(&again), "reward/repeatable", || {
+        format!("{place}: {scores:?}, then {again:?}")
+    })?;
+    let components = || reward.components(task, group, context).map_err(failed("reward/components"));
+    let parts = components()?;
+    let named = parts.iter().all(|(name, _)| !name.is_empty());
+    ensure(named, "reward/components", || format!("{place}: a nameless component"))?;
+    let sums = sum_components(reward.name(), &parts, group.len()).map_err(failed("reward/components"))?;
+    let again = components()?;
+    ensure(same(&parts, &again), "reward/components", || format!("{place}: {parts:?}, then {again:?}"))?;
+    add_up(place, &scores, &sums, &parts)
+}
+
 fn bits(scores: &[Option<f32>]) -> Vec<Option<u32>> {
     scores.iter().map(|score| score.map(f32::to_bits)).collect()
 }
 
-fn entries(check: &'static str, case: usize, scores: &[Option<f32>], completions: usize) -> Outcome {
-    ensure(scores.len() == completions, check, || {
-        format!("case {case}: {} entries for {completions} completions", scores.len())
-    })?;
-    ensure(scores.iter().flatten().all(|score| score.is_finite()), check, || {
-        format!("case {case}: {scores:?} is not finite")
-    })
+fn same(a: &[Component], b: &[Component]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && bits(&a.1) == bits(&b.1))
+}
+
+/// The law that the components' sum is the score.
+fn add_up(place: &str, scores: &[Option<f32>], sums: &[Option<f32>], parts: &[Component]) -> Outcome {
+    for (j, (score, sum)) in scores.iter().zip(sums).enumerate() {
+        let close = match (score, sum) {
+            (Some(score), Some(sum)) => {
+                let terms: f32 = parts.iter().filter_map(|(_, scores)| scores[j]).map(f32::abs).sum();
+                (score - sum).abs() <= ROUNDING * (score.abs() + terms)
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        ensure(close, "reward/sum", || {
+            format!("{place}, completion {j}: the score is {score:?}, its components add up to {sum:?}")
+        })?;
+    }
+    Ok(())
 }

@@ -1,13 +1,12 @@
 //! A complete policy of a few thousand numbers.
-mod checkpoint;
-mod learn;
-mod sample;
-mod tokens;
+mod vocabulary;
 
-use sparring_core::{Learner, Policy, PolicyError, Sampler, Scorer, Seed};
-use tokens::Vocabulary;
-
+use crate::{NextToken, NextTokenPolicy, TokenContext};
 use rand::Rng;
+use sparring_core::{Message, Seed};
+use std::ops::Range;
+use std::sync::Arc;
+use vocabulary::Vocabulary;
 
 /// A bigram softmax policy in `f64` with exact gradients and Adam.
 ///
@@ -25,23 +24,18 @@ use rand::Rng;
 /// let words = ToyPolicy::from_words(["yes", "no"], Seed::new(1));
 /// assert_eq!(words.decode(&[2, 1, 0]), "noyes");
 /// ```
+pub type ToyPolicy = NextTokenPolicy<ToyModel>;
+
+/// The model of a [`ToyPolicy`].
+///
+/// Its weights are rows × positions × tokens, then tokens × tokens.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ToyPolicy {
+pub struct ToyModel {
     vocabulary: Vocabulary,
-    rows: usize,
-    positions: usize,
-    max_length: usize,
-    /// Rows × positions × tokens, then tokens × tokens.
-    weights: Vec<f64>,
-    gradient: Vec<f64>,
-    first: Vec<f64>,
-    second: Vec<f64>,
-    steps: u64,
 }
 
 const ROWS: usize = 64;
 const POSITIONS: usize = 24;
-const MAX_LENGTH: usize = 65_536;
 
 impl ToyPolicy {
     /// A policy whose tokens are the characters of `alphabet`, with small random weights.
@@ -53,103 +47,64 @@ impl ToyPolicy {
     pub fn from_words<W: Into<String>>(words: impl IntoIterator<Item = W>, seed: Seed) -> Self {
         let vocabulary = Vocabulary::new(words.into_iter().map(Into::into).collect());
         let v = vocabulary.len();
-        let parameters = ROWS * POSITIONS * v + v * v;
         let mut rng = seed.child("toy policy").rng();
-        Self {
-            vocabulary,
-            rows: ROWS,
-            positions: POSITIONS,
-            max_length: MAX_LENGTH,
-            weights: (0..parameters).map(|_| rng.random_range(-0.5..0.5)).collect(),
-            gradient: vec![0.0; parameters],
-            first: vec![0.0; parameters],
-            second: vec![0.0; parameters],
-            steps: 0,
-        }
+        let weights = (0..ROWS * POSITIONS * v + v * v).map(|_| rng.random_range(-0.5..0.5)).collect();
+        Self::from_weights(ToyModel { vocabulary }, weights)
     }
 
-    /// Sets the most tokens that prompt and completion may have together; at least 1.
-    #[must_use]
-    pub fn with_max_length(mut self, tokens: usize) -> Self {
-        self.max_length = tokens.max(1);
-        self
+    /// Text to tokens: the longest word at each place. A character that starts no word becomes a letter by
+    /// its code point, so that every prompt can be read.
+    pub fn encode(&self, text: &str) -> Arc<[u32]> {
+        self.model().vocabulary.encode(text).into()
     }
 
-    /// Number of tokens: one more than the alphabet has letters.
-    pub fn vocabulary_size(&self) -> usize {
-        self.vocabulary.len()
+    /// Tokens to text; the end token and unknown ones have none.
+    pub fn decode(&self, tokens: &[u32]) -> String {
+        tokens.iter().map(|&token| self.model().decode(token)).collect()
     }
 
-    /// Every weight, for tests.
-    pub fn weights(&self) -> &[f64] {
-        &self.weights
-    }
-
-    /// Every weight, to be changed by finite differences and planted bugs.
-    pub fn weights_mut(&mut self) -> &mut [f64] {
-        &mut self.weights
-    }
-
-    /// The gradient accumulated since the last step, in the order of [`ToyPolicy::weights`].
-    pub fn gradient(&self) -> &[f64] {
-        &self.gradient
-    }
-
-    /// Where the logits of the token after `previous`, at `position` of the completion, are summed from.
-    fn sources(&self, row: usize, position: usize, previous: u32) -> [usize; 2] {
-        let v = self.vocabulary.len();
-        let table = (row * self.positions + position.min(self.positions - 1)) * v;
-        [table, self.rows * self.positions * v + previous as usize * v]
-    }
-
-    /// log softmax(logits / temperature) of the next token.
-    fn log_softmax(&self, [table, bigram]: [usize; 2], temperature: f64) -> Vec<f64> {
-        let v = self.vocabulary.len();
-        let logits = self.weights[table..table + v].iter().zip(&self.weights[bigram..bigram + v]);
-        let scaled: Vec<f64> = logits.map(|(a, b)| (a + b) / temperature).collect();
-        let top = scaled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let log_sum = top + scaled.iter().map(|z| (z - top).exp()).sum::<f64>().ln();
-        scaled.into_iter().map(|z| z - log_sum).collect()
-    }
-
-    /// The row of the table that a prompt looks up: every token moves it, the last ones too.
-    fn row(&self, prompt: &[u32]) -> usize {
-        let hash = prompt.iter().fold(Seed::new(0), |hash, &token| hash.index(u64::from(token)));
-        (hash.value() % self.rows as u64) as usize
-    }
-
-    fn check_prompt(&self, prompt: &[u32]) -> Result<(), PolicyError> {
-        if prompt.is_empty() {
-            return Err(PolicyError::invalid("the prompt is empty; give it at least one token"));
-        }
-        self.check_tokens(prompt)
-    }
-
-    fn check_tokens(&self, tokens: &[u32]) -> Result<(), PolicyError> {
-        match tokens.iter().find(|&&t| t as usize >= self.vocabulary.len()) {
-            Some(t) => Err(PolicyError::invalid(format!(
-                "token {t} is not in the vocabulary of {}",
-                self.vocabulary.len()
-            ))),
-            None => Ok(()),
-        }
+    /// A conversation to tokens: the contents, each followed by the end token.
+    pub fn encode_messages(&self, messages: &[Message]) -> Arc<[u32]> {
+        self.model().encode(messages).into()
     }
 }
 
-impl Policy for ToyPolicy {
-    fn sampler(&self) -> &dyn Sampler {
-        self
+impl ToyModel {
+    /// The two rows of weights that the logits of the next token are summed from.
+    fn rows(&self, context: TokenContext<'_>) -> [Range<usize>; 2] {
+        let row = (context.prompt_hash % ROWS as u64) as usize;
+        let table = row * POSITIONS + context.completion.len().min(POSITIONS - 1);
+        let v = self.vocabulary.len();
+        [table, ROWS * POSITIONS + context.last() as usize].map(|row| row * v..(row + 1) * v)
+    }
+}
+
+impl NextToken for ToyModel {
+    fn vocabulary_size(&self) -> usize {
+        self.vocabulary.len()
     }
 
-    fn scorer(&self) -> &dyn Scorer {
-        self
+    fn encode(&self, messages: &[Message]) -> Vec<u32> {
+        let mut tokens = Vec::new();
+        for message in messages {
+            tokens.extend(self.vocabulary.encode(&message.content));
+            tokens.push(self.end());
+        }
+        tokens
     }
 
-    fn learner(&mut self) -> &mut dyn Learner {
-        self
+    fn decode(&self, token: u32) -> &str {
+        self.vocabulary.word(token).unwrap_or_default()
     }
 
-    fn freeze(&self) -> Result<Box<dyn Scorer>, PolicyError> {
-        Ok(Box::new(self.clone()))
+    fn logits(&self, weights: &[f64], context: TokenContext<'_>) -> Vec<f64> {
+        let [table, bigram] = self.rows(context).map(|row| &weights[row]);
+        table.iter().zip(bigram).map(|(a, b)| a + b).collect()
+    }
+
+    fn backward(&self, _: &[f64], context: TokenContext<'_>, d_logits: &[f64], gradient: &mut [f64]) {
+        for row in self.rows(context) {
+            gradient[row].iter_mut().zip(d_logits).for_each(|(g, d)| *g += d);
+        }
     }
 }

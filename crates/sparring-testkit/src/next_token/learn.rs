@@ -1,5 +1,5 @@
-use super::ToyPolicy;
-use super::tokens::END;
+use super::softmax::{d_logits, entropy};
+use super::{NextToken, NextTokenPolicy, TokenContext};
 use sparring_core::{
     Learner, PolicyError, Scorer, StepReport, TokenBatch, TokenCotangents, TokenLoss, TokenStats,
 };
@@ -9,60 +9,54 @@ const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// One completion token: where its logits come from, and which it is.
-struct Place {
-    sources: [usize; 2],
+/// One completion token, and what it depends on.
+struct Place<'a> {
+    context: TokenContext<'a>,
     token: usize,
 }
 
-impl Scorer for ToyPolicy {
+impl<M: NextToken> Scorer for NextTokenPolicy<M> {
     fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
-        let places = self.places(batch)?;
         let temperature = f64::from(batch.temperature);
-        Ok(places.iter().map(|p| self.log_softmax(p.sources, temperature)[p.token] as f32).collect())
+        let logp = |p: Place<'_>| Ok(self.log_softmax(p.context, temperature)?[p.token] as f32);
+        self.places(batch)?.into_iter().map(logp).collect()
     }
 }
 
-impl ToyPolicy {
+impl<M: NextToken> NextTokenPolicy<M> {
     /// The tokens of a checked batch, flat.
-    fn places(&self, batch: TokenBatch<'_>) -> Result<Vec<Place>, PolicyError> {
+    fn places<'a>(&self, batch: TokenBatch<'a>) -> Result<Vec<Place<'a>>, PolicyError> {
         if !(batch.temperature.is_finite() && batch.temperature > 0.0) {
             return Err(PolicyError::invalid("the temperature must be a finite number above 0"));
         }
         let mut places = Vec::with_capacity(batch.completion_tokens());
         for group in batch.groups {
-            self.check_prompt(group.prompt)?;
-            let row = self.row(group.prompt);
-            for completion in &group.completions {
+            let prompt = group.prompt;
+            self.check_prompt(prompt)?;
+            let start = TokenContext::new(prompt);
+            for &completion in &group.completions {
                 self.check_tokens(completion)?;
-                if group.prompt.len() + completion.len() > self.max_length {
-                    return Err(PolicyError::invalid(format!(
-                        "a sequence is longer than {} tokens; shorten it",
-                        self.max_length
-                    )));
+                if prompt.len() + completion.len() > self.max_length {
+                    let most = self.max_length;
+                    let what = format!("a sequence is longer than {most} tokens; shorten it");
+                    return Err(PolicyError::invalid(what));
                 }
-                let mut previous = group.prompt.last().copied().unwrap_or(END);
-                for (t, &token) in completion.iter().enumerate() {
-                    places.push(Place { sources: self.sources(row, t, previous), token: token as usize });
-                    previous = token;
-                }
+                places.extend(completion.iter().enumerate().map(|(t, &token)| Place {
+                    context: start.after(&completion[..t]),
+                    token: token as usize,
+                }));
             }
         }
         Ok(places)
     }
 }
 
-/// H = −Σ p·log p, nats.
-fn entropy(logps: &[f64]) -> f64 {
-    -logps.iter().map(|l| l.exp() * l).sum::<f64>()
-}
-
-impl Learner for ToyPolicy {
+impl<M: NextToken> Learner for NextTokenPolicy<M> {
     fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
         let places = self.places(batch)?;
         let temperature = f64::from(batch.temperature);
         let forward: Vec<Vec<f64>> =
-            places.iter().map(|p| self.log_softmax(p.sources, temperature)).collect();
+            places.iter().map(|p| self.log_softmax(p.context, temperature)).collect::<Result<_, _>>()?;
         let logp: Vec<f32> = forward.iter().zip(&places).map(|(logps, p)| logps[p.token] as f32).collect();
         let entropies: Option<Vec<f32>> =
             loss.needs_entropy().then(|| forward.iter().map(|logps| entropy(logps) as f32).collect());
@@ -80,8 +74,10 @@ impl Learner for ToyPolicy {
             return Err(PolicyError::NonFinite { what });
         }
         for (t, (place, logps)) in places.iter().zip(&forward).enumerate() {
-            let d_entropy = d_entropy.as_ref().map_or(0.0, |d| f64::from(d[t]));
-            self.backward(place, logps, f64::from(d_logp[t]) / temperature, d_entropy / temperature);
+            let d_logp = f64::from(d_logp[t]) / temperature;
+            let d_entropy = d_entropy.as_ref().map_or(0.0, |d| f64::from(d[t])) / temperature;
+            let slopes = d_logits(logps, place.token, d_logp, d_entropy);
+            self.model.backward(&self.weights, place.context, &slopes, &mut self.gradient);
         }
         Ok(value)
     }
@@ -89,8 +85,10 @@ impl Learner for ToyPolicy {
     fn step(&mut self, lr: f64) -> Result<StepReport, PolicyError> {
         let norm = self.gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
         if !norm.is_finite() {
+            let weight = self.gradient.iter().position(|g| !g.is_finite());
+            let what = weight.map_or("the gradient".to_owned(), |i| format!("the gradient of weight {i}"));
             self.discard();
-            return Err(PolicyError::NonFinite { what: "the gradient".to_owned() });
+            return Err(PolicyError::NonFinite { what });
         }
         self.steps += 1;
         let correct = |beta: f64| 1.0 - beta.powi(i32::try_from(self.steps).unwrap_or(i32::MAX));
@@ -114,21 +112,5 @@ impl Learner for ToyPolicy {
 
     fn discard(&mut self) {
         self.gradient.fill(0.0);
-    }
-}
-
-impl ToyPolicy {
-    /// Adds d_logp·∂logp/∂z + d_entropy·∂H/∂z, where ∂logp/∂z_j = [j = token] − p_j and
-    /// ∂H/∂z_j = −p_j·(log p_j + H).
-    fn backward(&mut self, place: &Place, logps: &[f64], d_logp: f64, d_entropy: f64) {
-        let h = if d_entropy == 0.0 { 0.0 } else { entropy(logps) };
-        for (j, &l) in logps.iter().enumerate() {
-            let p = l.exp();
-            let hit = f64::from(u8::from(j == place.token));
-            let d = d_logp * (hit - p) - d_entropy * p * (l + h);
-            for source in place.sources {
-                self.gradient[source + j] += d;
-            }
-        }
     }
 }

@@ -1,0 +1,97 @@
+//! What the miniature's Solver reaches when the world itself writes its tasks: the yardstick of self-play.
+//!
+//! ```sh
+//! cargo run --release --example gold_ceiling -- --preset miniature --seed 1
+//! ```
+//!
+//! The Solver's side of a preset (reward, updates, learning rate, iterations, mixture of tasks), but the tasks
+//! are the world's, over training tools, never twice the same, and with labels that are always right.
+
+use clap::Parser;
+use sparring::candle::{CandlePolicy, PolicyOptions};
+use sparring::core::{BoxError, Prompt, RewardContext, Role};
+use sparring::grpo::RolloutGroup;
+use sparring::miniature::{Split, TaskShape, World};
+use sparring::prelude::*;
+use sparring::recipes::tool_r0::{Preset, ToolR0};
+use sparring_examples::miniature::{base_folder, print_accuracies, prompts};
+use std::path::PathBuf;
+
+/// Trains the Solver on gold labels.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Whose Solver settings are used.
+    #[arg(long, default_value = "miniature")]
+    preset: String,
+    /// Seed of tasks and samples.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Hugging Face folder of the base model [default: the embedded miniature].
+    #[arg(long)]
+    model: Option<PathBuf>,
+}
+
+fn main() -> Result<(), BoxError> {
+    let args = Args::parse();
+    let recipe = Preset::load(&args.preset)?.with_prompts(prompts()).build()?;
+    let scratch = tempfile::tempdir()?;
+    let folder = base_folder(args.model.as_deref(), scratch.path())?;
+    let mut solver = CandlePolicy::load(folder, PolicyOptions::default())?;
+    print_accuracies("base", solver.sampler(), &recipe.game, usize::MAX)?;
+    let loops = &recipe.config.self_play;
+    for iteration in 1..=loops.iterations {
+        if loops.fresh_optimizer {
+            solver.learner().reset();
+        }
+        let reward = train(&mut solver, &recipe, Seed::new(args.seed).index(iteration as u64))?;
+        let when = format!("iteration {iteration}, mean reward {reward:.2}");
+        print_accuracies(&when, solver.sampler(), &recipe.game, usize::MAX)?;
+    }
+    Ok(())
+}
+
+/// The updates of one iteration; returns the mean reward of the last.
+fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, BoxError> {
+    let (world, c) = (World::new(), &recipe.config.self_play.solver);
+    let grpo = c.grpo.clone().with_temperature(c.temperature).build()?;
+    let reference = if grpo.config().kl_coef > 0.0 { Some(solver.freeze()) } else { None };
+    let params = SamplingParams::default().with_temperature(c.temperature).with_max_tokens(c.max_tokens);
+    let mut last = 0.0;
+    for step in 0..c.steps {
+        let seed = seed.index(step as u64);
+        let tasks: Vec<ToolTask> = (0..c.prompts_per_step as u64)
+            .map(|i| gold(&world, recipe, seed.child("task").index(i)))
+            .collect();
+        let request = |(i, task)| SampleRequest {
+            prompt: Prompt::Messages(recipe.game.pose(task)),
+            n: c.group_size,
+            params: params.clone(),
+            seed: seed.child("sample").index(i),
+        };
+        let groups = solver.sampler().sample(&(0..).zip(&tasks).map(request).collect::<Vec<_>>())?;
+        let context = RewardContext::at(step, c.steps, Role::Solver).with_batch(&groups);
+        let score = |(task, group): (&ToolTask, &Vec<_>)| recipe.solver_reward.score(task, group, &context);
+        let rewards = tasks.iter().zip(&groups).map(score).collect::<Result<Vec<_>, _>>()?;
+        let batch: Vec<RolloutGroup<'_>> = groups
+            .iter()
+            .zip(&rewards)
+            .map(|(rollouts, rewards)| RolloutGroup { rollouts, rewards })
+            .collect();
+        let reference = reference.as_ref().map(|frozen| frozen as &dyn Scorer);
+        let lr = c.lr_schedule.at(step, c.steps, c.lr);
+        last = grpo.update(solver.learner(), reference, &batch, lr)?.reward_mean;
+    }
+    Ok(last)
+}
+
+/// A task of the preset's mixture over training tools; as often without a call as a pool of the preset.
+fn gold(world: &World, recipe: &ToolR0, seed: Seed) -> ToolTask {
+    let spec = recipe.game.draw(seed.child("spec"));
+    let task = world.task(Split::Training, TaskShape::new(spec.tools, spec.calls), seed.child("task"));
+    let share = f64::from(recipe.config.self_play.pool.derived_share);
+    if rand::Rng::random_bool(&mut seed.child("derive").rng(), share) {
+        recipe.game.derive(&task, seed.child("derived")).pop().unwrap_or(task)
+    } else {
+        task
+    }
+}
