@@ -55,14 +55,14 @@ fn misuse(task: &ToolTask, right: Option<&ToolCall>, rng: &mut impl Rng) -> Tool
 pub(crate) fn first_tool(task: &ToolTask, rng: &mut impl Rng) -> Vec<ToolCall> {
     let said: Map<String, Value> = task.calls.iter().flat_map(|c| c.arguments.clone()).collect();
     let Some(tool) = task.tools.first() else { return Vec::new() };
-    let at_hand: Vec<&Value> = said.values().collect();
+    let at_hand = said.values().next();
     let arguments = tool
         .parameters
         .keys()
         .filter_map(|name| {
             let value = said.get(name).cloned().or_else(|| {
                 let drawn = || slot_by_name(name).map(|slot| draw_value(slot, rng).0);
-                let value = at_hand.first().map(|&v| v.clone()).or_else(drawn);
+                let value = at_hand.cloned().or_else(drawn);
                 value.filter(|_| tool.required.contains(name))
             })?;
             Some((name.clone(), value))
