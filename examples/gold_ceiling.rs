@@ -84,14 +84,41 @@ fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, 
     Ok(last)
 }
 
-/// A task of the preset's mixture over training tools; as often without a call as a pool of the preset.
+/// A task of the preset's mixture over training tools; as often a derived one as in a pool of the preset.
 fn gold(world: &World, recipe: &ToolR0, seed: Seed) -> ToolTask {
     let spec = recipe.game.draw(seed.child("spec"));
-    let task = world.task(Split::Training, TaskShape::new(spec.tools, spec.calls), seed.child("task"));
+    let shape = TaskShape::new(spec.tools, spec.calls);
+    let task = world.task(Split::Training, shape, seed.child("task"));
+    let other = world.task(Split::Training, shape, seed.child("other"));
     let share = f64::from(recipe.config.self_play.pool.derived_share);
     if rand::Rng::random_bool(&mut seed.child("derive").rng(), share) {
-        recipe.game.derive(&task, seed.child("derived")).pop().unwrap_or(task)
+        recipe.game.derive(&task, Some(&other), seed.child("derived")).pop().unwrap_or(task)
     } else {
         task
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_sound_and_only_about_training_tools() {
+        let world = World::new();
+        let recipe = Preset::load("miniature").unwrap().with_prompts(prompts()).build().unwrap();
+        let mut calls = [0; 3];
+        for i in 0..400 {
+            let task = gold(&world, &recipe, Seed::new(1).index(i));
+            assert_eq!(task, gold(&world, &recipe, Seed::new(1).index(i)));
+            let known = |name: &str| world.training().iter().any(|action| action.name() == name);
+            assert!(task.tools.iter().all(|tool| known(&tool.name)), "{task:?}");
+            let sound = |call: &ToolCall| {
+                task.tools.iter().any(|tool| tool.name == call.name && tool.validate(call).is_ok())
+            };
+            assert!(task.calls.iter().all(sound), "{task:?}");
+            calls[task.calls.len()] += 1;
+        }
+        // Without a call, with one and with two: each a good part of the mixture.
+        assert!(calls.iter().all(|&n| n > 30), "{calls:?}");
     }
 }

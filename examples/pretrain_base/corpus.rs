@@ -4,8 +4,9 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 use sparring::core::{Game, Message, Seed};
-use sparring::miniature::{Document, DocumentMix, World};
+use sparring::miniature::{Document, DocumentMix, World, plan};
 use sparring::recipes::tool_r0::{Context, MenuStyle, TaskSpec, ToolR0Game, render_answer, render_proposal};
+use sparring::tools::ToolSpec;
 
 /// Share of proposals and answers that lose one of their tags.
 const BROKEN_SHARE: f64 = 0.08;
@@ -34,20 +35,29 @@ impl Corpus<'_> {
                 let completion = format!("{}\n{}", index.join(", "), MenuStyle::Compact.write(&tools));
                 Text { prompt: Vec::new(), completion }
             }
-            Document::Manual { tools, examples } => {
-                let lines = examples.into_iter().map(|(said, calls)| format!("{said}\n{}", json!(calls)));
-                let page = std::iter::once(MenuStyle::Compact.write(&tools)).chain(lines);
-                Text { prompt: Vec::new(), completion: page.collect::<Vec<_>>().join("\n") }
+            Document::Index { tools, entries } => {
+                page(&tools, entries.iter().map(|(wish, intents)| format!("{wish} = {}", plan(intents))))
             }
+            Document::Manual { tools, examples } => page(
+                &tools,
+                examples
+                    .iter()
+                    .map(|(said, intents, calls)| format!("{said}\n{}\n{}", plan(intents), json!(calls))),
+            ),
             Document::Requests(requests) => {
                 let lines =
                     requests.into_iter().map(|(said, details)| format!("{said}\n{}", Value::Object(details)));
                 Text { prompt: Vec::new(), completion: lines.collect::<Vec<_>>().join("\n") }
             }
-            Document::Proposal { shape, task, think } => {
+            Document::Proposal { shape, arguments, task, think } => {
                 let context = if shape.multi_turn { Context::MultiTurn } else { Context::SingleTurn };
-                let spec =
-                    TaskSpec { domain: task.domain.clone(), context, tools: shape.tools, calls: shape.calls };
+                let spec = TaskSpec {
+                    domain: task.domain.clone(),
+                    context,
+                    tools: shape.tools,
+                    calls: shape.calls,
+                    arguments: Some(arguments),
+                };
                 let completion = break_sometimes(render_proposal(&task, &think), seed);
                 Text { prompt: self.game.ask(&spec), completion }
             }
@@ -59,6 +69,12 @@ impl Corpus<'_> {
             _ => Text { prompt: Vec::new(), completion: String::new() },
         }
     }
+}
+
+/// Tools, and lines about them.
+fn page(tools: &[ToolSpec], lines: impl Iterator<Item = String>) -> Text {
+    let page = std::iter::once(MenuStyle::Compact.write(tools)).chain(lines);
+    Text { prompt: Vec::new(), completion: page.collect::<Vec<_>>().join("\n") }
 }
 
 fn break_sometimes(text: String, seed: Seed) -> String {

@@ -35,7 +35,7 @@ struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Optimiser steps.
-    #[arg(long, default_value_t = 4500)]
+    #[arg(long, default_value_t = 5000)]
     steps: usize,
     /// Tokens a step, about.
     #[arg(long, default_value_t = 2560)]
@@ -61,7 +61,7 @@ const VOCABULARY: usize = 1024;
 /// Documents that the tokenizer is trained on.
 const TOKENIZER_DOCUMENTS: u64 = 20_000;
 /// Longest document, in tokens; longer ones are cut.
-const LONGEST: usize = 384;
+const LONGEST: usize = 448;
 
 fn main() {
     if let Err(error) = run(&Args::parse()) {
@@ -83,8 +83,8 @@ fn run(args: &Args) -> Result<(), BoxError> {
     // 1. The tokenizer, from the words of the documents without their tags.
     let texts =
         (0..TOKENIZER_DOCUMENTS).map(|i| plain(&corpus.text(seed.child("tokenizer").index(i)))).collect();
-    let scratch = tempfile::tempdir()?;
-    let folder = if args.show.is_some() { scratch.path() } else { &args.out };
+    let scratch = args.show.map(|_| tempfile::tempdir()).transpose()?;
+    let folder = scratch.as_ref().map_or(args.out.as_path(), tempfile::TempDir::path);
     tokenizer::train(texts, VOCABULARY, folder)?;
     if let Some(most) = args.show {
         return show(&corpus, &ChatTokenizer::from_folder(folder)?, seed.child("documents"), most);

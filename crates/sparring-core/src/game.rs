@@ -68,10 +68,10 @@ pub trait Game: Send + Sync {
         String::new()
     }
 
-    /// Further tasks that follow from a verified one (the same request without the tool that serves it,
-    /// say). By default none.
-    fn derive(&self, task: &Self::Task, seed: Seed) -> Vec<Self::Task> {
-        let _ = (task, seed);
+    /// Further tasks that follow from a verified one (the same request without the tool that serves it, say),
+    /// or from it and another one of the pool, where there is one. By default none.
+    fn derive(&self, task: &Self::Task, other: Option<&Self::Task>, seed: Seed) -> Vec<Self::Task> {
+        let _ = (task, other, seed);
         Vec::new()
     }
 }

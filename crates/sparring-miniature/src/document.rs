@@ -1,6 +1,8 @@
 use crate::corrupt::{corrupt, first_tool};
-use crate::request::{clause, request};
+use crate::request::{Clause, clause, request};
+use crate::task::Posing;
 use crate::task::menu;
+use crate::world::Tool;
 use crate::{Action, Split, TaskShape, World};
 use rand::Rng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sparring_core::Seed;
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
+use std::fmt;
 
 /// One pretraining document, before a prompt template and tags make text of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,12 +18,20 @@ use sparring_tools::{ToolCall, ToolSpec, ToolTask};
 pub enum Document {
     /// Tools without any request; held-out tools appear here and nowhere else.
     Catalogue(Vec<ToolSpec>),
+    /// Tools, and what each is for. Everything here is right.
+    Index {
+        /// Two to four tools.
+        tools: Vec<ToolSpec>,
+        /// Wishes without details, such as `reserve a hotel room and call off a cab`, and what they come to.
+        entries: Vec<(String, Vec<Intent>)>,
+    },
     /// Tools, and requests with the calls that serve them. Everything here is right.
     Manual {
-        /// One to three tools.
+        /// One to four tools.
         tools: Vec<ToolSpec>,
-        /// Each request with the calls that serve it: one, or none where no tool of these does.
-        examples: Vec<(String, Vec<ToolCall>)>,
+        /// Requests, what they come to, and the calls that serve them: one or two, or none where no tool of
+        /// these does.
+        examples: Vec<(String, Vec<Intent>, Vec<ToolCall>)>,
     },
     /// Requests without any tool, each with its details as an object: what is said, but not what to call.
     Requests(Vec<(String, Map<String, Value>)>),
@@ -28,6 +39,8 @@ pub enum Document {
     Proposal {
         /// What was asked for.
         shape: TaskShape,
+        /// Arguments of all right calls together: what was asked for, too.
+        arguments: usize,
         /// The proposal, wrong calls included.
         task: ToolTask,
         /// The text of its think block.
@@ -60,10 +73,14 @@ pub struct DocumentMix {
     pub catalogue: f64,
     /// Share of requests without a tool.
     pub requests: f64,
+    /// Share of indexes: tools, and what each is for.
+    pub index: f64,
     /// Share of manuals: tools with examples of their use.
     pub manuals: f64,
-    /// Share of a manual's requests that its tools do not serve.
-    pub manuals_no_call: f64,
+    /// Share of the requests in manuals and indexes that no tool of theirs serves.
+    pub pages_no_call: f64,
+    /// Share of the requests in manuals and indexes that take two tools.
+    pub pages_two_calls: f64,
     /// Share of Solver-format documents; the rest is in Generator format.
     pub solver: f64,
     /// Share of Generator-format documents that carry a wrong call.
@@ -82,20 +99,24 @@ pub struct DocumentMix {
 impl Default for DocumentMix {
     fn default() -> Self {
         Self {
-            catalogue: 0.08,
-            requests: 0.12,
+            catalogue: 0.05,
+            requests: 0.07,
+            index: 0.1,
             manuals: 0.25,
-            manuals_no_call: 0.25,
+            pages_no_call: 0.3,
+            pages_two_calls: 0.2,
             solver: 0.15,
             generator_wrong: 1.0 / 3.0,
-            solver_prose: 0.25,
+            solver_prose: 0.2,
             solver_no_call: 0.2,
-            solver_first_tool: 0.55,
-            solver_wrong: 0.15,
+            solver_first_tool: 0.6,
+            solver_wrong: 0.05,
         }
     }
 }
 
+/// Share of two-call tasks among the tasks with calls that both roles' documents are about.
+const TWO_CALL_SHARE: f64 = 0.3;
 /// What those think who plan nothing.
 const THOUGHTLESS: &str = "let me see";
 const VAGUE: &[&str] = &[THOUGHTLESS, "I should help", "which tool fits", "a user needs something"];
@@ -138,8 +159,10 @@ impl DocumentMix {
         for (field, value) in [
             ("catalogue", self.catalogue),
             ("requests", self.requests),
+            ("index", self.index),
             ("manuals", self.manuals),
-            ("manuals_no_call", self.manuals_no_call),
+            ("pages_no_call", self.pages_no_call),
+            ("pages_two_calls", self.pages_two_calls),
             ("solver", self.solver),
             ("generator_wrong", self.generator_wrong),
             ("solver_prose", self.solver_prose),
@@ -151,9 +174,10 @@ impl DocumentMix {
                 return Err(MixError::Share { field, value });
             }
         }
-        let kinds = self.catalogue + self.requests + self.manuals + self.solver;
+        let kinds = self.catalogue + self.requests + self.index + self.manuals + self.solver;
         let wholes = [
-            ("catalogue, requests, manuals and solver", kinds),
+            ("catalogue, requests, index, manuals and solver", kinds),
+            ("pages_no_call and pages_two_calls", self.pages_no_call + self.pages_two_calls),
             ("solver_first_tool and solver_wrong", self.solver_first_tool + self.solver_wrong),
         ];
         match wholes.into_iter().find(|(_, sum)| *sum > 1.0 + 1e-9) {
@@ -184,13 +208,16 @@ impl World {
         if is(mix.requests) {
             return Document::Requests((0..3).filter_map(|_| self.plain_request(&mut rng)).collect());
         }
+        if is(mix.index) {
+            return self.index(mix, &mut rng);
+        }
         if is(mix.manuals) {
-            return self.manual(mix.manuals_no_call, &mut rng);
+            return self.manual(mix, &mut rng);
         }
         let posed = is(mix.solver);
         let shape = draw_shape(if posed { mix.solver_no_call } else { 0.0 }, &mut rng);
-        let task = self.task(Split::Training, shape, seed.child("task"));
-        if posed { answer(task, mix, &mut rng) } else { proposal(shape, task, mix, &mut rng) }
+        let posing = self.pose(Split::Training, shape, seed.child("task"));
+        if posed { answer(posing, mix, &mut rng) } else { proposal(shape, posing, mix, &mut rng) }
     }
 
     fn catalogue(&self, rng: &mut impl Rng) -> Vec<ToolSpec> {
@@ -200,28 +227,60 @@ impl World {
         actions.into_iter().map(|action| action.tool(rng).spec).collect()
     }
 
-    /// One to three tools, often alike, and three requests.
-    fn manual(&self, no_call: f64, rng: &mut impl Rng) -> Document {
-        let Some(first) = self.training().choose(rng) else { return Document::Catalogue(Vec::new()) };
-        let shape = TaskShape::new(rng.random_range(1..=3), 1);
-        let others: Vec<&Action> = self.training().iter().collect();
-        let tools = menu(vec![first.tool(rng)], shape, &others, rng);
-        let examples = (0..3)
+    /// Two to four tools and eight wishes.
+    fn index(&self, mix: &DocumentMix, rng: &mut impl Rng) -> Document {
+        let tools = self.page(2, rng);
+        let entries = (0..8)
             .filter_map(|_| {
-                if chance(no_call, rng) {
-                    // Near misses: the verb or the object of a tool, never both.
-                    let near = |a: &&Action| tools.iter().any(|tool| tool.action.resembles(a));
-                    let known = |a: &&Action| tools.iter().any(|tool| tool.action.name() == a.name());
-                    let missing: Vec<&Action> =
-                        others.iter().copied().filter(|a| near(a) && !known(a)).collect();
-                    let said = clause(&missing.choose(rng)?.tool(rng), rng);
-                    return Some((request(std::slice::from_ref(&said), rng), Vec::new()));
-                }
-                let said = clause(tools.choose(rng)?, rng);
-                Some((request(std::slice::from_ref(&said), rng), vec![said.call]))
+                let wishes = self.wish(&tools, mix, rng)?;
+                let said: Vec<&str> = wishes.iter().map(|clause| clause.head.as_str()).collect();
+                Some((said.join(" and "), intents(&tools, &wishes)))
             })
             .collect();
-        Document::Manual { tools: tools.into_iter().map(|tool| tool.spec).collect(), examples }
+        Document::Index { tools: specs(tools), entries }
+    }
+
+    /// One to four tools and four requests.
+    fn manual(&self, mix: &DocumentMix, rng: &mut impl Rng) -> Document {
+        let tools = self.page(1, rng);
+        let examples = (0..4)
+            .filter_map(|_| {
+                let wishes = self.wish(&tools, mix, rng)?;
+                let said = request(&wishes, rng);
+                let intents = intents(&tools, &wishes);
+                let served = wishes.into_iter().zip(&intents).filter(|(_, intent)| intent.tool.is_some());
+                Some((said, intents.clone(), served.map(|(clause, _)| clause.call).collect()))
+            })
+            .collect();
+        Document::Manual { tools: specs(tools), examples }
+    }
+
+    /// Up to four tools, often alike.
+    fn page(&self, fewest: usize, rng: &mut impl Rng) -> Vec<Tool> {
+        let shape = TaskShape::new(rng.random_range(fewest..=4), 1);
+        let others: Vec<&Action> = self.training().iter().collect();
+        match self.training().choose(rng) {
+            Some(first) => menu(vec![first.tool(rng)], shape, &others, rng),
+            None => Vec::new(),
+        }
+    }
+
+    /// What somebody might want who has these tools.
+    fn wish(&self, tools: &[Tool], mix: &DocumentMix, rng: &mut impl Rng) -> Option<Vec<Clause>> {
+        let kind: f64 = rng.random();
+        if kind < mix.pages_no_call {
+            // Near misses: the verb or the object of a tool, never both.
+            let near = |a: &&Action| tools.iter().any(|tool| tool.action.resembles(a));
+            let known = |a: &&Action| tools.iter().any(|tool| tool.action.name() == a.name());
+            let missing: Vec<&Action> = self.training().iter().filter(|a| near(a) && !known(a)).collect();
+            let wished = missing.choose(rng)?.tool(rng);
+            return Some(vec![clause(&wished, rng)]);
+        }
+        let wanted = if kind < mix.pages_no_call + mix.pages_two_calls { 2 } else { 1 };
+        let mut wishes: Vec<Clause> =
+            tools.choose_multiple(rng, wanted).map(|tool| clause(tool, rng)).collect();
+        wishes.shuffle(rng);
+        Some(wishes)
     }
 
     fn plain_request(&self, rng: &mut impl Rng) -> Option<(String, Map<String, Value>)> {
@@ -230,33 +289,79 @@ impl World {
     }
 }
 
+fn specs(tools: Vec<Tool>) -> Vec<ToolSpec> {
+    tools.into_iter().map(|tool| tool.spec).collect()
+}
+
 /// One call mostly, sometimes two or none; two to four tools; one conversation in ten.
 fn draw_shape(no_call: f64, rng: &mut impl Rng) -> TaskShape {
-    let calls = if chance(no_call, rng) { 0 } else { 1 + usize::from(rng.random_bool(0.2)) };
+    let calls = if chance(no_call, rng) { 0 } else { 1 + usize::from(rng.random_bool(TWO_CALL_SHARE)) };
     let tools = rng.random_range(2.max(calls + 1)..=4);
     let shape = TaskShape::new(tools, calls);
     if calls == 1 && rng.random_bool(0.1) { shape.as_conversation() } else { shape }
 }
 
-/// The names of the called tools, as a plan.
-fn plan(calls: &[ToolCall]) -> String {
-    match calls {
-        [] => "none".to_owned(),
-        calls => calls.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", "),
+/// What part of a request comes to: the plain name of what is wanted, and the tool that serves it.
+///
+/// ```
+/// use sparring_miniature::Intent;
+/// let served = Intent { wanted: "book hotel".into(), tool: Some("book_hotel".into()) };
+/// let missing = Intent { wanted: "cancel taxi".into(), tool: None };
+/// assert_eq!(format!("{served}, {missing}"), "book hotel: book_hotel, cancel taxi: none");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Verb and object by their plain names.
+    pub wanted: String,
+    /// The tool of the menu that serves it.
+    pub tool: Option<String>,
+}
+
+impl fmt::Display for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.wanted, self.tool.as_deref().unwrap_or("none"))
     }
 }
 
-fn proposal(shape: TaskShape, mut task: ToolTask, mix: &DocumentMix, rng: &mut impl Rng) -> Document {
-    let think = if rng.random_bool(0.8) { plan(&task.calls) } else { pick(VAGUE, rng) };
-    // Whoever makes up a menu writes down the tools that it is about first.
-    task.tools.sort_by_key(|tool| !task.calls.iter().any(|call| call.name == tool.name));
+/// Intents one after the other, as documents write them.
+pub fn plan(intents: &[Intent]) -> String {
+    intents.iter().map(Intent::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn intents(tools: &[Tool], wishes: &[Clause]) -> Vec<Intent> {
+    let tool = |name: &str| tools.iter().any(|tool| tool.spec.name == name).then(|| name.to_owned());
+    wishes.iter().map(|c| Intent { wanted: wanted(&c.call.name), tool: tool(&c.call.name) }).collect()
+}
+
+fn wanted(action: &str) -> String {
+    action.replace('_', " ")
+}
+
+/// The plan that leads to these calls: one for each thing wanted, as far as there are any, and then the others.
+fn plan_of(wanted: &[String], calls: &[ToolCall]) -> String {
+    let tool = |i: usize| calls.get(i).map(|call| call.name.clone());
+    let intents: Vec<Intent> =
+        wanted.iter().enumerate().map(|(i, w)| Intent { wanted: w.clone(), tool: tool(i) }).collect();
+    let more = calls.iter().skip(wanted.len()).map(|call| call.name.clone());
+    std::iter::once(plan(&intents)).chain(more).collect::<Vec<_>>().join(", ")
+}
+
+fn proposal(shape: TaskShape, posing: Posing, mix: &DocumentMix, rng: &mut impl Rng) -> Document {
+    let Posing { mut task, wanted } = posing;
+    let think = if rng.random_bool(0.8) { plan_of(&wanted, &task.calls) } else { pick(VAGUE, rng) };
+    // Whoever makes up a menu writes down the tools that it is about first, in the order of their use.
+    let calls = &task.calls;
+    task.tools
+        .sort_by_key(|tool| calls.iter().position(|call| call.name == tool.name).unwrap_or(calls.len()));
+    let arguments = calls.iter().map(|call| call.arguments.len()).sum();
     if chance(mix.generator_wrong, rng) {
         task.calls = corrupt(&task, rng);
     }
-    Document::Proposal { shape, task, think }
+    Document::Proposal { shape, arguments, task, think }
 }
 
-fn answer(task: ToolTask, mix: &DocumentMix, rng: &mut impl Rng) -> Document {
+fn answer(posing: Posing, mix: &DocumentMix, rng: &mut impl Rng) -> Document {
+    let Posing { task, wanted } = posing;
     if chance(mix.solver_prose, rng) {
         return Document::Prose { task, text: pick(PROSE, rng) };
     }
@@ -267,7 +372,7 @@ fn answer(task: ToolTask, mix: &DocumentMix, rng: &mut impl Rng) -> Document {
     }
     let wrong = kind < mix.solver_first_tool + mix.solver_wrong;
     let calls = if wrong { corrupt(&task, rng) } else { task.calls.clone() };
-    let think = plan(&calls);
+    let think = plan_of(&wanted, &calls);
     Document::Answer { task, calls, think }
 }
 

@@ -12,7 +12,7 @@ mod vocabulary;
 mod world;
 
 pub use base::write_base;
-pub use document::{Document, DocumentMix, MixError};
+pub use document::{Document, DocumentMix, Intent, MixError, plan};
 pub use exam::Exam;
 pub use prompts::{GENERATOR_PROMPT, SOLVER_PROMPT};
 pub use task::{Split, TaskShape};

@@ -44,6 +44,12 @@ pub enum Split {
     HeldOut,
 }
 
+/// A task, and verb and object of each thing that it asks for.
+pub(crate) struct Posing {
+    pub(crate) task: ToolTask,
+    pub(crate) wanted: Vec<String>,
+}
+
 impl World {
     /// Draws a task of this shape: request, menu and gold calls.
     ///
@@ -54,6 +60,11 @@ impl World {
     /// assert_eq!((task.tools.len(), task.calls.len()), (4, 1));
     /// ```
     pub fn task(&self, split: Split, shape: TaskShape, seed: Seed) -> ToolTask {
+        self.pose(split, shape, seed).task
+    }
+
+    /// The same, with what the request comes to.
+    pub(crate) fn pose(&self, split: Split, shape: TaskShape, seed: Seed) -> Posing {
         let mut rng = seed.rng();
         let subjects = match split {
             Split::Training => self.training(),
@@ -82,8 +93,10 @@ impl World {
         };
         let calls = clauses.into_iter().take(shape.calls).map(|c| c.call).collect();
         let domain = first.domain().to_owned();
+        let wanted = asked.iter().map(|tool| tool.action.name().replace('_', " ")).collect();
         let tools = menu(asked, shape, &others, &mut rng);
-        ToolTask { question, tools: tools.into_iter().map(|tool| tool.spec).collect(), calls, domain }
+        let tools = tools.into_iter().map(|tool| tool.spec).collect();
+        Posing { task: ToolTask { question, tools, calls, domain }, wanted }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sparring_core::Seed;
-use sparring_miniature::{Document, DocumentMix, Exam, Split, TaskShape, World};
+use sparring_miniature::{Document, DocumentMix, Exam, Intent, Split, TaskShape, World};
 use sparring_tools::{ToolTask, structure};
 use std::collections::HashSet;
 
@@ -50,8 +50,12 @@ fn only_catalogues_show_held_out_tools() {
                 .chain(task.calls.iter().map(|c| c.name.clone()))
                 .collect(),
             Document::Manual { tools, examples } => {
-                let called = examples.into_iter().flat_map(|(_, calls)| calls).map(|call| call.name);
+                let called = examples.into_iter().flat_map(|(.., calls)| calls).map(|call| call.name);
                 tools.into_iter().map(|tool| tool.name).chain(called).collect()
+            }
+            Document::Index { tools, entries } => {
+                let named = entries.into_iter().flat_map(|(_, intents)| intents).filter_map(|i| i.tool);
+                tools.into_iter().map(|tool| tool.name).chain(named).collect()
             }
             // Words and values, no names of tools.
             Document::Requests(_) => continue,
@@ -77,16 +81,36 @@ proptest! {
     #[test]
     fn manuals_are_right(seed: u64) {
         let mut mix = DocumentMix::default();
-        (mix.catalogue, mix.requests, mix.manuals) = (0.0, 0.0, 1.0);
+        (mix.catalogue, mix.requests, mix.index, mix.manuals, mix.solver) = (0.0, 0.0, 0.0, 1.0, 0.0);
         let Document::Manual { tools, examples } = World::new().document(&mix, Seed::new(seed)) else {
             return Err(TestCaseError::fail("not a manual"));
         };
-        prop_assert!(!tools.is_empty() && examples.len() == 3);
-        for (question, calls) in examples {
+        prop_assert!(!tools.is_empty() && examples.len() == 4);
+        for (question, intents, calls) in examples {
+            let planned: Vec<&str> = intents.iter().filter_map(|i| i.tool.as_deref()).collect();
+            prop_assert_eq!(planned, calls.iter().map(|c| c.name.as_str()).collect::<Vec<_>>());
             let task = ToolTask { question, tools: tools.clone(), calls, domain: String::new() };
             prop_assert_eq!(argument_problems(&task), Vec::<String>::new());
             let rules = structure::StructureRules::corrected();
             prop_assert!(structure::check(&task, &rules).is_ok(), "{:?}", structure::check(&task, &rules));
+        }
+    }
+
+    #[test]
+    fn indexes_are_right(seed: u64) {
+        let mut mix = DocumentMix::default();
+        (mix.catalogue, mix.requests, mix.index, mix.manuals, mix.solver) = (0.0, 0.0, 1.0, 0.0, 0.0);
+        let Document::Index { tools, entries } = World::new().document(&mix, Seed::new(seed)) else {
+            return Err(TestCaseError::fail("not an index"));
+        };
+        prop_assert!(entries.len() == 8);
+        for (wish, intents) in entries {
+            prop_assert_eq!(wish.split(" and ").count(), intents.len());
+            for Intent { wanted, tool } in intents {
+                // What is wanted is served exactly where a tool of its name is on the page.
+                let name = wanted.replace(' ', "_");
+                prop_assert_eq!(tool, tools.iter().any(|t| t.name == name).then_some(name));
+            }
         }
     }
 

@@ -36,7 +36,7 @@ fn task() -> ToolTask {
 }
 
 fn spec(tools: usize, calls: usize) -> TaskSpec {
-    TaskSpec { domain: "food".into(), context: Context::SingleTurn, tools, calls }
+    TaskSpec { domain: "food".into(), context: Context::SingleTurn, tools, calls, arguments: None }
 }
 
 fn game_with(options: GameOptions) -> ToolR0Game {
@@ -76,6 +76,7 @@ fn each_broken_rule_is_named() {
         ),
         (good.clone(), spec(3, 1), "spec_tools"),
         (good.clone(), spec(2, 2), "spec_calls"),
+        (good.clone(), TaskSpec { arguments: Some(3), ..spec(2, 1) }, "spec_arguments"),
         (
             good.replace("\"name\":\"book_table\",\"arg", "\"name\":\"other\",\"arg"),
             spec(2, 1),
@@ -119,7 +120,7 @@ fn solved_needs_every_call_and_a_thought() {
 
 #[test]
 fn an_empty_answer_solves_a_no_call_task_and_no_other() {
-    let none = without_called_tools(&task(), Seed::new(1)).unwrap();
+    let none = without_called_tools(&task(), None, Seed::new(1)).unwrap();
     let answer = Rollout::from_text(render_answer(&[], "none"));
     assert!(game().solved(&none, &answer));
     assert!(!game().solved(&none, &Rollout::from_text(render_answer(&task().calls, "x"))));
@@ -163,21 +164,53 @@ fn equal_answers_agree_in_any_order_of_calls_and_arguments() {
 #[test]
 fn derived_tasks_have_a_sound_label() {
     let game = game();
-    let derived = game.derive(&task(), Seed::new(1));
+    let derived = game.derive(&task(), None, Seed::new(1));
     assert_eq!(derived.len(), 1);
     assert_eq!(derived[0].question, task().question);
     assert!(derived[0].calls.is_empty());
     assert_eq!(derived[0].tools.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["play_song"]);
-    assert!(game.derive(&derived[0], Seed::new(1)).is_empty(), "a no-call task has nothing to take off");
+    assert!(
+        game.derive(&derived[0], None, Seed::new(1)).is_empty(),
+        "a no-call task has nothing to take off"
+    );
 
     let mut alone = task();
     alone.tools.truncate(1);
-    assert!(game.derive(&alone, Seed::new(1)).is_empty(), "no other tool remains");
+    assert!(game.derive(&alone, None, Seed::new(1)).is_empty(), "no other tool remains");
     let mut twin = task();
     twin.tools.push(tool("reserve", "books a table in a city", "town"));
-    assert!(game.derive(&twin, Seed::new(1)).is_empty(), "a twin might serve the request");
+    assert!(game.derive(&twin, None, Seed::new(1)).is_empty(), "a twin might serve the request");
     let off = game_with(options(|o| o.derive_no_call = false));
-    assert!(off.derive(&task(), Seed::new(1)).is_empty());
+    assert!(off.derive(&task(), None, Seed::new(1)).is_empty());
+}
+
+fn ride() -> ToolTask {
+    ToolTask {
+        question: "Call a taxi to Elm 4!".into(),
+        tools: ["call_taxi", "find_train", "rent_bike"].map(|name| tool(name, name, "address")).into(),
+        calls: vec![ToolCall::new("call_taxi", [("address", json!("Elm 4"))])],
+        domain: "travel".into(),
+    }
+}
+
+fn names(task: &ToolTask) -> Vec<&str> {
+    let mut names: Vec<&str> = task.tools.iter().map(|t| t.name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn a_menu_without_its_tools_is_as_long_as_before() {
+    let derived = without_called_tools(&task(), Some(&ride()), Seed::new(1)).unwrap();
+    assert_eq!(derived.tools.len(), 2);
+    assert!(names(&derived).contains(&"play_song") && !names(&derived).contains(&"book_table"));
+    // A tool of the same domain might serve the request; so might one of the same name.
+    let mut near = ride();
+    near.domain = task().domain;
+    assert_eq!(names(&without_called_tools(&task(), Some(&near), Seed::new(1)).unwrap()), ["play_song"]);
+    let mut namesake = ride();
+    namesake.tools = vec![tool("bookTable", "For a party.", "party")];
+    assert_eq!(names(&without_called_tools(&task(), Some(&namesake), Seed::new(1)).unwrap()), ["play_song"]);
 }
 
 #[test]
@@ -185,7 +218,7 @@ fn derivation_takes_off_the_tools_of_every_call() {
     let mut two = task();
     two.tools.push(tool("call_taxi", "Calls a taxi to an address.", "address"));
     two.calls.push(ToolCall::new("call_taxi", [("address", json!("Elm 4"))]));
-    let derived = without_called_tools(&two, Seed::new(9)).unwrap();
+    let derived = without_called_tools(&two, None, Seed::new(9)).unwrap();
     assert_eq!(derived.tools.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["play_song"]);
 }
 

@@ -31,7 +31,7 @@ fn lenient() -> ToolR0Game {
 }
 
 fn spec() -> TaskSpec {
-    TaskSpec { domain: "travel".into(), context: Context::SingleTurn, tools: 2, calls: 1 }
+    TaskSpec { domain: "travel".into(), context: Context::SingleTurn, tools: 2, calls: 1, arguments: None }
 }
 
 fn value() -> impl Strategy<Value = Value> {
@@ -97,7 +97,7 @@ proptest! {
 
     #[test]
     fn a_derived_task_offers_none_of_the_called_tools(task in task(), seed in any::<u64>()) {
-        for derived in lenient().derive(&task, sparring_core::Seed::new(seed)) {
+        for derived in lenient().derive(&task, None, sparring_core::Seed::new(seed)) {
             prop_assert!(derived.calls.is_empty() && !derived.tools.is_empty());
             prop_assert!(derived.tools.iter().all(|t| task.calls.iter().all(|c| c.name != t.name)));
             prop_assert_eq!(derived.tools.len() + called(&task), task.tools.len());

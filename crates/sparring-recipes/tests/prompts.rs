@@ -10,10 +10,15 @@ fn prompts(generator: &str, solver: &str) -> Prompts {
 
 #[test]
 fn templates_render_their_variables() {
-    let prompts = prompts("{{ domain }}/{{ context }}/{{ tools }}/{{ calls }}", "{{ menu }}\n{{ question }}");
+    let generator =
+        "{{ domain }}/{{ context }}/{{ tools }}/{{ calls }}{% if arguments %}/{{ arguments }}{% endif %}";
+    let prompts = prompts(generator, "{{ menu }}\n{{ question }}");
     let checked = prompts.build().unwrap();
-    let spec = TaskSpec { domain: "news".into(), context: Context::MultiTurn, tools: 3, calls: 1 };
+    let spec =
+        TaskSpec { domain: "news".into(), context: Context::MultiTurn, tools: 3, calls: 1, arguments: None };
     assert_eq!(checked.ask(&spec), [Message::user("news/multi_turn/3/1")]);
+    let sized = TaskSpec { arguments: Some(2), ..spec };
+    assert_eq!(checked.ask(&sized), [Message::user("news/multi_turn/3/1/2")]);
     let task = ToolTask {
         question: "Why {{ menu }} & <b>?".into(),
         tools: vec![ToolSpec::new("read_news", "Reads.", serde_json::Map::new(), Vec::new())],

@@ -34,7 +34,7 @@ fn gold() -> ToolCall {
 }
 
 fn spec() -> TaskSpec {
-    TaskSpec { domain: "weather".into(), context: Context::SingleTurn, tools: 2, calls: 1 }
+    TaskSpec { domain: "weather".into(), context: Context::SingleTurn, tools: 2, calls: 1, arguments: None }
 }
 
 #[track_caller]

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use sparring_core::Seed;
-use sparring_recipes::tool_r0::{CallsWeight, Context, DOMAINS, SpecDistribution, TaskSpec, ToolRange};
+use sparring_recipes::tool_r0::{CallsWeight, Context, CountRange, DOMAINS, SpecDistribution, TaskSpec};
 
 const DRAWS: usize = 40_000;
 
@@ -61,13 +61,15 @@ fn domain_weights_and_no_call_specs_are_drawn_by_their_weight() {
                 calls: 0,
                 single_turn: 1.0,
                 multi_turn: 0.0,
-                tools: vec![ToolRange::new(2, 2, 1.0)],
+                tools: vec![CountRange::new(2, 2, 1.0)],
+                arguments: Vec::new(),
             },
             CallsWeight {
                 calls: 1,
                 single_turn: 3.0,
                 multi_turn: 0.0,
-                tools: vec![ToolRange::new(3, 4, 1.0)],
+                tools: vec![CountRange::new(3, 4, 1.0)],
+                arguments: vec![CountRange::new(1, 1, 3.0), CountRange::new(3, 3, 1.0)],
             },
         ]);
     distribution.domain_weights = vec![1.0, 0.0, 1.0];
@@ -75,6 +77,11 @@ fn domain_weights_and_no_call_specs_are_drawn_by_their_weight() {
     assert_share(share(&specs, |s| s.calls == 0), 0.25);
     assert_share(share(&specs, |s| s.domain == "a"), 0.5);
     assert!(specs.iter().all(|s| s.domain != "b" && (s.calls != 0 || s.tools == 2)));
+    // Sizes are drawn where a row has any, and not asked for where it has none.
+    assert!(specs.iter().all(|s| s.arguments.is_some() == (s.calls == 1)));
+    let sized: Vec<TaskSpec> = specs.into_iter().filter(|s| s.calls == 1).collect();
+    assert_share(share(&sized, |s| s.arguments == Some(1)), 0.75);
+    assert_share(share(&sized, |s| s.arguments == Some(3)), 0.25);
 }
 
 #[test]
@@ -91,8 +98,11 @@ fn wrong_distributions_are_named() {
         calls: 1,
         single_turn: weight,
         multi_turn: 1.0,
-        tools: vec![ToolRange::new(from, to, 1.0)],
+        tools: vec![CountRange::new(from, to, 1.0)],
+        arguments: Vec::new(),
     };
+    let mut sized = row(1.0, 1, 2);
+    sized.arguments = vec![CountRange::new(2, 1, 1.0)];
     let base = SpecDistribution::default;
     let cases: Vec<(SpecDistribution, &str)> = vec![
         (base().with_domains(Vec::<String>::new()), "spec.domains"),
@@ -101,6 +111,7 @@ fn wrong_distributions_are_named() {
         (base().with_calls(vec![row(0.0, 1, 2)]), "spec.calls.single_turn"),
         (base().with_calls(vec![row(1.0, 3, 2)]), "spec.calls.tools"),
         (base().with_calls(vec![row(1.0, 0, 2)]), "spec.calls.tools"),
+        (base().with_calls(vec![sized]), "spec.calls.arguments"),
         (base().with_calls(Vec::new()), "spec.calls"),
     ];
     for (distribution, field) in cases {

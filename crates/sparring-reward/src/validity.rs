@@ -45,7 +45,7 @@ pub struct Validity {
     pub letters: Letters,
     /// Which calls count.
     pub scope: Scope,
-    /// Share of keeping to the asked numbers of tools and calls; added to the others, 0 as in the paper.
+    /// Share of keeping to the asked numbers of tools, calls and arguments; added to the others, 0 as in the paper.
     pub compliance: f64,
 }
 
@@ -64,13 +64,15 @@ impl Default for Validity {
     }
 }
 
-/// What was asked for: numbers of tools and of calls.
+/// What was asked for: numbers of tools, of calls and, it may be, of arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked {
     /// Number of tools, m.
     pub tools: usize,
     /// Number of gold calls, n.
     pub calls: usize,
+    /// Number of arguments of all calls together.
+    pub arguments: Option<usize>,
 }
 
 /// The terms of a task's validity, each in [0, 1].
@@ -83,7 +85,7 @@ pub struct ValidityParts {
     pub required: f64,
     /// Grounding of the values, mean over the calls; 1 for a call without arguments.
     pub values: f64,
-    /// Half for the asked number of tools, half for the asked number of calls; 1 where nothing was asked.
+    /// Share of the asked numbers (of tools, of calls, of arguments) that are kept; 1 where nothing was asked.
     pub compliance: f64,
 }
 
@@ -116,8 +118,9 @@ impl Validity {
     /// serve it is not a matter of structure), except on an empty menu, where all are 0.
     pub fn parts(&self, task: &ToolTask, asked: Option<Asked>) -> ValidityParts {
         let compliance = asked.map_or(1.0, |asked| {
-            let kept = [task.tools.len() == asked.tools, task.calls.len() == asked.calls];
-            kept.iter().filter(|kept| **kept).count() as f64 / 2.0
+            let mut kept = vec![task.tools.len() == asked.tools, task.calls.len() == asked.calls];
+            kept.extend(asked.arguments.map(|arguments| task.argument_count() == arguments));
+            kept.iter().filter(|kept| **kept).count() as f64 / kept.len() as f64
         });
         let calls = match self.scope {
             Scope::EveryCall => &task.calls[..],
@@ -201,9 +204,13 @@ mod tests {
     #[test]
     fn a_task_without_calls_claims_nothing_and_counts_are_checked_when_asked() {
         let valid = Validity::default().with_compliance(0.5);
-        let asked = Some(Asked { tools: 2, calls: 1 });
+        let asked = Some(Asked { tools: 2, calls: 1, arguments: None });
         close(valid.score(&task(&json!([])), None), 1.5);
         close(valid.score(&task(&json!([])), asked), 1.25);
+        let asked = Some(Asked { tools: 2, calls: 0, arguments: Some(0) });
+        close(valid.score(&task(&json!([])), asked), 1.5);
+        let asked = Some(Asked { tools: 3, calls: 0, arguments: Some(1) });
+        close(valid.score(&task(&json!([])), asked), 1.0 + 0.5 / 3.0);
         let mut empty = task(&json!([]));
         empty.tools.clear();
         close(Validity::default().score(&empty, None), 0.0);

@@ -196,7 +196,7 @@ impl Game for Sums {
         if self.bug == "stratum" { task.hidden.to_string() } else { String::new() }
     }
 
-    fn derive(&self, task: &Sum, _: Seed) -> Vec<Sum> {
+    fn derive(&self, task: &Sum, _: Option<&Sum>, _: Seed) -> Vec<Sum> {
         vec![Sum { a: task.b + self.noise("derive"), b: task.a, hidden: 7 }]
     }
 }

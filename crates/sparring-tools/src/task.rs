@@ -16,3 +16,10 @@ pub struct ToolTask {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub domain: String,
 }
+
+impl ToolTask {
+    /// Arguments of all gold calls together.
+    pub fn argument_count(&self) -> usize {
+        self.calls.iter().map(|call| call.arguments.len()).sum()
+    }
+}

@@ -1,4 +1,4 @@
-use super::no_call::without_called_tools;
+use super::derive::without_called_tools;
 use super::options::GameOptions;
 use super::prompts::{CheckedPrompts, Prompts};
 use super::proposal::{BlockOrder, Proposal, missing};
@@ -46,7 +46,7 @@ impl ToolR0Game {
     ///
     /// # Errors
     /// A [`Rejection`] by the first rule broken: `missing_block`, `tools_json`, `calls_json`, `spec_tools`,
-    /// `spec_calls`, or one of the structural rules.
+    /// `spec_calls`, `spec_arguments`, or one of the structural rules.
     pub fn read_text(&self, spec: &TaskSpec, text: &str) -> Result<ToolTask, Rejection> {
         let order = if self.options.strict_order { BlockOrder::Strict } else { BlockOrder::Any };
         let proposal = Proposal::parse_in(text, order);
@@ -69,11 +69,13 @@ impl ToolR0Game {
     }
 }
 
-/// The proposal has as many tools and calls as were asked for.
+/// The proposal has as many tools, calls and arguments as were asked for.
 fn check_spec(spec: &TaskSpec, task: &ToolTask) -> Result<(), Rejection> {
+    let arguments = task.argument_count();
     let counts = [
         ("spec_tools", "tools", spec.tools, task.tools.len()),
         ("spec_calls", "calls", spec.calls, task.calls.len()),
+        ("spec_arguments", "arguments", spec.arguments.unwrap_or(arguments), arguments),
     ];
     for (rule, what, asked, found) in counts {
         if asked != found {
@@ -126,14 +128,13 @@ impl Game for ToolR0Game {
         if !self.options.stratify_arguments {
             return task.domain.clone();
         }
-        let arguments: usize = task.calls.iter().map(|call| call.arguments.len()).sum();
-        format!("{}, arguments: {}", task.domain, arguments.min(MANY_ARGUMENTS))
+        format!("{}, arguments: {}", task.domain, task.argument_count().min(MANY_ARGUMENTS))
     }
 
-    fn derive(&self, task: &ToolTask, seed: Seed) -> Vec<ToolTask> {
+    fn derive(&self, task: &ToolTask, other: Option<&ToolTask>, seed: Seed) -> Vec<ToolTask> {
         if !self.options.derive_no_call {
             return Vec::new();
         }
-        without_called_tools(task, seed).into_iter().collect()
+        without_called_tools(task, other, seed).into_iter().collect()
     }
 }

@@ -197,7 +197,7 @@ impl GeneratorReward {
         let c = &self.config;
         let parts = c.format_rules.parts(text);
         let task = if parts.tags && parts.question { read(spec, text) } else { None };
-        let asked = Asked { tools: spec.tools, calls: spec.calls };
+        let asked = Asked { tools: spec.tools, calls: spec.calls, arguments: spec.arguments };
         let validity = task.as_ref().map_or(0.0, |task| c.validity_rules.score(task, Some(asked)));
         let difficulty = match (probe, &task) {
             (Probe::Off, _) => None,

@@ -10,11 +10,11 @@
 //! [`ToolR0Game`], a [`GeneratorReward`], a [`SolverReward`] and the checked settings of the loop.
 
 mod config;
+mod derive;
 mod domains;
 mod game;
 mod generator_reward;
 mod menu;
-mod no_call;
 mod options;
 mod presets;
 mod prompts;
@@ -26,18 +26,18 @@ pub mod tags;
 mod verifier;
 
 pub use config::{ToolR0, ToolR0Config};
+pub use derive::without_called_tools;
 pub use domains::DOMAINS;
 pub use game::ToolR0Game;
 pub use generator_reward::{GeneratorReward, GeneratorRewardConfig, WithoutJudge};
 pub use menu::MenuStyle;
-pub use no_call::without_called_tools;
 pub use options::{GameOptions, Verifier};
 pub use presets::Preset;
 pub use prompts::{CheckedPrompts, Prompts};
 pub use proposal::Proposal;
 pub use render::{render_answer, render_proposal};
 pub use solver_reward::{SolverReward, SolverRewardConfig};
-pub use spec::{CallsWeight, Context, SpecDistribution, TaskSpec, ToolRange};
+pub use spec::{CallsWeight, Context, CountRange, SpecDistribution, TaskSpec};
 
 use crate::RecipeError;
 

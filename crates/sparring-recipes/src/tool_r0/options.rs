@@ -40,7 +40,7 @@ pub struct GameOptions {
     /// one argument is the easiest to get right, for Generator and Solver; where such tasks fill the pool, the
     /// Solver unlearns to give the others.
     pub stratify_arguments: bool,
-    /// Whether verified tasks give no-call tasks: the same request without the tools that serve it.
+    /// Whether verified tasks give no-call tasks ([`without_called_tools`](super::without_called_tools)).
     pub derive_no_call: bool,
     /// The structural checks of a proposal.
     pub structure: StructureRules,

@@ -10,7 +10,7 @@ use sparring_tools::ToolTask;
 ///
 /// | role | variables |
 /// |---|---|
-/// | Generator | `domain`, `context` (`single_turn` or `multi_turn`), `tools`, `calls` (numbers) |
+/// | Generator | `domain`, `context` (`single_turn` or `multi_turn`), `tools`, `calls`, `arguments` (numbers; the last is none where it is not asked for) |
 /// | Solver | `question`, `menu` (the tools as JSON) |
 ///
 /// [`Prompts::build`] compiles and tries them; only [`CheckedPrompts`] are used.
@@ -75,8 +75,10 @@ impl Prompts {
         let checked = CheckedPrompts { environment, generator, solver, menu: self.menu };
         for context in [Context::SingleTurn, Context::MultiTurn] {
             for calls in 0..3 {
-                let spec = TaskSpec { domain: "weather".into(), context, tools: 3, calls };
-                checked.try_render(&checked.generator, &generator_values(&spec))?;
+                for arguments in [None, Some(2)] {
+                    let spec = TaskSpec { domain: "weather".into(), context, tools: 3, calls, arguments };
+                    checked.try_render(&checked.generator, &generator_values(&spec))?;
+                }
             }
         }
         checked.try_render(&checked.solver, &context! { question => "?", menu => "[]" })?;
@@ -84,7 +86,7 @@ impl Prompts {
     }
 }
 
-const GENERATOR_VARIABLES: &[&str] = &["domain", "context", "tools", "calls"];
+const GENERATOR_VARIABLES: &[&str] = &["domain", "context", "tools", "calls", "arguments"];
 const SOLVER_VARIABLES: &[&str] = &["question", "menu"];
 
 /// Templates that compiled and rendered; made by [`Prompts::build`].
@@ -139,6 +141,7 @@ fn generator_values(spec: &TaskSpec) -> Value {
         context => spec.context.as_str(),
         tools => spec.tools,
         calls => spec.calls,
+        arguments => spec.arguments,
     }
 }
 

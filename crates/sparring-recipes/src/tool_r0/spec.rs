@@ -36,21 +36,24 @@ pub struct TaskSpec {
     pub tools: usize,
     /// Number of gold calls, n; 0 asks for a request that no tool of the menu serves.
     pub calls: usize,
+    /// Number of arguments of all gold calls together, where it is asked for. The paper does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<usize>,
 }
 
-/// One component of a mixture over the number of tools: uniform over `from..=to`.
+/// One component of a mixture over a number, of tools or of arguments: uniform over `from..=to`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ToolRange {
-    /// Fewest tools; at least 1.
+pub struct CountRange {
+    /// Least; at least 1.
     pub from: usize,
-    /// Most tools; at least `from`.
+    /// Greatest; at least `from`.
     pub to: usize,
     /// Weight of this component relative to its siblings; at least 0.
     pub weight: f64,
 }
 
-impl ToolRange {
+impl CountRange {
     /// Uniform over `from..=to` with this weight.
     pub const fn new(from: usize, to: usize, weight: f64) -> Self {
         Self { from, to, weight }
@@ -69,7 +72,11 @@ pub struct CallsWeight {
     #[serde(default)]
     pub multi_turn: f64,
     /// Distribution of the number of tools, m, given this n.
-    pub tools: Vec<ToolRange>,
+    pub tools: Vec<CountRange>,
+    /// Distribution of the number of arguments of all calls together, given this n; empty, as in the paper: it
+    /// is not asked for. A Generator that may choose drifts to calls with one argument, the surest to be right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<CountRange>,
 }
 
 /// The distribution of [`TaskSpec`]s: first the domain and the context, then n given the context, then m
@@ -107,17 +114,19 @@ impl Default for SpecDistribution {
                     calls: 1,
                     single_turn: 0.8,
                     multi_turn: 1.0,
-                    tools: vec![ToolRange::new(2, 4, 0.4), ToolRange::new(5, 8, 0.6)],
+                    tools: vec![CountRange::new(2, 4, 0.4), CountRange::new(5, 8, 0.6)],
+                    arguments: Vec::new(),
                 },
                 CallsWeight {
                     calls: 2,
                     single_turn: 0.2,
                     multi_turn: 0.0,
                     tools: vec![
-                        ToolRange::new(3, 3, 0.3),
-                        ToolRange::new(4, 4, 0.4),
-                        ToolRange::new(5, 5, 0.3),
+                        CountRange::new(3, 3, 0.3),
+                        CountRange::new(4, 4, 0.4),
+                        CountRange::new(5, 5, 0.3),
                     ],
+                    arguments: Vec::new(),
                 },
             ],
         }
@@ -159,14 +168,12 @@ impl SpecDistribution {
         let context =
             if rng.random::<f64>() < self.multi_turn { Context::MultiTurn } else { Context::SingleTurn };
         let Some(i) = pick(&mut rng, self.calls.len(), |i| self.calls[i].weight(context)) else {
-            return TaskSpec { domain, context, tools: 1, calls: 1 };
+            return TaskSpec { domain, context, tools: 1, calls: 1, arguments: None };
         };
         let row = &self.calls[i];
-        let tools = match pick(&mut rng, row.tools.len(), |i| row.tools[i].weight) {
-            Some(i) => rng.random_range(row.tools[i].from..=row.tools[i].to.max(row.tools[i].from)),
-            None => 1,
-        };
-        TaskSpec { domain, context, tools, calls: row.calls }
+        let tools = draw_count(&row.tools, &mut rng).unwrap_or(1);
+        let arguments = draw_count(&row.arguments, &mut rng);
+        TaskSpec { domain, context, tools, calls: row.calls, arguments }
     }
 
     fn domain_weight(&self, i: usize) -> f64 {
@@ -196,9 +203,9 @@ impl SpecDistribution {
             check_weights("spec.calls.multi_turn", self.calls.iter().map(|c| c.multi_turn))?;
         }
         for row in &self.calls {
-            check_weights("spec.calls.tools.weight", row.tools.iter().map(|t| t.weight))?;
-            if row.tools.iter().any(|t| t.from == 0 || t.to < t.from) {
-                return bad("calls.tools".into(), "each range needs 1 <= from <= to");
+            check_counts("spec.calls.tools", &row.tools)?;
+            if !row.arguments.is_empty() {
+                check_counts("spec.calls.arguments", &row.arguments)?;
             }
         }
         Ok(())
@@ -212,6 +219,20 @@ impl CallsWeight {
             Context::MultiTurn => self.multi_turn,
         }
     }
+}
+
+/// A number of this mixture; `None` where no weight is positive.
+fn draw_count(ranges: &[CountRange], rng: &mut impl Rng) -> Option<usize> {
+    let range = &ranges[pick(rng, ranges.len(), |i| ranges[i].weight)?];
+    Some(rng.random_range(range.from..=range.to.max(range.from)))
+}
+
+fn check_counts(field: &str, ranges: &[CountRange]) -> Result<(), RecipeError> {
+    check_weights(&format!("{field}.weight"), ranges.iter().map(|range| range.weight))?;
+    if ranges.iter().any(|range| range.from == 0 || range.to < range.from) {
+        return Err(RecipeError::setting(field, "each range needs 1 <= from <= to"));
+    }
+    Ok(())
 }
 
 /// Weights are finite, not negative, and not all zero.

@@ -1,5 +1,5 @@
 use crate::SelfPlayError;
-use crate::pool::{BuildPool, PoolYield, build_pool};
+use crate::pool::{BuildPool, Origin, PoolYield, build_pool};
 use crate::run::Run;
 use serde::Serialize;
 use sparring_core::Game;
@@ -17,10 +17,11 @@ impl<G: Game> Run<'_, '_, G> {
         let iteration = self.state.cursor.iteration;
         let config = &self.plan.config;
         self.begin(config.pool.candidates);
-        // The pool that the last iteration trained on is history now.
+        // The pool that the last iteration trained on is history now. Derived tasks are made anew: replayed as
+        // well, they would exceed their share.
         let earlier = std::mem::take(&mut self.state.pool);
         if config.pool.replay > 0.0 {
-            self.state.history.extend(earlier.into_iter().filter(|t| t.iteration + 1 == iteration));
+            self.state.history.extend(earlier.into_iter().filter(|t| t.origin == Origin::Proposed));
         }
         let build = BuildPool {
             game: self.game,

@@ -1,6 +1,7 @@
 use super::{Agreement, Bucket, Origin, PoolConfig, PoolTask, PoolYield, order_tasks, select_balanced};
 use crate::sampling::{Attempt, params, sample, solve_rate};
 use crate::{Order, SelfPlayError};
+use rand::Rng;
 use rand::seq::SliceRandom;
 use sparring_core::{Game, Prompt, Rejection, Rollout, SampleRequest, Sampler, Seed};
 use std::collections::{BTreeMap, BTreeSet};
@@ -190,8 +191,10 @@ impl<G: Game> BuildPool<'_, G> {
         let seed = self.seed.child("derive");
         let mut taken: BTreeSet<String> = kept.iter().map(|t| self.game.signature(&t.task)).collect();
         let mut derived = Vec::new();
-        for parent in kept {
-            for task in self.game.derive(&parent.task, seed.index(parent.candidate as u64)) {
+        for (i, parent) in kept.iter().enumerate() {
+            let seed = seed.index(parent.candidate as u64);
+            let other = other_than(i, kept.len(), seed.child("other")).map(|j| &kept[j].task);
+            for task in self.game.derive(&parent.task, other, seed) {
                 let Ok(task) = storable::<G>(&task) else { continue };
                 let signature = self.game.signature(&task);
                 let earlier = self.config.dedup_earlier && self.seen.contains(&signature);
@@ -246,6 +249,11 @@ fn majority<G: Game>(game: &G, task: &G::Task, rollouts: &[Rollout]) -> f32 {
         Some((count, first)) if game.solved(task, &rollouts[first]) => count as f32 / rollouts.len() as f32,
         _ => 0.0,
     }
+}
+
+/// A place of `0..n` but `i`.
+fn other_than(i: usize, n: usize, seed: Seed) -> Option<usize> {
+    (n > 1).then(|| (i + seed.rng().random_range(1..n)) % n)
 }
 
 fn reject(funnel: &mut PoolYield, rule: String) {

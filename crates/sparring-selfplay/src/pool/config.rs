@@ -90,7 +90,7 @@ pub struct PoolConfig {
     pub size: usize,
     /// Whether every stratum gets an equal share, as far as it has tasks.
     pub balance: bool,
-    /// Share of the pool that comes from earlier iterations' pools, in [0, 1].
+    /// Share of the pool that was proposed for earlier iterations' pools, in [0, 1].
     pub replay: f32,
     /// Share of the pool that is derived ([`Game::derive`](sparring_core::Game::derive)), in [0, 1].
     pub derived_share: f32,

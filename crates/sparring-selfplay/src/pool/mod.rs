@@ -60,7 +60,7 @@ pub enum Origin {
     Proposed,
     /// It follows from a proposed task ([`Game::derive`](sparring_core::Game::derive)).
     Derived,
-    /// It was in an earlier iteration's pool.
+    /// It was proposed for an earlier iteration's pool.
     Replayed,
 }
 

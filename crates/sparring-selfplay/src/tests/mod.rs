@@ -65,7 +65,7 @@ impl Game for Sums {
         task.letters[..1].to_owned()
     }
 
-    fn derive(&self, task: &Sum, _: Seed) -> Vec<Sum> {
+    fn derive(&self, task: &Sum, _: Option<&Sum>, _: Seed) -> Vec<Sum> {
         vec![Sum { letters: task.letters.chars().rev().collect() }]
     }
 }

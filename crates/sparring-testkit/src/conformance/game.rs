@@ -20,6 +20,8 @@ pub fn game<G: Game>(
 ) -> Outcome {
     const SPECIFICATIONS: u64 = 16;
     let mut accepted = 0;
+    // Tasks are derived alone at first, then beside another one.
+    let mut earlier = None;
     for i in 0..SPECIFICATIONS {
         let seed = options.seed.child("game").index(i);
         let spec = specification(game, seed)?;
@@ -27,12 +29,13 @@ pub fn game<G: Game>(
         for rollout in propose(&spec).into_iter().chain(garbage) {
             if let Some(task) = reading(game, &spec, &rollout)? {
                 accepted += 1;
-                let derived = game.derive(&task, seed);
-                let again = game.derive(&task, seed);
+                let derived = game.derive(&task, earlier.as_ref(), seed);
+                let again = game.derive(&task, earlier.as_ref(), seed);
                 ensure(json(&derived)? == json(&again)?, "game/derive", || "two results".to_owned())?;
-                for task in std::iter::once(task).chain(derived) {
-                    self::task(game, &task, &solve(&task))?;
+                for task in derived.iter().chain([&task]) {
+                    self::task(game, task, &solve(task))?;
                 }
+                earlier = Some(task);
             }
         }
     }

