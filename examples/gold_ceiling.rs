@@ -4,7 +4,7 @@
 //! cargo run --release --example gold_ceiling -- --preset miniature --seed 1
 //! ```
 //!
-//! The Solver's side of a preset (reward, updates, learning rate, iterations, mixture of tasks), but the tasks
+//! The Solver's side of a preset (reward, updates, learning rate, iterations, numbers of tools and calls), but the tasks
 //! are the world's, over training tools, never twice the same, and with labels that are always right.
 
 use clap::Parser;
@@ -84,7 +84,8 @@ fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, 
     Ok(last)
 }
 
-/// A task of the preset's mixture over training tools; as often a derived one as in a pool of the preset.
+/// A task of the preset's numbers of tools and calls, over training tools and of the world's own sizes; as often
+/// a derived one as in a pool of the preset.
 fn gold(world: &World, recipe: &ToolR0, seed: Seed) -> ToolTask {
     let spec = recipe.game.draw(seed.child("spec"));
     let shape = TaskShape::new(spec.tools, spec.calls);

@@ -1,7 +1,6 @@
 use crate::corrupt::{corrupt, first_tool};
 use crate::request::{Clause, clause, request};
-use crate::task::Posing;
-use crate::task::menu;
+use crate::task::{Posing, menu};
 use crate::world::Tool;
 use crate::{Action, Split, TaskShape, World};
 use rand::Rng;
@@ -79,7 +78,7 @@ pub struct DocumentMix {
     pub manuals: f64,
     /// Share of the requests in manuals and indexes that no tool of theirs serves.
     pub pages_no_call: f64,
-    /// Share of the requests in manuals and indexes that take two tools.
+    /// Share of the requests in manuals and indexes that take two tools, where the page has two.
     pub pages_two_calls: f64,
     /// Share of Solver-format documents; the rest is in Generator format.
     pub solver: f64,
@@ -333,7 +332,8 @@ fn intents(tools: &[Tool], wishes: &[Clause]) -> Vec<Intent> {
     wishes.iter().map(|c| Intent { wanted: wanted(&c.call.name), tool: tool(&c.call.name) }).collect()
 }
 
-fn wanted(action: &str) -> String {
+/// Verb and object of an action of this name: `book hotel`.
+pub(crate) fn wanted(action: &str) -> String {
     action.replace('_', " ")
 }
 
@@ -353,7 +353,7 @@ fn proposal(shape: TaskShape, posing: Posing, mix: &DocumentMix, rng: &mut impl 
     let calls = &task.calls;
     task.tools
         .sort_by_key(|tool| calls.iter().position(|call| call.name == tool.name).unwrap_or(calls.len()));
-    let arguments = calls.iter().map(|call| call.arguments.len()).sum();
+    let arguments = task.argument_count();
     if chance(mix.generator_wrong, rng) {
         task.calls = corrupt(&task, rng);
     }

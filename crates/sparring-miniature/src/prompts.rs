@@ -4,8 +4,7 @@
 //! Generator; `menu`, `question` for the Solver.
 
 /// What the Generator is asked.
-pub const GENERATOR_PROMPT: &str =
-    "Invent: {{ domain }}, {{ context }}, tools {{ tools }}, calls {{ calls }}, arguments {{ arguments }}";
+pub const GENERATOR_PROMPT: &str = "Invent: {{ domain }}, {{ context }}, tools {{ tools }}, calls {{ calls }}{% if arguments %}, arguments {{ arguments }}{% endif %}";
 
 /// What the Solver is posed.
 pub const SOLVER_PROMPT: &str = "{{ menu }}\n{{ question }}";

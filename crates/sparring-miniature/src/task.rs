@@ -93,7 +93,7 @@ impl World {
         };
         let calls = clauses.into_iter().take(shape.calls).map(|c| c.call).collect();
         let domain = first.domain().to_owned();
-        let wanted = asked.iter().map(|tool| tool.action.name().replace('_', " ")).collect();
+        let wanted = asked.iter().map(|tool| crate::document::wanted(tool.action.name())).collect();
         let tools = menu(asked, shape, &others, &mut rng);
         let tools = tools.into_iter().map(|tool| tool.spec).collect();
         Posing { task: ToolTask { question, tools, calls, domain }, wanted }

@@ -142,6 +142,29 @@ proptest! {
     }
 }
 
+#[test]
+fn pages_have_as_many_near_misses_as_the_mix_says() {
+    let mut mix = DocumentMix::default();
+    (mix.catalogue, mix.requests, mix.index, mix.manuals, mix.solver) = (0.0, 0.0, 1.0, 0.0, 0.0);
+    let (world, mut wishes, mut missing) = (World::new(), 0, 0);
+    for i in 0..400 {
+        let Document::Index { tools, entries } = world.document(&mix, Seed::new(8).index(i)) else {
+            panic!()
+        };
+        for (_, intents) in entries {
+            wishes += 1;
+            for intent in intents.iter().filter(|intent| intent.tool.is_none()) {
+                missing += 1;
+                let (verb, object) = intent.wanted.split_once(' ').unwrap();
+                let near = |name: &str| name.starts_with(verb) || name.ends_with(object);
+                assert!(tools.iter().any(|tool| near(&tool.name)), "{intent}");
+            }
+        }
+    }
+    let share = f64::from(missing) / f64::from(wishes);
+    assert!((share - mix.pages_no_call).abs() < 0.04, "{share}");
+}
+
 /// FNV-1a over the exams' JSON: their tasks are part of the interface, so a change must be deliberate.
 #[test]
 fn exams_are_fixed() {

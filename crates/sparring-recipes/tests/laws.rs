@@ -105,6 +105,27 @@ proptest! {
     }
 
     #[test]
+    fn tools_of_another_task_fill_a_menu_up_to_its_length(
+        task in task(), other in task(), names in prop::collection::vec("[a-d]_tool", 3), seed in any::<u64>(),
+    ) {
+        let mut other = ToolTask { domain: "food".into(), ..other };
+        other.tools.extend(names.iter().map(|name| tool((name, Vec::new()))));
+        // Told apart by their descriptions; by their names, some are the same.
+        for (i, tool) in other.tools.iter_mut().enumerate() {
+            tool.description = format!("Does {i}.");
+        }
+        let mut task = task;
+        task.tools[0].description = "Does one thing.".into();
+        for derived in lenient().derive(&task, Some(&other), sparring_core::Seed::new(seed)) {
+            prop_assert!(derived.calls.is_empty() && derived.tools.len() <= task.tools.len());
+            prop_assert!(derived.tools.iter().all(|t| task.calls.iter().all(|c| c.name != t.name)));
+            let distinct: std::collections::HashSet<&str> =
+                derived.tools.iter().map(|t| t.name.as_str()).collect();
+            prop_assert_eq!(distinct.len(), derived.tools.len());
+        }
+    }
+
+    #[test]
     fn no_text_makes_anything_panic(
         parts in prop::collection::vec(prop_oneof![
             Just("<think>"), Just("</think>"), Just("<question>"), Just("</question>"), Just("<available_tools>"),

@@ -104,7 +104,10 @@ fn wrong_distributions_are_named() {
     let mut sized = row(1.0, 1, 2);
     sized.arguments = vec![CountRange::new(2, 1, 1.0)];
     let base = SpecDistribution::default;
+    let mut sized_without_calls = row(1.0, 1, 2);
+    (sized_without_calls.calls, sized_without_calls.arguments) = (0, vec![CountRange::new(1, 1, 1.0)]);
     let cases: Vec<(SpecDistribution, &str)> = vec![
+        (base().with_calls(vec![sized_without_calls]), "spec.calls.arguments"),
         (base().with_domains(Vec::<String>::new()), "spec.domains"),
         (base().with_multi_turn(1.5), "spec.multi_turn"),
         (base().with_calls(vec![row(-1.0, 1, 2)]), "spec.calls.single_turn"),

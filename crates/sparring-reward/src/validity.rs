@@ -71,7 +71,7 @@ pub struct Asked {
     pub tools: usize,
     /// Number of gold calls, n.
     pub calls: usize,
-    /// Number of arguments of all calls together.
+    /// Number of arguments of all calls together; `None`: not asked for.
     pub arguments: Option<usize>,
 }
 

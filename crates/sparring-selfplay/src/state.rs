@@ -42,7 +42,7 @@ pub(crate) struct State<T> {
     pub(crate) reference: Option<u64>,
     /// The pool, in training order.
     pub(crate) pool: Vec<PoolTask<T>>,
-    /// Earlier pools, for replay.
+    /// Proposed tasks of earlier pools, for replay.
     pub(crate) history: Vec<PoolTask<T>>,
     /// Signatures of every task that was in a pool.
     pub(crate) seen: BTreeSet<String>,

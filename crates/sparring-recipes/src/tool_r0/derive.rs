@@ -1,4 +1,4 @@
-//! No-call tasks out of verified ones, with labels as sound as theirs.
+//! No-call tasks out of verified ones.
 
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -7,11 +7,11 @@ use sparring_tools::{ToolSpec, ToolTask};
 
 /// The same request with a menu that cannot serve it: every called tool is taken off, the answer is no call.
 ///
-/// Tools of `other`, a task of another domain, take their places, so that the length of the menu does not show
+/// Tools of `other`, where it is of another domain, take their places, so that the length of the menu does not show
 /// that one is missing. The tools are shuffled, so that their order does not show it either.
 ///
-/// `None` where the task has no call, no tool remains, or one of the task's own has the name or the description
-/// of a called one, for it might serve the request after all.
+/// `None` where the task has no call, no tool remains, or one of the task's own has the description of a
+/// called one, for it might serve the request after all.
 ///
 /// Tool-R0 has no such tasks, and its Solver forgets to abstain: in a reproduction, accuracy on irrelevant
 /// menus fell from 28.8 % to 2.1 %.

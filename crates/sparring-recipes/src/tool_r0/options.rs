@@ -27,7 +27,7 @@ pub struct GameOptions {
     pub require_think: bool,
     /// Whether the four blocks of a proposal must come in order.
     pub strict_order: bool,
-    /// Whether a proposal must have the number of tools and calls that it was asked for.
+    /// Whether a proposal must have the numbers of tools, of calls and, where asked, of arguments.
     pub enforce_spec: bool,
     /// When an answer solves a task.
     pub verifier: Verifier,

@@ -60,7 +60,7 @@ impl CountRange {
     }
 }
 
-/// One possible number of calls, and the menus it comes with.
+/// One possible number of calls, and the menus and sizes it comes with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallsWeight {
@@ -80,7 +80,7 @@ pub struct CallsWeight {
 }
 
 /// The distribution of [`TaskSpec`]s: first the domain and the context, then n given the context, then m
-/// given n. Weights need not sum to 1. The default is Tool-R0's (arXiv 2602.21320, §3.1 and its released
+/// and, where it is asked for, the number of arguments given n. Weights need not sum to 1. The default is Tool-R0's (arXiv 2602.21320, §3.1 and its released
 /// code):
 ///
 /// ```text
@@ -205,6 +205,9 @@ impl SpecDistribution {
         for row in &self.calls {
             check_counts("spec.calls.tools", &row.tools)?;
             if !row.arguments.is_empty() {
+                if row.calls == 0 {
+                    return bad("calls.arguments".into(), "a row of no calls has no arguments to ask for");
+                }
                 check_counts("spec.calls.arguments", &row.arguments)?;
             }
         }

@@ -18,7 +18,7 @@ pub(crate) struct BuildPool<'b, G: Game> {
     pub(crate) iteration: usize,
     /// Signatures of the tasks of earlier pools.
     pub(crate) seen: &'b BTreeSet<String>,
-    /// The tasks of earlier pools.
+    /// The proposed tasks of earlier pools.
     pub(crate) history: &'b [PoolTask<G::Task>],
     pub(crate) seed: Seed,
 }
@@ -207,7 +207,7 @@ impl<G: Game> BuildPool<'_, G> {
         derived
     }
 
-    /// `n` tasks of earlier pools.
+    /// `n` proposed tasks of earlier pools.
     fn replay(&self, n: usize) -> Vec<PoolTask<G::Task>> {
         let mut earlier: Vec<&PoolTask<G::Task>> = self.history.iter().collect();
         earlier.shuffle(&mut self.seed.child("replay").rng());
@@ -271,6 +271,15 @@ fn storable<G: Game>(task: &G::Task) -> Result<G::Task, Rejection> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_other_task_is_another_one() {
+        for (i, seed) in (0..3).flat_map(|i| (0..20).map(move |seed| (i, seed))) {
+            let other = other_than(i, 3, Seed::new(seed)).unwrap();
+            assert!(other < 3 && other != i);
+        }
+        assert_eq!(other_than(0, 1, Seed::new(1)), None);
+    }
 
     #[test]
     fn shares_fill_what_is_missing() {

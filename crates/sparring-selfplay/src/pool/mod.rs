@@ -104,7 +104,7 @@ pub struct PoolYield {
     pub proposed: usize,
     /// Derived tasks that were added.
     pub derived: usize,
-    /// Tasks of earlier iterations that were added.
+    /// Tasks proposed for earlier iterations that were added.
     pub replayed: usize,
     /// The size of the pool.
     pub selected: usize,

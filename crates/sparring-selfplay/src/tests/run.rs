@@ -1,5 +1,5 @@
 use super::*;
-use crate::{GeneratorSummary, Order, PoolTask};
+use crate::{GeneratorSummary, Order, Origin, PoolTask};
 use sparring_core::{Event, RewardContext};
 
 #[test]
@@ -56,6 +56,20 @@ fn the_pool_reaches_the_optimiser_from_easy_to_hard() {
     let rates: Vec<f64> = steps.iter().map(|r| r["pool_solve_rate"].as_f64().unwrap()).collect();
     assert!(rates.len() == 3 && rates.windows(2).all(|w| w[0] >= w[1]), "{rates:?}");
     assert!(rates[0] > rates[2] + 0.05, "a short training meets the whole range: {rates:?}");
+}
+
+#[test]
+fn what_is_replayed_was_proposed_before() {
+    let dir = tempfile::tempdir().unwrap();
+    game(toy_config()).run(dir.path()).unwrap();
+    let of = |iteration: usize, origin: Origin| -> Vec<String> {
+        let rows = lines(dir.path(), &format!("tasks/iteration-{iteration}.jsonl"));
+        let tasks = rows.iter().map(|row| serde_json::from_str::<PoolTask<Sum>>(row).unwrap());
+        tasks.filter(|t| t.origin == origin).map(|t| t.task.letters).collect()
+    };
+    let (before, replayed) = (of(1, Origin::Proposed), of(2, Origin::Replayed));
+    assert!(!of(1, Origin::Derived).is_empty() && !replayed.is_empty());
+    assert!(replayed.iter().all(|letters| before.contains(letters)), "{replayed:?} of {before:?}");
 }
 
 #[test]
