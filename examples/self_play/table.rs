@@ -59,7 +59,7 @@ const GENERATOR: [(&str, &str, bool); 4] = [
     ("reward", "reward", false),
     ("valid", "valid proposals", true),
     ("solve_rate", "solved by the Solver", true),
-    ("in_band", "neither too easy nor too hard", true),
+    ("in_band", "solve rate in the kept band", true),
 ];
 const SOLVER: [(&str, &str, bool); 2] = [("reward", "reward", false), ("solve_rate", "solved", true)];
 
@@ -76,7 +76,9 @@ fn learning(
         .filter(|event: &Value| event["kind"] == kind)
         .collect();
     let Some(newest) = steps.last() else { return Ok(()) };
-    writeln!(out, "\n{:32} {:>14}  {:>14}", format!("{title}, {} updates", steps.len()), "first", "last")?;
+    let title = format!("{title}, {} updates", steps.len());
+    let (first, last) = (format!("first {WINDOW}"), format!("last {WINDOW}"));
+    writeln!(out, "\n{title:32} {first:>14}  {last:>14}")?;
     for (field, name, share) in fields {
         row(out, name, *share, &steps, |step| step[*field].as_f64())?;
     }
@@ -124,9 +126,11 @@ fn pools(out: &mut String, rows: &[IterationRow]) -> Result<(), BoxError> {
     line(out, "readable", &|row| row.pool.readable)?;
     line(out, "distinct", &|row| row.pool.distinct)?;
     line(out, "verified", &|row| row.pool.verified)?;
-    line(out, "neither too easy nor too hard", &|row| row.pool.in_band)?;
-    line(out, "selected", &|row| row.pool.selected)?;
-    line(out, "of these without a call", &|row| row.pool.derived)?;
+    line(out, "solve rate in the kept band", &|row| row.pool.in_band)?;
+    line(out, "tasks trained on", &|row| row.pool.selected)?;
+    line(out, "  proposed now", &|row| row.pool.proposed)?;
+    line(out, "  derived from verified ones", &|row| row.pool.derived)?;
+    line(out, "  replayed from earlier pools", &|row| row.pool.replayed)?;
     Ok(())
 }
 
@@ -136,6 +140,9 @@ fn times(out: &mut String, summary: &Summary) -> Result<(), BoxError> {
         writeln!(out, "  {:30} {seconds:>14.1}", phase.replace('_', " "))?;
     }
     writeln!(out, "  {:30} {:>14.1}", "all", summary.wall_seconds)?;
-    writeln!(out, "  {:30} {:>14.0}", "peak memory, MiB", summary.peak_rss_mib)?;
+    // Only Linux tells.
+    if summary.peak_rss_mib > 0.0 {
+        writeln!(out, "  {:30} {:>14.0}", "peak memory, MiB", summary.peak_rss_mib)?;
+    }
     Ok(())
 }
