@@ -77,11 +77,17 @@ fn argument_problems(task: &ToolTask) -> Vec<String> {
         .collect()
 }
 
+/// A mix of pages alone: this share of indexes, the rest manuals.
+fn pages(index: f64) -> DocumentMix {
+    let mut mix = DocumentMix::default();
+    (mix.catalogue, mix.requests, mix.index, mix.manuals, mix.solver) = (0.0, 0.0, index, 1.0 - index, 0.0);
+    mix
+}
+
 proptest! {
     #[test]
     fn manuals_are_right(seed: u64) {
-        let mut mix = DocumentMix::default();
-        (mix.catalogue, mix.requests, mix.index, mix.manuals, mix.solver) = (0.0, 0.0, 0.0, 1.0, 0.0);
+        let mix = pages(0.0);
         let Document::Manual { tools, examples } = World::new().document(&mix, Seed::new(seed)) else {
             return Err(TestCaseError::fail("not a manual"));
         };
@@ -98,8 +104,7 @@ proptest! {
 
     #[test]
     fn indexes_are_right(seed: u64) {
-        let mut mix = DocumentMix::default();
-        (mix.catalogue, mix.requests, mix.index, mix.manuals, mix.solver) = (0.0, 0.0, 1.0, 0.0, 0.0);
+        let mix = pages(1.0);
         let Document::Index { tools, entries } = World::new().document(&mix, Seed::new(seed)) else {
             return Err(TestCaseError::fail("not an index"));
         };
@@ -144,8 +149,7 @@ proptest! {
 
 #[test]
 fn pages_have_as_many_near_misses_as_the_mix_says() {
-    let mut mix = DocumentMix::default();
-    (mix.catalogue, mix.requests, mix.index, mix.manuals, mix.solver) = (0.0, 0.0, 1.0, 0.0, 0.0);
+    let mix = pages(1.0);
     let (world, mut wishes, mut missing) = (World::new(), 0, 0);
     for i in 0..400 {
         let Document::Index { tools, entries } = world.document(&mix, Seed::new(8).index(i)) else {
