@@ -19,6 +19,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod bfcl;
 mod call;
 mod compare;
 mod error;
