@@ -3,7 +3,7 @@
 
 use crate::grounding::{self, Letters};
 use crate::parse::kind;
-use crate::{ArgumentProblem, ToolCall, ToolSpec, ToolTask};
+use crate::{ArgumentProblem, Dialect, ToolCall, ToolSpec, ToolTask};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -207,7 +207,7 @@ fn fail(rule: &'static str, detail: impl Into<String>) -> Result<(), Violation> 
 fn check_question(task: &ToolTask, rules: &StructureRules) -> Result<(), Violation> {
     let question = task.question.trim();
     if rules.reject_cjk {
-        let tools = task.tools.iter().map(|tool| tool.to_json_schema_form().to_string());
+        let tools = task.tools.iter().map(|tool| tool.to_json(Dialect::Bare).to_string());
         let calls = task.calls.iter().map(|call| call.to_json().to_string());
         let found = |text: &str| text.chars().find(|c| is_cjk(*c));
         if let Some(c) = found(question).or_else(|| tools.chain(calls).find_map(|text| found(&text))) {

@@ -1,6 +1,7 @@
 use crate::parse::kind;
+use crate::spec::words::Words;
 use crate::{ToolCall, ToolSpec};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 use thiserror::Error;
 
 /// One way in which a call does not fit its tool.
@@ -68,12 +69,12 @@ pub enum ArgumentProblem {
 }
 
 impl ToolSpec {
-    /// Checks a call of this tool: its name, required and unknown arguments, and every value against its JSON
+    /// Checks a call of this tool (needs the feature `validate`): its name, required and unknown arguments, and every value against its JSON
     /// Schema (draft 2020-12; nothing is fetched).
     ///
     /// Type names that models and benchmarks use are read as JSON Schema's: `str`, `date` and `datetime` are
     /// strings, `int` integers, `float` and `double` numbers, `bool` booleans, `dict` objects, `list` and
-    /// `tuple` arrays, `any` anything. Unknown arguments are allowed where the schema says
+    /// `tuple` arrays, `any` anything; a word that nobody knows makes the schema unusable. Unknown arguments are allowed where the schema says
     /// `additionalProperties: true` (or gives a schema for them, which is then not applied).
     ///
     /// # Errors
@@ -119,16 +120,9 @@ impl ToolSpec {
         value: &Value,
         problems: &mut Vec<ArgumentProblem>,
     ) {
-        let mut schema = standard(schema);
-        if let Value::Object(map) = &mut schema {
-            // References point to the root of the parameters' schema.
-            for key in ["$defs", "definitions"] {
-                if let Some(definitions) = self.schema_extra.get(key) {
-                    map.entry(key).or_insert_with(|| standard_each(definitions));
-                }
-            }
-        }
-        let validator = match jsonschema::draft202012::new(&schema) {
+        let schema = Words::Validator.rewrite(schema.clone());
+        let document = self.document(argument, &schema);
+        let validator = match jsonschema::draft202012::new(&document) {
             Ok(validator) => validator,
             Err(e) => {
                 let detail = e.to_string();
@@ -136,6 +130,57 @@ impl ToolSpec {
             }
         };
         problems.extend(validator.iter_errors(value).map(|e| problem(argument, &schema, value, &e)));
+    }
+
+    /// A schema document for one parameter, with everything that its references may mean. Mostly that is the
+    /// tool's definitions: the other parameters stay out, so that a bad one of them spoils nothing.
+    fn document(&self, parameter: &str, schema: &Value) -> Value {
+        let Value::Object(map) = schema else { return schema.clone() };
+        let mut document = map.clone();
+        for key in ["$defs", "definitions"] {
+            if let Some(Value::Object(definitions)) = self.schema_extra.get(key) {
+                document
+                    .entry(key)
+                    .or_insert_with(|| Words::Validator.rewrite_each(definitions.clone()).into());
+            }
+        }
+        let document = Value::Object(document);
+        if !refers_elsewhere(&document) {
+            return document;
+        }
+        // `#` means the parameters' schema (a type that holds itself), not this parameter's.
+        let mut root = self.schema(Words::Validator);
+        root["$id"] = ROOT.into();
+        let escaped = parameter.replace('~', "~0").replace('/', "~1");
+        let pointer: String = escaped.bytes().map(percent_encoded).collect();
+        json!({ "$ref": format!("{ROOT}#/properties/{pointer}"), "$defs": { "root": root } })
+    }
+}
+
+/// Name of a parameters' schema as a whole, for references into it.
+const ROOT: &str = "urn:tool";
+
+/// Whether a reference points into the document, and at none of its definitions.
+fn refers_elsewhere(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => map.iter().any(|(key, value)| match (key.as_str(), value) {
+            ("$ref", Value::String(target)) => {
+                target.starts_with('#')
+                    && !["#/$defs/", "#/definitions/"].iter().any(|known| target.starts_with(known))
+            }
+            (_, value) => refers_elsewhere(value),
+        }),
+        Value::Array(items) => items.iter().any(refers_elsewhere),
+        _ => false,
+    }
+}
+
+/// A byte of a URI's fragment.
+fn percent_encoded(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        char::from(byte).to_string()
+    } else {
+        format!("%{byte:02X}")
     }
 }
 
@@ -161,62 +206,5 @@ fn problem(
             ArgumentProblem::NotInEnum { argument, allowed: (**options).clone(), found: value.clone() }
         }
         _ => ArgumentProblem::Constraint { argument, at, detail: error.to_string() },
-    }
-}
-
-/// JSON Schema's name of a type; the name itself where it is none of the aliases.
-pub(crate) fn standard_type(name: &str) -> Option<&str> {
-    match name.to_ascii_lowercase().as_str() {
-        "str" | "string" | "date" | "datetime" | "date-time" | "time" | "text" | "char" => Some("string"),
-        "int" | "integer" | "long" | "short" | "byte" | "bigint" => Some("integer"),
-        "float" | "double" | "number" | "numeric" => Some("number"),
-        "bool" | "boolean" => Some("boolean"),
-        "dict" | "object" | "hashmap" => Some("object"),
-        "list" | "tuple" | "array" | "arraylist" => Some("array"),
-        "null" | "none" => Some("null"),
-        "any" => None,
-        _ => Some(name),
-    }
-}
-
-/// The schema with standard type names, wherever a schema may stand.
-fn standard(schema: &Value) -> Value {
-    let Value::Object(map) = schema else { return schema.clone() };
-    let mut out = Map::new();
-    for (key, value) in map {
-        let value = match (key.as_str(), value) {
-            ("type", Value::String(name)) => match standard_type(name) {
-                Some(name) => name.into(),
-                None => continue,
-            },
-            ("type", Value::Array(names)) => {
-                let names: Option<Vec<_>> =
-                    names.iter().map(|n| n.as_str().and_then(standard_type)).collect();
-                match names {
-                    Some(names) => names.into(),
-                    None => continue,
-                }
-            }
-            // Draft 3's `"required": true`, and an enum that the generator left open, say nothing here.
-            ("required", Value::Bool(_)) | ("enum", Value::Null) => continue,
-            ("items" | "additionalProperties" | "not" | "if" | "then" | "else" | "contains", value) => {
-                standard(value)
-            }
-            ("anyOf" | "oneOf" | "allOf" | "prefixItems", Value::Array(items)) => {
-                items.iter().map(standard).collect()
-            }
-            ("properties" | "patternProperties" | "$defs" | "definitions", value) => standard_each(value),
-            (_, value) => value.clone(),
-        };
-        out.insert(key.clone(), value);
-    }
-    Value::Object(out)
-}
-
-/// A map of schemas with standard type names.
-fn standard_each(schemas: &Value) -> Value {
-    match schemas {
-        Value::Object(map) => map.iter().map(|(name, schema)| (name.clone(), standard(schema))).collect(),
-        other => other.clone(),
     }
 }

@@ -3,8 +3,8 @@ mod support;
 
 use proptest::prelude::*;
 use sparring_tools::{
-    Assignment, CallParser, Comparator, Hermes, Matcher, RobustComparator, StrictJson, ToolCall, ToolR0Tags,
-    ToolSpec, match_calls, same_calls,
+    Assignment, CallParser, Comparator, Dialect, Hermes, Matcher, RobustComparator, StrictJson, ToolCall,
+    ToolR0Tags, ToolSpec, match_calls, same_calls,
 };
 use support::{calls, similar_calls, text, value};
 
@@ -94,23 +94,18 @@ proptest! {
     }
 
     #[test]
-    fn specs_read_back_from_every_form(
-        name in "[a-z]{1,6}",
-        parameters in prop::collection::btree_map("type|properties|required|[a-c]", kind(), 0..4),
-        required in prop::sample::subsequence(vec!["a", "b", "type"], 0..3),
-    ) {
-        let parameters = parameters.into_iter().map(|(name, kind)| (name, serde_json::json!({"type": kind})));
-        let required = required.into_iter().map(str::to_owned).collect();
-        let spec = ToolSpec::new(name, "does things", parameters.collect(), required);
-        let serialised = serde_json::to_value(&spec).unwrap();
-        for form in [spec.to_json_schema_form(), spec.to_openai_json(), serialised] {
-            prop_assert_eq!(ToolSpec::from_json(&form), Ok(spec.clone()), "{}", form);
+    fn reading_never_panics(spec in value(), parameters in value()) {
+        for spec in [spec, serde_json::json!({"name": "f", "parameters": parameters})] {
+            let _ = ToolSpec::list_from_json(&spec);
+            if let Ok(spec) = ToolSpec::from_json(&spec) {
+                let _ = Dialect::ALL.iter().map(|dialect| spec.to_json(*dialect)).count();
+            }
         }
     }
 
+    #[cfg(feature = "validate")]
     #[test]
-    fn reading_and_validating_never_panic(spec in value(), parameters in value(), calls in calls()) {
-        let _ = ToolSpec::from_json(&spec);
+    fn validating_never_panics(parameters in value(), calls in calls()) {
         let spec = serde_json::json!({"name": "f", "parameters": {"a": parameters}});
         if let Ok(spec) = ToolSpec::from_json(&spec) {
             for call in calls {
@@ -119,10 +114,6 @@ proptest! {
             }
         }
     }
-}
-
-fn kind() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec!["string", "int", "object", "array"])
 }
 
 #[test]
