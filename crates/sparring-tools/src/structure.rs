@@ -288,7 +288,9 @@ fn check_call(task: &ToolTask, call: &ToolCall, rules: &StructureRules) -> Resul
             ArgumentProblem::Unknown { .. } if rules.known_arguments => "unknown_argument",
             ArgumentProblem::WrongType { .. } if rules.check_values => "argument_type",
             ArgumentProblem::NotInEnum { .. } if rules.check_values => "argument_enum",
-            ArgumentProblem::Constraint { .. } if rules.check_values => "argument_value",
+            ArgumentProblem::Constraint { .. } | ArgumentProblem::Together { .. } if rules.check_values => {
+                "argument_value"
+            }
             ArgumentProblem::BadSchema { .. } if rules.check_values => "parameter_schema",
             _ => continue,
         };

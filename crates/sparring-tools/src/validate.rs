@@ -1,7 +1,7 @@
 use crate::parse::kind;
 use crate::spec::words::Words;
 use crate::{ToolCall, ToolSpec};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 /// One way in which a call does not fit its tool.
@@ -58,6 +58,12 @@ pub enum ArgumentProblem {
         /// What the schema says.
         detail: String,
     },
+    /// The arguments break a keyword that speaks of all of them (`oneOf`, `minProperties`, ...).
+    #[error("the arguments together: {detail}")]
+    Together {
+        /// What the schema says.
+        detail: String,
+    },
     /// The tool's own schema of this parameter is unusable: the definition is at fault, not the call.
     #[error("{argument}: the tool's schema is unusable: {detail}")]
     BadSchema {
@@ -69,16 +75,18 @@ pub enum ArgumentProblem {
 }
 
 impl ToolSpec {
-    /// Checks a call of this tool (needs the feature `validate`): its name, required and unknown arguments, and every value against its JSON
-    /// Schema (draft 2020-12; nothing is fetched).
+    /// Checks a call of this tool: its name, required and unknown arguments, and every value against its JSON
+    /// Schema (draft 2020-12; nothing is fetched). Needs the feature `validate`.
     ///
     /// Type names that models and benchmarks use are read as JSON Schema's: `str`, `date` and `datetime` are
     /// strings, `int` integers, `float` and `double` numbers, `bool` booleans, `dict` objects, `list` and
-    /// `tuple` arrays, `any` anything; a word that nobody knows makes the schema unusable. Unknown arguments are allowed where the schema says
-    /// `additionalProperties: true` (or gives a schema for them, which is then not applied).
+    /// `tuple` arrays, `any` anything; a word that nobody knows makes the schema unusable. Unknown arguments are
+    /// allowed where the schema says `additionalProperties: true` (or gives a schema for them, which is then not
+    /// applied), and where it says nothing of them but has keywords that may (`oneOf`, `patternProperties`, ...).
+    /// `unevaluatedProperties` is not looked at.
     ///
     /// # Errors
-    /// Every problem, in the order: name, missing arguments, then the arguments as they are written.
+    /// Every problem, in the order: name, missing arguments, the arguments as they are written, all together.
     ///
     /// ```
     /// use sparring_tools::{ToolCall, ToolSpec};
@@ -99,10 +107,13 @@ impl ToolSpec {
         }
         let missing = self.required.iter().filter(|name| !call.arguments.contains_key(*name));
         problems.extend(missing.map(|name| ArgumentProblem::Missing { argument: name.clone() }));
-        let open = matches!(
-            self.schema_extra.get("additionalProperties"),
-            Some(Value::Bool(true) | Value::Object(_))
-        );
+        let together = self.schema_extra.keys().any(|key| TOGETHER.contains(&key.as_str()));
+        let open = match self.schema_extra.get("additionalProperties") {
+            Some(Value::Bool(open)) => *open,
+            Some(Value::Object(_)) => true,
+            // Such a schema may describe parameters in its branches.
+            _ => together,
+        };
         for (argument, value) in &call.arguments {
             match self.parameters.get(argument) {
                 Some(schema) => self.check_value(argument, schema, value, &mut problems),
@@ -110,7 +121,25 @@ impl ToolSpec {
                 None => problems.push(ArgumentProblem::Unknown { argument: argument.clone() }),
             }
         }
+        if together {
+            self.check_together(call, &mut problems);
+        }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    fn check_together(&self, call: &ToolCall, problems: &mut Vec<ArgumentProblem>) {
+        let keywords = self.schema_extra.iter().filter(|(key, _)| TOGETHER.contains(&key.as_str()));
+        let keywords = keywords.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let document = Value::Object(self.with_definitions(Words::Validator.rewrite_keywords(keywords)));
+        match jsonschema::draft202012::new(&document) {
+            Ok(validator) => problems.extend(
+                validator
+                    .iter_errors(&Value::Object(call.arguments.clone()))
+                    .map(|error| ArgumentProblem::Together { detail: error.to_string() }),
+            ),
+            Err(e) => problems
+                .push(ArgumentProblem::BadSchema { argument: "parameters".into(), detail: e.to_string() }),
+        }
     }
 
     fn check_value(
@@ -136,15 +165,7 @@ impl ToolSpec {
     /// tool's definitions: the other parameters stay out, so that a bad one of them spoils nothing.
     fn document(&self, parameter: &str, schema: &Value) -> Value {
         let Value::Object(map) = schema else { return schema.clone() };
-        let mut document = map.clone();
-        for key in ["$defs", "definitions"] {
-            if let Some(Value::Object(definitions)) = self.schema_extra.get(key) {
-                document
-                    .entry(key)
-                    .or_insert_with(|| Words::Validator.rewrite_each(definitions.clone()).into());
-            }
-        }
-        let document = Value::Object(document);
+        let document = Value::Object(self.with_definitions(map.clone()));
         if !refers_elsewhere(&document) {
             return document;
         }
@@ -155,7 +176,36 @@ impl ToolSpec {
         let pointer: String = escaped.bytes().map(percent_encoded).collect();
         json!({ "$ref": format!("{ROOT}#/properties/{pointer}"), "$defs": { "root": root } })
     }
+
+    fn with_definitions(&self, mut schema: Map<String, Value>) -> Map<String, Value> {
+        for key in ["$defs", "definitions"] {
+            if let Some(Value::Object(definitions)) = self.schema_extra.get(key) {
+                schema
+                    .entry(key)
+                    .or_insert_with(|| Words::Validator.rewrite_each(definitions.clone()).into());
+            }
+        }
+        schema
+    }
 }
+
+/// Keywords that speak of the arguments together; `properties` and `required` are checked one by one.
+const TOGETHER: [&str; 14] = [
+    "$ref",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "dependentRequired",
+    "dependentSchemas",
+    "minProperties",
+    "maxProperties",
+    "patternProperties",
+    "propertyNames",
+];
 
 /// Name of a parameters' schema as a whole, for references into it.
 const ROOT: &str = "urn:tool";

@@ -1,5 +1,6 @@
 //! Every function of the Berkeley Function Calling Leaderboard, where the shared data is at hand.
 #![cfg(feature = "validate")]
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 use serde_json::Value;
 use sparring_tools::{Dialect, ToolSpec};

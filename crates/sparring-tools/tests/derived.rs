@@ -3,6 +3,7 @@
 #![allow(dead_code)] // the types are only described
 
 use schemars::JsonSchema;
+#[cfg(feature = "validate")]
 use serde_json::json;
 use sparring_tools::{Dialect, ToolSpec};
 

@@ -98,7 +98,9 @@ proptest! {
         for spec in [spec, serde_json::json!({"name": "f", "parameters": parameters})] {
             let _ = ToolSpec::list_from_json(&spec);
             if let Ok(spec) = ToolSpec::from_json(&spec) {
-                let _ = Dialect::ALL.iter().map(|dialect| spec.to_json(*dialect)).count();
+                for dialect in Dialect::ALL {
+                    let _ = spec.to_json(*dialect);
+                }
             }
         }
     }

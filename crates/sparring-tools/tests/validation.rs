@@ -103,3 +103,27 @@ fn missing_arguments_are_told_wherever_required_stands() {
         assert_eq!(problems(&spec, json!({})), ["city: required, and missing"], "{spec}");
     }
 }
+
+#[test]
+fn keywords_about_all_arguments_are_checked() {
+    let spec = json!({"name": "f", "inputSchema": {"type": "object", "properties": {"a": {"type": "int"}, "b": {"type": "int"}},
+        "oneOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"c": {"$ref": "#/$defs/word"}}}],
+        "dependentRequired": {"a": ["d"]}, "$defs": {"word": {"type": "str"}}}});
+    assert_eq!(problems(&spec, json!({"b": 1, "c": "x"})), [""; 0]);
+    assert_eq!(problems(&spec, json!({"a": 1, "d": true})), [""; 0]);
+    for (bad, count) in [
+        (json!({}), 1),
+        (json!({"a": 1}), 1),
+        (json!({"a": 1, "b": 1, "d": 1}), 1),
+        (json!({"b": 1, "c": 2}), 1),
+        (json!({"b": "x"}), 1),
+        (json!({"a": 1, "b": 1}), 2),
+    ] {
+        let found = problems(&spec, bad.clone());
+        assert_eq!(found.len(), count, "{bad}: {found:?}");
+    }
+    let closed = json!({"name": "f", "inputSchema": {"type": "object", "minProperties": 1, "additionalProperties": false}});
+    assert_eq!(problems(&closed, json!({"x": 1})), ["x: the tool has no such parameter"]);
+    let broken = json!({"name": "f", "inputSchema": {"type": "object", "anyOf": [{"type": 3}]}});
+    assert!(problems(&broken, json!({}))[0].starts_with("parameters: the tool's schema is unusable"));
+}

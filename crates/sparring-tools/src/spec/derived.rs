@@ -6,8 +6,8 @@ impl ToolSpec {
     /// The tool whose arguments are a Rust type's fields; needs the feature `schemars`.
     ///
     /// The name is the schema's title: the type's name, or what `#[schemars(rename = "...")]` says. The
-    /// description is the type's doc comment. Parameters are described by the doc comments of the fields, and are required
-    /// unless they are an `Option` or have a default.
+    /// description is the type's doc comment. Parameters are described by the doc comments of the fields, and
+    /// are required unless they are an `Option` or have a default.
     ///
     /// ```
     /// use schemars::JsonSchema;
@@ -24,7 +24,8 @@ impl ToolSpec {
     /// }
     ///
     /// let spec = ToolSpec::from_type::<BookTable>()?;
-    /// assert_eq!((spec.name.as_str(), spec.description.as_str()), ("book_table", "Books a table at a restaurant."));
+    /// assert_eq!(spec.name, "book_table");
+    /// assert_eq!(spec.description, "Books a table at a restaurant.");
     /// assert_eq!(spec.required, ["place"]);
     /// assert_eq!(spec.parameters["place"]["description"], "Where to eat.");
     /// # Ok::<(), sparring_tools::ToolsError>(())

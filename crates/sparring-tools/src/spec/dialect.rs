@@ -16,10 +16,12 @@ use serde_json::{Map, Value, json};
 /// | [`Flat`](Self::Flat) | none | `parameters`: the properties alone | keywords of the schema |
 ///
 /// *Words*: type names that JSON Schema does not have (`float`, `tuple`, `ArrayList`, ...). They become JSON
-/// Schema's, wherever a schema may stand, and are lost to a reader of that text. A key that a dialect does not know
-/// (MCP's `annotations` in an OpenAI tool) is written all the same, beside `name`: a strict server may refuse
-/// it, so take it out of [`ToolSpec::extra`] first. Names are written as they are, though OpenAI, Anthropic
-/// and Bedrock allow only letters, digits, `_` and `-`.
+/// Schema's, wherever a schema may stand, and are lost to a reader of that text.
+///
+/// A key that a dialect does not know (MCP's `annotations` in an OpenAI tool) is written all the same, beside
+/// `name`. A strict server may refuse it: take it out of [`ToolSpec::extra`] first. Names are written as they
+/// are, though OpenAI, Anthropic and Bedrock allow only letters, digits, `_` and `-`. No dialect tells a missing
+/// `description`, `properties` or `required` from an empty one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
@@ -71,8 +73,8 @@ impl ToolSpec {
     /// Writes the definition in this dialect; see [`Dialect`] for what gets lost.
     ///
     /// Type words become JSON Schema's as in BFCL's own conversion: `float` and `double` are numbers, `dict` and
-    /// `HashMap` objects, `tuple` and `ArrayList` arrays, `long` and `byte` integers, and `any`, `char` and every
-    /// word that nobody knows strings. (`ToolSpec::validate` is milder with `any`, and stricter with unknown words.)
+    /// `HashMap` objects, `tuple` and `ArrayList` arrays, `long` and `byte` integers; `any`, `char` and every word
+    /// that nobody knows are strings. (For `ToolSpec::validate`, `any` is anything and unknown words are errors.)
     ///
     /// ```
     /// use sparring_tools::{Dialect, ToolSpec};

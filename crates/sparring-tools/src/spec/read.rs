@@ -7,8 +7,8 @@ impl ToolSpec {
     /// Reads a definition in any [`Dialect`](crate::Dialect).
     ///
     /// Keys beside a wrapper (`{"type": "function", "function": ..., "cache_control": ...}`) are read as if
-    /// they stood inside, where the inner one wins. In `parameters`, a parameter called `type` or `properties` is told from
-    /// the keyword by its value, a schema.
+    /// they stood inside; the inner one wins. In `parameters`, a parameter called `type` or `properties` is
+    /// told from the keyword by its value, a schema.
     ///
     /// # Errors
     /// [`ToolsError::Spec`] names the part that is malformed.

@@ -26,7 +26,7 @@ pub(crate) enum Words {
     /// JSON Schema's; `any` and unknown words are strings (BFCL's conversion).
     JsonSchema,
     /// JSON Schema's; `any` allows anything and unknown words stay, so that a validator refuses them.
-    #[cfg(feature = "validate")]
+    #[cfg_attr(not(feature = "validate"), expect(dead_code, reason = "the validator is a feature"))]
     Validator,
     /// `dict` and `float` for `object` and `number`.
     Bfcl,
@@ -38,9 +38,7 @@ impl Words {
         match self {
             Self::AsTheyAre => Some(name),
             Self::JsonSchema => Some(standard_type(name).unwrap_or("string")),
-            #[cfg(feature = "validate")]
             Self::Validator if name.eq_ignore_ascii_case("any") => None,
-            #[cfg(feature = "validate")]
             Self::Validator => Some(standard_type(name).unwrap_or(name)),
             Self::Bfcl => Some(match name {
                 "object" => "dict",
@@ -54,12 +52,17 @@ impl Words {
     /// (`default`, `enum`, `const`, ...) are no schemas, whatever they look like.
     pub(crate) fn rewrite(self, schema: Value) -> Value {
         match schema {
-            Value::Object(map) if self != Self::AsTheyAre => map
-                .into_iter()
-                .filter_map(|(key, value)| self.keyword(&key, value).map(|v| (key, v)))
-                .collect(),
+            Value::Object(map) => self.rewrite_keywords(map).into(),
             other => other,
         }
+    }
+
+    /// A schema's keywords with these words.
+    pub(crate) fn rewrite_keywords(self, schema: Map<String, Value>) -> Map<String, Value> {
+        if self == Self::AsTheyAre {
+            return schema;
+        }
+        schema.into_iter().filter_map(|(key, value)| self.keyword(&key, value).map(|v| (key, v))).collect()
     }
 
     fn keyword(self, key: &str, value: Value) -> Option<Value> {
