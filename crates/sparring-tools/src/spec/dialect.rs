@@ -42,8 +42,8 @@ pub enum Dialect {
     Bfcl,
     /// Tool-R0 (arXiv 2602.21320): `parameters` maps names to schemas, `required` stands beside it.
     ///
-    /// All type words stay. It reads back as it was unless a parameter called `properties` or `anyOf` has a
-    /// schema without `type` that is itself written like that keyword's value.
+    /// All type words stay. It reads back as it was, unless a parameter called `properties` has a schema made of
+    /// nothing but schemas (`{"items": {...}}`), or one called `additionalProperties` has a plain boolean.
     Flat,
 }
 
