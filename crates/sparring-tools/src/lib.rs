@@ -30,6 +30,7 @@ mod compare;
 mod error;
 pub mod grounding;
 pub mod json;
+mod judge;
 mod matching;
 mod parse;
 mod signature;
@@ -46,6 +47,7 @@ pub use call::ToolCall;
 pub use compare::{Comparator, RobustComparator, StrictJson};
 pub use error::{ParseError, ToolsError};
 pub use json::canonical as canonical_json;
+pub use judge::{CallJudge, Expected, Judgement, MatchJudge};
 pub use matching::{
     Assignment, CallVerdict, MatchReport, Matcher, Mismatch, PairScore, PairWeights, match_calls, same_calls,
 };
