@@ -61,9 +61,12 @@ fn agent() -> String {
 
 /// Words, and a call now and then.
 fn prose() -> String {
-    let words = "It rains in the north, and in the south the sun comes out (for 3 < 5 hours, they say). ".repeat(40);
+    let words =
+        "It rains in the north, and in the south the sun comes out (for 3 < 5 hours, they say). ".repeat(40);
     hermes(|i| {
-        format!("{words}\n<tool_call>\n{{\"name\": \"look\", \"arguments\": {{\"place\": {i}}}}}\n</tool_call>\n")
+        format!(
+            "{words}\n<tool_call>\n{{\"name\": \"look\", \"arguments\": {{\"place\": {i}}}}}\n</tool_call>\n"
+        )
     })
 }
 

@@ -103,3 +103,42 @@ fn run(what: &What, out: &mut dyn Write) -> Result<bool, BoxError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ast, edge};
+    use serde_json::{Value, json};
+    use std::path::PathBuf;
+
+    fn row(found: i64, valid: bool) -> Value {
+        let properties = json!({"x": {"type": "integer"}});
+        let parameters = json!({"type": "dict", "required": ["x"], "properties": properties});
+        json!({"id": "made", "stage": "ast_checker", "category": "simple_python", "language": "python",
+            "model": "plain", "functions": [{"name": "f", "parameters": parameters}], "gold": [{"f": {"x": [1]}}],
+            "predicted": [{"f": {"x": found}}], "valid": valid, "error_type": null})
+    }
+
+    fn file(folder: &tempfile::TempDir, rows: &[Value]) -> PathBuf {
+        let path = folder.path().join("rows.jsonl");
+        std::fs::write(&path, rows.iter().map(|row| format!("{row}\n")).collect::<String>()).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_verdict_that_differs_is_listed_and_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let tally = ast::compare(&file(&folder, &[row(1, true), row(2, true)])).unwrap();
+        assert!(!tally.agrees());
+        let text = tally.to_string();
+        assert!(text.contains("ours value_error:others: x: expected one of [1], found 2"), "{text}");
+        assert!(text.ends_with("error_type: agree 1 of 2\nagree 1 of 2\n"), "{text}");
+    }
+
+    #[test]
+    fn stages_without_a_counterpart_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = json!({"id": "other", "stage": "state_checker"});
+        let tally = edge::compare(&file(&folder, &[row(1, true), other])).unwrap();
+        assert!(tally.agrees() && tally.to_string().starts_with("not covered: 1 rows of state_checker\n"));
+    }
+}

@@ -2,8 +2,8 @@
 use super::literal::{java, javascript};
 use super::problem::{Exception, Problem};
 use super::types::PyType;
-use super::values::{Fault, Golds};
-use super::view::{Entries, Seq, View, lookup};
+use super::values::{self, Fault, Found};
+use super::view::{View, has, lookup};
 use super::{Checker, Language, PyValue};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -25,7 +25,7 @@ fn object(value: &Value) -> Result<&Map<String, Value>, Exception> {
     value.as_object().ok_or(Exception::Type)
 }
 
-impl<'a> From<Exception> for Problem<'a> {
+impl From<Exception> for Problem<'_> {
     fn from(exception: Exception) -> Self {
         Self::Raises(exception)
     }
@@ -33,7 +33,7 @@ impl<'a> From<Exception> for Problem<'a> {
 
 /// Checks one call against the accepted values of one gold call, under this function's document.
 pub(super) fn check<'a>(
-    checker: &Checker,
+    checker: Checker,
     function: &'a Value,
     accepted: &'a Value,
     call: &'a PyValue,
@@ -63,7 +63,7 @@ pub(super) fn check<'a>(
 
 /// The arguments of the function with this name.
 #[inline]
-fn arguments<'a>(checker: &Checker, name: &'a str, call: &'a PyValue) -> Result<&'a PyValue, Problem<'a>> {
+fn arguments<'a>(checker: Checker, name: &'a str, call: &'a PyValue) -> Result<&'a PyValue, Problem<'a>> {
     let dots = checker.underscore_to_dot && name.contains('.');
     let expected = || if dots { Cow::Owned(name.replace('.', "_")) } else { Cow::Borrowed(name) };
     let wrong = |expected| Err(Problem::WrongName { expected, found: call });
@@ -88,9 +88,7 @@ fn arguments<'a>(checker: &Checker, name: &'a str, call: &'a PyValue) -> Result<
 /// `name in value`
 fn contains(value: &PyValue, name: &str) -> Result<bool, Exception> {
     match value {
-        PyValue::Dict(entries) => {
-            Ok(entries.iter().any(|(key, _)| matches!(key, PyValue::Str(key) if key == name)))
-        }
+        PyValue::Dict(entries) => Ok(has(entries, name)),
         PyValue::Str(text) => Ok(text.contains(name)),
         PyValue::List(items) | PyValue::Tuple(items) => {
             Ok(items.iter().any(|item| View::from(item).equals(View::Str(name))))
@@ -111,8 +109,7 @@ fn missing_required<'a>(required: &'a [Value], arguments: &PyValue) -> Result<Op
 
 fn missing_optional<'a>(accepted: &'a Map<String, Value>, arguments: &[(PyValue, PyValue)]) -> Checked<'a> {
     for (parameter, accepted) in accepted {
-        let given = Entries::Py(arguments).get(View::Str(parameter)).is_some();
-        if !given && !Golds::new(accepted)?.optional() {
+        if !has(arguments, parameter) && !values::is_optional(accepted)? {
             return Err(Problem::MissingOptional { parameter, accepted });
         }
     }
@@ -151,12 +148,8 @@ impl<'a> Argument<'a> {
             }
         };
         let found = value.map_or(Cow::Borrowed(self.found), Cow::Owned);
-        let view = match &*found {
-            // Gold tuples went through JSON and are lists.
-            PyValue::Tuple(items) if declared == "tuple" => View::List(Seq::Py(items)),
-            other => View::from(other),
-        };
-        let Err(fault) = Golds::new(self.accepted)?.check(view, kind, element.map(|(_, kind)| kind)) else {
+        let checked = Found { value: &found, tuple_is_list: declared == "tuple" };
+        let Err(fault) = values::check(&checked, self.accepted, kind, element.map(|(_, kind)| kind)) else {
             return Ok(());
         };
         let (parameter, accepted) = (self.parameter, self.accepted);

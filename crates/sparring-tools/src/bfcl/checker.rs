@@ -95,7 +95,7 @@ impl Checker {
     }
 
     fn problem<'a>(
-        &self,
+        self,
         functions: &'a [Value],
         gold: &'a [Value],
         calls: &'a [PyValue],
@@ -117,7 +117,7 @@ impl Checker {
 
     /// One call against one gold call, under the function that the gold call names.
     fn pair<'a>(
-        &self,
+        self,
         functions: &'a [Value],
         gold: &'a Value,
         found: &'a PyValue,
@@ -128,7 +128,7 @@ impl Checker {
     }
 
     fn parallel<'a>(
-        &self,
+        self,
         functions: &'a [Value],
         gold: &'a [Value],
         calls: &'a [PyValue],
@@ -147,7 +147,7 @@ impl Checker {
     }
 
     fn greedy<'a>(
-        &self,
+        self,
         functions: &'a [Value],
         gold: &'a [Value],
         calls: &'a [PyValue],

@@ -66,7 +66,7 @@ pub enum Problem<'a> {
         /// The parameter.
         parameter: &'a str,
         /// How it was compared, and where it differs.
-        fault: ValueFault<'a>,
+        fault: ValueFault,
         /// The accepted values.
         accepted: &'a Value,
         /// The value, converted from its literal.
@@ -91,9 +91,9 @@ pub enum Problem<'a> {
 }
 
 /// How a value was compared with the accepted ones, and where it differs.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ValueFault<'a> {
+pub enum ValueFault {
     /// Texts, without regard to case, space and some punctuation.
     Text,
     /// Lists, texts in them likewise.
@@ -111,19 +111,21 @@ pub enum ValueFault<'a> {
     },
     /// A dict has another value under a key.
     DictValue {
+        /// Index of the accepted value.
+        gold: usize,
         /// Index of the dict in a list of dicts, else 0.
         dict: usize,
         /// Index of the entry in the dict.
         entry: usize,
-        /// The values accepted there.
-        accepted: &'a Value,
     },
     /// A dict lacks a key.
     DictMissing {
+        /// Index of the accepted value.
+        gold: usize,
         /// Index of the dict in a list of dicts, else 0.
         dict: usize,
-        /// The key.
-        key: &'a str,
+        /// Index of the key in the accepted dict.
+        key: usize,
     },
     /// Another number of dicts is expected.
     DictCount {
@@ -253,7 +255,7 @@ impl Display for Problem<'_> {
     }
 }
 
-impl ValueFault<'_> {
+impl ValueFault {
     fn explain(&self, accepted: View<'_>, found: View<'_>, f: &mut Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Text | Self::List | Self::Exact => {
@@ -267,32 +269,51 @@ impl ValueFault<'_> {
             }
             Self::NoDict | Self::NoDictList => write!(f, "nothing is accepted, found {found}"),
             Self::DictCount { expected } => write!(f, "expected {expected} dicts, found {found}"),
-            Self::DictMissing { key, .. } => {
-                write!(f, "key {} is missing, expected one of {accepted}, found {found}", View::Str(key))
-            }
+            Self::DictMissing { gold, dict, key } => match gold_entry(accepted, gold, dict, key) {
+                Some((key, values)) => {
+                    write!(f, "key {key} is missing, expected one of {values}, found {found}")
+                }
+                None => write!(f, "expected one of {accepted}, found {found}"),
+            },
             Self::DictKey { dict, entry } => match entry_of(found, dict, entry) {
                 Some((key, value)) => write!(f, "key {key} is not expected, found {value}"),
-                None => write!(f, "found {found}"),
+                None => write!(f, "expected one of {accepted}, found {found}"),
             },
-            Self::DictValue { dict, entry, accepted } => match entry_of(found, dict, entry) {
-                Some((key, value)) => {
-                    write!(f, "key {key}: expected one of {}, found {value}", View::from(accepted))
-                }
-                None => write!(f, "found {found}"),
-            },
+            Self::DictValue { gold, dict, entry } => {
+                let Some((key, value)) = entry_of(found, dict, entry) else {
+                    return write!(f, "expected one of {accepted}, found {found}");
+                };
+                let values = gold_at(accepted, gold).and_then(|g| dict_at(g, dict)).and_then(|d| d.get(key));
+                write!(f, "key {key}: expected one of {}, found {value}", values.unwrap_or(accepted))
+            }
         }
     }
 }
 
-/// The entry that a fault is about, in a dict or in a list of dicts.
-fn entry_of(found: View<'_>, dict: usize, entry: usize) -> Option<(View<'_>, View<'_>)> {
-    let entries: Entries<'_> = match found {
-        View::Dict(entries) => entries,
-        View::List(items) | View::Tuple(items) => match items.iter().nth(dict)? {
-            View::Dict(entries) => entries,
-            _ => return None,
+/// The accepted value of this index.
+fn gold_at(accepted: View<'_>, index: usize) -> Option<View<'_>> {
+    match accepted {
+        View::List(golds) => golds.iter().nth(index),
+        _ => None,
+    }
+}
+
+/// A dict, or the dict of this index in a list of dicts.
+fn dict_at(value: View<'_>, index: usize) -> Option<Entries<'_>> {
+    match value {
+        View::Dict(entries) => Some(entries),
+        View::List(items) | View::Tuple(items) => match items.iter().nth(index)? {
+            View::Dict(entries) => Some(entries),
+            _ => None,
         },
-        _ => return None,
-    };
-    entries.iter().nth(entry)
+        _ => None,
+    }
+}
+
+fn entry_of(found: View<'_>, dict: usize, entry: usize) -> Option<(View<'_>, View<'_>)> {
+    dict_at(found, dict)?.iter().nth(entry)
+}
+
+fn gold_entry(accepted: View<'_>, gold: usize, dict: usize, key: usize) -> Option<(View<'_>, View<'_>)> {
+    entry_of(gold_at(accepted, gold)?, dict, key)
 }

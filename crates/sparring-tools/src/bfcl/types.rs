@@ -1,5 +1,6 @@
 //! Python's types, and which of them a type name in a function document stands for.
-use super::Language;
+use super::{Language, PyValue};
+use serde_json::Value;
 
 /// A Python type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,22 +14,35 @@ pub(super) enum PyType {
     Tuple,
     Dict,
     Set,
-    Other(&'static str),
+    Other,
 }
 
 impl PyType {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::None => "NoneType",
-            Self::Bool => "bool",
-            Self::Int => "int",
-            Self::Float => "float",
-            Self::Str => "str",
-            Self::List => "list",
-            Self::Tuple => "tuple",
-            Self::Dict => "dict",
-            Self::Set => "set",
-            Self::Other(name) => name,
+    #[inline]
+    pub(super) fn of(value: &PyValue) -> Self {
+        match value {
+            PyValue::None => Self::None,
+            PyValue::Bool(_) => Self::Bool,
+            PyValue::Int(_) | PyValue::BigInt(_) => Self::Int,
+            PyValue::Float(_) => Self::Float,
+            PyValue::Str(_) => Self::Str,
+            PyValue::List(_) => Self::List,
+            PyValue::Tuple(_) => Self::Tuple,
+            PyValue::Dict(_) => Self::Dict,
+            PyValue::Other { .. } => Self::Other,
+        }
+    }
+
+    #[inline]
+    pub(super) fn of_json(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::None,
+            Value::Bool(_) => Self::Bool,
+            Value::Number(n) if n.is_f64() => Self::Float,
+            Value::Number(_) => Self::Int,
+            Value::String(_) => Self::Str,
+            Value::Array(_) => Self::List,
+            Value::Object(_) => Self::Dict,
         }
     }
 

@@ -123,7 +123,17 @@ impl PyValue {
 
     /// Name of its Python type, `type(x).__name__`.
     pub fn type_name(&self) -> &'static str {
-        View::from(self).kind().name()
+        match self {
+            Self::None => "NoneType",
+            Self::Bool(_) => "bool",
+            Self::Int(_) | Self::BigInt(_) => "int",
+            Self::Float(_) => "float",
+            Self::Str(_) => "str",
+            Self::List(_) => "list",
+            Self::Tuple(_) => "tuple",
+            Self::Dict(_) => "dict",
+            Self::Other { kind, .. } => kind,
+        }
     }
 
     /// The value of this key of a dict; `None` where there is none, or this is no dict.

@@ -1,206 +1,227 @@
 //! Types and values of one argument (`type_checker`, `string_checker`, `list_checker`, `dict_checker`,
 //! `list_dict_checker` of the official checker), quirks included.
 use super::problem::{Exception, ValueFault};
-use super::standard;
 use super::types::PyType;
-use super::view::{Entries, Seq, View, lookup};
+use super::view::{View, has, lookup};
+use super::{PyValue, standard};
 use serde_json::{Map, Value};
-
-/// The accepted values of a parameter.
-#[derive(Clone, Copy)]
-pub(super) struct Golds<'a>(pub(super) Seq<'a>);
+use std::borrow::Cow;
 
 /// Why one argument is not accepted.
-pub(super) enum Fault<'a> {
+pub(super) enum Fault {
     Type,
     Element,
-    Value(ValueFault<'a>),
+    Value(ValueFault),
     Raises(Exception),
 }
 
-impl<'a> Golds<'a> {
-    /// A list; of a text (a defect that some data has) each character is an accepted value.
-    #[inline]
-    pub(super) fn new(accepted: &'a Value) -> Result<Self, Exception> {
-        match accepted {
-            Value::Array(items) => Ok(Self(Seq::Json(items))),
-            Value::String(text) => Ok(Self(Seq::Text(text))),
-            Value::Object(_) => Err(Exception::Key),
-            _ => Err(Exception::Type),
-        }
+impl From<Exception> for Fault {
+    fn from(exception: Exception) -> Self {
+        Self::Raises(exception)
     }
+}
 
-    /// `"" in accepted`, which holds for every text.
-    #[inline]
-    pub(super) fn optional(self) -> bool {
-        matches!(self.0, Seq::Text(_)) || self.0.iter().any(View::is_mark)
+/// A value on its way through the checks.
+pub(super) struct Found<'v> {
+    pub(super) value: &'v PyValue,
+    /// Gold tuples went through JSON and are lists: so is a tuple where one is declared.
+    pub(super) tuple_is_list: bool,
+}
+
+/// The accepted values: a list, as they should be. A text (a defect that some data has) stands for its
+/// characters.
+#[inline]
+pub(super) fn golds(accepted: &Value) -> Result<Cow<'_, [Value]>, Exception> {
+    match accepted {
+        Value::Array(items) => Ok(Cow::Borrowed(items)),
+        Value::String(text) => Ok(Cow::Owned(text.chars().map(|c| Value::from(c.to_string())).collect())),
+        Value::Object(_) => Err(Exception::Key),
+        _ => Err(Exception::Type),
     }
+}
 
-    /// Type of the first accepted value that is not `""`.
-    #[inline]
-    fn first_type(items: Seq<'_>) -> Option<PyType> {
-        items.iter().find(|gold| !gold.is_mark()).map(View::kind)
-    }
-
-    /// Whether the type fits; `Ok(true)` where the gold is of another type than declared, a variable's name
-    /// as a rule: then the value is compared exactly.
-    #[inline]
-    fn check_type(
-        self,
-        value: View<'_>,
-        declared: PyType,
-        element: Option<PyType>,
-    ) -> Result<bool, Fault<'a>> {
-        let gold = Self::first_type(self.0);
-        let kind = value.kind();
-        let variable = gold.is_some_and(|gold| gold != declared);
-        if kind != declared {
-            return if gold == Some(kind) { Ok(true) } else { Err(Fault::Type) };
-        }
-        match element {
-            Some(element) if !self.0.iter().any(|gold| elements_fit(value, gold, element)) => {
-                // A variable's name was expected: the official error is then that of the whole value.
-                Err(if gold == Some(kind) { Fault::Element } else { Fault::Type })
-            }
-            _ => Ok(variable),
-        }
-    }
-
-    /// Whether this argument is accepted.
-    #[inline]
-    pub(super) fn check(
-        self,
-        value: View<'_>,
-        declared: PyType,
-        element: Option<PyType>,
-    ) -> Result<(), Fault<'a>> {
-        let variable = self.check_type(value, declared, element)?;
-        match (variable, value) {
-            (false, View::Dict(entries)) if declared == PyType::Dict => self.check_dict(entries),
-            (false, View::List(items)) if declared == PyType::List => match element {
-                Some(PyType::Dict) => self.check_dicts(items),
-                _ => self.check_list(items),
-            },
-            (false, View::Str(text)) if declared == PyType::Str => {
-                let equal = |gold| matches!(gold, View::Str(gold) if standard::same(gold, text));
-                accept(self.0.iter().any(equal), ValueFault::Text)
-            }
-            _ => accept(self.contains(value)?, ValueFault::Exact),
-        }
-    }
-
-    /// `value in accepted`.
-    fn contains(self, value: View<'_>) -> Result<bool, Fault<'a>> {
-        match (self.0, value) {
-            (Seq::Text(text), View::Str(part)) => Ok(text.contains(part)),
-            (Seq::Text(_), _) => Err(Fault::Raises(Exception::Type)),
-            (items, _) => Ok(items.iter().any(|gold| gold.equals(value))),
-        }
-    }
-
-    /// Order and length count; texts among the elements are standardised, nested lists are compared exactly.
-    fn check_list(self, found: Seq<'_>) -> Result<(), Fault<'a>> {
-        let mut accepted = false;
-        for gold in self.0.iter() {
-            let items = match gold {
-                View::List(items) => items,
-                // "" is an empty list, and any other text the list of its characters.
-                View::Str(text) => Seq::Text(text),
-                View::Dict(entries) if entries.len() == 0 => Seq::Json(&[]),
-                View::Dict(_) => return Err(Fault::Raises(Exception::Key)),
-                _ => return Err(Fault::Raises(Exception::Type)),
-            };
-            accepted = accepted || same_items(found, items);
-        }
-        accept(accepted, ValueFault::List)
-    }
-
-    fn check_dict(self, found: Entries<'_>) -> Result<(), Fault<'a>> {
-        let mut last = ValueFault::NoDict;
-        for gold in self.golds_json() {
-            if gold.as_str() == Some("") {
-                continue;
-            }
-            match dict_fault(found, gold, 0).map_err(Fault::Raises)? {
-                None => return Ok(()),
-                Some(fault) => last = fault,
-            }
-        }
-        Err(Fault::Value(last))
-    }
-
-    /// Dicts pair up in order. The error is that of the last accepted list.
-    fn check_dicts(self, found: Seq<'_>) -> Result<(), Fault<'a>> {
-        let mut last = ValueFault::NoDictList;
-        for gold in self.golds_json() {
-            let expected = match gold {
-                Value::Array(dicts) => dicts.len(),
-                Value::String(text) => text.chars().count(),
-                Value::Object(object) => object.len(),
-                _ => return Err(Fault::Raises(Exception::Type)),
-            };
-            if expected != found.len() {
-                last = ValueFault::DictCount { expected };
-                continue;
-            }
-            match dicts_fault(found, gold).map_err(Fault::Raises)? {
-                None => return Ok(()),
-                Some(fault) => last = fault,
-            }
-        }
-        Err(Fault::Value(last))
-    }
-
-    /// The accepted values where they are a list. Those of a text are texts, so that no dict is compared with them.
-    fn golds_json(self) -> &'a [Value] {
-        match self.0 {
-            Seq::Json(items) => items,
-            _ => &[],
-        }
+/// `"" in accepted`, which holds for every text and is the mark of what may be left out.
+#[inline]
+pub(super) fn is_optional(accepted: &Value) -> Result<bool, Exception> {
+    match accepted {
+        Value::Array(items) => Ok(items.iter().any(is_mark)),
+        Value::String(_) => Ok(true),
+        Value::Object(object) => Ok(object.contains_key("")),
+        _ => Err(Exception::Type),
     }
 }
 
 #[inline]
-fn accept<'a>(accepted: bool, fault: ValueFault<'a>) -> Result<(), Fault<'a>> {
-    if accepted { Ok(()) } else { Err(Fault::Value(fault)) }
+fn is_mark(gold: &Value) -> bool {
+    matches!(gold, Value::String(text) if text.is_empty())
+}
+
+/// Type of the first accepted value that is not `""`.
+#[inline]
+fn first_type(golds: &[Value]) -> Option<PyType> {
+    golds.iter().find(|gold| !is_mark(gold)).map(PyType::of_json)
+}
+
+/// Whether this argument is accepted.
+#[inline]
+pub(super) fn check(
+    found: &Found<'_>,
+    accepted: &Value,
+    declared: PyType,
+    element: Option<PyType>,
+) -> Result<(), Fault> {
+    let golds = golds(accepted)?;
+    let variable = check_type(found, &golds, declared, element)?;
+    match (variable, found.value) {
+        (false, PyValue::Str(text)) if declared == PyType::Str => {
+            let equal = |gold: &Value| matches!(gold, Value::String(gold) if standard::same(gold, text));
+            accept(golds.iter().any(equal), ValueFault::Text)
+        }
+        (false, PyValue::Dict(entries)) if declared == PyType::Dict => check_dict(entries, &golds),
+        (false, PyValue::List(items) | PyValue::Tuple(items)) if declared == PyType::List => match element {
+            Some(PyType::Dict) => check_dicts(items, &golds),
+            _ => check_list(items, &golds),
+        },
+        (_, value) => accept(contains(accepted, &golds, value)?, ValueFault::Exact),
+    }
+}
+
+/// Whether the type fits; `Ok(true)` where the gold is of another type than declared, a variable's name as a
+/// rule: then the value is compared exactly.
+#[inline]
+fn check_type(
+    found: &Found<'_>,
+    golds: &[Value],
+    declared: PyType,
+    element: Option<PyType>,
+) -> Result<bool, Fault> {
+    let gold = first_type(golds);
+    let kind = match found.value {
+        PyValue::Tuple(_) if found.tuple_is_list => PyType::List,
+        value => PyType::of(value),
+    };
+    if kind != declared {
+        return if gold == Some(kind) { Ok(true) } else { Err(Fault::Type) };
+    }
+    match element {
+        Some(element) if !golds.iter().any(|gold| elements_fit(found.value, gold, element)) => {
+            // A variable's name was expected: the official error is then that of the whole value.
+            Err(if gold == Some(kind) { Fault::Element } else { Fault::Type })
+        }
+        _ => Ok(gold.is_some_and(|gold| gold != declared)),
+    }
 }
 
 /// Every element is of the declared type, or of that of the gold's first element. A gold that is no list says
 /// nothing about elements.
-fn elements_fit(value: View<'_>, gold: View<'_>, element: PyType) -> bool {
-    let (View::List(found), View::List(gold)) = (value, gold) else { return true };
-    let like = Golds::first_type(gold);
+fn elements_fit(value: &PyValue, gold: &Value, element: PyType) -> bool {
+    let (PyValue::List(found) | PyValue::Tuple(found), Value::Array(gold)) = (value, gold) else {
+        return true;
+    };
+    let like = first_type(gold);
     found.iter().all(|item| {
-        let kind = item.kind();
+        let kind = PyType::of(item);
         kind == element || like == Some(kind)
     })
 }
 
-fn same_items(found: Seq<'_>, gold: Seq<'_>) -> bool {
-    found.len() == gold.len() && found.iter().zip(gold.iter()).all(|(found, gold)| same_or_equal(found, gold))
+#[inline]
+fn accept(accepted: bool, fault: ValueFault) -> Result<(), Fault> {
+    if accepted { Ok(()) } else { Err(Fault::Value(fault)) }
+}
+
+/// `value in accepted`: exactly.
+fn contains(accepted: &Value, golds: &[Value], value: &PyValue) -> Result<bool, Exception> {
+    match (accepted, value) {
+        (Value::String(text), PyValue::Str(part)) => Ok(text.contains(part.as_str())),
+        (Value::String(_), _) => Err(Exception::Type),
+        _ => Ok(golds.iter().any(|gold| equal(value, gold))),
+    }
+}
+
+/// Python's `==`, with a short way for what is common.
+#[inline]
+fn equal(value: &PyValue, gold: &Value) -> bool {
+    match (value, gold) {
+        (PyValue::Str(value), Value::String(gold)) => value == gold,
+        (PyValue::Bool(value), Value::Bool(gold)) => value == gold,
+        _ => View::from(value).equals(View::from(gold)),
+    }
 }
 
 /// Texts by their standard form, anything else exactly.
 #[inline]
-fn same_or_equal(found: View<'_>, gold: View<'_>) -> bool {
-    match (found, gold) {
-        (View::Str(found), View::Str(gold)) => standard::same(found, gold),
-        _ => found.equals(gold),
+fn same(value: &PyValue, gold: &Value) -> bool {
+    match (value, gold) {
+        (PyValue::Str(value), Value::String(gold)) => standard::same(value, gold),
+        _ => equal(value, gold),
     }
 }
 
-fn dicts_fault<'a>(found: Seq<'_>, gold: &'a Value) -> Result<Option<ValueFault<'a>>, Exception> {
-    for (index, item) in found.iter().enumerate() {
+/// Order and length count; texts among the elements are standardised, nested lists are compared exactly.
+fn check_list(found: &[PyValue], accepted: &[Value]) -> Result<(), Fault> {
+    let mut accepts = false;
+    for gold in accepted {
+        // "" is an empty list, and any other text the list of its characters. A dict has no item 0.
+        let items = match gold {
+            Value::Object(entries) if entries.is_empty() => Cow::Borrowed(&[] as &[Value]),
+            gold => golds(gold)?,
+        };
+        accepts = accepts
+            || (found.len() == items.len()
+                && found.iter().zip(&*items).all(|(found, gold)| same(found, gold)));
+    }
+    accept(accepts, ValueFault::List)
+}
+
+type Entries = [(PyValue, PyValue)];
+
+fn check_dict(found: &Entries, golds: &[Value]) -> Result<(), Fault> {
+    let mut last = ValueFault::NoDict;
+    for (index, gold) in golds.iter().enumerate().filter(|(_, gold)| !is_mark(gold)) {
+        match dict_fault(found, gold, (index, 0))? {
+            None => return Ok(()),
+            Some(fault) => last = fault,
+        }
+    }
+    Err(Fault::Value(last))
+}
+
+/// Dicts pair up in order. The error is that of the last accepted list.
+fn check_dicts(found: &[PyValue], golds: &[Value]) -> Result<(), Fault> {
+    let mut last = ValueFault::NoDictList;
+    for (index, gold) in golds.iter().enumerate() {
+        let expected = match gold {
+            Value::Array(dicts) => dicts.len(),
+            Value::String(text) => text.chars().count(),
+            Value::Object(object) => object.len(),
+            _ => return Err(Exception::Type.into()),
+        };
+        let fault = if expected == found.len() {
+            dicts_fault(found, gold, index)?
+        } else {
+            Some(ValueFault::DictCount { expected })
+        };
+        match fault {
+            None => return Ok(()),
+            Some(fault) => last = fault,
+        }
+    }
+    Err(Fault::Value(last))
+}
+
+fn dicts_fault(found: &[PyValue], gold: &Value, index: usize) -> Result<Option<ValueFault>, Exception> {
+    for (dict, item) in found.iter().enumerate() {
         let gold = match gold {
-            Value::Array(dicts) => &dicts[index],
+            Value::Array(dicts) => &dicts[dict],
             Value::Object(_) => return Err(Exception::Key),
             _ => return Err(Exception::Attribute),
         };
-        if gold.as_str() == Some("") {
+        if is_mark(gold) {
             return Ok(Some(ValueFault::NoDict));
         }
-        let View::Dict(entries) = item else { return Err(Exception::Attribute) };
-        let fault = dict_fault(entries, gold, index)?;
+        let PyValue::Dict(entries) = item else { return Err(Exception::Attribute) };
+        let fault = dict_fault(entries, gold, (index, dict))?;
         if fault.is_some() {
             return Ok(fault);
         }
@@ -208,24 +229,18 @@ fn dicts_fault<'a>(found: Seq<'_>, gold: &'a Value) -> Result<Option<ValueFault<
     Ok(None)
 }
 
-/// What is wrong with a dict: the first entry that is not expected, unless a key is missing too.
-fn dict_fault<'a>(
-    found: Entries<'_>,
-    gold: &'a Value,
-    dict: usize,
-) -> Result<Option<ValueFault<'a>>, Exception> {
-    let Value::Object(gold) = gold else {
-        return Err(match gold {
-            Value::String(text) => text_as_dict(found, text),
-            Value::Array(_) => Exception::Attribute,
-            _ if found.len() == 0 => Exception::Attribute,
-            _ => Exception::Type,
-        });
-    };
+/// What is wrong with a dict: the first entry that is not expected, unless a key is missing too. `at` is the
+/// accepted value's index, and the dict's in a list.
+fn dict_fault(
+    found: &Entries,
+    gold: &Value,
+    (gold_index, dict): (usize, usize),
+) -> Result<Option<ValueFault>, Exception> {
+    let Value::Object(gold) = gold else { return Err(no_dict(found, gold)) };
     let mut fault = None;
     for (entry, (key, value)) in found.iter().enumerate() {
         let accepted = match key {
-            View::Str(key) => lookup(gold, key),
+            PyValue::Str(key) => lookup(gold, key),
             _ => None,
         };
         let Some(accepted) = accepted else {
@@ -233,44 +248,40 @@ fn dict_fault<'a>(
             break;
         };
         if !accepted_in_dict(accepted, value)? {
-            fault = Some(ValueFault::DictValue { dict, entry, accepted });
+            fault = Some(ValueFault::DictValue { gold: gold_index, dict, entry });
             break;
         }
     }
-    Ok(match missing_key(found, gold)? {
-        Some(key) => Some(ValueFault::DictMissing { dict, key }),
-        None => fault,
-    })
+    let missing =
+        missing_key(found, gold)?.map(|key| ValueFault::DictMissing { gold: gold_index, dict, key });
+    Ok(missing.or(fault))
 }
 
-fn accepted_in_dict(accepted: &Value, value: View<'_>) -> Result<bool, Exception> {
+fn accepted_in_dict(accepted: &Value, value: &PyValue) -> Result<bool, Exception> {
     match accepted {
         Value::Object(object) if object.is_empty() => Ok(false),
-        _ => Ok(Golds::new(accepted)?.0.iter().any(|gold| same_or_equal(value, gold))),
+        _ => Ok(golds(accepted)?.iter().any(|gold| same(value, gold))),
     }
 }
 
-fn missing_key<'a>(found: Entries<'_>, gold: &'a Map<String, Value>) -> Result<Option<&'a str>, Exception> {
-    for (key, accepted) in gold {
-        if found.get(View::Str(key)).is_some() {
-            continue;
-        }
-        let optional = match accepted {
-            Value::Object(object) => object.contains_key(""),
-            _ => Golds::new(accepted)?.optional(),
-        };
-        if !optional {
-            return Ok(Some(key));
+/// Index of the first key that is missing, and may not be.
+fn missing_key(found: &Entries, gold: &Map<String, Value>) -> Result<Option<usize>, Exception> {
+    for (index, (key, accepted)) in gold.iter().enumerate() {
+        if !has(found, key) && !is_optional(accepted)? {
+            return Ok(Some(index));
         }
     }
     Ok(None)
 }
 
-/// A text where a dict is expected: the official checker looks the first key up in it, then asks for its items.
-fn text_as_dict(found: Entries<'_>, text: &str) -> Exception {
-    match found.iter().next() {
-        Some((View::Str(key), _)) if !text.contains(key) => Exception::Attribute,
-        None => Exception::Attribute,
+/// Where a dict is expected, the official checker looks the first key up in whatever is there, then asks for
+/// its items.
+fn no_dict(found: &Entries, gold: &Value) -> Exception {
+    match (gold, found.first()) {
+        (_, None) | (Value::Array(_), _) => Exception::Attribute,
+        (Value::String(text), Some((PyValue::Str(key), _))) if !text.contains(key.as_str()) => {
+            Exception::Attribute
+        }
         _ => Exception::Type,
     }
 }

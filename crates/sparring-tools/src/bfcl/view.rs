@@ -1,10 +1,7 @@
 //! One way to look at both sides of a comparison: gold values are JSON, outputs are [`PyValue`]s.
 use super::PyValue;
-use super::types::PyType;
 use num_bigint::BigInt;
 use serde_json::{Map, Value};
-use std::iter::Map as Mapped;
-use std::slice::Iter;
 
 /// A borrowed Python value.
 #[derive(Clone, Copy)]
@@ -21,13 +18,11 @@ pub(super) enum View<'a> {
     Other { kind: &'static str, repr: &'a str },
 }
 
-/// The items of a list or a tuple. The items of a text are its characters, for golds that are texts where a
-/// list is meant.
+/// The items of a list or a tuple.
 #[derive(Clone, Copy)]
 pub(super) enum Seq<'a> {
     Py(&'a [PyValue]),
     Json(&'a [Value]),
-    Text(&'a str),
 }
 
 /// The entries of a dict.
@@ -73,28 +68,7 @@ impl<'a> From<&'a Value> for View<'a> {
     }
 }
 
-impl<'a> View<'a> {
-    #[inline]
-    pub(super) fn kind(self) -> PyType {
-        match self {
-            Self::None => PyType::None,
-            Self::Bool(_) => PyType::Bool,
-            Self::Int(_) | Self::Big(_) => PyType::Int,
-            Self::Float(_) => PyType::Float,
-            Self::Str(_) => PyType::Str,
-            Self::List(_) => PyType::List,
-            Self::Tuple(_) => PyType::Tuple,
-            Self::Dict(_) => PyType::Dict,
-            Self::Other { kind, .. } => PyType::Other(kind),
-        }
-    }
-
-    /// Whether it is `""`, the mark of what may be left out.
-    #[inline]
-    pub(super) fn is_mark(self) -> bool {
-        matches!(self, Self::Str(""))
-    }
-
+impl View<'_> {
     /// Python's `==`.
     pub(super) fn equals(self, other: View<'_>) -> bool {
         match (self, other) {
@@ -141,50 +115,20 @@ fn numbers_equal(a: View<'_>, b: View<'_>) -> bool {
     }
 }
 
-type Items<'a, T> = Mapped<Iter<'a, T>, fn(&'a T) -> View<'a>>;
-
-/// Iterator over a [`Seq`].
-#[derive(Clone)]
-pub(super) enum SeqIter<'a> {
-    Py(Items<'a, PyValue>),
-    Json(Items<'a, Value>),
-    Text(&'a str),
-}
-
-impl<'a> Iterator for SeqIter<'a> {
-    type Item = View<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<View<'a>> {
-        match self {
-            Self::Py(items) => items.next(),
-            Self::Json(items) => items.next(),
-            Self::Text(rest) => {
-                let (first, after) = rest.split_at(rest.chars().next()?.len_utf8());
-                *rest = after;
-                Some(View::Str(first))
-            }
-        }
-    }
-}
-
 impl<'a> Seq<'a> {
-    #[inline]
     pub(super) fn len(self) -> usize {
         match self {
             Self::Py(items) => items.len(),
             Self::Json(items) => items.len(),
-            Self::Text(text) => text.chars().count(),
         }
     }
 
-    #[inline]
-    pub(super) fn iter(self) -> SeqIter<'a> {
-        match self {
-            Self::Py(items) => SeqIter::Py(items.iter().map(View::from)),
-            Self::Json(items) => SeqIter::Json(items.iter().map(View::from)),
-            Self::Text(text) => SeqIter::Text(text),
-        }
+    pub(super) fn iter(self) -> impl Iterator<Item = View<'a>> {
+        let (py, json): (&[PyValue], &[Value]) = match self {
+            Self::Py(items) => (items, &[]),
+            Self::Json(items) => (&[], items),
+        };
+        py.iter().map(View::from).chain(json.iter().map(View::from))
     }
 }
 
@@ -221,9 +165,15 @@ impl<'a> Entries<'a> {
 /// `object.get(key)`; comparing a few short keys is faster than hashing one.
 #[inline]
 pub(super) fn lookup<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
-    const FEW: usize = 8;
+    const FEW: usize = 16;
     if object.len() > FEW {
         return object.get(key);
     }
     object.iter().find(|(k, _)| *k == key).map(|(_, v)| v)
+}
+
+/// Whether a dict of Python has this key.
+#[inline]
+pub(super) fn has(entries: &[(PyValue, PyValue)], key: &str) -> bool {
+    entries.iter().any(|(k, _)| matches!(k, PyValue::Str(k) if k == key))
 }

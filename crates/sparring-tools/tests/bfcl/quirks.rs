@@ -223,7 +223,8 @@ fn integer(name: &str) -> Value {
 
 fn several(checker: Checker, gold: &Value, output: &Value) -> Option<&'static str> {
     let functions = [integer("a"), integer("b")];
-    checker.check(&functions, gold.as_array().unwrap(), &PyValue::from_json(output)).error_type()
+    let gold = gold.as_array().map_or(&[][..], Vec::as_slice);
+    checker.check(&functions, gold, &PyValue::from_json(output)).error_type()
 }
 
 #[test]
@@ -282,7 +283,7 @@ fn matching_reads_possible_answers() {
     let valid = |call: Value| judge.judge(expected, &PyValue::from_json(&json!([{"f": call}])));
     assert!(valid(json!({"city": "paris", "where": {"a": 1}, "rooms": [{"n": 2}]})).valid);
     assert!(
-        valid(json!({"city": "Paris", "days": 3, "where": {"a": "1", "b": 2}, "rooms": [{"n": 1}]})).valid
+        valid(json!({"city": "Paris", "days": 3, "where": {"a": 1.0, "b": 2}, "rooms": [{"n": 1}]})).valid
     );
     let wrong = valid(json!({"city": "Lyon", "days": 4, "where": {"b": 2}, "rooms": []}));
     assert_eq!(

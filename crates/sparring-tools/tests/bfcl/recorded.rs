@@ -1,26 +1,25 @@
+use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use sparring_tools::bfcl::{Checker, Language, PyValue};
-use std::path::PathBuf;
-use std::process::Command;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
 
-/// Lines of a gzipped file of the shared folder; `None`, and a note, where there is no such folder.
-fn lines(name: &str) -> Option<String> {
-    let Some(shared) = std::env::var_os("SPARRING_SHARED") else {
-        println!("skipped: SPARRING_SHARED is not set");
-        return None;
-    };
-    let path = PathBuf::from(shared).join("conformance").join(name);
-    let output = Command::new("gzip").arg("-dc").arg(path).output().unwrap();
-    assert!(output.status.success());
-    Some(String::from_utf8(output.stdout).unwrap())
+/// The lines of a gzipped file.
+fn lines(path: &Path) -> io::Result<impl Iterator<Item = io::Result<String>> + use<>> {
+    Ok(BufReader::new(MultiGzDecoder::new(File::open(path)?)).lines())
 }
 
 #[test]
 fn verdicts_of_the_official_checker() {
+    let Some(shared) = std::env::var_os("SPARRING_SHARED") else {
+        println!("skipped: SPARRING_SHARED is not set");
+        return;
+    };
     let files = ["bfcl_differential.jsonl.gz", "bfcl_edge_cases.jsonl.gz"];
-    let text: String = files.into_iter().filter_map(lines).collect();
-    for line in text.lines() {
-        let row: Value = serde_json::from_str(line).unwrap();
+    let conformance = Path::new(&shared).join("conformance");
+    for line in files.iter().flat_map(|name| lines(&conformance.join(name)).unwrap()) {
+        let row: Value = serde_json::from_str(&line.unwrap()).unwrap();
         if row["stage"].as_str().is_some_and(|stage| stage != "ast_checker") {
             continue;
         }
