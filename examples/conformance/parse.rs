@@ -1,7 +1,7 @@
 //! Texts of models: read whole, and in pieces; beside what a peer's server read.
 use crate::rows::{self, BoxError};
 use serde_json::Value;
-use sparring::tools::{CallParser, Delta, Format, Reading, ToolCall};
+use sparring::tools::{CallParser, Format, Reading, ToolCall, conformance};
 use std::fmt;
 use std::path::Path;
 
@@ -30,9 +30,9 @@ impl Parses {
         let parser = format.parser();
         let whole = parser.read(raw);
         self.rows += 1;
-        match first_difference(&*parser, raw, &whole) {
-            None => self.streamed += 1,
-            Some(what) => self.listed.push(format!("{id}, {name}: STREAMED DIFFERENTLY {what}")),
+        match conformance::streams_as_whole(&*parser, raw) {
+            Ok(()) => self.streamed += 1,
+            Err(breach) => self.listed.push(format!("{id}, {name}: STREAMED DIFFERENTLY {breach}")),
         }
         let peer = peer_calls(row)?;
         if peer == whole.calls {
@@ -58,38 +58,6 @@ impl fmt::Display for Parses {
         writeln!(f, "peer's calls, read whole: agree {} of {}", self.agree, self.rows)?;
         writeln!(f, "streamed = one-shot: {} of {}", self.streamed, self.rows)
     }
-}
-
-/// The first way of cutting the text that changes what is read: two pieces at every place, and single letters.
-fn first_difference(parser: &dyn CallParser, raw: &str, whole: &Reading) -> Option<String> {
-    let letters = raw.char_indices().map(|(i, c)| &raw[i..i + c.len_utf8()]).collect();
-    let cuts = raw.char_indices().map(|(at, _)| vec![&raw[..at], &raw[at..]]);
-    cuts.chain([letters, vec![raw]]).find_map(|pieces| {
-        let mut stream = parser.stream();
-        let mut deltas: Vec<Delta> = pieces.iter().flat_map(|piece| stream.feed(piece)).collect();
-        let (last, reading) = stream.finish();
-        deltas.extend(last);
-        let same = reading == *whole && gather(&deltas).as_ref() == Some(&whole.calls);
-        (!same).then(|| format!("{pieces:?}: {reading:?}"))
-    })
-}
-
-/// The calls that the deltas make up; none where their arguments are no JSON.
-fn gather(deltas: &[Delta]) -> Option<Vec<ToolCall>> {
-    let mut open = (String::new(), String::new());
-    let mut calls = Vec::new();
-    for delta in deltas {
-        match delta {
-            Delta::Start { name, .. } => open = (name.clone(), String::new()),
-            Delta::Arguments { fragment, .. } => open.1.push_str(fragment),
-            Delta::End { whole: true, .. } => {
-                let arguments = serde_json::from_str(&open.1).ok()?;
-                calls.push(ToolCall { name: std::mem::take(&mut open.0), arguments });
-            }
-            _ => {}
-        }
-    }
-    Some(calls)
 }
 
 /// What the peer read of the whole text. Arguments that are no object are read as models mean them.

@@ -27,6 +27,7 @@
 pub mod bfcl;
 mod call;
 mod compare;
+pub mod conformance;
 mod error;
 pub mod grounding;
 pub mod json;

@@ -2,67 +2,12 @@
 mod support;
 
 use proptest::prelude::*;
-use sparring_tools::{ByteStream, CallParser, Delta, Format, Reading};
+use sparring_tools::{ByteStream, CallParser, Format, conformance};
 use support::{calls, text};
 
-/// What the deltas say, put together: calls that are whole, with their arguments as JSON, and the content.
-fn gather(deltas: &[Delta]) -> (Vec<(String, serde_json::Value)>, String) {
-    let mut calls: Vec<(String, String, bool)> = Vec::new();
-    let mut content = String::new();
-    for delta in deltas {
-        match delta {
-            Delta::Text(text) => content.push_str(text),
-            Delta::Start { index, name } => {
-                assert_eq!(*index, calls.len(), "calls are numbered in order");
-                calls.push((name.clone(), String::new(), false));
-            }
-            Delta::Arguments { index, fragment } => {
-                assert_eq!(index + 1, calls.len());
-                calls[*index].1.push_str(fragment);
-            }
-            Delta::End { index, whole } => {
-                assert_eq!(index + 1, calls.len());
-                calls[*index].2 = *whole;
-            }
-            _ => {}
-        }
-    }
-    let calls = calls
-        .into_iter()
-        .filter(|(_, _, whole)| *whole)
-        .map(|(name, json, _)| {
-            let arguments = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{name}: {json:?}: {e}"));
-            (name, arguments)
-        })
-        .collect();
-    (calls, content)
-}
-
-fn streamed(parser: &dyn CallParser, pieces: &[&str]) -> (Vec<Delta>, Reading) {
-    let mut stream = parser.stream();
-    let mut deltas: Vec<Delta> = pieces.iter().flat_map(|piece| stream.feed(piece)).collect();
-    let (last, reading) = stream.finish();
-    deltas.extend(last);
-    (deltas, reading)
-}
-
-/// One-shot, in two pieces at every cut, and character by character.
 fn check(format: Format, text: &str) {
-    let parser = format.parser();
-    let whole = parser.read(text);
-    let cuts = text.char_indices().map(|(i, _)| i).map(|cut| vec![&text[..cut], &text[cut..]]);
-    let letters: Vec<&str> = text.char_indices().map(|(i, c)| &text[i..i + c.len_utf8()]).collect();
-    for pieces in cuts.chain([letters, vec![text]]) {
-        let (deltas, reading) = streamed(&*parser, &pieces);
-        assert_eq!(reading, whole, "{} {pieces:?}", parser.name());
-        let (calls, content) = gather(&deltas);
-        let want: Vec<_> = whole
-            .calls
-            .iter()
-            .map(|call| (call.name.clone(), serde_json::Value::Object(call.arguments.clone())))
-            .collect();
-        assert_eq!(calls, want, "{} {pieces:?}: {deltas:?}", parser.name());
-        assert_eq!(content, whole.content, "{} {pieces:?}: {deltas:?}", parser.name());
+    if let Err(breach) = conformance::streams_as_whole(&*format.parser(), text) {
+        panic!("{}: {breach}", format.name());
     }
 }
 

@@ -1,0 +1,186 @@
+//! The contracts of this crate's seams as checks that you can run on your own types.
+//!
+//! ```
+//! use sparring_tools::{Format, RobustComparator, conformance};
+//! let parser = Format::Hermes.parser();
+//! conformance::parser(&*parser, &["<tool_call>{\"name\": \"f\"}</tool_call>", "<tool_call>{oops"])?;
+//! conformance::comparator(&RobustComparator, &[1.into(), "1".into(), "x".into()])?;
+//! # Ok::<(), String>(())
+//! ```
+
+use crate::{CallParser, Comparator, Delta, ToolCall};
+use serde_json::Value;
+
+/// Checks a parser on texts of your choice, well-formed or not: streamed as whole at every cut, errors inside
+/// the text, and what was read reads the same once written.
+///
+/// # Errors
+/// The first breach, with the text.
+pub fn parser(parser: &dyn CallParser, texts: &[&str]) -> Result<(), String> {
+    for text in texts {
+        streams_as_whole(parser, text)?;
+        match parser.parse(text) {
+            Err(error) if error.offset() > text.len() => {
+                return Err(format!("{text:?}: the error points outside the text: {error}"));
+            }
+            Err(_) => {}
+            Ok(calls) => {
+                let written = parser.render(&calls);
+                let again = parser.parse(&written);
+                if again.as_ref() != Ok(&calls) {
+                    return Err(format!(
+                        "{text:?} reads as {calls:?}, written {written:?}, which reads as {again:?}"
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a text reads the same whole, in two pieces cut at every place, and letter by letter; and that
+/// the deltas, put together, say what the reading says.
+///
+/// # Errors
+/// The pieces that read differently, and how.
+pub fn streams_as_whole(parser: &dyn CallParser, text: &str) -> Result<(), String> {
+    let whole = parser.read(text);
+    let cuts = text.char_indices().map(|(at, _)| vec![&text[..at], &text[at..]]);
+    let letters = text.char_indices().map(|(i, c)| &text[i..i + c.len_utf8()]).collect();
+    cuts.chain([letters, vec![text]]).try_for_each(|pieces| {
+        let mut stream = parser.stream();
+        let mut deltas: Vec<Delta> = pieces.iter().flat_map(|piece| stream.feed(piece)).collect();
+        let (last, reading) = stream.finish();
+        deltas.extend(last);
+        if reading != whole {
+            return Err(format!("{pieces:?} read as {reading:?}, whole as {whole:?}"));
+        }
+        let (calls, content) = gather(&deltas).map_err(|error| format!("{pieces:?}: {error}: {deltas:?}"))?;
+        if calls != whole.calls || content != whole.content {
+            return Err(format!("{pieces:?}: the deltas {deltas:?} are not {whole:?}"));
+        }
+        Ok(())
+    })
+}
+
+/// The calls that are whole, and the content, of deltas put together as a client does.
+fn gather(deltas: &[Delta]) -> Result<(Vec<ToolCall>, String), String> {
+    let (mut calls, mut content) = (Vec::new(), String::new());
+    let mut open: Option<(String, String)> = None;
+    let mut next = 0;
+    for delta in deltas {
+        match (delta, &mut open) {
+            (Delta::Text(text), _) => content.push_str(text),
+            (Delta::Thought(_), _) => {}
+            (Delta::Start { index, name }, None) if *index == next => {
+                open = Some((name.clone(), String::new()))
+            }
+            (Delta::Arguments { index, fragment }, Some((_, json))) if *index == next => {
+                json.push_str(fragment)
+            }
+            (Delta::End { index, whole }, Some((name, json))) if *index == next => {
+                if *whole {
+                    let arguments =
+                        serde_json::from_str(json).map_err(|error| format!("{json:?}: {error}"))?;
+                    calls.push(ToolCall { name: std::mem::take(name), arguments });
+                }
+                open = None;
+                next += 1;
+            }
+            _ => return Err(format!("{delta:?} is out of order")),
+        }
+    }
+    match open {
+        None => Ok((calls, content)),
+        Some((name, _)) => Err(format!("the call of {name:?} never ends")),
+    }
+}
+
+/// Checks a comparator on values of your choice: reflexive, and symmetric.
+///
+/// # Errors
+/// The first breach, with the values.
+pub fn comparator(comparator: &dyn Comparator, values: &[Value]) -> Result<(), String> {
+    for (i, a) in values.iter().enumerate() {
+        if !comparator.equal(a, a) {
+            return Err(format!("{a} does not equal itself"));
+        }
+        if let Some(b) = values[..i].iter().find(|b| comparator.equal(a, b) != comparator.equal(b, a)) {
+            return Err(format!("{a} and {b}: equal one way only"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CallStream, Format, Reading};
+
+    /// A parser with a fault: it drops what comes in pieces.
+    struct Forgetful(Box<dyn CallParser>);
+
+    #[derive(Debug)]
+    struct LastPiece(Box<dyn CallStream>, bool);
+
+    impl CallStream for LastPiece {
+        fn feed(&mut self, piece: &str) -> Vec<Delta> {
+            if std::mem::replace(&mut self.1, true) { Vec::new() } else { self.0.feed(piece) }
+        }
+
+        fn finish(self: Box<Self>) -> (Vec<Delta>, Reading) {
+            self.0.finish()
+        }
+    }
+
+    impl CallParser for Forgetful {
+        fn name(&self) -> &'static str {
+            "forgetful"
+        }
+
+        fn stream(&self) -> Box<dyn CallStream> {
+            Box::new(LastPiece(self.0.stream(), false))
+        }
+
+        fn render(&self, calls: &[ToolCall]) -> String {
+            self.0.render(calls)
+        }
+    }
+
+    #[test]
+    fn faults_are_found() {
+        let forgetful = Forgetful(Format::Hermes.parser());
+        let text = "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"x\"}}</tool_call>";
+        assert!(streams_as_whole(&forgetful, text).unwrap_err().contains("whole as"));
+        assert!(parser(&Mangling(Format::Hermes.parser()), &[text]).unwrap_err().contains("which reads as"));
+        assert_eq!(parser(&*Format::Hermes.parser(), &[text]), Ok(()));
+        let never = |_: &Value, _: &Value| false;
+        assert!(comparator(&Closure(never), &[Value::Null]).is_err());
+        let ordered = |a: &Value, b: &Value| a.as_i64() <= b.as_i64();
+        assert!(comparator(&Closure(ordered), &[1.into(), 2.into()]).unwrap_err().contains("one way"));
+    }
+
+    struct Mangling(Box<dyn CallParser>);
+
+    impl CallParser for Mangling {
+        fn name(&self) -> &'static str {
+            "mangling"
+        }
+
+        fn stream(&self) -> Box<dyn CallStream> {
+            self.0.stream()
+        }
+
+        fn render(&self, calls: &[ToolCall]) -> String {
+            self.0.render(calls).replace('x', "y")
+        }
+    }
+
+    struct Closure<F>(F);
+
+    impl<F: Fn(&Value, &Value) -> bool + Send + Sync> Comparator for Closure<F> {
+        fn equal(&self, expected: &Value, found: &Value) -> bool {
+            self.0(expected, found)
+        }
+    }
+}
