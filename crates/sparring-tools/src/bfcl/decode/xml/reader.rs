@@ -103,7 +103,11 @@ impl<'a> Reader<'a> {
                 self.characters()?;
             }
             if self.open.is_empty() {
-                return if self.at < self.text.len() { self.fault("junk after document element") } else { Ok(()) };
+                return if self.at < self.text.len() {
+                    self.fault("junk after document element")
+                } else {
+                    Ok(())
+                };
             }
             if self.at == self.text.len() {
                 return self.fault("no element found");
@@ -238,9 +242,8 @@ impl<'a> Reader<'a> {
             return self.fault("not well-formed (invalid token)");
         }
         self.skip_space();
-        let quote = match self.rest().chars().next() {
-            Some(quote @ ('"' | '\'')) => quote,
-            _ => return self.fault("not well-formed (invalid token)"),
+        let Some(quote @ ('"' | '\'')) = self.rest().chars().next() else {
+            return self.fault("not well-formed (invalid token)");
         };
         self.at += 1;
         let mut value = String::new();
@@ -337,7 +340,12 @@ fn is_char(c: char) -> bool {
 }
 
 fn is_name_start(c: char) -> bool {
-    c == '_' || if c.is_ascii() { c.is_ascii_alphabetic() } else { unicode_ident::is_xid_start(c) && c <= '\u{ffff}' }
+    c == '_'
+        || if c.is_ascii() {
+            c.is_ascii_alphabetic()
+        } else {
+            unicode_ident::is_xid_start(c) && c <= '\u{ffff}'
+        }
 }
 
 fn is_name(c: char) -> bool {

@@ -1,8 +1,10 @@
 //! Source text of an expression, as `ast.unparse` of CPython 3.11 writes it.
 
+mod fstring;
+
+use super::Fault;
 use super::resolve::Resolver;
 use super::tree::{Binary, Constant, Expr, Id, MAX_HEIGHT, Makes, NIL, Param, Span, Unary};
-use super::{Fault, strings};
 use crate::bfcl::PyValue;
 use crate::bfcl::decode::Raised;
 use crate::bfcl::number::MAX_DIGITS;
@@ -68,73 +70,64 @@ impl Writer<'_> {
     fn bare(&mut self, expr: Expr) -> Written {
         match expr {
             Expr::Name(span) => self.name(span),
-            Expr::List(first) => self.enclosed("[", first, "]")?,
-            Expr::Set(first) => self.enclosed("{", first, "}")?,
-            Expr::Dict(first) => self.enclosed("{", first, "}")?,
             Expr::Tuple(NIL) => self.out.push_str("()"),
-            Expr::Tuple(first) => self.tuple(first)?,
-            Expr::Pair(key, value) => self.two(key, ": ", value, level::TEST)?,
-            Expr::Unpack(value) => {
-                self.out.push_str("**");
-                self.write(value, level::EXPR)?;
+            Expr::List(first) => return self.enclosed("[", first, "]"),
+            Expr::Set(first) | Expr::Dict(first) => return self.enclosed("{", first, "}"),
+            Expr::Tuple(first) => return self.tuple(first),
+            Expr::Pair(key, value) => return self.two(key, ": ", value, level::TEST),
+            Expr::Call(function, arguments) => return self.call(function, arguments),
+            Expr::Attribute(value, name) => return self.attribute(value, name),
+            Expr::Subscript(value, index) => return self.subscript(value, index),
+            Expr::Slice(lower, upper, step) => return self.slice(lower, upper, step),
+            Expr::Lambda(params, body) => return self.lambda(params, body),
+            Expr::Comprehension(makes, element, clauses) => {
+                return self.comprehension(makes, element, clauses);
             }
-            Expr::Unary(operator, operand) => self.unary(operator, operand)?,
-            Expr::Binary(operator, left, right) => self.binary(operator, left, right)?,
-            Expr::And(first) => self.logic(first, " and ", level::AND)?,
-            Expr::Or(first) => self.logic(first, " or ", level::OR)?,
+            Expr::Clause { is_async, target, iter, ifs } => return self.clause(is_async, target, iter, ifs),
+            Expr::Joined(first) => return self.joined(first),
+            Expr::Keyword(name, value) => {
+                self.name(name);
+                return self.after("=", value, level::TEST);
+            }
+            Expr::Unpack(value) => return self.after("**", value, level::EXPR),
+            Expr::Starred(value) => return self.after("*", value, level::EXPR),
+            Expr::Await(value) => return self.after("await ", value, level::ATOM),
+            Expr::Yield(NIL) => self.out.push_str("yield"),
+            Expr::Yield(value) => return self.after("yield ", value, level::ATOM),
+            Expr::YieldFrom(value) => return self.after("yield from ", value, level::ATOM),
+            // The lists that these stand in write them.
+            Expr::Param(..) | Expr::Piece { .. } | Expr::Formatted { .. } => {}
+            _ => return self.operation(expr),
+        }
+        Ok(())
+    }
+
+    fn operation(&mut self, expr: Expr) -> Written {
+        match expr {
+            Expr::Unary(operator, operand) => self.unary(operator, operand),
+            Expr::Binary(operator, left, right) => self.binary(operator, left, right),
+            Expr::And(first) => self.logic(first, " and ", level::AND),
+            Expr::Or(first) => self.logic(first, " or ", level::OR),
             Expr::Compare(left, rest) => {
                 self.write(left, level::EXPR)?;
-                self.each(rest, "")?;
+                self.each(rest, "")
             }
             Expr::Comparison(test, right) => {
                 self.out.extend([" ", test.sign(), " "]);
-                self.write(right, level::EXPR)?;
+                self.write(right, level::EXPR)
             }
             Expr::Conditional { body, test, otherwise } => {
                 self.two(body, " if ", test, level::OR)?;
-                self.out.push_str(" else ");
-                self.write(otherwise, level::TEST)?;
+                self.after(" else ", otherwise, level::TEST)
             }
-            Expr::Call(function, arguments) => self.call(function, arguments)?,
-            Expr::Keyword(name, value) => {
-                self.name(name);
-                self.out.push('=');
-                self.write(value, level::TEST)?;
-            }
-            Expr::Starred(value) => {
-                self.out.push('*');
-                self.write(value, level::EXPR)?;
-            }
-            Expr::Attribute(value, name) => self.attribute(value, name)?,
-            Expr::Subscript(value, index) => self.subscript(value, index)?,
-            Expr::Slice(lower, upper, step) => self.slice(lower, upper, step)?,
-            Expr::Named(target, value) => self.two(target, " := ", value, level::ATOM)?,
-            Expr::Await(value) => {
-                self.out.push_str("await ");
-                self.write(value, level::ATOM)?;
-            }
-            Expr::Yield(NIL) => self.out.push_str("yield"),
-            Expr::Yield(value) => {
-                self.out.push_str("yield ");
-                self.write(value, level::ATOM)?;
-            }
-            Expr::YieldFrom(value) => {
-                self.out.push_str("yield from ");
-                self.write(value, level::ATOM)?;
-            }
-            Expr::Lambda(params, body) => self.lambda(params, body)?,
-            Expr::Param(..) => {}
-            Expr::Comprehension(makes, element, clauses) => self.comprehension(makes, element, clauses)?,
-            Expr::Clause { is_async, target, iter, ifs } => self.clause(is_async, target, iter, ifs)?,
-            Expr::Joined(first) => self.joined(first)?,
-            Expr::Piece { .. } | Expr::Formatted { .. } => {}
-            Expr::Constant(_)
-            | Expr::Number(_)
-            | Expr::Plain(_)
-            | Expr::Text(_)
-            | Expr::Bytes(_) => self.constant(expr)?,
+            Expr::Named(target, value) => self.two(target, " := ", value, level::ATOM),
+            _ => self.constant(expr),
         }
-        Ok(())
+    }
+
+    fn after(&mut self, sign: &str, value: Id, place: u8) -> Written {
+        self.out.push_str(sign);
+        self.write(value, place)
     }
 
     fn constant(&mut self, expr: Expr) -> Written {
@@ -234,10 +227,7 @@ impl Writer<'_> {
                 comma = true;
                 match expr {
                     // In a call, unlike in a dict, what follows `**` needs no parentheses.
-                    Expr::Unpack(value) => {
-                        self.out.push_str("**");
-                        self.write(value, level::TEST)?;
-                    }
+                    Expr::Unpack(value) => self.after("**", value, level::TEST)?,
                     _ => self.write(id, level::TEST)?,
                 }
             }
@@ -324,66 +314,6 @@ impl Writer<'_> {
         for (id, _) in self.resolver.tree.items(ifs) {
             self.out.push_str(" if ");
             self.write(id, level::OR)?;
-        }
-        Ok(())
-    }
-
-    /// An f-string, in the first kind of quotes that its text leaves free.
-    fn joined(&mut self, first: Id) -> Written {
-        let outside = std::mem::take(&mut self.out);
-        self.format_parts(first)?;
-        let inside = std::mem::replace(&mut self.out, outside);
-        let quotes = ["'", "\"", "\"\"\"", "'''"];
-        let free = |quote: &&&str| !inside.contains(**quote) && (quote.len() == 3 || !inside.contains('\n'));
-        let quote = quotes.iter().find(free).unwrap_or(&"'''");
-        self.out.extend(["f", quote, inside.as_str(), quote]);
-        Ok(())
-    }
-
-    fn format_parts(&mut self, first: Id) -> Written {
-        for (_, part) in self.resolver.tree.items(first) {
-            match part {
-                Expr::Piece { span, raw } => self.piece(span, raw)?,
-                Expr::Formatted { value, conversion, spec } => {
-                    self.out.push('{');
-                    let start = self.out.len();
-                    self.write(value, level::OR)?;
-                    let written = &self.out[start..];
-                    if written.contains('\\') {
-                        let reason = "a backslash in the expression of an f-string";
-                        return Err(Resolver::fault(Raised::Value, reason));
-                    }
-                    if written.starts_with('{') {
-                        self.out.insert(start, ' ');
-                    }
-                    if conversion != 0 {
-                        self.out.extend(['!', char::from(conversion)]);
-                    }
-                    if let Some(Expr::Joined(spec)) = (spec != NIL).then(|| self.resolver.tree.expr(spec)) {
-                        self.out.push(':');
-                        self.format_parts(spec)?;
-                    }
-                    self.out.push('}');
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn piece(&mut self, span: Span, raw: bool) -> Written {
-        let literal = strings::Literal { bytes: false, raw, format: false, inside: span };
-        let mut text = String::new();
-        literal.read(self.resolver.source, &mut |code| text.extend(char::from_u32(code)))?;
-        for c in text.chars() {
-            match c {
-                '{' | '}' => self.out.extend([c, c]),
-                '\n' => self.out.push_str("\\n"),
-                '\t' => self.out.push_str("\\t"),
-                '\r' => self.out.push_str("\\r"),
-                '\\' => self.out.push_str("\\\\"),
-                _ => self.out.push(c),
-            }
         }
         Ok(())
     }
