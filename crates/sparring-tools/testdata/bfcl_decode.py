@@ -291,7 +291,7 @@ class Texts:
         return text, kind, tag
 
 
-def main(rows=3000, seed=1):
+def main(rows=2000, seed=1):
     warnings.simplefilter("ignore")
     texts = Texts(seed)
     for _ in range(rows):

@@ -26,8 +26,9 @@ enum Key {
 impl Dict {
     /// Sets `key`; `None` if Python could not hash it.
     pub(super) fn insert(&mut self, key: PyValue, value: PyValue) -> Option<()> {
-        match self.place(&key)? {
-            Some(place) => self.entries[place].1 = value,
+        let place = self.place(&key)?;
+        match self.entries.get_mut(place) {
+            Some(entry) => entry.1 = value,
             None => self.entries.push((key, value)),
         }
         Some(())
@@ -37,26 +38,23 @@ impl Dict {
         PyValue::Dict(self.entries)
     }
 
-    fn place(&mut self, key: &PyValue) -> Option<Option<usize>> {
-        if self.entries.len() < LINEAR {
+    /// Where the entry of this key is, or will be.
+    fn place(&mut self, key: &PyValue) -> Option<usize> {
+        let end = self.entries.len();
+        if end < LINEAR {
             if let PyValue::Str(text) = key {
-                return Some(
-                    self.entries.iter().position(|(k, _)| matches!(k, PyValue::Str(s) if s == text)),
-                );
+                let same = |(k, _): &(PyValue, PyValue)| matches!(k, PyValue::Str(s) if s == text);
+                return Some(self.entries.iter().position(same).unwrap_or(end));
             }
             let wanted = Key::of(key)?;
-            return Some(self.entries.iter().position(|(k, _)| Key::of(k).as_ref() == Some(&wanted)));
+            let same = |(k, _): &(PyValue, PyValue)| Key::of(k).as_ref() == Some(&wanted);
+            return Some(self.entries.iter().position(same).unwrap_or(end));
         }
         if self.places.is_empty() {
             let keys = self.entries.iter().enumerate();
             self.places.extend(keys.filter_map(|(place, (key, _))| Some((Key::of(key)?, place))));
         }
-        let key = Key::of(key)?;
-        let found = self.places.get(&key).copied();
-        if found.is_none() {
-            self.places.insert(key, self.entries.len());
-        }
-        Some(found)
+        Some(*self.places.entry(Key::of(key)?).or_insert(end))
     }
 }
 

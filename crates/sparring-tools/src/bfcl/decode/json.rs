@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
                     return Ok(PyValue::Other { kind: "str", repr: self.text[open..self.at].into() });
                 }
                 b'"' => return Ok(PyValue::Str(out)),
-                b'\\' => match self.escape().ok_or(Bad::Json)? {
+                b'\\' => match char::from_u32(self.escape().ok_or(Bad::Json)?) {
                     Some(c) => out.push(c),
                     None => lone = true,
                 },
@@ -253,37 +253,31 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// After a backslash: a character, or half of a pair.
-    fn escape(&mut self) -> Option<Option<char>> {
+    /// After a backslash: the code of a character, or of half a pair.
+    fn escape(&mut self) -> Option<u32> {
         let byte = self.peek();
         self.at += 1;
-        Some(Some(match byte {
-            b'"' | b'\\' | b'/' => char::from(byte),
-            b'b' => '\x08',
-            b'f' => '\x0c',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
+        Some(match byte {
+            b'"' | b'\\' | b'/' => u32::from(byte),
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => 10,
+            b'r' => 13,
+            b't' => 9,
             b'u' => {
                 let high = self.hex()?;
-                let pair = (0xd800..0xdc00).contains(&high) && self.text[self.at..].starts_with("\\u");
-                if !pair {
-                    return Some(char::from_u32(high));
-                }
-                let back = self.at;
-                self.at += 2;
-                match self.hex() {
-                    Some(low) if (0xdc00..0xe000).contains(&low) => {
-                        return Some(char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00)));
+                let rest = self.at;
+                if (0xd800..0xdc00).contains(&high) && self.text[rest..].starts_with("\\u") {
+                    self.at += 2;
+                    if let Some(low @ 0xdc00..0xe000) = self.hex() {
+                        return Some(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00));
                     }
-                    _ => {
-                        self.at = back;
-                        return Some(None);
-                    }
+                    self.at = rest;
                 }
+                high
             }
             _ => return None,
-        }))
+        })
     }
 
     fn hex(&mut self) -> Option<u32> {

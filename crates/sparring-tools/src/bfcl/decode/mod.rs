@@ -128,9 +128,9 @@ fn bracketed(text: &str) -> Cow<'_, str> {
     // A lone "[" starts the list that it does not end, and a lone "]" ends the one that it does not start.
     match (text.starts_with('['), text.ends_with(']')) {
         (true, true) => text.into(),
-        (true, false) => format!("{text}]").into(),
-        (false, true) => format!("[{text}").into(),
-        (false, false) => format!("[{text}]").into(),
+        (true, false) => [text, "]"].concat().into(),
+        (false, true) => ["[", text].concat().into(),
+        (false, false) => ["[", text, "]"].concat().into(),
     }
 }
 

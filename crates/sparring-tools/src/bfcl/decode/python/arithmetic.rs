@@ -96,9 +96,10 @@ pub(super) fn binary(
         };
     }
     match (operator, left, right) {
-        (_, PyValue::Other { .. }, _) | (_, _, PyValue::Other { .. }) => Err(not_evaluated()),
-        // Formatting.
-        (Binary::Mod, PyValue::Str(_), _) => Err(not_evaluated()),
+        // The last is formatting.
+        (_, PyValue::Other { .. }, _) | (_, _, PyValue::Other { .. }) | (Binary::Mod, PyValue::Str(_), _) => {
+            Err(not_evaluated())
+        }
         (Binary::Add, PyValue::Str(a), PyValue::Str(b)) => Ok(PyValue::Str(a + &b)),
         (Binary::Add, PyValue::List(mut a), PyValue::List(b)) => {
             a.extend(b);

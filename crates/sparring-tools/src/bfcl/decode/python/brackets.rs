@@ -120,9 +120,10 @@ impl Parser<'_> {
         if self.eat(Kind::CloseBrace)? {
             return Ok(self.tree.leaf(Expr::Dict(NIL)));
         }
-        let is_dict = self.token.kind == Kind::DoubleStar;
+        let start = self.token.kind;
+        let is_dict = start == Kind::DoubleStar;
         let first = if is_dict { self.pair()? } else { self.element()? };
-        let plain = !matches!(self.tree.expr(first), Expr::Starred(_) | Expr::Named(..));
+        let plain = !matches!(self.tree.expr(first), Expr::Starred(_)) && !self.is_bare_walrus(first, start);
         let braces = if is_dict {
             self.dict(first, at)?
         } else if self.token.kind == Kind::Colon && plain {
@@ -268,15 +269,20 @@ impl Parser<'_> {
             let value = self.expression()?;
             return self.tree.above(Expr::Starred(value), [value, NIL, NIL], at);
         }
-        let lower = if self.token.kind == Kind::Colon { NIL } else { self.named()? };
-        if self.token.kind != Kind::Colon || lower != NIL && matches!(self.tree.expr(lower), Expr::Named(..))
-        {
+        let start = self.token.kind;
+        let lower = if start == Kind::Colon { NIL } else { self.named()? };
+        if self.token.kind != Kind::Colon || self.is_bare_walrus(lower, start) {
             return Ok(lower);
         }
         self.advance()?;
         let upper = self.bound()?;
         let step = if self.eat(Kind::Colon)? { self.bound()? } else { NIL };
         self.tree.above(Expr::Slice(lower, upper, step), [lower, upper, step], at)
+    }
+
+    /// Whether `id`, which starts with a token of this kind, is `name := value` without parentheses.
+    fn is_bare_walrus(&self, id: Id, start: Kind) -> bool {
+        start == Kind::Name && matches!(self.tree.expr(id), Expr::Named(..))
     }
 
     fn bound(&mut self) -> Parsed {

@@ -148,11 +148,9 @@ impl Parser<'_> {
                 (b'\\', _) => {
                     return Err(Fault::syntax(at, "f-string expression part cannot include a backslash"));
                 }
-                (_, Some((quote, count))) => {
-                    if byte == quote && (count == 1 || triple) {
-                        open = None;
-                        at += count - 1;
-                    }
+                (_, Some((quote, count))) if byte == quote && (count == 1 || triple) => {
+                    open = None;
+                    at += count - 1;
                 }
                 (b'\'' | b'"', None) => {
                     open = Some((byte, if triple { 3 } else { 1 }));
@@ -161,7 +159,7 @@ impl Parser<'_> {
                 (b'#', None) => return Err(Fault::syntax(at, "f-string expression part cannot include '#'")),
                 (b'(' | b'[' | b'{', None) => brackets.push(byte),
                 (b'=' | b'!' | b'<' | b'>', None) if brackets.is_empty() && self.byte(at + 1) == b'=' => {
-                    at += 1
+                    at += 1;
                 }
                 (b'=' | b'!' | b':' | b'}', None) if brackets.is_empty() => return Ok(at),
                 (b')' | b']' | b'}', None) => {

@@ -182,8 +182,7 @@ impl<'a> Lexer<'a> {
 
     fn word(&mut self) -> Result<Kind, Fault> {
         let rest = &self.text[self.at..];
-        let part = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80;
-        let len = rest.iter().position(|b| !part(b)).unwrap_or(rest.len());
+        let len = rest.iter().position(|&b| !WORD[b as usize]).unwrap_or(rest.len());
         let word = &rest[..len];
         if len <= 2 && matches!(rest.get(len), Some(b'\'' | b'"')) && is_prefix(word) {
             self.at += len;
@@ -226,16 +225,43 @@ impl<'a> Lexer<'a> {
     }
 
     fn sign(&mut self, byte: u8) -> Result<Kind, Fault> {
+        let kind = match byte {
+            b'(' => self.opened(Kind::Open)?,
+            b'[' => self.opened(Kind::OpenSquare)?,
+            b'{' => self.opened(Kind::OpenBrace)?,
+            b')' => self.closed(Kind::Close),
+            b']' => self.closed(Kind::CloseSquare),
+            b'}' => self.closed(Kind::CloseBrace),
+            b',' => Kind::Comma,
+            b'~' => Kind::Tilde,
+            _ => {
+                let (kind, len) = self.longer_sign(byte);
+                self.at += len;
+                return Ok(kind);
+            }
+        };
+        self.at += 1;
+        Ok(kind)
+    }
+
+    fn opened(&mut self, kind: Kind) -> Result<Kind, Fault> {
+        if self.level >= MAX_BRACKETS {
+            return self.fault("too many nested parentheses");
+        }
+        self.level += 1;
+        Ok(kind)
+    }
+
+    fn closed(&mut self, kind: Kind) -> Kind {
+        self.level = self.level.saturating_sub(1);
+        kind
+    }
+
+    /// A sign that may have several characters, and how many it has.
+    fn longer_sign(&self, byte: u8) -> (Kind, usize) {
         let second = self.text.get(self.at + 1).copied().unwrap_or(0);
         let third = self.text.get(self.at + 2).copied().unwrap_or(0);
-        let (kind, len) = match (byte, second) {
-            (b'(', _) => (Kind::Open, 1),
-            (b'[', _) => (Kind::OpenSquare, 1),
-            (b'{', _) => (Kind::OpenBrace, 1),
-            (b')', _) => (Kind::Close, 1),
-            (b']', _) => (Kind::CloseSquare, 1),
-            (b'}', _) => (Kind::CloseBrace, 1),
-            (b',', _) => (Kind::Comma, 1),
+        match (byte, second) {
             (b'=', b'=') => (Kind::DoubleEqual, 2),
             (b'=', _) => (Kind::Equal, 1),
             (b':', b'=') => (Kind::ColonEqual, 2),
@@ -249,9 +275,10 @@ impl<'a> Lexer<'a> {
             (b'<', b'=') => (Kind::LessEqual, 2),
             (b'>', b'=') => (Kind::GreaterEqual, 2),
             (b'!', b'=') => (Kind::NotEqual, 2),
-            (b'<', b'>') | (b'-', b'>') => (Kind::Stray, 2),
-            // The augmented assignments.
-            (b'+' | b'-' | b'*' | b'/' | b'%' | b'@' | b'&' | b'|' | b'^', b'=') => (Kind::Stray, 2),
+            // `<>` and `->`, then the augmented assignments.
+            (b'<' | b'-', b'>') | (b'+' | b'-' | b'*' | b'/' | b'%' | b'@' | b'&' | b'|' | b'^', b'=') => {
+                (Kind::Stray, 2)
+            }
             (b'*', b'*') | (b'/', b'/') | (b'<', b'<') | (b'>', b'>') => (Kind::Stray, 3),
             (b'+', _) => (Kind::Plus, 1),
             (b'-', _) => (Kind::Minus, 1),
@@ -259,28 +286,26 @@ impl<'a> Lexer<'a> {
             (b'/', _) => (Kind::Slash, 1),
             (b'%', _) => (Kind::Percent, 1),
             (b'@', _) => (Kind::At, 1),
-            (b'~', _) => (Kind::Tilde, 1),
             (b'^', _) => (Kind::Caret, 1),
             (b'&', _) => (Kind::Ampersand, 1),
             (b'|', _) => (Kind::Bar, 1),
             (b'<', _) => (Kind::Less, 1),
             (b'>', _) => (Kind::Greater, 1),
             _ => (Kind::Stray, 1),
-        };
-        match kind {
-            Kind::Open | Kind::OpenSquare | Kind::OpenBrace => {
-                if self.level >= MAX_BRACKETS {
-                    return self.fault("too many nested parentheses");
-                }
-                self.level += 1;
-            }
-            Kind::Close | Kind::CloseSquare | Kind::CloseBrace => self.level = self.level.saturating_sub(1),
-            _ => {}
         }
-        self.at += len;
-        Ok(kind)
     }
 }
+
+/// Bytes that names are made of.
+const WORD: [bool; 256] = {
+    let mut word = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        word[byte] = (byte as u8).is_ascii_alphanumeric() || byte == b'_' as usize || byte >= 0x80;
+        byte += 1;
+    }
+    word
+};
 
 fn is_prefix(word: &[u8]) -> bool {
     let mut lower = [0; 2];

@@ -1,6 +1,7 @@
 //! Python's `repr` of what a [`PyValue`] only keeps as text.
 
 use crate::bfcl::PyValue;
+use std::fmt::Write;
 
 /// `repr` of bytes.
 pub(super) fn bytes(bytes: &[u8]) -> String {
@@ -14,7 +15,10 @@ pub(super) fn bytes(bytes: &[u8]) -> String {
             b'\\' => out.push_str("\\\\"),
             _ if char::from(byte) == quote => out.extend(['\\', quote]),
             b' '..=b'~' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("\\x{byte:02x}")),
+            _ => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\x{byte:02x}");
+            }
         }
     }
     out.push(quote);

@@ -46,6 +46,8 @@ impl<'a> Resolver<'a> {
 
     /// `{name: {parameter: value}}`. Arguments without a keyword are dropped.
     fn call(&self, function: Id, arguments: Id) -> Result<PyValue, Fault> {
+        let mut name = String::with_capacity(32);
+        self.write_name(function, &mut name);
         let mut values = Dict::default();
         for (_, argument) in self.tree.items(arguments) {
             let (key, value) = match argument {
@@ -56,30 +58,22 @@ impl<'a> Resolver<'a> {
             // Strings and None can be keys.
             let _ = values.insert(key, self.value(value)?);
         }
-        Ok(PyValue::Dict(vec![(PyValue::Str(self.function_name(function)), values.finish())]))
+        Ok(PyValue::Dict(vec![(PyValue::Str(name), values.finish())]))
     }
 
-    /// The dotted name of what is called; whatever is no name at its left end is lost.
-    fn function_name(&self, function: Id) -> String {
-        let mut at = function;
-        let mut dotted: Vec<Cow<'_, str>> = Vec::new();
-        while let Expr::Attribute(value, name) = self.tree.expr(at) {
-            dotted.push(self.name(name));
-            at = value;
+    /// Writes the dotted name of what is called; whatever is no name at its left end is lost.
+    fn write_name(&self, id: Id, out: &mut String) {
+        match self.tree.expr(id) {
+            Expr::Name(name) => out.push_str(&self.name(name)),
+            Expr::Attribute(value, name) => {
+                self.write_name(value, out);
+                if !out.is_empty() {
+                    out.push('.');
+                }
+                out.push_str(&self.name(name));
+            }
+            _ => {}
         }
-        let Expr::Name(first) = self.tree.expr(at) else {
-            dotted.reverse();
-            return dotted.join(".");
-        };
-        let first = self.name(first);
-        let mut name =
-            String::with_capacity(first.len() + dotted.iter().map(|part| part.len() + 1).sum::<usize>());
-        name.push_str(&first);
-        for part in dotted.iter().rev() {
-            name.push('.');
-            name.push_str(part);
-        }
-        name
     }
 
     fn value(&self, id: Id) -> Result<PyValue, Fault> {

@@ -72,6 +72,6 @@ impl Arguments {
 }
 
 /// All children of a node, with the anonymous ones (signs, keywords).
-fn children<'tree>(node: Node<'tree>) -> Vec<Node<'tree>> {
+fn children(node: Node<'_>) -> Vec<Node<'_>> {
     node.children(&mut node.walk()).collect()
 }

@@ -242,9 +242,8 @@ impl<'a> Reader<'a> {
             return self.fault("not well-formed (invalid token)");
         }
         self.skip_space();
-        let quote = match self.rest().chars().next() {
-            Some(quote @ ('"' | '\'')) => quote,
-            _ => return self.fault("not well-formed (invalid token)"),
+        let Some(quote @ ('"' | '\'')) = self.rest().chars().next() else {
+            return self.fault("not well-formed (invalid token)");
         };
         self.at += 1;
         let mut value = String::new();
