@@ -69,12 +69,10 @@ pub(super) fn dsml(calls: &[ToolCall]) -> String {
     let mut out = "<｜DSML｜function_calls>\n".to_owned();
     for call in calls {
         let _ = writeln!(out, "<｜DSML｜invoke name=\"{}\">", call.name);
-        // Tags inside an argument would end it.
-        if call
-            .arguments
-            .iter()
-            .any(|(key, value)| key.contains(['<', '"']) || tag_text(value).contains("</"))
-        {
+        // A tag inside an argument would end it; white space around a name is not read.
+        if call.arguments.iter().any(|(key, value)| {
+            key.contains(['<', '"']) || key.trim() != key || tag_text(value).contains("</")
+        }) {
             let _ = writeln!(out, "{}\n</｜DSML｜invoke>", arguments(call));
             continue;
         }

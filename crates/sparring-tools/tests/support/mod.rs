@@ -50,6 +50,7 @@ pub(crate) fn calls() -> impl Strategy<Value = Vec<ToolCall>> {
 }
 
 /// Calls from a small world, so that they often agree.
+#[allow(dead_code)] // not every test compares calls
 pub(crate) fn similar_calls() -> impl Strategy<Value = Vec<ToolCall>> {
     let value = prop::sample::select(vec![Value::from(1), Value::from("1"), Value::from("x"), Value::Null]);
     let arguments = prop::collection::btree_map("[ab]", value, 0..3);
