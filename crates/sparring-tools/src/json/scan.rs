@@ -101,6 +101,14 @@ impl Scanner {
         }
     }
 
+    /// Begins another value.
+    pub(crate) fn reset(&mut self) {
+        self.state = State::Value;
+        self.stack.clear();
+        self.commas = 0;
+        self.token.clear();
+    }
+
     /// Whether a value is complete and its container is not: closing it here loses nothing.
     pub(crate) fn after_value(&self) -> bool {
         !self.stack.is_empty() && matches!(self.state, State::AfterValue | State::AfterText { key: false })

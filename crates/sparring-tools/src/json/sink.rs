@@ -26,20 +26,16 @@ impl Builder {
         self.stack.len()
     }
 
-    /// The key whose value comes next, or is being read, in the innermost container.
-    pub(crate) fn key(&self) -> Option<&str> {
-        match self.stack.last() {
-            Some(Frame::Object(_, key)) => Some(key),
-            _ => None,
-        }
+    /// Begins another value.
+    pub(crate) fn reset(&mut self) {
+        self.stack.clear();
+        self.text.clear();
+        self.done = None;
     }
 
-    /// The last item of the innermost container, if that is a list, taken out of it.
-    pub(crate) fn take_item(&mut self) -> Option<Value> {
-        match self.stack.last_mut() {
-            Some(Frame::List(items)) => items.pop(),
-            _ => None,
-        }
+    /// The string that is complete, and not part of the value.
+    pub(crate) fn take_text(&mut self) -> String {
+        std::mem::take(&mut self.text)
     }
 
     /// What was read so far of the string that is being read.

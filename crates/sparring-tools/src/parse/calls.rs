@@ -1,5 +1,5 @@
 use super::emit::Emitter;
-use super::normalize::{ARGUMENT_KEYS, call_of};
+use super::normalize::{ARGUMENT_KEYS, call_of_entries, kind};
 use crate::ParseError;
 use crate::json::{Atom, Container, JsonText, Sink, Tee};
 use serde_json::Value;
@@ -8,28 +8,35 @@ use serde_json::Value;
 ///
 /// The whole of an object decides what the call is. What can be told before its end is passed on at once: the
 /// name, and after it the arguments. An object that then says something else is broken.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct CallBuilder {
     /// Byte at which the value starts.
     start: usize,
-    value: Tee,
     /// Containers around a call: 1 inside a list, else 0. Known from the value's first character on.
     outer: Option<usize>,
+    /// Containers that are open.
+    depth: usize,
     /// Number of the call in its value.
     element: usize,
-    call: Progress,
+    /// The parts of the call that are complete. Few, so that no map is made of them.
+    entries: Vec<(String, Value)>,
+    /// The key of the part that is being read, and its value.
+    key: String,
+    value: Tee,
+    passed_on: PassedOn,
 }
 
 /// What was passed on of the call that is being read.
 #[derive(Debug, Default)]
-struct Progress {
-    name: Option<String>,
+struct PassedOn {
+    /// The name; empty before it is known.
+    name: String,
     arguments: Arguments,
     /// The arguments came a second time, after the first were passed on.
     twice: bool,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Arguments {
     #[default]
     None,
@@ -38,9 +45,11 @@ enum Arguments {
 }
 
 impl CallBuilder {
-    /// For a value that starts at byte `start`.
-    pub(super) fn new(start: usize) -> Self {
-        Self { start, value: Tee::default(), outer: None, element: 0, call: Progress::default() }
+    /// Begins a value at byte `start`.
+    pub(super) fn reset(&mut self, start: usize) {
+        (self.start, self.outer, self.depth, self.element) = (start, None, 0, 0);
+        self.value.built.reset();
+        self.begin_call();
     }
 
     /// What was read, to the ones who make use of it.
@@ -55,37 +64,55 @@ impl CallBuilder {
 
     /// Whether all of the call is there but its last brackets.
     pub(super) fn call_is_complete(&self) -> bool {
-        self.outer.is_some_and(|outer| {
-            self.value.built.depth() <= outer || self.call.arguments == Arguments::Complete
-        })
+        self.outer.is_some_and(|outer| self.depth <= outer || self.passed_on.arguments == Arguments::Complete)
     }
 
-    fn end_element(&mut self, value: Value, emitter: &mut Emitter) {
-        let progress = std::mem::take(&mut self.call);
-        let complaint = match call_of(value) {
-            Ok(call) => match &progress.name {
-                Some(name) if *name != call.name => Some("the name of a call is given twice".to_owned()),
-                _ if progress.twice => Some("the arguments of a call are given twice".to_owned()),
-                Some(_) => {
-                    if progress.arguments == Arguments::None {
-                        emitter.arguments_of(&call);
-                    }
-                    emitter.end(call);
-                    None
+    fn begin_call(&mut self) {
+        self.entries.clear();
+        self.value.text = None;
+        self.passed_on.name.clear();
+        (self.passed_on.arguments, self.passed_on.twice) = (Arguments::None, false);
+    }
+
+    /// Whether what comes next stands directly inside a call.
+    fn in_call(&self) -> bool {
+        self.outer.is_some_and(|outer| self.depth == outer + 1)
+    }
+
+    /// Whether what comes next is a call, or stands where one should be.
+    fn at_call(&self) -> bool {
+        self.outer == Some(self.depth)
+    }
+
+    fn end_call(&mut self, emitter: &mut Emitter) {
+        let PassedOn { name, arguments, twice } = &self.passed_on;
+        let complaint = match call_of_entries(&mut self.entries) {
+            Ok(call) if name.is_empty() => {
+                emitter.call(call);
+                None
+            }
+            Ok(call) if *name != call.name => Some("the name of a call is given twice".to_owned()),
+            Ok(_) if *twice => Some("the arguments of a call are given twice".to_owned()),
+            Ok(call) => {
+                if *arguments == Arguments::None {
+                    emitter.arguments_of(&call);
                 }
-                None => {
-                    emitter.call(call);
-                    None
-                }
-            },
+                emitter.end(call);
+                None
+            }
             Err(what) => Some(what),
         };
+        self.end_element(complaint, emitter);
+    }
+
+    fn end_element(&mut self, complaint: Option<String>, emitter: &mut Emitter) {
         if let Some(what) = complaint {
             let place =
                 if self.outer == Some(1) { format!("call {}: ", self.element) } else { String::new() };
             emitter.abandon(ParseError::shape(self.start, format!("{place}{what}")));
         }
         self.element += 1;
+        self.begin_call();
     }
 }
 
@@ -96,55 +123,58 @@ pub(super) struct CallSink<'a> {
 }
 
 impl CallSink<'_> {
-    /// The key whose value comes next, directly inside a call.
-    fn key(&self) -> Option<&str> {
-        let calls = &*self.calls;
-        (Some(calls.value.built.depth()) == calls.outer.map(|outer| outer + 1))
-            .then(|| calls.value.built.key())?
-    }
-
-    /// A value directly inside a call begins; whether its text is to be passed on.
+    /// A part of a call begins: its arguments are passed on where the name was.
     fn begin_part(&mut self, container: Option<Container>) {
-        if !self.key().is_some_and(|key| ARGUMENT_KEYS.contains(&key)) {
+        let calls = &mut *self.calls;
+        if !calls.in_call() || !ARGUMENT_KEYS.contains(&calls.key.as_str()) {
             return;
         }
-        let call = &mut self.calls.call;
-        match call.arguments {
-            Arguments::None if container == Some(Container::Object) && call.name.is_some() => {
-                call.arguments = Arguments::Open;
-                self.calls.value.text = self.emitter.is_streaming().then(JsonText::default);
+        let passed_on = &mut calls.passed_on;
+        match passed_on.arguments {
+            Arguments::None if container == Some(Container::Object) && !passed_on.name.is_empty() => {
+                passed_on.arguments = Arguments::Open;
+                calls.value.text = self.emitter.is_streaming().then(JsonText::default);
             }
             Arguments::None => {}
-            _ => call.twice = true,
+            _ => passed_on.twice = true,
         }
     }
 
-    /// A value was completed.
+    /// A value was completed: a part of a call, or what stands in place of one.
     fn end_part(&mut self) {
-        let depth = self.calls.value.built.depth();
-        let Some(outer) = self.calls.outer else { return };
-        if depth == outer + 1 {
-            if self.calls.call.arguments == Arguments::Open {
-                self.calls.call.arguments = Arguments::Complete;
-                self.calls.flush(self.emitter);
-                self.calls.value.text = None;
+        let calls = &mut *self.calls;
+        if calls.in_call() {
+            if calls.passed_on.arguments == Arguments::Open {
+                calls.passed_on.arguments = Arguments::Complete;
+                calls.flush(self.emitter);
+                calls.value.text = None;
             }
-        } else if depth == outer {
-            let built = &mut self.calls.value.built;
-            let value = if outer == 1 { built.take_item() } else { built.take() };
-            if let Some(value) = value {
-                self.calls.end_element(value, self.emitter);
+            let Some(value) = calls.value.built.take() else { return };
+            let key = std::mem::take(&mut calls.key);
+            match calls.entries.iter_mut().find(|(known, _)| *known == key) {
+                // As in JSON objects, the last counts.
+                Some((_, known)) => *known = value,
+                None => calls.entries.push((key, value)),
             }
+        } else if calls.at_call() {
+            let Some(value) = calls.value.built.take() else { return };
+            let what = format!("a call must be an object, this is {}", kind(&value));
+            calls.end_element(Some(what), self.emitter);
         }
     }
 }
 
 impl Sink for CallSink<'_> {
     fn begin(&mut self, container: Container) {
-        let outer = usize::from(container != Container::Object);
-        self.calls.outer.get_or_insert(outer);
-        self.begin_part(Some(container));
-        self.calls.value.begin(container);
+        let outer = *self.calls.outer.get_or_insert(usize::from(container != Container::Object));
+        let depth = self.calls.depth;
+        // The list around the calls, and a call, are not built: their parts are.
+        let part = depth > outer || (depth == outer && container != Container::Object);
+        if part {
+            self.begin_part(Some(container));
+            self.calls.value.begin(container);
+        }
+        self.calls.depth += 1;
     }
 
     fn comma_in_paren(&mut self) {
@@ -152,12 +182,14 @@ impl Sink for CallSink<'_> {
     }
 
     fn end(&mut self, container: Container, tuple: bool) {
-        self.calls.value.end(container, tuple);
-        // Closing the list around the calls leaves an empty list behind.
-        if self.calls.outer == Some(1) && self.calls.value.built.depth() == 0 {
-            self.calls.value.built.take();
-        } else {
-            self.end_part();
+        self.calls.depth -= 1;
+        if self.calls.value.built.depth() > 0 {
+            self.calls.value.end(container, tuple);
+            if self.calls.value.built.depth() == 0 {
+                self.end_part();
+            }
+        } else if self.calls.at_call() {
+            self.calls.end_call(self.emitter);
         }
     }
 
@@ -166,19 +198,24 @@ impl Sink for CallSink<'_> {
     }
 
     fn end_text(&mut self, key: bool) {
+        self.calls.outer.get_or_insert(0);
+        if key && self.calls.in_call() {
+            self.calls.key = self.calls.value.built.take_text();
+            return;
+        }
         if !key {
-            self.calls.outer.get_or_insert(0);
             self.begin_part(None);
-            if self.calls.call.name.is_none() && self.key() == Some("name") {
-                let name = self.calls.value.built.pending_text().trim();
+            let calls = &mut *self.calls;
+            if calls.in_call() && calls.key == "name" && calls.passed_on.name.is_empty() {
+                let name = calls.value.built.pending_text().trim();
                 if !name.is_empty() {
                     self.emitter.start(name);
-                    self.calls.call.name = Some(name.to_owned());
+                    calls.passed_on.name.push_str(name);
                 }
             }
         }
         self.calls.value.end_text(key);
-        if !key {
+        if !key && self.calls.value.built.depth() == 0 {
             self.end_part();
         }
     }
@@ -187,6 +224,8 @@ impl Sink for CallSink<'_> {
         self.calls.outer.get_or_insert(0);
         self.begin_part(None);
         self.calls.value.atom(atom);
-        self.end_part();
+        if self.calls.value.built.depth() == 0 {
+            self.end_part();
+        }
     }
 }

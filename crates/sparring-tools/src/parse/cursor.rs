@@ -65,6 +65,19 @@ pub(super) struct Tags {
     firsts: Vec<u8>,
 }
 
+/// Tags that end calls: first those that close them, then those that begin others.
+#[derive(Debug)]
+pub(super) struct Stops {
+    pub(super) closers: &'static [&'static str],
+    pub(super) tags: Tags,
+}
+
+impl Stops {
+    pub(super) fn new(closers: &'static [&'static str], openers: &[&'static str]) -> Self {
+        Self { closers, tags: Tags::new(closers.iter().chain(openers).copied(), &[]) }
+    }
+}
+
 /// Where a tag was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {

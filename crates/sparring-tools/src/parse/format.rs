@@ -1,6 +1,6 @@
 use super::emit::Emitter;
 use super::grammar::Grammar;
-use super::machine::Machine;
+use super::machine::{Machine, Reader};
 use super::{CallParser, CallStream, Reading, ToolR0Tags, grammars, render};
 use crate::{ToolCall, ToolSpec};
 use std::sync::Arc;
@@ -183,7 +183,9 @@ impl Format {
     /// are read too; whether a call is allowed is for validation to say.
     pub fn parser_for(self, tools: Vec<ToolSpec>) -> Box<dyn CallParser> {
         match self.grammar() {
-            Some(grammar) => Box::new(FormatParser { format: self, grammar, tools: tools.into() }),
+            Some(grammar) => {
+                Box::new(FormatParser { format: self, reader: Arc::new(Reader::new(grammar, tools)) })
+            }
             None => Box::new(ToolR0Tags::default()),
         }
     }
@@ -216,8 +218,7 @@ impl Format {
 #[derive(Debug, Clone)]
 struct FormatParser {
     format: Format,
-    grammar: &'static Grammar,
-    tools: Arc<[ToolSpec]>,
+    reader: Arc<Reader>,
 }
 
 impl CallParser for FormatParser {
@@ -226,11 +227,11 @@ impl CallParser for FormatParser {
     }
 
     fn stream(&self) -> Box<dyn CallStream> {
-        Box::new(Machine::new(self.grammar, Arc::clone(&self.tools), Emitter::streaming()))
+        Box::new(Machine::new(Arc::clone(&self.reader), Emitter::streaming()))
     }
 
     fn read(&self, text: &str) -> Reading {
-        Machine::new(self.grammar, Arc::clone(&self.tools), Emitter::default()).read(text)
+        Machine::new(Arc::clone(&self.reader), Emitter::default()).read(text)
     }
 
     fn render(&self, calls: &[ToolCall]) -> String {

@@ -24,6 +24,17 @@ pub(super) enum Body {
     Either(&'static [&'static str]),
 }
 
+impl Body {
+    /// The tags that end it.
+    pub(super) fn closers(&self) -> &'static [&'static str] {
+        match self {
+            Self::Json(closers) | Self::Python(closers) | Self::Either(closers) => closers,
+            Self::Named(named) => named.closers,
+            Self::Xml(xml) => xml.closers,
+        }
+    }
+}
+
 /// `name SEPARATOR {...} CLOSER`
 #[derive(Debug)]
 pub(super) struct Named {

@@ -1,21 +1,22 @@
 use super::calls::CallBuilder;
-use super::cursor::{Ahead, Cursor, Found, Step, Tags};
+use super::cursor::{Ahead, Cursor, Found, Step, Stops};
 use super::emit::Emitter;
 use super::grammar::Named;
 use super::normalize::arguments;
 use crate::json::{Scanner, Status, Tee};
 use crate::{ParseError, ToolCall};
+use std::sync::Arc;
 
-/// Reads calls whose arguments are JSON: whole objects, or a name and an object.
+/// Reads calls whose arguments are JSON: whole objects, or a name and an object. One reader serves for call
+/// after call.
 #[derive(Debug)]
 pub(super) struct JsonBody {
     phase: Phase,
     named: Option<&'static Named>,
-    closers: &'static [&'static str],
-    /// Tags that end the calls, first those that close them, then those that begin others.
-    stops: Tags,
+    stops: Arc<Stops>,
     /// Whether no tag began the calls.
     bare: bool,
+    value: ValueReader,
 }
 
 #[derive(Debug)]
@@ -26,9 +27,9 @@ enum Phase {
     Before,
     /// In the information string of a code fence.
     Fence,
-    Value(Box<ValueReader>),
+    Value,
     /// The value went wrong: what comes now decides what can be saved.
-    Broken(Box<ValueReader>, ParseError),
+    Broken(ParseError),
     /// After a value.
     Between,
     /// After an error, up to the next tag.
@@ -39,55 +40,49 @@ enum Phase {
 #[derive(Debug)]
 struct ValueReader {
     scanner: Scanner,
-    target: Target,
-}
-
-#[derive(Debug)]
-enum Target {
-    Calls(CallBuilder),
-    Arguments { name: String, value: Tee, start: usize },
+    calls: CallBuilder,
+    /// The call whose arguments the value is; the value is calls where there is none.
+    call: Option<(String, Tee, usize)>,
 }
 
 impl ValueReader {
-    fn calls(start: usize) -> Self {
-        Self { scanner: Scanner::new(), target: Target::Calls(CallBuilder::new(start)) }
+    fn begin_calls(&mut self, start: usize) {
+        self.scanner.reset();
+        self.calls.reset(start);
+        self.call = None;
     }
 
     /// The name was passed on.
-    fn arguments(name: String, start: usize, emitter: &Emitter) -> Self {
-        let value = emitter.tee();
-        Self { scanner: Scanner::new(), target: Target::Arguments { name, value, start } }
+    fn begin_arguments(&mut self, name: String, start: usize, emitter: &Emitter) {
+        self.scanner.reset();
+        self.call = Some((name, emitter.tee(), start));
     }
 
     fn feed(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> (usize, Status) {
         let (rest, at) = (cursor.rest, cursor.at);
-        match &mut self.target {
-            Target::Calls(calls) => {
-                let fed = self.scanner.feed(rest, at, &mut calls.sink(emitter));
-                calls.flush(emitter);
-                fed
-            }
-            Target::Arguments { value, .. } => {
-                let fed = self.scanner.feed(rest, at, value);
-                emitter.arguments(value.take_text());
-                fed
-            }
+        if let Some((_, value, _)) = &mut self.call {
+            let fed = self.scanner.feed(rest, at, value);
+            emitter.arguments(value.take_text());
+            return fed;
         }
+        let fed = self.scanner.feed(rest, at, &mut self.calls.sink(emitter));
+        self.calls.flush(emitter);
+        fed
     }
 
     fn finish(&mut self, at: usize, emitter: &mut Emitter) -> Result<(), ParseError> {
-        match &mut self.target {
-            Target::Calls(calls) => self.scanner.finish(at, &mut calls.sink(emitter)),
-            Target::Arguments { value, .. } => self.scanner.finish(at, value),
+        match &mut self.call {
+            None => self.scanner.finish(at, &mut self.calls.sink(emitter)),
+            Some((_, value, _)) => self.scanner.finish(at, value),
         }
     }
 
     /// The value is complete: so is a call whose arguments it is.
     fn complete(&mut self, emitter: &mut Emitter) {
-        if let Target::Arguments { name, value, start } = &mut self.target {
+        if let Some((name, mut value, start)) = self.call.take() {
             match value.built.take().map(arguments) {
-                Some(Ok(arguments)) => emitter.end(ToolCall { name: std::mem::take(name), arguments }),
-                Some(Err(what)) => emitter.abandon(ParseError::shape(*start, what)),
+                Some(Ok(arguments)) => emitter.end(ToolCall { name, arguments }),
+                Some(Err(what)) => emitter.abandon(ParseError::shape(start, what)),
                 None => {}
             }
         }
@@ -95,12 +90,12 @@ impl ValueReader {
 
     /// Ends what is open.
     fn close(&mut self, emitter: &mut Emitter) {
-        match &mut self.target {
-            Target::Calls(calls) => {
-                self.scanner.close(&mut calls.sink(emitter));
-                calls.flush(emitter);
+        match &mut self.call {
+            None => {
+                self.scanner.close(&mut self.calls.sink(emitter));
+                self.calls.flush(emitter);
             }
-            Target::Arguments { value, .. } => {
+            Some((_, value, _)) => {
                 self.scanner.close(value);
                 emitter.arguments(value.take_text());
             }
@@ -110,40 +105,39 @@ impl ValueReader {
 
     /// Whether only closing brackets are missing where the text ends.
     fn lacks_only_brackets(&self) -> bool {
-        match &self.target {
-            Target::Calls(calls) => self.scanner.after_value() && calls.call_is_complete(),
-            Target::Arguments { .. } => false,
-        }
+        self.call.is_none() && self.scanner.after_value() && self.calls.call_is_complete()
     }
 }
 
 impl JsonBody {
-    /// After a tag.
-    pub(super) fn tagged(closers: &'static [&'static str], openers: &[&'static str]) -> Self {
-        let stops = Tags::new(closers.iter().chain(openers).copied(), &[]);
-        Self { phase: Phase::Before, named: None, closers, stops, bare: false }
+    pub(super) fn new(stops: Arc<Stops>) -> Self {
+        let value = ValueReader { scanner: Scanner::new(), calls: CallBuilder::default(), call: None };
+        Self { phase: Phase::Before, named: None, stops, bare: false, value }
     }
 
-    /// Without one.
-    pub(super) fn bare() -> Self {
-        Self { bare: true, ..Self::tagged(&[], &[]) }
+    /// Begins after a tag.
+    pub(super) fn begin(&mut self, stops: Arc<Stops>) {
+        (self.phase, self.named, self.bare, self.stops) = (Phase::Before, None, false, stops);
     }
 
-    pub(super) fn named(named: &'static Named, openers: &[&'static str]) -> Self {
-        let phase = Phase::Name(None, String::new());
-        Self { phase, named: Some(named), ..Self::tagged(named.closers, openers) }
+    /// Begins where no tag stands.
+    pub(super) fn begin_bare(&mut self, stops: Arc<Stops>) {
+        self.begin(stops);
+        self.bare = true;
+    }
+
+    /// Begins after a tag that a name follows.
+    pub(super) fn begin_named(&mut self, named: &'static Named, stops: Arc<Stops>) {
+        self.begin(stops);
+        (self.phase, self.named) = (Phase::Name(None, String::new()), Some(named));
     }
 
     /// The arguments of a call whose name was passed on.
-    pub(super) fn arguments_of(
-        name: String,
-        at: usize,
-        closers: &'static [&'static str],
-        openers: &[&'static str],
-        emitter: &Emitter,
-    ) -> Self {
-        let value = ValueReader::arguments(name, at, emitter);
-        Self { phase: Phase::Value(Box::new(value)), ..Self::tagged(closers, openers) }
+    pub(super) fn of_arguments(name: String, at: usize, stops: Arc<Stops>, emitter: &Emitter) -> Self {
+        let mut body = Self::new(stops);
+        body.value.begin_arguments(name, at, emitter);
+        body.phase = Phase::Value;
+        body
     }
 
     pub(super) fn step(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
@@ -151,8 +145,8 @@ impl JsonBody {
             Phase::Name(..) => self.in_name(cursor, emitter),
             Phase::Before => self.before(cursor, emitter),
             Phase::Fence => self.in_fence(cursor),
-            Phase::Value(_) => self.in_value(cursor, emitter),
-            Phase::Broken(..) => self.broken(cursor, emitter),
+            Phase::Value => self.in_value(cursor, emitter),
+            Phase::Broken(_) => self.broken(cursor, emitter),
             Phase::Between => self.between(cursor, emitter),
             Phase::Skip => self.skip(cursor),
         }
@@ -170,7 +164,7 @@ impl JsonBody {
             return Step::Wait;
         };
         let stop = cursor.tag(named.separators);
-        let closed = self.stops.at(cursor);
+        let closed = self.stops.tags.at(cursor);
         if let Ahead::Yes(i) = stop {
             named.end_part(name, part);
             return Step::Took(named.separators[i].len());
@@ -181,7 +175,7 @@ impl JsonBody {
         if c == '{' || (c == '[' && named.lists && name.is_none() && part.trim().is_empty()) {
             named.end_part(name, part);
             let start = cursor.at;
-            let reader = match name.take() {
+            match name.take() {
                 Some(name) if name.contains(char::is_whitespace) => {
                     emitter.abandon(ParseError::shape(start, format!("{name:?} is no name of a tool")));
                     self.phase = Phase::Skip;
@@ -189,16 +183,16 @@ impl JsonBody {
                 }
                 Some(name) => {
                     emitter.start(&name);
-                    ValueReader::arguments(name, start, emitter)
+                    self.value.begin_arguments(name, start, emitter);
                 }
-                None if named.lists => ValueReader::calls(start),
+                None if named.lists => self.value.begin_calls(start),
                 None => {
                     emitter.abandon(ParseError::shape(start, "arguments without a name"));
                     self.phase = Phase::Skip;
                     return Step::Took(0);
                 }
-            };
-            self.phase = Phase::Value(Box::new(reader));
+            }
+            self.phase = Phase::Value;
             return Step::Took(0);
         }
         if let Ahead::Yes(_) = closed {
@@ -215,10 +209,10 @@ impl JsonBody {
             0 => {}
             space => return Step::Took(space),
         }
-        match (self.stops.at(cursor), cursor.tag(&["```"])) {
+        match (self.stops.tags.at(cursor), cursor.tag(&["```"])) {
             (Ahead::Yes(tag), _) => {
                 emitter.repair(self.empty(cursor.at), "nothing to call");
-                Step::Leave(if tag < self.closers.len() { self.closers[tag].len() } else { 0 })
+                Step::Leave(if tag < self.stops.closers.len() { self.stops.closers[tag].len() } else { 0 })
             }
             (Ahead::Perhaps, _) | (_, Ahead::Perhaps) if !(cursor.end || cursor.rest.is_empty()) => {
                 Step::Wait
@@ -233,14 +227,15 @@ impl JsonBody {
             }
             _ if cursor.rest.is_empty() => Step::Wait,
             _ => {
-                self.phase = Phase::Value(Box::new(ValueReader::calls(cursor.at)));
+                self.value.begin_calls(cursor.at);
+                self.phase = Phase::Value;
                 Step::Took(0)
             }
         }
     }
 
     fn empty(&self, offset: usize) -> ParseError {
-        let tag = self.closers.first().unwrap_or(&"").trim_matches(['<', '/', '>', '|', '[', ']']);
+        let tag = self.stops.closers.first().unwrap_or(&"").trim_matches(['<', '/', '>', '|', '[', ']']);
         ParseError::EmptyBlock { tag: tag.to_owned(), offset }
     }
 
@@ -253,26 +248,21 @@ impl JsonBody {
     }
 
     fn in_value(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
-        let Phase::Value(value) = &mut self.phase else { return Step::Leave(0) };
-        let (used, status) = value.feed(cursor, emitter);
+        let (used, status) = self.value.feed(cursor, emitter);
         match status {
             Status::Done => {
-                value.complete(emitter);
+                self.value.complete(emitter);
                 self.phase = Phase::Between;
             }
-            Status::Bad(error) => {
-                if let Phase::Value(value) = std::mem::replace(&mut self.phase, Phase::Skip) {
-                    self.phase = Phase::Broken(value, error);
-                }
-            }
+            Status::Bad(error) => self.phase = Phase::Broken(error),
             Status::More if !cursor.end => {
                 return if used == 0 { Step::Wait } else { Step::Took(used) };
             }
             Status::More => {
-                match value.finish(cursor.at + used, emitter) {
-                    Ok(()) => value.complete(emitter),
-                    Err(error) if value.lacks_only_brackets() => {
-                        value.close(emitter);
+                match self.value.finish(cursor.at + used, emitter) {
+                    Ok(()) => self.value.complete(emitter),
+                    Err(error) if self.value.lacks_only_brackets() => {
+                        self.value.close(emitter);
                         emitter.repair(error, "its brackets are closed");
                     }
                     Err(error) => emitter.abandon(error),
@@ -284,16 +274,15 @@ impl JsonBody {
     }
 
     fn broken(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
-        let stop = self.stops.at(cursor);
+        let stop = self.stops.tags.at(cursor);
         if stop == Ahead::Perhaps {
             return Step::Wait;
         }
-        let Phase::Broken(value, error) = std::mem::replace(&mut self.phase, Phase::Skip) else {
+        let Phase::Broken(error) = std::mem::replace(&mut self.phase, Phase::Skip) else {
             return Step::Leave(0);
         };
-        let mut value = value;
-        if matches!(stop, Ahead::Yes(_)) && value.scanner.after_value() {
-            value.close(emitter);
+        if matches!(stop, Ahead::Yes(_)) && self.value.scanner.after_value() {
+            self.value.close(emitter);
             emitter.repair(error, "its brackets are closed");
             self.phase = Phase::Between;
         } else {
@@ -309,19 +298,22 @@ impl JsonBody {
         if cursor.space() > 0 {
             return Step::Took(cursor.space());
         }
-        match (self.stops.at(cursor), cursor.tag(&["```"])) {
-            (Ahead::Yes(tag), _) if tag < self.closers.len() => Step::Leave(self.closers[tag].len()),
+        match (self.stops.tags.at(cursor), cursor.tag(&["```"])) {
+            (Ahead::Yes(tag), _) if tag < self.stops.closers.len() => {
+                Step::Leave(self.stops.closers[tag].len())
+            }
             (Ahead::Yes(_), _) => Step::Leave(0),
             (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => Step::Wait,
             (_, Ahead::Yes(_)) => Step::Took(3),
             _ if matches!(byte, b';' | b',') => Step::Took(1),
-            _ if self.closers.is_empty() || self.bare => Step::Leave(0),
+            _ if self.stops.closers.is_empty() || self.bare => Step::Leave(0),
             _ if matches!(byte, b'{' | b'[') && self.named.is_none() => {
-                self.phase = Phase::Value(Box::new(ValueReader::calls(cursor.at)));
+                self.value.begin_calls(cursor.at);
+                self.phase = Phase::Value;
                 Step::Took(0)
             }
             _ => {
-                let what = format!("expected {} after the call", self.closers[0]);
+                let what = format!("expected {} after the call", self.stops.closers[0]);
                 emitter.repair(ParseError::syntax(cursor.at, what), "ignored up to the next tag");
                 self.phase = Phase::Skip;
                 Step::Took(0)
@@ -330,8 +322,10 @@ impl JsonBody {
     }
 
     fn skip(&self, cursor: Cursor<'_>) -> Step {
-        match self.stops.find(cursor.rest, 0, cursor.end) {
-            Found::Tag(at, tag) if tag < self.closers.len() => Step::Leave(at + self.closers[tag].len()),
+        match self.stops.tags.find(cursor.rest, 0, cursor.end) {
+            Found::Tag(at, tag) if tag < self.stops.closers.len() => {
+                Step::Leave(at + self.stops.closers[tag].len())
+            }
             Found::Tag(at, _) => Step::Leave(at),
             Found::Perhaps(0) => Step::Wait,
             Found::Perhaps(at) => Step::Took(at),

@@ -1,5 +1,5 @@
 use super::bare::json_head;
-use super::cursor::{Ahead, Cursor, Found, Step, Tags};
+use super::cursor::{Ahead, Cursor, Found, Step, Stops, Tags};
 use super::emit::Emitter;
 use super::grammar::{Body, Grammar};
 use super::json_body::JsonBody;
@@ -14,15 +14,47 @@ const THINK: &str = "<think>";
 const MAX_SPACE: usize = 256;
 const THINK_END: &str = "</think>";
 
+/// A grammar, and what follows from it.
+#[derive(Debug)]
+pub(super) struct Reader {
+    grammar: &'static Grammar,
+    tools: Vec<ToolSpec>,
+    /// Everything that is looked for in a text.
+    tags: Tags,
+    /// What ends the calls after each opener.
+    stops: Vec<Arc<Stops>>,
+    /// What ends calls without a tag.
+    bare: Arc<Stops>,
+}
+
+impl Reader {
+    pub(super) fn new(grammar: &'static Grammar, tools: Vec<ToolSpec>) -> Self {
+        let openers: Vec<_> = grammar.openers.iter().map(|(tag, _)| *tag).collect();
+        let bytes: &[u8] = match grammar.bare {
+            Some(Body::Python(_)) => b"[",
+            Some(_) => b"[{`",
+            None => b"",
+        };
+        let tags = Tags::new(openers.iter().chain(grammar.frame).copied().chain([THINK]), bytes);
+        let stops = |body: &Body| Arc::new(Stops::new(body.closers(), &openers));
+        let bare = grammar.bare.as_ref().map_or_else(|| Arc::new(Stops::new(&[], &[])), stops);
+        Self {
+            grammar,
+            tools,
+            tags,
+            stops: grammar.openers.iter().map(|(_, body)| stops(body)).collect(),
+            bare,
+        }
+    }
+}
+
 /// Reads a text in pieces. Every step depends on what the text says and never on where it was cut: where the
 /// text at hand does not decide, the step waits for more.
 #[derive(Debug)]
 pub(super) struct Machine {
-    grammar: &'static Grammar,
-    tools: Arc<[ToolSpec]>,
-    tags: Tags,
-    openers: Vec<&'static str>,
+    reader: Arc<Reader>,
     state: State,
+    json: JsonBody,
     emitter: Emitter,
     /// What came in and is not used up.
     text: String,
@@ -36,22 +68,16 @@ enum State {
     /// Reasoning that began at this byte.
     Thought(usize),
     /// JSON or Python, as the next character decides.
-    Either(&'static [&'static str]),
-    Json(Box<JsonBody>),
+    Either(Arc<Stops>),
+    Json,
     Xml(Box<XmlBody>),
     Python(Box<PythonBody>),
 }
 
 impl Machine {
-    pub(super) fn new(grammar: &'static Grammar, tools: Arc<[ToolSpec]>, emitter: Emitter) -> Self {
-        let openers: Vec<_> = grammar.openers.iter().map(|(tag, _)| *tag).collect();
-        let bare: &[u8] = match grammar.bare {
-            Some(Body::Python(_)) => b"[",
-            Some(_) => b"[{`",
-            None => b"",
-        };
-        let tags = Tags::new(openers.iter().chain(grammar.frame).copied().chain([THINK]), bare);
-        Self { grammar, tools, tags, openers, state: State::Text, emitter, text: String::new(), start: 0 }
+    pub(super) fn new(reader: Arc<Reader>, emitter: Emitter) -> Self {
+        let json = JsonBody::new(Arc::clone(&reader.bare));
+        Self { reader, state: State::Text, json, emitter, text: String::new(), start: 0 }
     }
 
     /// Reads a whole text.
@@ -73,9 +99,12 @@ impl Machine {
             let step = match &mut self.state {
                 State::Text => self.in_text(cursor),
                 State::Thought(_) => self.in_thought(cursor),
-                State::Either(closers) => either(cursor, closers, &self.openers, &mut self.state),
-                State::Json(body) => body.step(cursor, &mut self.emitter),
-                State::Xml(body) => body.step(cursor, &self.tools, &mut self.emitter),
+                State::Either(stops) => {
+                    let stops = Arc::clone(stops);
+                    self.either(cursor, stops)
+                }
+                State::Json => self.json.step(cursor, &mut self.emitter),
+                State::Xml(body) => body.step(cursor, &self.reader.tools, &mut self.emitter),
                 State::Python(body) => body.step(cursor, &mut self.emitter),
             };
             match step {
@@ -93,7 +122,7 @@ impl Machine {
         let (rest, end) = (cursor.rest, cursor.end);
         let mut from = 0;
         loop {
-            let certain = match self.tags.find(rest, from, end) {
+            let certain = match self.reader.tags.find(rest, from, end) {
                 Found::Tag(at, tag) => {
                     self.emitter.text(&rest[..at]);
                     return Step::Took(at + self.open(tag, cursor.at + at));
@@ -101,7 +130,7 @@ impl Machine {
                 Found::Byte(at) => match self.bare_head(&rest[at..], end) {
                     Ahead::Yes(skip) => {
                         self.emitter.text(&rest[..at]);
-                        self.state = self.bare();
+                        self.begin_bare();
                         return Step::Took(at + skip);
                     }
                     Ahead::No => {
@@ -120,48 +149,75 @@ impl Machine {
 
     /// A tag was found, at byte `at`: its length.
     fn open(&mut self, tag: usize, at: usize) -> usize {
-        let name = self.tags.tags[tag];
-        // A tag's last bracket is the first of the value.
-        let length = name.len() - usize::from(name.ends_with('['));
-        if let Some((_, body)) = self.grammar.openers.get(tag) {
-            self.state = self.state_of(*body);
-        } else if self.tags.tags[tag] == THINK {
+        let name = self.reader.tags.tags[tag];
+        if let Some((_, body)) = self.reader.grammar.openers.get(tag) {
+            let stops = Arc::clone(&self.reader.stops[tag]);
+            self.begin(*body, stops);
+        } else if name == THINK {
             if self.emitter.has_calls() {
                 self.emitter.text(THINK);
             } else {
                 self.state = State::Thought(at);
             }
         }
-        length
+        // A tag's last bracket is the first of the value.
+        name.len() - usize::from(name.ends_with('['))
     }
 
-    fn state_of(&self, body: Body) -> State {
-        match body {
-            Body::Json(closers) => State::Json(Box::new(JsonBody::tagged(closers, &self.openers))),
-            Body::Named(named) => State::Json(Box::new(JsonBody::named(named, &self.openers))),
-            Body::Xml(xml) => State::Xml(Box::new(XmlBody::new(xml, &self.openers))),
-            Body::Python(closers) => State::Python(Box::new(PythonBody::new(closers, &self.openers))),
-            Body::Either(closers) => State::Either(closers),
-        }
+    fn begin(&mut self, body: Body, stops: Arc<Stops>) {
+        self.state = match body {
+            Body::Json(_) => {
+                self.json.begin(stops);
+                State::Json
+            }
+            Body::Named(named) => {
+                self.json.begin_named(named, stops);
+                State::Json
+            }
+            Body::Xml(xml) => State::Xml(Box::new(XmlBody::new(xml, stops))),
+            Body::Python(_) => State::Python(Box::new(PythonBody::new(stops))),
+            Body::Either(_) => State::Either(stops),
+        };
     }
 
-    fn bare(&self) -> State {
-        match self.grammar.bare {
-            Some(Body::Python(_)) => State::Python(Box::new(PythonBody::new(&[], &self.openers))),
-            Some(Body::Either(closers)) => State::Either(closers),
-            _ => State::Json(Box::new(JsonBody::bare())),
+    fn begin_bare(&mut self) {
+        let stops = Arc::clone(&self.reader.bare);
+        match self.reader.grammar.bare {
+            Some(body @ (Body::Python(_) | Body::Either(_))) => self.begin(body, stops),
+            _ => {
+                self.json.begin_bare(stops);
+                self.state = State::Json;
+            }
         }
     }
 
     /// Whether calls begin here without a tag; what of the text comes before them.
     fn bare_head(&self, rest: &str, end: bool) -> Ahead<usize> {
-        match self.grammar.bare {
+        match self.reader.grammar.bare {
             Some(Body::Python(_)) => list_head(rest, end),
             Some(Body::Either(_)) if rest.starts_with('[') && list_head(rest, end) != Ahead::No => {
                 list_head(rest, end)
             }
             _ => json_head(rest, end),
         }
+    }
+
+    /// JSON where a brace is first, in a list or not; else Python.
+    fn either(&mut self, cursor: Cursor<'_>, stops: Arc<Stops>) -> Step {
+        if cursor.space() > 0 {
+            return Step::Took(cursor.space());
+        }
+        let list = cursor.rest.strip_prefix('[').unwrap_or(cursor.rest);
+        let inside = list.trim_start();
+        if inside.is_empty() && !cursor.end && list.len() <= MAX_SPACE {
+            return Step::Wait;
+        }
+        let closers = stops.closers;
+        self.begin(
+            if inside.starts_with(['{', '`']) { Body::Json(closers) } else { Body::Python(closers) },
+            stops,
+        );
+        Step::Took(0)
     }
 
     fn in_thought(&mut self, cursor: Cursor<'_>) -> Step {
@@ -191,29 +247,6 @@ impl Machine {
         }
         self.emitter.finish()
     }
-}
-
-/// JSON where a brace is first, in a list or not; else Python.
-fn either(
-    cursor: Cursor<'_>,
-    closers: &'static [&'static str],
-    openers: &[&'static str],
-    state: &mut State,
-) -> Step {
-    if cursor.space() > 0 {
-        return Step::Took(cursor.space());
-    }
-    let list = cursor.rest.strip_prefix('[').unwrap_or(cursor.rest);
-    let inside = list.trim_start();
-    if inside.is_empty() && !cursor.end && list.len() <= MAX_SPACE {
-        return Step::Wait;
-    }
-    *state = if inside.starts_with(['{', '`']) {
-        State::Json(Box::new(JsonBody::tagged(closers, openers)))
-    } else {
-        State::Python(Box::new(PythonBody::new(closers, openers)))
-    };
-    Step::Took(0)
 }
 
 impl CallStream for Machine {

@@ -14,29 +14,41 @@ pub fn call_from_value(value: &Value) -> Result<ToolCall, String> {
 }
 
 /// [`call_from_value`] of a value that nobody needs any more.
-pub(super) fn call_of(value: Value) -> Result<ToolCall, String> {
-    let Value::Object(mut map) = value else {
-        return Err(format!("a call must be an object, this is {}", kind(&value)));
+fn call_of(value: Value) -> Result<ToolCall, String> {
+    match value {
+        Value::Object(map) => call_of_entries(&mut map.into_iter().collect()),
+        other => Err(format!("a call must be an object, this is {}", kind(&other))),
+    }
+}
+
+/// The call that an object with these entries is. Nothing is left in them that is of use.
+pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<ToolCall, String> {
+    let place = |entries: &[(String, Value)], keys: &[&str]| {
+        keys.iter().find_map(|key| entries.iter().position(|(known, _)| known == key))
     };
-    if let Some(inner @ Value::Object(_)) = map.get_mut("function") {
+    if let Some(inner @ Value::Object(_)) = place(entries, &["function"]).map(|i| &mut entries[i].1) {
         return match inner.get("function") {
             Some(Value::Object(_)) => Err("a function wrapper inside a function wrapper".to_owned()),
             _ => call_of(inner.take()),
         };
     }
-    let key = NAME_KEYS.iter().find(|key| map.contains_key(**key)).ok_or("a call needs a \"name\"")?;
-    let name = map.shift_remove(*key);
-    let name = name.as_ref().and_then(Value::as_str).map(str::trim).filter(|n| !n.is_empty());
-    let name = name.ok_or("the name of a call must be a non-empty string")?.to_owned();
-    let arguments = match ARGUMENT_KEYS.iter().find_map(|key| map.remove(*key)) {
-        Some(value) => arguments(value)?,
+    let name = place(entries, &NAME_KEYS).ok_or("a call needs a \"name\"")?;
+    let name = match entries.remove(name).1 {
+        Value::String(name) if !name.trim().is_empty() => trimmed(name),
+        _ => return Err("the name of a call must be a non-empty string".to_owned()),
+    };
+    let arguments = match place(entries, &ARGUMENT_KEYS) {
+        Some(i) => arguments(entries.swap_remove(i).1)?,
         None => {
             let wrapper = |key: &str, value: &Value| key == "id" || (key == "type" && value == "function");
-            map.retain(|key, value| !wrapper(key, value));
-            map
+            entries.drain(..).filter(|(key, value)| !wrapper(key, value)).collect()
         }
     };
     Ok(ToolCall { name, arguments })
+}
+
+fn trimmed(name: String) -> String {
+    if name.trim().len() == name.len() { name } else { name.trim().to_owned() }
 }
 
 /// Keys under which models write a call's name, the best first.

@@ -1,8 +1,9 @@
-use super::cursor::{Ahead, Cursor, Step, Tags};
+use super::cursor::{Ahead, Cursor, Step, Stops};
 use super::emit::Emitter;
 use crate::json::{Container, Scanner, Sink, Status, Tee};
 use crate::{ParseError, ToolCall};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Longest name of a tool that is looked for in a text.
 const MAX_NAME: usize = 256;
@@ -11,8 +12,7 @@ const MAX_NAME: usize = 256;
 #[derive(Debug)]
 pub(super) struct PythonBody {
     phase: Phase,
-    closers: &'static [&'static str],
-    stops: Tags,
+    stops: Arc<Stops>,
     /// Whether the calls stand in a list.
     list: bool,
     call: Tee,
@@ -39,11 +39,10 @@ enum Phase {
 }
 
 impl PythonBody {
-    pub(super) fn new(closers: &'static [&'static str], openers: &[&'static str]) -> Self {
+    pub(super) fn new(stops: Arc<Stops>) -> Self {
         Self {
             phase: Phase::Start,
-            closers,
-            stops: Tags::new(closers.iter().chain(openers).copied(), &[]),
+            stops,
             list: false,
             call: Tee::default(),
             name: String::new(),
@@ -125,9 +124,11 @@ impl PythonBody {
                 self.go(Phase::Key, used)
             }
             // Text, and no call, follows the tag.
-            Ahead::No if !self.list => match self.stops.at(cursor) {
+            Ahead::No if !self.list => match self.stops.tags.at(cursor) {
                 Ahead::Perhaps => Step::Wait,
-                Ahead::Yes(tag) if tag < self.closers.len() => Step::Leave(self.closers[tag].len()),
+                Ahead::Yes(tag) if tag < self.stops.closers.len() => {
+                    Step::Leave(self.stops.closers[tag].len())
+                }
                 _ => Step::Leave(0),
             },
             Ahead::No => {
@@ -213,16 +214,18 @@ impl PythonBody {
                 }
             };
         }
-        match (self.stops.at(cursor), cursor.tag(&["```"])) {
-            (Ahead::Yes(tag), _) if tag < self.closers.len() => Step::Leave(self.closers[tag].len()),
+        match (self.stops.tags.at(cursor), cursor.tag(&["```"])) {
+            (Ahead::Yes(tag), _) if tag < self.stops.closers.len() => {
+                Step::Leave(self.stops.closers[tag].len())
+            }
             (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => Step::Wait,
             (_, Ahead::Yes(_)) => Step::Took(3),
             _ if matches!(byte, b';' | b',') => self.go(Phase::Start, 1),
             // Calls of their own, one a line.
-            _ if !self.closers.is_empty() && call_head(cursor.rest, cursor.end) == Ahead::Perhaps => {
+            _ if !self.stops.closers.is_empty() && call_head(cursor.rest, cursor.end) == Ahead::Perhaps => {
                 Step::Wait
             }
-            _ if !self.closers.is_empty() && call_head(cursor.rest, cursor.end) != Ahead::No => {
+            _ if !self.stops.closers.is_empty() && call_head(cursor.rest, cursor.end) != Ahead::No => {
                 self.go(Phase::Start, 0)
             }
             _ => Step::Leave(0),

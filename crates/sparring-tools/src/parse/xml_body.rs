@@ -1,16 +1,17 @@
 use super::coerce::coerce;
-use super::cursor::{Ahead, Cursor, Found, Step, Tags};
+use super::cursor::{Ahead, Cursor, Found, Step, Stops, Tags};
 use super::emit::Emitter;
 use super::grammar::{Typing, Xml};
 use super::json_body::JsonBody;
 use crate::{ParseError, ToolCall, ToolSpec};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// Reads one call whose arguments stand in tags of their own.
 #[derive(Debug)]
 pub(super) struct XmlBody {
     xml: &'static Xml,
-    openers: Vec<&'static str>,
+    stops: Arc<Stops>,
     phase: Phase,
     name: String,
     /// Byte at which the name starts.
@@ -37,15 +38,8 @@ enum Phase {
 }
 
 impl XmlBody {
-    pub(super) fn new(xml: &'static Xml, openers: &[&'static str]) -> Self {
-        Self {
-            xml,
-            openers: openers.to_vec(),
-            phase: Phase::Name,
-            name: String::new(),
-            start: 0,
-            arguments: Map::new(),
-        }
+    pub(super) fn new(xml: &'static Xml, stops: Arc<Stops>) -> Self {
+        Self { xml, stops, phase: Phase::Name, name: String::new(), start: 0, arguments: Map::new() }
     }
 
     pub(super) fn step(&mut self, cursor: Cursor<'_>, tools: &[ToolSpec], emitter: &mut Emitter) -> Step {
@@ -131,7 +125,7 @@ impl XmlBody {
             (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => Step::Wait,
             _ if self.xml.json && self.arguments.is_empty() && cursor.rest.starts_with('{') => {
                 let name = std::mem::take(&mut self.name);
-                let body = JsonBody::arguments_of(name, cursor.at, closers, &self.openers, emitter);
+                let body = JsonBody::of_arguments(name, cursor.at, Arc::clone(&self.stops), emitter);
                 self.phase = Phase::Json(Box::new(body));
                 Step::Took(0)
             }
