@@ -5,6 +5,7 @@ mod benchmark;
 pub mod bfcl;
 mod error;
 mod files;
+mod golds;
 mod interval;
 mod item;
 mod journal;
@@ -20,6 +21,7 @@ mod tally;
 
 pub use benchmark::{Benchmark, Scorer};
 pub use error::EvalError;
+pub use golds::{gold_answers, gold_calls};
 pub use interval::{Interval, wilson};
 pub use item::{Defect, Expected, Item, Turn, TurnRole};
 pub use journal::{Answer, Journal};

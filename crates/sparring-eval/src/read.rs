@@ -1,7 +1,8 @@
 //! From an answer's text to calls.
 
-use crate::Item;
-use serde_json::json;
+use crate::{Expected, Item};
+use serde_json::{Value, json};
+use sparring_tools::bfcl::{Language, PyValue, ReturnFormat, decode};
 use sparring_tools::{CallParser, ToolCall};
 
 /// How answers are read.
@@ -9,6 +10,9 @@ use sparring_tools::{CallParser, ToolCall};
 pub enum Reader {
     /// By the parser of a format.
     Format(Box<dyn CallParser>),
+    /// As BFCL reads the answers of prompted models: `[f(a=1), g(b='x')]`, in the language of the category. Java and
+    /// JavaScript need the feature `tree-sitter`.
+    Bfcl,
 }
 
 /// What an answer says.
@@ -17,6 +21,8 @@ pub enum Reader {
 pub enum Reading {
     /// These calls; none: the model declines every tool.
     Calls(Vec<ToolCall>),
+    /// What BFCL's decoder makes of it: a list of calls, as a rule.
+    Decoded(PyValue),
     /// It cannot be read.
     Unreadable {
         /// Why.
@@ -25,12 +31,16 @@ pub enum Reading {
 }
 
 impl Reading {
-    /// The calls, unless the answer cannot be read.
+    /// The calls; `None` where the answer cannot be read, or was left to BFCL's checker.
     pub fn calls(&self) -> Option<&[ToolCall]> {
         match self {
             Self::Calls(calls) => Some(calls),
-            Self::Unreadable { .. } => None,
+            _ => None,
         }
+    }
+
+    fn unreadable(why: impl ToString) -> Self {
+        Self::Unreadable { why: why.to_string() }
     }
 }
 
@@ -45,15 +55,18 @@ impl Reader {
     pub fn name(&self) -> &str {
         match self {
             Self::Format(parser) => parser.name(),
+            Self::Bfcl => "bfcl",
         }
     }
 
     /// Reads an answer to `item`.
-    pub fn read(&self, _item: &Item, text: &str) -> Reading {
+    pub fn read(&self, item: &Item, text: &str) -> Reading {
         match self {
-            Self::Format(parser) => match parser.parse(text) {
-                Ok(calls) => Reading::Calls(calls),
-                Err(error) => Reading::Unreadable { why: error.to_string() },
+            Self::Format(parser) => parser.parse(text).map_or_else(Reading::unreadable, Reading::Calls),
+            Self::Bfcl => match decode(text, return_format(item), false) {
+                Err(error) => Reading::unreadable(error),
+                Ok(output) if matches!(item.expected, Expected::Bfcl(_)) => Reading::Decoded(output),
+                Ok(output) => calls(&output).map_or_else(Reading::unreadable, Reading::Calls),
             },
         }
     }
@@ -62,6 +75,10 @@ impl Reader {
     pub fn render(&self, calls: &[ToolCall]) -> String {
         match self {
             Self::Format(parser) => parser.render(calls),
+            Self::Bfcl => {
+                let calls: Vec<_> = calls.iter().map(python_call).collect();
+                format!("[{}]", calls.join(", "))
+            }
         }
     }
 
@@ -75,4 +92,30 @@ impl Reader {
     pub(crate) fn no_call(&self) -> Option<String> {
         Some(self.render(&[])).filter(|text| !text.trim().is_empty())
     }
+}
+
+fn return_format(item: &Item) -> ReturnFormat {
+    match Language::of(&item.category) {
+        Language::Python => ReturnFormat::Python,
+        Language::Java => ReturnFormat::Java,
+        Language::JavaScript => ReturnFormat::JavaScript,
+    }
+}
+
+/// `[{name: {parameter: value}}]` as calls.
+fn calls(output: &PyValue) -> Result<Vec<ToolCall>, String> {
+    let call = |value: &Value| {
+        let (name, arguments) = value.as_object()?.iter().next()?;
+        Some(ToolCall { name: name.clone(), arguments: arguments.as_object()?.clone() })
+    };
+    let json = output.to_json();
+    let list = json.as_array().ok_or("the answer is no list of calls")?;
+    list.iter().map(call).collect::<Option<_>>().ok_or_else(|| format!("the answer is no list of calls: {output}"))
+}
+
+/// `f(a=1, b='x')`: values as Python writes them.
+fn python_call(call: &ToolCall) -> String {
+    let arguments: Vec<_> =
+        call.arguments.iter().map(|(name, value)| format!("{name}={}", PyValue::from_json(value))).collect();
+    format!("{}({})", call.name, arguments.join(", "))
 }

@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use sparring_tools::bfcl::Relevance;
 use std::fmt;
 use std::str::FromStr;
 
@@ -22,17 +23,6 @@ pub enum Category {
     LiveParallelMultiple,
     LiveIrrelevance,
     LiveRelevance,
-}
-
-/// What an answer of a category is checked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
-    /// The calls, against the possible answers.
-    Calls,
-    /// That nothing is called.
-    NoCall,
-    /// That something is called, whatever it is.
-    AnyCall,
 }
 
 impl Category {
@@ -95,13 +85,9 @@ impl Category {
         }
     }
 
-    /// What an answer is checked for.
-    pub const fn check(self) -> Check {
-        match self {
-            Self::Irrelevance | Self::LiveIrrelevance => Check::NoCall,
-            Self::LiveRelevance => Check::AnyCall,
-            _ => Check::Calls,
-        }
+    /// Whether only the presence of a call is asked for; `None` where calls are held against possible answers.
+    pub fn relevance(self) -> Option<Relevance> {
+        Relevance::of(self.name())
     }
 }
 

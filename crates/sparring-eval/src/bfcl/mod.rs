@@ -2,11 +2,13 @@
 //! files.
 
 mod category;
+mod gold;
 mod leaderboard;
 mod results;
 mod scorer;
 
-pub use category::{Category, Check};
+pub use category::Category;
+pub(crate) use gold::gold_call;
 pub use leaderboard::{Leaderboard, Score, leaderboard};
 pub use results::write_results;
 pub use scorer::BfclScorer;

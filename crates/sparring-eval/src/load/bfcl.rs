@@ -1,7 +1,7 @@
 //! BFCL v3 and v4, single turn: JSON lines in files that end in `.json`.
 
 use super::{source, tool_specs, turns};
-use crate::bfcl::{BfclEntry, Category, Check};
+use crate::bfcl::{BfclEntry, Category};
 use crate::{EvalError, Expected, Item};
 use serde_json::{Value, json};
 use source::Record;
@@ -35,10 +35,7 @@ fn file(dir: &Path, category: Category) -> Option<PathBuf> {
 }
 
 fn load_category(path: &Path, category: Category) -> Result<Vec<Item>, EvalError> {
-    let mut golds = match category.check() {
-        Check::Calls => Some(answers(path)?),
-        _ => None,
-    };
+    let mut golds = if category.relevance().is_none() { Some(answers(path)?) } else { None };
     source::read(path)?.iter().map(|record| item(record, category, golds.as_mut())).collect()
 }
 
