@@ -1,5 +1,26 @@
 //! The Berkeley Function Calling Leaderboard's reading and checking of calls (`bfcl-eval` 2026.3.23).
+//!
+//! ```text
+//!   functions, ground_truth (JSON) ─┐
+//!   decoded output (PyValue) ───────┴─ Checker ──▶ Verdict: valid, or the Problem and its official error_type
+//! ```
 
+mod call;
+mod category;
+mod checker;
+mod format;
+mod literal;
+mod number;
+mod problem;
+mod repr;
+mod standard;
+mod types;
 mod value;
+mod values;
+mod view;
 
+pub use category::{Kind, Language};
+pub use checker::{Checker, Verdict};
+pub use format::{Relevance, is_empty_output, is_function_call_format};
+pub use problem::{Exception, Problem, ValueFault};
 pub use value::PyValue;

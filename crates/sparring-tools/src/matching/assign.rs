@@ -14,7 +14,7 @@ pub enum Assignment {
 
 impl Assignment {
     /// The column of each row, for a matrix of scores that are at least 0; a score of 0 is no match.
-    pub(super) fn solve(self, scores: &[Vec<f64>], columns: usize) -> Vec<Option<usize>> {
+    pub(crate) fn solve(self, scores: &[Vec<f64>], columns: usize) -> Vec<Option<usize>> {
         let assigned = match self {
             Self::Greedy => greedy(scores, columns),
             Self::Optimal if scores.len() <= columns => {

@@ -1,0 +1,95 @@
+//! Java and JavaScript literals as the official checker reads them.
+//!
+//! Each converter takes the text of a literal and the declared type, and gives the value; `None` where the text
+//! is not of the type's pattern: then the value is the text, and the check of its type fails as a rule. The
+//! official patterns are regular expressions of Python; here they are scanned by hand, in linear time.
+
+pub(super) mod java;
+pub(super) mod javascript;
+
+use super::problem::Exception;
+use super::{PyValue, number};
+
+/// The value of a literal; `None` where the text stands for itself.
+type Converted = Result<Option<PyValue>, Exception>;
+
+/// What comes after `text`'s leading digits of any script; `None` where there are none.
+fn digits(text: &str) -> Option<&str> {
+    let rest = text.trim_start_matches(|c| number::digit(c).is_some());
+    (rest.len() < text.len()).then_some(rest)
+}
+
+/// What comes after leading white space.
+fn skip_space(text: &str) -> &str {
+    text.trim_start_matches(number::is_space)
+}
+
+/// What comes after `new`, white space and this word, at the start of the text.
+fn after_new<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let rest = text.strip_prefix("new")?;
+    let spaced = skip_space(rest);
+    (spaced.len() < rest.len()).then_some(spaced)?.strip_prefix(word)
+}
+
+/// `-?\d+(\.\d+)?([eE][+-]?\d+)?[suffix]$`; the fraction and the exponent only where they are allowed. As in
+/// Python, `$` lets a line feed through.
+fn is_number(text: &str, fraction: bool, exponent: bool, suffix: &[char]) -> bool {
+    let Some(mut rest) = digits(text.strip_prefix('-').unwrap_or(text)) else { return false };
+    if fraction {
+        rest = rest.strip_prefix('.').and_then(digits).unwrap_or(rest);
+    }
+    if exponent {
+        let signed = rest.strip_prefix(['e', 'E']);
+        rest = signed.and_then(|r| digits(r.strip_prefix(['+', '-']).unwrap_or(r))).unwrap_or(rest);
+    }
+    if !suffix.is_empty() {
+        let Some(after) = rest.strip_prefix(suffix) else { return false };
+        rest = after;
+    }
+    rest.is_empty() || rest == "\n"
+}
+
+/// `int(text)` of a text that matched: it fails for thousands of digits only.
+fn integer(text: &str) -> Converted {
+    number::int(text).map(Some).ok_or(Exception::Value)
+}
+
+/// `float(text)` of a text that matched.
+fn float(text: &str) -> Converted {
+    number::float(text).map(|x| Some(PyValue::Float(x))).ok_or(Exception::Value)
+}
+
+/// What a value without a declared type is: an integer, else a float, else its text.
+fn guess(text: &str) -> PyValue {
+    let number = number::int(text).or_else(|| number::float(text).map(PyValue::Float));
+    number.unwrap_or_else(|| PyValue::Str(text.to_owned()))
+}
+
+fn boolean(text: &str) -> Option<PyValue> {
+    match text {
+        "true" => Some(PyValue::Bool(true)),
+        "false" => Some(PyValue::Bool(false)),
+        _ => None,
+    }
+}
+
+/// `text[1:-1]`
+fn inner(text: &str) -> &str {
+    let mut chars = text.chars();
+    chars.next();
+    chars.next_back();
+    chars.as_str()
+}
+
+/// Sets a key as a dict of Python does: the last value at the first place.
+fn insert(entries: &mut Vec<(PyValue, PyValue)>, key: &str, value: PyValue) {
+    match entries.iter_mut().find(|(k, _)| matches!(k, PyValue::Str(k) if k == key)) {
+        Some(entry) => entry.1 = value,
+        None => entries.push((PyValue::Str(key.to_owned()), value)),
+    }
+}
+
+/// The text before the first `end` on this line, and the text after it.
+fn line_until<'a>(text: &'a str, end: &str) -> Option<(&'a str, &'a str)> {
+    text.split_once(end).filter(|(before, _)| !before.contains('\n'))
+}
