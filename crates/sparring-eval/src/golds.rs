@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 /// The calls of a right answer; `None` where the gold cannot be read.
 ///
-/// Where BFCL accepts several values the first one is taken, and a parameter whose list starts with `""` is left out
-/// unless the function requires it. Java and JavaScript arguments are the text of a literal. Where any call will do, it
+/// Where BFCL accepts several values, the first one is taken that is not `""`; a parameter that has no other is left
+/// out, unless the function requires it. Java and JavaScript arguments are the text of a literal. Where any call will do, it
 /// is the first tool's, without arguments.
 pub fn gold_calls(item: &Item) -> Option<Vec<ToolCall>> {
     match &item.expected {

@@ -3,6 +3,7 @@
 
 mod benchmark;
 pub mod bfcl;
+mod decode_stub;
 mod error;
 mod files;
 mod golds;

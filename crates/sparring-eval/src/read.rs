@@ -1,8 +1,9 @@
 //! From an answer's text to calls.
 
+use crate::decode_stub::{ReturnFormat, decode};
 use crate::{Expected, Item};
 use serde_json::{Value, json};
-use sparring_tools::bfcl::{Language, PyValue, ReturnFormat, decode};
+use sparring_tools::bfcl::{Language, PyValue};
 use sparring_tools::{CallParser, ToolCall};
 
 /// How answers are read.
@@ -110,7 +111,10 @@ fn calls(output: &PyValue) -> Result<Vec<ToolCall>, String> {
     };
     let json = output.to_json();
     let list = json.as_array().ok_or("the answer is no list of calls")?;
-    list.iter().map(call).collect::<Option<_>>().ok_or_else(|| format!("the answer is no list of calls: {output}"))
+    list.iter()
+        .map(call)
+        .collect::<Option<_>>()
+        .ok_or_else(|| format!("the answer is no list of calls: {output}"))
 }
 
 /// `f(a=1, b='x')`: values as Python writes them.

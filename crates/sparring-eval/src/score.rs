@@ -67,6 +67,9 @@ impl Scorer for ExactScorer {
         let found = match reading {
             Reading::Calls(found) => found.clone(),
             Reading::Unreadable { why } => return Verdict::wrong("unreadable", why),
+            Reading::Decoded(_) => {
+                return Verdict::wrong("unreadable", "the answer was decoded for BFCL's checker only");
+            }
         };
         let complete = |calls| if self.defaults { filled(calls, &item.tools) } else { calls };
         let (gold, found) = (complete(gold), complete(found));

@@ -25,11 +25,11 @@ pub(crate) fn gold_call(entry: &BfclEntry, gold: &Value) -> Option<ToolCall> {
     Some(call)
 }
 
-/// The first acceptable value; `None` where the list starts with `""` (leave it out) or is empty.
+/// The first acceptable value that says something; `None` where there is none, and the parameter may be left out.
 fn first(acceptable: &Value, required: bool) -> Option<&Value> {
     let list = acceptable.as_array()?;
-    let given = |value: &&Value| **value != "";
-    if required { list.iter().find(given).or(list.first()) } else { list.first().filter(given) }
+    let given = list.iter().find(|value| **value != "");
+    given.or(if required { list.first() } else { None })
 }
 
 /// A value without the lists of acceptable values that dicts have under every key, at the top and in a list.
@@ -39,8 +39,8 @@ fn unwrapped(value: &Value) -> Value {
             .iter()
             .filter_map(|(key, acceptable)| match acceptable {
                 Value::Array(_) => first(acceptable, false).map(|value| (key.clone(), value.clone())),
-                // A defect of the data: the characters of a text are its acceptable values, and none is needed.
-                _ => None,
+                // A defect of the data: the value stands there without a list.
+                other => Some((key.clone(), other.clone())),
             })
             .collect(),
         Value::Array(items) if items.iter().any(Value::is_object) => items.iter().map(unwrapped).collect(),
@@ -121,9 +121,9 @@ mod tests {
     #[test]
     fn the_first_acceptable_value_is_taken() {
         let schema = json!({"type": "dict", "required": ["a", "r"], "properties": {}});
-        let gold = json!({"a": [1, 2], "b": ["", 3], "c": [""], "d": [4, ""], "r": ["", "x"],
-            "e": [{"k": ["v", "w"], "l": [""], "m": [[1]]}], "g": [[{"k": [true]}]], "h": [[]], "i": [null]});
-        let want = json!({"a": 1, "d": 4, "r": "x", "e": {"k": "v", "m": [1]}, "g": [{"k": true}], "h": [], "i": null});
+        let gold = json!({"a": [1, 2], "b": ["", 3], "c": [""], "d": [4, ""], "r": [""],
+            "e": [{"k": ["v", "w"], "l": [""], "m": [[1]], "n": "raw"}], "g": [[{"k": [true]}]], "h": [[]], "i": [null]});
+        let want = json!({"a": 1, "b": 3, "d": 4, "r": "", "e": {"k": "v", "m": [1], "n": "raw"}, "g": [{"k": true}], "h": [], "i": null});
         assert_eq!(call(Category::SimplePython, schema, gold), want);
     }
 
@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn literals_of_javascript() {
-        let schema = json!({"properties": {"n": {"type": "Bigint"}, "a": {"type": "array"}, "d": {"type": "dict"}}});
+        let schema =
+            json!({"properties": {"n": {"type": "Bigint"}, "a": {"type": "array"}, "d": {"type": "dict"}}});
         let gold = json!({"n": [5], "a": [["x", 1]], "d": [{"k": ["v"], "b": [false]}], "s": ["text"]});
         let want = json!({"n": "5n", "a": "[\"x\",1]", "d": "{k: \"v\", b: false}", "s": "text"});
         assert_eq!(call(Category::SimpleJavascript, schema, gold), want);

@@ -188,11 +188,8 @@ mod tests {
 
     #[test]
     fn sizes_are_those_of_the_spec() {
-        let ast: usize = Category::ALL
-            .into_iter()
-            .filter(|c| c.relevance().is_none())
-            .map(Category::entries)
-            .sum();
+        let ast: usize =
+            Category::ALL.into_iter().filter(|c| c.relevance().is_none()).map(Category::entries).sum();
         assert_eq!(ast, 2501);
         assert_eq!(LIVE.iter().map(|c| c.entries()).sum::<usize>(), 1351);
     }
