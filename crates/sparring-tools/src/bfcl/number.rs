@@ -13,7 +13,7 @@ const ZEROS: [u32; 66] = [
 ];
 
 /// CPython refuses to read longer integers (`sys.get_int_max_str_digits`).
-const MAX_DIGITS: usize = 4300;
+pub(super) const MAX_DIGITS: usize = 4300;
 
 /// Value of a decimal digit of any script: what `\d` matches.
 pub(super) fn digit(c: char) -> Option<u8> {
