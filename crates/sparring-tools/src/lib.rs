@@ -41,7 +41,10 @@ pub use json::canonical as canonical_json;
 pub use matching::{
     Assignment, CallVerdict, MatchReport, Matcher, Mismatch, PairScore, PairWeights, match_calls, same_calls,
 };
-pub use parse::{CallParser, Hermes, ToolR0Tags, call_from_value, calls_from_value};
+pub use parse::{
+    ByteStream, CallParser, CallStream, Delta, Format, Reading, Repair, ToolR0Tags, call_from_value,
+    calls_from_value,
+};
 pub use signature::{SignatureRule, signature, signature_with};
 pub use spec::ToolSpec;
 pub use task::ToolTask;

@@ -3,13 +3,13 @@ mod support;
 
 use proptest::prelude::*;
 use sparring_tools::{
-    Assignment, CallParser, Comparator, Hermes, Matcher, RobustComparator, StrictJson, ToolCall, ToolR0Tags,
-    ToolSpec, match_calls, same_calls,
+    Assignment, CallParser, Comparator, Format, Matcher, RobustComparator, StrictJson, ToolCall, ToolSpec,
+    match_calls, same_calls,
 };
 use support::{calls, similar_calls, text, value};
 
 fn parsers() -> [Box<dyn CallParser>; 2] {
-    [Box::new(ToolR0Tags::default()), Box::new(Hermes::default())]
+    [Format::ToolR0.parser(), Format::Hermes.parser()]
 }
 
 proptest! {

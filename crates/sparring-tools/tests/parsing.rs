@@ -1,6 +1,6 @@
 //! Every format on texts that models write.
 use serde_json::json;
-use sparring_tools::{CallParser, Hermes, ParseError, ToolCall, ToolR0Tags};
+use sparring_tools::{CallParser, Format, ParseError, ToolCall, ToolR0Tags};
 
 fn f() -> ToolCall {
     ToolCall::new("f", [("a", json!(1)), ("b", json!("x"))])
@@ -40,7 +40,7 @@ fn tool_r0_errors_say_what_and_where() {
 
 #[test]
 fn hermes() {
-    let parse = |text: &str| Hermes::default().parse(text);
+    let parse = |text: &str| Format::Hermes.parser().parse(text);
     let body = r#"{"name": "f", "arguments": {"a": 1, "b": "x"}}"#;
     for text in [
         format!("<tool_call>\n{body}\n</tool_call>"),
@@ -58,7 +58,10 @@ fn hermes() {
     );
     assert_eq!(parse(&format!("<tool_call>{body}<tool_call>{body}")), Ok(vec![f(), f()]));
     let tag_inside = ToolCall::new("f", [("a", json!("</tool_call>"))]);
-    assert_eq!(parse(&Hermes::default().render(std::slice::from_ref(&tag_inside))), Ok(vec![tag_inside]));
+    assert_eq!(
+        parse(&Format::Hermes.parser().render(std::slice::from_ref(&tag_inside))),
+        Ok(vec![tag_inside])
+    );
     assert_eq!(parse("It is sunny."), Ok(vec![]));
     assert!(parse("<think>still thinking").is_err());
     assert!(parse("<tool_call>{\"name\": \"f\"} and so on</tool_call>").is_err());
@@ -103,6 +106,6 @@ fn hermes_edge_cases() {
         ("a broken second call", "{\"name\": \"g\"}</tool_call><tool_call>{\"name\": ", None),
     ] {
         let text = format!("<tool_call>{body}</tool_call>");
-        assert_eq!(Hermes::default().parse(&text).ok(), want, "{what}: {text}");
+        assert_eq!(Format::Hermes.parser().parse(&text).ok(), want, "{what}: {text}");
     }
 }

@@ -1,9 +1,13 @@
 //! JSON as models write it: fenced, or with Python's literals; and JSON in canonical form.
 
-mod literal;
+mod number;
+mod scan;
+mod sink;
+mod string;
 
-pub use literal::MAX_DEPTH;
-pub(crate) use literal::prefix;
+pub use scan::MAX_DEPTH;
+pub(crate) use scan::{Atom, Container, Scanner, Sink, Status};
+pub(crate) use sink::{Builder, JsonText, Tee};
 
 use crate::ParseError;
 use serde_json::Value;
@@ -35,6 +39,20 @@ pub fn relaxed(text: &str) -> Result<Value, ParseError> {
         return Err(ParseError::syntax(offset, format!("{found:?} after the end of the value")));
     }
     Ok(value)
+}
+
+/// Reads the value that `text` starts with; also says at which byte it ends.
+pub(crate) fn prefix(text: &str) -> Result<(Value, usize), ParseError> {
+    let (mut scanner, mut builder) = (Scanner::new(), Builder::default());
+    let end = match scanner.feed(text, 0, &mut builder) {
+        (_, Status::Bad(error)) => return Err(error),
+        (end, Status::Done) => end,
+        (end, Status::More) => {
+            scanner.finish(end, &mut builder)?;
+            end
+        }
+    };
+    builder.take().map(|value| (value, end)).ok_or_else(|| ParseError::syntax(end, "no value"))
 }
 
 /// The text inside a Markdown code fence, trimmed; the trimmed text itself where there is none.

@@ -1,12 +1,26 @@
 //! From a model's text to tool calls, and back.
 
-mod hermes;
+mod bare;
+mod calls;
+mod coerce;
+mod cursor;
+mod emit;
+mod format;
+mod grammar;
+mod grammars;
+mod json_body;
+mod machine;
 mod normalize;
+mod python_body;
+mod render;
+mod stream;
 mod tool_r0;
+mod xml_body;
 
-pub use hermes::Hermes;
+pub use format::Format;
 pub(crate) use normalize::kind;
 pub use normalize::{call_from_value, calls_from_value};
+pub use stream::{ByteStream, CallStream, Delta, Reading, Repair};
 pub use tool_r0::ToolR0Tags;
 
 use crate::{ParseError, ToolCall};
@@ -14,22 +28,47 @@ use crate::{ParseError, ToolCall};
 /// One way in which models write tool calls.
 ///
 /// # Contract
-/// * `parse` never panics, on any text, and takes time linear in it.
+/// * No method panics, on any text, and reading takes time linear in it.
+/// * [`read`](Self::read) and [`stream`](Self::stream) give the same, however the text is cut.
 /// * No calls (`Ok` and empty) is an answer: the model declines every tool. A text that tries to call and
-///   cannot be read whole is an error; calls are never dropped from a list.
-/// * `parse(render(calls))` gives `calls` back, for calls whose names are neither empty nor padded with white space.
+///   cannot be read whole is an error of `parse`; `read` gives the calls that are whole all the same.
+/// * Writing what was read reads as the same: `parse(render(parse(text))) == parse(text)`. Where the format
+///   says of which type a value is, and for names and values that it can hold, `parse(render(calls))` gives
+///   any `calls` back.
 pub trait CallParser: Send + Sync {
     /// A short, stable name.
     fn name(&self) -> &str;
 
-    /// Reads the calls of one completion.
-    ///
-    /// # Errors
-    /// What is wrong, and at which byte of `text`.
-    fn parse(&self, text: &str) -> Result<Vec<ToolCall>, ParseError>;
+    /// Begins to read a text that comes in pieces.
+    fn stream(&self) -> Box<dyn CallStream>;
 
     /// Writes calls in this format: what a model is trained to say.
     fn render(&self, calls: &[ToolCall]) -> String;
+
+    /// Reads one completion, leniently: whatever can be saved without guessing.
+    ///
+    /// ```
+    /// use sparring_tools::{CallParser, Format};
+    /// let text = "<tool_call>{\"name\": \"f\", \"arguments\": {}}}</tool_call>\n<tool_call>{\"name\": \"g\", \"arg";
+    /// let reading = Format::Hermes.parser().read(text);
+    /// assert_eq!(reading.calls.len(), 1, "the second call is cut off");
+    /// let repairs: Vec<_> = reading.repairs.iter().map(ToString::to_string).collect();
+    /// assert_eq!(repairs[0], "byte 40: expected </tool_call> after the call: ignored up to the next tag");
+    /// assert!(Format::Hermes.parser().parse(text).is_err());
+    /// ```
+    fn read(&self, text: &str) -> Reading {
+        let mut stream = self.stream();
+        stream.feed(text);
+        stream.finish().1
+    }
+
+    /// Reads the calls of one completion that keeps to the format.
+    ///
+    /// # Errors
+    /// What is wrong, and at which byte of `text`.
+    fn parse(&self, text: &str) -> Result<Vec<ToolCall>, ParseError> {
+        self.read(text).strict()
+    }
 }
 
 impl<P: CallParser + ?Sized> CallParser for Box<P> {
@@ -37,12 +76,20 @@ impl<P: CallParser + ?Sized> CallParser for Box<P> {
         (**self).name()
     }
 
-    fn parse(&self, text: &str) -> Result<Vec<ToolCall>, ParseError> {
-        (**self).parse(text)
+    fn stream(&self) -> Box<dyn CallStream> {
+        (**self).stream()
     }
 
     fn render(&self, calls: &[ToolCall]) -> String {
         (**self).render(calls)
+    }
+
+    fn read(&self, text: &str) -> Reading {
+        (**self).read(text)
+    }
+
+    fn parse(&self, text: &str) -> Result<Vec<ToolCall>, ParseError> {
+        (**self).parse(text)
     }
 }
 
@@ -51,12 +98,20 @@ impl<P: CallParser + ?Sized> CallParser for &P {
         (**self).name()
     }
 
-    fn parse(&self, text: &str) -> Result<Vec<ToolCall>, ParseError> {
-        (**self).parse(text)
+    fn stream(&self) -> Box<dyn CallStream> {
+        (**self).stream()
     }
 
     fn render(&self, calls: &[ToolCall]) -> String {
         (**self).render(calls)
+    }
+
+    fn read(&self, text: &str) -> Reading {
+        (**self).read(text)
+    }
+
+    fn parse(&self, text: &str) -> Result<Vec<ToolCall>, ParseError> {
+        (**self).parse(text)
     }
 }
 

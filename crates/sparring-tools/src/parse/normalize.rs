@@ -9,44 +9,44 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// What is wrong with the value.
-pub fn call_from_value(value: &Value) -> Result<ToolCall, String> {
-    let map =
-        value.as_object().ok_or_else(|| format!("a call must be an object, this is {}", kind(value)))?;
-    if let Some(inner @ Value::Object(_)) = map.get("function") {
+pub fn call_from_value(value: Value) -> Result<ToolCall, String> {
+    let Value::Object(mut map) = value else {
+        return Err(format!("a call must be an object, this is {}", kind(&value)));
+    };
+    if let Some(inner @ Value::Object(_)) = map.get_mut("function") {
         return match inner.get("function") {
             Some(Value::Object(_)) => Err("a function wrapper inside a function wrapper".to_owned()),
-            _ => call_from_value(inner),
+            _ => call_from_value(inner.take()),
         };
     }
-    let (name_key, name) = ["name", "tool_name", "tool"]
-        .iter()
-        .find_map(|key| map.get(*key).map(|value| (*key, value)))
-        .ok_or("a call needs a \"name\"")?;
-    let name = name.as_str().map(str::trim).filter(|n| !n.is_empty());
+    let key = NAME_KEYS.iter().find(|key| map.contains_key(**key)).ok_or("a call needs a \"name\"")?;
+    let name = map.shift_remove(*key);
+    let name = name.as_ref().and_then(Value::as_str).map(str::trim).filter(|n| !n.is_empty());
     let name = name.ok_or("the name of a call must be a non-empty string")?.to_owned();
-    let key = ["arguments", "parameters", "args"].iter().find(|key| map.contains_key(**key));
-    let arguments = match key.and_then(|key| map.get(*key)) {
+    let arguments = match ARGUMENT_KEYS.iter().find_map(|key| map.remove(*key)) {
         Some(value) => arguments(value)?,
-        None => map
-            .iter()
-            .filter(|(key, value)| {
-                let wrapper = key.as_str() == "id" || (key.as_str() == "type" && *value == "function");
-                key.as_str() != name_key && !wrapper
-            })
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect(),
+        None => {
+            let wrapper = |key: &str, value: &Value| key == "id" || (key == "type" && value == "function");
+            map.retain(|key, value| !wrapper(key, value));
+            map
+        }
     };
     Ok(ToolCall { name, arguments })
 }
+
+/// Keys under which models write a call's name, the best first.
+const NAME_KEYS: [&str; 3] = ["name", "tool_name", "tool"];
+/// Keys under which they write its arguments, the best first.
+pub(super) const ARGUMENT_KEYS: [&str; 3] = ["arguments", "parameters", "args"];
 
 /// Reads a list of calls, or one call that stands for a list of one.
 ///
 /// # Errors
 /// Which call, and what is wrong with it.
-pub fn calls_from_value(value: &Value) -> Result<Vec<ToolCall>, String> {
+pub fn calls_from_value(value: Value) -> Result<Vec<ToolCall>, String> {
     match value {
         Value::Array(items) => items
-            .iter()
+            .into_iter()
             .enumerate()
             .map(|(i, item)| call_from_value(item).map_err(|e| format!("call {i}: {e}")))
             .collect(),
@@ -54,17 +54,18 @@ pub fn calls_from_value(value: &Value) -> Result<Vec<ToolCall>, String> {
     }
 }
 
-fn arguments(value: &Value) -> Result<Map<String, Value>, String> {
+/// Reads a call's arguments: an object, one in a JSON (or Python) string, or nothing.
+pub(super) fn arguments(value: Value) -> Result<Map<String, Value>, String> {
     match value {
-        Value::Object(map) => Ok(map.clone()),
+        Value::Object(map) => Ok(map),
         Value::Null => Ok(Map::new()),
         Value::String(text) if text.trim().is_empty() => Ok(Map::new()),
-        Value::String(text) => match json::relaxed(text) {
+        Value::String(text) => match json::relaxed(&text) {
             Ok(Value::Object(map)) => Ok(map),
             Ok(other) => Err(format!("the arguments' string holds {}, expected an object", kind(&other))),
             Err(e) => Err(format!("the arguments' string is unreadable: {e}")),
         },
-        other => Err(format!("the arguments are {}, expected an object", kind(other))),
+        other => Err(format!("the arguments are {}, expected an object", kind(&other))),
     }
 }
 
@@ -95,7 +96,7 @@ mod tests {
             json!({"id": "x", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}),
             json!({"name": "f", "a": 1}),
         ] {
-            assert_eq!(call_from_value(&shape).as_ref(), Ok(&want), "{shape}");
+            assert_eq!(call_from_value(shape.clone()).as_ref(), Ok(&want), "{shape}");
         }
         for none in [
             json!({"name": "f"}),
@@ -103,7 +104,7 @@ mod tests {
             json!({"name": "f", "arguments": ""}),
         ] {
             assert_eq!(
-                call_from_value(&none),
+                call_from_value(none.clone()),
                 Ok(ToolCall { name: "f".into(), ..ToolCall::default() }),
                 "{none}"
             );
@@ -122,9 +123,9 @@ mod tests {
             json!({"name": "f", "arguments": "x y"}),
             json!({"function": {"function": {"name": "f"}}}),
         ] {
-            assert!(call_from_value(&bad).is_err(), "{bad}");
+            assert!(call_from_value(bad.clone()).is_err(), "{bad}");
         }
-        assert!(calls_from_value(&json!([{"name": "f"}, 3])).unwrap_err().starts_with("call 1"));
-        assert_eq!(calls_from_value(&json!([])), Ok(vec![]));
+        assert!(calls_from_value(json!([{"name": "f"}, 3])).unwrap_err().starts_with("call 1"));
+        assert_eq!(calls_from_value(json!([])), Ok(vec![]));
     }
 }

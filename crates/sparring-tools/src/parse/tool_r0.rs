@@ -1,4 +1,5 @@
-use super::{CallParser, calls_from_value};
+use super::emit::Emitter;
+use super::{CallParser, CallStream, Delta, Reading, calls_from_value};
 use crate::tags::{self, Case};
 use crate::{ParseError, ToolCall, json};
 use serde_json::Value;
@@ -20,10 +21,15 @@ impl CallParser for ToolR0Tags {
         "tool-r0-tags"
     }
 
+    /// Only the end of the text says which block is the last: until then there is nothing to pass on.
+    fn stream(&self) -> Box<dyn CallStream> {
+        Box::new(Gathered::default())
+    }
+
     fn parse(&self, text: &str) -> Result<Vec<ToolCall>, ParseError> {
         let block = tags::last_block(text, TAG, Case::Insensitive)?;
         let value = json::relaxed(block.content).map_err(|e| e.shifted(block.start))?;
-        calls_from_value(&value).map_err(|what| ParseError::shape(block.start, what))
+        calls_from_value(value).map_err(|what| ParseError::shape(block.start, what))
     }
 
     fn render(&self, calls: &[ToolCall]) -> String {
@@ -33,5 +39,25 @@ impl CallParser for ToolR0Tags {
             list = list.replace('<', "\\u003c");
         }
         format!("<{TAG}>{list}</{TAG}>")
+    }
+}
+
+/// A text that is read once it is complete.
+#[derive(Debug, Default)]
+struct Gathered(String);
+
+impl CallStream for Gathered {
+    fn feed(&mut self, piece: &str) -> Vec<Delta> {
+        self.0.push_str(piece);
+        Vec::new()
+    }
+
+    fn finish(self: Box<Self>) -> (Vec<Delta>, Reading) {
+        let mut emitter = Emitter::streaming();
+        match ToolR0Tags.parse(&self.0) {
+            Ok(calls) => calls.into_iter().for_each(|call| emitter.call(call)),
+            Err(error) => emitter.abandon(error),
+        }
+        emitter.finish()
     }
 }

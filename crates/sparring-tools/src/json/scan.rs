@@ -1,0 +1,352 @@
+//! The grammar of JSON and Python literals together, read in pieces of any size.
+
+use super::number::json_number;
+use super::string::{StringScanner, StringStep};
+use crate::ParseError;
+
+/// Deepest nesting of lists and objects that is read; serde_json stops at the same depth.
+pub const MAX_DEPTH: usize = 127;
+
+/// What encloses values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Container {
+    /// `{...}`
+    Object,
+    /// `[...]`
+    List,
+    /// `(...)`: a tuple where a comma is inside or nothing is, else only parentheses.
+    Paren,
+}
+
+/// A value without parts, strings aside.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Atom<'a> {
+    Null,
+    Bool(bool),
+    /// In JSON's notation.
+    Number(&'a str),
+}
+
+/// Takes the parts of a value in the order in which they stand in the text.
+pub(crate) trait Sink {
+    fn begin(&mut self, container: Container);
+    /// The first comma directly inside the innermost `(`.
+    fn comma_in_paren(&mut self);
+    /// `tuple` is false for a `(...)` that only puts one value in parentheses.
+    fn end(&mut self, container: Container, tuple: bool);
+    /// A piece of the string that is being read, escapes resolved.
+    fn text(&mut self, piece: &str);
+    /// The string that is being read is complete.
+    fn end_text(&mut self, key: bool);
+    fn atom(&mut self, atom: Atom<'_>);
+}
+
+/// What became of a piece of text.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Status {
+    /// The value goes on.
+    More,
+    /// The value is complete.
+    Done,
+    /// The text is no value from here on.
+    Bad(ParseError),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// A value must follow.
+    Value,
+    /// A value or the closing bracket.
+    ValueOrEnd,
+    /// A key or the closing bracket.
+    KeyOrEnd,
+    Colon,
+    /// A comma or the closing bracket.
+    AfterValue,
+    /// Inside a string; `key` says which kind.
+    Text {
+        key: bool,
+    },
+    /// After a string, which another one may continue.
+    AfterText {
+        key: bool,
+    },
+    /// Inside a number or a word.
+    Token,
+    Done,
+}
+
+/// Reads one value. The grammar is JSON and Python's literals together: what `ast.literal_eval` gives a JSON
+/// value for, and JSON's own `true`, `false` and `null`. No `NaN`, no sets, no bytes, no keys but strings.
+#[derive(Debug)]
+pub(crate) struct Scanner {
+    state: State,
+    stack: Vec<Container>,
+    /// Which of the open `(` hold a comma, the innermost in the lowest bit.
+    commas: u128,
+    string: StringScanner,
+    token: String,
+    token_start: usize,
+}
+
+impl Scanner {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: State::Value,
+            stack: Vec::new(),
+            commas: 0,
+            string: StringScanner::default(),
+            token: String::new(),
+            token_start: 0,
+        }
+    }
+
+    /// Whether a value is complete and its container is not: closing it here loses nothing.
+    pub(crate) fn after_value(&self) -> bool {
+        !self.stack.is_empty() && matches!(self.state, State::AfterValue | State::AfterText { key: false })
+    }
+
+    /// How many containers are open.
+    pub(crate) fn depth(&self) -> usize {
+        self.stack.len()
+    }
+
+    /// The quote of the string that is being read.
+    pub(crate) fn quote(&self) -> Option<char> {
+        matches!(self.state, State::Text { .. }).then(|| self.string.quote())
+    }
+
+    /// Reads on; `at` is the byte of the whole text at which `text` starts. Also says how much was used.
+    pub(crate) fn feed(&mut self, text: &str, at: usize, sink: &mut impl Sink) -> (usize, Status) {
+        let mut used = 0;
+        while used < text.len() {
+            match self.step(&text[used..], at + used, sink) {
+                Ok(n) => used += n,
+                Err(error) => return (used, Status::Bad(error)),
+            }
+            if self.state == State::Done {
+                return (used, Status::Done);
+            }
+        }
+        (used, Status::More)
+    }
+
+    /// The text ends here, at byte `at`.
+    pub(crate) fn finish(&mut self, at: usize, sink: &mut impl Sink) -> Result<(), ParseError> {
+        match self.state {
+            State::Token => self.end_token(sink)?,
+            State::AfterText { key: false } => self.end_string(false, sink),
+            State::Text { .. } => {
+                return Err(ParseError::syntax(self.token_start, "this string is never closed"));
+            }
+            _ => {}
+        }
+        if self.state == State::Done { Ok(()) } else { Err(self.unexpected(None, at)) }
+    }
+
+    /// Ends every open container.
+    pub(crate) fn close(&mut self, sink: &mut impl Sink) {
+        if self.state == (State::AfterText { key: false }) {
+            self.end_string(false, sink);
+        }
+        while !self.stack.is_empty() {
+            self.end_container(sink);
+        }
+        self.state = State::Done;
+    }
+
+    /// One token, or a part of one; at least one byte, unless the value is complete.
+    fn step(&mut self, rest: &str, at: usize, sink: &mut impl Sink) -> Result<usize, ParseError> {
+        match self.state {
+            State::Text { key } => return self.in_text(rest, at, key, sink),
+            State::Token => return self.in_token(rest, sink),
+            _ => {}
+        }
+        let Some(&byte) = rest.as_bytes().first() else { return Ok(0) };
+        if byte.is_ascii_whitespace() || !byte.is_ascii() {
+            let space = rest.len() - rest.trim_start().len();
+            if space > 0 {
+                return Ok(space);
+            }
+        }
+        match self.state {
+            State::AfterText { .. } if matches!(byte, b'"' | b'\'') => self.begin_string(byte, at),
+            State::AfterText { key } => {
+                self.end_string(key, sink);
+                return Ok(0);
+            }
+            State::Value => self.value(rest, byte, at, sink)?,
+            State::ValueOrEnd if Some(byte) == self.closer() => self.end_container(sink),
+            State::ValueOrEnd => self.value(rest, byte, at, sink)?,
+            State::KeyOrEnd if byte == b'}' => self.end_container(sink),
+            State::KeyOrEnd if matches!(byte, b'"' | b'\'') => self.begin_key(byte, at),
+            State::Colon if byte == b':' => self.state = State::Value,
+            State::AfterValue if Some(byte) == self.closer() => self.end_container(sink),
+            State::AfterValue if byte == b',' => self.comma(sink),
+            _ => return Err(self.unexpected(Some(rest), at)),
+        }
+        // A token's first byte is read as part of the token.
+        Ok(usize::from(self.state != State::Token))
+    }
+
+    fn value(&mut self, rest: &str, byte: u8, at: usize, sink: &mut impl Sink) -> Result<(), ParseError> {
+        match byte {
+            b'{' | b'[' | b'(' => {
+                if self.stack.len() >= MAX_DEPTH {
+                    return Err(ParseError::syntax(at, format!("nested deeper than {MAX_DEPTH}")));
+                }
+                let container = match byte {
+                    b'{' => Container::Object,
+                    b'[' => Container::List,
+                    _ => Container::Paren,
+                };
+                self.commas <<= u32::from(container == Container::Paren);
+                self.stack.push(container);
+                sink.begin(container);
+                self.state = if byte == b'{' { State::KeyOrEnd } else { State::ValueOrEnd };
+            }
+            b'"' | b'\'' => {
+                self.begin_string(byte, at);
+                self.state = State::Text { key: false };
+            }
+            b'0'..=b'9' | b'-' | b'+' | b'.' | b'A'..=b'Z' | b'a'..=b'z' => {
+                self.token.clear();
+                self.token_start = at;
+                self.state = State::Token;
+            }
+            _ => return Err(self.unexpected(Some(rest), at)),
+        }
+        Ok(())
+    }
+
+    fn begin_key(&mut self, quote: u8, at: usize) {
+        self.begin_string(quote, at);
+        self.state = State::Text { key: true };
+    }
+
+    fn begin_string(&mut self, quote: u8, at: usize) {
+        self.string.begin(quote);
+        self.token_start = at;
+        if let State::AfterText { key } = self.state {
+            self.state = State::Text { key };
+        }
+    }
+
+    fn in_text(
+        &mut self,
+        rest: &str,
+        at: usize,
+        key: bool,
+        sink: &mut impl Sink,
+    ) -> Result<usize, ParseError> {
+        let (used, step) = self.string.feed(rest, at, |piece| sink.text(piece))?;
+        if step == StringStep::Closed {
+            self.state = State::AfterText { key };
+        }
+        Ok(used)
+    }
+
+    fn end_string(&mut self, key: bool, sink: &mut impl Sink) {
+        sink.end_text(key);
+        self.state = if key { State::Colon } else { self.after_value_state() };
+    }
+
+    fn after_value_state(&self) -> State {
+        if self.stack.is_empty() { State::Done } else { State::AfterValue }
+    }
+
+    fn comma(&mut self, sink: &mut impl Sink) {
+        self.state = match self.stack.last() {
+            Some(Container::Object) => State::KeyOrEnd,
+            Some(Container::Paren) => {
+                if self.commas & 1 == 0 {
+                    self.commas |= 1;
+                    sink.comma_in_paren();
+                }
+                State::ValueOrEnd
+            }
+            _ => State::ValueOrEnd,
+        };
+    }
+
+    fn closer(&self) -> Option<u8> {
+        self.stack.last().map(|container| match container {
+            Container::Object => b'}',
+            Container::List => b']',
+            Container::Paren => b')',
+        })
+    }
+
+    fn end_container(&mut self, sink: &mut impl Sink) {
+        let Some(container) = self.stack.pop() else { return };
+        let mut tuple = false;
+        if container == Container::Paren {
+            // `()` is a tuple, `(1)` is 1 in parentheses, `(1,)` is a tuple again.
+            tuple = self.commas & 1 == 1 || self.state == State::ValueOrEnd;
+            self.commas >>= 1;
+        }
+        sink.end(container, tuple);
+        self.state = self.after_value_state();
+    }
+
+    /// A token is judged at its end, so that it does not matter where the text was cut.
+    fn in_token(&mut self, rest: &str, sink: &mut impl Sink) -> Result<usize, ParseError> {
+        let end = rest.find(|c: char| !in_token(c)).unwrap_or(rest.len());
+        self.token.push_str(&rest[..end]);
+        if end == 0 {
+            self.end_token(sink)?;
+        }
+        Ok(end)
+    }
+
+    fn end_token(&mut self, sink: &mut impl Sink) -> Result<(), ParseError> {
+        let token = std::mem::take(&mut self.token);
+        let done = self.token_value(&token, sink);
+        // The buffer serves again.
+        self.token = token;
+        done
+    }
+
+    fn token_value(&mut self, token: &str, sink: &mut impl Sink) -> Result<(), ParseError> {
+        match token {
+            "true" | "True" => sink.atom(Atom::Bool(true)),
+            "false" | "False" => sink.atom(Atom::Bool(false)),
+            "null" | "None" => sink.atom(Atom::Null),
+            _ => match json_number(token) {
+                Some(number) => sink.atom(Atom::Number(&number)),
+                None => return Err(not_a_token(token, self.token_start)),
+            },
+        }
+        self.state = self.after_value_state();
+        Ok(())
+    }
+
+    fn unexpected(&self, rest: Option<&str>, at: usize) -> ParseError {
+        let wanted = match (self.state, self.closer()) {
+            (State::Value, _) => "a value".to_owned(),
+            (State::KeyOrEnd, _) => "a quoted key".to_owned(),
+            (State::Colon | State::AfterText { key: true }, _) => "':'".to_owned(),
+            (State::AfterValue, Some(closer)) => format!("',' or {:?}", char::from(closer)),
+            (_, Some(closer)) => format!("a value or {:?}", char::from(closer)),
+            _ => "a value".to_owned(),
+        };
+        match rest.and_then(|rest| rest.chars().next()) {
+            Some(found) => ParseError::syntax(at, format!("found {found:?}, expected {wanted}")),
+            None => ParseError::syntax(at, format!("the text ends, expected {wanted}")),
+        }
+    }
+}
+
+/// Whether a number or a word goes on: everything that could make it another one.
+fn in_token(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '_' | '+' | '-')
+}
+
+fn not_a_token(token: &str, at: usize) -> ParseError {
+    let found = token.chars().next().unwrap_or(' ');
+    let wanted = match found {
+        'A'..='Z' | 'a'..='z' => "a value (a text needs quotes)",
+        _ => "a number (a date or a code needs quotes)",
+    };
+    ParseError::syntax(at, format!("found {found:?}, expected {wanted}"))
+}

@@ -1,0 +1,258 @@
+use super::scan::{Atom, Container, Sink};
+use serde_json::{Map, Number, Value};
+
+/// Builds the value.
+#[derive(Debug, Default)]
+pub(crate) struct Builder {
+    stack: Vec<Frame>,
+    text: String,
+    done: Option<Value>,
+}
+
+#[derive(Debug)]
+enum Frame {
+    Object(Map<String, Value>, String),
+    List(Vec<Value>),
+}
+
+impl Builder {
+    /// The value, once it is complete.
+    pub(crate) fn take(&mut self) -> Option<Value> {
+        self.done.take()
+    }
+
+    /// How many containers are open.
+    pub(crate) fn depth(&self) -> usize {
+        self.stack.len()
+    }
+
+    /// The key whose value comes next, or is being read, in the innermost container.
+    pub(crate) fn key(&self) -> Option<&str> {
+        match self.stack.last() {
+            Some(Frame::Object(_, key)) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// The last item of the innermost container, if that is a list, taken out of it.
+    pub(crate) fn take_item(&mut self) -> Option<Value> {
+        match self.stack.last_mut() {
+            Some(Frame::List(items)) => items.pop(),
+            _ => None,
+        }
+    }
+
+    /// What was read so far of the string that is being read.
+    pub(crate) fn pending_text(&self) -> &str {
+        &self.text
+    }
+
+    fn push(&mut self, value: Value) {
+        match self.stack.last_mut() {
+            Some(Frame::Object(map, key)) => drop(map.insert(std::mem::take(key), value)),
+            Some(Frame::List(items)) => items.push(value),
+            None => self.done = Some(value),
+        }
+    }
+}
+
+impl Sink for Builder {
+    fn begin(&mut self, container: Container) {
+        self.stack.push(match container {
+            Container::Object => Frame::Object(Map::new(), String::new()),
+            Container::List | Container::Paren => Frame::List(Vec::new()),
+        });
+    }
+
+    fn comma_in_paren(&mut self) {}
+
+    fn end(&mut self, container: Container, tuple: bool) {
+        let value = match self.stack.pop() {
+            Some(Frame::Object(map, _)) => Value::Object(map),
+            Some(Frame::List(mut items)) if container == Container::Paren && !tuple => {
+                items.pop().unwrap_or_default()
+            }
+            Some(Frame::List(items)) => Value::Array(items),
+            None => return,
+        };
+        self.push(value);
+    }
+
+    fn text(&mut self, piece: &str) {
+        self.text.push_str(piece);
+    }
+
+    fn end_text(&mut self, key: bool) {
+        let text = std::mem::take(&mut self.text);
+        match self.stack.last_mut() {
+            Some(Frame::Object(_, current)) if key => *current = text,
+            _ => self.push(Value::String(text)),
+        }
+    }
+
+    fn atom(&mut self, atom: Atom<'_>) {
+        self.push(match atom {
+            Atom::Null => Value::Null,
+            Atom::Bool(b) => Value::Bool(b),
+            Atom::Number(text) => number(text).map_or(Value::Null, Value::Number),
+        });
+    }
+}
+
+/// Integers of 64 bits exactly, the rest as floats: as serde_json reads them.
+fn number(text: &str) -> Option<Number> {
+    if text.len() < 19 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-') && text != "-0" {
+        return text.parse::<i64>().ok().map(Number::from);
+    }
+    serde_json::from_str(text).ok()
+}
+
+/// Writes the value as JSON while it comes in.
+#[derive(Debug, Default)]
+pub(crate) struct JsonText {
+    out: String,
+    /// Open containers: whether something stands in them, and for a `(` that may turn out to be no tuple,
+    /// where its bracket would stand.
+    stack: Vec<(bool, Option<usize>)>,
+    in_text: bool,
+    after_key: bool,
+}
+
+impl JsonText {
+    /// What can no longer change of what was written since the last call.
+    pub(crate) fn take(&mut self) -> String {
+        if self.stack.iter().any(|(_, slot)| slot.is_some()) {
+            return String::new();
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn before_item(&mut self) {
+        if std::mem::take(&mut self.after_key) {
+            return;
+        }
+        if let Some((filled, _)) = self.stack.last_mut() {
+            if std::mem::replace(filled, true) {
+                self.out.push(',');
+            }
+        }
+    }
+}
+
+impl Sink for JsonText {
+    fn begin(&mut self, container: Container) {
+        self.before_item();
+        let slot = (container == Container::Paren).then_some(self.out.len());
+        self.out.push(match container {
+            Container::Object => '{',
+            Container::List => '[',
+            // White space is harmless in JSON, should these be mere parentheses.
+            Container::Paren => ' ',
+        });
+        self.stack.push((false, slot));
+    }
+
+    fn comma_in_paren(&mut self) {
+        if let Some(slot) = self.stack.last_mut().and_then(|(_, slot)| slot.take()) {
+            self.out.replace_range(slot..=slot, "[");
+        }
+    }
+
+    fn end(&mut self, container: Container, tuple: bool) {
+        if tuple {
+            self.comma_in_paren();
+        }
+        self.stack.pop();
+        match container {
+            Container::Object => self.out.push('}'),
+            Container::Paren if !tuple => {}
+            _ => self.out.push(']'),
+        }
+    }
+
+    fn text(&mut self, piece: &str) {
+        if !self.in_text {
+            self.before_item();
+            self.out.push('"');
+            self.in_text = true;
+        }
+        escape_into(piece, &mut self.out);
+    }
+
+    fn end_text(&mut self, key: bool) {
+        self.text("");
+        self.in_text = false;
+        self.out.push('"');
+        if key {
+            self.out.push(':');
+            self.after_key = true;
+        }
+    }
+
+    fn atom(&mut self, atom: Atom<'_>) {
+        self.before_item();
+        match atom {
+            Atom::Null => self.out.push_str("null"),
+            Atom::Bool(true) => self.out.push_str("true"),
+            Atom::Bool(false) => self.out.push_str("false"),
+            Atom::Number(text) => self.out.push_str(text),
+        }
+    }
+}
+
+/// Builds the value, and writes it where somebody waits for the text.
+#[derive(Debug, Default)]
+pub(crate) struct Tee {
+    pub(crate) built: Builder,
+    pub(crate) text: Option<JsonText>,
+}
+
+impl Tee {
+    /// [`JsonText::take`]
+    pub(crate) fn take_text(&mut self) -> String {
+        self.text.as_mut().map(JsonText::take).unwrap_or_default()
+    }
+}
+
+macro_rules! to_both {
+    ($($name:ident($($argument:ident: $kind:ty),*);)*) => {
+        impl Sink for Tee {
+            $(fn $name(&mut self, $($argument: $kind),*) {
+                self.built.$name($($argument),*);
+                if let Some(text) = &mut self.text {
+                    text.$name($($argument),*);
+                }
+            })*
+        }
+    };
+}
+
+to_both! {
+    begin(container: Container);
+    comma_in_paren();
+    end(container: Container, tuple: bool);
+    text(piece: &str);
+    end_text(key: bool);
+    atom(atom: Atom<'_>);
+}
+
+/// The inside of a JSON string.
+fn escape_into(text: &str, out: &mut String) {
+    let mut from = 0;
+    for (i, byte) in text.bytes().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.push_str(&text[from..i]);
+        from = i + 1;
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            _ => out.push_str(&format!("\\u{byte:04x}")),
+        }
+    }
+    out.push_str(&text[from..]);
+}

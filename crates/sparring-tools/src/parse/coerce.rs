@@ -1,0 +1,112 @@
+use super::grammar::Typing;
+use crate::json;
+use serde_json::Value;
+
+/// The value that stands as text in a tag.
+///
+/// Where the schema names types, the first of them that the text can be counts, in the order `null`,
+/// `integer`, `number`, `boolean`, `object`, `array`, `string`. Without a schema, what reads as JSON is JSON and the rest
+/// is text. What cannot be read as its type stays text: validation can then say so.
+pub(super) fn coerce(text: &str, typing: Typing, schema: Option<&Value>) -> Value {
+    let as_text = || Value::from(text);
+    match typing {
+        Typing::Text => as_text(),
+        Typing::Json => json::relaxed(text).unwrap_or_else(|_| as_text()),
+        Typing::Unknown => match types(schema) {
+            Some(types) => ORDER
+                .iter()
+                .filter(|(name, _)| types.iter().any(|kind| standard(kind) == *name))
+                .find_map(|(_, read)| read(text))
+                .unwrap_or_else(as_text),
+            None => {
+                serde_json::from_str(text).ok().filter(|v: &Value| !v.is_string()).unwrap_or_else(as_text)
+            }
+        },
+    }
+}
+
+type Read = fn(&str) -> Option<Value>;
+
+const ORDER: [(&str, Read); 7] = [
+    ("null", |text| text.trim().eq_ignore_ascii_case("null").then_some(Value::Null)),
+    ("integer", |text| number(text).filter(|v| v.is_i64() || v.is_u64()).or_else(|| whole(text))),
+    ("number", number),
+    ("boolean", |text| match text.trim().to_ascii_lowercase().as_str() {
+        "true" => Some(Value::Bool(true)),
+        "false" => Some(Value::Bool(false)),
+        _ => None,
+    }),
+    ("object", |text| json::relaxed(text).ok().filter(Value::is_object)),
+    ("array", |text| json::relaxed(text).ok().filter(Value::is_array)),
+    ("string", |text| Some(Value::from(text))),
+];
+
+fn number(text: &str) -> Option<Value> {
+    json::relaxed(text).ok().filter(Value::is_number)
+}
+
+/// `5.0` where an integer is asked for.
+fn whole(text: &str) -> Option<Value> {
+    let float = number(text)?.as_f64()?;
+    (float.fract() == 0.0 && float.abs() < 9e15).then(|| Value::from(float as i64))
+}
+
+/// The types that a schema names, directly or in its alternatives; none where it does not say.
+fn types(schema: Option<&Value>) -> Option<Vec<&str>> {
+    let schema = schema?.as_object()?;
+    match schema.get("type") {
+        Some(Value::String(kind)) => return Some(vec![kind]),
+        Some(Value::Array(kinds)) => return Some(kinds.iter().filter_map(Value::as_str).collect()),
+        _ => {}
+    }
+    if let Some(Value::Array(allowed)) = schema.get("enum") {
+        return allowed.iter().all(Value::is_string).then(|| vec!["string"]);
+    }
+    let alternatives = ["anyOf", "oneOf"].iter().find_map(|key| schema.get(*key)?.as_array())?;
+    let types: Vec<_> = alternatives.iter().filter_map(|schema| types(Some(schema))).flatten().collect();
+    (!types.is_empty()).then_some(types)
+}
+
+/// JSON Schema's word for a type that other dialects call differently.
+fn standard(kind: &str) -> &str {
+    match kind {
+        "int" | "long" | "short" | "byte" | "Bigint" => "integer",
+        "float" | "double" => "number",
+        "bool" | "Boolean" => "boolean",
+        "dict" | "HashMap" | "Hashtable" => "object",
+        "list" | "tuple" | "Array" | "ArrayList" => "array",
+        "str" | "char" | "String" | "any" => "string",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_schema_decides_and_what_does_not_fit_stays_text() {
+        for (text, schema, want) in [
+            ("5", json!({"type": "string"}), json!("5")),
+            ("5", json!({"type": "integer"}), json!(5)),
+            ("5.0", json!({"type": "integer"}), json!(5)),
+            ("5.5", json!({"type": "integer"}), json!("5.5")),
+            ("5.0", json!({"type": "number"}), json!(5.0)),
+            ("inf", json!({"type": "number"}), json!("inf")),
+            ("True", json!({"type": "boolean"}), json!(true)),
+            ("null", json!({"type": ["integer", "null"]}), json!(null)),
+            ("null", json!({"type": "string"}), json!("null")),
+            ("{'a': [1]}", json!({"type": "object"}), json!({"a": [1]})),
+            ("[1", json!({"type": "array"}), json!("[1")),
+            ("7", json!({"anyOf": [{"type": "string"}, {"type": "integer"}]}), json!(7)),
+            ("7", json!({"enum": ["7", "8"]}), json!("7")),
+            ("7", json!({"description": "anything"}), json!(7)),
+        ] {
+            assert_eq!(coerce(text, Typing::Unknown, Some(&schema)), want, "{text} as {schema}");
+        }
+        assert_eq!(coerce("oops", Typing::Json, None), json!("oops"));
+        assert_eq!(coerce("1", Typing::Text, None), json!("1"));
+        assert_eq!(coerce("\"quoted\"", Typing::Unknown, None), json!("\"quoted\""));
+    }
+}

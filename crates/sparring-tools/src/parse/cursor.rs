@@ -1,0 +1,119 @@
+use memchr::{memchr, memchr2, memchr3};
+
+/// What is left of the text that came in, and whether more can come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cursor<'a> {
+    pub(super) rest: &'a str,
+    /// Byte of the whole text at which `rest` starts.
+    pub(super) at: usize,
+    /// Nothing comes after `rest`.
+    pub(super) end: bool,
+}
+
+/// What a reader makes of what is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It used this many bytes, or changed its mind about what comes next.
+    Took(usize),
+    /// It cannot tell before more of the text is there.
+    Wait,
+    /// It used this many bytes and is done.
+    Leave(usize),
+}
+
+/// Whether something stands at the start of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ahead<T> {
+    Yes(T),
+    No,
+    /// As far as the text goes.
+    Perhaps,
+}
+
+impl Cursor<'_> {
+    /// White space at the start.
+    pub(super) fn space(&self) -> usize {
+        self.rest.len() - self.rest.trim_start().len()
+    }
+
+    /// Whether one of the tags stands here: its place in the list.
+    pub(super) fn tag(&self, tags: &[&str]) -> Ahead<usize> {
+        tag_ahead(self.rest, tags, self.end)
+    }
+}
+
+/// The first tag of the list that stands here, or may.
+fn tag_ahead(rest: &str, tags: &[&str], end: bool) -> Ahead<usize> {
+    for (i, tag) in tags.iter().enumerate() {
+        if rest.starts_with(tag) {
+            return Ahead::Yes(i);
+        }
+        if !end && tag.starts_with(rest) {
+            return Ahead::Perhaps;
+        }
+    }
+    Ahead::No
+}
+
+/// Tags to look for.
+#[derive(Debug, Clone)]
+pub(super) struct Tags {
+    pub(super) tags: Vec<&'static str>,
+    /// Other bytes that are looked for.
+    bytes: Vec<u8>,
+    /// The bytes and the first bytes of the tags.
+    firsts: Vec<u8>,
+}
+
+/// Where a tag was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// At this byte stands the tag of this number.
+    Tag(usize, usize),
+    /// At this byte stands another byte that was looked for.
+    Byte(usize),
+    /// From this byte on, the text may be the start of a tag.
+    Perhaps(usize),
+    Nothing,
+}
+
+impl Tags {
+    pub(super) fn new(tags: impl IntoIterator<Item = &'static str>, bytes: &[u8]) -> Self {
+        let tags: Vec<_> = tags.into_iter().collect();
+        let mut firsts: Vec<u8> =
+            tags.iter().map(|tag| tag.as_bytes()[0]).chain(bytes.iter().copied()).collect();
+        firsts.sort_unstable();
+        firsts.dedup();
+        Self { tags, bytes: bytes.to_vec(), firsts }
+    }
+
+    /// Whether one of the tags stands here.
+    pub(super) fn at(&self, cursor: Cursor<'_>) -> Ahead<usize> {
+        tag_ahead(cursor.rest, &self.tags, cursor.end)
+    }
+
+    /// The first tag, or one of the other bytes, at or after byte `from`.
+    pub(super) fn find(&self, text: &str, from: usize, end: bool) -> Found {
+        let mut at = from;
+        while let Some(offset) = self.first(&text.as_bytes()[at..]) {
+            at += offset;
+            match tag_ahead(&text[at..], &self.tags, end) {
+                Ahead::Yes(tag) => return Found::Tag(at, tag),
+                Ahead::Perhaps => return Found::Perhaps(at),
+                Ahead::No if self.bytes.contains(&text.as_bytes()[at]) => return Found::Byte(at),
+                Ahead::No => at += 1,
+            }
+        }
+        Found::Nothing
+    }
+
+    fn first(&self, bytes: &[u8]) -> Option<usize> {
+        match self.firsts.as_slice() {
+            [] => None,
+            [a] => memchr(*a, bytes),
+            [a, b] => memchr2(*a, *b, bytes),
+            [a, b, c] => memchr3(*a, *b, *c, bytes),
+            many => bytes.iter().position(|byte| many.contains(byte)),
+        }
+    }
+}

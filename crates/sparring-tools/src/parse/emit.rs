@@ -1,0 +1,140 @@
+use super::stream::{Delta, Reading, Repair};
+use crate::json::{JsonText, Tee};
+use crate::{ParseError, ToolCall};
+use serde_json::Value;
+
+/// Gathers what is read: the reading, and the deltas where somebody waits for them.
+#[derive(Debug, Default)]
+pub(super) struct Emitter {
+    reading: Reading,
+    deltas: Option<Vec<Delta>>,
+    /// White space that counts only if text follows.
+    space: String,
+    /// Number of the next call to begin.
+    next: usize,
+    /// Whether the last call that began has not ended.
+    open: bool,
+}
+
+impl Emitter {
+    pub(super) fn streaming() -> Self {
+        Self { deltas: Some(Vec::new()), ..Self::default() }
+    }
+
+    pub(super) fn is_streaming(&self) -> bool {
+        self.deltas.is_some()
+    }
+
+    /// For arguments that are passed on while they are read.
+    pub(super) fn tee(&self) -> Tee {
+        Tee { text: self.is_streaming().then(JsonText::default), ..Tee::default() }
+    }
+
+    pub(super) fn take_deltas(&mut self) -> Vec<Delta> {
+        self.deltas.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(super) fn finish(self) -> (Vec<Delta>, Reading) {
+        (self.deltas.unwrap_or_default(), self.reading)
+    }
+
+    /// Whether a call has begun.
+    pub(super) fn has_calls(&self) -> bool {
+        self.next > 0
+    }
+
+    pub(super) fn text(&mut self, piece: &str) {
+        let body = piece.trim_end();
+        if !body.is_empty() {
+            let mut text = std::mem::take(&mut self.space);
+            // Nothing stands before the text: its leading white space says nothing.
+            if self.reading.content.is_empty() && self.next == 0 {
+                text.clear();
+                text.push_str(body.trim_start());
+            } else {
+                text.push_str(body);
+            }
+            self.reading.content.push_str(&text);
+            if let Some(deltas) = &mut self.deltas {
+                match deltas.last_mut() {
+                    Some(Delta::Text(last)) => last.push_str(&text),
+                    _ => deltas.push(Delta::Text(text)),
+                }
+            }
+        }
+        self.space.push_str(&piece[body.len()..]);
+    }
+
+    pub(super) fn thought(&mut self, piece: &str) {
+        match &mut self.deltas {
+            Some(deltas) if !piece.is_empty() => match deltas.last_mut() {
+                Some(Delta::Thought(last)) => last.push_str(piece),
+                _ => deltas.push(Delta::Thought(piece.to_owned())),
+            },
+            _ => {}
+        }
+    }
+
+    /// A call begins.
+    pub(super) fn start(&mut self, name: &str) {
+        self.space.clear();
+        self.open = true;
+        let index = self.next;
+        self.next += 1;
+        if let Some(deltas) = &mut self.deltas {
+            deltas.push(Delta::Start { index, name: name.to_owned() });
+        }
+    }
+
+    /// More of the arguments of the call that is open.
+    pub(super) fn arguments(&mut self, fragment: String) {
+        if let Some(deltas) = self.deltas.as_mut().filter(|_| self.open && !fragment.is_empty()) {
+            let index = self.next - 1;
+            match deltas.last_mut() {
+                Some(Delta::Arguments { index: last, fragment: text }) if *last == index => {
+                    text.push_str(&fragment);
+                }
+                _ => deltas.push(Delta::Arguments { index, fragment }),
+            }
+        }
+    }
+
+    /// The call that is open is complete.
+    pub(super) fn end(&mut self, call: ToolCall) {
+        self.reading.calls.push(call);
+        self.close(true);
+    }
+
+    /// A whole call at once.
+    pub(super) fn call(&mut self, call: ToolCall) {
+        self.start(&call.name);
+        self.arguments_of(&call);
+        self.end(call);
+    }
+
+    /// The arguments of the call that is open, at once.
+    pub(super) fn arguments_of(&mut self, call: &ToolCall) {
+        if self.is_streaming() {
+            self.arguments(Value::from(call.arguments.clone()).to_string());
+        }
+    }
+
+    /// Something of the call that is open, if one is, is lost.
+    pub(super) fn abandon(&mut self, error: ParseError) {
+        self.repair(error, "left out");
+        if self.open {
+            self.close(false);
+        }
+    }
+
+    fn close(&mut self, whole: bool) {
+        self.open = false;
+        if let Some(deltas) = &mut self.deltas {
+            deltas.push(Delta::End { index: self.next - 1, whole });
+        }
+    }
+
+    pub(super) fn repair(&mut self, error: ParseError, action: &'static str) {
+        self.reading.repairs.push(Repair { error, action });
+    }
+}

@@ -1,0 +1,274 @@
+use super::emit::Emitter;
+use super::grammar::Grammar;
+use super::machine::Machine;
+use super::{CallParser, CallStream, Reading, ToolR0Tags, grammars, render};
+use crate::{ToolCall, ToolSpec};
+use std::sync::Arc;
+
+/// The ways in which families of models write tool calls.
+///
+/// ```
+/// use sparring_tools::{CallParser, Format, ToolCall};
+/// let call = ToolCall::new("get_weather", [("city", "Paris".into())]);
+/// for format in Format::ALL {
+///     let text = format.parser().render(std::slice::from_ref(&call));
+///     assert_eq!(format.parser().parse(&text)?, [call.clone()], "{text}");
+/// }
+/// # Ok::<(), sparring_tools::ParseError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`: Hermes, Qwen2.5, Qwen3.
+    Hermes,
+    /// `<function=f><parameter=a>...</parameter></function>`: Qwen3-Coder, and others after it.
+    Qwen3Coder,
+    /// `<tool_call>f<arg_key>a</arg_key><arg_value>...</arg_value></tool_call>`: GLM 4.5 and later.
+    Glm,
+    /// `{"name": ..., "parameters": {...}}` joined by `;`, or `<function=f>{...}</function>`: Llama 3.
+    Llama3Json,
+    /// `[f(a=1), g()]`: Llama 3.2, ToolACE; between tags, one a line too: Olmo 3.
+    Pythonic,
+    /// `<|python_start|>` and Python calls or JSON: Llama 4.
+    Llama4,
+    /// `[TOOL_CALLS] [{...}]`: Mistral's tokenisers before version 11.
+    Mistral,
+    /// `[TOOL_CALLS]f{...}` and `[TOOL_CALLS]f[ARGS]{...}`: version 11 and later.
+    MistralV11,
+    /// `function<｜tool▁sep｜>f` and a fence: DeepSeek V3, R1-0528.
+    DeepSeekV3,
+    /// `f<｜tool▁sep｜>{...}`: DeepSeek V3.1.
+    DeepSeekV31,
+    /// `<｜DSML｜invoke name="f">`: DeepSeek V3.2.
+    DeepSeekV32,
+    /// `<|tool_call|>[...]<|/tool_call|>` and `functools[...]`: Phi-4-mini.
+    Phi4,
+    /// A JSON list, bare or in one of several tags: xLAM.
+    Xlam,
+    /// A JSON list in a code fence: Hammer.
+    Hammer,
+    /// `<|tool_call|>[...]` and its relatives: Granite.
+    Granite,
+    /// `<|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{...}`: Kimi K2.
+    Kimi,
+    /// `<tool_calls>[...]</tool_calls>`: Jamba.
+    Jamba,
+    /// `<|action_start|><|plugin|>{...}<|action_end|>`: InternLM.
+    InternLm,
+    /// `<think>...</think><answer>[f(a=1)]</answer>`: Tool-Zero (arXiv 2511.01934).
+    R1Python,
+    /// `<tool_call_answer>[...]</tool_call_answer>`: Tool-R0 (arXiv 2602.21320).
+    ToolR0,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 20] = [
+        Self::Hermes,
+        Self::Qwen3Coder,
+        Self::Glm,
+        Self::Llama3Json,
+        Self::Pythonic,
+        Self::Llama4,
+        Self::Mistral,
+        Self::MistralV11,
+        Self::DeepSeekV3,
+        Self::DeepSeekV31,
+        Self::DeepSeekV32,
+        Self::Phi4,
+        Self::Xlam,
+        Self::Hammer,
+        Self::Granite,
+        Self::Kimi,
+        Self::Jamba,
+        Self::InternLm,
+        Self::R1Python,
+        Self::ToolR0,
+    ];
+
+    /// A short, stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hermes => "hermes",
+            Self::Qwen3Coder => "qwen3_coder",
+            Self::Glm => "glm",
+            Self::Llama3Json => "llama3_json",
+            Self::Pythonic => "pythonic",
+            Self::Llama4 => "llama4",
+            Self::Mistral => "mistral",
+            Self::MistralV11 => "mistral_v11",
+            Self::DeepSeekV3 => "deepseek_v3",
+            Self::DeepSeekV31 => "deepseek_v31",
+            Self::DeepSeekV32 => "deepseek_v32",
+            Self::Phi4 => "phi4",
+            Self::Xlam => "xlam",
+            Self::Hammer => "hammer",
+            Self::Granite => "granite",
+            Self::Kimi => "kimi",
+            Self::Jamba => "jamba",
+            Self::InternLm => "internlm",
+            Self::R1Python => "r1_python",
+            Self::ToolR0 => "tool_r0",
+        }
+    }
+
+    /// The format of this name, or of the name that vLLM or SGLang has for it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
+        if let Some(format) = Self::ALL.into_iter().find(|format| format.name() == name) {
+            return Some(format);
+        }
+        Some(match name.as_str() {
+            "qwen" | "qwen25" | "qwen2_5" | "qwen3" | "granite4" => Self::Hermes,
+            "qwen3_xml" => Self::Qwen3Coder,
+            "glm45" | "glm47" => Self::Glm,
+            "llama3" | "llama31" | "llama3_1" => Self::Llama3Json,
+            "llama32" | "llama3_2" | "olmo3" | "toolace" => Self::Pythonic,
+            "llama4_pythonic" | "llama4_json" => Self::Llama4,
+            "deepseekv3" => Self::DeepSeekV3,
+            "deepseekv31" => Self::DeepSeekV31,
+            "deepseekv32" => Self::DeepSeekV32,
+            "phi4_mini_json" => Self::Phi4,
+            "granite_20b_fc" => Self::Granite,
+            "kimi_k2" => Self::Kimi,
+            "tool_zero" => Self::R1Python,
+            _ => return None,
+        })
+    }
+
+    /// The format that a chat template asks for, by the marks in it.
+    ///
+    /// ```
+    /// use sparring_tools::Format;
+    /// let template = "{%- for call in message.tool_calls %}<tool_call>\n{{ call | tojson }}\n</tool_call>{% endfor %}";
+    /// assert_eq!(Format::guess(template), Some(Format::Hermes));
+    /// assert_eq!(Format::guess("{{ messages[0].content }}"), None);
+    /// ```
+    pub fn guess(chat_template: &str) -> Option<Self> {
+        let marks: [(&[&str], Self); 20] = [
+            (&["<｜DSML｜"], Self::DeepSeekV32),
+            (&["<｜tool▁call▁begin｜>", "```json"], Self::DeepSeekV3),
+            (&["<｜tool▁call▁begin｜>"], Self::DeepSeekV31),
+            (&["<|tool_call_argument_begin|>"], Self::Kimi),
+            (&["<arg_key>"], Self::Glm),
+            (&["<function=", "<parameter="], Self::Qwen3Coder),
+            (&["[TOOL_CALLS]", "[ARGS]"], Self::MistralV11),
+            (&["[TOOL_CALLS]"], Self::Mistral),
+            (&["<|plugin|>"], Self::InternLm),
+            (&["<tool_calls>"], Self::Jamba),
+            (&["<|/tool_call|>"], Self::Phi4),
+            (&["functools["], Self::Phi4),
+            (&["<|tool_call|>"], Self::Granite),
+            (&["<tool_call_answer>"], Self::ToolR0),
+            (&["<tool_call>"], Self::Hermes),
+            (&["<|python_start|>"], Self::Llama4),
+            (&["<function_calls>"], Self::Pythonic),
+            (&["[func_name1(params_name1=params_value1"], Self::Pythonic),
+            (&["<|python_tag|>"], Self::Llama3Json),
+            (&["<answer>"], Self::R1Python),
+        ];
+        let fits = |marks: &[&str]| marks.iter().all(|mark| chat_template.contains(mark));
+        marks.into_iter().find(|(marks, _)| fits(marks)).map(|(_, format)| format)
+    }
+
+    /// A parser that knows no tools.
+    ///
+    /// In formats whose arguments are untyped text ([`Qwen3Coder`](Self::Qwen3Coder), [`Glm`](Self::Glm)), what
+    /// reads as JSON is then taken for JSON.
+    pub fn parser(self) -> Box<dyn CallParser> {
+        self.parser_for(Vec::new())
+    }
+
+    /// A parser for a menu: the tools' schemas say of which types untyped arguments are. Calls of other tools
+    /// are read too; whether a call is allowed is for validation to say.
+    pub fn parser_for(self, tools: Vec<ToolSpec>) -> Box<dyn CallParser> {
+        match self.grammar() {
+            Some(grammar) => Box::new(FormatParser { format: self, grammar, tools: tools.into() }),
+            None => Box::new(ToolR0Tags::default()),
+        }
+    }
+
+    fn grammar(self) -> Option<&'static Grammar> {
+        Some(match self {
+            Self::Hermes => &grammars::HERMES,
+            Self::Qwen3Coder => &grammars::QWEN3_CODER,
+            Self::Glm => &grammars::GLM,
+            Self::Llama3Json => &grammars::LLAMA3_JSON,
+            Self::Pythonic => &grammars::PYTHONIC,
+            Self::Llama4 => &grammars::LLAMA4,
+            Self::Mistral | Self::MistralV11 => &grammars::MISTRAL,
+            Self::DeepSeekV3 | Self::DeepSeekV31 => &grammars::DEEPSEEK_V3,
+            Self::DeepSeekV32 => &grammars::DEEPSEEK_V32,
+            Self::Phi4 => &grammars::PHI4,
+            Self::Xlam => &grammars::XLAM,
+            Self::Hammer => &grammars::HAMMER,
+            Self::Granite => &grammars::GRANITE,
+            Self::Kimi => &grammars::KIMI,
+            Self::Jamba => &grammars::JAMBA,
+            Self::InternLm => &grammars::INTERNLM,
+            Self::R1Python => &grammars::R1_PYTHON,
+            Self::ToolR0 => return None,
+        })
+    }
+}
+
+/// The parser of every format that the machine reads.
+#[derive(Debug, Clone)]
+struct FormatParser {
+    format: Format,
+    grammar: &'static Grammar,
+    tools: Arc<[ToolSpec]>,
+}
+
+impl CallParser for FormatParser {
+    fn name(&self) -> &str {
+        self.format.name()
+    }
+
+    fn stream(&self) -> Box<dyn CallStream> {
+        Box::new(Machine::new(self.grammar, Arc::clone(&self.tools), Emitter::streaming()))
+    }
+
+    fn read(&self, text: &str) -> Reading {
+        Machine::new(self.grammar, Arc::clone(&self.tools), Emitter::default()).read(text)
+    }
+
+    fn render(&self, calls: &[ToolCall]) -> String {
+        let list = || render::json_list(calls);
+        if calls.is_empty() && !matches!(self.format, Format::Hammer | Format::R1Python) {
+            return String::new();
+        }
+        match self.format {
+            Format::Hermes => render::json_each(calls, "<tool_call>\n", "\n</tool_call>", "\n"),
+            Format::Qwen3Coder => render::join(calls, "\n", render::qwen3_coder),
+            Format::Glm => render::join(calls, "\n", render::glm),
+            Format::Llama3Json => render::json_each(calls, "", "", "; "),
+            Format::Pythonic => render::python(calls),
+            Format::Llama4 => format!("<|python_start|>{}<|python_end|>", render::python(calls)),
+            Format::Mistral => format!("[TOOL_CALLS] {}", list()),
+            Format::MistralV11 => render::named(calls, "[TOOL_CALLS]", "[ARGS]", ""),
+            Format::DeepSeekV3 => {
+                let open = "<｜tool▁call▁begin｜>function<｜tool▁sep｜>";
+                let calls = render::named(calls, open, "\n```json\n", "\n```<｜tool▁call▁end｜>");
+                format!("<｜tool▁calls▁begin｜>{calls}<｜tool▁calls▁end｜>")
+            }
+            Format::DeepSeekV31 => {
+                let calls =
+                    render::named(calls, "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>");
+                format!("<｜tool▁calls▁begin｜>{calls}<｜tool▁calls▁end｜>")
+            }
+            Format::DeepSeekV32 => render::dsml(calls),
+            Format::Phi4 => format!("<|tool_call|>{}<|/tool_call|>", list()),
+            Format::Xlam => list(),
+            Format::Hammer => format!("```\n{}\n```", list()),
+            Format::Granite => format!("<|tool_call|>{}", list()),
+            Format::Kimi => render::kimi(calls),
+            Format::Jamba => format!("<tool_calls>{}</tool_calls>", list()),
+            Format::InternLm => {
+                render::json_each(calls, "<|action_start|><|plugin|>\n", "<|action_end|>", "\n")
+            }
+            Format::R1Python => format!("<answer>{}</answer>", render::python(calls)),
+            Format::ToolR0 => ToolR0Tags::default().render(calls),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+use super::bare::json_head;
+use super::cursor::{Ahead, Cursor, Found, Step, Tags};
+use super::emit::Emitter;
+use super::grammar::{Body, Grammar};
+use super::json_body::JsonBody;
+use super::python_body::{PythonBody, list_head};
+use super::stream::{CallStream, Delta, Reading};
+use super::xml_body::XmlBody;
+use crate::{ParseError, ToolSpec};
+use std::sync::Arc;
+
+const THINK: &str = "<think>";
+/// Most white space between the bracket of a list and what tells of which kind it is.
+const MAX_SPACE: usize = 256;
+const THINK_END: &str = "</think>";
+
+/// Reads a text in pieces. Every step depends on what the text says and never on where it was cut: where the
+/// text at hand does not decide, the step waits for more.
+#[derive(Debug)]
+pub(super) struct Machine {
+    grammar: &'static Grammar,
+    tools: Arc<[ToolSpec]>,
+    tags: Tags,
+    openers: Vec<&'static str>,
+    state: State,
+    emitter: Emitter,
+    /// What came in and is not used up.
+    text: String,
+    /// Byte of the whole text at which `text` starts.
+    start: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    Text,
+    /// Reasoning that began at this byte.
+    Thought(usize),
+    /// JSON or Python, as the next character decides.
+    Either(&'static [&'static str]),
+    Json(Box<JsonBody>),
+    Xml(Box<XmlBody>),
+    Python(Box<PythonBody>),
+}
+
+impl Machine {
+    pub(super) fn new(grammar: &'static Grammar, tools: Arc<[ToolSpec]>, emitter: Emitter) -> Self {
+        let openers: Vec<_> = grammar.openers.iter().map(|(tag, _)| *tag).collect();
+        let bare: &[u8] = match grammar.bare {
+            Some(Body::Python(_)) => b"[",
+            Some(_) => b"[{`",
+            None => b"",
+        };
+        let tags = Tags::new(openers.iter().chain(grammar.frame).copied().chain([THINK]), bare);
+        Self { grammar, tools, tags, openers, state: State::Text, emitter, text: String::new(), start: 0 }
+    }
+
+    /// Reads a whole text.
+    pub(super) fn read(mut self, text: &str) -> Reading {
+        let used = self.run(text, 0, false);
+        let used = used + self.run(&text[used..], used, true);
+        self.end(text.len().max(used)).1
+    }
+
+    /// Steps until the text is used up, or more of it is needed; how much was used.
+    fn run(&mut self, text: &str, start: usize, end: bool) -> usize {
+        let mut used = 0;
+        loop {
+            let cursor = Cursor { rest: &text[used..], at: start + used, end };
+            let in_text = matches!(self.state, State::Text | State::Thought(_));
+            if cursor.rest.is_empty() && (!end || in_text) {
+                return used;
+            }
+            let step = match &mut self.state {
+                State::Text => self.in_text(cursor),
+                State::Thought(_) => self.in_thought(cursor),
+                State::Either(closers) => either(cursor, closers, &self.openers, &mut self.state),
+                State::Json(body) => body.step(cursor, &mut self.emitter),
+                State::Xml(body) => body.step(cursor, &self.tools, &mut self.emitter),
+                State::Python(body) => body.step(cursor, &mut self.emitter),
+            };
+            match step {
+                Step::Took(n) => used += n,
+                Step::Leave(n) => {
+                    used += n;
+                    self.state = State::Text;
+                }
+                Step::Wait => return used,
+            }
+        }
+    }
+
+    fn in_text(&mut self, cursor: Cursor<'_>) -> Step {
+        let (rest, end) = (cursor.rest, cursor.end);
+        let mut from = 0;
+        loop {
+            let certain = match self.tags.find(rest, from, end) {
+                Found::Tag(at, tag) => {
+                    self.emitter.text(&rest[..at]);
+                    return Step::Took(at + self.open(tag, cursor.at + at));
+                }
+                Found::Byte(at) => match self.bare_head(&rest[at..], end) {
+                    Ahead::Yes(skip) => {
+                        self.emitter.text(&rest[..at]);
+                        self.state = self.bare();
+                        return Step::Took(at + skip);
+                    }
+                    Ahead::No => {
+                        from = at + 1;
+                        continue;
+                    }
+                    Ahead::Perhaps => at,
+                },
+                Found::Perhaps(at) => at,
+                Found::Nothing => rest.len(),
+            };
+            self.emitter.text(&rest[..certain]);
+            return if certain == 0 { Step::Wait } else { Step::Took(certain) };
+        }
+    }
+
+    /// A tag was found, at byte `at`: its length.
+    fn open(&mut self, tag: usize, at: usize) -> usize {
+        let name = self.tags.tags[tag];
+        // A tag's last bracket is the first of the value.
+        let length = name.len() - usize::from(name.ends_with('['));
+        if let Some((_, body)) = self.grammar.openers.get(tag) {
+            self.state = self.state_of(*body);
+        } else if self.tags.tags[tag] == THINK {
+            if self.emitter.has_calls() {
+                self.emitter.text(THINK);
+            } else {
+                self.state = State::Thought(at);
+            }
+        }
+        length
+    }
+
+    fn state_of(&self, body: Body) -> State {
+        match body {
+            Body::Json(closers) => State::Json(Box::new(JsonBody::tagged(closers, &self.openers))),
+            Body::Named(named) => State::Json(Box::new(JsonBody::named(named, &self.openers))),
+            Body::Xml(xml) => State::Xml(Box::new(XmlBody::new(xml, &self.openers))),
+            Body::Python(closers) => State::Python(Box::new(PythonBody::new(closers, &self.openers))),
+            Body::Either(closers) => State::Either(closers),
+        }
+    }
+
+    fn bare(&self) -> State {
+        match self.grammar.bare {
+            Some(Body::Python(_)) => State::Python(Box::new(PythonBody::new(&[], &self.openers))),
+            Some(Body::Either(closers)) => State::Either(closers),
+            _ => State::Json(Box::new(JsonBody::bare())),
+        }
+    }
+
+    /// Whether calls begin here without a tag; what of the text comes before them.
+    fn bare_head(&self, rest: &str, end: bool) -> Ahead<usize> {
+        match self.grammar.bare {
+            Some(Body::Python(_)) => list_head(rest, end),
+            Some(Body::Either(_)) if rest.starts_with('[') && list_head(rest, end) != Ahead::No => {
+                list_head(rest, end)
+            }
+            _ => json_head(rest, end),
+        }
+    }
+
+    fn in_thought(&mut self, cursor: Cursor<'_>) -> Step {
+        let close = Tags::new([THINK_END], &[]);
+        match close.find(cursor.rest, 0, cursor.end) {
+            Found::Tag(at, _) => {
+                self.emitter.thought(&cursor.rest[..at]);
+                Step::Leave(at + THINK_END.len())
+            }
+            Found::Perhaps(0) => Step::Wait,
+            Found::Perhaps(at) => {
+                self.emitter.thought(&cursor.rest[..at]);
+                Step::Took(at)
+            }
+            _ => {
+                self.emitter.thought(cursor.rest);
+                Step::Took(cursor.rest.len())
+            }
+        }
+    }
+
+    /// After the last step: a thought that never ended.
+    fn end(mut self, at: usize) -> (Vec<Delta>, Reading) {
+        if let State::Thought(offset) = self.state {
+            let error = ParseError::NoBlock { tag: "think".to_owned(), offset: offset.min(at) };
+            self.emitter.repair(error, "the answer never came");
+        }
+        self.emitter.finish()
+    }
+}
+
+/// JSON where a brace is first, in a list or not; else Python.
+fn either(
+    cursor: Cursor<'_>,
+    closers: &'static [&'static str],
+    openers: &[&'static str],
+    state: &mut State,
+) -> Step {
+    if cursor.space() > 0 {
+        return Step::Took(cursor.space());
+    }
+    let list = cursor.rest.strip_prefix('[').unwrap_or(cursor.rest);
+    let inside = list.trim_start();
+    if inside.is_empty() && !cursor.end && list.len() <= MAX_SPACE {
+        return Step::Wait;
+    }
+    *state = if inside.starts_with(['{', '`']) {
+        State::Json(Box::new(JsonBody::tagged(closers, openers)))
+    } else {
+        State::Python(Box::new(PythonBody::new(closers, openers)))
+    };
+    Step::Took(0)
+}
+
+impl CallStream for Machine {
+    fn feed(&mut self, piece: &str) -> Vec<Delta> {
+        let mut text = std::mem::take(&mut self.text);
+        text.push_str(piece);
+        let used = self.run(&text, self.start, false);
+        self.start += used;
+        text.drain(..used);
+        self.text = text;
+        self.emitter.take_deltas()
+    }
+
+    fn finish(mut self: Box<Self>) -> (Vec<Delta>, Reading) {
+        let text = std::mem::take(&mut self.text);
+        let used = self.run(&text, self.start, true);
+        let end = self.start + used;
+        self.end(end)
+    }
+}

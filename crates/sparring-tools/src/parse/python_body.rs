@@ -1,0 +1,307 @@
+use super::cursor::{Ahead, Cursor, Step, Tags};
+use super::emit::Emitter;
+use crate::json::{Container, Scanner, Sink, Status, Tee};
+use crate::{ParseError, ToolCall};
+use serde_json::Value;
+
+/// Longest name of a tool that is looked for in a text.
+const MAX_NAME: usize = 256;
+
+/// Reads calls in Python's notation: `[f(a=1), g()]`, or after a tag `f(a=1)` alone.
+#[derive(Debug)]
+pub(super) struct PythonBody {
+    phase: Phase,
+    closers: &'static [&'static str],
+    stops: Tags,
+    /// Whether the calls stand in a list.
+    list: bool,
+    call: Tee,
+    name: String,
+    keys: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Before a call.
+    Start,
+    /// Before an argument, or the end of the call.
+    Key,
+    Value(Box<Scanner>),
+    AfterValue,
+    /// After a broken argument, inside this many brackets and perhaps a string.
+    Skip {
+        depth: usize,
+        quote: Option<char>,
+        escaped: bool,
+    },
+    /// After a call.
+    AfterCall,
+}
+
+impl PythonBody {
+    pub(super) fn new(closers: &'static [&'static str], openers: &[&'static str]) -> Self {
+        Self {
+            phase: Phase::Start,
+            closers,
+            stops: Tags::new(closers.iter().chain(openers).copied(), &[]),
+            list: false,
+            call: Tee::default(),
+            name: String::new(),
+            keys: Vec::new(),
+        }
+    }
+
+    pub(super) fn step(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
+        if let Phase::Skip { .. } = self.phase {
+            return self.skip(cursor);
+        }
+        if let Phase::Value(_) = self.phase {
+            return self.in_value(cursor, emitter);
+        }
+        if cursor.space() > 0 {
+            return Step::Took(cursor.space());
+        }
+        let Some(&byte) = cursor.rest.as_bytes().first() else {
+            return self.at_end(cursor, emitter);
+        };
+        match self.phase {
+            Phase::Start => self.start(cursor, byte, emitter),
+            Phase::Key => self.key(cursor, byte, emitter),
+            Phase::AfterValue => match byte {
+                b',' => self.go(Phase::Key, 1),
+                b')' => self.end_call(emitter),
+                _ => self.fail(cursor, "expected ',' or ')' (values must be literals)", emitter),
+            },
+            _ => self.after_call(cursor, byte, emitter),
+        }
+    }
+
+    fn go(&mut self, phase: Phase, used: usize) -> Step {
+        self.phase = phase;
+        Step::Took(used)
+    }
+
+    fn at_end(&self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
+        if !cursor.end {
+            return Step::Wait;
+        }
+        let what = match self.phase {
+            Phase::Start if !self.list => None,
+            Phase::AfterCall if self.list => Some("the text ends, expected ',' or ']'"),
+            Phase::AfterCall => None,
+            Phase::Start => Some("the text ends, expected a call or ']'"),
+            _ => Some("the text ends inside a call"),
+        };
+        match (what, &self.phase) {
+            (Some(what), Phase::AfterCall | Phase::Start) => {
+                emitter.repair(ParseError::syntax(cursor.at, what), "the list is closed");
+            }
+            (Some(what), _) => emitter.abandon(ParseError::syntax(cursor.at, what)),
+            _ => {}
+        }
+        Step::Leave(0)
+    }
+
+    fn start(&mut self, cursor: Cursor<'_>, byte: u8, emitter: &mut Emitter) -> Step {
+        match byte {
+            b'[' if !self.list => {
+                self.list = true;
+                return Step::Took(1);
+            }
+            b']' if self.list => {
+                self.list = false;
+                return self.go(Phase::AfterCall, 1);
+            }
+            _ => {}
+        }
+        match call_head(cursor.rest, cursor.end) {
+            Ahead::Perhaps => Step::Wait,
+            Ahead::Yes(used) => {
+                cursor.rest[..used].trim_end_matches('(').trim_end().clone_into(&mut self.name);
+                self.keys.clear();
+                emitter.start(&self.name);
+                self.call = emitter.tee();
+                self.call.begin(Container::Object);
+                self.go(Phase::Key, used)
+            }
+            // Text, and no call, follows the tag.
+            Ahead::No if !self.list => match self.stops.at(cursor) {
+                Ahead::Perhaps => Step::Wait,
+                Ahead::Yes(tag) if tag < self.closers.len() => Step::Leave(self.closers[tag].len()),
+                _ => Step::Leave(0),
+            },
+            Ahead::No => {
+                emitter.repair(ParseError::syntax(cursor.at, "expected a call such as f(a=1)"), "left out");
+                Step::Leave(0)
+            }
+        }
+    }
+
+    fn key(&mut self, cursor: Cursor<'_>, byte: u8, emitter: &mut Emitter) -> Step {
+        if byte == b')' {
+            return self.end_call(emitter);
+        }
+        match keyword(cursor.rest, cursor.end) {
+            Ahead::Perhaps => Step::Wait,
+            Ahead::No => self.fail(cursor, "expected an argument such as a=1, or ')'", emitter),
+            Ahead::Yes((name, used)) if self.keys.iter().any(|key| key == name) => {
+                self.fail(
+                    Cursor { rest: &cursor.rest[used..], ..cursor },
+                    "this argument is given twice",
+                    emitter,
+                );
+                Step::Took(used)
+            }
+            Ahead::Yes((name, used)) => {
+                self.keys.push(name.to_owned());
+                self.call.text(name);
+                self.call.end_text(true);
+                self.go(Phase::Value(Box::new(Scanner::new())), used)
+            }
+        }
+    }
+
+    fn in_value(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
+        let Phase::Value(scanner) = &mut self.phase else { return Step::Leave(0) };
+        let (used, status) = scanner.feed(cursor.rest, cursor.at, &mut self.call);
+        emitter.arguments(self.call.take_text());
+        match status {
+            Status::Done => self.go(Phase::AfterValue, used),
+            Status::Bad(error) => {
+                let depth = scanner.depth() + 1;
+                let quote = scanner.quote();
+                emitter.abandon(error);
+                self.go(Phase::Skip { depth, quote, escaped: false }, used)
+            }
+            Status::More if cursor.end => {
+                emitter.abandon(ParseError::syntax(cursor.at + used, "the text ends inside a call"));
+                Step::Leave(used)
+            }
+            Status::More if used == 0 => Step::Wait,
+            Status::More => Step::Took(used),
+        }
+    }
+
+    fn fail(&mut self, cursor: Cursor<'_>, what: &str, emitter: &mut Emitter) -> Step {
+        emitter.abandon(ParseError::syntax(cursor.at, what));
+        self.go(Phase::Skip { depth: 1, quote: None, escaped: false }, 0)
+    }
+
+    fn end_call(&mut self, emitter: &mut Emitter) -> Step {
+        self.call.end(Container::Object, false);
+        emitter.arguments(self.call.take_text());
+        let arguments = match self.call.built.take() {
+            Some(Value::Object(arguments)) => arguments,
+            _ => serde_json::Map::new(),
+        };
+        emitter.end(ToolCall { name: std::mem::take(&mut self.name), arguments });
+        self.go(Phase::AfterCall, 1)
+    }
+
+    fn after_call(&mut self, cursor: Cursor<'_>, byte: u8, emitter: &mut Emitter) -> Step {
+        if self.list {
+            return match byte {
+                b',' => self.go(Phase::Start, 1),
+                b']' => {
+                    self.list = false;
+                    Step::Took(1)
+                }
+                _ => {
+                    let error = ParseError::syntax(cursor.at, "expected ',' or ']' after a call");
+                    emitter.repair(error, "the list is closed");
+                    Step::Leave(0)
+                }
+            };
+        }
+        match (self.stops.at(cursor), cursor.tag(&["```"])) {
+            (Ahead::Yes(tag), _) if tag < self.closers.len() => Step::Leave(self.closers[tag].len()),
+            (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => Step::Wait,
+            (_, Ahead::Yes(_)) => Step::Took(3),
+            _ if matches!(byte, b';' | b',') => self.go(Phase::Start, 1),
+            // Calls of their own, one a line.
+            _ if !self.closers.is_empty() && call_head(cursor.rest, cursor.end) == Ahead::Perhaps => {
+                Step::Wait
+            }
+            _ if !self.closers.is_empty() && call_head(cursor.rest, cursor.end) != Ahead::No => {
+                self.go(Phase::Start, 0)
+            }
+            _ => Step::Leave(0),
+        }
+    }
+
+    /// To the end of a broken call: its closing bracket, strings respected.
+    fn skip(&mut self, cursor: Cursor<'_>) -> Step {
+        let Phase::Skip { depth, quote, escaped } = &mut self.phase else { return Step::Leave(0) };
+        for (i, c) in cursor.rest.char_indices() {
+            if std::mem::take(escaped) {
+                continue;
+            }
+            match (c, *quote) {
+                ('\\', Some(_)) => *escaped = true,
+                (_, Some(open)) if c == open => *quote = None,
+                (_, Some(_)) => {}
+                ('"' | '\'', None) => *quote = Some(c),
+                ('(' | '[' | '{', None) => *depth += 1,
+                (')' | ']' | '}', None) => {
+                    *depth -= 1;
+                    if *depth == 0 {
+                        return self.go(Phase::AfterCall, i + 1);
+                    }
+                }
+                _ => {}
+            }
+        }
+        match (cursor.rest.is_empty(), cursor.end) {
+            (_, true) => Step::Leave(cursor.rest.len()),
+            (true, false) => Step::Wait,
+            (false, false) => Step::Took(cursor.rest.len()),
+        }
+    }
+}
+
+/// `name(` or `name.name (`: how long it is.
+pub(super) fn call_head(rest: &str, end: bool) -> Ahead<usize> {
+    let name = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(rest.len());
+    if name > MAX_NAME || rest.starts_with(|c: char| c.is_numeric() || c == '.') {
+        return Ahead::No;
+    }
+    let spaces = rest[name..].find(|c| c != ' ').unwrap_or(rest.len() - name);
+    match rest[name + spaces..].chars().next() {
+        _ if spaces > MAX_NAME => Ahead::No,
+        Some('(') if name > 0 => Ahead::Yes(name + spaces + 1),
+        None if !end => Ahead::Perhaps,
+        _ => Ahead::No,
+    }
+}
+
+/// `[name(` or `[ name (`, where a list of calls begins; nothing comes before it.
+pub(super) fn list_head(rest: &str, end: bool) -> Ahead<usize> {
+    let Some(inside) = rest.strip_prefix('[') else { return Ahead::No };
+    let spaces = inside.len() - inside.trim_start().len();
+    match call_head(&inside[spaces..], end) {
+        _ if spaces > MAX_NAME => Ahead::No,
+        Ahead::Yes(_) => Ahead::Yes(0),
+        other => other,
+    }
+}
+
+/// `name=`, but not `name==`: the name, and the length with white space.
+fn keyword(rest: &str, end: bool) -> Ahead<(&str, usize)> {
+    let name = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+    if name > MAX_NAME || rest.starts_with(char::is_numeric) {
+        return Ahead::No;
+    }
+    let after = &rest[name..];
+    let spaces = after.len() - after.trim_start().len();
+    let mut following = after[spaces..].chars();
+    match following.next() {
+        _ if spaces > MAX_NAME => Ahead::No,
+        Some('=') if name > 0 => match following.next() {
+            Some('=') => Ahead::No,
+            None if !end => Ahead::Perhaps,
+            _ => Ahead::Yes((&rest[..name], name + spaces + 1)),
+        },
+        None if !end => Ahead::Perhaps,
+        _ => Ahead::No,
+    }
+}

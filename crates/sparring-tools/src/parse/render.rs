@@ -1,0 +1,143 @@
+//! Calls as each family writes them.
+
+use crate::ToolCall;
+use serde_json::Value;
+use std::fmt::Write;
+
+/// Each call as a JSON object, in a list.
+pub(super) fn json_list(calls: &[ToolCall]) -> String {
+    Value::Array(calls.iter().map(ToolCall::to_json).collect()).to_string()
+}
+
+/// Each call as `open`, a JSON object and `close`.
+pub(super) fn json_each(calls: &[ToolCall], open: &str, close: &str, between: &str) -> String {
+    join(calls, between, |call| format!("{open}{}{close}", call.to_json()))
+}
+
+/// Each call as `open`, its name, `separator`, its arguments as JSON and `close`.
+pub(super) fn named(calls: &[ToolCall], open: &str, separator: &str, close: &str) -> String {
+    join(calls, "", |call| format!("{open}{}{separator}{}{close}", call.name, arguments(call)))
+}
+
+pub(super) fn arguments(call: &ToolCall) -> String {
+    Value::from(call.arguments.clone()).to_string()
+}
+
+pub(super) fn join(calls: &[ToolCall], between: &str, write: impl Fn(&ToolCall) -> String) -> String {
+    calls.iter().map(write).collect::<Vec<_>>().join(between)
+}
+
+/// What stands in a tag: text as it is, all else as JSON.
+pub(super) fn tag_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+pub(super) fn qwen3_coder(call: &ToolCall) -> String {
+    let mut out = format!("<tool_call>\n<function={}>\n", call.name);
+    for (key, value) in &call.arguments {
+        let _ = write!(out, "<parameter={key}>\n{}\n</parameter>\n", tag_text(value));
+    }
+    out + "</function>\n</tool_call>"
+}
+
+pub(super) fn glm(call: &ToolCall) -> String {
+    let mut out = format!("<tool_call>{}\n", call.name);
+    for (key, value) in &call.arguments {
+        let value = tag_text(value);
+        let _ = writeln!(out, "<arg_key>{key}</arg_key>\n<arg_value>{value}</arg_value>");
+    }
+    out + "</tool_call>"
+}
+
+pub(super) fn dsml(calls: &[ToolCall]) -> String {
+    let mut out = "<｜DSML｜function_calls>\n".to_owned();
+    for call in calls {
+        let _ = writeln!(out, "<｜DSML｜invoke name=\"{}\">", call.name);
+        for (key, value) in &call.arguments {
+            let (text, string) = (tag_text(value), value.is_string());
+            let _ = writeln!(
+                out,
+                "<｜DSML｜parameter name=\"{key}\" string=\"{string}\">{text}</｜DSML｜parameter>"
+            );
+        }
+        out.push_str("</｜DSML｜invoke>\n");
+    }
+    out + "</｜DSML｜function_calls>"
+}
+
+/// `[f(a=1, b='x'), g()]`
+pub(super) fn python(calls: &[ToolCall]) -> String {
+    let calls = join(calls, ", ", |call| {
+        let mut out = format!("{}(", call.name);
+        for (i, (key, value)) in call.arguments.iter().enumerate() {
+            let _ = write!(out, "{}{key}=", if i > 0 { ", " } else { "" });
+            python_literal(value, &mut out);
+        }
+        out + ")"
+    });
+    format!("[{calls}]")
+}
+
+/// A value in Python's notation.
+fn python_literal(value: &Value, out: &mut String) {
+    match value {
+        Value::Null => out.push_str("None"),
+        Value::Bool(true) => out.push_str("True"),
+        Value::Bool(false) => out.push_str("False"),
+        Value::Number(number) => {
+            let _ = write!(out, "{number}");
+        }
+        Value::String(text) => python_string(text, out),
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                out.push_str(if i > 0 { ", " } else { "" });
+                python_literal(item, out);
+            }
+            out.push(']');
+        }
+        Value::Object(map) => {
+            out.push('{');
+            for (i, (key, value)) in map.iter().enumerate() {
+                out.push_str(if i > 0 { ", " } else { "" });
+                python_string(key, out);
+                out.push_str(": ");
+                python_literal(value, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+/// As `repr` does: in single quotes, unless only those stand inside.
+fn python_string(text: &str, out: &mut String) {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    out.push(quote);
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c == quote => out.extend(['\\', c]),
+            c if c.is_ascii_control() => {
+                let _ = write!(out, "\\x{:02x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push(quote);
+}
+
+pub(super) fn kimi(calls: &[ToolCall]) -> String {
+    let mut out = "<|tool_calls_section_begin|>".to_owned();
+    for (i, call) in calls.iter().enumerate() {
+        let _ = write!(
+            out,
+            "<|tool_call_begin|>functions.{}:{i}<|tool_call_argument_begin|>{}<|tool_call_end|>",
+            call.name,
+            arguments(call)
+        );
+    }
+    out + "<|tool_calls_section_end|>"
+}

@@ -1,0 +1,175 @@
+//! However a text is cut, it reads the same.
+mod support;
+
+use proptest::prelude::*;
+use sparring_tools::{ByteStream, CallParser, Delta, Format, Reading};
+use support::{calls, text};
+
+/// What the deltas say, put together: calls that are whole, with their arguments as JSON, and the content.
+fn gather(deltas: &[Delta]) -> (Vec<(String, serde_json::Value)>, String) {
+    let mut calls: Vec<(String, String, bool)> = Vec::new();
+    let mut content = String::new();
+    for delta in deltas {
+        match delta {
+            Delta::Text(text) => content.push_str(text),
+            Delta::Start { index, name } => {
+                assert_eq!(*index, calls.len(), "calls are numbered in order");
+                calls.push((name.clone(), String::new(), false));
+            }
+            Delta::Arguments { index, fragment } => {
+                assert_eq!(index + 1, calls.len());
+                calls[*index].1.push_str(fragment);
+            }
+            Delta::End { index, whole } => {
+                assert_eq!(index + 1, calls.len());
+                calls[*index].2 = *whole;
+            }
+            _ => {}
+        }
+    }
+    let calls = calls
+        .into_iter()
+        .filter(|(_, _, whole)| *whole)
+        .map(|(name, json, _)| {
+            let arguments = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{name}: {json:?}: {e}"));
+            (name, arguments)
+        })
+        .collect();
+    (calls, content)
+}
+
+fn streamed(parser: &dyn CallParser, pieces: &[&str]) -> (Vec<Delta>, Reading) {
+    let mut stream = parser.stream();
+    let mut deltas: Vec<Delta> = pieces.iter().flat_map(|piece| stream.feed(piece)).collect();
+    let (last, reading) = stream.finish();
+    deltas.extend(last);
+    (deltas, reading)
+}
+
+/// One-shot, in two pieces at every cut, and character by character.
+fn check(format: Format, text: &str) {
+    let parser = format.parser();
+    let whole = parser.read(text);
+    let cuts = text.char_indices().map(|(i, _)| i).map(|cut| vec![&text[..cut], &text[cut..]]);
+    let letters: Vec<&str> = text.char_indices().map(|(i, c)| &text[i..i + c.len_utf8()]).collect();
+    for pieces in cuts.chain([letters, vec![text]]) {
+        let (deltas, reading) = streamed(&*parser, &pieces);
+        assert_eq!(reading, whole, "{} {pieces:?}", parser.name());
+        let (calls, content) = gather(&deltas);
+        let want: Vec<_> = whole
+            .calls
+            .iter()
+            .map(|call| (call.name.clone(), serde_json::Value::Object(call.arguments.clone())))
+            .collect();
+        assert_eq!(calls, want, "{} {pieces:?}: {deltas:?}", parser.name());
+        assert_eq!(content, whole.content, "{} {pieces:?}: {deltas:?}", parser.name());
+    }
+}
+
+/// Pieces of every format, well-formed or not.
+const PIECES: &[&str] = &[
+    "<tool_call>",
+    "</tool_call>",
+    "<think>",
+    "</think>",
+    "<function=",
+    "</function>",
+    "<parameter=a>",
+    "</parameter>",
+    "[TOOL_CALLS]",
+    "[ARGS]",
+    "[CALL_ID]",
+    "<arg_key>",
+    "</arg_key>",
+    "<arg_value>",
+    "</arg_value>",
+    "<|python_tag|>",
+    "<|python_start|>",
+    "<|python_end|>",
+    "<answer>",
+    "</answer>",
+    "<|tool_call|>",
+    "<|/tool_call|>",
+    "functools",
+    "<｜tool▁calls▁begin｜>",
+    "<｜tool▁call▁begin｜>",
+    "<｜tool▁sep｜>",
+    "<｜tool▁call▁end｜>",
+    "<｜DSML｜invoke name=\"f\">",
+    "<｜DSML｜invoke name=\"g\"/>",
+    "<｜DSML｜parameter name=\"a\" string=\"false\">",
+    "</｜DSML｜parameter>",
+    "</｜DSML｜invoke>",
+    "<|tool_call_begin|>",
+    "<|tool_call_argument_begin|>",
+    "<|tool_call_end|>",
+    "```",
+    "```json\n",
+    "{\"name\": \"f\", \"arguments\": {\"a\": 1}}",
+    "{\"name\":",
+    "\"f\"",
+    "\"arguments\":",
+    "{\"a\": [1, (2), (3,)]}",
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    ")",
+    "f",
+    "f(a=1)",
+    "[f(a='x', b=-1.5), g()]",
+    "a=",
+    "'it\\'s'",
+    "\"\\u00e9\\ud83d\\ude00\"",
+    "True",
+    "None",
+    "1e3",
+    ",",
+    ";",
+    ":",
+    " ",
+    "\n",
+    "é",
+    "\\",
+    "\"",
+    "'",
+    "functions.f:0",
+    ">",
+    "name",
+    "NaN",
+];
+
+proptest! {
+    // Every case is read at every cut in every format.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_cut_reads_the_same(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..14)) {
+        let text = pieces.concat();
+        for format in Format::ALL {
+            check(format, &text);
+        }
+    }
+
+    #[test]
+    fn any_cut_of_calls_reads_the_same(calls in calls(), before in text(), after in text()) {
+        for format in Format::ALL {
+            check(format, &format!("{before}{}{after}", format.parser().render(&calls)));
+        }
+    }
+
+    #[test]
+    fn bytes_read_as_the_text_they_are(text in ".{0,40}", extra in prop::collection::vec(any::<u8>(), 0..6), at in 0.0..1.0_f64) {
+        let mut bytes = text.into_bytes();
+        let at = (bytes.len() as f64 * at) as usize;
+        bytes.splice(at..at, extra);
+        for format in [Format::Hermes, Format::Pythonic] {
+            let mut stream = ByteStream::new(format.parser().stream());
+            for byte in &bytes {
+                stream.feed(std::slice::from_ref(byte));
+            }
+            prop_assert_eq!(stream.finish().1, format.parser().read(&String::from_utf8_lossy(&bytes)));
+        }
+    }
+}
