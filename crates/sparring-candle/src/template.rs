@@ -1,7 +1,8 @@
 //! Chat templates: the Jinja programs that Hugging Face tokenizers carry.
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, Error, ErrorKind, Value, context, value::Kwargs};
+use minijinja::value::{Kwargs, Serde};
+use minijinja::{Environment, Error, ErrorKind, Value, context};
 use serde::Serialize;
 use sparring_core::{Message, PolicyError};
 
@@ -70,8 +71,8 @@ impl ChatTemplate {
         messages: &[serde_json::Value],
         tools: &[serde_json::Value],
     ) -> Result<String, PolicyError> {
-        let messages: Vec<Value> = messages.iter().map(Value::from_serialize).collect();
-        let tools = if tools.is_empty() { Value::from(()) } else { Value::from_serialize(tools) };
+        let messages: Vec<Value> = messages.iter().map(|m| Serde(m).into()).collect();
+        let tools = if tools.is_empty() { Value::from(()) } else { Serde(tools).into() };
         self.render_values(&messages, &tools, true)
     }
 

@@ -3,7 +3,6 @@
 
 mod benchmark;
 pub mod bfcl;
-mod decode_stub;
 mod error;
 mod files;
 mod golds;

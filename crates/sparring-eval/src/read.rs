@@ -1,16 +1,17 @@
 //! From an answer's text to calls.
 
-use crate::decode_stub::{ReturnFormat, decode};
 use crate::{Expected, Item};
 use serde_json::{Value, json};
-use sparring_tools::bfcl::{Language, PyValue};
-use sparring_tools::{CallParser, ToolCall};
+use sparring_tools::bfcl::{Language, PyValue, ReturnFormat, decode};
+use sparring_tools::{CallParser, Format, ToolCall};
 
 /// How answers are read.
 #[non_exhaustive]
 pub enum Reader {
-    /// By the parser of a format.
-    Format(Box<dyn CallParser>),
+    /// In the format of a family of models; the item's tools say of which type untyped arguments are.
+    Format(Format),
+    /// By a parser of your own.
+    Parser(Box<dyn CallParser>),
     /// As BFCL reads the answers of prompted models: `[f(a=1), g(b='x')]`, in the language of the category. Java and
     /// JavaScript need the feature `tree-sitter`.
     Bfcl,
@@ -55,15 +56,19 @@ impl Reader {
     /// A short name for reports.
     pub fn name(&self) -> &str {
         match self {
-            Self::Format(parser) => parser.name(),
+            Self::Format(format) => format.name(),
+            Self::Parser(parser) => parser.name(),
             Self::Bfcl => "bfcl",
         }
     }
 
-    /// Reads an answer to `item`.
+    /// Reads an answer to `item`. What does not keep to the format is unreadable as a whole: nothing is repaired.
     pub fn read(&self, item: &Item, text: &str) -> Reading {
+        let parsed =
+            |parser: &dyn CallParser| parser.parse(text).map_or_else(Reading::unreadable, Reading::Calls);
         match self {
-            Self::Format(parser) => parser.parse(text).map_or_else(Reading::unreadable, Reading::Calls),
+            Self::Format(format) => parsed(&*format.parser_for(item.tools.clone())),
+            Self::Parser(parser) => parsed(&**parser),
             Self::Bfcl => match decode(text, return_format(item), false) {
                 Err(error) => Reading::unreadable(error),
                 Ok(output) if matches!(item.expected, Expected::Bfcl(_)) => Reading::Decoded(output),
@@ -75,7 +80,8 @@ impl Reader {
     /// Writes calls so that [`read`](Self::read) gives them back.
     pub fn render(&self, calls: &[ToolCall]) -> String {
         match self {
-            Self::Format(parser) => parser.render(calls),
+            Self::Format(format) => format.parser().render(calls),
+            Self::Parser(parser) => parser.render(calls),
             Self::Bfcl => {
                 let calls: Vec<_> = calls.iter().map(python_call).collect();
                 format!("[{}]", calls.join(", "))

@@ -1,7 +1,7 @@
 //! Golds, rendered in a call format, read back and scored: everything between a text and its verdict.
 
 use sparring_eval::{Defect, Reader, Suite, gold_answers, score};
-use sparring_tools::{CallParser, Hermes, ToolR0Tags};
+use sparring_tools::Format;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ fn failing(suite: Suite, folder: &str) -> Option<(usize, BTreeSet<String>)> {
         return None;
     };
     let benchmark = suite.load(&PathBuf::from(shared).join("benchmarks").join(folder), &[]).unwrap();
-    let formats: [Box<dyn CallParser>; 2] = [Box::new(Hermes::default()), Box::new(ToolR0Tags::default())];
+    let formats = [Format::Hermes, Format::ToolR0, Format::Llama3Json, Format::Hammer];
     let mut results = formats.into_iter().map(|format| {
         let reader = Reader::Format(format);
         let (report, failures) = score(&benchmark, &reader, &gold_answers(&benchmark, &reader));
