@@ -21,6 +21,15 @@ impl ToolsError {
     pub(crate) fn spec(at: impl Into<String>, what: impl Into<String>) -> Self {
         Self::Spec { at: at.into(), what: what.into() }
     }
+
+    /// The same error in item `i` of a list of definitions.
+    pub(crate) fn in_item(self, i: usize) -> Self {
+        match self {
+            Self::Spec { at, what } if at == "root" => Self::Spec { at: format!("[{i}]"), what },
+            Self::Spec { at, what } => Self::Spec { at: format!("[{i}].{at}"), what },
+            other => other,
+        }
+    }
 }
 
 /// Why a text holds no readable tool calls. Offsets are bytes from the start of the text that was parsed.

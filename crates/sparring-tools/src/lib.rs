@@ -1,7 +1,7 @@
 //! Tool schemas, tool-call parsing and matching; knows no training.
 //!
 //! ```text
-//!   JSON ──▶ ToolSpec ──validate──▶ what is wrong with a call
+//!   JSON ◀─▶ ToolSpec ──validate──▶ what is wrong with a call
 //!   text ──CallParser──▶ [ToolCall] ──Matcher + Comparator──▶ MatchReport (a score that explains itself)
 //!   ToolTask ──structure::check──▶ which rule it breaks;   signature() ──▶ duplicates
 //! ```
@@ -17,7 +17,12 @@
 //! assert!(report.exact(), "{report}");
 //! # Ok::<(), sparring_tools::ParseError>(())
 //! ```
+//!
+//! Features, none of them on by default: `validate` checks calls against their schemas (`ToolSpec::validate` and
+//! the module `structure`) and brings in the crate `jsonschema`; `schemars` makes a tool from a Rust type
+//! (`ToolSpec::from_type`).
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod bfcl;
 mod call;
@@ -25,19 +30,24 @@ mod compare;
 mod error;
 pub mod grounding;
 pub mod json;
+mod judge;
 mod matching;
 mod parse;
 mod signature;
 mod spec;
+#[cfg(feature = "validate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "validate")))]
 pub mod structure;
 pub mod tags;
 mod task;
+#[cfg(feature = "validate")]
 mod validate;
 
 pub use call::ToolCall;
 pub use compare::{Comparator, RobustComparator, StrictJson};
 pub use error::{ParseError, ToolsError};
 pub use json::canonical as canonical_json;
+pub use judge::{CallJudge, Expected, Judgement, MatchJudge};
 pub use matching::{
     Assignment, CallVerdict, MatchReport, Matcher, Mismatch, PairScore, PairWeights, match_calls, same_calls,
 };
@@ -46,6 +56,12 @@ pub use parse::{
     calls_from_value,
 };
 pub use signature::{SignatureRule, signature, signature_with};
-pub use spec::ToolSpec;
+pub use spec::{Dialect, ToolSpec};
 pub use task::ToolTask;
+#[cfg(feature = "validate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "validate")))]
 pub use validate::ArgumentProblem;
+
+#[cfg(feature = "schemars")]
+#[cfg_attr(docsrs, doc(cfg(feature = "schemars")))]
+pub use schemars;

@@ -3,7 +3,7 @@
 
 use crate::grounding::{self, Letters};
 use crate::parse::kind;
-use crate::{ArgumentProblem, ToolCall, ToolSpec, ToolTask};
+use crate::{ArgumentProblem, Dialect, ToolCall, ToolSpec, ToolTask};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -207,7 +207,7 @@ fn fail(rule: &'static str, detail: impl Into<String>) -> Result<(), Violation> 
 fn check_question(task: &ToolTask, rules: &StructureRules) -> Result<(), Violation> {
     let question = task.question.trim();
     if rules.reject_cjk {
-        let tools = task.tools.iter().map(|tool| tool.to_json_schema_form().to_string());
+        let tools = task.tools.iter().map(|tool| tool.to_json(Dialect::Bare).to_string());
         let calls = task.calls.iter().map(|call| call.to_json().to_string());
         let found = |text: &str| text.chars().find(|c| is_cjk(*c));
         if let Some(c) = found(question).or_else(|| tools.chain(calls).find_map(|text| found(&text))) {
@@ -288,7 +288,9 @@ fn check_call(task: &ToolTask, call: &ToolCall, rules: &StructureRules) -> Resul
             ArgumentProblem::Unknown { .. } if rules.known_arguments => "unknown_argument",
             ArgumentProblem::WrongType { .. } if rules.check_values => "argument_type",
             ArgumentProblem::NotInEnum { .. } if rules.check_values => "argument_enum",
-            ArgumentProblem::Constraint { .. } if rules.check_values => "argument_value",
+            ArgumentProblem::Constraint { .. } | ArgumentProblem::Together { .. } if rules.check_values => {
+                "argument_value"
+            }
             ArgumentProblem::BadSchema { .. } if rules.check_values => "parameter_schema",
             _ => continue,
         };

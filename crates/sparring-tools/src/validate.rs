@@ -1,6 +1,7 @@
 use crate::parse::kind;
+use crate::spec::words::Words;
 use crate::{ToolCall, ToolSpec};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 /// One way in which a call does not fit its tool.
@@ -57,6 +58,12 @@ pub enum ArgumentProblem {
         /// What the schema says.
         detail: String,
     },
+    /// The arguments break a keyword that speaks of all of them (`oneOf`, `minProperties`, ...).
+    #[error("the arguments together: {detail}")]
+    Together {
+        /// What the schema says.
+        detail: String,
+    },
     /// The tool's own schema of this parameter is unusable: the definition is at fault, not the call.
     #[error("{argument}: the tool's schema is unusable: {detail}")]
     BadSchema {
@@ -69,15 +76,17 @@ pub enum ArgumentProblem {
 
 impl ToolSpec {
     /// Checks a call of this tool: its name, required and unknown arguments, and every value against its JSON
-    /// Schema (draft 2020-12; nothing is fetched).
+    /// Schema (draft 2020-12; nothing is fetched). Needs the feature `validate`.
     ///
     /// Type names that models and benchmarks use are read as JSON Schema's: `str`, `date` and `datetime` are
     /// strings, `int` integers, `float` and `double` numbers, `bool` booleans, `dict` objects, `list` and
-    /// `tuple` arrays, `any` anything. Unknown arguments are allowed where the schema says
-    /// `additionalProperties: true` (or gives a schema for them, which is then not applied).
+    /// `tuple` arrays, `any` anything; a word that nobody knows makes the schema unusable. Unknown arguments are
+    /// allowed where the schema says `additionalProperties: true` (or gives a schema for them, which is then not
+    /// applied), and where it says nothing of them but has keywords that may (`oneOf`, `patternProperties`, ...).
+    /// `unevaluatedProperties` is not looked at.
     ///
     /// # Errors
-    /// Every problem, in the order: name, missing arguments, then the arguments as they are written.
+    /// Every problem, in the order: name, missing arguments, the arguments as they are written, all together.
     ///
     /// ```
     /// use sparring_tools::{ToolCall, ToolSpec};
@@ -98,10 +107,13 @@ impl ToolSpec {
         }
         let missing = self.required.iter().filter(|name| !call.arguments.contains_key(*name));
         problems.extend(missing.map(|name| ArgumentProblem::Missing { argument: name.clone() }));
-        let open = matches!(
-            self.schema_extra.get("additionalProperties"),
-            Some(Value::Bool(true) | Value::Object(_))
-        );
+        let together = self.schema_extra.keys().any(|key| TOGETHER.contains(&key.as_str()));
+        let open = match self.schema_extra.get("additionalProperties") {
+            Some(Value::Bool(open)) => *open,
+            Some(Value::Object(_)) => true,
+            // Such a schema may describe parameters in its branches.
+            _ => together,
+        };
         for (argument, value) in &call.arguments {
             match self.parameters.get(argument) {
                 Some(schema) => self.check_value(argument, schema, value, &mut problems),
@@ -109,7 +121,25 @@ impl ToolSpec {
                 None => problems.push(ArgumentProblem::Unknown { argument: argument.clone() }),
             }
         }
+        if together {
+            self.check_together(call, &mut problems);
+        }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    fn check_together(&self, call: &ToolCall, problems: &mut Vec<ArgumentProblem>) {
+        let keywords = self.schema_extra.iter().filter(|(key, _)| TOGETHER.contains(&key.as_str()));
+        let keywords = keywords.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let document = Value::Object(self.with_definitions(Words::Validator.rewrite_keywords(keywords)));
+        match jsonschema::draft202012::new(&document) {
+            Ok(validator) => problems.extend(
+                validator
+                    .iter_errors(&Value::Object(call.arguments.clone()))
+                    .map(|error| ArgumentProblem::Together { detail: error.to_string() }),
+            ),
+            Err(e) => problems
+                .push(ArgumentProblem::BadSchema { argument: "parameters".into(), detail: e.to_string() }),
+        }
     }
 
     fn check_value(
@@ -119,16 +149,9 @@ impl ToolSpec {
         value: &Value,
         problems: &mut Vec<ArgumentProblem>,
     ) {
-        let mut schema = standard(schema);
-        if let Value::Object(map) = &mut schema {
-            // References point to the root of the parameters' schema.
-            for key in ["$defs", "definitions"] {
-                if let Some(definitions) = self.schema_extra.get(key) {
-                    map.entry(key).or_insert_with(|| standard_each(definitions));
-                }
-            }
-        }
-        let validator = match jsonschema::draft202012::new(&schema) {
+        let schema = Words::Validator.rewrite(schema.clone());
+        let document = self.document(argument, &schema);
+        let validator = match jsonschema::draft202012::new(&document) {
             Ok(validator) => validator,
             Err(e) => {
                 let detail = e.to_string();
@@ -136,6 +159,78 @@ impl ToolSpec {
             }
         };
         problems.extend(validator.iter_errors(value).map(|e| problem(argument, &schema, value, &e)));
+    }
+
+    /// A schema document for one parameter, with everything that its references may mean. Mostly that is the
+    /// tool's definitions: the other parameters stay out, so that a bad one of them spoils nothing.
+    fn document(&self, parameter: &str, schema: &Value) -> Value {
+        let Value::Object(map) = schema else { return schema.clone() };
+        let document = Value::Object(self.with_definitions(map.clone()));
+        if !refers_elsewhere(&document) {
+            return document;
+        }
+        // `#` means the parameters' schema (a type that holds itself), not this parameter's.
+        let mut root = self.schema(Words::Validator);
+        root["$id"] = ROOT.into();
+        let escaped = parameter.replace('~', "~0").replace('/', "~1");
+        let pointer: String = escaped.bytes().map(percent_encoded).collect();
+        json!({ "$ref": format!("{ROOT}#/properties/{pointer}"), "$defs": { "root": root } })
+    }
+
+    fn with_definitions(&self, mut schema: Map<String, Value>) -> Map<String, Value> {
+        for key in ["$defs", "definitions"] {
+            if let Some(Value::Object(definitions)) = self.schema_extra.get(key) {
+                schema
+                    .entry(key)
+                    .or_insert_with(|| Words::Validator.rewrite_each(definitions.clone()).into());
+            }
+        }
+        schema
+    }
+}
+
+/// Keywords that speak of the arguments together; `properties` and `required` are checked one by one.
+const TOGETHER: [&str; 14] = [
+    "$ref",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "dependentRequired",
+    "dependentSchemas",
+    "minProperties",
+    "maxProperties",
+    "patternProperties",
+    "propertyNames",
+];
+
+/// Name of a parameters' schema as a whole, for references into it.
+const ROOT: &str = "urn:tool";
+
+/// Whether a reference points into the document, and at none of its definitions.
+fn refers_elsewhere(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => map.iter().any(|(key, value)| match (key.as_str(), value) {
+            ("$ref", Value::String(target)) => {
+                target.starts_with('#')
+                    && !["#/$defs/", "#/definitions/"].iter().any(|known| target.starts_with(known))
+            }
+            (_, value) => refers_elsewhere(value),
+        }),
+        Value::Array(items) => items.iter().any(refers_elsewhere),
+        _ => false,
+    }
+}
+
+/// A byte of a URI's fragment.
+fn percent_encoded(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        char::from(byte).to_string()
+    } else {
+        format!("%{byte:02X}")
     }
 }
 
@@ -161,62 +256,5 @@ fn problem(
             ArgumentProblem::NotInEnum { argument, allowed: (**options).clone(), found: value.clone() }
         }
         _ => ArgumentProblem::Constraint { argument, at, detail: error.to_string() },
-    }
-}
-
-/// JSON Schema's name of a type; the name itself where it is none of the aliases.
-pub(crate) fn standard_type(name: &str) -> Option<&str> {
-    match name.to_ascii_lowercase().as_str() {
-        "str" | "string" | "date" | "datetime" | "date-time" | "time" | "text" | "char" => Some("string"),
-        "int" | "integer" | "long" | "short" | "byte" | "bigint" => Some("integer"),
-        "float" | "double" | "number" | "numeric" => Some("number"),
-        "bool" | "boolean" => Some("boolean"),
-        "dict" | "object" | "hashmap" => Some("object"),
-        "list" | "tuple" | "array" | "arraylist" => Some("array"),
-        "null" | "none" => Some("null"),
-        "any" => None,
-        _ => Some(name),
-    }
-}
-
-/// The schema with standard type names, wherever a schema may stand.
-fn standard(schema: &Value) -> Value {
-    let Value::Object(map) = schema else { return schema.clone() };
-    let mut out = Map::new();
-    for (key, value) in map {
-        let value = match (key.as_str(), value) {
-            ("type", Value::String(name)) => match standard_type(name) {
-                Some(name) => name.into(),
-                None => continue,
-            },
-            ("type", Value::Array(names)) => {
-                let names: Option<Vec<_>> =
-                    names.iter().map(|n| n.as_str().and_then(standard_type)).collect();
-                match names {
-                    Some(names) => names.into(),
-                    None => continue,
-                }
-            }
-            // Draft 3's `"required": true`, and an enum that the generator left open, say nothing here.
-            ("required", Value::Bool(_)) | ("enum", Value::Null) => continue,
-            ("items" | "additionalProperties" | "not" | "if" | "then" | "else" | "contains", value) => {
-                standard(value)
-            }
-            ("anyOf" | "oneOf" | "allOf" | "prefixItems", Value::Array(items)) => {
-                items.iter().map(standard).collect()
-            }
-            ("properties" | "patternProperties" | "$defs" | "definitions", value) => standard_each(value),
-            (_, value) => value.clone(),
-        };
-        out.insert(key.clone(), value);
-    }
-    Value::Object(out)
-}
-
-/// A map of schemas with standard type names.
-fn standard_each(schemas: &Value) -> Value {
-    match schemas {
-        Value::Object(map) => map.iter().map(|(name, schema)| (name.clone(), standard(schema))).collect(),
-        other => other.clone(),
     }
 }

@@ -1,16 +1,7 @@
-//! Definitions in every form, and calls against them.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value)] // helpers of tests
+//! What a definition may look like, and what it may not.
 
-use serde_json::{Value, json};
-use sparring_tools::{ToolCall, ToolSpec};
-
-fn problems(spec: &Value, arguments: Value) -> Vec<String> {
-    let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
-    let spec = ToolSpec::from_json(spec).unwrap();
-    let call = ToolCall { name: spec.name.clone(), arguments };
-    let found = spec.validate(&call).err().unwrap_or_default();
-    found.iter().map(ToString::to_string).collect()
-}
+use serde_json::json;
+use sparring_tools::{Dialect, ToolSpec};
 
 #[test]
 fn required_is_read_wherever_it_stands() {
@@ -27,15 +18,53 @@ fn required_is_read_wherever_it_stands() {
         let read = ToolSpec::from_json(&spec).unwrap();
         assert_eq!(read.required, ["city"], "{spec}");
         assert_eq!(read.parameters, *json!({"city": city}).as_object().unwrap(), "{spec}");
-        assert_eq!(problems(&spec, json!({})), ["city: required, and missing"], "{spec}");
     }
 }
 
+/// Whatever a parameter is called, its value (a schema) tells it from a keyword.
 #[test]
 fn parameters_called_like_keywords_are_parameters() {
-    let spec = ToolSpec::from_json(&json!({"name": "f", "parameters": {
-        "type": {"type": "string"}, "properties": {"type": "object"}, "required": {"type": "boolean"}}}));
-    assert_eq!(spec.unwrap().parameters.keys().collect::<Vec<_>>(), ["type", "properties", "required"]);
+    let (text, object) = (json!({"type": "string"}), json!({"type": "object"}));
+    for (parameters, names) in [
+        (
+            json!({"type": text, "properties": object, "required": {"type": "boolean"}}),
+            "type properties required",
+        ),
+        (json!({"type": "string", "properties": "object"}), "type properties"),
+        (json!({"properties": {"type": "object", "properties": {"a": text}}}), "properties"),
+        (json!({"properties": {"type": "array", "items": text}, "city": text}), "properties city"),
+        (json!({"json": object}), "json"),
+        (json!({"$filter": text, "anyOf": text, "$ref": text}), "$filter anyOf $ref"),
+        (json!({"type": "object", "properties": {"type": text, "properties": object}}), "type properties"),
+        (json!({"type": "dict", "properties": {"required": text, "items": text}}), "required items"),
+        (json!({"properties": {"properties": {"type": "dict", "properties": {"type": text}}}}), "properties"),
+    ] {
+        let read = ToolSpec::from_json(&json!({"name": "f", "parameters": parameters})).unwrap();
+        assert_eq!(
+            read.parameters.keys().map(String::as_str).collect::<Vec<_>>().join(" "),
+            names,
+            "{parameters}"
+        );
+        let again: ToolSpec = serde_json::from_value(serde_json::to_value(&read).unwrap()).unwrap();
+        assert_eq!(again, read, "{parameters}");
+    }
+    let flat = json!({"name": "f", "inputSchema": {"json": {"type": "string"}}});
+    assert!(ToolSpec::from_json(&flat).unwrap().parameters.contains_key("json"), "no box of Bedrock's");
+}
+
+#[test]
+fn schemas_without_properties_are_schemas() {
+    for (schema, key) in [
+        (json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "object"}}}), "$ref"),
+        (json!({"anyOf": [{"type": "object"}]}), "anyOf"),
+        (json!({"type": ["object", "null"]}), "type"),
+        (json!({"type": "object", "minProperties": 1, "properties": null}), "minProperties"),
+        (json!({"additionalProperties": false}), "additionalProperties"),
+    ] {
+        let read = ToolSpec::from_json(&json!({"name": "f", "parameters": schema})).unwrap();
+        assert!(read.parameters.is_empty(), "{schema}");
+        assert_eq!(read.parameters_schema()[key], schema[key]);
+    }
 }
 
 #[test]
@@ -43,7 +72,15 @@ fn unknown_keys_are_kept() {
     let spec = json!({"name": "f", "description": "d", "parameters": {"type": "object", "properties": {},
         "required": [], "additionalProperties": true}, "strict": true});
     let read = ToolSpec::from_json(&spec).unwrap();
-    assert_eq!((&read.extra["strict"], read.to_json_schema_form()), (&json!(true), spec));
+    assert_eq!((&read.extra["strict"], read.to_json(Dialect::Bare)), (&json!(true), spec));
+    let beside =
+        json!({"type": "function", "function": {"name": "f", "strict": true}, "strict": false, "cache": 1});
+    let read = ToolSpec::from_json(&beside).unwrap();
+    assert_eq!(read.extra, *json!({"strict": true, "cache": 1}).as_object().unwrap());
+    let server = json!({"type": "web_search_20250305", "name": "web_search", "max_uses": 5});
+    assert_eq!(ToolSpec::from_json(&server).unwrap().to_json(Dialect::Anthropic)["type"], server["type"]);
+    let other = json!({"name": "f", "function": {"kind": "pure"}});
+    assert_eq!(ToolSpec::from_json(&other).unwrap().extra["function"], other["function"], "no wrapper");
 }
 
 #[test]
@@ -57,6 +94,17 @@ fn malformed_definitions_say_where() {
         (json!({"name": "f", "parameters": {"a": 3}}), "parameters.a"),
         (json!({"name": "f", "parameters": {}, "required": "a"}), "required"),
         (json!({"name": "f", "parameters": {}, "required": [1]}), "required"),
+        (json!({"name": "f", "description": 1}), "description"),
+        (json!({"name": "f", "parameters": {"type": "object", "properties": []}}), "parameters.properties"),
+        (json!({"name": "f", "parameters": {"type": "dict", "required": true}}), "parameters.required"),
+        (json!({"name": "f", "input_schema": "x"}), "input_schema"),
+        (json!({"name": "f", "inputSchema": {"type": "object", "properties": {"a": []}}}), "inputSchema.a"),
+        (json!({"name": "f", "inputSchema": {"a": {}}, "parameters": {"b": {}}}), "parameters"),
+        (json!({"type": "function", "function": {"parameters": {}}}), "name"),
+        (
+            json!({"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object", "required": 1}}}}),
+            "inputSchema.json.required",
+        ),
     ] {
         let error = ToolSpec::from_json(&spec).unwrap_err().to_string();
         assert!(error.starts_with(&format!("tool definition, {at}:")), "{spec}: {error}");
@@ -65,60 +113,27 @@ fn malformed_definitions_say_where() {
 }
 
 #[test]
-fn calls_are_checked_against_types_enums_and_constraints() {
-    let spec = json!({"name": "f", "parameters": {
-        "n": {"type": "int", "minimum": 1}, "x": {"type": "float"}, "on": {"type": "bool"}, "day": {"type": "date"},
-        "mode": {"type": "str", "enum": ["a", "b"]}, "tags": {"type": "list", "items": {"type": "str"}},
-        "any": {"type": "any"}, "odd": {"type": "colour"}, "either": {"type": ["integer", "null"]}}});
-    for fine in [
-        json!({}),
-        json!({"n": 2, "x": 1, "on": false, "day": "2024-01-01", "mode": "a", "tags": ["x"], "any": [1], "either": null}),
-        json!({"n": 2.0}),
+fn lists_are_read_and_errors_name_the_item() {
+    let (flat, mcp) = (json!({"name": "a"}), json!({"name": "b", "inputSchema": {"type": "object"}}));
+    let bedrock = json!({"toolSpec": {"name": "c", "inputSchema": {"json": {"type": "object"}}}});
+    for (list, names) in [
+        (json!([flat, mcp, bedrock]), "abc"),
+        (json!({"tools": [mcp, flat], "nextCursor": "x"}), "ba"),
+        (json!({"tools": [bedrock]}), "c"),
+        (json!({"name": "d", "tools": []}), "d"),
+        (json!([]), ""),
+        (bedrock.clone(), "c"),
     ] {
-        assert_eq!(problems(&spec, fine), [""; 0]);
+        let read = ToolSpec::list_from_json(&list).unwrap();
+        assert_eq!(read.iter().map(|tool| tool.name.as_str()).collect::<String>(), names, "{list}");
     }
-    for (arguments, want) in [
-        (json!({"n": "2"}), "n: expected integer, found a string"),
-        (json!({"n": 0}), "n: 0 is less than the minimum of 1"),
-        (json!({"x": true}), "x: expected number, found a boolean"),
-        (json!({"on": "yes"}), "on: expected boolean, found a string"),
-        (json!({"mode": "c"}), "mode: \"c\" is not one of [\"a\",\"b\"]"),
-        (json!({"tags": ["x", 1]}), "tags/1: 1 is not of type \"string\""),
-        (json!({"extra": 1}), "extra: the tool has no such parameter"),
-        (json!({"either": "x"}), "either: expected [\"integer\",\"null\"], found a string"),
+    for (list, at) in [
+        (json!(3), "root"),
+        (json!({"tools": 3}), "name"),
+        (json!([flat, 3]), "[1]"),
+        (json!({"tools": [flat, flat, {"name": "f", "parameters": {"a": 3}}]}), "[2].parameters.a"),
     ] {
-        assert_eq!(problems(&spec, arguments), [want]);
+        let error = ToolSpec::list_from_json(&list).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("tool definition, {at}:")), "{list}: {error}");
     }
-    assert!(problems(&spec, json!({"odd": 1}))[0].starts_with("odd: the tool's schema is unusable"));
-    let tool = ToolSpec::from_json(&spec).unwrap();
-    let wrong = tool.validate(&ToolCall { name: "g".into(), ..ToolCall::default() }).unwrap_err();
-    assert_eq!(wrong[0].to_string(), "calls \"g\", this is \"f\"");
-}
-
-#[test]
-fn definitions_are_shared_and_nothing_is_fetched() {
-    let spec = json!({"name": "f", "parameters": {"type": "object", "$defs": {"p": {"type": "int"}},
-        "properties": {"a": {"$ref": "#/$defs/p"}, "b": {"$ref": "https://example.com/schema.json"}}}});
-    assert_eq!(problems(&spec, json!({"a": 1})), [""; 0]);
-    assert_eq!(problems(&spec, json!({"a": "x"})).len(), 1);
-    assert!(problems(&spec, json!({"b": 1}))[0].starts_with("b: the tool's schema is unusable"));
-}
-
-#[test]
-fn a_schema_that_refers_to_itself_is_no_trap() {
-    for schema in [
-        json!({"$ref": "#"}),
-        json!({"allOf": [{"$ref": "#"}]}),
-        json!({"$ref": "#/$defs/a"}),
-        json!({"anyOf": [{"$ref": "#/$defs/b"}, {"type": "int"}]}),
-    ] {
-        let spec = json!({"name": "f", "parameters": {"type": "object", "properties": {"a": schema},
-            "$defs": {"a": {"$ref": "#/$defs/a"}, "b": {"not": {"$ref": "#/$defs/c"}}, "c": {"$ref": "#/$defs/b"}}}});
-        // Valid or not is the validator's to say: it must return.
-        let _ = problems(&spec, json!({"a": 1}));
-    }
-    let tree = json!({"name": "f", "parameters": {"type": "object", "properties": {"t": {"$ref": "#/$defs/t"}},
-        "$defs": {"t": {"type": "object", "properties": {"next": {"$ref": "#/$defs/t"}, "n": {"type": "int"}}}}}});
-    assert_eq!(problems(&tree, json!({"t": {"next": {"next": {"n": 1}}}})), [""; 0]);
-    assert_eq!(problems(&tree, json!({"t": {"next": {"next": {"n": "x"}}}})).len(), 1);
 }

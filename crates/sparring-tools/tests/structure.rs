@@ -1,4 +1,5 @@
 //! Each rule refuses what it is for, and the presets differ where they should.
+#![cfg(feature = "validate")]
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 use serde_json::{Value, json};

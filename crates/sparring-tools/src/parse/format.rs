@@ -244,9 +244,14 @@ impl CallParser for FormatParser {
             Format::Glm => render::join(calls, "\n", render::glm),
             Format::Llama3Json => render::json_each(calls, "", "", "; "),
             Format::Pythonic => render::python(calls),
-            Format::Llama4 => format!("<|python_start|>{}<|python_end|>", render::python(calls)),
-            Format::Mistral => format!("[TOOL_CALLS] {}", list()),
-            Format::MistralV11 => render::named(calls, "[TOOL_CALLS]", "[ARGS]", ""),
+            Format::Llama4 if render::fits_python(calls) => {
+                format!("<|python_start|>{}<|python_end|>", render::python(calls))
+            }
+            Format::Llama4 => format!("<|python_start|>{}<|python_end|>", list()),
+            Format::MistralV11 if render::fits_tags(calls) => {
+                render::named(calls, "[TOOL_CALLS]", "[ARGS]", "")
+            }
+            Format::Mistral | Format::MistralV11 => format!("[TOOL_CALLS] {}", list()),
             Format::DeepSeekV3 => {
                 let open = "<｜tool▁call▁begin｜>function<｜tool▁sep｜>";
                 let calls = render::named(calls, open, "\n```json\n", "\n```<｜tool▁call▁end｜>");

@@ -32,6 +32,22 @@ pub(super) fn tag_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// Whether the names can stand between tags.
+pub(super) fn fits_tags(calls: &[ToolCall]) -> bool {
+    let breaks = |c: char| c.is_whitespace() || matches!(c, '[' | '{' | '<');
+    !calls.iter().any(|call| call.name.contains(breaks))
+}
+
+/// Whether the names can stand in Python's notation.
+pub(super) fn fits_python(calls: &[ToolCall]) -> bool {
+    let part = |name: &str| {
+        !name.starts_with(char::is_numeric)
+            && !name.is_empty()
+            && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    calls.iter().all(|call| call.name.split('.').all(part) && call.arguments.keys().all(|key| part(key)))
+}
+
 pub(super) fn qwen3_coder(call: &ToolCall) -> String {
     let mut out = format!("<tool_call>\n<function={}>\n", call.name);
     for (key, value) in &call.arguments {
@@ -53,6 +69,15 @@ pub(super) fn dsml(calls: &[ToolCall]) -> String {
     let mut out = "<｜DSML｜function_calls>\n".to_owned();
     for call in calls {
         let _ = writeln!(out, "<｜DSML｜invoke name=\"{}\">", call.name);
+        // Tags inside an argument would end it.
+        if call
+            .arguments
+            .iter()
+            .any(|(key, value)| key.contains(['<', '"']) || tag_text(value).contains("</"))
+        {
+            let _ = writeln!(out, "{}\n</｜DSML｜invoke>", arguments(call));
+            continue;
+        }
         for (key, value) in &call.arguments {
             let (text, string) = (tag_text(value), value.is_string());
             let _ = writeln!(

@@ -22,7 +22,7 @@ pub enum Raised {
     UnicodeDecode,
     /// `xml.etree.ElementTree.ParseError`.
     XmlParse,
-    /// A plain `Raised`.
+    /// A plain `Exception`.
     Plain,
     /// Not Python's: the official code would run what stands there (`eval`), and this decoder does not.
     NotEvaluated,
@@ -53,7 +53,7 @@ impl Raised {
             Self::Memory => "MemoryError",
             Self::UnicodeDecode => "UnicodeDecodeError",
             Self::XmlParse => "ParseError",
-            Self::Plain => "Raised",
+            Self::Plain => "Exception",
             Self::NotEvaluated => "NotEvaluated",
             Self::FeatureMissing => "FeatureMissing",
         }

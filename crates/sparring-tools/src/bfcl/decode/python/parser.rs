@@ -44,6 +44,7 @@ impl<'a> Parser<'a> {
         let first = self.expression()?;
         let root = if self.token.kind == Kind::Comma { self.bare_tuple(first)? } else { first };
         while self.token.kind == Kind::Newline {
+            self.lexer.skip_blank_lines()?;
             self.advance()?;
         }
         self.expect_now(Kind::End, "invalid syntax")?;

@@ -146,7 +146,11 @@ pub(super) fn unescape(text: &str, start: u32, bytes: bool, put: &mut dyn FnMut(
         }
         let escape = start + at as u32 - 1;
         let fault = |reason| Err(Fault::syntax(escape, reason));
-        let Some(c) = text[at..].chars().next() else { return fault("an escape without an end") };
+        // Only before a field of an f-string.
+        let Some(c) = text[at..].chars().next() else {
+            put(u32::from(b'\\'));
+            return Ok(());
+        };
         at += c.len_utf8();
         let digits = match c {
             '\n' => continue,

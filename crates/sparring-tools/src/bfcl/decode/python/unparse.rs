@@ -273,10 +273,8 @@ impl Writer<'_> {
     }
 
     fn slice(&mut self, lower: Id, upper: Id, step: Id) -> Written {
-        for (id, colon) in [(lower, ""), (upper, ":"), (step, ":")] {
-            if id != NIL || colon == ":" && id == upper && step != id {
-                self.out.push_str(colon);
-            }
+        for (id, colon) in [(lower, ""), (upper, ":"), (step, if step == NIL { "" } else { ":" })] {
+            self.out.push_str(colon);
             if id != NIL {
                 self.write(id, level::TEST)?;
             }

@@ -1,0 +1,277 @@
+//! Every format on texts that its models write, well-formed or nearly.
+#[path = "support/fuzzed.rs"]
+mod fuzzed;
+
+use serde_json::{Value, json};
+use sparring_tools::{CallParser, Format, ToolCall, ToolSpec};
+use std::fs;
+use std::path::Path;
+
+fn call(name: &str, arguments: Value) -> ToolCall {
+    let Value::Object(arguments) = arguments else { panic!("{arguments} is no object") };
+    ToolCall { name: name.to_owned(), arguments }
+}
+
+/// `f` with `{"a": 1, "b": "x"}`, then `g` without arguments.
+fn two() -> Vec<ToolCall> {
+    vec![call("f", json!({"a": 1, "b": "x"})), call("g", json!({}))]
+}
+
+const F: &str = r#"{"name": "f", "arguments": {"a": 1, "b": "x"}}"#;
+const G: &str = r#"{"name": "g", "arguments": {}}"#;
+
+#[test]
+fn every_format_reads_what_its_models_write() {
+    let json_list = format!("[{F}, {G}]");
+    for (format, text) in [
+        (Format::Hermes, format!("<tool_call>\n{F}\n</tool_call>\n<tool_call>\n{G}\n</tool_call>")),
+        (Format::Hermes, format!("<tool_call>{F}\n{G}</tool_call>")),
+        (
+            Format::Qwen3Coder,
+            "<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>\n<parameter=b>\nx\n</parameter>\n</function>\n</tool_call>\n<tool_call>\n<function=g>\n</function>\n</tool_call>".to_owned(),
+        ),
+        (
+            Format::Glm,
+            "<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n<arg_key>b</arg_key><arg_value>x</arg_value>\n</tool_call><tool_call>g</tool_call>".to_owned(),
+        ),
+        (Format::Llama3Json, format!("{F}; {G}")),
+        (Format::Llama3Json, format!("<|python_tag|>{F};{G}<|eom_id|>")),
+        (Format::Llama3Json, r#"<function=f>{"a": 1, "b": "x"}</function><function=g>{}</function>"#.to_owned()),
+        (Format::Llama3Json, "<|python_tag|>f.call(a=1)".replace("f.call(a=1)", "[f(a=1, b=\"x\"), g()]")),
+        (Format::Llama3Json, format!("I will call these: {F}\n{G}")),
+        (Format::Pythonic, "[f(a=1, b='x'), g()]".to_owned()),
+        (Format::Pythonic, "Calling [\n  f(a=1, b='x'),\n  g(),\n]".to_owned()),
+        (Format::Pythonic, "<function_calls>\nf(a=1, b=\"x\")\ng()\n</function_calls>".to_owned()),
+        (Format::Llama4, "<|python_start|>[f(a=1, b=\"x\"), g()]<|python_end|>".to_owned()),
+        (Format::Llama4, format!("<|python_start|>{F}; {G}<|python_end|>")),
+        (Format::Llama4, "[f(a=1, b=\"x\"), g()]".to_owned()),
+        (Format::Llama4, json_list.clone()),
+        (Format::Mistral, format!("[TOOL_CALLS] {json_list}")),
+        (Format::Mistral, format!("[TOOL_CALLS]{json_list}</s>")),
+        (Format::MistralV11, r#"[TOOL_CALLS]f{"a": 1, "b": "x"}[TOOL_CALLS]g{}"#.to_owned()),
+        (Format::MistralV11, r#"[TOOL_CALLS]f[CALL_ID]abc123def[ARGS]{"a": 1, "b": "x"}[TOOL_CALLS]g[ARGS]{}"#.to_owned()),
+        (
+            Format::DeepSeekV3,
+            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{\n \"a\": 1, \"b\": \"x\"\n}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>g\n{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>".to_owned(),
+        ),
+        (
+            Format::DeepSeekV31,
+            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1, \"b\": \"x\"}<｜tool▁call▁end｜><｜tool▁call▁begin｜>g<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜><｜end▁of▁sentence｜>".to_owned(),
+        ),
+        (
+            Format::DeepSeekV32,
+            "<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"a\" string=\"false\">1</｜DSML｜parameter>\n<｜DSML｜parameter name=\"b\" string=\"true\">x</｜DSML｜parameter>\n</｜DSML｜invoke>\n<｜DSML｜invoke name=\"g\"/>\n</｜DSML｜function_calls>".to_owned(),
+        ),
+        (
+            Format::DeepSeekV32,
+            "<｜DSML｜function_calls><｜DSML｜invoke name=\"f\">{\"a\": 1, \"b\": \"x\"}</｜DSML｜invoke><｜DSML｜invoke name=\"g\">{}</｜DSML｜invoke></｜DSML｜function_calls>".to_owned(),
+        ),
+        (Format::Phi4, format!("<|tool_call|>{json_list}<|/tool_call|>")),
+        (Format::Phi4, format!("functools{json_list}")),
+        (Format::Xlam, json_list.clone()),
+        (Format::Xlam, format!("<think>two</think>```json\n{json_list}\n```")),
+        (Format::Xlam, format!("[TOOL_CALLS]{json_list}")),
+        (Format::Hammer, format!("```\n{json_list}\n```")),
+        (Format::Granite, format!("<|tool_call|>{json_list}")),
+        (Format::Granite, format!("<function_call> {F}\n<function_call> {G}")),
+        (
+            Format::Kimi,
+            "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{\"a\": 1, \"b\": \"x\"}<|tool_call_end|><|tool_call_begin|>functions.g:1<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|>".to_owned(),
+        ),
+        (Format::Jamba, format!("<tool_calls>{json_list}</tool_calls>")),
+        (
+            Format::InternLm,
+            format!("<|action_start|><|plugin|>\n{F}<|action_end|>\n<|action_start|><|plugin|>\n{G}<|action_end|>"),
+        ),
+        (Format::R1Python, "<think>Two calls.</think>\n<answer>[f(a=1, b='x'), g()]</answer>".to_owned()),
+        (Format::ToolR0, format!("<think>x</think><tool_call_answer>{json_list}</tool_call_answer>")),
+    ] {
+        assert_eq!(format.parser().parse(&text), Ok(two()), "{}: {text}", format.name());
+    }
+}
+
+#[test]
+fn words_are_no_calls() {
+    for format in Format::ALL.into_iter().filter(|format| *format != Format::ToolR0) {
+        for text in [
+            "",
+            "It is sunny.",
+            "[x] todo",
+            "a < b, {c}, `d`, f(x) and [1, 2]",
+            "{\"answer\": 5}",
+            "functools is a module",
+        ] {
+            let reading = format.parser().read(text);
+            assert_eq!((reading.calls.len(), reading.repairs.len()), (0, 0), "{}: {text}", format.name());
+            assert_eq!(reading.content, text, "{}", format.name());
+        }
+    }
+    let answer =
+        Format::R1Python.parser().read("<think>none fits</think><answer>No function can do that.</answer>");
+    assert_eq!((answer.content.as_str(), answer.repairs.len()), ("No function can do that.", 0));
+}
+
+#[test]
+fn what_is_saved_and_what_is_not() {
+    let f1 = || vec![call("f", json!({"a": 1}))];
+    for (format, text, calls, repairs) in [
+        // Notation: nothing is lost, nothing is wrong.
+        (Format::Hermes, "<tool_call>{'name': 'f', 'arguments': {'a': 1,}}</tool_call>", f1(), 0),
+        (
+            Format::Hermes,
+            "<tool_call>\n```json\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n```\n</tool_call>",
+            f1(),
+            0,
+        ),
+        (Format::Hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}", f1(), 0),
+        // Too many brackets, or too few where a tag says that the call is over.
+        (Format::Hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}}</tool_call>", f1(), 1),
+        (Format::Hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}</tool_call>", f1(), 1),
+        (Format::Hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}", f1(), 1),
+        // The value, or what would follow it, is lost: no call.
+        (Format::Hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1", vec![], 1),
+        (Format::Hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"x", vec![], 1),
+        (Format::Hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": NaN}}</tool_call>", vec![], 1),
+        (
+            Format::Hermes,
+            "<tool_call>{\"name\": \"f\", \"arguments\": {}, \"arguments\": {\"a\": 1}}</tool_call>",
+            vec![],
+            1,
+        ),
+        // One bad call does not cost the others.
+        (
+            Format::Hermes,
+            "<tool_call>{oops}</tool_call><tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}</tool_call>",
+            f1(),
+            1,
+        ),
+        (
+            Format::Mistral,
+            "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {\"a\": 1}}, {\"name\": \"g\", \"argu",
+            f1(),
+            1,
+        ),
+        (Format::Pythonic, "[zzz(1), f(a=1)]", f1(), 1),
+        (Format::Pythonic, "[zzz(a=1+2), zzz(a=b'('), zzz(a=x), zzz(a=1, a=2), f(a=1)]", f1(), 4),
+        (Format::Pythonic, "[f(a=1), zzz(a='x", f1(), 1),
+        (Format::Pythonic, "[f(a=1)", f1(), 1),
+        (
+            Format::DeepSeekV31,
+            "<｜tool▁call▁begin｜>zzz<｜tool▁sep｜>{oops<｜tool▁call▁end｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1}<｜tool▁call▁end｜>",
+            f1(),
+            1,
+        ),
+        (Format::Qwen3Coder, "<function=zzz><parameter=a>1</function> <function=f><parameter=a>1", vec![], 1),
+        (Format::Xlam, "[{\"name\": \"f\", \"arguments\": {\"a\": 1}}, {\"name\": 3}]", f1(), 1),
+    ] {
+        let reading = format.parser().read(text);
+        assert_eq!(
+            (&reading.calls, reading.repairs.len()),
+            (&calls, repairs),
+            "{text}: {:?}",
+            reading.repairs
+        );
+        assert_eq!(format.parser().parse(text).is_err(), repairs > 0, "{text}");
+    }
+}
+
+#[test]
+fn values_are_read_as_they_are_meant() {
+    let text = "[a.b.f(n=-1.5, t=True, none=null, s='] [', d={'k': [1, (2, 3)]}, q='it\\'s', e=1e3)]";
+    let want = json!({"n": -1.5, "t": true, "none": null, "s": "] [", "d": {"k": [1, [2, 3]]}, "q": "it's", "e": 1e3});
+    assert_eq!(Format::Pythonic.parser().parse(text), Ok(vec![call("a.b.f", want)]));
+
+    let schema = json!({"name": "f", "parameters": {"code": {"type": "string"}, "n": {"type": "integer"}}});
+    let parser = Format::Qwen3Coder.parser_for(vec![ToolSpec::from_json(&schema).unwrap()]);
+    let text = "<function=f>\n<parameter=code>\n5\n</parameter>\n<parameter=n>\n5\n</parameter>\n</function>";
+    assert_eq!(parser.parse(text), Ok(vec![call("f", json!({"code": "5", "n": 5}))]));
+}
+
+#[test]
+fn names_and_templates() {
+    for format in Format::ALL {
+        assert_eq!(Format::from_name(format.name()), Some(format));
+        let two = format.parser().render(&two());
+        let guess = Format::guess(&two);
+        let unmarked =
+            matches!(format, Format::Llama3Json | Format::Pythonic | Format::Xlam | Format::Hammer);
+        assert_eq!(guess, if unmarked { None } else { Some(format) }, "{two}");
+    }
+    assert_eq!(Format::from_name("Qwen2.5"), Some(Format::Hermes));
+    assert_eq!(Format::from_name("nonsense"), None);
+}
+
+/// Long and nasty texts are read to their end.
+#[test]
+fn bombs_and_floods() {
+    let long = 10_000_000;
+    let string = "x".repeat(long);
+    let text = format!("<tool_call>{{\"name\": \"f\", \"arguments\": {{\"a\": \"{string}\"}}}}</tool_call>");
+    assert_eq!(Format::Hermes.parser().parse(&text).map(|calls| calls.len()), Ok(1));
+    let long = long / 10;
+    for flood in [
+        "[".repeat(long),
+        "{".repeat(long),
+        "<".repeat(long),
+        "`".repeat(long),
+        "<tool_call>".repeat(long / 11),
+        "[TOOL_CALLS]".repeat(long / 12),
+        "[f(".repeat(long / 3),
+        "{\"name\":".repeat(long / 8),
+        "<function=".repeat(long / 10),
+        "<think>".repeat(long / 7),
+        "(".repeat(long),
+        "\\".repeat(long),
+        " ".repeat(long),
+        "[f(a=".repeat(long / 5),
+    ] {
+        for format in [
+            Format::Hermes,
+            Format::Llama3Json,
+            Format::Pythonic,
+            Format::Mistral,
+            Format::Qwen3Coder,
+            Format::Xlam,
+        ] {
+            let reading = format.parser().read(&flood);
+            assert!(reading.calls.is_empty(), "{}: {}", format.name(), &flood[..20]);
+        }
+    }
+}
+
+/// Letter by letter, a long text takes no longer than its length explains.
+#[test]
+fn single_letters_do_not_add_up() {
+    for (format, start, letter, end) in [
+        (Format::Hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"", "x", "\"}}</tool_call>"),
+        (Format::Qwen3Coder, "<function=f>\n<parameter=a>\n", "x", "\n</parameter>\n</function>"),
+        (Format::Pythonic, "[f(a='", "x", "')]"),
+        (Format::MistralV11, "[TOOL_CALLS]f{\"a\": \"", "x", "\"}"),
+        (Format::Hermes, "", "<", ""),
+        (Format::Pythonic, "[", "x", ""),
+        (Format::Llama4, "<|python_start|>[", " ", ""),
+    ] {
+        let mut stream = format.parser().stream();
+        stream.feed(start);
+        for _ in 0..200_000 {
+            stream.feed(letter);
+        }
+        stream.feed(end);
+        assert_eq!(stream.finish().1.calls.len(), usize::from(!end.is_empty()), "{}", format.name());
+    }
+}
+
+/// The corpus of the fuzz target, as a plain test.
+#[test]
+fn the_fuzz_corpus() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/parse");
+    let files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 40, "{}", files.len());
+    for file in files {
+        let seed = fs::read(&file).unwrap();
+        // Every format, not only the one that the seed names, and pieces of several lengths.
+        for (format, piece) in (0..Format::ALL.len()).zip([1, 2, 3, 7, 255].into_iter().cycle()) {
+            fuzzed::check(&[&[format as u8, piece], seed.get(2..).unwrap_or_default()].concat());
+        }
+    }
+}
