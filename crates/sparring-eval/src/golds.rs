@@ -5,7 +5,7 @@ use crate::bfcl::gold_call;
 use crate::{Answer, Benchmark, Expected, Item, Reader};
 use sparring_tools::bfcl::Relevance;
 use sparring_tools::{ToolCall, ToolSpec};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// The calls of a right answer; `None` where the gold cannot be read.
 ///
@@ -28,7 +28,7 @@ pub fn gold_calls(item: &Item) -> Option<Vec<ToolCall>> {
 }
 
 /// The golds in the notation of `reader`, as if a model had said them. An unreadable gold is answered by no call.
-pub fn gold_answers(benchmark: &Benchmark, reader: &Reader) -> HashMap<String, Answer> {
+pub fn gold_answers(benchmark: &Benchmark, reader: &Reader) -> BTreeMap<String, Answer> {
     let answer = |item: &Item| {
         let text = reader.render(&gold_calls(item).unwrap_or_default());
         Answer { id: item.id.clone(), text, ..Answer::default() }

@@ -105,7 +105,7 @@ pub struct Item {
     pub category: String,
     /// The conversation that the model continues.
     pub messages: Vec<Turn>,
-    /// The tools on offer, as JSON Schema.
+    /// The tools on offer.
     pub tools: Vec<ToolSpec>,
     /// What a right answer is.
     pub expected: Expected,

@@ -4,7 +4,7 @@ use crate::EvalError;
 use crate::load::source;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub struct Answer {
 pub struct Journal {
     path: PathBuf,
     file: File,
-    answers: HashMap<String, Answer>,
+    answers: BTreeMap<String, Answer>,
 }
 
 impl Journal {
@@ -54,7 +54,7 @@ impl Journal {
             file.set_len(whole as u64).map_err(io)?;
         }
         file.seek(SeekFrom::End(0)).map_err(io)?;
-        let mut journal = Self { path: path.to_owned(), file, answers: HashMap::new() };
+        let mut journal = Self { path: path.to_owned(), file, answers: BTreeMap::new() };
         let mut lines = text[..whole].lines().enumerate();
         match lines.next() {
             None => journal.append(&[serde_json::json!({ "run": run })])?,
@@ -75,7 +75,7 @@ impl Journal {
     }
 
     /// All answers by item.
-    pub const fn answers(&self) -> &HashMap<String, Answer> {
+    pub const fn answers(&self) -> &BTreeMap<String, Answer> {
         &self.answers
     }
 

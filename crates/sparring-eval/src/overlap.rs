@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn call(name: &str, arguments: Value) -> ToolCall {
+    fn call(name: &str, arguments: &Value) -> ToolCall {
         ToolCall { name: name.to_owned(), arguments: arguments.as_object().unwrap().clone() }
     }
 
@@ -145,10 +145,10 @@ mod tests {
             (json!(0.5), json!("0.5")),
         ];
         for (gold, found) in pairs {
-            let (gold, found) = (call("f", json!({"x": gold})), call("f", json!({"x": found})));
+            let (gold, found) = (call("f", &json!({"x": gold})), call("f", &json!({"x": found})));
             assert_eq!(overlap(OverlapRule::SealTools, &[gold], Some(&[found]))[5], 1);
         }
-        let (gold, found) = (call("f", json!({"x": 1})), call("f", json!({"x": 1.0})));
+        let (gold, found) = (call("f", &json!({"x": 1})), call("f", &json!({"x": 1.0})));
         assert_eq!(overlap(OverlapRule::SealTools, &[gold], Some(&[found]))[5], 0);
     }
 
@@ -157,8 +157,9 @@ mod tests {
     fn the_rules_differ_where_the_scripts_do() {
         use OverlapRule::{Hammer, SealTools};
         let gold =
-            [call("f", json!({"a": "x", "b": ""})), call("f", json!({"a": "y"})), call("g", json!({}))];
-        let found = [call("f", json!({"a": "y"})), call("g", json!({"z": ""})), call("h", json!({"a": "x"}))];
+            [call("f", &json!({"a": "x", "b": ""})), call("f", &json!({"a": "y"})), call("g", &json!({}))];
+        let found =
+            [call("f", &json!({"a": "y"})), call("g", &json!({"z": ""})), call("h", &json!({"a": "x"}))];
         assert_eq!(overlap(Hammer, &gold, Some(&found)), [3, 3, 2, 2, 2, 2]);
         assert_eq!(overlap(SealTools, &gold, Some(&found)), [3, 3, 2, 3, 3, 0]);
         assert_eq!(overlap(Hammer, &gold, None), [3, 1, 0, 2, 0, 0]);

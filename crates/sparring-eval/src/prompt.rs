@@ -3,6 +3,7 @@
 use crate::{EvalError, Item, Reader, Turn, TurnRole};
 use serde_json::{Value, json};
 use sparring_core::{BoxError, Message, Prompt};
+use sparring_tools::Dialect;
 use std::fmt::Write;
 
 /// Puts an item to a model.
@@ -46,7 +47,7 @@ impl TemplateInput {
         };
         Self {
             messages: item.messages.iter().map(message).collect(),
-            tools: item.tools.iter().map(sparring_tools::ToolSpec::to_openai_json).collect(),
+            tools: item.tools.iter().map(|tool| tool.to_json(Dialect::OpenAiChat)).collect(),
         }
     }
 }
@@ -117,7 +118,7 @@ impl<'a> InWords<'a> {
         };
         text.push_str("\n\nThe tools, one a line, with the JSON Schema of their parameters:\n");
         for tool in &item.tools {
-            let _ = writeln!(text, "{}", tool.to_json_schema_form());
+            let _ = writeln!(text, "{}", tool.to_json(Dialect::Bare));
         }
         text.truncate(text.trim_end().len());
         text

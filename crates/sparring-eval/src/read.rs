@@ -41,8 +41,8 @@ impl Reading {
         }
     }
 
-    fn unreadable(why: impl ToString) -> Self {
-        Self::Unreadable { why: why.to_string() }
+    fn unreadable(why: impl Into<String>) -> Self {
+        Self::Unreadable { why: why.into() }
     }
 }
 
@@ -64,13 +64,14 @@ impl Reader {
 
     /// Reads an answer to `item`. What does not keep to the format is unreadable as a whole: nothing is repaired.
     pub fn read(&self, item: &Item, text: &str) -> Reading {
-        let parsed =
-            |parser: &dyn CallParser| parser.parse(text).map_or_else(Reading::unreadable, Reading::Calls);
+        let parsed = |parser: &dyn CallParser| {
+            parser.parse(text).map_or_else(|error| Reading::unreadable(error.to_string()), Reading::Calls)
+        };
         match self {
             Self::Format(format) => parsed(&*format.parser_for(item.tools.clone())),
             Self::Parser(parser) => parsed(&**parser),
             Self::Bfcl => match decode(text, return_format(item), false) {
-                Err(error) => Reading::unreadable(error),
+                Err(error) => Reading::unreadable(error.to_string()),
                 Ok(output) if matches!(item.expected, Expected::Bfcl(_)) => Reading::Decoded(output),
                 Ok(output) => calls(&output).map_or_else(Reading::unreadable, Reading::Calls),
             },

@@ -7,7 +7,7 @@ use crate::{
     Tally, Verdict,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What came of a run.
@@ -109,7 +109,7 @@ impl From<Tally> for Share {
 pub fn score(
     benchmark: &Benchmark,
     reader: &Reader,
-    answers: &HashMap<String, Answer>,
+    answers: &BTreeMap<String, Answer>,
 ) -> (Report, Vec<Failure>) {
     let mut count = Counter::default();
     for item in &benchmark.items {
@@ -144,30 +144,25 @@ impl Counter {
         for defect in &item.defects {
             self.defects.entry(defect.clone()).or_default().push(item.id.clone());
         }
-        let verdict = match &answer.refused {
-            Some(why) => {
-                self.refused += 1;
-                Verdict::wrong("refused", why)
-            }
-            None => {
-                let reading = reader.read(item, &answer.text);
-                self.add_overlap(item, &reading);
-                benchmark.scorer.score(item, &reading)
-            }
+        let verdict = if let Some(why) = &answer.refused {
+            self.refused += 1;
+            Verdict::wrong("refused", why)
+        } else {
+            let reading = reader.read(item, &answer.text);
+            self.add_overlap(item, &reading);
+            benchmark.scorer.score(item, &reading)
         };
         self.add_verdict(item, answer, verdict);
     }
 
     fn add_verdict(&mut self, item: &Item, answer: &Answer, verdict: Verdict) {
         self.total.count(verdict.valid);
-        match self.categories.iter_mut().find(|(name, _)| *name == item.category) {
-            Some((_, tally)) => tally.count(verdict.valid),
-            None => {
-                let mut tally = Tally::default();
-                tally.count(verdict.valid);
-                self.categories.push((item.category.clone(), tally));
-            }
-        }
+        let known = self.categories.iter().position(|(name, _)| *name == item.category);
+        let place = known.unwrap_or_else(|| {
+            self.categories.push((item.category.clone(), Tally::default()));
+            self.categories.len() - 1
+        });
+        self.categories[place].1.count(verdict.valid);
         if let Expected::Bfcl(entry) = &item.expected {
             self.bfcl.entry(entry.category).or_default().count(verdict.valid);
         }

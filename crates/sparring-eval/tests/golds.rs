@@ -1,5 +1,7 @@
 //! Golds, rendered in a call format, read back and scored: everything between a text and its verdict.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
+
 use sparring_eval::{Defect, Reader, Suite, gold_answers, score};
 use sparring_tools::Format;
 use std::collections::BTreeSet;

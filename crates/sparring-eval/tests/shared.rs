@@ -1,5 +1,7 @@
 //! The published data, where it is at hand: every file loads, with the counts that are known of it.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
+
 use serde_json::Value;
 use sparring_eval::{Defect, Expected, Item, Suite, TurnRole};
 use sparring_tools::ToolCall;
@@ -110,7 +112,9 @@ fn hammer_and_unified_say_the_same() {
         assert_eq!((&item.expected, &item.messages), (&other.expected, &other.messages), "{}", item.id);
         let menu = |item: &Item| -> Vec<(String, Vec<String>, Vec<Value>)> {
             let tool = |t: &sparring_tools::ToolSpec| {
-                let types = t.parameters.values().map(|schema| schema["type"].clone()).collect();
+                let schema = t.parameters_schema();
+                let types =
+                    t.parameters.keys().map(|name| schema["properties"][name]["type"].clone()).collect();
                 (t.name.clone(), t.required.clone(), types)
             };
             item.tools.iter().map(tool).collect()

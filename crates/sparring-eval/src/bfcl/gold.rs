@@ -111,7 +111,7 @@ mod tests {
     use crate::bfcl::Category;
     use serde_json::json;
 
-    fn call(category: Category, schema: Value, gold: Value) -> Value {
+    fn call(category: Category, schema: &Value, gold: &Value) -> Value {
         let functions = vec![json!({"name": "f", "parameters": schema})];
         let gold = json!({"f": gold});
         let entry = BfclEntry { category, functions, ground_truth: vec![gold.clone()] };
@@ -124,7 +124,7 @@ mod tests {
         let gold = json!({"a": [1, 2], "b": ["", 3], "c": [""], "d": [4, ""], "r": [""],
             "e": [{"k": ["v", "w"], "l": [""], "m": [[1]], "n": "raw"}], "g": [[{"k": [true]}]], "h": [[]], "i": [null]});
         let want = json!({"a": 1, "b": 3, "d": 4, "r": "", "e": {"k": "v", "m": [1], "n": "raw"}, "g": [{"k": true}], "h": [], "i": null});
-        assert_eq!(call(Category::SimplePython, schema, gold), want);
+        assert_eq!(call(Category::SimplePython, &schema, &gold), want);
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
         let want = json!({"l": "5L", "f": "1.5f", "b": "true", "a": "new int[]{1, 2}",
             "s": "new ArrayList<String>(Arrays.asList(\"x\"))",
             "h": "new HashMap<String, Object>() {{ put(\"k\", \"v\"); put(\"n\", 1); }}", "v": "variable"});
-        assert_eq!(call(Category::SimpleJava, schema, gold), want);
+        assert_eq!(call(Category::SimpleJava, &schema, &gold), want);
     }
 
     #[test]
@@ -146,6 +146,6 @@ mod tests {
             json!({"properties": {"n": {"type": "Bigint"}, "a": {"type": "array"}, "d": {"type": "dict"}}});
         let gold = json!({"n": [5], "a": [["x", 1]], "d": [{"k": ["v"], "b": [false]}], "s": ["text"]});
         let want = json!({"n": "5n", "a": "[\"x\",1]", "d": "{k: \"v\", b: false}", "s": "text"});
-        assert_eq!(call(Category::SimpleJavascript, schema, gold), want);
+        assert_eq!(call(Category::SimpleJavascript, &schema, &gold), want);
     }
 }

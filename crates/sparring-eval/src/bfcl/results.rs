@@ -4,7 +4,7 @@ use super::Category;
 use crate::files::write_atomically;
 use crate::{Answer, Benchmark, EvalError, Expected};
 use serde_json::json;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Writes the raw answers to a BFCL benchmark under `dir/result/MODEL/`, one file a category, so that the official
@@ -22,7 +22,7 @@ pub fn write_results(
     dir: &Path,
     model: &str,
     benchmark: &Benchmark,
-    answers: &HashMap<String, Answer>,
+    answers: &BTreeMap<String, Answer>,
 ) -> Result<Vec<PathBuf>, EvalError> {
     let mut files: BTreeMap<Category, String> = BTreeMap::new();
     for item in &benchmark.items {

@@ -77,7 +77,7 @@ fn found(line: &Record) -> Vec<ToolSpec> {
     };
     let spec = |tool: &Value| {
         let parameters = tool["input_parameters"].as_object()?;
-        let parameters = parameters.iter().map(|(name, p)| (name.clone(), schema::translate(p))).collect();
+        let parameters = parameters.iter().map(|(name, p)| (name.clone(), schema::plain(p))).collect();
         let about = tool["description"].as_str().unwrap_or_default();
         Some(ToolSpec::new(tool["name"].as_str()?, about, parameters, Vec::new()))
     };

@@ -41,7 +41,8 @@ fn load_category(path: &Path, category: Category) -> Result<Vec<Item>, EvalError
 
 /// The possible answers by id: the file of the same name in `possible_answer/`.
 fn answers(questions: &Path) -> Result<HashMap<String, Vec<Value>>, EvalError> {
-    let name = questions.file_name().unwrap_or_default();
+    let name = questions.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.trim_end_matches(".gz");
     let path = questions.with_file_name("possible_answer").join(name);
     source::read(&path)?
         .iter()

@@ -160,7 +160,7 @@ fn present<'a>(
     Ok(found)
 }
 
-/// The definitions in the list `field`, their types translated to JSON Schema's.
+/// The definitions in the list `field`, compound types cut to their heads.
 fn tool_specs(record: &Record, field: &str) -> Result<Vec<ToolSpec>, EvalError> {
     record
         .list(field)?
@@ -171,7 +171,7 @@ fn tool_specs(record: &Record, field: &str) -> Result<Vec<ToolSpec>, EvalError> 
                 record.bad(&format!("{field}[{i}]"), format_args!("is malformed: {error}"))
             })?;
             for schema in spec.parameters.values_mut() {
-                *schema = schema::translate(schema);
+                *schema = schema::plain(schema);
             }
             Ok(spec)
         })

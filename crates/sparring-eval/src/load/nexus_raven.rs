@@ -32,7 +32,7 @@ fn api(record: &Record) -> Result<ToolSpec, EvalError> {
         // `None` for a type says that there is none.
         let mut schema = match argument.text("type")? {
             "None" => json!({}),
-            kind => json!({"type": schema::type_name(kind)}),
+            kind => json!({"type": schema::head(kind)}),
         };
         schema["description"] = argument.text("description")?.into();
         let required = argument.get("required")?.as_bool();

@@ -1,39 +1,20 @@
-//! The type names that benchmarks use, as JSON Schema has them.
+//! The type names that papers use.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-/// The JSON Schema of a parameter whose types are written as Python, Java, JavaScript or a paper write them.
-/// Nested schemas (`properties`, `items`) are translated too; other keywords stay.
-pub(crate) fn translate(schema: &Value) -> Value {
-    let Value::Object(map) = schema else { return schema.clone() };
-    let mut out = Map::new();
-    for (key, value) in map {
-        let value = match (key.as_str(), value) {
-            ("type", Value::String(name)) => type_name(name).into(),
-            ("properties", Value::Object(inner)) => {
-                inner.iter().map(|(name, schema)| (name.clone(), translate(schema))).collect()
-            }
-            ("items" | "additionalProperties", inner) => translate(inner),
-            _ => value.clone(),
-        };
-        out.insert(key.clone(), value);
+/// A parameter's schema with `list` for `list(str)`: `ToolSpec` translates plain words to JSON Schema's, and takes what
+/// it does not know for a string.
+pub(crate) fn plain(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(name) = schema.get("type").and_then(Value::as_str) {
+        schema["type"] = head(name).to_owned().into();
     }
-    Value::Object(out)
+    schema
 }
 
-/// The JSON type for another language's name of a type; text where nothing better is known.
-pub(crate) fn type_name(name: &str) -> &'static str {
-    let lower = name.trim().to_ascii_lowercase();
-    let head = lower.split(['(', '[', '<', '{']).next().unwrap_or_default().trim();
-    match head {
-        "int" | "integer" | "long" | "short" | "byte" | "bigint" => "integer",
-        "float" | "double" | "number" => "number",
-        "bool" | "boolean" => "boolean",
-        "list" | "array" | "arraylist" | "tuple" | "set" | "queue" | "stack" => "array",
-        "dict" | "object" | "hashmap" | "hashtable" => "object",
-        "null" | "none" => "null",
-        _ => "string",
-    }
+/// `Array` of `Array[string]`, `list(str)` or `Object{name: string}`.
+pub(crate) fn head(name: &str) -> &str {
+    name.split(['(', '[', '<', '{']).next().unwrap_or(name).trim()
 }
 
 #[cfg(test)]
@@ -42,28 +23,11 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn nested_types_are_translated_and_keywords_kept() {
-        let schema = json!({"type": "dict", "description": "d", "properties": {
-            "a": {"type": "tuple", "items": {"type": "float"}, "default": "dict"},
-            "b": {"type": "any", "enum": ["float"]}}});
-        let want = json!({"type": "object", "description": "d", "properties": {
-            "a": {"type": "array", "items": {"type": "number"}, "default": "dict"},
-            "b": {"type": "string", "enum": ["float"]}}});
-        assert_eq!(translate(&schema), want);
-    }
-
-    #[test]
-    fn names_of_many_tongues() {
-        for (name, want) in [
-            ("str", "string"),
-            ("list(str)", "array"),
-            ("Array[Object{x: string}]", "array"),
-            ("HashMap", "object"),
-            ("Bigint", "integer"),
-            ("Double", "number"),
-            ("Boolean", "boolean"),
-        ] {
-            assert_eq!(type_name(name), want, "{name}");
+    fn only_the_head_of_a_type_stays() {
+        for (name, want) in [("str", "str"), ("list(str)", "list"), ("Array[Object{x: string}]", "Array")] {
+            let schema = json!({"type": name, "description": "d(e)"});
+            assert_eq!(plain(&schema), json!({"type": want, "description": "d(e)"}));
         }
+        assert_eq!(plain(&json!({"description": "no type"})), json!({"description": "no type"}));
     }
 }

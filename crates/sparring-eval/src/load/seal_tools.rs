@@ -86,8 +86,7 @@ impl Shelf {
 
 fn spec(record: &Record) -> Result<ToolSpec, EvalError> {
     let parameters = record.object("parameters")?;
-    let parameters =
-        parameters.iter().map(|(name, value)| (name.clone(), schema::translate(value))).collect();
+    let parameters = parameters.iter().map(|(name, value)| (name.clone(), schema::plain(value))).collect();
     let required =
         record.list("required")?.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
     Ok(ToolSpec::new(record.text("api_name")?, record.text("api_description")?, parameters, required))

@@ -77,7 +77,7 @@ fn tool(api: &Record, name: &str, text: &Value) -> Result<ToolSpec, EvalError> {
             None => (false, text),
         };
         let (kind, about) = text.split_once('.').unwrap_or((text, ""));
-        let schema = json!({"type": schema::type_name(kind), "description": about.trim()});
+        let schema = json!({"type": schema::head(kind), "description": about.trim()});
         spec = spec.with_parameter(parameter, schema, required);
     }
     Ok(spec)
