@@ -26,7 +26,8 @@ pub(crate) fn compare(file: &Path, benchmark: &Path) -> Result<BTreeMap<String, 
         let (same, explanation) = same_decoding(&row, &decoded);
         let ours = match &decoded {
             Ok(output) => {
-                let verdict = Checker::of(rows::text(&row, "category")).judge(&entry.functions, &entry.gold, output);
+                let verdict =
+                    Checker::of(rows::text(&row, "category")).judge(&entry.functions, &entry.gold, output);
                 let problem = verdict.problem().map(ToString::to_string).unwrap_or_default();
                 Ours {
                     valid: verdict.is_valid(),
@@ -105,13 +106,16 @@ fn same_value(ours: &PyValue, recorded: &Value) -> bool {
             tag.get("__repr__").and_then(Value::as_str) == Some(repr)
         }
         // Integers beyond 64 bits are floats to the reader of the record.
-        (PyValue::BigInt(ours), Value::Number(recorded)) => ours.to_string().parse().ok() == recorded.as_f64(),
+        (PyValue::BigInt(ours), Value::Number(recorded)) => {
+            ours.to_string().parse().ok() == recorded.as_f64()
+        }
         (ours, recorded) => *ours == PyValue::from_json(recorded),
     }
 }
 
 fn same_items(ours: &[PyValue], recorded: &[Value]) -> bool {
-    ours.len() == recorded.len() && ours.iter().zip(recorded).all(|(ours, recorded)| same_value(ours, recorded))
+    ours.len() == recorded.len()
+        && ours.iter().zip(recorded).all(|(ours, recorded)| same_value(ours, recorded))
 }
 
 /// The entries of the benchmark's question files that have a possible answer.

@@ -1,7 +1,7 @@
 //! Corner cases, each of one stage of the official code.
-use crate::ast;
 use crate::rows::{self, BoxError};
 use crate::tally::Tally;
+use crate::{ast, decode};
 use serde_json::Value;
 use sparring::tools::bfcl::{PyValue, Relevance, is_empty_output, is_function_call_format};
 use std::path::Path;
@@ -14,6 +14,7 @@ pub(crate) fn compare(file: &Path) -> Result<Tally, BoxError> {
         match rows::text(&row, "stage") {
             "ast_checker" => tally.compare(&row, &ast::check(&row)?),
             "format" => format(&row, &mut tally),
+            "decode" => decode::edge(&row, &mut tally)?,
             other => tally.skip(other),
         }
     }

@@ -103,7 +103,8 @@ fn peer_calls(row: &Value) -> Result<Vec<ToolCall>, BoxError> {
 }
 
 fn show(calls: &[ToolCall]) -> String {
-    let calls: Vec<_> = calls.iter().map(|call| format!("{}({})", call.name, Value::from(call.arguments.clone()))).collect();
+    let calls: Vec<_> =
+        calls.iter().map(|call| format!("{}({})", call.name, Value::from(call.arguments.clone()))).collect();
     format!("[{}]", calls.join(", "))
 }
 

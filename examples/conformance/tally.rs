@@ -62,6 +62,17 @@ impl Tally {
         }
     }
 
+    /// The rows of both, listed already.
+    #[must_use]
+    pub(crate) fn and(self, other: &Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            valid: self.valid + other.valid,
+            error_type: self.error_type + other.error_type,
+            ..self
+        }
+    }
+
     /// Counts a row of something that Sparring does not do.
     pub(crate) fn skip(&mut self, stage: &str) {
         *self.not_covered.entry(stage.to_owned()).or_default() += 1;
@@ -79,13 +90,13 @@ impl fmt::Display for Tally {
             writeln!(f, "{line}")?;
         }
         let others = self.rows - self.valid.min(self.error_type);
-        if others > self.listed.len() {
+        if others > self.listed.len() && !self.listed.is_empty() {
             writeln!(f, "... at least {} more", others - self.listed.len())?;
         }
         for (stage, rows) in &self.not_covered {
             writeln!(f, "not covered: {rows} rows of {stage}")?;
         }
-        writeln!(f, "valid: agree {} of {}", self.valid, self.rows)?;
-        writeln!(f, "error_type: agree {} of {}", self.error_type, self.rows)
+        writeln!(f, "error_type: agree {} of {}", self.error_type, self.rows)?;
+        writeln!(f, "agree {} of {}", self.valid, self.rows)
     }
 }

@@ -1,5 +1,5 @@
 use super::emit::Emitter;
-use super::normalize::{ARGUMENT_KEYS, call_from_value};
+use super::normalize::{ARGUMENT_KEYS, call_of};
 use crate::ParseError;
 use crate::json::{Atom, Container, JsonText, Sink, Tee};
 use serde_json::Value;
@@ -62,7 +62,7 @@ impl CallBuilder {
 
     fn end_element(&mut self, value: Value, emitter: &mut Emitter) {
         let progress = std::mem::take(&mut self.call);
-        let complaint = match call_from_value(value) {
+        let complaint = match call_of(value) {
             Ok(call) => match &progress.name {
                 Some(name) if *name != call.name => Some("the name of a call is given twice".to_owned()),
                 _ if progress.twice => Some("the arguments of a call are given twice".to_owned()),

@@ -9,14 +9,19 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// What is wrong with the value.
-pub fn call_from_value(value: Value) -> Result<ToolCall, String> {
+pub fn call_from_value(value: &Value) -> Result<ToolCall, String> {
+    call_of(value.clone())
+}
+
+/// [`call_from_value`] of a value that nobody needs any more.
+pub(super) fn call_of(value: Value) -> Result<ToolCall, String> {
     let Value::Object(mut map) = value else {
         return Err(format!("a call must be an object, this is {}", kind(&value)));
     };
     if let Some(inner @ Value::Object(_)) = map.get_mut("function") {
         return match inner.get("function") {
             Some(Value::Object(_)) => Err("a function wrapper inside a function wrapper".to_owned()),
-            _ => call_from_value(inner.take()),
+            _ => call_of(inner.take()),
         };
     }
     let key = NAME_KEYS.iter().find(|key| map.contains_key(**key)).ok_or("a call needs a \"name\"")?;
@@ -43,10 +48,10 @@ pub(super) const ARGUMENT_KEYS: [&str; 3] = ["arguments", "parameters", "args"];
 ///
 /// # Errors
 /// Which call, and what is wrong with it.
-pub fn calls_from_value(value: Value) -> Result<Vec<ToolCall>, String> {
+pub fn calls_from_value(value: &Value) -> Result<Vec<ToolCall>, String> {
     match value {
         Value::Array(items) => items
-            .into_iter()
+            .iter()
             .enumerate()
             .map(|(i, item)| call_from_value(item).map_err(|e| format!("call {i}: {e}")))
             .collect(),
@@ -96,7 +101,7 @@ mod tests {
             json!({"id": "x", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}),
             json!({"name": "f", "a": 1}),
         ] {
-            assert_eq!(call_from_value(shape.clone()).as_ref(), Ok(&want), "{shape}");
+            assert_eq!(call_from_value(&shape).as_ref(), Ok(&want), "{shape}");
         }
         for none in [
             json!({"name": "f"}),
@@ -104,7 +109,7 @@ mod tests {
             json!({"name": "f", "arguments": ""}),
         ] {
             assert_eq!(
-                call_from_value(none.clone()),
+                call_from_value(&none),
                 Ok(ToolCall { name: "f".into(), ..ToolCall::default() }),
                 "{none}"
             );
@@ -123,9 +128,9 @@ mod tests {
             json!({"name": "f", "arguments": "x y"}),
             json!({"function": {"function": {"name": "f"}}}),
         ] {
-            assert!(call_from_value(bad.clone()).is_err(), "{bad}");
+            assert!(call_from_value(&bad).is_err(), "{bad}");
         }
-        assert!(calls_from_value(json!([{"name": "f"}, 3])).unwrap_err().starts_with("call 1"));
-        assert_eq!(calls_from_value(json!([])), Ok(vec![]));
+        assert!(calls_from_value(&json!([{"name": "f"}, 3])).unwrap_err().starts_with("call 1"));
+        assert_eq!(calls_from_value(&json!([])), Ok(vec![]));
     }
 }

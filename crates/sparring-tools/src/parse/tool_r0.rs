@@ -29,7 +29,7 @@ impl CallParser for ToolR0Tags {
     fn parse(&self, text: &str) -> Result<Vec<ToolCall>, ParseError> {
         let block = tags::last_block(text, TAG, Case::Insensitive)?;
         let value = json::relaxed(block.content).map_err(|e| e.shifted(block.start))?;
-        calls_from_value(value).map_err(|what| ParseError::shape(block.start, what))
+        calls_from_value(&value).map_err(|what| ParseError::shape(block.start, what))
     }
 
     fn render(&self, calls: &[ToolCall]) -> String {

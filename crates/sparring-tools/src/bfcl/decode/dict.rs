@@ -40,7 +40,9 @@ impl Dict {
     fn place(&mut self, key: &PyValue) -> Option<Option<usize>> {
         if self.entries.len() < LINEAR {
             if let PyValue::Str(text) = key {
-                return Some(self.entries.iter().position(|(k, _)| matches!(k, PyValue::Str(s) if s == text)));
+                return Some(
+                    self.entries.iter().position(|(k, _)| matches!(k, PyValue::Str(s) if s == text)),
+                );
             }
             let wanted = Key::of(key)?;
             return Some(self.entries.iter().position(|(k, _)| Key::of(k).as_ref() == Some(&wanted)));

@@ -96,7 +96,8 @@ pub fn decode(text: &str, format: ReturnFormat, has_tool_call_tag: bool) -> Resu
     let stripped = text.trim_matches(['`', '\n', ' ']);
     let source = bracketed(stripped);
     // Where the source starts in the text: one byte earlier if a bracket was put before it.
-    let mut start = stripped.as_ptr() as isize - text.as_ptr() as isize - isize::from(!stripped.starts_with('['));
+    let mut start =
+        stripped.as_ptr() as isize - text.as_ptr() as isize - isize::from(!stripped.starts_with('['));
     let mut inner = source.as_ref();
     if has_tool_call_tag {
         let (from, tagged) = tool_call(inner)

@@ -21,7 +21,9 @@ impl Parser<'_> {
                     return self.fault("iterable argument unpacking follows keyword argument unpacking");
                 }
                 Expr::Starred(_) => {}
-                _ if keywords || unpacked => return self.fault("positional argument follows keyword argument"),
+                _ if keywords || unpacked => {
+                    return self.fault("positional argument follows keyword argument");
+                }
                 _ => {}
             }
             if matches!(self.token.kind, Kind::For | Kind::Async) {
@@ -40,7 +42,8 @@ impl Parser<'_> {
 
     /// A generator without parentheses of its own must be the only argument.
     fn only_argument(&mut self, element: Id, before: u32) -> Parsed {
-        let plain = !matches!(self.tree.expr(element), Expr::Keyword(..) | Expr::Unpack(_) | Expr::Starred(_));
+        let plain =
+            !matches!(self.tree.expr(element), Expr::Keyword(..) | Expr::Unpack(_) | Expr::Starred(_));
         if before > 0 || !plain {
             return self.fault("Generator expression must be parenthesized");
         }
@@ -117,7 +120,8 @@ impl Parser<'_> {
             if !seen.allows(param, named, default != NIL, items.len, ends || next_unpacks) {
                 return Err(Fault::syntax(start.start, "this parameter cannot stand here"));
             }
-            let param = self.tree.above(Expr::Param(param, name, default), [default, NIL, NIL], start.start)?;
+            let param =
+                self.tree.above(Expr::Param(param, name, default), [default, NIL, NIL], start.start)?;
             self.tree.push(&mut items, param);
             if last {
                 break;

@@ -1,10 +1,10 @@
 //! Python's arithmetic on constants.
 
+use super::Fault;
 use super::evaluate::not_evaluated;
 use super::number::integer;
 use super::resolve::Resolver;
 use super::tree::Binary;
-use super::Fault;
 use crate::bfcl::PyValue;
 use crate::bfcl::decode::Raised;
 use crate::bfcl::decode::dict::Dict;
@@ -133,7 +133,8 @@ pub(super) fn invert(value: &PyValue) -> Result<PyValue, Fault> {
 
 fn repeat(sequence: PyValue, count: &PyValue, budget: &mut Budget) -> Result<PyValue, Fault> {
     let Some(Number::Int(count)) = Number::of(count) else { return Err(unsupported()) };
-    let count = if count.sign() == Sign::Minus { 0 } else { usize::try_from(&count).map_err(|_| too_large())? };
+    let count =
+        if count.sign() == Sign::Minus { 0 } else { usize::try_from(&count).map_err(|_| too_large())? };
     budget.spend(weight(&sequence).checked_mul(count).ok_or(too_large())?)?;
     Ok(match sequence {
         PyValue::Str(text) => PyValue::Str(text.repeat(count)),

@@ -230,8 +230,12 @@ impl Parser<'_> {
     fn is_target(&self, id: Id) -> bool {
         match self.tree.expr(id) {
             Expr::Name(_) | Expr::Attribute(..) | Expr::Subscript(..) => true,
-            Expr::Starred(inner) => !matches!(self.tree.expr(inner), Expr::Starred(_)) && self.is_target(inner),
-            Expr::List(first) | Expr::Tuple(first) => self.tree.items(first).all(|(id, _)| self.is_target(id)),
+            Expr::Starred(inner) => {
+                !matches!(self.tree.expr(inner), Expr::Starred(_)) && self.is_target(inner)
+            }
+            Expr::List(first) | Expr::Tuple(first) => {
+                self.tree.items(first).all(|(id, _)| self.is_target(id))
+            }
             _ => false,
         }
     }
@@ -265,7 +269,8 @@ impl Parser<'_> {
             return self.tree.above(Expr::Starred(value), [value, NIL, NIL], at);
         }
         let lower = if self.token.kind == Kind::Colon { NIL } else { self.named()? };
-        if self.token.kind != Kind::Colon || lower != NIL && matches!(self.tree.expr(lower), Expr::Named(..)) {
+        if self.token.kind != Kind::Colon || lower != NIL && matches!(self.tree.expr(lower), Expr::Named(..))
+        {
             return Ok(lower);
         }
         self.advance()?;

@@ -1,8 +1,8 @@
 //! The value of an operator between constants, which the official code leaves to Python's `eval`.
 
+use super::Fault;
 use super::arithmetic::{self, Budget};
 use super::resolve::Resolver;
-use super::Fault;
 use super::tree::{Expr, Id, Unary};
 use crate::bfcl::PyValue;
 use crate::bfcl::decode::Raised;
@@ -105,8 +105,56 @@ fn truth(value: &PyValue) -> Result<bool, Fault> {
 /// Names that mean something where the official code evaluates: Python's functions and types that a call in a
 /// model's text may plausibly name, and the modules that the official file imports.
 const BUILTINS: [&str; 52] = [
-    "abs", "all", "any", "ascii", "ast", "bin", "bool", "builtins", "bytes", "callable", "chr", "complex", "copy",
-    "dict", "dir", "divmod", "enumerate", "eval", "filter", "float", "format", "hash", "hex", "id", "input", "int",
-    "isinstance", "iter", "json", "len", "list", "map", "max", "min", "next", "oct", "operator", "ord", "pow",
-    "print", "range", "re", "repr", "reversed", "round", "set", "sorted", "str", "sum", "tuple", "type", "zip",
+    "abs",
+    "all",
+    "any",
+    "ascii",
+    "ast",
+    "bin",
+    "bool",
+    "builtins",
+    "bytes",
+    "callable",
+    "chr",
+    "complex",
+    "copy",
+    "dict",
+    "dir",
+    "divmod",
+    "enumerate",
+    "eval",
+    "filter",
+    "float",
+    "format",
+    "hash",
+    "hex",
+    "id",
+    "input",
+    "int",
+    "isinstance",
+    "iter",
+    "json",
+    "len",
+    "list",
+    "map",
+    "max",
+    "min",
+    "next",
+    "oct",
+    "operator",
+    "ord",
+    "pow",
+    "print",
+    "range",
+    "re",
+    "repr",
+    "reversed",
+    "round",
+    "set",
+    "sorted",
+    "str",
+    "sum",
+    "tuple",
+    "type",
+    "zip",
 ];

@@ -20,7 +20,14 @@ impl Parser<'_> {
     }
 
     /// Literal text and fields in turn, up to `end`, or to a `}` where that closes a field's format.
-    fn parts(&mut self, start: u32, end: u32, raw: bool, nested: u8, items: &mut Items) -> Result<u32, Fault> {
+    fn parts(
+        &mut self,
+        start: u32,
+        end: u32,
+        raw: bool,
+        nested: u8,
+        items: &mut Items,
+    ) -> Result<u32, Fault> {
         let mut at = start;
         let mut piece = start;
         loop {
@@ -65,7 +72,14 @@ impl Parser<'_> {
     }
 
     /// A field, from after its `{`; returns where it ends.
-    fn field(&mut self, start: u32, end: u32, raw: bool, nested: u8, items: &mut Items) -> Result<u32, Fault> {
+    fn field(
+        &mut self,
+        start: u32,
+        end: u32,
+        raw: bool,
+        nested: u8,
+        items: &mut Items,
+    ) -> Result<u32, Fault> {
         if nested >= 2 {
             return Err(Fault::syntax(start, "f-string: expressions nested too deeply"));
         }
@@ -146,11 +160,14 @@ impl Parser<'_> {
                 }
                 (b'#', None) => return Err(Fault::syntax(at, "f-string expression part cannot include '#'")),
                 (b'(' | b'[' | b'{', None) => brackets.push(byte),
-                (b'=' | b'!' | b'<' | b'>', None) if brackets.is_empty() && self.byte(at + 1) == b'=' => at += 1,
+                (b'=' | b'!' | b'<' | b'>', None) if brackets.is_empty() && self.byte(at + 1) == b'=' => {
+                    at += 1
+                }
                 (b'=' | b'!' | b':' | b'}', None) if brackets.is_empty() => return Ok(at),
                 (b')' | b']' | b'}', None) => {
                     let opened = brackets.pop();
-                    if !matches!((opened, byte), (Some(b'('), b')') | (Some(b'['), b']') | (Some(b'{'), b'}')) {
+                    if !matches!((opened, byte), (Some(b'('), b')') | (Some(b'['), b']') | (Some(b'{'), b'}'))
+                    {
                         return Err(Fault::syntax(at, "f-string: this bracket closes nothing"));
                     }
                 }

@@ -292,7 +292,8 @@ fn is_prefix(word: &[u8]) -> bool {
 fn is_identifier(word: &[u8]) -> bool {
     let Ok(word) = std::str::from_utf8(word) else { return false };
     let mut chars = word.chars();
-    chars.next().is_some_and(|c| c == '_' || unicode_ident::is_xid_start(c)) && chars.all(unicode_ident::is_xid_continue)
+    chars.next().is_some_and(|c| c == '_' || unicode_ident::is_xid_start(c))
+        && chars.all(unicode_ident::is_xid_continue)
 }
 
 fn keyword(word: &[u8]) -> Kind {
@@ -318,8 +319,8 @@ fn keyword(word: &[u8]) -> Kind {
         b"yield" => Kind::Yield,
         b"from" => Kind::From,
         b"as" | b"assert" | b"break" | b"class" | b"continue" | b"def" | b"del" | b"elif" | b"except"
-        | b"finally" | b"global" | b"import" | b"nonlocal" | b"pass" | b"raise" | b"return" | b"try" | b"while"
-        | b"with" => Kind::Reserved,
+        | b"finally" | b"global" | b"import" | b"nonlocal" | b"pass" | b"raise" | b"return" | b"try"
+        | b"while" | b"with" => Kind::Reserved,
         _ => Kind::Name,
     }
 }

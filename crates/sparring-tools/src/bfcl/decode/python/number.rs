@@ -110,7 +110,8 @@ impl Scan<'_> {
         if integer && digits.first() == Some(&b'0') && digits.iter().any(|b| matches!(b, b'1'..=b'9')) {
             return self.fault("leading zeros in decimal integer literals are not permitted");
         }
-        if integer && digits.len() > MAX_DIGITS && digits.iter().filter(|b| **b != b'_').count() > MAX_DIGITS {
+        if integer && digits.len() > MAX_DIGITS && digits.iter().filter(|b| **b != b'_').count() > MAX_DIGITS
+        {
             return self.fault("more digits than Python converts");
         }
         self.end()

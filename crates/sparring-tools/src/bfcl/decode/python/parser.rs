@@ -168,7 +168,8 @@ impl<'a> Parser<'a> {
                     Some((operator, binds, right)) if binds >= min => {
                         self.advance()?;
                         let right = self.deeper(|parser| parser.operation(right))?;
-                        left = self.tree.above(Expr::Binary(operator, left, right), [left, right, NIL], at)?;
+                        left =
+                            self.tree.above(Expr::Binary(operator, left, right), [left, right, NIL], at)?;
                         continue;
                     }
                     _ => return Ok(left),

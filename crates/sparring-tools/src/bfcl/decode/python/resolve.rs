@@ -72,7 +72,8 @@ impl<'a> Resolver<'a> {
             return dotted.join(".");
         };
         let first = self.name(first);
-        let mut name = String::with_capacity(first.len() + dotted.iter().map(|part| part.len() + 1).sum::<usize>());
+        let mut name =
+            String::with_capacity(first.len() + dotted.iter().map(|part| part.len() + 1).sum::<usize>());
         name.push_str(&first);
         for part in dotted.iter().rev() {
             name.push('.');
@@ -135,7 +136,9 @@ impl<'a> Resolver<'a> {
             Expr::Constant(Constant::None) => PyValue::None,
             Expr::Constant(Constant::True) => PyValue::Bool(true),
             Expr::Constant(Constant::False) => PyValue::Bool(false),
-            Expr::Constant(Constant::Ellipsis) => PyValue::Other { kind: "ellipsis", repr: "Ellipsis".into() },
+            Expr::Constant(Constant::Ellipsis) => {
+                PyValue::Other { kind: "ellipsis", repr: "Ellipsis".into() }
+            }
             _ => return None,
         }))
     }

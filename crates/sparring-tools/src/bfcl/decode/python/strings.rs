@@ -121,7 +121,10 @@ pub(super) fn text_value(source: &str, span: Span) -> Result<PyValue, Fault> {
         })?;
     }
     if lone {
-        return Ok(PyValue::Other { kind: "str", repr: source[span.start as usize..span.end as usize].into() });
+        return Ok(PyValue::Other {
+            kind: "str",
+            repr: source[span.start as usize..span.end as usize].into(),
+        });
     }
     Ok(PyValue::Str(text))
 }

@@ -128,11 +128,9 @@ impl Writer<'_> {
             Expr::Clause { is_async, target, iter, ifs } => self.clause(is_async, target, iter, ifs)?,
             Expr::Joined(first) => self.joined(first)?,
             Expr::Piece { .. } | Expr::Formatted { .. } => {}
-            Expr::Constant(_)
-            | Expr::Number(_)
-            | Expr::Plain(_)
-            | Expr::Text(_)
-            | Expr::Bytes(_) => self.constant(expr)?,
+            Expr::Constant(_) | Expr::Number(_) | Expr::Plain(_) | Expr::Text(_) | Expr::Bytes(_) => {
+                self.constant(expr)?
+            }
         }
         Ok(())
     }

@@ -19,7 +19,8 @@ struct Text<'a> {
 
 impl<'a> Text<'a> {
     fn new(source: &'a str) -> Self {
-        let starts = if source.is_ascii() { Vec::new() } else { source.char_indices().map(|(i, _)| i).collect() };
+        let starts =
+            if source.is_ascii() { Vec::new() } else { source.char_indices().map(|(i, _)| i).collect() };
         Self { source, starts }
     }
 
@@ -79,7 +80,9 @@ impl Reader<'_> {
             match child.kind() {
                 "assignment_expression" => {
                     let part = |index| {
-                        child.child(index).ok_or_else(|| DecodeError::new(Raised::Index, 0, "half an assignment"))
+                        child
+                            .child(index)
+                            .ok_or_else(|| DecodeError::new(Raised::Index, 0, "half an assignment"))
                     };
                     let value = self.value(part(2)?, false, 0)?;
                     arguments.push(Some(self.text.of(part(0)?).into()), value);
@@ -109,12 +112,14 @@ impl Reader<'_> {
                 let kind = part(field("type"))?;
                 let list = field("arguments").map(children).unwrap_or_default();
                 let values = list.into_iter().filter(|child| !matches!(child.kind(), "," | "(" | ")"));
-                let values: Vec<_> = values.map(|child| self.value(child, true, depth)).collect::<Result<_, _>>()?;
+                let values: Vec<_> =
+                    values.map(|child| self.value(child, true, depth)).collect::<Result<_, _>>()?;
                 format!("new {kind}({})", values.join(", "))
             }
-            _ if node.child_count() > 0 => {
-                children(node).into_iter().map(|child| self.value(child, true, depth)).collect::<Result<_, _>>()?
-            }
+            _ if node.child_count() > 0 => children(node)
+                .into_iter()
+                .map(|child| self.value(child, true, depth))
+                .collect::<Result<_, _>>()?,
             _ => text.into(),
         })
     }

@@ -6,7 +6,8 @@ use tree_sitter::Node;
 /// The first statement of JavaScript source that is a call, or `None`.
 pub(in super::super) fn javascript(source: &str) -> Result<PyValue, DecodeError> {
     let tree = parse(source, &tree_sitter_javascript::language())?;
-    let statements = children(tree.root_node()).into_iter().filter(|node| node.kind() == "expression_statement");
+    let statements =
+        children(tree.root_node()).into_iter().filter(|node| node.kind() == "expression_statement");
     let call = statements.flat_map(children).find(|node| node.kind() == "call_expression");
     call.map_or(Ok(PyValue::None), |call| read_call(call, source))
 }

@@ -103,7 +103,11 @@ impl<'a> Reader<'a> {
                 self.characters()?;
             }
             if self.open.is_empty() {
-                return if self.at < self.text.len() { self.fault("junk after document element") } else { Ok(()) };
+                return if self.at < self.text.len() {
+                    self.fault("junk after document element")
+                } else {
+                    Ok(())
+                };
             }
             if self.at == self.text.len() {
                 return self.fault("no element found");
@@ -337,7 +341,12 @@ fn is_char(c: char) -> bool {
 }
 
 fn is_name_start(c: char) -> bool {
-    c == '_' || if c.is_ascii() { c.is_ascii_alphabetic() } else { unicode_ident::is_xid_start(c) && c <= '\u{ffff}' }
+    c == '_'
+        || if c.is_ascii() {
+            c.is_ascii_alphabetic()
+        } else {
+            unicode_ident::is_xid_start(c) && c <= '\u{ffff}'
+        }
 }
 
 fn is_name(c: char) -> bool {
