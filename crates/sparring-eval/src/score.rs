@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn judge(scorer: ExactScorer, calls: Value) -> Verdict {
-        let calls = sparring_tools::calls_from_value(calls).unwrap();
+        let calls = sparring_tools::calls_from_value(&calls).unwrap();
         scorer.score(&item(), &Reading::Calls(calls))
     }
 

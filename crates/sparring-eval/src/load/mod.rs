@@ -180,7 +180,7 @@ fn tool_specs(record: &Record, field: &str) -> Result<Vec<ToolSpec>, EvalError> 
 
 /// The calls in the list `field`.
 fn calls(record: &Record, field: &str) -> Result<Vec<ToolCall>, EvalError> {
-    sparring_tools::calls_from_value(record.get(field)?.clone())
+    sparring_tools::calls_from_value(record.get(field)?)
         .map_err(|what| record.bad(field, format_args!("holds no list of calls: {what}")))
 }
 
@@ -212,5 +212,5 @@ fn made_calls(role: TurnRole, content: &str) -> Option<Vec<ToolCall>> {
         return None;
     }
     let value = sparring_tools::json::relaxed(content).ok()?;
-    sparring_tools::calls_from_value(value).ok()
+    sparring_tools::calls_from_value(&value).ok()
 }
