@@ -21,8 +21,7 @@ use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::{BoxError, Policy, one_line};
 use sparring::eval::bfcl::write_results;
 use sparring::eval::{
-    Benchmark, Failure, InWords, Journal, Prompter, Reader, Report, Templated, gold_answers, run, score,
-    write_report,
+    Benchmark, Failure, InWords, Journal, Prompter, Report, Templated, gold_answers, run, score, write_report,
 };
 use std::io::Write;
 use std::path::Path;
