@@ -1,7 +1,8 @@
 //! Chat templates: the Jinja programs that Hugging Face tokenizers carry.
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, Error, ErrorKind, Value, context, value::Kwargs};
+use minijinja::value::{Kwargs, Serde};
+use minijinja::{Environment, Error, ErrorKind, Value, context};
 use serde::Serialize;
 use sparring_core::{Message, PolicyError};
 
@@ -19,6 +20,7 @@ pub(crate) struct ChatTemplate {
     bos: String,
     eos: String,
     origin: String,
+    source: String,
 }
 
 impl ChatTemplate {
@@ -33,11 +35,18 @@ impl ChatTemplate {
         environment.set_debug(false);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", raise_exception);
+        environment.add_function("strftime_now", strftime_now);
         environment.add_filter("tojson", tojson);
         environment.add_template_owned(NAME, source.to_owned()).map_err(|error| {
             PolicyError::invalid(format!("{origin}: chat_template does not parse: {error}"))
         })?;
-        Ok(Self { environment, bos: bos.to_owned(), eos: eos.to_owned(), origin: origin.to_owned() })
+        let [bos, eos, origin, source] = [bos, eos, origin, source].map(str::to_owned);
+        Ok(Self { environment, bos, eos, origin, source })
+    }
+
+    /// The program.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
     }
 
     /// The conversation as text, with the header of the assistant's turn if asked.
@@ -50,9 +59,33 @@ impl ChatTemplate {
             .iter()
             .map(|m| context! { role => m.role.as_str(), content => m.content.as_str() })
             .collect();
+        // `transformers` passes None where there are no tools.
+        self.render_values(&messages, &Value::from(()), add_generation_prompt)
+    }
+
+    /// The conversation as text, up to the beginning of the assistant's turn, in a template that is told about
+    /// tools. Messages and tools are what `transformers` passes on: see
+    /// [`ChatTokenizer::encode_chat_with_tools`](crate::ChatTokenizer::encode_chat_with_tools).
+    pub(crate) fn render_with_tools(
+        &self,
+        messages: &[serde_json::Value],
+        tools: &[serde_json::Value],
+    ) -> Result<String, PolicyError> {
+        let messages: Vec<Value> = messages.iter().map(|m| Serde(m).into()).collect();
+        let tools = if tools.is_empty() { Value::from(()) } else { Serde(tools).into() };
+        self.render_values(&messages, &tools, true)
+    }
+
+    fn render_values(
+        &self,
+        messages: &[Value],
+        tools: &Value,
+        add_generation_prompt: bool,
+    ) -> Result<String, PolicyError> {
         let render = || {
             self.environment.get_template(NAME)?.render(context! {
                 messages,
+                tools,
                 add_generation_prompt,
                 bos_token => self.bos.as_str(),
                 eos_token => self.eos.as_str(),
@@ -66,6 +99,25 @@ impl ChatTemplate {
 
 fn raise_exception(message: String) -> Result<String, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message))
+}
+
+/// Today's date, for templates that print it. The clock stands still at 26 July 2024, the date that Llama 3's
+/// templates fall back to: the same conversation gives the same tokens on every day.
+fn strftime_now(format: &str) -> String {
+    let fields = [
+        ("%d", "26"),
+        ("%b", "Jul"),
+        ("%B", "July"),
+        ("%m", "07"),
+        ("%Y", "2024"),
+        ("%y", "24"),
+        ("%A", "Friday"),
+        ("%a", "Fri"),
+        ("%H", "00"),
+        ("%M", "00"),
+        ("%S", "00"),
+    ];
+    fields.iter().fold(format.to_owned(), |text, (field, value)| text.replace(field, value))
 }
 
 /// JSON as Python's `json.dumps(ensure_ascii=False)` writes it: a space after `,` and `:`.
@@ -136,6 +188,28 @@ mod tests {
         let source = "{% set x = messages[0].content.strip().split('|') %}{{ x[-1] }} {{ messages[0]|tojson }}{{ bos_token }}";
         let text = render(source, &[Message::user(" a|<b> ")]).unwrap();
         assert_eq!(text, "<b> {\"role\": \"user\", \"content\": \" a|<b> \"}<s>");
+    }
+
+    #[test]
+    fn tools_reach_the_template() {
+        use serde_json::json;
+        let source = "{% if tools %}{% for t in tools %}{{ t | tojson }}{% endfor %}{% endif %}\
+            {% for m in messages %}[{{ m.role }}{{ m.content }}{% for c in m.tool_calls %}{{ c.function.name }}\
+            {{ c.function.arguments | tojson }}{% endfor %}]{% endfor %}{{ strftime_now('%d %b %Y') }}";
+        let template = ChatTemplate::new(source, "", "", "test").unwrap();
+        let call = json!({"type": "function", "function": {"name": "f", "arguments": {"b": 1.0, "a": [1]}}});
+        let messages = [
+            json!({"role": "user", "content": "u"}),
+            json!({"role": "assistant", "content": "", "tool_calls": [call]}),
+            json!({"role": "tool", "content": "r"}),
+        ];
+        let tools =
+            [json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}})];
+        let text = template.render_with_tools(&messages, &tools).unwrap();
+        let menu = r#"{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}"#;
+        assert_eq!(text, format!(r#"{menu}[useru][assistantf{{"b": 1.0, "a": [1]}}][toolr]26 Jul 2024"#));
+        let text = template.render_with_tools(&messages[..1], &[]).unwrap();
+        assert_eq!(text, template.render(&[Message::user("u")], true).unwrap());
     }
 
     #[test]

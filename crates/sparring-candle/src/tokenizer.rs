@@ -156,6 +156,27 @@ impl ChatTokenizer {
         self.encode(&self.render(messages)?)
     }
 
+    /// Token ids of a conversation with tools, up to the beginning of the assistant's turn.
+    ///
+    /// Messages and tools are the values that `transformers` passes to a chat template: `{"role", "content"}`,
+    /// `tool_calls` in turns of the assistant, the role `tool` for results; and tools in OpenAI's form,
+    /// `{"type": "function", "function": {...}}`. A template that knows no tools leaves them out without a word.
+    ///
+    /// # Errors
+    /// As [`ChatTokenizer::render`] and [`ChatTokenizer::encode`].
+    pub fn encode_chat_with_tools(
+        &self,
+        messages: &[Value],
+        tools: &[Value],
+    ) -> Result<Vec<u32>, PolicyError> {
+        self.encode(&self.template()?.render_with_tools(messages, tools)?)
+    }
+
+    /// The source of the chat template, if there is one: to guess the format in which a model writes its calls.
+    pub fn template_source(&self) -> Option<&str> {
+        self.template.as_ref().map(ChatTemplate::source)
+    }
+
     /// Token ids of a prompt.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 //! | [`grpo`] | `sparring-grpo` | advantages, losses, the update driver; knows no tensors |
 //! | [`candle`] | `sparring-candle` | the model backend |
 //! | [`selfplay`] | `sparring-selfplay` | the Generator/Solver loop over any game |
+//! | [`eval`] | `sparring-eval` | benchmarks, run and scored over any sampler |
 //! | [`recipes`] | `sparring-recipes` | Tool-R0 as a composition of the above, and its presets |
 //! | [`miniature`] | `sparring-miniature` | a small world and a pretrained base to start from |
 //! | [`testkit`] | `sparring-testkit` | toy policies, and conformance checks for your own implementations |
@@ -28,6 +29,7 @@
 
 pub use sparring_candle as candle;
 pub use sparring_core as core;
+pub use sparring_eval as eval;
 pub use sparring_grpo as grpo;
 pub use sparring_miniature as miniature;
 pub use sparring_recipes as recipes;

@@ -16,6 +16,7 @@ const MAP: &[(&str, &[&str])] = &[
         "sparring-recipes",
         &["sparring-core", "sparring-tools", "sparring-reward", "sparring-grpo", "sparring-selfplay"],
     ),
+    ("sparring-eval", &["sparring-core", "sparring-tools"]),
     ("sparring-miniature", &["sparring-core", "sparring-tools"]),
     ("sparring-testkit", &["sparring-core"]),
 ];

@@ -1,0 +1,50 @@
+//! Result files in the layout of `bfcl-eval` (`result/MODEL/GROUP/BFCL_v4_CATEGORY_result.json`).
+
+use super::Category;
+use crate::files::write_atomically;
+use crate::{Answer, Benchmark, EvalError, Expected};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Writes the raw answers to a BFCL benchmark under `dir/result/MODEL/`, one file a category, so that the official
+/// `bfcl evaluate --model MODEL --test-category ...` can score them; returns the files.
+///
+/// A line is `{"id", "result", "input_token_count", "output_token_count", "latency"}`. `result` is the model's text:
+/// the official program decodes it by the handler of MODEL, which therefore must be a name that it knows, whose handler
+/// reads the format of the answers (any prompting model's, for BFCL's own format). A slash in MODEL becomes `_`, as
+/// there. Items without an answer are left out; the official program then needs `--partial-eval`. Input tokens and
+/// latency are not measured, and written as 0: they do not enter accuracies.
+///
+/// # Errors
+/// [`EvalError::Io`] names the file.
+pub fn write_results(
+    dir: &Path,
+    model: &str,
+    benchmark: &Benchmark,
+    answers: &BTreeMap<String, Answer>,
+) -> Result<Vec<PathBuf>, EvalError> {
+    let mut files: BTreeMap<Category, String> = BTreeMap::new();
+    for item in &benchmark.items {
+        if let (Expected::Bfcl(entry), Some(answer)) = (&item.expected, answers.get(&item.id)) {
+            let line = json!({
+                "id": item.id,
+                "result": answer.text,
+                "input_token_count": 0,
+                "output_token_count": answer.tokens,
+                "latency": 0,
+            });
+            let text = files.entry(entry.category).or_default();
+            text.push_str(&line.to_string());
+            text.push('\n');
+        }
+    }
+    let root = dir.join("result").join(model.replace('/', "_"));
+    let mut written = Vec::new();
+    for (category, text) in files {
+        let path = root.join(category.group()).join(format!("BFCL_v4_{category}_result.json"));
+        write_atomically(&path, text.as_bytes())?;
+        written.push(path);
+    }
+    Ok(written)
+}

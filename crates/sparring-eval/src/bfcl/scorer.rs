@@ -1,0 +1,62 @@
+use crate::{Expected, Item, Reading, Scorer, Verdict};
+use serde_json::{Map, Value};
+use sparring_tools::ToolCall;
+use sparring_tools::bfcl::{Checker, PyValue};
+use std::borrow::Cow;
+
+/// BFCL's own checker (`bfcl-eval` 2026.3.23, [`sparring_tools::bfcl`]), with its error types.
+///
+/// An answer that cannot be read is `ast_decoder:decoder_failed`, and no call where the categories about relevance ask
+/// whether there is one.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct BfclScorer;
+
+impl Scorer for BfclScorer {
+    fn name(&self) -> &'static str {
+        "BFCL's checker"
+    }
+
+    fn score(&self, item: &Item, reading: &Reading) -> Verdict {
+        let Expected::Bfcl(entry) = &item.expected else {
+            return Verdict::wrong("gold_unreadable", "the item is not one of BFCL");
+        };
+        let output = output(reading);
+        if let Some(relevance) = entry.category.relevance() {
+            return match relevance.judge(output.as_ref().ok().map(|value| &**value)) {
+                Ok(()) => Verdict::right(),
+                Err(error) => Verdict::wrong(error, said(output)),
+            };
+        }
+        let output = match &output {
+            Ok(output) => output,
+            Err(why) => return Verdict::wrong("ast_decoder:decoder_failed", *why),
+        };
+        let checker = Checker::of(entry.category.name());
+        let verdict = checker.judge(&entry.functions, &entry.ground_truth, output);
+        match verdict.error_type() {
+            None => Verdict::right(),
+            Some(error) => Verdict::wrong(error, verdict.to_string()),
+        }
+    }
+}
+
+fn output(reading: &Reading) -> Result<Cow<'_, PyValue>, &str> {
+    match reading {
+        Reading::Calls(calls) => {
+            let call = |call: &ToolCall| {
+                Value::Object(Map::from_iter([(call.name.clone(), Value::Object(call.arguments.clone()))]))
+            };
+            Ok(Cow::Owned(PyValue::from_json(&calls.iter().map(call).collect())))
+        }
+        Reading::Decoded(value) => Ok(Cow::Borrowed(value)),
+        Reading::Unreadable { why } => Err(why),
+    }
+}
+
+fn said(output: Result<Cow<'_, PyValue>, &str>) -> String {
+    match output {
+        Ok(value) => format!("the answer says {value}"),
+        Err(why) => format!("the answer holds no call: {why}"),
+    }
+}

@@ -1,0 +1,37 @@
+//! The gold of a benchmark as a perfect model would say it: the upper end of what can be scored, and a test of
+//! everything between an answer's text and its verdict.
+
+use crate::bfcl::gold_call;
+use crate::{Answer, Benchmark, Expected, Item, Reader};
+use sparring_tools::bfcl::Relevance;
+use sparring_tools::{ToolCall, ToolSpec};
+use std::collections::BTreeMap;
+
+/// The calls of a right answer; `None` where the gold cannot be read.
+///
+/// Where BFCL accepts several values, the first one is taken that is not `""`; a parameter that has no other is left
+/// out, unless the function requires it. Java and JavaScript arguments are the text of a literal. Where any call will do, it
+/// is the first tool's, without arguments.
+pub fn gold_calls(item: &Item) -> Option<Vec<ToolCall>> {
+    match &item.expected {
+        Expected::Calls(calls) => Some(calls.clone()),
+        Expected::Unreadable { .. } => None,
+        Expected::Bfcl(entry) => match entry.category.relevance() {
+            Some(Relevance::Irrelevant) => Some(Vec::new()),
+            Some(Relevance::Relevant) => {
+                let any = |tool: &ToolSpec| ToolCall { name: tool.name.clone(), ..ToolCall::default() };
+                Some(item.tools.first().map(any).into_iter().collect())
+            }
+            None => entry.ground_truth.iter().map(|gold| gold_call(entry, gold)).collect(),
+        },
+    }
+}
+
+/// The golds in the notation of `reader`, as if a model had said them. An unreadable gold is answered by no call.
+pub fn gold_answers(benchmark: &Benchmark, reader: &Reader) -> BTreeMap<String, Answer> {
+    let answer = |item: &Item| {
+        let text = reader.render(&gold_calls(item).unwrap_or_default());
+        Answer { id: item.id.clone(), text, ..Answer::default() }
+    };
+    benchmark.items.iter().map(|item| (item.id.clone(), answer(item))).collect()
+}

@@ -1,0 +1,34 @@
+//! The files that Hammer cleaned (MadeAgents/Hammer, `data/test/original`): one JSON array a benchmark.
+
+use super::{calls, present, source, tool_specs, turns};
+use crate::{EvalError, Item, Turn, TurnRole};
+use serde_json::Value;
+use source::Record;
+use std::path::Path;
+
+const FILES: [(&str, &str); 5] = [
+    ("toolalpaca.json", "toolalpaca"),
+    ("sealtool.json", "sealtool"),
+    ("nexusraven.json", "nexusraven"),
+    ("apibank_l1.json", "apibank_l1"),
+    ("apibank_l2.json", "apibank_l2"),
+];
+
+pub(super) fn load(data: &Path) -> Result<Vec<Item>, EvalError> {
+    let mut items = Vec::new();
+    for (path, category) in present(data, &FILES)? {
+        for (i, record) in source::read(&path)?.iter().enumerate() {
+            items.push(item(record, format!("{category}_{i}"), category)?);
+        }
+    }
+    Ok(items)
+}
+
+fn item(record: &Record, id: String, category: &str) -> Result<Item, EvalError> {
+    let messages = match record.get("query")? {
+        Value::String(text) => vec![Turn::new(TurnRole::User, text)],
+        _ => turns(record, "query")?,
+    };
+    let (tools, gold) = (tool_specs(record, "tools")?, calls(record, "answers")?);
+    Ok(Item::calls(id, category, messages, tools, gold))
+}

@@ -1,0 +1,216 @@
+//! Benchmarks from files: one module a benchmark.
+//!
+//! Nothing is fetched: the user names the folder (or file) that holds the data.
+
+mod api_bank;
+mod bfcl;
+mod hammer;
+mod nexus_raven;
+mod schema;
+mod seal_tools;
+mod snips;
+pub(crate) mod source;
+mod toolalpaca;
+mod unified;
+
+use crate::bfcl::BfclScorer;
+use crate::{Benchmark, EvalError, ExactScorer, Item, Scorer, Turn, TurnRole};
+use source::Record;
+use sparring_tools::{ToolCall, ToolSpec};
+use std::collections::HashSet;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+/// The benchmarks that can be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Suite {
+    /// Berkeley Function Calling Leaderboard v3 or v4, single turn: the folder of `BFCL_v4_*.json` files, with
+    /// `possible_answer/` in it.
+    Bfcl,
+    /// ToolAlpaca: the folder of `eval_real.json` and `eval_simulated.json`.
+    ToolAlpaca,
+    /// Seal-Tools: the folder of `test_in_domain.jsonl`, `test_out_domain.jsonl` and `tool.jsonl`.
+    SealTools,
+    /// NexusRaven: the folder of `standardized_queries.jsonl` and `standardized_api_list.jsonl`.
+    NexusRaven,
+    /// API-Bank: the folder of `level-1-given-desc/` and `level-2-toolsearcher/`.
+    ApiBank,
+    /// The files that Hammer cleaned: the folder of `apibank_l1.json`, `sealtool.json` and so on.
+    Hammer,
+    /// SNIPS: the folder of `validate_INTENT.json`, spans read as calls.
+    Snips,
+    /// One form for all: a `.jsonl` file, or a folder of such files.
+    Unified,
+}
+
+impl Suite {
+    /// Every suite.
+    pub const ALL: [Self; 8] = [
+        Self::Bfcl,
+        Self::ToolAlpaca,
+        Self::SealTools,
+        Self::NexusRaven,
+        Self::ApiBank,
+        Self::Hammer,
+        Self::Snips,
+        Self::Unified,
+    ];
+
+    /// Its name on a command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bfcl => "bfcl",
+            Self::ToolAlpaca => "toolalpaca",
+            Self::SealTools => "seal-tools",
+            Self::NexusRaven => "nexus-raven",
+            Self::ApiBank => "api-bank",
+            Self::Hammer => "hammer",
+            Self::Snips => "snips",
+            Self::Unified => "unified",
+        }
+    }
+
+    /// Loads its items from `data`.
+    ///
+    /// `categories` selects; empty takes every category whose file is there.
+    ///
+    /// # Errors
+    /// [`EvalError::Data`] names the file, the line and the field that cannot be read;
+    /// [`EvalError::Invalid`] a category that there is not.
+    pub fn load(self, data: &Path, categories: &[String]) -> Result<Benchmark, EvalError> {
+        let items = match self {
+            Self::Bfcl => bfcl::load(data, categories)?,
+            Self::ToolAlpaca => toolalpaca::load(data)?,
+            Self::SealTools => seal_tools::load(data)?,
+            Self::NexusRaven => nexus_raven::load(data)?,
+            Self::ApiBank => api_bank::load(data)?,
+            Self::Hammer => hammer::load(data)?,
+            Self::Snips => snips::load(data)?,
+            Self::Unified => unified::load(data)?,
+        };
+        check_ids(&items, data)?;
+        let items = if self == Self::Bfcl { items } else { select(items, categories)? };
+        if items.is_empty() {
+            return Err(EvalError::data(data.display(), format!("holds no items of {self}")));
+        }
+        let scorer: Box<dyn Scorer> = match self {
+            Self::Bfcl => Box::new(BfclScorer),
+            Self::NexusRaven => Box::new(ExactScorer::with_defaults()),
+            _ => Box::new(ExactScorer::new()),
+        };
+        Ok(Benchmark { name: self.name().to_owned(), items, scorer })
+    }
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Suite {
+    type Err = EvalError;
+
+    fn from_str(name: &str) -> Result<Self, EvalError> {
+        Self::ALL.into_iter().find(|suite| suite.name() == name).ok_or_else(|| {
+            let all = Self::ALL.map(Self::name).join(", ");
+            EvalError::invalid(format!("there is no benchmark `{name}`; there are {all}"))
+        })
+    }
+}
+
+/// Answers are kept by id, so two items of one id would share an answer.
+fn check_ids(items: &[Item], data: &Path) -> Result<(), EvalError> {
+    let mut seen = HashSet::new();
+    match items.iter().find(|item| !seen.insert(item.id.as_str())) {
+        None => Ok(()),
+        Some(item) => Err(EvalError::data(data.display(), format!("two items have the id {}", item.id))),
+    }
+}
+
+fn select(mut items: Vec<Item>, categories: &[String]) -> Result<Vec<Item>, EvalError> {
+    if let Some(unknown) = categories.iter().find(|name| !items.iter().any(|i| i.category == **name)) {
+        let mut there: Vec<_> = items.iter().map(|item| item.category.as_str()).collect();
+        there.dedup();
+        let there = there.join(", ");
+        return Err(EvalError::invalid(format!("there is no category `{unknown}`; there are {there}")));
+    }
+    items.retain(|item| categories.is_empty() || categories.contains(&item.category));
+    Ok(items)
+}
+
+/// The files of `names` (name and category) that exist in `data`, or `data` itself where it is one of them.
+fn present<'a>(
+    data: &Path,
+    names: &[(&'a str, &'a str)],
+) -> Result<Vec<(std::path::PathBuf, &'a str)>, EvalError> {
+    let found: Vec<_> = names
+        .iter()
+        .filter_map(|(name, category)| {
+            let path = if data.is_file() && data.ends_with(name) { data.to_owned() } else { data.join(name) };
+            source::existing(&path).map(|path| (path, *category))
+        })
+        .collect();
+    if found.is_empty() {
+        let names: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+        return Err(EvalError::data(data.display(), format!("holds none of {}", names.join(", "))));
+    }
+    Ok(found)
+}
+
+/// The definitions in the list `field`, compound types cut to their heads.
+fn tool_specs(record: &Record, field: &str) -> Result<Vec<ToolSpec>, EvalError> {
+    record
+        .list(field)?
+        .iter()
+        .enumerate()
+        .map(|(i, value)| {
+            let mut spec = ToolSpec::from_json(value).map_err(|error| {
+                record.bad(&format!("{field}[{i}]"), format_args!("is malformed: {error}"))
+            })?;
+            for schema in spec.parameters.values_mut() {
+                *schema = schema::plain(schema);
+            }
+            Ok(spec)
+        })
+        .collect()
+}
+
+/// The calls in the list `field`.
+fn calls(record: &Record, field: &str) -> Result<Vec<ToolCall>, EvalError> {
+    sparring_tools::calls_from_value(record.get(field)?)
+        .map_err(|what| record.bad(field, format_args!("holds no list of calls: {what}")))
+}
+
+/// The conversation in the list `field`: `role` and `content`, with the role names that the papers use too.
+fn turns(record: &Record, field: &str) -> Result<Vec<Turn>, EvalError> {
+    record
+        .records(field)?
+        .iter()
+        .map(|turn| {
+            let role = match turn.text("role")? {
+                "system" => TurnRole::System,
+                "user" => TurnRole::User,
+                "assistant" | "agent" => TurnRole::Assistant,
+                "tool" => TurnRole::Tool,
+                other => return Err(turn.bad("role", format_args!("is \"{other}\", which nobody has"))),
+            };
+            let content = turn.text("content")?;
+            Ok(match made_calls(role, content) {
+                Some(calls) => Turn::calling(calls),
+                None => Turn::new(role, content),
+            })
+        })
+        .collect()
+}
+
+/// Calls that an assistant made earlier stand in these files as fenced JSON.
+fn made_calls(role: TurnRole, content: &str) -> Option<Vec<ToolCall>> {
+    if role != TurnRole::Assistant || !content.starts_with("```") {
+        return None;
+    }
+    let value = sparring_tools::json::relaxed(content).ok()?;
+    sparring_tools::calls_from_value(&value).ok()
+}

@@ -1,0 +1,149 @@
+//! From an item to what the model is shown.
+
+use crate::{EvalError, Item, Reader, Turn, TurnRole};
+use serde_json::{Value, json};
+use sparring_core::{BoxError, Message, Prompt};
+use sparring_tools::Dialect;
+use std::fmt::Write;
+
+/// Puts an item to a model.
+///
+/// # Contract
+/// A function of the item only: the answers of a run that is resumed must be to the same prompts.
+pub trait Prompter: Send + Sync {
+    /// A short name for reports.
+    fn name(&self) -> &str;
+
+    /// What the model continues.
+    ///
+    /// # Errors
+    /// Why the item cannot be put, for example what a chat template refuses.
+    fn prompt(&self, item: &Item) -> Result<Prompt, BoxError>;
+}
+
+/// The seam is object-safe.
+const _: fn(&dyn Prompter) = |_| {};
+
+/// A conversation as the variables of a chat template, in the form that Hugging Face's templates expect.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TemplateInput {
+    /// `{"role", "content"}`, with `tool_calls` where the assistant made calls.
+    pub messages: Vec<Value>,
+    /// `{"type": "function", "function": {...}}`.
+    pub tools: Vec<Value>,
+}
+
+impl TemplateInput {
+    /// The variables for an item.
+    pub fn new(item: &Item) -> Self {
+        let message = |turn: &Turn| {
+            let mut out = json!({"role": turn.role.as_str(), "content": turn.content});
+            if !turn.calls.is_empty() {
+                let calls = turn.calls.iter().map(|call| json!({"type": "function", "function": call}));
+                out["tool_calls"] = calls.collect();
+            }
+            out
+        };
+        Self {
+            messages: item.messages.iter().map(message).collect(),
+            tools: item.tools.iter().map(|tool| tool.to_json(Dialect::OpenAiChat)).collect(),
+        }
+    }
+}
+
+/// Prompts in the model's own chat template, which is told about the tools.
+///
+/// The template and the tokenizer belong to the backend, so rendering is a function that the caller gives:
+/// variables in, token ids out.
+pub struct Templated<F>(F);
+
+impl<F> Templated<F>
+where
+    F: Fn(&TemplateInput) -> Result<Vec<u32>, BoxError> + Send + Sync,
+{
+    /// Prompts that `render` writes.
+    pub const fn new(render: F) -> Self {
+        Self(render)
+    }
+}
+
+impl<F> std::fmt::Debug for Templated<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Templated").finish_non_exhaustive()
+    }
+}
+
+impl<F> Prompter for Templated<F>
+where
+    F: Fn(&TemplateInput) -> Result<Vec<u32>, BoxError> + Send + Sync,
+{
+    fn name(&self) -> &'static str {
+        "template"
+    }
+
+    fn prompt(&self, item: &Item) -> Result<Prompt, BoxError> {
+        (self.0)(&TemplateInput::new(item)).map(|tokens| Prompt::Tokens(tokens.into()))
+    }
+}
+
+/// Prompts in words: a system message with the tools and the format of the answer, for models whose chat template
+/// knows no tools, and for BFCL's "prompting" mode.
+///
+/// The wording is ours for every benchmark, BFCL included; scores under another wording are not comparable to the
+/// digit.
+#[derive(Debug)]
+pub struct InWords<'a> {
+    reader: &'a Reader,
+}
+
+impl<'a> InWords<'a> {
+    /// Asks for answers that `reader` reads.
+    pub const fn new(reader: &'a Reader) -> Self {
+        Self { reader }
+    }
+
+    fn instructions(&self, item: &Item) -> String {
+        let mut text = String::from(
+            "You can call tools. Read the conversation and decide which calls serve the user's last request.\n\n",
+        );
+        let (example, none) = (self.reader.example(), self.reader.no_call());
+        let _ = write!(text, "Answer with the calls only, in exactly this format:\n{example}\n\n");
+        text.push_str(
+            "Give every required parameter; leave an optional one out unless the user asks for it. ",
+        );
+        let _ = match none {
+            Some(none) => write!(text, "If no tool serves the request, answer {none}"),
+            None => write!(text, "If no tool serves the request, say so in words and call nothing."),
+        };
+        text.push_str("\n\nThe tools, one a line, with the JSON Schema of their parameters:\n");
+        for tool in &item.tools {
+            let _ = writeln!(text, "{}", tool.to_json(Dialect::Bare));
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+}
+
+impl Prompter for InWords<'_> {
+    fn name(&self) -> &'static str {
+        "own"
+    }
+
+    /// A system message of the item follows ours in one message, since many templates allow only one.
+    fn prompt(&self, item: &Item) -> Result<Prompt, BoxError> {
+        let mut system = self.instructions(item);
+        let mut turns = item.messages.as_slice();
+        if let [Turn { role: TurnRole::System, content, .. }, rest @ ..] = turns {
+            let _ = write!(system, "\n\n{content}");
+            turns = rest;
+        }
+        let messages = turns.iter().map(|turn| turn.to_message(self.reader));
+        Ok(Prompt::from([Message::system(system)].into_iter().chain(messages).collect::<Vec<_>>()))
+    }
+}
+
+/// The prompt of an item, with an error that names the item.
+pub(crate) fn prompt(prompter: &dyn Prompter, item: &Item) -> Result<Prompt, EvalError> {
+    prompter.prompt(item).map_err(|source| EvalError::Prompt { id: item.id.clone(), source })
+}

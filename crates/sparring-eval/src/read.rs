@@ -1,0 +1,132 @@
+//! From an answer's text to calls.
+
+use crate::{Expected, Item};
+use serde_json::{Value, json};
+use sparring_tools::bfcl::{Language, PyValue, ReturnFormat, decode};
+use sparring_tools::{CallParser, Format, ToolCall};
+
+/// How answers are read.
+#[non_exhaustive]
+pub enum Reader {
+    /// In the format of a family of models; the item's tools say of which type untyped arguments are.
+    Format(Format),
+    /// By a parser of your own.
+    Parser(Box<dyn CallParser>),
+    /// As BFCL reads the answers of prompted models: `[f(a=1), g(b='x')]`, in the language of the category. Java and
+    /// JavaScript need the feature `tree-sitter`.
+    Bfcl,
+}
+
+/// What an answer says.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Reading {
+    /// These calls; none: the model declines every tool.
+    Calls(Vec<ToolCall>),
+    /// What BFCL's decoder makes of it: a list of calls, as a rule.
+    Decoded(PyValue),
+    /// It cannot be read.
+    Unreadable {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Reading {
+    /// The calls; `None` where the answer cannot be read, or was left to BFCL's checker.
+    pub fn calls(&self) -> Option<&[ToolCall]> {
+        match self {
+            Self::Calls(calls) => Some(calls),
+            _ => None,
+        }
+    }
+
+    fn unreadable(why: impl Into<String>) -> Self {
+        Self::Unreadable { why: why.into() }
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Reader").field(&self.name()).finish()
+    }
+}
+
+impl Reader {
+    /// A short name for reports.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Format(format) => format.name(),
+            Self::Parser(parser) => parser.name(),
+            Self::Bfcl => "bfcl",
+        }
+    }
+
+    /// Reads an answer to `item`. What does not keep to the format is unreadable as a whole: nothing is repaired.
+    pub fn read(&self, item: &Item, text: &str) -> Reading {
+        let parsed = |parser: &dyn CallParser| {
+            parser.parse(text).map_or_else(|error| Reading::unreadable(error.to_string()), Reading::Calls)
+        };
+        match self {
+            Self::Format(format) => parsed(&*format.parser_for(item.tools.clone())),
+            Self::Parser(parser) => parsed(&**parser),
+            Self::Bfcl => match decode(text, return_format(item), false) {
+                Err(error) => Reading::unreadable(error.to_string()),
+                Ok(output) if matches!(item.expected, Expected::Bfcl(_)) => Reading::Decoded(output),
+                Ok(output) => calls(&output).map_or_else(Reading::unreadable, Reading::Calls),
+            },
+        }
+    }
+
+    /// Writes calls so that [`read`](Self::read) gives them back.
+    pub fn render(&self, calls: &[ToolCall]) -> String {
+        match self {
+            Self::Format(format) => format.parser().render(calls),
+            Self::Parser(parser) => parser.render(calls),
+            Self::Bfcl => {
+                let calls: Vec<_> = calls.iter().map(python_call).collect();
+                format!("[{}]", calls.join(", "))
+            }
+        }
+    }
+
+    /// Two calls, to show the format.
+    pub(crate) fn example(&self) -> String {
+        let call = |name: &str| ToolCall::new(name, [("parameter", json!("value")), ("other", json!(1))]);
+        self.render(&[call("first_tool"), call("second_tool")])
+    }
+
+    /// How the format says that nothing is called; `None` where words do.
+    pub(crate) fn no_call(&self) -> Option<String> {
+        Some(self.render(&[])).filter(|text| !text.trim().is_empty())
+    }
+}
+
+fn return_format(item: &Item) -> ReturnFormat {
+    match Language::of(&item.category) {
+        Language::Python => ReturnFormat::Python,
+        Language::Java => ReturnFormat::Java,
+        Language::JavaScript => ReturnFormat::JavaScript,
+    }
+}
+
+/// `[{name: {parameter: value}}]` as calls.
+fn calls(output: &PyValue) -> Result<Vec<ToolCall>, String> {
+    let call = |value: &Value| {
+        let (name, arguments) = value.as_object()?.iter().next()?;
+        Some(ToolCall { name: name.clone(), arguments: arguments.as_object()?.clone() })
+    };
+    let json = output.to_json();
+    let list = json.as_array().ok_or("the answer is no list of calls")?;
+    list.iter()
+        .map(call)
+        .collect::<Option<_>>()
+        .ok_or_else(|| format!("the answer is no list of calls: {output}"))
+}
+
+/// `f(a=1, b='x')`: values as Python writes them.
+fn python_call(call: &ToolCall) -> String {
+    let arguments: Vec<_> =
+        call.arguments.iter().map(|(name, value)| format!("{name}={}", PyValue::from_json(value))).collect();
+    format!("{}({})", call.name, arguments.join(", "))
+}

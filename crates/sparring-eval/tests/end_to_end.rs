@@ -1,0 +1,196 @@
+//! A run from files to a report, with a scripted model: what is asked, kept, resumed and counted.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
+
+use serde_json::json;
+use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, Sampler};
+use sparring_eval::bfcl::write_results;
+use sparring_eval::{
+    Benchmark, EvalError, InWords, Journal, Prompter, Reader, Report, RunConfig, Suite, Templated, run,
+    score, write_report,
+};
+use sparring_testkit::ScriptedSampler;
+use sparring_tools::Format;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A little BFCL: two simple questions, one irrelevant.
+fn benchmark(dir: &Path) -> Benchmark {
+    let function = json!({"name": "math.add", "description": "Adds.", "parameters": {"type": "dict",
+        "required": ["a", "b"], "properties": {"a": {"type": "integer"}, "b": {"type": "float"}}}});
+    let entry = |id: &str, question: &str| {
+        json!({"id": id, "question": [[{"role": "user", "content": question}]], "function": [function]})
+            .to_string()
+    };
+    let write =
+        |name: &str, lines: &[String]| std::fs::write(dir.join(name), lines.join("\n") + "\n").unwrap();
+    std::fs::create_dir(dir.join("possible_answer")).unwrap();
+    write(
+        "BFCL_v4_simple_python.json",
+        &[entry("simple_python_0", "Add 1 and 2."), entry("simple_python_1", "Add 3 and 4.")],
+    );
+    let gold =
+        |id: &str, a: i64, b: f64| json!({"id": id, "ground_truth": [{"math.add": {"a": [a], "b": [b]}}]});
+    write(
+        "possible_answer/BFCL_v4_simple_python.json",
+        &[gold("simple_python_0", 1, 2.0).to_string(), gold("simple_python_1", 3, 4.0).to_string()],
+    );
+    write("BFCL_v4_irrelevance.json", &[entry("irrelevance_0", "Sing.")]);
+    Suite::Bfcl.load(dir, &[]).unwrap()
+}
+
+/// Knows the first sum, gets the second wrong, and calls a tool where it should not.
+fn model() -> ScriptedSampler {
+    let call = |b: &str| {
+        let call = json!({"name": "math.add", "arguments": {"a": 1, "b": serde_json::from_str::<f64>(b).unwrap() as i64}});
+        format!("<tool_call>\n{call}\n</tool_call>")
+    };
+    ScriptedSampler::table([
+        ("Add 1 and 2.", vec![call("2")]),
+        ("Add 3", vec![call("4")]),
+        ("Sing", vec![call("0")]),
+    ])
+}
+
+/// Fails at the given call, and counts calls and prompts.
+struct Failing<'a> {
+    inner: &'a ScriptedSampler,
+    fail_at: usize,
+    calls: AtomicUsize,
+    prompts: AtomicUsize,
+}
+
+impl<'a> Failing<'a> {
+    fn at(fail_at: usize, inner: &'a ScriptedSampler) -> Self {
+        Self { inner, fail_at, calls: AtomicUsize::new(0), prompts: AtomicUsize::new(0) }
+    }
+}
+
+impl Sampler for Failing<'_> {
+    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) == self.fail_at {
+            return Err(PolicyError::Transient { what: "unplugged".to_owned(), source: None });
+        }
+        self.prompts.fetch_add(requests.len(), Ordering::Relaxed);
+        self.inner.sample(requests)
+    }
+}
+
+const HERMES: Reader = Reader::Format(Format::Hermes);
+
+fn journal(dir: &Path) -> Journal {
+    Journal::open(&dir.join("answers.jsonl"), &json!({"model": "scripted"})).unwrap()
+}
+
+#[test]
+fn a_run_that_fails_is_resumed_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let benchmark = benchmark(dir.path());
+    let (model, prompter) = (model(), InWords::new(&HERMES));
+    let config = RunConfig::default().with_batch(1);
+    // The second batch fails: the first answer stays.
+    let failing = Failing::at(1, &model);
+    let mut seen = Vec::new();
+    let error =
+        run(&benchmark, &failing, &prompter, &config, &mut journal(dir.path()), |done| seen.push(done))
+            .unwrap_err();
+    assert!(matches!(error, EvalError::Policy(PolicyError::Transient { .. })), "{error}");
+    assert_eq!(seen, [0, 1]);
+    // A crash cut the next line off; the file is mended, and only what is missing is asked.
+    let path = dir.path().join("answers.jsonl");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{whole}{{\"id\": \"simple_py")).unwrap();
+    let counting = Failing::at(usize::MAX, &model);
+    let mut again = journal(dir.path());
+    run(&benchmark, &counting, &prompter, &config.with_batch(2), &mut again, |_| ()).unwrap();
+    assert_eq!(counting.prompts.load(Ordering::Relaxed), 2);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with(&whole) && text.lines().count() == 4, "{text}");
+    check_report(dir.path(), &benchmark, &again);
+}
+
+fn check_report(dir: &Path, benchmark: &Benchmark, journal: &Journal) {
+    let (report, failures) = score(benchmark, &HERMES, journal.answers());
+    assert_eq!((report.total.tally.valid, report.total.tally.total, report.unanswered), (1, 3, 0));
+    let kinds: Vec<_> = report.errors.iter().map(|(kind, n)| (kind.as_str(), *n)).collect();
+    assert_eq!(kinds, [("irrelevance_error:decoder_success", 1), ("value_error:others", 1)]);
+    assert!(failures[0].why.contains('a') && failures[0].id == "simple_python_1", "{failures:?}");
+    let board = report.leaderboard.as_ref().unwrap();
+    assert!((board.v4_non_live.value - 0.5 / 12.0).abs() < 1e-12, "{board:?}");
+    // What is written is what is read back.
+    write_report(dir, &report, &failures).unwrap();
+    let json = std::fs::read_to_string(dir.join("report.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+    let table = std::fs::read_to_string(dir.join("report.txt")).unwrap();
+    assert!(table.contains("simple_python") && table.contains("not run, counted 0: simple_java"), "{table}");
+    assert_eq!(std::fs::read_to_string(dir.join("failures.jsonl")).unwrap().lines().count(), 2);
+    // Bfcl-eval's layout.
+    let files = write_results(dir, "Org/Model", benchmark, journal.answers()).unwrap();
+    let file = dir.join("result/Org_Model/non_live/BFCL_v4_simple_python_result.json");
+    assert!(files.contains(&file) && files.len() == 2, "{files:?}");
+    let text = std::fs::read_to_string(file).unwrap();
+    let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(first["id"], "simple_python_0");
+    assert!(first["result"].as_str().unwrap().starts_with("<tool_call>"));
+}
+
+#[test]
+fn answers_to_another_question_are_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let benchmark = benchmark(dir.path());
+    let config = RunConfig::default();
+    run(&benchmark, &model(), &InWords::new(&HERMES), &config, &mut journal(dir.path()), |_| ()).unwrap();
+    let other = Reader::Bfcl;
+    let error = run(&benchmark, &model(), &InWords::new(&other), &config, &mut journal(dir.path()), |_| ());
+    assert!(error.unwrap_err().to_string().contains("simple_python_0 was answered to another prompt"));
+    let error = Journal::open(&dir.path().join("answers.jsonl"), &json!({"model": "another"})).unwrap_err();
+    assert!(error.to_string().contains("model \"another\""), "{error}");
+    std::fs::write(dir.path().join("bad.jsonl"), "{\"run\":{}}\n{}\n").unwrap();
+    let error = Journal::open(&dir.path().join("bad.jsonl"), &json!({})).unwrap_err().to_string();
+    assert!(error.contains("bad.jsonl:2: no answer"), "{error}");
+}
+
+#[test]
+fn a_refused_prompt_is_a_wrong_answer() {
+    struct Short;
+    impl Sampler for Short {
+        fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+            if requests.iter().any(|r| format!("{:?}", r.prompt).contains("Add 3")) {
+                return Err(PolicyError::invalid("the prompt is too long"));
+            }
+            Ok(requests.iter().map(|_| vec![Rollout::from_text("No.")]).collect())
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let benchmark = benchmark(dir.path());
+    let mut journal = journal(dir.path());
+    run(&benchmark, &Short, &InWords::new(&HERMES), &RunConfig::default(), &mut journal, |_| ()).unwrap();
+    let (report, failures) = score(&benchmark, &HERMES, journal.answers());
+    assert_eq!((report.refused, report.total.tally.valid, report.total.tally.total), (1, 1, 3));
+    assert!(failures.iter().any(|failure| failure.error == "refused" && failure.why.contains("too long")));
+}
+
+#[test]
+fn prompts_hold_the_tools_and_the_format() {
+    let dir = tempfile::tempdir().unwrap();
+    let benchmark = benchmark(dir.path());
+    for (reader, example) in [
+        (HERMES, "<tool_call>\n{\"name\":\"first_tool\""),
+        (Reader::Bfcl, "[first_tool(parameter='value', other=1), second_tool("),
+    ] {
+        let Prompt::Messages(messages) = InWords::new(&reader).prompt(&benchmark.items[0]).unwrap() else {
+            panic!("expected messages")
+        };
+        assert_eq!(messages.len(), 2);
+        assert!(messages[0].content.contains(example), "{}", messages[0].content);
+        assert!(
+            messages[0].content.contains("\"name\":\"math.add\"") && messages[1].content == "Add 1 and 2."
+        );
+    }
+    let templated = Templated::new(|input| Ok(vec![input.messages.len() as u32, input.tools.len() as u32]));
+    assert_eq!(templated.prompt(&benchmark.items[0]).unwrap(), Prompt::Tokens([1, 1].into()));
+    let refusing = Templated::new(|_| Err("no tools".into()));
+    let error = run(&benchmark, &model(), &refusing, &RunConfig::default(), &mut journal(dir.path()), |_| ())
+        .unwrap_err();
+    assert!(sparring_core::one_line(&error).contains("simple_python_0: no prompt: no tools"), "{error}");
+}

@@ -1,0 +1,276 @@
+//! Files made by hand: what each loader reads, and what it says of a file that is wrong.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
+
+use serde_json::{Value, json};
+use sparring_eval::{Defect, Expected, Item, Suite, TurnRole};
+use sparring_tools::ToolCall;
+use std::path::Path;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        Self(dir)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn load(&self, suite: Suite) -> Vec<Item> {
+        suite.load(self.path(), &[]).unwrap().items
+    }
+
+    fn error(&self, suite: Suite) -> String {
+        suite.load(self.path(), &[]).unwrap_err().to_string()
+    }
+}
+
+fn gold(item: &Item) -> Value {
+    match &item.expected {
+        Expected::Calls(calls) => calls.iter().map(ToolCall::to_json).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+const QUESTION: &str = r#"{"id": "java_0", "question": [[{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]],
+ "function": [{"name": "A.f", "description": "d", "parameters": {"type": "dict", "properties": {"x": {"type": "Array", "items": {"type": "int"}, "description": "Numbers"}}, "required": ["x"]}}]}"#;
+const GOLD: &str = r#"{"id": "java_0", "ground_truth": [{"A.f": {"x": [[1]]}}]}"#;
+
+#[test]
+fn bfcl_of_either_version_zipped_or_not() {
+    use std::io::Write;
+    let line = QUESTION.replace('\n', "");
+    let folder = Folder::new(&[("possible_answer/BFCL_v3_java.json", GOLD)]);
+    let file = std::fs::File::create(folder.path().join("BFCL_v3_java.json.gz")).unwrap();
+    let mut gz = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    gz.write_all(line.as_bytes()).unwrap();
+    gz.finish().unwrap();
+    // The answers of a zipped file of questions are looked for under its name, zipped or not.
+    let items = folder.load(Suite::Bfcl);
+    assert_eq!((items[0].category.as_str(), items[0].messages.len()), ("simple_java", 2));
+    assert_eq!(items[0].messages[0].role, TurnRole::System);
+    let schema = &items[0].tools[0].parameters["x"];
+    assert_eq!(schema["type"], "string");
+    let about = schema["description"].as_str().unwrap();
+    assert!(about.contains("Numbers") && about.contains("Java") && about.contains("Array of int"), "{about}");
+    let unknown = Suite::Bfcl.load(folder.path(), &["exec".to_owned()]).unwrap_err().to_string();
+    assert!(unknown.contains("there is no BFCL category `exec`"), "{unknown}");
+    let absent = Suite::Bfcl.load(folder.path(), &["multiple".to_owned()]).unwrap_err().to_string();
+    assert!(absent.contains("holds no BFCL_v4_multiple.json"), "{absent}");
+}
+
+#[test]
+fn bfcl_says_what_is_wrong_and_where() {
+    let line = QUESTION.replace('\n', "");
+    let name = "BFCL_v4_simple_java.json";
+    let answers = "possible_answer/BFCL_v4_simple_java.json";
+    let cases: [(String, &str, &str); 6] = [
+        (format!("{line}\n{{\"id\""), GOLD, "simple_java.json:2: not valid JSON at column"),
+        (
+            format!("\n{}", line.replace("java_0", "java_9")),
+            GOLD,
+            ":2: field \"id\" has no line in possible_answer/",
+        ),
+        (
+            line.replace("[[{\"role\"", "[{\"role\"").replace("}]],", "}],"),
+            GOLD,
+            ":1: field \"question\" must hold one list",
+        ),
+        (line.replace("\"user\"", "\"uncle\""), GOLD, "field \"question[1].role\" is \"uncle\""),
+        (line.replace("\"A.f\"", "\"\""), GOLD, "field \"function[0]\" is malformed"),
+        (
+            line.clone(),
+            "{\"id\": 3}",
+            "possible_answer/BFCL_v4_simple_java.json:1: field \"id\" must be a string",
+        ),
+    ];
+    for (questions, golds, want) in cases {
+        let error = Folder::new(&[(name, &questions), (answers, golds)]).error(Suite::Bfcl);
+        assert!(error.contains(want), "{error}\nwanted {want}");
+    }
+    let error = Folder::new(&[(name, &line)]).error(Suite::Bfcl);
+    assert!(error.contains("possible_answer") && error.ends_with("not found"), "{error}");
+    let twice = Folder::new(&[(name, &format!("{line}\n{line}")), (answers, &format!("{GOLD}\n"))])
+        .error(Suite::Bfcl);
+    assert!(twice.contains("id"), "{twice}");
+    assert!(Folder::new(&[]).error(Suite::Bfcl).contains("holds no items of bfcl"));
+}
+
+const ALPACA: &str = r#"[{"Function_Description": {"get": "Gets it.\nParameters: {\"id\": \"Required. integer. The id.\", \"tags\": \"Array[string]. Some.\"}\nOutput: x", "components": "types"},
+ "Instructions": ["one", "two", "three"],
+ "Golden_Answers": [[{"Action": "get", "Action_Input": "{\"id\": 1}"}], [{"Action": "find", "Action_Input": "{\"id\": ${id from get}}"}], [{"Action": "get", "Action_Input": "{\"id\": \"id\": 1}"}]]}]"#;
+
+#[test]
+fn toolalpaca() {
+    let items = Folder::new(&[("eval_real.json", ALPACA)]).load(Suite::ToolAlpaca);
+    assert_eq!(gold(&items[0]), json!([{"name": "get", "arguments": {"id": 1}}]));
+    let tool = &items[0].tools[0];
+    assert_eq!((tool.description.as_str(), tool.required.as_slice()), ("Gets it.", &["id".to_owned()][..]));
+    assert_eq!(tool.parameters["tags"], json!({"type": "Array", "description": "Some."}));
+    assert_eq!(items[1].defects, [Defect::Placeholder, Defect::NotOffered]);
+    assert_eq!(items[2].defects, [Defect::UnreadableGold]);
+    assert!(matches!(&items[2].expected, Expected::Unreadable { why } if why.contains("get")));
+    for (from, to, want) in [
+        ("\"one\", ", "", "entry 0: field \"Golden_Answers\" has 3 entries for 2 instructions"),
+        ("Parameters: {", "Parameters: ", "field \"Function_Description.get\" has no JSON object"),
+        ("\"Action\": \"find\"", "\"Action\": 3", "field \"Golden_Answers[1].Action\" must be a string"),
+    ] {
+        let error = Folder::new(&[("eval_real.json", &ALPACA.replace(from, to))]).error(Suite::ToolAlpaca);
+        assert!(error.contains(want), "{error}");
+    }
+    assert!(Folder::new(&[]).error(Suite::ToolAlpaca).contains("holds none of eval_real.json"));
+}
+
+#[test]
+fn seal_tools() {
+    let tool = |name: &str, field: &str| {
+        json!({"api_name": name, "api_description": "d", "field": field, "parameters": {"n": {"type": "int"}}, "required": ["n"]})
+            .to_string()
+    };
+    let tools: Vec<_> = ["z", "a", "b", "c", "d", "e"]
+        .iter()
+        .map(|name| tool(name, if *name == "e" { "F" } else { "G" }))
+        .collect();
+    let test =
+        json!({"id": "t", "query": "q", "calling": [{"api": "b", "parameters": {"n": 2}, "responses": []}]})
+            .to_string();
+    let files = [("test_out_domain.jsonl", test.as_str()), ("tool.jsonl", &tools.join("\n"))];
+    let items = Folder::new(&files).load(Suite::SealTools);
+    assert_eq!(items[0].category, "out_domain_single");
+    // Those that follow in the same field, from the gold's place around.
+    let menu: Vec<_> = items[0].tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(menu, ["a", "b", "c", "d", "z"]);
+    assert_eq!(items[0].tools[0].parameters_schema()["properties"]["n"]["type"], "integer");
+    assert!(Folder::new(&files[..1]).error(Suite::SealTools).contains("tool.jsonl: not found"));
+    let bad = test.replace("\"api\":\"b\",", "");
+    let error = Folder::new(&[("dev.jsonl", &bad), files[1]]).error(Suite::SealTools);
+    assert!(error.contains("dev.jsonl:1: field \"calling[0].api\" is missing"), "{error}");
+}
+
+#[test]
+fn api_bank() {
+    let user = r#"{"role": "User", "text": "Hi"}"#;
+    let ai = r#"{"role": "AI", "text": "Let me see."}"#;
+    let search = r#"{"role": "API", "api_name": "ToolSearcher", "param_dict": {"keywords": "k"}, "result": {"output": {"name": "Get", "description": "Gets.", "input_parameters": {"n": {"type": "int"}}}, "exception": null}}"#;
+    let get = r#"{"role": "API", "api_name": "Get", "param_dict": {"n": 1}, "result": {"output": null, "exception": "none there"}}"#;
+    let two = [user, ai, search, get, ai].join("\n");
+    let one = [user, get].join("\n");
+    let folder = Folder::new(&[("level-1-given-desc/a.jsonl", &one), ("level-2-toolsearcher/b.jsonl", &two)]);
+    let items = folder.load(Suite::ApiBank);
+    assert_eq!(
+        items.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(),
+        ["apibank_l1_a_0", "apibank_l2_b_0", "apibank_l2_b_1"]
+    );
+    let menu = |item: &Item| item.tools.iter().map(|tool| tool.name.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        (menu(&items[0]), menu(&items[1]), menu(&items[2])),
+        (vec!["Get".into()], vec!["ToolSearcher".into()], vec!["ToolSearcher".into(), "Get".into()])
+    );
+    // What the search says of a tool holds in every dialogue.
+    assert_eq!(items[0].tools[0].description, "Gets.");
+    let roles: Vec<_> = items[2].messages.iter().map(|turn| turn.role).collect();
+    assert_eq!(roles, [TurnRole::User, TurnRole::Assistant, TurnRole::Assistant, TurnRole::Tool]);
+    assert_eq!(items[2].messages[2].calls[0].name, "ToolSearcher");
+    let error = Folder::new(&[("level-1-given-desc/a.jsonl", r#"{"role": "Cat"}"#)]).error(Suite::ApiBank);
+    assert!(error.contains("a.jsonl:1: field \"role\" is \"Cat\""), "{error}");
+    assert!(Folder::new(&[]).error(Suite::ApiBank).contains("holds neither level-1-given-desc nor"));
+}
+
+#[test]
+fn nexus_raven() {
+    let api = json!({"dataset": "d", "name": "f", "description": "Does.", "args_dicts": [
+        {"name": "a", "type": "str", "required": true, "description": "x", "default": "None"},
+        {"name": "b", "type": "None", "required": false, "description": "", "default": "None"},
+        {"name": "c", "type": "int", "required": false, "description": "", "default": 3}]});
+    let query = json!({"dataset": "d", "prompt": "p", "python_function_name": "f", "context_functions": ["f"],
+        "python_args_dict": "{\"a\": \"x\", \"c\": 3}"});
+    let files = |query: &Value| {
+        Folder::new(&[
+            ("standardized_api_list.jsonl", &api.to_string()),
+            ("standardized_queries.jsonl", &query.to_string()),
+        ])
+    };
+    let benchmark = Suite::NexusRaven.load(files(&query).path(), &[]).unwrap();
+    let item = &benchmark.items[0];
+    assert_eq!(item.tools[0].required, ["a"]);
+    assert_eq!(item.tools[0].parameters["b"], json!({"description": "", "default": null}));
+    // Leaving out what is the default, or giving it, is the same.
+    let judge = |arguments: Value| {
+        let call = ToolCall { name: "f".into(), arguments: arguments.as_object().unwrap().clone() };
+        benchmark.scorer.score(item, &sparring_eval::Reading::Calls(vec![call])).valid
+    };
+    assert!(judge(json!({"a": "x"})) && judge(json!({"a": "x", "b": null, "c": 3})));
+    assert!(!judge(json!({"a": "x", "c": 4})) && !judge(json!({"c": 3})));
+    let mut bad = query.clone();
+    bad["context_functions"] = json!(["g"]);
+    assert!(
+        files(&bad)
+            .error(Suite::NexusRaven)
+            .contains("names `g`, which standardized_api_list.jsonl does not have")
+    );
+    bad = query;
+    bad["python_args_dict"] = json!("a=1");
+    assert!(
+        files(&bad).error(Suite::NexusRaven).contains(":1: field \"python_args_dict\" is no JSON object")
+    );
+}
+
+#[test]
+fn hammer_both_ways_to_write_a_call_and_what_was_called_before() {
+    let text = json!([{"query": "q", "tools": [{"name": "f", "description": "d", "parameters": {"n": {"type": "list(str)", "required": true}}}],
+        "answers": [{"tool": "f", "parameters": {"n": ["x"]}}]}]);
+    let dialogue = json!([{"query": [{"role": "user", "content": "u"}, {"role": "agent", "content": "a"},
+        {"role": "assistant", "content": "```[{\"name\": \"f\", \"arguments\": {}}]```"}, {"role": "tool", "content": "r"}],
+        "tools": [], "answers": [{"name": "f", "arguments": {}}]}]);
+    let folder =
+        Folder::new(&[("sealtool.json", &text.to_string()), ("apibank_l1.json", &dialogue.to_string())]);
+    let items = folder.load(Suite::Hammer);
+    assert_eq!(gold(&items[0]), json!([{"name": "f", "arguments": {"n": ["x"]}}]));
+    assert_eq!(
+        (items[0].tools[0].required.as_slice(), &items[0].tools[0].parameters["n"]["type"]),
+        (&["n".to_owned()][..], &json!("list"))
+    );
+    assert_eq!(items[1].messages[2].calls.len(), 1);
+    assert_eq!(items[1].defects, [Defect::NotOffered]);
+    let only = Suite::Hammer.load(folder.path(), &["sealtool".to_owned()]).unwrap();
+    assert_eq!(only.items.len(), 1);
+    let error = Suite::Hammer.load(folder.path(), &["snips".to_owned()]).unwrap_err().to_string();
+    assert!(error.contains("there is no category `snips`; there are sealtool, apibank_l1"), "{error}");
+    let bad = Folder::new(&[("sealtool.json", "[{\"query\": \"q\", \"tools\": [], \"answers\": [3]}]")]);
+    assert!(bad.error(Suite::Hammer).contains("entry 0: field \"answers\" holds no list of calls"));
+}
+
+#[test]
+fn snips_spans_are_arguments() {
+    let text =
+        r#"{"Play": [{"data": [{"text": "play "}, {"text": "Abba", "entity": "artist"}, {"text": " "}]}]}"#;
+    let other = r#"{"Rate": [{"data": [{"text": "rate"}]}]}"#;
+    let items =
+        Folder::new(&[("validate_Play.json", text), ("validate_Rate.json", other)]).load(Suite::Snips);
+    assert_eq!((items[0].id.as_str(), items[0].messages[0].content.as_str()), ("snips_Play_0", "play Abba"));
+    assert_eq!(gold(&items[0]), json!([{"name": "Play", "arguments": {"artist": "Abba"}}]));
+    assert_eq!(items[1].tools.len(), 2);
+    let bad = Folder::new(&[("validate_Play.json", r#"{"Play": [{"data": [{"txt": ""}]}]}"#)]);
+    assert!(
+        bad.error(Suite::Snips).contains("field \"Play[0].data[0].text\" is missing"),
+        "{}",
+        bad.error(Suite::Snips)
+    );
+}
+
+#[test]
+fn a_file_that_is_no_text_is_told() {
+    let folder = Folder::new(&[]);
+    std::fs::write(folder.path().join("x.jsonl"), [0xff, 0xfe]).unwrap();
+    assert!(folder.error(Suite::Unified).contains("x.jsonl: neither UTF-8 text nor"));
+    std::fs::write(folder.path().join("x.jsonl"), "3\n").unwrap();
+    assert!(folder.error(Suite::Unified).contains("x.jsonl:1: expected a JSON object"));
+}

@@ -1,0 +1,111 @@
+//! A number for a model: one of the tool-calling benchmarks, asked greedily, read, and scored.
+//!
+//! ```sh
+//! cargo run --release --example evaluate -- --model DIR --benchmark bfcl --data DIR --out runs/eval
+//! cargo run --release --example evaluate -- --golds hermes --benchmark bfcl --data DIR    # no model needed
+//! ```
+//!
+//! `--model` is a Hugging Face folder (Qwen2, Qwen3, Llama), `--data` the folder of the benchmark's files; nothing is
+//! fetched. Answers are kept in the folder of `--out` as they come: the same command again goes on where it stopped.
+//! Beside the report stand the failures, each with its reason, and for BFCL the result files that the official
+//! `bfcl evaluate` reads. `--golds` scores the benchmark's own answers, written in a call format, instead of a model's.
+
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use settings::{Args, PromptStyle};
+use sparring::candle::{CandlePolicy, PolicyOptions};
+use sparring::core::{BoxError, Policy, one_line};
+use sparring::eval::bfcl::write_results;
+use sparring::eval::{
+    Benchmark, Failure, InWords, Journal, Prompter, Report, Templated, gold_answers, run, score, write_report,
+};
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match evaluate(&Args::parse()) {
+        Ok(report) => {
+            // A closed pipe is the reader's choice.
+            let _ = writeln!(std::io::stdout().lock(), "{report}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {}", one_line(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn evaluate(args: &Args) -> Result<Report, BoxError> {
+    // 1. What is asked.
+    let benchmark = args.benchmark()?;
+
+    // 2. Who answers: the golds, or a model.
+    if let Some(format) = &args.golds {
+        let reader = settings::reader(format)?;
+        let (report, failures) = score(&benchmark, &reader, &gold_answers(&benchmark, &reader));
+        if let Some(dir) = &args.out {
+            write_report(dir, &report, &failures)?;
+        }
+        list(&failures);
+        return Ok(report);
+    }
+    let folder = args.model.as_deref().ok_or("name a model's folder (--model), or a format (--golds)")?;
+    ask(args, &benchmark, folder)
+}
+
+fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxError> {
+    let policy = CandlePolicy::load(folder, PolicyOptions::default())?;
+    let tokenizer = policy.tokenizer();
+
+    // 3. How it is asked and read.
+    let template = tokenizer.template_source().unwrap_or_default();
+    let reader = args.reader(template)?;
+    let templated =
+        Templated::new(|input| Ok(tokenizer.encode_chat_with_tools(&input.messages, &input.tools)?));
+    let in_words = InWords::new(&reader);
+    let prompter: &dyn Prompter = match args.prompt_style(template) {
+        PromptStyle::Template => &templated,
+        PromptStyle::Own => &in_words,
+    };
+
+    // 4. The answers, on disk as they come.
+    let (dir, config) = (args.folder(), args.run_config());
+    std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    let identity = serde_json::json!({
+        "benchmark": benchmark.name,
+        "model": folder,
+        "prompt": prompter.name(),
+        "format": reader.name(),
+        "config": config,
+    });
+    let mut journal = Journal::open(&dir.join("answers.jsonl"), &identity)?;
+    let bar = progress_bar(benchmark.items.len());
+    run(benchmark, policy.sampler(), prompter, &config, &mut journal, |done| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+
+    // 5. What they are worth.
+    let (report, failures) = score(benchmark, &reader, journal.answers());
+    write_report(&dir, &report, &failures)?;
+    let model = folder.file_name().unwrap_or_default().to_string_lossy();
+    write_results(&dir, &model, benchmark, journal.answers())?;
+    Ok(report)
+}
+
+/// Golds that do not score are few, and what is wrong with them is what one wants to know.
+fn list(failures: &[Failure]) {
+    for failure in failures {
+        eprintln!("{} ({}): {}", failure.id, failure.error, failure.why.replace('\n', "; "));
+    }
+}
+
+fn progress_bar(items: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed} (left {eta})");
+    // The template is a constant; indicatif's own style stands in if it were wrong.
+    ProgressBar::new(items as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
