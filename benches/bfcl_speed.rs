@@ -10,11 +10,13 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
+/// Functions and golds by the entry's name.
+type Entries = HashMap<String, (Vec<Value>, Vec<Value>)>;
 
 struct Check {
     checker: Checker,
@@ -51,12 +53,7 @@ fn main() -> Fallible<()> {
         let decoded = decode(black_box(&text.raw), text.format, text.tag);
         decoded.is_ok_and(|output| text.checker.judge(functions, gold, &output).is_valid())
     });
-    write(&json!({ "ast": ast, "text": text }))
-}
-
-#[allow(clippy::print_stdout)] // what the program is for
-fn write(line: &Value) -> Fallible<()> {
-    println!("{line}");
+    writeln!(io::stdout(), "{}", json!({ "ast": ast, "text": text }))?;
     Ok(())
 }
 
@@ -98,9 +95,8 @@ fn string<'a>(row: &'a Value, key: &str) -> Fallible<&'a str> {
     row[key].as_str().ok_or_else(|| format!("{key} should be a text").into())
 }
 
-/// Functions and golds by the entry's name.
-fn entries(folder: &Path) -> Fallible<HashMap<String, (Vec<Value>, Vec<Value>)>> {
-    let mut entries: HashMap<String, (Vec<Value>, Vec<Value>)> = HashMap::new();
+fn entries(folder: &Path) -> Fallible<Entries> {
+    let mut entries = Entries::new();
     let list = |row: &Value, key: &str| row[key].as_array().cloned().unwrap_or_default();
     for path in files(folder)? {
         for row in rows(&path)? {

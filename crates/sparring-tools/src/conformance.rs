@@ -73,10 +73,10 @@ fn gather(deltas: &[Delta]) -> Result<(Vec<ToolCall>, String), String> {
             (Delta::Text(text), _) => content.push_str(text),
             (Delta::Thought(_), _) => {}
             (Delta::Start { index, name }, None) if *index == next => {
-                open = Some((name.clone(), String::new()))
+                open = Some((name.clone(), String::new()));
             }
             (Delta::Arguments { index, fragment }, Some((_, json))) if *index == next => {
-                json.push_str(fragment)
+                json.push_str(fragment);
             }
             (Delta::End { index, whole }, Some((name, json))) if *index == next => {
                 if *whole {

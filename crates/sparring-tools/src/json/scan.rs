@@ -183,13 +183,12 @@ impl Scanner {
                 self.end_string(key, sink);
                 return Ok(0);
             }
-            State::Value => self.value(rest, byte, at, sink)?,
-            State::ValueOrEnd if Some(byte) == self.closer() => self.end_container(sink),
-            State::ValueOrEnd => self.value(rest, byte, at, sink)?,
-            State::KeyOrEnd if byte == b'}' => self.end_container(sink),
+            State::ValueOrEnd | State::KeyOrEnd | State::AfterValue if Some(byte) == self.closer() => {
+                self.end_container(sink);
+            }
+            State::Value | State::ValueOrEnd => self.value(rest, byte, at, sink)?,
             State::KeyOrEnd if matches!(byte, b'"' | b'\'') => self.begin_key(byte, at),
             State::Colon if byte == b':' => self.state = State::Value,
-            State::AfterValue if Some(byte) == self.closer() => self.end_container(sink),
             State::AfterValue if byte == b',' => self.comma(sink),
             _ => return Err(self.unexpected(Some(rest), at)),
         }

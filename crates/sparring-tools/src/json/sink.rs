@@ -1,5 +1,6 @@
 use super::scan::{Atom, Container, Sink};
 use serde_json::{Map, Number, Value};
+use std::fmt::Write;
 
 /// Builds the value.
 #[derive(Debug, Default)]
@@ -127,10 +128,10 @@ impl JsonText {
         if std::mem::take(&mut self.after_key) {
             return;
         }
-        if let Some((filled, _)) = self.stack.last_mut() {
-            if std::mem::replace(filled, true) {
-                self.out.push(',');
-            }
+        if let Some((filled, _)) = self.stack.last_mut()
+            && std::mem::replace(filled, true)
+        {
+            self.out.push(',');
         }
     }
 }
@@ -247,7 +248,9 @@ fn escape_into(text: &str, out: &mut String) {
             b'\n' => out.push_str("\\n"),
             b'\r' => out.push_str("\\r"),
             b'\t' => out.push_str("\\t"),
-            _ => out.push_str(&format!("\\u{byte:04x}")),
+            _ => {
+                let _ = write!(out, "\\u{byte:04x}");
+            }
         }
     }
     out.push_str(&text[from..]);

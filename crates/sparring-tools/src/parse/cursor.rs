@@ -58,7 +58,7 @@ fn tag_ahead(rest: &str, tags: &[&str], end: bool) -> Ahead<usize> {
 /// Tags to look for.
 #[derive(Debug, Clone)]
 pub(super) struct Tags {
-    pub(super) tags: Vec<&'static str>,
+    pub(super) names: Vec<&'static str>,
     /// Other bytes that are looked for.
     bytes: Vec<u8>,
     /// The bytes and the first bytes of the tags.
@@ -92,17 +92,17 @@ pub(super) enum Found {
 
 impl Tags {
     pub(super) fn new(tags: impl IntoIterator<Item = &'static str>, bytes: &[u8]) -> Self {
-        let tags: Vec<_> = tags.into_iter().collect();
+        let names: Vec<_> = tags.into_iter().collect();
         let mut firsts: Vec<u8> =
-            tags.iter().map(|tag| tag.as_bytes()[0]).chain(bytes.iter().copied()).collect();
+            names.iter().map(|tag| tag.as_bytes()[0]).chain(bytes.iter().copied()).collect();
         firsts.sort_unstable();
         firsts.dedup();
-        Self { tags, bytes: bytes.to_vec(), firsts }
+        Self { names, bytes: bytes.to_vec(), firsts }
     }
 
     /// Whether one of the tags stands here.
     pub(super) fn at(&self, cursor: Cursor<'_>) -> Ahead<usize> {
-        tag_ahead(cursor.rest, &self.tags, cursor.end)
+        tag_ahead(cursor.rest, &self.names, cursor.end)
     }
 
     /// The first tag, or one of the other bytes, at or after byte `from`.
@@ -110,7 +110,7 @@ impl Tags {
         let mut at = from;
         while let Some(offset) = self.first(&text.as_bytes()[at..]) {
             at += offset;
-            match tag_ahead(&text[at..], &self.tags, end) {
+            match tag_ahead(&text[at..], &self.names, end) {
                 Ahead::Yes(tag) => return Found::Tag(at, tag),
                 Ahead::Perhaps => return Found::Perhaps(at),
                 Ahead::No if self.bytes.contains(&text.as_bytes()[at]) => return Found::Byte(at),

@@ -149,7 +149,7 @@ impl Machine {
 
     /// A tag was found, at byte `at`: its length.
     fn open(&mut self, tag: usize, at: usize) -> usize {
-        let name = self.reader.tags.tags[tag];
+        let name = self.reader.tags.names[tag];
         if let Some((_, body)) = self.reader.grammar.openers.get(tag) {
             let stops = Arc::clone(&self.reader.stops[tag]);
             self.begin(*body, stops);
@@ -182,12 +182,11 @@ impl Machine {
 
     fn begin_bare(&mut self) {
         let stops = Arc::clone(&self.reader.bare);
-        match self.reader.grammar.bare {
-            Some(body @ (Body::Python(_) | Body::Either(_))) => self.begin(body, stops),
-            _ => {
-                self.json.begin_bare(stops);
-                self.state = State::Json;
-            }
+        if let Some(body @ (Body::Python(_) | Body::Either(_))) = self.reader.grammar.bare {
+            self.begin(body, stops);
+        } else {
+            self.json.begin_bare(stops);
+            self.state = State::Json;
         }
     }
 

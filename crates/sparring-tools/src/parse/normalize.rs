@@ -33,22 +33,25 @@ pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<Tool
         };
     }
     let name = place(entries, &NAME_KEYS).ok_or("a call needs a \"name\"")?;
-    let name = match entries.remove(name).1 {
-        Value::String(name) if !name.trim().is_empty() => trimmed(name),
-        _ => return Err("the name of a call must be a non-empty string".to_owned()),
+    let Some(name) = text(entries.remove(name).1).filter(|name| !name.is_empty()) else {
+        return Err("the name of a call must be a non-empty string".to_owned());
     };
-    let arguments = match place(entries, &ARGUMENT_KEYS) {
-        Some(i) => arguments(entries.swap_remove(i).1)?,
-        None => {
-            let wrapper = |key: &str, value: &Value| key == "id" || (key == "type" && value == "function");
-            entries.drain(..).filter(|(key, value)| !wrapper(key, value)).collect()
-        }
+    let arguments = if let Some(i) = place(entries, &ARGUMENT_KEYS) {
+        arguments(entries.swap_remove(i).1)?
+    } else {
+        let wrapper = |key: &str, value: &Value| key == "id" || (key == "type" && value == "function");
+        entries.drain(..).filter(|(key, value)| !wrapper(key, value)).collect()
     };
     Ok(ToolCall { name, arguments })
 }
 
-fn trimmed(name: String) -> String {
-    if name.trim().len() == name.len() { name } else { name.trim().to_owned() }
+/// A text, trimmed.
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) if text.trim().len() == text.len() => Some(text),
+        Value::String(text) => Some(text.trim().to_owned()),
+        _ => None,
+    }
 }
 
 /// Keys under which models write a call's name, the best first.

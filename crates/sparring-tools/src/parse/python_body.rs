@@ -242,7 +242,6 @@ impl PythonBody {
             match (c, *quote) {
                 ('\\', Some(_)) => *escaped = true,
                 (_, Some(open)) if c == open => *quote = None,
-                (_, Some(_)) => {}
                 ('"' | '\'', None) => *quote = Some(c),
                 ('(' | '[' | '{', None) => *depth += 1,
                 (')' | ']' | '}', None) => {
