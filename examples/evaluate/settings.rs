@@ -89,12 +89,12 @@ impl Args {
 
     /// How the model is asked, with this chat template.
     pub(crate) fn prompt_style(&self, template: &str) -> PromptStyle {
-        match self.prompt {
-            Prompt::Template => PromptStyle::Template,
-            Prompt::Own => PromptStyle::Own,
-            Prompt::Auto if template.contains("tools") && self.format != "bfcl" => PromptStyle::Template,
-            Prompt::Auto => PromptStyle::Own,
-        }
+        let by_template = match self.prompt {
+            Prompt::Template => true,
+            Prompt::Own => false,
+            Prompt::Auto => template.contains("tools") && self.format != "bfcl",
+        };
+        if by_template { PromptStyle::Template } else { PromptStyle::Own }
     }
 
     /// Where answers and report go.

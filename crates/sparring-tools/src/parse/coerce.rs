@@ -4,14 +4,16 @@ use serde_json::Value;
 
 /// The value that stands as text in a tag.
 ///
-/// Where the schema names types, the first of them that the text can be counts, in the order `null`,
-/// `integer`, `number`, `boolean`, `object`, `array`, `string`. Without a schema, what reads as JSON is JSON and the rest
-/// is text. What cannot be read as its type stays text: validation can then say so.
+/// `null` is null: templates write it for what is absent, whatever its type. Else, where the schema names types,
+/// the first of them that the text can be counts, in the order `integer`, `number`, `boolean`, `object`,
+/// `array`, `string`. Without a schema, what reads as JSON is JSON and the rest is text. What cannot be
+/// read as its type stays text: validation can then say so.
 pub(super) fn coerce(text: &str, typing: Typing, schema: Option<&Value>) -> Value {
     let as_text = || Value::from(text);
     match typing {
         Typing::Text => as_text(),
         Typing::Json => json::relaxed(text).unwrap_or_else(|_| as_text()),
+        Typing::Unknown if text == "null" => Value::Null,
         Typing::Unknown => match types(schema) {
             Some(types) => ORDER
                 .iter()
@@ -27,8 +29,7 @@ pub(super) fn coerce(text: &str, typing: Typing, schema: Option<&Value>) -> Valu
 
 type Read = fn(&str) -> Option<Value>;
 
-const ORDER: [(&str, Read); 7] = [
-    ("null", |text| text.trim().eq_ignore_ascii_case("null").then_some(Value::Null)),
+const ORDER: [(&str, Read); 6] = [
     ("integer", |text| number(text).filter(|v| v.is_i64() || v.is_u64()).or_else(|| whole(text))),
     ("number", number),
     ("boolean", |text| match text.trim().to_ascii_lowercase().as_str() {
@@ -96,7 +97,8 @@ mod tests {
             ("inf", json!({"type": "number"}), json!("inf")),
             ("True", json!({"type": "boolean"}), json!(true)),
             ("null", json!({"type": ["integer", "null"]}), json!(null)),
-            ("null", json!({"type": "string"}), json!("null")),
+            ("null", json!({"type": "string"}), json!(null)),
+            ("Null", json!({"type": "string"}), json!("Null")),
             ("{'a': [1]}", json!({"type": "object"}), json!({"a": [1]})),
             ("[1", json!({"type": "array"}), json!("[1")),
             ("7", json!({"anyOf": [{"type": "string"}, {"type": "integer"}]}), json!(7)),
