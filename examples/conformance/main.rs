@@ -120,7 +120,7 @@ mod tests {
 
     fn file(folder: &tempfile::TempDir, rows: &[Value]) -> PathBuf {
         let path = folder.path().join("rows.jsonl");
-        std::fs::write(&path, rows.iter().map(|row| format!("{row}\n")).collect::<String>()).unwrap();
+        std::fs::write(&path, rows.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")).unwrap();
         path
     }
 
