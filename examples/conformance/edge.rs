@@ -1,5 +1,6 @@
 //! Corner cases, each of one stage of the official code.
 use crate::ast;
+use crate::decode;
 use crate::rows::{self, BoxError};
 use crate::tally::Tally;
 use serde_json::Value;
@@ -13,6 +14,7 @@ pub(crate) fn compare(file: &Path) -> Result<Tally, BoxError> {
         let row = row?;
         match rows::text(&row, "stage") {
             "ast_checker" => tally.compare(&row, &ast::check(&row)?),
+            "decode" => decode::edge(&row, &mut tally)?,
             "format" => format(&row, &mut tally),
             other => tally.skip(other),
         }

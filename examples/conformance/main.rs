@@ -3,12 +3,15 @@
 //! ```sh
 //! cargo run --release --example conformance -- ast bfcl_differential.jsonl.gz     # BFCL's AST checker
 //! cargo run --release --example conformance -- edge bfcl_edge_cases.jsonl.gz      # its corner cases
+//! cargo run --release --example conformance --features tree-sitter -- \
+//!     decode bfcl_decode_differential.jsonl.gz bfcl                               # texts, with the data's folder
 //! ```
 //!
 //! A row is one check, with the verdict that the official code gave. The program says how many agree, lists
 //! those that do not, and fails if a verdict differs.
 
 mod ast;
+mod decode;
 mod edge;
 mod rows;
 mod tally;
@@ -32,6 +35,13 @@ enum What {
         /// JSON lines, gzipped or not.
         file: PathBuf,
     },
+    /// Texts: raw, return_format, decoded or decode_error, and the verdict on what is decoded.
+    Decode {
+        /// JSON lines, gzipped or not.
+        file: PathBuf,
+        /// The folder with the benchmark's questions (`BFCL_v4_*.json`) and `possible_answer/`.
+        benchmark: PathBuf,
+    },
     /// Corner cases of several stages.
     Edge {
         /// JSON lines, gzipped or not.
@@ -41,11 +51,14 @@ enum What {
 
 fn main() -> ExitCode {
     let compared = match &Args::parse().what {
-        What::Ast { file } => ast::compare(file),
-        What::Edge { file } => edge::compare(file),
+        What::Ast { file } => ast::compare(file).map(|tally| (tally.to_string(), tally.agrees())),
+        What::Decode { file, benchmark } => {
+            decode::compare(file, benchmark).map(|compared| (compared.to_string(), compared.agrees()))
+        }
+        What::Edge { file } => edge::compare(file).map(|tally| (tally.to_string(), tally.agrees())),
     };
     let mut out = std::io::stdout().lock();
-    match compared.and_then(|tally| write!(out, "{tally}").map(|()| tally.agrees()).map_err(Into::into)) {
+    match compared.and_then(|(text, agrees)| write!(out, "{text}").map(|()| agrees).map_err(Into::into)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -141,7 +141,6 @@ impl<'a> Lexer<'a> {
     fn skip_space(&mut self) -> Result<bool, Fault> {
         loop {
             match self.peek() {
-                b'$'..=b'[' => return Ok(false),
                 b' ' | b'\t' | 0xc => self.at += 1,
                 b'#' => self.skip_comment(),
                 b'\n' if self.level > 0 => self.at += 1,
