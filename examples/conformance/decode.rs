@@ -4,8 +4,8 @@ use crate::tally::{Ours, Tally};
 use serde_json::Value;
 use sparring::tools::bfcl::{Checker, DecodeError, PyValue, Relevance, decode};
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::Path;
+use std::{fmt, fs};
 
 /// An entry of the benchmark: its functions and its possible answer.
 struct Entry {
@@ -13,42 +13,64 @@ struct Entry {
     gold: Vec<Value>,
 }
 
-/// Compares the rows of a file; their functions and golds are in the benchmark's folder. One tally for each
-/// return format.
-pub(crate) fn compare(file: &Path, benchmark: &Path) -> Result<BTreeMap<String, Tally>, BoxError> {
+/// Agreement of all rows, and how many of each return format agree.
+#[derive(Debug, Default)]
+pub(crate) struct Compared {
+    rows: Tally,
+    formats: BTreeMap<String, (usize, usize)>,
+}
+
+impl Compared {
+    /// Whether every verdict agrees, and there is one.
+    pub(crate) fn agrees(&self) -> bool {
+        self.rows.agrees()
+    }
+}
+
+impl fmt::Display for Compared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (format, (agree, rows)) in &self.formats {
+            writeln!(f, "{format}: decoded values and verdicts agree {agree} of {rows}")?;
+        }
+        write!(f, "{}", self.rows)
+    }
+}
+
+/// Compares the rows of a file: what is decoded, and the verdict on it. Their functions and golds are in the
+/// benchmark's folder.
+pub(crate) fn compare(file: &Path, benchmark: &Path) -> Result<Compared, BoxError> {
     let entries = entries(benchmark)?;
-    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+    let mut compared = Compared::default();
     for row in rows::read(file)? {
         let row = row?;
         let id = rows::text(&row, "entry_id");
         let entry = entries.get(id).ok_or_else(|| format!("{}: no entry {id}", benchmark.display()))?;
         let decoded = decoded(&row)?;
-        let (same, explanation) = same_decoding(&row, &decoded);
-        let ours = match &decoded {
-            Ok(output) => {
-                let verdict =
-                    Checker::of(rows::text(&row, "category")).judge(&entry.functions, &entry.gold, output);
-                let problem = verdict.problem().map(ToString::to_string).unwrap_or_default();
-                Ours {
-                    valid: verdict.is_valid(),
-                    error_type: verdict.error_type().map(str::to_owned),
-                    explanation: problem,
-                }
-            }
-            Err(error) => Ours {
-                valid: false,
-                error_type: Some("ast_decoder:decoder_failed".into()),
-                explanation: error.to_string(),
-            },
-        };
-        let tally = tallies.entry(rows::text(&row, "return_format").to_owned()).or_default();
-        if same {
-            tally.compare(&row, &ours);
-        } else {
-            tally.count(&row, false, false, || explanation);
+        let (same_decoding, explanation) = same_decoding(&row, &decoded);
+        let ours = verdict(&row, entry, &decoded);
+        let same_valid = row["valid"].as_bool().unwrap_or(false) == ours.valid;
+        let same = same_decoding && same_valid && row["error_type"].as_str() == ours.error_type.as_deref();
+        let explain = || format!("{explanation}; recorded {}, ours {ours:?}", row["error_type"]);
+        compared.rows.count(&row, same_valid, same, explain);
+        let format = compared.formats.entry(rows::text(&row, "return_format").to_owned()).or_default();
+        *format = (format.0 + usize::from(same), format.1 + 1);
+    }
+    Ok(compared)
+}
+
+fn verdict(row: &Value, entry: &Entry, decoded: &Result<PyValue, DecodeError>) -> Ours {
+    match decoded {
+        Ok(output) => {
+            let verdict =
+                Checker::of(rows::text(row, "category")).judge(&entry.functions, &entry.gold, output);
+            let error_type = verdict.error_type().map(str::to_owned);
+            Ours { valid: verdict.is_valid(), error_type, explanation: verdict.to_string() }
+        }
+        Err(error) => {
+            let error_type = Some("ast_decoder:decoder_failed".to_owned());
+            Ours { valid: false, error_type, explanation: error.to_string() }
         }
     }
-    Ok(tallies)
 }
 
 /// A corner case of decoding, and what the relevance categories make of it.
@@ -99,7 +121,7 @@ fn same_value(ours: &PyValue, recorded: &Value) -> bool {
         (PyValue::Tuple(ours), Value::Object(tag)) => {
             tag.get("__tuple__").and_then(Value::as_array).is_some_and(|recorded| same_items(ours, recorded))
         }
-        (PyValue::Float(ours), Value::Object(tag)) => {
+        (PyValue::Float(_), Value::Object(tag)) => {
             tag.get("__float__").and_then(Value::as_str) == Some(ours.to_string().as_str())
         }
         (PyValue::Other { repr, .. }, Value::Object(tag)) => {

@@ -62,17 +62,6 @@ impl Tally {
         }
     }
 
-    /// The rows of both, listed already.
-    #[must_use]
-    pub(crate) fn and(self, other: &Self) -> Self {
-        Self {
-            rows: self.rows + other.rows,
-            valid: self.valid + other.valid,
-            error_type: self.error_type + other.error_type,
-            ..self
-        }
-    }
-
     /// Counts a row of something that Sparring does not do.
     pub(crate) fn skip(&mut self, stage: &str) {
         *self.not_covered.entry(stage.to_owned()).or_default() += 1;
@@ -90,7 +79,7 @@ impl fmt::Display for Tally {
             writeln!(f, "{line}")?;
         }
         let others = self.rows - self.valid.min(self.error_type);
-        if others > self.listed.len() && !self.listed.is_empty() {
+        if others > self.listed.len() {
             writeln!(f, "... at least {} more", others - self.listed.len())?;
         }
         for (stage, rows) in &self.not_covered {

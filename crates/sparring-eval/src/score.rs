@@ -132,8 +132,8 @@ mod tests {
         Item::calls("i", "c", vec![], vec![tool], gold)
     }
 
-    fn judge(scorer: ExactScorer, calls: Value) -> Verdict {
-        let calls = sparring_tools::calls_from_value(&calls).unwrap();
+    fn judge(scorer: ExactScorer, calls: &Value) -> Verdict {
+        let calls = sparring_tools::calls_from_value(calls).unwrap();
         scorer.score(&item(), &Reading::Calls(calls))
     }
 
@@ -142,17 +142,17 @@ mod tests {
         let plain = ExactScorer::new();
         let call = |name: &str, arguments: Value| json!({"name": name, "arguments": arguments});
         let one = call("f", json!({"a": "1"}));
-        assert!(judge(plain, json!([call("f", json!({"a": 2.0})), one])).valid);
+        assert!(judge(plain, &json!([call("f", json!({"a": 2.0})), one])).valid);
         for (second, want) in [
             (call("g", json!({"a": 2})), "wrong_name"),
             (call("f", json!({"a": 2, "b": "x"})), "wrong_arguments"),
             (call("f", json!({"a": 3})), "wrong_value"),
         ] {
-            let verdict = judge(plain, json!([one, second]));
+            let verdict = judge(plain, &json!([one, second]));
             assert_eq!(verdict.error.as_deref(), Some(want));
             assert!(!verdict.why.is_empty());
         }
-        assert_eq!(judge(plain, json!([one])).error.as_deref(), Some("wrong_count"));
+        assert_eq!(judge(plain, &json!([one])).error.as_deref(), Some("wrong_count"));
     }
 
     #[test]

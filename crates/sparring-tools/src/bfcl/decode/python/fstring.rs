@@ -123,7 +123,8 @@ impl Parser<'_> {
     fn field_value(&mut self, start: u32, end: u32) -> Result<Id, Fault> {
         let inside = Lexer::new(self.source.as_bytes(), start as usize, end as usize, 1);
         let lexer = std::mem::replace(&mut self.lexer, inside);
-        let token = std::mem::replace(&mut self.token, Token { kind: Kind::End, start, end: start });
+        let token =
+            std::mem::replace(&mut self.token, Token { kind: Kind::End, plain: false, start, end: start });
         self.advance()?;
         if self.token.kind == Kind::End {
             return self.fault("f-string: empty expression not allowed");

@@ -69,6 +69,8 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Token {
     pub(super) kind: Kind,
+    /// A string without prefix and escapes, in single quotes of either kind.
+    pub(super) plain: bool,
     pub(super) start: u32,
     pub(super) end: u32,
 }
@@ -84,6 +86,8 @@ impl Token {
 pub(super) struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
+    /// Whether the token being read is a plain string.
+    plain: bool,
     /// Open brackets: inside them, line ends mean nothing.
     pub(super) level: u16,
 }
@@ -91,7 +95,7 @@ pub(super) struct Lexer<'a> {
 impl<'a> Lexer<'a> {
     /// Reads the part of `text` that ends at `end`, from `start` on.
     pub(super) fn new(text: &'a [u8], start: usize, end: usize, level: u16) -> Self {
-        Self { text: &text[..end], at: start, level }
+        Self { text: &text[..end], at: start, plain: false, level }
     }
 
     fn peek(&self) -> u8 {
@@ -133,6 +137,7 @@ impl<'a> Lexer<'a> {
         self.at += rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
     }
 
+    /// Skips white space, comments and joined lines; whether the line ends.
     fn skip_space(&mut self) -> Result<bool, Fault> {
         loop {
             match self.peek() {
@@ -160,8 +165,9 @@ impl<'a> Lexer<'a> {
     pub(super) fn next(&mut self) -> Result<Token, Fault> {
         let newline = self.skip_space()?;
         let start = self.at;
+        self.plain = false;
         let kind = if newline { Kind::Newline } else { self.kind()? };
-        Ok(Token { kind, start: start as u32, end: self.at as u32 })
+        Ok(Token { kind, plain: self.plain, start: start as u32, end: self.at as u32 })
     }
 
     fn kind(&mut self) -> Result<Kind, Fault> {
@@ -181,47 +187,66 @@ impl<'a> Lexer<'a> {
     }
 
     fn word(&mut self) -> Result<Kind, Fault> {
-        let rest = &self.text[self.at..];
-        let len = rest.iter().position(|&b| !WORD[b as usize]).unwrap_or(rest.len());
-        let word = &rest[..len];
-        if len <= 2 && matches!(rest.get(len), Some(b'\'' | b'"')) && is_prefix(word) {
-            self.at += len;
-            return self.string();
+        let start = self.at;
+        let mut bits = 0;
+        while let Some(&byte) = self.text.get(self.at)
+            && WORD[byte as usize]
+        {
+            bits |= byte;
+            self.at += 1;
         }
-        if !word.is_ascii() && !is_identifier(word) {
+        let word = &self.text[start..self.at];
+        if word.len() <= 2 && matches!(self.peek(), b'\'' | b'"') && is_prefix(word) {
+            let kind = self.string();
+            self.plain = false;
+            return kind;
+        }
+        if bits >= 0x80 && !is_identifier(word) {
+            self.at = start;
             return self.fault("invalid character in identifier");
         }
-        self.at += len;
         Ok(keyword(word))
     }
 
     /// A string, from its opening quote on.
     fn string(&mut self) -> Result<Kind, Fault> {
         let quote = self.peek();
-        let triple = self.text[self.at..].starts_with(&[quote; 3]);
+        if self.text[self.at + 1..].starts_with(&[quote; 2]) {
+            return self.triple_quoted(quote);
+        }
         let open = self.at;
-        self.at += if triple { 3 } else { 1 };
+        self.plain = true;
         loop {
+            self.at += 1;
             match self.text.get(self.at) {
-                None => break,
-                Some(b'\\') => self.at += 2,
-                Some(b'\n') if !triple => break,
-                Some(&b) if b == quote => {
-                    if !triple {
-                        self.at += 1;
-                        return Ok(Kind::Text);
-                    }
-                    if self.text[self.at..].starts_with(&[quote; 3]) {
-                        self.at += 3;
-                        return Ok(Kind::Text);
-                    }
+                Some(b'\\') => {
+                    self.plain = false;
                     self.at += 1;
                 }
-                Some(_) => self.at += 1,
+                Some(&b) if b == quote => {
+                    self.at += 1;
+                    return Ok(Kind::Text);
+                }
+                Some(b'\n') | None => break,
+                Some(_) => {}
             }
         }
         self.at = open;
         self.fault("unterminated string literal")
+    }
+
+    fn triple_quoted(&mut self, quote: u8) -> Result<Kind, Fault> {
+        let open = self.at;
+        self.at += 3;
+        while let Some(&byte) = self.text.get(self.at) {
+            if byte == quote && self.text[self.at..].starts_with(&[quote; 3]) {
+                self.at += 3;
+                return Ok(Kind::Text);
+            }
+            self.at += if byte == b'\\' { 2 } else { 1 };
+        }
+        self.at = open;
+        self.fault("unterminated triple-quoted string literal")
     }
 
     fn sign(&mut self, byte: u8) -> Result<Kind, Fault> {
@@ -297,7 +322,7 @@ impl<'a> Lexer<'a> {
 }
 
 /// Bytes that names are made of.
-const WORD: [bool; 256] = {
+pub(super) static WORD: [bool; 256] = {
     let mut word = [false; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -321,7 +346,7 @@ fn is_identifier(word: &[u8]) -> bool {
         && chars.all(unicode_ident::is_xid_continue)
 }
 
-fn keyword(word: &[u8]) -> Kind {
+pub(super) fn keyword(word: &[u8]) -> Kind {
     // The longest keywords have eight letters.
     if !(2..=8).contains(&word.len()) {
         return Kind::Name;

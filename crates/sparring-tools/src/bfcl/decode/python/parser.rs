@@ -31,7 +31,7 @@ pub(super) struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     pub(super) fn new(source: &'a str) -> Self {
-        let token = Token { kind: Kind::End, start: 0, end: 0 };
+        let token = Token { kind: Kind::End, plain: false, start: 0, end: 0 };
         let lexer = Lexer::new(source.as_bytes(), 0, source.len(), 0);
         // About one node for every five bytes of calls.
         Self { source, lexer, token, tree: Tree::with_capacity(source.len() / 4 + 4), depth: 0 }
@@ -104,10 +104,24 @@ impl<'a> Parser<'a> {
 
     /// `expression` of the grammar: a disjunction, a conditional or a lambda.
     pub(super) fn expression(&mut self) -> Parsed {
+        let at = self.token.start;
+        if let Some(leaf) = self.leaf()? {
+            // Most values are no more than this.
+            if matches!(self.token.kind, Kind::Comma | Kind::Equal | Kind::Close | Kind::CloseSquare) {
+                return Ok(leaf);
+            }
+            let left = self.trailed(leaf, at)?;
+            let body = self.continued(left, level::DISJUNCTION, at)?;
+            return self.conditional(body);
+        }
         if self.token.kind == Kind::Lambda {
             return self.deeper(Self::lambda);
         }
         let body = self.operation(level::DISJUNCTION)?;
+        self.conditional(body)
+    }
+
+    fn conditional(&mut self, body: Id) -> Parsed {
         if self.token.kind != Kind::If {
             return Ok(body);
         }
@@ -145,7 +159,7 @@ impl<'a> Parser<'a> {
     /// Operators that bind at least as tightly as `min`, and what they stand between.
     pub(super) fn operation(&mut self, min: u8) -> Parsed {
         let at = self.token.start;
-        let mut left = match prefix(self.token.kind) {
+        let left = match prefix(self.token.kind) {
             Some((operator, binds)) => {
                 if operator == Unary::Not && min > level::INVERSION {
                     return self.fault("invalid syntax");
@@ -156,6 +170,11 @@ impl<'a> Parser<'a> {
             }
             None => self.awaited()?,
         };
+        self.continued(left, min, at)
+    }
+
+    /// Operators from `left`, which starts at `at`, on.
+    fn continued(&mut self, mut left: Id, min: u8, at: u32) -> Parsed {
         loop {
             let kind = self.token.kind;
             let binds = match kind {
@@ -220,7 +239,22 @@ impl<'a> Parser<'a> {
 
     fn primary(&mut self) -> Parsed {
         let at = self.token.start;
-        let mut value = self.atom()?;
+        let value = match self.leaf()? {
+            Some(leaf) => leaf,
+            None => match self.token.kind {
+                Kind::Text => self.strings()?,
+                Kind::Open => self.deeper(Self::parenthesized)?,
+                Kind::OpenSquare => self.deeper(Self::list)?,
+                Kind::OpenBrace => self.deeper(Self::braces)?,
+                Kind::End => return self.fault("the text ends inside an expression"),
+                _ => return self.fault("invalid syntax"),
+            },
+        };
+        self.trailed(value, at)
+    }
+
+    /// Attributes, calls and subscripts after `value`, which starts at `at`.
+    fn trailed(&mut self, mut value: Id, at: u32) -> Parsed {
         loop {
             value = match self.token.kind {
                 Kind::Dot => {
@@ -237,22 +271,18 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn atom(&mut self) -> Parsed {
+    /// An expression of one token, but for strings.
+    fn leaf(&mut self) -> Result<Option<Id>, Fault> {
         let expr = match self.token.kind {
             Kind::Name => Expr::Name(self.token.span()),
             Kind::Number => Expr::Number(self.token.span()),
-            Kind::Text => return self.strings(),
             Kind::True => Expr::Constant(Constant::True),
             Kind::False => Expr::Constant(Constant::False),
             Kind::None => Expr::Constant(Constant::None),
             Kind::Ellipsis => Expr::Constant(Constant::Ellipsis),
-            Kind::Open => return self.deeper(Self::parenthesized),
-            Kind::OpenSquare => return self.deeper(Self::list),
-            Kind::OpenBrace => return self.deeper(Self::braces),
-            Kind::End => return self.fault("the text ends inside an expression"),
-            _ => return self.fault("invalid syntax"),
+            _ => return Ok(None),
         };
         self.advance()?;
-        Ok(self.tree.leaf(expr))
+        Ok(Some(self.tree.leaf(expr)))
     }
 }

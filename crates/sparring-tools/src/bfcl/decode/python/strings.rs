@@ -1,6 +1,6 @@
 //! String literals: prefixes, quotes, escapes.
 
-use super::lexer::{Kind, Lexer};
+use super::lexer::{Kind, Lexer, Token};
 use super::parser::{Parsed, Parser};
 use super::tree::{Expr, Items, NIL, Span};
 use super::{Fault, repr};
@@ -65,34 +65,35 @@ impl Parser<'_> {
     /// String literals side by side: Python joins them.
     pub(super) fn strings(&mut self) -> Parsed {
         let first = self.token;
-        let first_literal = Literal::of(self.source, first.span());
-        let (mut end, mut count, mut format, mut escapes) = (first.end, 0, false, false);
-        while self.token.kind == Kind::Text {
-            let literal = Literal::of(self.source, self.token.span());
-            if literal.bytes != first_literal.bytes {
-                return self.fault("cannot mix bytes and nonbytes literals");
+        self.advance()?;
+        if first.plain && self.token.kind != Kind::Text {
+            return Ok(self.tree.leaf(Expr::Plain(Span { start: first.start + 1, end: first.end - 1 })));
+        }
+        self.joined_strings(first)
+    }
+
+    /// Strings from `first` on, which was read.
+    fn joined_strings(&mut self, first: Token) -> Parsed {
+        let bytes = Literal::of(self.source, first.span()).bytes;
+        let (mut token, mut format) = (first, false);
+        loop {
+            let literal = Literal::of(self.source, token.span());
+            if literal.bytes != bytes {
+                return Err(Fault::syntax(token.start, "cannot mix bytes and nonbytes literals"));
             }
-            let Span { start, end: stop } = literal.inside;
+            if !literal.format {
+                literal.read(self.source, &mut |_| {})?;
+            }
             format |= literal.format;
-            if literal.bytes || self.source.as_bytes()[start as usize..stop as usize].contains(&b'\\') {
-                escapes = true;
-                if !literal.format {
-                    literal.read(self.source, &mut |_| {})?;
-                }
+            if self.token.kind != Kind::Text {
+                break;
             }
-            end = self.token.end;
-            count += 1;
+            token = self.token;
             self.advance()?;
         }
-        let span = Span { start: first.start, end };
-        let unicode = matches!(self.source.as_bytes()[first.start as usize], b'u' | b'U');
+        let span = Span { start: first.start, end: token.end };
         if !format {
-            let expr = match first_literal {
-                Literal { bytes: true, .. } => Expr::Bytes(span),
-                Literal { inside, .. } if count == 1 && !escapes && !unicode => Expr::Plain(inside),
-                _ => Expr::Text(span),
-            };
-            return Ok(self.tree.leaf(expr));
+            return Ok(self.tree.leaf(if bytes { Expr::Bytes(span) } else { Expr::Text(span) }));
         }
         let mut items = Items::NONE;
         for literal in literals(self.source, span) {
