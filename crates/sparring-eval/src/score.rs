@@ -159,8 +159,8 @@ mod tests {
     fn defaults_count_on_both_sides() {
         let calls =
             json!([{"name": "f", "arguments": {"a": 2, "b": null}}, {"name": "f", "arguments": {"a": 1}}]);
-        assert!(!judge(ExactScorer::new(), calls.clone()).valid);
-        assert!(judge(ExactScorer::with_defaults(), calls).valid);
+        assert!(!judge(ExactScorer::new(), &calls).valid);
+        assert!(judge(ExactScorer::with_defaults(), &calls).valid);
     }
 
     #[test]

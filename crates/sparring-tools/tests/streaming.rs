@@ -6,9 +6,7 @@ use sparring_tools::{ByteStream, CallParser, Format, conformance};
 use support::{calls, text};
 
 fn check(format: Format, text: &str) {
-    if let Err(breach) = conformance::streams_as_whole(&*format.parser(), text) {
-        panic!("{}: {breach}", format.name());
-    }
+    assert_eq!(conformance::streams_as_whole(&*format.parser(), text), Ok(()), "{}", format.name());
 }
 
 /// Pieces of every format, well-formed or not.
