@@ -53,7 +53,7 @@ pub trait CallParser: Send + Sync {
     /// let reading = Format::Hermes.parser().read(text);
     /// assert_eq!(reading.calls.len(), 1, "the second call is cut off");
     /// let repairs: Vec<_> = reading.repairs.iter().map(ToString::to_string).collect();
-    /// assert_eq!(repairs[0], "byte 40: expected </tool_call> after the call: ignored up to the next tag");
+    /// assert_eq!(repairs[0], "byte 41: expected </tool_call> after the call: ignored up to the next tag");
     /// assert!(Format::Hermes.parser().parse(text).is_err());
     /// ```
     fn read(&self, text: &str) -> Reading {
