@@ -9,7 +9,8 @@ const LINEAR: usize = 12;
 #[derive(Default)]
 pub(super) struct Dict {
     entries: Vec<(PyValue, PyValue)>,
-    places: HashMap<Key, usize>,
+    /// Where each key is; only for long dicts.
+    places: Option<HashMap<Key, usize>>,
 }
 
 /// A key in the form in which equal keys of Python are equal: 1, 1.0 and True are one key.
@@ -50,11 +51,12 @@ impl Dict {
             let same = |(k, _): &(PyValue, PyValue)| Key::of(k).as_ref() == Some(&wanted);
             return Some(self.entries.iter().position(same).unwrap_or(end));
         }
-        if self.places.is_empty() {
-            let keys = self.entries.iter().enumerate();
-            self.places.extend(keys.filter_map(|(place, (key, _))| Some((Key::of(key)?, place))));
-        }
-        Some(*self.places.entry(Key::of(key)?).or_insert(end))
+        let entries = &self.entries;
+        let places = self.places.get_or_insert_with(|| {
+            let keys = entries.iter().enumerate();
+            keys.filter_map(|(place, (key, _))| Some((Key::of(key)?, place))).collect()
+        });
+        Some(*places.entry(Key::of(key)?).or_insert(end))
     }
 }
 

@@ -23,7 +23,9 @@ pub(super) fn calls(text: &str) -> Option<PyValue> {
             return None;
         }
     }
-    (reader.at == text.len()).then_some(PyValue::List(calls))
+    let rest = text[reader.at..].trim_start_matches(' ');
+    let comment = rest.starts_with('#') && rest.bytes().all(|b| b >= b' ');
+    (rest.is_empty() || comment).then_some(PyValue::List(calls))
 }
 
 struct Reader<'a> {
@@ -38,7 +40,7 @@ impl<'a> Reader<'a> {
 
     /// The next byte that is no space; all of this is in brackets, where a line end is one.
     fn next(&mut self) -> u8 {
-        while matches!(self.peek(), b' ' | b'\n') {
+        while matches!(self.peek(), b' ' | b'\n' | b'\t') {
             self.at += 1;
         }
         self.peek()
@@ -210,6 +212,7 @@ mod tests {
             "[f()]",
             "[a.b.c(x=1, y=-2.5, z='it', w=\"a'b\"), g(k=[1, [2], {}],)]",
             "[f(a={'k': [True, None], 1: false}, a=-0.0,\n  b = name) , ]",
+            "[f(\ta=1)]  # done]",
             "[f(a='é', b=0, c=00.5, d=123456789012345678)]",
         ] {
             let value = calls(text);
