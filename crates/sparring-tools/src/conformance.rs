@@ -8,7 +8,7 @@
 //! # Ok::<(), String>(())
 //! ```
 
-use crate::{CallParser, Comparator, Delta, ToolCall};
+use crate::{CallParser, Comparator, Delta, Reading, ToolCall};
 use serde_json::Value;
 
 /// Checks a parser on texts of your choice, well-formed or not: streamed as whole at every cut, errors inside
@@ -44,23 +44,53 @@ pub fn parser(parser: &dyn CallParser, texts: &[&str]) -> Result<(), String> {
 /// # Errors
 /// The pieces that read differently, and how.
 pub fn streams_as_whole(parser: &dyn CallParser, text: &str) -> Result<(), String> {
-    let whole = parser.read(text);
     let cuts = text.char_indices().map(|(at, _)| vec![&text[..at], &text[at..]]);
     let letters = text.char_indices().map(|(i, c)| &text[i..i + c.len_utf8()]).collect();
-    cuts.chain([letters, vec![text]]).try_for_each(|pieces| {
-        let mut stream = parser.stream();
-        let mut deltas: Vec<Delta> = pieces.iter().flat_map(|piece| stream.feed(piece)).collect();
-        let (last, reading) = stream.finish();
-        deltas.extend(last);
-        if reading != whole {
-            return Err(format!("{pieces:?} read as {reading:?}, whole as {whole:?}"));
+    cuts.chain([letters]).try_for_each(|pieces| streams_in(parser, &pieces))
+}
+
+/// Checks that a text reads the same whole and in these pieces, with the same deltas once they are joined; and
+/// that the deltas say what the reading says.
+///
+/// # Errors
+/// How they differ.
+pub fn streams_in(parser: &dyn CallParser, pieces: &[&str]) -> Result<(), String> {
+    let text = pieces.concat();
+    let (in_one, whole) = streamed(parser, &[&text]);
+    let (deltas, reading) = streamed(parser, pieces);
+    if reading != whole || parser.read(&text) != whole {
+        return Err(format!("{pieces:?} read as {reading:?}, whole as {whole:?}"));
+    }
+    if deltas != in_one {
+        return Err(format!("{pieces:?}: the deltas {deltas:?} are not those of the whole, {in_one:?}"));
+    }
+    let (calls, content) = gather(&deltas).map_err(|error| format!("{pieces:?}: {error}: {deltas:?}"))?;
+    if calls != whole.calls || content != whole.content {
+        return Err(format!("{pieces:?}: the deltas {deltas:?} are not {whole:?}"));
+    }
+    Ok(())
+}
+
+/// The deltas, joined where one continues another, and the reading.
+fn streamed(parser: &dyn CallParser, pieces: &[&str]) -> (Vec<Delta>, Reading) {
+    let mut stream = parser.stream();
+    let mut deltas: Vec<Delta> = pieces.iter().flat_map(|piece| stream.feed(piece)).collect();
+    let (last, reading) = stream.finish();
+    deltas.extend(last);
+    let mut joined: Vec<Delta> = Vec::with_capacity(deltas.len());
+    for delta in deltas {
+        match (joined.last_mut(), delta) {
+            (Some(Delta::Text(before)), Delta::Text(more))
+            | (Some(Delta::Thought(before)), Delta::Thought(more)) => before.push_str(&more),
+            (Some(Delta::Arguments { index: i, fragment }), Delta::Arguments { index, fragment: more })
+                if *i == index =>
+            {
+                fragment.push_str(&more);
+            }
+            (_, delta) => joined.push(delta),
         }
-        let (calls, content) = gather(&deltas).map_err(|error| format!("{pieces:?}: {error}: {deltas:?}"))?;
-        if calls != whole.calls || content != whole.content {
-            return Err(format!("{pieces:?}: the deltas {deltas:?} are not {whole:?}"));
-        }
-        Ok(())
-    })
+    }
+    (joined, reading)
 }
 
 /// The calls that are whole, and the content, of deltas put together as a client does.
@@ -115,7 +145,7 @@ pub fn comparator(comparator: &dyn Comparator, values: &[Value]) -> Result<(), S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CallStream, Format, Reading};
+    use crate::{CallStream, Format};
 
     /// A parser with a fault: it drops what comes in pieces.
     struct Forgetful(Box<dyn CallParser>);

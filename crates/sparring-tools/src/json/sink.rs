@@ -118,10 +118,13 @@ pub(crate) struct JsonText {
 impl JsonText {
     /// What can no longer change of what was written since the last call.
     pub(crate) fn take(&mut self) -> String {
-        if self.stack.iter().any(|(_, slot)| slot.is_some()) {
-            return String::new();
+        let Some(first) = self.stack.iter().find_map(|(_, slot)| *slot) else {
+            return std::mem::take(&mut self.out);
+        };
+        for slot in self.stack.iter_mut().filter_map(|(_, slot)| slot.as_mut()) {
+            *slot -= first;
         }
-        std::mem::take(&mut self.out)
+        self.out.drain(..first).collect()
     }
 
     fn before_item(&mut self) {

@@ -1,7 +1,8 @@
 use super::cursor::Ahead;
+use super::normalize::{ARGUMENT_KEYS, NAME_KEYS};
 
-/// Keys with which models begin a call.
-const FIRST_KEYS: [&str; 6] = ["name", "type", "function", "arguments", "parameters", "tool_name"];
+/// Keys with which models begin a call, beside those of its name and its arguments.
+const OTHER_KEYS: [&str; 3] = ["type", "function", "id"];
 /// Most white space between two parts of a call's beginning.
 const MAX_SPACE: usize = 256;
 
@@ -81,13 +82,14 @@ impl Head<'_> {
     }
 
     fn key(&mut self, quote: char) -> Result<(), Ahead<usize>> {
-        for key in FIRST_KEYS {
-            if let Some(rest) = self.rest.strip_prefix(key).and_then(|rest| rest.strip_prefix(quote)) {
+        let keys = || NAME_KEYS.iter().chain(&ARGUMENT_KEYS).chain(&OTHER_KEYS);
+        for key in keys() {
+            if let Some(rest) = self.rest.strip_prefix(*key).and_then(|rest| rest.strip_prefix(quote)) {
                 self.rest = rest;
                 return Ok(());
             }
         }
         let open = |key: &&str| format!("{key}{quote}").starts_with(self.rest);
-        Err(if FIRST_KEYS.iter().any(open) { self.undecided() } else { Ahead::No })
+        Err(if keys().any(open) { self.undecided() } else { Ahead::No })
     }
 }

@@ -24,16 +24,27 @@ pub(super) struct CallBuilder {
     key: String,
     value: Tee,
     passed_on: PassedOn,
+    /// Whether no tag says that calls stand here: only an object with arguments is one then.
+    bare: bool,
+    /// What is wrong with objects that may be no calls at all.
+    doubts: Vec<ParseError>,
 }
+
+/// Most parts of one call: more are no call, and looking each up would take its time.
+const MAX_PARTS: usize = 256;
 
 /// What was passed on of the call that is being read.
 #[derive(Debug, Default)]
 struct PassedOn {
     /// The name; empty before it is known.
     name: String,
+    /// Whether the name went out.
+    started: bool,
     arguments: Arguments,
-    /// The arguments came a second time, after the first were passed on.
-    twice: bool,
+    /// A key for the arguments was there, ...
+    named_arguments: bool,
+    /// ... and which part of the call came a second time.
+    twice: Option<&'static str>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +56,10 @@ enum Arguments {
 }
 
 impl CallBuilder {
-    /// Begins a value at byte `start`.
-    pub(super) fn reset(&mut self, start: usize) {
-        (self.start, self.outer, self.depth, self.element) = (start, None, 0, 0);
+    /// Begins a value at byte `start`; `bare` where no tag stands before it.
+    pub(super) fn reset(&mut self, start: usize, bare: bool) {
+        (self.start, self.outer, self.depth, self.element, self.bare) = (start, None, 0, 0, bare);
+        self.doubts.clear();
         self.value.built.reset();
         self.begin_call();
     }
@@ -70,8 +82,14 @@ impl CallBuilder {
     fn begin_call(&mut self) {
         self.entries.clear();
         self.value.text = None;
-        self.passed_on.name.clear();
-        (self.passed_on.arguments, self.passed_on.twice) = (Arguments::None, false);
+        let mut name = std::mem::take(&mut self.passed_on.name);
+        name.clear();
+        self.passed_on = PassedOn { name, ..PassedOn::default() };
+    }
+
+    /// What is wrong with the objects of a bare value.
+    pub(super) fn take_doubts(&mut self) -> Vec<ParseError> {
+        std::mem::take(&mut self.doubts)
     }
 
     /// Whether what comes next stands directly inside a call.
@@ -85,14 +103,20 @@ impl CallBuilder {
     }
 
     fn end_call(&mut self, emitter: &mut Emitter) {
-        let PassedOn { name, arguments, twice } = &self.passed_on;
+        let PassedOn { name, started, arguments, named_arguments, twice } = &self.passed_on;
+        let wrapper = self.entries.iter().any(|(key, value)| key == "function" && value.is_object());
         let complaint = match call_of_entries(&mut self.entries) {
-            Ok(call) if name.is_empty() => {
+            Ok(_) if self.bare && !named_arguments && !wrapper => {
+                Some("an object without arguments".to_owned())
+            }
+            Ok(_) if twice.is_some() => {
+                Some(format!("the {} of a call are given twice", twice.unwrap_or("")))
+            }
+            Ok(call) if !started => {
                 emitter.call(call);
                 None
             }
             Ok(call) if *name != call.name => Some("the name of a call is given twice".to_owned()),
-            Ok(_) if *twice => Some("the arguments of a call are given twice".to_owned()),
             Ok(call) => {
                 if *arguments == Arguments::None {
                     emitter.arguments_of(&call);
@@ -109,7 +133,12 @@ impl CallBuilder {
         if let Some(what) = complaint {
             let place =
                 if self.outer == Some(1) { format!("call {}: ", self.element) } else { String::new() };
-            emitter.abandon(ParseError::shape(self.start, format!("{place}{what}")));
+            let error = ParseError::shape(self.start, format!("{place}{what}"));
+            if self.bare && !self.passed_on.started {
+                self.doubts.push(error);
+            } else {
+                emitter.abandon(error);
+            }
         }
         self.element += 1;
         self.begin_call();
@@ -130,13 +159,14 @@ impl CallSink<'_> {
             return;
         }
         let passed_on = &mut calls.passed_on;
-        match passed_on.arguments {
-            Arguments::None if container == Some(Container::Object) && !passed_on.name.is_empty() => {
-                passed_on.arguments = Arguments::Open;
-                calls.value.text = self.emitter.is_streaming().then(JsonText::default);
+        if std::mem::replace(&mut passed_on.named_arguments, true) {
+            passed_on.twice = Some("arguments");
+        } else if container == Some(Container::Object) && !passed_on.name.is_empty() {
+            if !std::mem::replace(&mut passed_on.started, true) {
+                self.emitter.start(&passed_on.name);
             }
-            Arguments::None => {}
-            _ => passed_on.twice = true,
+            passed_on.arguments = Arguments::Open;
+            calls.value.text = self.emitter.is_streaming().then(JsonText::default);
         }
     }
 
@@ -151,9 +181,10 @@ impl CallSink<'_> {
             }
             let Some(value) = calls.value.built.take() else { return };
             let key = std::mem::take(&mut calls.key);
-            match calls.entries.iter_mut().find(|(known, _)| *known == key) {
+            match calls.entries.iter().position(|(known, _)| *known == key) {
                 // As in JSON objects, the last counts.
-                Some((_, known)) => *known = value,
+                Some(i) => calls.entries[i].1 = value,
+                None if calls.entries.len() == MAX_PARTS => calls.passed_on.twice = Some("parts"),
                 None => calls.entries.push((key, value)),
             }
         } else if calls.at_call() {
@@ -209,8 +240,11 @@ impl Sink for CallSink<'_> {
             if calls.in_call() && calls.key == "name" && calls.passed_on.name.is_empty() {
                 let name = calls.value.built.pending_text().trim();
                 if !name.is_empty() {
-                    self.emitter.start(name);
                     calls.passed_on.name.push_str(name);
+                    if !calls.bare {
+                        self.emitter.start(name);
+                        calls.passed_on.started = true;
+                    }
                 }
             }
         }

@@ -1,5 +1,6 @@
 use super::grammar::Typing;
 use crate::json;
+use crate::spec::words::standard_type;
 use serde_json::Value;
 
 /// The value that stands as text in a tag.
@@ -17,7 +18,7 @@ pub(super) fn coerce(text: &str, typing: Typing, schema: Option<&Value>) -> Valu
         Typing::Unknown => match types(schema) {
             Some(types) => ORDER
                 .iter()
-                .filter(|(name, _)| types.iter().any(|kind| standard(kind) == *name))
+                .filter(|(name, _)| types.contains(name))
                 .find_map(|(_, read)| read(text))
                 .unwrap_or_else(as_text),
             None => {
@@ -53,32 +54,20 @@ fn whole(text: &str) -> Option<Value> {
 }
 
 /// The types that a schema names, directly or in its alternatives; none where it does not say.
-fn types(schema: Option<&Value>) -> Option<Vec<&str>> {
+fn types(schema: Option<&Value>) -> Option<Vec<&'static str>> {
     let schema = schema?.as_object()?;
     match schema.get("type") {
-        Some(Value::String(kind)) => return Some(vec![kind]),
-        Some(Value::Array(kinds)) => return Some(kinds.iter().filter_map(Value::as_str).collect()),
+        Some(Value::String(kind)) => return standard_type(kind).map(|kind| vec![kind]),
+        Some(Value::Array(kinds)) => return kinds.iter().map(|kind| standard_type(kind.as_str()?)).collect(),
         _ => {}
     }
     if let Some(Value::Array(allowed)) = schema.get("enum") {
         return allowed.iter().all(Value::is_string).then(|| vec!["string"]);
     }
     let alternatives = ["anyOf", "oneOf"].iter().find_map(|key| schema.get(*key)?.as_array())?;
-    let types: Vec<_> = alternatives.iter().filter_map(|schema| types(Some(schema))).flatten().collect();
-    (!types.is_empty()).then_some(types)
-}
-
-/// JSON Schema's word for a type that other dialects call differently.
-fn standard(kind: &str) -> &str {
-    match kind {
-        "int" | "long" | "short" | "byte" | "Bigint" => "integer",
-        "float" | "double" => "number",
-        "bool" | "Boolean" => "boolean",
-        "dict" | "HashMap" | "Hashtable" => "object",
-        "list" | "tuple" | "Array" | "ArrayList" => "array",
-        "str" | "char" | "String" | "any" => "string",
-        other => other,
-    }
+    // One alternative that does not say leaves the type open.
+    let types: Option<Vec<_>> = alternatives.iter().map(|schema| types(Some(schema))).collect();
+    Some(types?.concat())
 }
 
 #[cfg(test)]
@@ -102,6 +91,8 @@ mod tests {
             ("{'a': [1]}", json!({"type": "object"}), json!({"a": [1]})),
             ("[1", json!({"type": "array"}), json!("[1")),
             ("7", json!({"anyOf": [{"type": "string"}, {"type": "integer"}]}), json!(7)),
+            ("{}", json!({"anyOf": [{"$ref": "#/$defs/Place"}, {"type": "null"}]}), json!({})),
+            ("5", json!({"type": "Integer"}), json!(5)),
             ("7", json!({"enum": ["7", "8"]}), json!("7")),
             ("7", json!({"description": "anything"}), json!(7)),
         ] {

@@ -38,9 +38,9 @@ impl Emitter {
         (self.deltas.unwrap_or_default(), self.reading)
     }
 
-    /// Whether a call has begun.
-    pub(super) fn has_calls(&self) -> bool {
-        self.next > 0
+    /// How many calls have begun.
+    pub(super) fn calls(&self) -> usize {
+        self.next
     }
 
     pub(super) fn text(&mut self, piece: &str) {

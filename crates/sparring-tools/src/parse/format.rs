@@ -145,7 +145,7 @@ impl Format {
     /// assert_eq!(Format::guess("{{ messages[0].content }}"), None);
     /// ```
     pub fn guess(chat_template: &str) -> Option<Self> {
-        let marks: [(&[&str], Self); 20] = [
+        let marks: [(&[&str], Self); 22] = [
             (&["<｜DSML｜"], Self::DeepSeekV32),
             (&["<｜tool▁call▁begin｜>", "```json"], Self::DeepSeekV3),
             (&["<｜tool▁call▁begin｜>"], Self::DeepSeekV31),
@@ -158,6 +158,7 @@ impl Format {
             (&["<tool_calls>"], Self::Jamba),
             (&["<|/tool_call|>"], Self::Phi4),
             (&["functools["], Self::Phi4),
+            (&["<|tool|>", "<|/tool|>"], Self::Phi4),
             (&["<|tool_call|>"], Self::Granite),
             (&["<tool_call_answer>"], Self::ToolR0),
             (&["<tool_call>"], Self::Hermes),
@@ -165,6 +166,7 @@ impl Format {
             (&["<function_calls>"], Self::Pythonic),
             (&["[func_name1(params_name1=params_value1"], Self::Pythonic),
             (&["<|python_tag|>"], Self::Llama3Json),
+            (&["{\"name\": function name, \"parameters\":"], Self::Llama3Json),
             (&["<answer>"], Self::R1Python),
         ];
         let fits = |marks: &[&str]| marks.iter().all(|mark| chat_template.contains(mark));
@@ -243,7 +245,7 @@ impl CallParser for FormatParser {
             Format::Hermes => render::json_each(calls, "<tool_call>\n", "\n</tool_call>", "\n"),
             Format::Qwen3Coder => render::join(calls, "\n", render::qwen3_coder),
             Format::Glm => render::join(calls, "\n", render::glm),
-            Format::Llama3Json => render::json_each(calls, "", "", "; "),
+            Format::Llama3Json => render::parameters_each(calls, "", "", "; "),
             Format::Pythonic => render::python(calls),
             Format::Llama4 if render::fits_python(calls) => {
                 format!("<|python_start|>{}<|python_end|>", render::python(calls))
@@ -271,7 +273,7 @@ impl CallParser for FormatParser {
             Format::Kimi => render::kimi(calls),
             Format::Jamba => format!("<tool_calls>{}</tool_calls>", list()),
             Format::InternLm => {
-                render::json_each(calls, "<|action_start|><|plugin|>\n", "<|action_end|>", "\n")
+                render::parameters_each(calls, "<|action_start|><|plugin|>\n", "<|action_end|>", "\n")
             }
             Format::R1Python => format!("<answer>{}</answer>", render::python(calls)),
             Format::ToolR0 => ToolR0Tags::default().render(calls),

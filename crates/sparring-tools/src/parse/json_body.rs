@@ -3,6 +3,7 @@ use super::cursor::{Ahead, Cursor, Found, Step, Stops};
 use super::emit::Emitter;
 use super::grammar::Named;
 use super::normalize::arguments;
+use super::skip::Skip;
 use crate::json::{Scanner, Status, Tee};
 use crate::{ParseError, ToolCall};
 use std::sync::Arc;
@@ -17,6 +18,10 @@ pub(super) struct JsonBody {
     /// Whether no tag began the calls.
     bare: bool,
     value: ValueReader,
+    /// A value that no tag announced, and that may be text: as it stands.
+    raw: String,
+    /// Calls that had begun before it.
+    calls_before: usize,
 }
 
 #[derive(Debug)]
@@ -34,6 +39,8 @@ enum Phase {
     Between,
     /// After an error, up to the next tag.
     Skip,
+    /// After an error where no tag will come: to the end of the value.
+    SkipValue(Skip),
 }
 
 /// Reads one value, and makes calls of it.
@@ -46,9 +53,9 @@ struct ValueReader {
 }
 
 impl ValueReader {
-    fn begin_calls(&mut self, start: usize) {
+    fn begin_calls(&mut self, start: usize, bare: bool) {
         self.scanner.reset();
-        self.calls.reset(start);
+        self.calls.reset(start, bare);
         self.call = None;
     }
 
@@ -112,7 +119,15 @@ impl ValueReader {
 impl JsonBody {
     pub(super) fn new(stops: Arc<Stops>) -> Self {
         let value = ValueReader { scanner: Scanner::new(), calls: CallBuilder::default(), call: None };
-        Self { phase: Phase::Before, named: None, stops, bare: false, value }
+        Self {
+            phase: Phase::Before,
+            named: None,
+            stops,
+            bare: false,
+            value,
+            raw: String::new(),
+            calls_before: 0,
+        }
     }
 
     /// Begins after a tag.
@@ -149,6 +164,7 @@ impl JsonBody {
             Phase::Broken(_) => self.broken(cursor, emitter),
             Phase::Between => self.between(cursor, emitter),
             Phase::Skip => self.skip(cursor),
+            Phase::SkipValue(_) => self.skip_value(cursor, emitter),
         }
     }
 
@@ -185,7 +201,7 @@ impl JsonBody {
                     emitter.start(&name);
                     self.value.begin_arguments(name, start, emitter);
                 }
-                None if named.lists => self.value.begin_calls(start),
+                None if named.lists => self.value.begin_calls(start, false),
                 None => {
                     emitter.abandon(ParseError::shape(start, "arguments without a name"));
                     self.phase = Phase::Skip;
@@ -227,7 +243,9 @@ impl JsonBody {
             }
             _ if cursor.rest.is_empty() => Step::Wait,
             _ => {
-                self.value.begin_calls(cursor.at);
+                self.value.begin_calls(cursor.at, self.bare);
+                self.raw.clear();
+                self.calls_before = emitter.calls();
                 self.phase = Phase::Value;
                 Step::Took(0)
             }
@@ -249,10 +267,16 @@ impl JsonBody {
 
     fn in_value(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         let (used, status) = self.value.feed(cursor, emitter);
+        if self.bare {
+            self.raw.push_str(&cursor.rest[..used]);
+        }
         match status {
             Status::Done => {
                 self.value.complete(emitter);
                 self.phase = Phase::Between;
+                if self.bare {
+                    self.settle(emitter);
+                }
             }
             Status::Bad(error) => self.phase = Phase::Broken(error),
             Status::More if !cursor.end => {
@@ -265,7 +289,11 @@ impl JsonBody {
                         self.value.close(emitter);
                         emitter.repair(error, "its brackets are closed");
                     }
+                    Err(_) if self.may_be_text(emitter) => {}
                     Err(error) => emitter.abandon(error),
+                }
+                if self.bare {
+                    self.settle(emitter);
                 }
                 return Step::Leave(used);
             }
@@ -281,6 +309,13 @@ impl JsonBody {
         let Phase::Broken(error) = std::mem::replace(&mut self.phase, Phase::Skip) else {
             return Step::Leave(0);
         };
+        if self.bare {
+            if !self.may_be_text(emitter) {
+                emitter.abandon(error);
+            }
+            self.phase = Phase::SkipValue(Skip::new(self.value.scanner.depth(), self.value.scanner.quote()));
+            return Step::Took(0);
+        }
         if matches!(stop, Ahead::Yes(_)) && self.value.scanner.after_value() {
             self.value.close(emitter);
             emitter.repair(error, "its brackets are closed");
@@ -288,7 +323,35 @@ impl JsonBody {
         } else {
             emitter.abandon(error);
         }
-        if self.bare { Step::Leave(0) } else { Step::Took(0) }
+        Step::Took(0)
+    }
+
+    /// Whether nothing shows that the value, which no tag announced, is calls.
+    fn may_be_text(&self, emitter: &Emitter) -> bool {
+        self.bare && emitter.calls() == self.calls_before
+    }
+
+    /// At the end of a value that no tag announced: without a call in it, it is text.
+    fn settle(&mut self, emitter: &mut Emitter) {
+        let doubts = self.value.calls.take_doubts();
+        if self.may_be_text(emitter) {
+            emitter.text(&self.raw);
+        } else {
+            doubts.into_iter().for_each(|error| emitter.repair(error, "left out"));
+        }
+        self.raw.clear();
+    }
+
+    fn skip_value(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
+        let Phase::SkipValue(skip) = &mut self.phase else { return Step::Leave(0) };
+        let end = skip.end(cursor.rest);
+        let used = end.unwrap_or(cursor.rest.len());
+        self.raw.push_str(&cursor.rest[..used]);
+        if end.is_some() || cursor.end {
+            self.settle(emitter);
+            return Step::Leave(used);
+        }
+        if used == 0 { Step::Wait } else { Step::Took(used) }
     }
 
     fn between(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
@@ -308,7 +371,9 @@ impl JsonBody {
             _ if matches!(byte, b';' | b',') => Step::Took(1),
             _ if self.stops.closers.is_empty() || self.bare => Step::Leave(0),
             _ if matches!(byte, b'{' | b'[') && self.named.is_none() => {
-                self.value.begin_calls(cursor.at);
+                self.value.begin_calls(cursor.at, self.bare);
+                self.raw.clear();
+                self.calls_before = emitter.calls();
                 self.phase = Phase::Value;
                 Step::Took(0)
             }

@@ -154,7 +154,7 @@ impl Machine {
             let stops = Arc::clone(&self.reader.stops[tag]);
             self.begin(*body, stops);
         } else if name == THINK {
-            if self.emitter.has_calls() {
+            if self.emitter.calls() > 0 {
                 self.emitter.text(THINK);
             } else {
                 self.state = State::Thought(at);
@@ -208,12 +208,13 @@ impl Machine {
         }
         let list = cursor.rest.strip_prefix('[').unwrap_or(cursor.rest);
         let inside = list.trim_start();
-        if inside.is_empty() && !cursor.end && list.len() <= MAX_SPACE {
+        let near = list.len() - inside.len() <= MAX_SPACE;
+        if inside.is_empty() && near && !cursor.end {
             return Step::Wait;
         }
         let closers = stops.closers;
         self.begin(
-            if inside.starts_with(['{', '`']) { Body::Json(closers) } else { Body::Python(closers) },
+            if near && inside.starts_with(['{', '`']) { Body::Json(closers) } else { Body::Python(closers) },
             stops,
         );
         Step::Took(0)

@@ -13,6 +13,7 @@ mod machine;
 mod normalize;
 mod python_body;
 mod render;
+mod skip;
 mod stream;
 mod tool_r0;
 mod xml_body;

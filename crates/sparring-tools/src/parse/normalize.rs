@@ -55,7 +55,7 @@ fn text(value: Value) -> Option<String> {
 }
 
 /// Keys under which models write a call's name, the best first.
-const NAME_KEYS: [&str; 3] = ["name", "tool_name", "tool"];
+pub(super) const NAME_KEYS: [&str; 3] = ["name", "tool_name", "tool"];
 /// Keys under which they write its arguments, the best first.
 pub(super) const ARGUMENT_KEYS: [&str; 3] = ["arguments", "parameters", "args"];
 

@@ -1,8 +1,10 @@
 use super::cursor::{Ahead, Cursor, Step, Stops};
 use super::emit::Emitter;
+use super::skip::Skip;
 use crate::json::{Container, Scanner, Sink, Status, Tee};
 use crate::{ParseError, ToolCall};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Longest name of a tool that is looked for in a text.
@@ -15,9 +17,11 @@ pub(super) struct PythonBody {
     stops: Arc<Stops>,
     /// Whether the calls stand in a list.
     list: bool,
+    /// Whether there was a call.
+    seen: bool,
     call: Tee,
     name: String,
-    keys: Vec<String>,
+    keys: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -28,12 +32,8 @@ enum Phase {
     Key,
     Value(Box<Scanner>),
     AfterValue,
-    /// After a broken argument, inside this many brackets and perhaps a string.
-    Skip {
-        depth: usize,
-        quote: Option<char>,
-        escaped: bool,
-    },
+    /// After a broken argument.
+    Skip(Skip),
     /// After a call.
     AfterCall,
 }
@@ -44,14 +44,15 @@ impl PythonBody {
             phase: Phase::Start,
             stops,
             list: false,
+            seen: false,
             call: Tee::default(),
             name: String::new(),
-            keys: Vec::new(),
+            keys: HashSet::new(),
         }
     }
 
     pub(super) fn step(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
-        if let Phase::Skip { .. } = self.phase {
+        if let Phase::Skip(_) = self.phase {
             return self.skip(cursor);
         }
         if let Phase::Value(_) = self.phase {
@@ -69,7 +70,7 @@ impl PythonBody {
             Phase::AfterValue => match byte {
                 b',' => self.go(Phase::Key, 1),
                 b')' => self.end_call(emitter),
-                _ => self.fail(cursor, "expected ',' or ')' (values must be literals)", emitter),
+                _ => self.fail(cursor, 0, "expected ',' or ')' (values must be literals)", emitter),
             },
             _ => self.after_call(cursor, byte, emitter),
         }
@@ -113,18 +114,22 @@ impl PythonBody {
             }
             _ => {}
         }
-        match call_head(cursor.rest, cursor.end) {
+        // In a list that has calls, whatever is called is one.
+        let head =
+            if self.seen { name_head(cursor.rest, cursor.end) } else { call_head(cursor.rest, cursor.end) };
+        match head {
             Ahead::Perhaps => Step::Wait,
             Ahead::Yes(used) => {
                 cursor.rest[..used].trim_end_matches('(').trim_end().clone_into(&mut self.name);
                 self.keys.clear();
+                self.seen = true;
                 emitter.start(&self.name);
                 self.call = emitter.tee();
                 self.call.begin(Container::Object);
                 self.go(Phase::Key, used)
             }
             // Text, and no call, follows the tag.
-            Ahead::No if !self.list => match self.stops.tags.at(cursor) {
+            Ahead::No if !self.seen => match self.stops.tags.at(cursor) {
                 Ahead::Perhaps => Step::Wait,
                 Ahead::Yes(tag) if tag < self.stops.closers.len() => {
                     Step::Leave(self.stops.closers[tag].len())
@@ -144,17 +149,12 @@ impl PythonBody {
         }
         match keyword(cursor.rest, cursor.end) {
             Ahead::Perhaps => Step::Wait,
-            Ahead::No => self.fail(cursor, "expected an argument such as a=1, or ')'", emitter),
-            Ahead::Yes((name, used)) if self.keys.iter().any(|key| key == name) => {
-                self.fail(
-                    Cursor { rest: &cursor.rest[used..], ..cursor },
-                    "this argument is given twice",
-                    emitter,
-                );
-                Step::Took(used)
+            Ahead::No => self.fail(cursor, 0, "expected an argument such as a=1, or ')'", emitter),
+            Ahead::Yes((name, used)) if self.keys.contains(name) => {
+                self.fail(cursor, used, "this argument is given twice", emitter)
             }
             Ahead::Yes((name, used)) => {
-                self.keys.push(name.to_owned());
+                self.keys.insert(name.to_owned());
                 self.call.text(name);
                 self.call.end_text(true);
                 self.go(Phase::Value(Box::new(Scanner::new())), used)
@@ -169,10 +169,9 @@ impl PythonBody {
         match status {
             Status::Done => self.go(Phase::AfterValue, used),
             Status::Bad(error) => {
-                let depth = scanner.depth() + 1;
-                let quote = scanner.quote();
+                let skip = Skip::new(scanner.depth() + 1, scanner.quote());
                 emitter.abandon(error);
-                self.go(Phase::Skip { depth, quote, escaped: false }, used)
+                self.go(Phase::Skip(skip), used)
             }
             Status::More if cursor.end => {
                 emitter.abandon(ParseError::syntax(cursor.at + used, "the text ends inside a call"));
@@ -183,9 +182,9 @@ impl PythonBody {
         }
     }
 
-    fn fail(&mut self, cursor: Cursor<'_>, what: &str, emitter: &mut Emitter) -> Step {
+    fn fail(&mut self, cursor: Cursor<'_>, used: usize, what: &str, emitter: &mut Emitter) -> Step {
         emitter.abandon(ParseError::syntax(cursor.at, what));
-        self.go(Phase::Skip { depth: 1, quote: None, escaped: false }, 0)
+        self.go(Phase::Skip(Skip::new(1, None)), used)
     }
 
     fn end_call(&mut self, emitter: &mut Emitter) -> Step {
@@ -232,37 +231,34 @@ impl PythonBody {
         }
     }
 
-    /// To the end of a broken call: its closing bracket, strings respected.
+    /// To the end of a broken call.
     fn skip(&mut self, cursor: Cursor<'_>) -> Step {
-        let Phase::Skip { depth, quote, escaped } = &mut self.phase else { return Step::Leave(0) };
-        for (i, c) in cursor.rest.char_indices() {
-            if std::mem::take(escaped) {
-                continue;
-            }
-            match (c, *quote) {
-                ('\\', Some(_)) => *escaped = true,
-                (_, Some(open)) if c == open => *quote = None,
-                ('"' | '\'', None) => *quote = Some(c),
-                ('(' | '[' | '{', None) => *depth += 1,
-                (')' | ']' | '}', None) => {
-                    *depth -= 1;
-                    if *depth == 0 {
-                        return self.go(Phase::AfterCall, i + 1);
-                    }
-                }
-                _ => {}
-            }
-        }
-        match (cursor.rest.is_empty(), cursor.end) {
-            (_, true) => Step::Leave(cursor.rest.len()),
-            (true, false) => Step::Wait,
-            (false, false) => Step::Took(cursor.rest.len()),
+        let Phase::Skip(skip) = &mut self.phase else { return Step::Leave(0) };
+        match (skip.end(cursor.rest), cursor.rest.is_empty(), cursor.end) {
+            (Some(used), ..) => self.go(Phase::AfterCall, used),
+            (None, _, true) => Step::Leave(cursor.rest.len()),
+            (None, true, false) => Step::Wait,
+            (None, false, false) => Step::Took(cursor.rest.len()),
         }
     }
 }
 
-/// `name(` or `name.name (`: how long it is.
+/// `name(` or `name.name(`, where no call has been yet: an argument `a=`, or `)`, must follow, so that words in
+/// brackets are no calls. How long the name is, with its bracket.
 pub(super) fn call_head(rest: &str, end: bool) -> Ahead<usize> {
+    let Ahead::Yes(used) = name_head(rest, end) else { return name_head(rest, end) };
+    let inside = rest[used..].trim_start();
+    match (inside.chars().next(), keyword(inside, end)) {
+        _ if rest[used..].len() - inside.len() > MAX_NAME => Ahead::No,
+        (Some(')'), _) | (_, Ahead::Yes(_)) => Ahead::Yes(used),
+        (None, _) if !end => Ahead::Perhaps,
+        (_, Ahead::Perhaps) => Ahead::Perhaps,
+        _ => Ahead::No,
+    }
+}
+
+/// `name(` or `name.name (`: how long it is.
+fn name_head(rest: &str, end: bool) -> Ahead<usize> {
     let name = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(rest.len());
     if name > MAX_NAME || rest.starts_with(|c: char| c.is_numeric() || c == '.') {
         return Ahead::No;

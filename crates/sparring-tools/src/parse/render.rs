@@ -14,6 +14,14 @@ pub(super) fn json_each(calls: &[ToolCall], open: &str, close: &str, between: &s
     join(calls, between, |call| format!("{open}{}{close}", call.to_json()))
 }
 
+/// The same with `parameters` for `arguments`.
+pub(super) fn parameters_each(calls: &[ToolCall], open: &str, close: &str, between: &str) -> String {
+    join(calls, between, |call| {
+        let call = serde_json::json!({ "name": call.name, "parameters": call.arguments });
+        format!("{open}{call}{close}")
+    })
+}
+
 /// Each call as `open`, its name, `separator`, its arguments as JSON and `close`.
 pub(super) fn named(calls: &[ToolCall], open: &str, separator: &str, close: &str) -> String {
     join(calls, "", |call| format!("{open}{}{separator}{}{close}", call.name, arguments(call)))
@@ -27,9 +35,10 @@ pub(super) fn join(calls: &[ToolCall], between: &str, write: impl Fn(&ToolCall) 
     calls.iter().map(write).collect::<Vec<_>>().join(between)
 }
 
-/// What stands in a tag: text as it is, all else as JSON.
+/// What stands in a tag: text as it is, all else as JSON. In JSON `<` stands inside strings only, so that its
+/// escape is safe, and no tag ends the value.
 pub(super) fn tag_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string().replace('<', "\\u003c"), str::to_owned)
 }
 
 /// Whether the names can stand between tags.

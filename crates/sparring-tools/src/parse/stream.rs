@@ -57,7 +57,7 @@ impl fmt::Display for Repair {
 pub struct Reading {
     /// The calls that can be made: nothing of them was lost, and nothing of them was guessed.
     pub calls: Vec<ToolCall>,
-    /// The text for the user: what is neither call nor reasoning, white space around calls left out.
+    /// The text for the user: what is neither call nor reasoning, without white space before calls and at the ends.
     pub content: String,
     /// What was wrong, in the order of the text; empty for a text that keeps to its format.
     pub repairs: Vec<Repair>,

@@ -18,7 +18,7 @@ pub struct ToolR0Tags;
 
 impl CallParser for ToolR0Tags {
     fn name(&self) -> &'static str {
-        "tool-r0-tags"
+        "tool_r0"
     }
 
     /// Only the end of the text says which block is the last: until then there is nothing to pass on.

@@ -1,5 +1,5 @@
 //! What must hold of any bytes: shared by the fuzz target and the test over its corpus.
-use sparring_tools::{ByteStream, CallParser, Format};
+use sparring_tools::{ByteStream, CallParser, Format, conformance};
 
 /// The first byte chooses the format, the second the length of the pieces; the others are the text.
 ///
@@ -16,6 +16,10 @@ pub(crate) fn check(data: &[u8]) {
         stream.feed(piece);
     }
     assert_eq!(stream.finish().1, whole, "{}", parser.name());
+    let letters: Vec<&str> = text.char_indices().map(|(i, c)| &text[i..i + c.len_utf8()]).collect();
+    let pieces: Vec<String> = letters.chunks(usize::from(*piece).max(1)).map(<[&str]>::concat).collect();
+    let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+    assert_eq!(conformance::streams_in(&*parser, &pieces), Ok(()), "{}", parser.name());
     if let Ok(calls) = parser.parse(&text) {
         let written = parser.render(&calls);
         assert_eq!(parser.parse(&written), Ok(calls), "{}: {written}", parser.name());
