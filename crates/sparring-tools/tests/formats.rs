@@ -4,7 +4,7 @@
 mod fuzzed;
 
 use serde_json::{Value, json};
-use sparring_tools::{CallParser, Format, ToolCall, ToolSpec};
+use sparring_tools::{CallParser, Format, ToolCall, ToolSpec, conformance};
 use std::fs;
 use std::path::Path;
 
@@ -151,7 +151,8 @@ fn what_is_saved_and_what_is_not() {
             f1(),
             1,
         ),
-        (Format::Pythonic, "[zzz(1), f(a=1)]", f1(), 1),
+        (Format::Pythonic, "[f(a=1), zzz(1)]", f1(), 1),
+        (Format::Pythonic, "[zzz(1), f(a=1)]", vec![], 0),
         (Format::Pythonic, "[zzz(a=1+2), zzz(a=b'('), zzz(a=x), zzz(a=1, a=2), f(a=1)]", f1(), 4),
         (Format::Pythonic, "[f(a=1), zzz(a='x", f1(), 1),
         (Format::Pythonic, "[f(a=1)", f1(), 1),
@@ -173,6 +174,80 @@ fn what_is_saved_and_what_is_not() {
         );
         assert_eq!(format.parser().parse(text).is_err(), repairs > 0, "{text}");
     }
+}
+
+/// Without a tag, only what has arguments is a call; the rest is text, as it stands.
+#[test]
+fn data_is_no_call() {
+    for format in [Format::Llama3Json, Format::Xlam, Format::Hammer, Format::Llama4] {
+        for text in [
+            r#"{"name": "John", "age": 30}"#,
+            r#"{"people": [{"name": "John", "age": 30}]}"#,
+            r#"{"type": "object"}"#,
+            r#"[{"name": "John"}, {"name": "Jane"}] are here."#,
+            r#"{"name": oops, "items": [{"name": "x", "arguments": {}}]}"#,
+            r#"{"name": "cut"#,
+        ] {
+            let reading = format.parser().read(text);
+            assert_eq!((reading.calls, reading.repairs), (vec![], vec![]), "{}: {text}", format.name());
+            assert_eq!(reading.content, text, "{}", format.name());
+        }
+    }
+    let broken = r#"{"name":"f","parameters":{"a":NaN,"items":[{"name":"x","arguments":{}}]}} Done."#;
+    let reading = Format::Llama3Json.parser().read(broken);
+    assert_eq!((reading.calls.len(), reading.repairs.len(), reading.content.as_str()), (0, 1, " Done."));
+    for prose in [
+        "<answer>Paris (France) is the capital.</answer>",
+        "See [docs (v2)](http://x)",
+        "In Python: [str(x) for x in xs]",
+        "[Note (it's fine)] so",
+    ] {
+        for format in [Format::R1Python, Format::Pythonic] {
+            let reading = format.parser().read(prose);
+            assert_eq!((reading.calls, reading.repairs), (vec![], vec![]), "{}: {prose}", format.name());
+        }
+    }
+}
+
+#[test]
+fn parts_given_twice_are_errors_in_any_order() {
+    for call in [
+        r#"{"arguments":{"a":1},"name":"f","parameters":{"b":2}}"#,
+        r#"{"name":"f","arguments":"{}","parameters":{"b":2}}"#,
+        r#"{"arguments":{"a":1},"arguments":{"b":2},"name":"f"}"#,
+        r#"{"name":"f","name":"g","arguments":{}}"#,
+    ] {
+        let text = format!("<tool_call>{call}</tool_call>");
+        assert!(Format::Hermes.parser().parse(&text).is_err(), "{call}");
+        assert_eq!(conformance::streams_as_whole(&*Format::Hermes.parser(), &text), Ok(()));
+    }
+}
+
+#[test]
+fn values_in_tags_end_where_the_next_part_begins() {
+    let coder = "<function=f>\n<parameter=a>\n1\n<parameter=b>\n2\n</function>\n<function=g>\n</function>";
+    let glm = "<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1<arg_key>b</arg_key><arg_value>2</tool_call><tool_call>g</tool_call>";
+    for (format, text) in [(Format::Qwen3Coder, coder), (Format::Glm, glm)] {
+        let reading = format.parser().read(text);
+        let calls = vec![call("f", json!({"a": 1, "b": 2})), call("g", json!({}))];
+        assert_eq!((reading.calls, reading.repairs.len()), (calls, 2), "{text}");
+    }
+    // Properly closed, a value can speak of tags.
+    let text =
+        "<function=f>\n<parameter=a>\nsay <parameter=b> and </function> here\n</parameter>\n</function>";
+    let want = json!({"a": "say <parameter=b> and </function> here"});
+    assert_eq!(Format::Qwen3Coder.parser().parse(text), Ok(vec![call("f", want)]));
+    let hermes = r#"<tool_call>{"name":"f","arguments":{}}</tool_call>"#;
+    assert!(Format::Glm.parser().parse(hermes).is_err(), "another format's call is no name");
+}
+
+#[test]
+fn strings_of_python() {
+    let text = r#"[f(a='\033[0m', b="""say "hi" and ""go""", c='''it's''', d='', e='a' 'b', g="\0")]"#;
+    let want =
+        json!({"a": "\u{1b}[0m", "b": "say \"hi\" and \"\"go", "c": "it's", "d": "", "e": "ab", "g": "\0"});
+    assert_eq!(Format::Pythonic.parser().parse(text), Ok(vec![call("f", want)]));
+    assert_eq!(conformance::streams_as_whole(&*Format::Pythonic.parser(), text), Ok(()));
 }
 
 #[test]
@@ -224,6 +299,11 @@ fn bombs_and_floods() {
         "\\".repeat(long),
         " ".repeat(long),
         "[f(a=".repeat(long / 5),
+        format!("[f({}", (0..long / 10).map(|i| format!("a{i}=1,")).collect::<Vec<_>>().concat()),
+        format!(
+            "<tool_call>{{{}",
+            (0..long / 10).map(|i| format!("\"a{i}\":1,")).collect::<Vec<_>>().concat()
+        ),
     ] {
         for format in [
             Format::Hermes,

@@ -13,6 +13,12 @@ fn check(format: Format, text: &str) {
 const PIECES: &[&str] = &[
     "<tool_call>",
     "</tool_call>",
+    "\n<parameter=b>",
+    "\n</function>",
+    "\"parameters\":",
+    "'''",
+    "\\033",
+    "[str(",
     "<think>",
     "</think>",
     "<function=",
@@ -99,6 +105,16 @@ proptest! {
     fn any_cut_of_calls_reads_the_same(calls in calls(), before in text(), after in text()) {
         for format in Format::ALL {
             check(format, &format!("{before}{}{after}", format.parser().render(&calls)));
+        }
+    }
+
+    /// White space beyond what is looked ahead.
+    #[test]
+    fn any_space_reads_the_same(spaces in 250_usize..260, call in prop::sample::select(vec![
+        "{\"name\": \"f\", \"arguments\": {}}]", "f(a=1)]", "x]",
+    ])) {
+        for (format, start) in [(Format::Llama4, "<|python_start|>["), (Format::Llama4, "["), (Format::Xlam, "[")] {
+            check(format, &format!("{start}{}{call}", " ".repeat(spaces)));
         }
     }
 

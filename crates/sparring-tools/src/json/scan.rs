@@ -76,8 +76,9 @@ enum State {
     Done,
 }
 
-/// Reads one value. The grammar is JSON and Python's literals together: what `ast.literal_eval` gives a JSON
-/// value for, and JSON's own `true`, `false` and `null`. No `NaN`, no sets, no bytes, no keys but strings.
+/// Reads one value. The grammar is JSON and Python's literals together: lists, tuples, dicts, strings in quotes of
+/// one or three, numbers in decimal, `True`, `False`, `None`, and JSON's own words. Of what `ast.literal_eval` reads it
+/// leaves out sets, bytes, prefixed strings, other radices, comments, and keys that are no strings; and there is no `NaN`.
 #[derive(Debug)]
 pub(crate) struct Scanner {
     state: State,
@@ -85,6 +86,8 @@ pub(crate) struct Scanner {
     /// Which of the open `(` hold a comma, the innermost in the lowest bit.
     commas: u128,
     string: StringScanner,
+    /// Whether an empty string was closed right here.
+    just_empty: bool,
     token: String,
     token_start: usize,
 }
@@ -96,6 +99,7 @@ impl Scanner {
             stack: Vec::new(),
             commas: 0,
             string: StringScanner::default(),
+            just_empty: false,
             token: String::new(),
             token_start: 0,
         }
@@ -106,6 +110,7 @@ impl Scanner {
         self.state = State::Value;
         self.stack.clear();
         self.commas = 0;
+        self.just_empty = false;
         self.token.clear();
     }
 
@@ -171,6 +176,13 @@ impl Scanner {
             _ => {}
         }
         let Some(&byte) = rest.as_bytes().first() else { return Ok(0) };
+        if std::mem::take(&mut self.just_empty) && byte == self.string.quote() as u8 {
+            self.string.begin_triple();
+            if let State::AfterText { key } = self.state {
+                self.state = State::Text { key };
+            }
+            return Ok(1);
+        }
         if byte.is_ascii_whitespace() || !byte.is_ascii() {
             let space = rest.len() - rest.trim_start().len();
             if space > 0 {
@@ -249,6 +261,7 @@ impl Scanner {
         let (used, step) = self.string.feed(rest, at, |piece| sink.text(piece))?;
         if step == StringStep::Closed {
             self.state = State::AfterText { key };
+            self.just_empty = self.string.is_empty();
         }
         Ok(used)
     }

@@ -13,6 +13,11 @@ pub(crate) enum StringStep {
 #[derive(Debug, Default)]
 pub(crate) struct StringScanner {
     quote: u8,
+    /// Whether three quotes end the string, and how many of them were just there.
+    triple: bool,
+    quotes: u8,
+    /// Whether nothing of the string was there yet.
+    empty: bool,
     /// The escape that is being read, from after its backslash.
     escape: Option<Escape>,
     /// A high surrogate, which must be followed by `\u` and a low one, and where it stands.
@@ -21,15 +26,35 @@ pub(crate) struct StringScanner {
 
 #[derive(Debug, Clone, Copy)]
 struct Escape {
-    /// Hexadecimal digits still to come; `None` before the letter.
-    digits: Option<u8>,
+    digits: Digits,
     code: u32,
     start: usize,
 }
 
+/// What an escape still lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Digits {
+    /// The letter that says which escape it is.
+    Unknown,
+    /// Hexadecimal digits, this many.
+    Hexadecimal(u8),
+    /// Octal digits, this many at most (Python).
+    Octal(u8),
+}
+
 impl StringScanner {
     pub(crate) fn begin(&mut self, quote: u8) {
-        *self = Self { quote, ..Self::default() };
+        *self = Self { quote, empty: true, ..Self::default() };
+    }
+
+    /// After an empty string, one more quote begins a string that three quotes end.
+    pub(crate) fn begin_triple(&mut self) {
+        *self = Self { quote: self.quote, triple: true, ..Self::default() };
+    }
+
+    /// Whether the string that was just closed is empty.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.empty
     }
 
     pub(crate) fn quote(&self) -> char {
@@ -52,16 +77,29 @@ impl StringScanner {
         if let Some((_, start)) = self.high.filter(|_| !(run.is_empty() && escapes)) {
             return Err(lone_surrogate(start));
         }
-        if !run.is_empty() {
+        if !run.is_empty() || escapes {
+            self.empty = false;
+            self.flush_quotes(&mut text);
             text(run);
         }
         match stop {
             None => Ok((run.len(), StringStep::Open)),
             Some(stop) if escapes => {
-                self.escape = Some(Escape { digits: None, code: 0, start: at + stop + 1 });
+                self.escape = Some(Escape { digits: Digits::Unknown, code: 0, start: at + stop + 1 });
+                Ok((stop + 1, StringStep::Open))
+            }
+            Some(stop) if self.triple && self.quotes < 2 => {
+                self.quotes += 1;
                 Ok((stop + 1, StringStep::Open))
             }
             Some(stop) => Ok((stop + 1, StringStep::Closed)),
+        }
+    }
+
+    /// Quotes that turned out not to end the string.
+    fn flush_quotes(&mut self, mut text: impl FnMut(&str)) {
+        for _ in 0..std::mem::take(&mut self.quotes) {
+            text(char::from(self.quote).encode_utf8(&mut [0; 4]));
         }
     }
 
@@ -73,8 +111,10 @@ impl StringScanner {
         mut text: impl FnMut(&str),
     ) -> Result<usize, ParseError> {
         let Some(c) = rest.chars().next() else { return Ok(0) };
-        if escape.digits.is_some() {
-            return self.digit(escape, c, at, text);
+        match escape.digits {
+            Digits::Unknown => {}
+            Digits::Hexadecimal(left) => return self.digit(escape, left, c, at, text),
+            Digits::Octal(left) => return Ok(self.octal(escape, left, c, text)),
         }
         if let Some((_, start)) = self.high.filter(|_| c != 'u') {
             return Err(lone_surrogate(start));
@@ -88,7 +128,10 @@ impl StringScanner {
             'f' => text("\u{c}"),
             'v' => text("\u{b}"),
             'a' => text("\u{7}"),
-            '0' => text("\0"),
+            '0'..='7' => {
+                let code = c.to_digit(8).unwrap_or(0);
+                self.escape = Some(Escape { digits: Digits::Octal(2), code, ..escape });
+            }
             '\\' | '\'' | '"' | '/' => text(c.encode_utf8(&mut [0; 4])),
             'x' | 'u' | 'U' => {
                 let digits = match c {
@@ -96,7 +139,7 @@ impl StringScanner {
                     'u' => 4,
                     _ => 8,
                 };
-                self.escape = Some(Escape { digits: Some(digits), start: at + 1, ..escape });
+                self.escape = Some(Escape { digits: Digits::Hexadecimal(digits), start: at + 1, ..escape });
             }
             _ => {
                 text("\\");
@@ -109,6 +152,7 @@ impl StringScanner {
     fn digit(
         &mut self,
         mut escape: Escape,
+        left: u8,
         c: char,
         at: usize,
         mut text: impl FnMut(&str),
@@ -117,18 +161,29 @@ impl StringScanner {
             return Err(ParseError::syntax(at, format!("found {c:?}, expected hexadecimal digits")));
         };
         escape.code = escape.code.wrapping_shl(4) | value;
-        match escape.digits {
-            Some(left) if left > 1 => {
-                escape.digits = Some(left - 1);
-                self.escape = Some(escape);
-            }
-            _ => {
-                if let Some(c) = self.code_point(escape)? {
-                    text(c.encode_utf8(&mut [0; 4]));
-                }
-            }
+        if left > 1 {
+            escape.digits = Digits::Hexadecimal(left - 1);
+            self.escape = Some(escape);
+        } else if let Some(c) = self.code_point(escape)? {
+            text(c.encode_utf8(&mut [0; 4]));
         }
         Ok(1)
+    }
+
+    /// One more octal digit, or what comes after the last.
+    fn octal(&mut self, mut escape: Escape, left: u8, c: char, mut text: impl FnMut(&str)) -> usize {
+        let digit = c.to_digit(8);
+        if let Some(digit) = digit {
+            escape.code = escape.code * 8 + digit;
+            if left > 1 {
+                escape.digits = Digits::Octal(left - 1);
+                self.escape = Some(escape);
+                return 1;
+            }
+        }
+        // At most 0o777, which is a character.
+        text(char::from_u32(escape.code).unwrap_or_default().encode_utf8(&mut [0; 4]));
+        usize::from(digit.is_some())
     }
 
     /// The character of a complete escape; none for the first half of a surrogate pair.

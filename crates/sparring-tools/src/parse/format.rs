@@ -192,6 +192,27 @@ impl Format {
         }
     }
 
+    /// [`parser_for`](Self::parser_for) texts that begin inside the reasoning: some chat templates end the prompt
+    /// with `<think>`, and the model's text starts after it. What is said before `</think>` is no call.
+    ///
+    /// ```
+    /// use sparring_tools::{CallParser, Format};
+    /// let parser = Format::Hermes.parser_in_thought(Vec::new());
+    /// let text = "I could write <tool_call>...\n</think>\n<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
+    /// assert_eq!(parser.parse(text)?.len(), 1);
+    /// # Ok::<(), sparring_tools::ParseError>(())
+    /// ```
+    pub fn parser_in_thought(self, tools: Vec<ToolSpec>) -> Box<dyn CallParser> {
+        match self.grammar() {
+            Some(grammar) => {
+                let reader = Reader::new(grammar, tools).in_thought();
+                Box::new(FormatParser { format: self, reader: Arc::new(reader) })
+            }
+            // The last block counts, wherever the reasoning ends.
+            None => Box::new(ToolR0Tags::default()),
+        }
+    }
+
     fn grammar(self) -> Option<&'static Grammar> {
         Some(match self {
             Self::Hermes => &grammars::HERMES,

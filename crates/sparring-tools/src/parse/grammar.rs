@@ -61,6 +61,8 @@ pub(super) struct Xml {
     /// What stands between a parameter's name and its value.
     pub(super) value_open: Option<&'static str>,
     pub(super) value_close: &'static str,
+    /// What ends a value whose closing tag is missing: the next parameter, or the end of the call.
+    pub(super) value_breaks: &'static [&'static str],
     /// Whether one newline on either side of a value is layout.
     pub(super) layout: bool,
     /// Whether the arguments can also be one JSON object.

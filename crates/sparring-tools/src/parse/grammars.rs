@@ -18,12 +18,14 @@ pub(super) static QWEN3_CODER: Grammar = Grammar {
             key_ends: &[(">", Typing::Unknown)],
             value_open: None,
             value_close: "</parameter>",
+            // On lines of their own, so that a value can speak of them.
+            value_breaks: &["\n<parameter=", "\n</function>"],
             layout: true,
             json: false,
             closers: &["</function>"],
         }),
     )],
-    frame: &["<tool_call>", "</tool_call>", "</function>"],
+    frame: &["<tool_call>", "</tool_call>", "</function>", "<seed:tool_call>", "</seed:tool_call>"],
     bare: None,
 };
 
@@ -36,6 +38,7 @@ pub(super) static GLM: Grammar = Grammar {
             key_ends: &[("</arg_key>", Typing::Unknown)],
             value_open: Some("<arg_value>"),
             value_close: "</arg_value>",
+            value_breaks: &["<arg_key>", "</tool_call>"],
             layout: false,
             json: false,
             closers: &["</tool_call>"],
@@ -131,6 +134,7 @@ pub(super) static DEEPSEEK_V32: Grammar = Grammar {
             ],
             value_open: None,
             value_close: "</｜DSML｜parameter>",
+            value_breaks: &["<｜DSML｜parameter name=\"", "</｜DSML｜invoke>"],
             layout: false,
             json: true,
             closers: &["</｜DSML｜invoke>"],

@@ -274,8 +274,8 @@ impl JsonBody {
             Status::Done => {
                 self.value.complete(emitter);
                 self.phase = Phase::Between;
-                if self.bare {
-                    self.settle(emitter);
+                if self.bare && self.settle(emitter) {
+                    return Step::Leave(used);
                 }
             }
             Status::Bad(error) => self.phase = Phase::Broken(error),
@@ -331,15 +331,17 @@ impl JsonBody {
         self.bare && emitter.calls() == self.calls_before
     }
 
-    /// At the end of a value that no tag announced: without a call in it, it is text.
-    fn settle(&mut self, emitter: &mut Emitter) {
+    /// At the end of a value that no tag announced: without a call in it, it is text. Whether it was.
+    fn settle(&mut self, emitter: &mut Emitter) -> bool {
         let doubts = self.value.calls.take_doubts();
-        if self.may_be_text(emitter) {
+        let text = self.may_be_text(emitter);
+        if text {
             emitter.text(&self.raw);
         } else {
             doubts.into_iter().for_each(|error| emitter.repair(error, "left out"));
         }
         self.raw.clear();
+        text
     }
 
     fn skip_value(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {

@@ -25,6 +25,8 @@ pub(super) struct Reader {
     stops: Vec<Arc<Stops>>,
     /// What ends calls without a tag.
     bare: Arc<Stops>,
+    /// Whether texts begin inside the reasoning.
+    in_thought: bool,
 }
 
 impl Reader {
@@ -35,7 +37,7 @@ impl Reader {
             Some(_) => b"[{`",
             None => b"",
         };
-        let tags = Tags::new(openers.iter().chain(grammar.frame).copied().chain([THINK]), bytes);
+        let tags = Tags::new(openers.iter().chain(grammar.frame).copied().chain([THINK, THINK_END]), bytes);
         let stops = |body: &Body| Arc::new(Stops::new(body.closers(), &openers));
         let bare = grammar.bare.as_ref().map_or_else(|| Arc::new(Stops::new(&[], &[])), stops);
         Self {
@@ -44,7 +46,13 @@ impl Reader {
             tags,
             stops: grammar.openers.iter().map(|(_, body)| stops(body)).collect(),
             bare,
+            in_thought: false,
         }
+    }
+
+    /// For texts that begin inside the reasoning, because the prompt opened it.
+    pub(super) fn in_thought(self) -> Self {
+        Self { in_thought: true, ..self }
     }
 }
 
@@ -77,7 +85,8 @@ enum State {
 impl Machine {
     pub(super) fn new(reader: Arc<Reader>, emitter: Emitter) -> Self {
         let json = JsonBody::new(Arc::clone(&reader.bare));
-        Self { reader, state: State::Text, json, emitter, text: String::new(), start: 0 }
+        let state = if reader.in_thought { State::Thought(0) } else { State::Text };
+        Self { reader, state, json, emitter, text: String::new(), start: 0 }
     }
 
     /// Reads a whole text.
@@ -212,11 +221,14 @@ impl Machine {
         if inside.is_empty() && near && !cursor.end {
             return Step::Wait;
         }
-        let closers = stops.closers;
-        self.begin(
-            if near && inside.starts_with(['{', '`']) { Body::Json(closers) } else { Body::Python(closers) },
-            stops,
-        );
+        if !(near && inside.starts_with(['{', '`'])) {
+            self.begin(Body::Python(stops.closers), stops);
+        } else if Arc::ptr_eq(&stops, &self.reader.bare) {
+            self.json.begin_bare(stops);
+            self.state = State::Json;
+        } else {
+            self.begin(Body::Json(stops.closers), stops);
+        }
         Step::Took(0)
     }
 

@@ -88,7 +88,8 @@ impl XmlBody {
                 // Some names end where a parameter, or the call's closing tag, begins: that tag is read next.
                 let kept = tag == self.xml.parameter || self.xml.closers.contains(&tag);
                 let used = at + if kept { 0 } else { tag.len() };
-                if name.is_empty() || name.contains(char::is_whitespace) {
+                let strange = |c: char| c.is_whitespace() || matches!(c, '{' | '[' | '<' | '"');
+                if name.is_empty() || name.contains(strange) {
                     emitter.abandon(ParseError::shape(self.start, format!("{name:?} is no name of a tool")));
                     return Step::Leave(used);
                 }
@@ -160,9 +161,16 @@ impl XmlBody {
 
     fn in_value(&mut self, cursor: Cursor<'_>, tools: &[ToolSpec], emitter: &mut Emitter) -> Step {
         let Phase::Value { key, typing, text } = &mut self.phase else { return Step::Leave(0) };
-        match first_of(cursor, [self.xml.value_close]) {
-            Until::Tag(at, _) => {
+        let ends = [self.xml.value_close].into_iter().chain(self.xml.value_breaks.iter().copied());
+        match first_of(cursor, ends) {
+            Until::Tag(at, end) => {
                 text.push_str(&cursor.rest[..at]);
+                // A tag that ends more than the value is read next.
+                let closed = end == 0;
+                if !closed {
+                    let what = format!("expected {}", self.xml.value_close);
+                    emitter.repair(ParseError::syntax(cursor.at + at, what), "the value ends there");
+                }
                 let text = if self.xml.layout { without_layout(text) } else { text.as_str() };
                 let schema = tools.iter().find(|tool| tool.name == self.name);
                 let schema = schema.and_then(|tool| tool.parameters.get(key.as_str()));
@@ -173,7 +181,7 @@ impl XmlBody {
                 }
                 self.arguments.insert(std::mem::take(key), value);
                 self.phase = Phase::Open;
-                Step::Took(at + self.xml.value_close.len())
+                Step::Took(at + if closed { self.xml.value_close.len() } else { 0 })
             }
             Until::Certain(n) => {
                 text.push_str(&cursor.rest[..n]);
