@@ -338,7 +338,9 @@ impl JsonBody {
         if text {
             emitter.text(&self.raw);
         } else {
-            doubts.into_iter().for_each(|error| emitter.repair(error, "left out"));
+            for error in doubts {
+                emitter.repair(error, "left out");
+            }
         }
         self.raw.clear();
         text
