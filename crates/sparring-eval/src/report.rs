@@ -146,6 +146,7 @@ impl Counter {
         }
         let verdict = if let Some(why) = &answer.refused {
             self.refused += 1;
+            self.add_overlap(item, &Reading::Calls(Vec::new()));
             Verdict::wrong("refused", why)
         } else {
             let reading = reader.read(item, &answer.text);
