@@ -1,6 +1,6 @@
 //! From an item to what the model is shown.
 
-use crate::{EvalError, Item, Reader, Turn, TurnRole};
+use crate::{Item, Reader, Turn, TurnRole};
 use serde_json::{Value, json};
 use sparring_core::{BoxError, Message, Prompt};
 use sparring_tools::Dialect;
@@ -141,9 +141,4 @@ impl Prompter for InWords<'_> {
         let messages = turns.iter().map(|turn| turn.to_message(self.reader));
         Ok(Prompt::from([Message::system(system)].into_iter().chain(messages).collect::<Vec<_>>()))
     }
-}
-
-/// The prompt of an item, with an error that names the item.
-pub(crate) fn prompt(prompter: &dyn Prompter, item: &Item) -> Result<Prompt, EvalError> {
-    prompter.prompt(item).map_err(|source| EvalError::Prompt { id: item.id.clone(), source })
 }
