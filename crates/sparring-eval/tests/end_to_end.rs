@@ -4,7 +4,7 @@
 
 use serde_json::json;
 use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, Sampler};
-use sparring_eval::bfcl::write_results;
+use sparring_eval::bfcl::{with_underscores, write_results};
 use sparring_eval::{
     Benchmark, EvalError, ExactScorer, InWords, Item, Journal, Prompter, Reader, Report, RunConfig, Suite,
     Templated, run, score, write_report,
@@ -114,6 +114,10 @@ fn check_report(dir: &Path, benchmark: &Benchmark, journal: &Journal) {
     assert_eq!((report.total.tally.valid, report.total.tally.total, report.unanswered), (1, 3, 0));
     let kinds: Vec<_> = report.errors.iter().map(|(kind, n)| (kind.as_str(), *n)).collect();
     assert_eq!(kinds, [("irrelevance_error:decoder_success", 1), ("value_error:others", 1)]);
+    let of = |category: &str| report.categories.iter().find(|share| share.category == category).unwrap();
+    assert_eq!(of("simple_python").errors.keys().collect::<Vec<_>>(), ["value_error:others"]);
+    assert_eq!(of("irrelevance").errors.values().sum::<usize>(), 1);
+    let report = report.with_run(json!({"model": "scripted", "seed": 0}));
     assert!(failures[0].why.contains('a') && failures[0].id == "simple_python_1", "{failures:?}");
     let board = report.leaderboard.as_ref().unwrap();
     assert!((board.v4_non_live.value - 0.5 / 12.0).abs() < 1e-12, "{board:?}");
@@ -122,6 +126,7 @@ fn check_report(dir: &Path, benchmark: &Benchmark, journal: &Journal) {
     let json = std::fs::read_to_string(dir.join("report.json")).unwrap();
     assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
     let table = std::fs::read_to_string(dir.join("report.txt")).unwrap();
+    assert!(table.contains("model: scripted\nseed: 0\n"), "{table}");
     assert!(table.contains("simple_python") && table.contains("not run, counted 0: simple_java"), "{table}");
     assert_eq!(std::fs::read_to_string(dir.join("failures.jsonl")).unwrap().lines().count(), 2);
     // Bfcl-eval's layout.
@@ -181,6 +186,68 @@ fn prompts_hold_the_tools_and_the_format() {
     }
     let templated = Templated::new(|input| Ok(vec![input.messages.len() as u32, input.tools.len() as u32]));
     assert_eq!(templated.prompt(&benchmark.items[0]).unwrap(), Prompt::Tokens([1, 1].into()));
+}
+
+#[test]
+fn result_files_are_of_the_version_of_the_data() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, id) in [("simple", "simple_0"), ("java", "java_0"), ("live_simple", "live_simple_0-0-0")] {
+        let question = json!({"id": id, "question": [[{"role": "user", "content": "q"}]],
+            "function": [{"name": "f", "description": "", "parameters": {"type": "dict", "properties": {}}}]});
+        let gold = json!({"id": id, "ground_truth": [{"f": {}}]});
+        std::fs::create_dir_all(dir.path().join("possible_answer")).unwrap();
+        for (folder, line) in [("", question), ("possible_answer/", gold)] {
+            let path = dir.path().join(format!("{folder}BFCL_v3_{name}.json"));
+            std::fs::write(path, line.to_string()).unwrap();
+        }
+    }
+    let benchmark = Suite::Bfcl.load(dir.path(), &[]).unwrap();
+    let answers = sparring_eval::gold_answers(&benchmark, &HERMES);
+    let files = write_results(dir.path(), "Org/Model", &benchmark, &answers).unwrap();
+    let root = dir.path().join("result/Org_Model");
+    let want = ["java", "live_simple", "simple"].map(|name| root.join(format!("BFCL_v3_{name}_result.json")));
+    assert_eq!(files, want);
+    let line: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&want[2]).unwrap()).unwrap();
+    assert_eq!(line["id"], "simple_0");
+    for name in ["", ".", ".."] {
+        let error = write_results(dir.path(), name, &benchmark, &answers).unwrap_err().to_string();
+        assert!(error.contains("cannot have a folder"), "{error}");
+    }
+}
+
+#[test]
+fn models_without_dots_are_offered_underscores() {
+    let dir = tempfile::tempdir().unwrap();
+    let dotted = benchmark(dir.path());
+    let right = |benchmark: &Benchmark, answers| score(benchmark, &HERMES, &answers).0.total.tally.valid;
+    let dots = sparring_eval::gold_answers(&dotted, &HERMES);
+    assert_eq!(right(&dotted, dots.clone()), 3);
+    let benchmark = with_underscores(dotted);
+    assert!(benchmark.items.iter().all(|item| item.tools[0].name == "math_add"));
+    let underscores = sparring_eval::gold_answers(&benchmark, &HERMES);
+    assert!(underscores["simple_python_0"].text.contains("math_add"));
+    // The irrelevant one is right in either.
+    assert_eq!((right(&benchmark, underscores), right(&benchmark, dots)), (3, 1));
+    let given = InWords::new(&HERMES).with_system("{functions}").unwrap();
+    assert!(format!("{:?}", given.prompt(&benchmark.items[0]).unwrap()).contains("math_add"));
+}
+
+#[test]
+fn a_system_prompt_may_be_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let benchmark = benchmark(dir.path());
+    let reader = Reader::Bfcl;
+    let given = InWords::new(&reader).with_system("Tools:\n{functions}\nGo.").unwrap();
+    let Prompt::Messages(messages) = given.prompt(&benchmark.items[0]).unwrap() else {
+        panic!("expected messages")
+    };
+    let json = messages[0].content.strip_prefix("Tools:\n").unwrap().strip_suffix("\nGo.").unwrap();
+    assert!(json.starts_with("[\n    {\n        \"name\": \"math.add\""), "{json}");
+    // As the benchmark's file has it.
+    let functions: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(functions[0]["parameters"]["type"], "dict");
+    let error = InWords::new(&reader).with_system("Go.").unwrap_err().to_string();
+    assert!(error.contains("{functions}"), "{error}");
 }
 
 /// How a sampler behaves on a prompt.
