@@ -10,13 +10,16 @@
 //! Beside the report stand the failures, each with its reason, and for BFCL the result files that the official
 //! `bfcl evaluate` reads. `--golds` scores the benchmark's own answers, written in a call format, instead of a model's.
 
+mod identity;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 use clap::Parser;
+use identity::{data_files, model_digest, model_name};
 use indicatif::{ProgressBar, ProgressStyle};
-use settings::{Args, PromptStyle};
+use serde_json::json;
+use settings::{Args, Method, PromptStyle};
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::{BoxError, Policy, one_line};
 use sparring::eval::bfcl::write_results;
@@ -49,6 +52,7 @@ fn evaluate(args: &Args) -> Result<Report, BoxError> {
     if let Some(format) = &args.golds {
         let reader = settings::reader(format)?;
         let (report, failures) = score(&benchmark, &reader, &gold_answers(&benchmark, &reader));
+        let report = report.with_run(json!({"model": "golds", "data": data_files(&args.data)?}));
         if let Some(dir) = &args.out {
             write_report(dir, &report, &failures)?;
         }
@@ -62,27 +66,35 @@ fn evaluate(args: &Args) -> Result<Report, BoxError> {
 fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxError> {
     let policy = CandlePolicy::load(folder, PolicyOptions::default())?;
     let tokenizer = policy.tokenizer();
+    let name = model_name(folder)?;
 
     // 3. How it is asked and read.
-    let template = tokenizer.template_source().unwrap_or_default();
-    let reader = args.reader(template)?;
+    let Method { style, reader, note } = args.method(tokenizer.template_source().unwrap_or_default())?;
+    if let Some(note) = note {
+        eprintln!("note: {note}");
+    }
     let templated =
         Templated::new(|input| Ok(tokenizer.encode_chat_with_tools(&input.messages, &input.tools)?));
-    let in_words = InWords::new(&reader);
-    let prompter: &dyn Prompter = match args.prompt_style(template) {
+    let mut in_words = InWords::new(&reader);
+    if let Some(path) = &args.system {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        in_words = in_words.with_system(text)?;
+    }
+    let prompter: &dyn Prompter = match style {
         PromptStyle::Template => &templated,
         PromptStyle::Own => &in_words,
     };
 
-    // 4. The answers, on disk as they come.
+    // 4. The answers, on disk as they come. What they are to is in the hashes of their prompts; how they are read may
+    // change without asking again.
     let (dir, config) = (args.folder(), args.run_config());
     std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-    let identity = serde_json::json!({
+    let digest = model_digest(folder)?;
+    let identity = json!({
         "benchmark": benchmark.name,
-        "model": folder,
+        "model": digest,
         "prompt": prompter.name(),
-        "format": reader.name(),
-        "config": config,
+        "config": config.identity(),
     });
     let mut journal = Journal::open(&dir.join("answers.jsonl"), &identity)?;
     let bar = progress_bar(benchmark.items.len());
@@ -91,9 +103,16 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
 
     // 5. What they are worth.
     let (report, failures) = score(benchmark, &reader, journal.answers());
+    let report = report.with_run(json!({
+        "model": name,
+        "digest": digest,
+        "prompt": prompter.name(),
+        "max_tokens": config.max_tokens,
+        "seed": config.seed,
+        "data": data_files(&args.data)?,
+    }));
     write_report(&dir, &report, &failures)?;
-    let model = folder.file_name().unwrap_or_default().to_string_lossy();
-    write_results(&dir, &model, benchmark, journal.answers())?;
+    write_results(&dir, args.bfcl_model.as_deref().unwrap_or(&name), benchmark, journal.answers())?;
     Ok(report)
 }
 

@@ -2,6 +2,7 @@
 
 use clap::{Parser, ValueEnum};
 use sparring::core::{BoxError, Seed};
+use sparring::eval::bfcl::with_underscores;
 use sparring::eval::{Benchmark, Reader, RunConfig, Suite};
 use sparring::tools::Format;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub(crate) struct Args {
     benchmark: String,
     /// Folder of the benchmark's files.
     #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Only these categories [default: all that are there].
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     categories: Vec<String>,
@@ -32,9 +33,20 @@ pub(crate) struct Args {
     /// the chat template says (else `bfcl` for BFCL, and `hermes`).
     #[arg(long, default_value = "auto")]
     format: String,
-    /// How the model is asked: in its chat template, in words of our own, or `auto`, the template if it knows tools.
+    /// How the model is asked: in its chat template, in words of our own, or `auto`, the template if it asks for calls
+    /// in the format that is read.
     #[arg(long, default_value = "auto")]
     prompt: Prompt,
+    /// Ask in the words of this file instead of ours; `{functions}` in it becomes the JSON of the functions. Name the
+    /// --format that it asks for.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) system: Option<PathBuf>,
+    /// For models that write `_` for the dots of names: BFCL's tools are offered so, and checked so.
+    #[arg(long)]
+    underscore_to_dot: bool,
+    /// The model's name in the official registry, for BFCL's result files [default: the folder's].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bfcl_model: Option<String>,
     /// Most tokens of an answer.
     #[arg(long, default_value_t = 512, value_name = "N")]
     max_tokens: usize,
@@ -65,36 +77,67 @@ pub(crate) enum PromptStyle {
     Own,
 }
 
+/// How the model is asked and read.
+#[derive(Debug)]
+pub(crate) struct Method {
+    pub(crate) style: PromptStyle,
+    pub(crate) reader: Reader,
+    /// What the user may not expect.
+    pub(crate) note: Option<String>,
+}
+
 impl Args {
     /// The items to ask.
     pub(crate) fn benchmark(&self) -> Result<Benchmark, BoxError> {
-        let benchmark = self.benchmark.parse::<Suite>()?.load(&self.data, &self.categories)?;
-        Ok(match self.limit {
-            Some(limit) => benchmark.limited(limit),
-            None => benchmark,
-        })
+        let suite = self.benchmark.parse::<Suite>()?;
+        if self.underscore_to_dot && suite != Suite::Bfcl {
+            return Err(
+                "--underscore-to-dot is a rule of BFCL's checker, and for --benchmark bfcl only".into()
+            );
+        }
+        let mut benchmark = suite.load(&self.data, &self.categories)?;
+        if let Some(limit) = self.limit {
+            benchmark = benchmark.limited(limit);
+        }
+        Ok(if self.underscore_to_dot { with_underscores(benchmark) } else { benchmark })
     }
 
-    /// How answers are read, for a model with this chat template.
-    pub(crate) fn reader(&self, template: &str) -> Result<Reader, BoxError> {
-        if self.format != "auto" {
-            return reader(&self.format);
+    /// How a model with this chat template is asked and read. It is never asked for one format and read in another,
+    /// unless both are named.
+    pub(crate) fn method(&self, template: &str) -> Result<Method, BoxError> {
+        let guess = Format::guess(template);
+        let named = self.format != "auto";
+        if self.system.is_some() && !named {
+            return Err("name the --format that the --system prompt asks for".into());
         }
-        Ok(match Format::guess(template) {
+        let reader = match guess {
+            _ if named => reader(&self.format)?,
             Some(format) => Reader::Format(format),
             None if self.benchmark == Suite::Bfcl.name() => Reader::Bfcl,
             None => Reader::Format(Format::Hermes),
-        })
-    }
-
-    /// How the model is asked, with this chat template.
-    pub(crate) fn prompt_style(&self, template: &str) -> PromptStyle {
-        let by_template = match self.prompt {
-            Prompt::Template => true,
-            Prompt::Own => false,
-            Prompt::Auto => template.contains("tools") && self.format != "bfcl",
         };
-        if by_template { PromptStyle::Template } else { PromptStyle::Own }
+        let says = guess.map(Format::name);
+        // What the template does not say, the user may know; BFCL's notation is asked for in words.
+        let fits = says == Some(reader.name()) || says.is_none() && named && reader.name() != "bfcl";
+        let tools = template.contains("tools");
+        let style = match self.prompt {
+            Prompt::Template if self.system.is_some() => {
+                return Err("--system and --prompt template exclude each other".into());
+            }
+            Prompt::Template if !named && says.is_none() => {
+                return Err("the chat template does not say how calls are written; name a --format".into());
+            }
+            Prompt::Template => PromptStyle::Template,
+            Prompt::Auto if tools && fits && self.system.is_none() => PromptStyle::Template,
+            Prompt::Auto | Prompt::Own => PromptStyle::Own,
+        };
+        let unused = tools && matches!(self.prompt, Prompt::Auto) && style == PromptStyle::Own;
+        let note = (unused && self.system.is_none()).then(|| {
+            let why = says
+                .map_or("does not say how calls are written".to_owned(), |says| format!("asks for {says}"));
+            format!("the chat template knows tools but {why}: asking in our own words for {}", reader.name())
+        });
+        Ok(Method { style, reader, note })
     }
 
     /// Where answers and report go.

@@ -1,7 +1,8 @@
 //! The program scores golds, and the embedded miniature on a few items, twice with the same outcome.
 
 use crate::evaluate;
-use crate::settings::Args;
+use crate::identity::{data_files, model_digest, model_name};
+use crate::settings::{Args, PromptStyle};
 use clap::Parser;
 use sparring::core::one_line;
 use sparring::eval::Report;
@@ -45,13 +46,21 @@ fn a_model_is_asked_once() {
     let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
     let (model, out) = (path("model"), path("out"));
     sparring::miniature::write_base(Path::new(&model)).unwrap();
-    let arguments = ["--model", &model, "--out", &out, "--max-tokens", "8", "--limit", "1"];
+    let asked = ["--out", &out, "--max-tokens", "8", "--limit", "1", "--prompt", "template"];
+    let arguments = [&["--model", &model, "--format", "hermes"], &asked[..]].concat();
     let report = run(dir.path(), &arguments).unwrap();
     assert_eq!((report.total.tally.total, report.unanswered, report.truncated), (1, 0, 1));
     let answers = || std::fs::read_to_string(Path::new(&out).join("answers.jsonl")).unwrap();
     let before = answers();
     assert_eq!(run(dir.path(), &arguments).unwrap(), report);
     assert_eq!(answers(), before);
+    // Neither another batch, nor another place, nor another way to read asks again.
+    let moved = path("moved");
+    std::fs::rename(&model, &moved).unwrap();
+    let arguments = [&["--model", &moved, "--format", "xlam", "--batch", "3"], &asked[..]].concat();
+    assert_eq!(run(dir.path(), &arguments).unwrap().total, report.total);
+    assert_eq!(answers(), before);
+    let model = moved;
     // Other settings are another run.
     let error = run(dir.path(), &["--model", &model, "--out", &out, "--max-tokens", "9"]).unwrap_err();
     assert!(error.contains("another run"), "{error}");
@@ -70,4 +79,69 @@ fn mistakes_are_told_in_one_line() {
         let error = run(dir.path(), arguments).unwrap_err();
         assert!(error.contains(want) && !error.contains('\n'), "{error}");
     }
+}
+
+#[test]
+fn the_digest_is_of_the_models_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let files =
+        [("config.json", "{}"), ("tokenizer.json", "{}"), ("model.safetensors", "012345678"), ("x.txt", "x")];
+    let digest = |change: Option<(&str, &str)>| {
+        let model = tempfile::tempdir_in(dir.path()).unwrap();
+        for (name, text) in files.into_iter().chain(change) {
+            std::fs::write(model.path().join(name), text).unwrap();
+        }
+        model_digest(model.path()).unwrap()
+    };
+    let plain = digest(None);
+    assert_eq!(plain, digest(None));
+    assert_eq!(plain, digest(Some(("x.txt", "y"))));
+    for change in [
+        ("model.safetensors", "012345679"),
+        ("model.safetensors", "012345678\0"),
+        ("config.json", "{} "),
+        ("tokenizer.json", "[]"),
+        ("chat_template.jinja", ""),
+    ] {
+        assert_ne!(plain, digest(Some(change)), "{change:?}");
+    }
+}
+
+#[test]
+fn names_are_those_of_folders_and_files() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    std::fs::create_dir(dir.path().join("more")).unwrap();
+    std::fs::write(dir.path().join("more/a.json"), "").unwrap();
+    assert_eq!(data_files(dir.path()).unwrap(), ["weather.jsonl", "more/a.json"]);
+    assert_eq!(model_name(&dir.path().join("more/../more/.")).unwrap(), "more");
+    assert!(!model_name(Path::new(".")).unwrap().is_empty());
+}
+
+#[test]
+fn a_model_is_read_as_it_is_asked() {
+    let method = |arguments: &[&str], template: &str| {
+        let all = [&["evaluate", "--benchmark", "bfcl", "--data", "x"], arguments].concat();
+        Args::try_parse_from(all).unwrap().method(template)
+    };
+    let (hermes, unknown, plain) = ("{{ tools }} <tool_call>", "{{ tools }}", "{{ messages }}");
+    let (by_template, own) = (PromptStyle::Template, PromptStyle::Own);
+    for (arguments, template, want) in [
+        (&[][..], hermes, (by_template, "hermes", false)),
+        (&[], unknown, (own, "bfcl", true)),
+        (&[], plain, (own, "bfcl", false)),
+        (&["--prompt", "own"], hermes, (own, "hermes", false)),
+        (&["--format", "xlam"], unknown, (by_template, "xlam", false)),
+        (&["--format", "xlam"], hermes, (own, "xlam", true)),
+        (&["--format", "bfcl"], hermes, (own, "bfcl", true)),
+        (&["--format", "xlam", "--prompt", "template"], hermes, (by_template, "xlam", false)),
+        (&["--system", "f", "--format", "bfcl"], hermes, (own, "bfcl", false)),
+    ] {
+        let found = method(arguments, template).unwrap();
+        let found = (found.style, found.reader.name().to_owned(), found.note.is_some());
+        assert_eq!(found, (want.0, want.1.to_owned(), want.2), "{arguments:?} {template}");
+    }
+    assert!(method(&["--prompt", "template"], unknown).is_err());
+    assert!(method(&["--prompt", "template", "--system", "f", "--format", "bfcl"], hermes).is_err());
+    assert!(method(&["--system", "f"], hermes).is_err());
 }

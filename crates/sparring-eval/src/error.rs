@@ -1,4 +1,4 @@
-use sparring_core::{BoxError, PolicyError};
+use sparring_core::PolicyError;
 use std::path::Path;
 
 /// What can go wrong in an evaluation, by what the caller can do about it.
@@ -18,15 +18,6 @@ pub enum EvalError {
     Invalid {
         /// Which, and what is possible.
         what: String,
-    },
-    /// An item could not be put to the model.
-    #[error("item {id}: no prompt")]
-    Prompt {
-        /// The item.
-        id: String,
-        /// Why.
-        #[source]
-        source: BoxError,
     },
     /// The model backend failed; what was answered before is kept.
     #[error("sampling answers")]

@@ -3,6 +3,7 @@
 
 use crate::bfcl::gold_call;
 use crate::{Answer, Benchmark, Expected, Item, Reader};
+use serde_json::Value;
 use sparring_tools::bfcl::Relevance;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::BTreeMap;
@@ -22,8 +23,22 @@ pub fn gold_calls(item: &Item) -> Option<Vec<ToolCall>> {
                 let any = |tool: &ToolSpec| ToolCall { name: tool.name.clone(), ..ToolCall::default() };
                 Some(item.tools.first().map(any).into_iter().collect())
             }
-            None => entry.ground_truth.iter().map(|gold| gold_call(entry, gold)).collect(),
+            None => {
+                let mut calls: Vec<_> =
+                    entry.ground_truth.iter().map(|gold| gold_call(entry, gold)).collect::<Option<_>>()?;
+                calls.iter_mut().for_each(|call| as_offered(item, &entry.functions, call));
+                Some(calls)
+            }
         },
+    }
+}
+
+/// Names the call as its function is offered, which may be with underscores for dots.
+fn as_offered(item: &Item, functions: &[Value], call: &mut ToolCall) {
+    if let Some(i) = functions.iter().position(|function| function["name"] == *call.name) {
+        if let Some(tool) = item.tools.get(i) {
+            call.name.clone_from(&tool.name);
+        }
     }
 }
 

@@ -1,12 +1,11 @@
 //! The answers of a run, kept as they come.
 
 use crate::EvalError;
-use crate::load::source;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// What a model said to one item.
@@ -35,6 +34,8 @@ pub struct Answer {
 pub struct Journal {
     path: PathBuf,
     file: File,
+    /// Where the last whole line ends.
+    end: u64,
     answers: BTreeMap<String, Answer>,
 }
 
@@ -48,14 +49,17 @@ impl Journal {
         let io = |error| EvalError::io(path, error);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
-        let text = source::read_text(path)?;
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        if whole < text.len() {
-            file.set_len(whole as u64).map_err(io)?;
-        }
-        file.seek(SeekFrom::End(0)).map_err(io)?;
-        let mut journal = Self { path: path.to_owned(), file, answers: BTreeMap::new() };
-        let mut lines = text[..whole].lines().enumerate();
+        // A crash may cut a line inside a character: the tail goes before the text is read.
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(io)?;
+        bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            EvalError::data(path.display(), format!("no UTF-8 at byte {at}; the file is damaged"))
+        })?;
+        let mut journal =
+            Self { path: path.to_owned(), file, end: text.len() as u64, answers: BTreeMap::new() };
+        let mut lines = text.lines().enumerate();
         match lines.next() {
             None => journal.append(&[serde_json::json!({ "run": run })])?,
             Some((_, head)) => check_run(path, head, run)?,
@@ -92,8 +96,17 @@ impl Journal {
             text.push_str(&serde_json::to_string(row).map_err(|e| EvalError::io(&self.path, e.into()))?);
             text.push('\n');
         }
-        let write = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
-        write.map_err(|error| EvalError::io(&self.path, error))
+        self.write(text.as_bytes()).map_err(|error| EvalError::io(&self.path, error))
+    }
+
+    /// Writes behind the last whole line, over whatever a crash or a write that failed has left there.
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.file.set_len(self.end)?;
+        self.file.seek(SeekFrom::Start(self.end))?;
+        self.file.write_all(bytes)?;
+        self.file.sync_data()?;
+        self.end += bytes.len() as u64;
+        Ok(())
     }
 }
 
@@ -104,8 +117,10 @@ fn check_run(path: &Path, head: &str, run: &Value) -> Result<(), EvalError> {
     }
     let differ = match (head["run"].as_object(), run.as_object()) {
         (Some(old), Some(new)) => {
-            let keys = new.iter().filter(|(key, value)| old.get(*key) != Some(value));
-            keys.map(|(key, value)| format!("{key} {value}")).collect::<Vec<_>>().join(", ")
+            let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(value));
+            let changed = changed.map(|(key, value)| format!("{key} {value}"));
+            let removed = old.keys().filter(|key| !new.contains_key(*key)).map(|key| format!("no {key}"));
+            changed.chain(removed).collect::<Vec<_>>().join(", ")
         }
         _ => run.to_string(),
     };
@@ -113,4 +128,53 @@ fn check_run(path: &Path, head: &str, run: &Value) -> Result<(), EvalError> {
         "{} holds the answers of another run (this one has {differ}); name another folder",
         path.display()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn answer(id: &str) -> Answer {
+        Answer { id: id.to_owned(), text: "café".to_owned(), ..Answer::default() }
+    }
+
+    #[test]
+    fn a_line_cut_inside_a_character_is_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("answers.jsonl");
+        let run = json!({"model": "m"});
+        Journal::open(&path, &run).unwrap().record(vec![answer("a")]).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [&whole[..], b"{\"id\":\"zz\",\"text\":\"caf\xc3"].concat()).unwrap();
+        let mut journal = Journal::open(&path, &run).unwrap();
+        assert_eq!(journal.answers().len(), 1);
+        journal.record(vec![answer("b")]).unwrap();
+        assert_eq!(Journal::open(&path, &run).unwrap().answers().len(), 2);
+        // In a line that is whole, it is damage.
+        std::fs::write(&path, [&whole[..], b"\xc3\n"].concat()).unwrap();
+        let error = Journal::open(&path, &run).unwrap_err().to_string();
+        assert!(error.contains(&format!("no UTF-8 at byte {}", whole.len())), "{error}");
+    }
+
+    #[test]
+    fn what_a_failed_write_leaves_is_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("answers.jsonl");
+        let mut journal = Journal::open(&path, &json!({})).unwrap();
+        journal.record(vec![answer("a")]).unwrap();
+        // The disk was full after half a line, which is longer than the next.
+        journal.file.write_all(&[b'{'; 500]).unwrap();
+        journal.record(vec![answer("b")]).unwrap();
+        assert_eq!(Journal::open(&path, &json!({})).unwrap().answers(), journal.answers());
+    }
+
+    #[test]
+    fn another_run_is_told_by_what_differs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("answers.jsonl");
+        Journal::open(&path, &json!({"a": 1, "b": 2, "c": 3})).unwrap();
+        let error = Journal::open(&path, &json!({"a": 1, "b": 4})).unwrap_err().to_string();
+        assert!(error.contains("(this one has b 4, no c)"), "{error}");
+    }
 }

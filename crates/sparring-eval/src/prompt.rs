@@ -1,9 +1,10 @@
 //! From an item to what the model is shown.
 
-use crate::{EvalError, Item, Reader, Turn, TurnRole};
+use crate::{EvalError, Expected, Item, Reader, Turn, TurnRole};
+use serde::Serialize;
 use serde_json::{Value, json};
 use sparring_core::{BoxError, Message, Prompt};
-use sparring_tools::Dialect;
+use sparring_tools::{Dialect, ToolSpec};
 use std::fmt::Write;
 
 /// Puts an item to a model.
@@ -87,23 +88,71 @@ where
     }
 }
 
+/// Where the tools go in a system prompt that is given.
+const FUNCTIONS: &str = "{functions}";
+
+/// The functions as a JSON list, indented by four as Python's `json.dumps(functions, indent=4)` does.
+fn functions(item: &Item) -> String {
+    let list: Vec<Value> = match &item.expected {
+        Expected::Bfcl(entry) => {
+            let named = |(function, tool): (&Value, &ToolSpec)| {
+                let mut function = function.clone();
+                if let Some(name) = function.get_mut("name") {
+                    *name = json!(tool.name);
+                }
+                function
+            };
+            entry.functions.iter().zip(&item.tools).map(named).collect()
+        }
+        _ => item.tools.iter().map(|tool| tool.to_json(Dialect::Bare)).collect(),
+    };
+    let mut out = Vec::new();
+    let mut writer = serde_json::Serializer::with_formatter(
+        &mut out,
+        serde_json::ser::PrettyFormatter::with_indent(b"    "),
+    );
+    // Neither a value nor a vector can fail.
+    let _ = list.serialize(&mut writer);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Prompts in words: a system message with the tools and the format of the answer, for models whose chat template
 /// knows no tools, and for BFCL's "prompting" mode.
 ///
-/// The wording is ours for every benchmark, BFCL included; scores under another wording are not comparable to the
-/// digit.
+/// The wording is ours for every benchmark, BFCL included, unless another is given ([`InWords::with_system`]); scores
+/// under another wording are not comparable to the digit.
 #[derive(Debug)]
 pub struct InWords<'a> {
     reader: &'a Reader,
+    system: Option<String>,
 }
 
 impl<'a> InWords<'a> {
     /// Asks for answers that `reader` reads.
     pub const fn new(reader: &'a Reader) -> Self {
-        Self { reader }
+        Self { reader, system: None }
+    }
+
+    /// Asks in these words instead of ours, for example in those of a benchmark's own program. `{functions}` becomes
+    /// the JSON of the functions: for BFCL as its files have them, else each with the JSON Schema of its parameters.
+    ///
+    /// # Errors
+    /// [`EvalError::Invalid`] where the text has no `{functions}`.
+    pub fn with_system(mut self, text: impl Into<String>) -> Result<Self, EvalError> {
+        let text = text.into();
+        if !text.contains(FUNCTIONS) {
+            return Err(EvalError::invalid(format!(
+                "the system prompt has no {FUNCTIONS}: where do the tools go?"
+            )));
+        }
+        self.system = Some(text);
+        Ok(self)
     }
 
     fn instructions(&self, item: &Item) -> String {
+        if let Some(system) = &self.system {
+            return system.replace(FUNCTIONS, &functions(item));
+        }
         let mut text = String::from(
             "You can call tools. Read the conversation and decide which calls serve the user's last request.\n\n",
         );
@@ -127,7 +176,7 @@ impl<'a> InWords<'a> {
 
 impl Prompter for InWords<'_> {
     fn name(&self) -> &'static str {
-        "own"
+        if self.system.is_some() { "given" } else { "own" }
     }
 
     /// A system message of the item follows ours in one message, since many templates allow only one.
@@ -141,9 +190,4 @@ impl Prompter for InWords<'_> {
         let messages = turns.iter().map(|turn| turn.to_message(self.reader));
         Ok(Prompt::from([Message::system(system)].into_iter().chain(messages).collect::<Vec<_>>()))
     }
-}
-
-/// The prompt of an item, with an error that names the item.
-pub(crate) fn prompt(prompter: &dyn Prompter, item: &Item) -> Result<Prompt, EvalError> {
-    prompter.prompt(item).map_err(|source| EvalError::Prompt { id: item.id.clone(), source })
 }

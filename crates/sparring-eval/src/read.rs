@@ -13,7 +13,8 @@ pub enum Reader {
     /// By a parser of your own.
     Parser(Box<dyn CallParser>),
     /// As BFCL reads the answers of prompted models: `[f(a=1), g(b='x')]`, in the language of the category. Java and
-    /// JavaScript need the feature `tree-sitter`.
+    /// JavaScript, which only items of BFCL have, need the feature `tree-sitter`. It is Python's notation: names of
+    /// tools and arguments that are no identifiers (`get-user`, `from`) cannot be written in it.
     Bfcl,
 }
 
@@ -103,7 +104,9 @@ impl Reader {
 }
 
 fn return_format(item: &Item) -> ReturnFormat {
-    match Language::of(&item.category) {
+    // A category of another benchmark may have any name.
+    let Expected::Bfcl(entry) = &item.expected else { return ReturnFormat::Python };
+    match Language::of(entry.category.name()) {
         Language::Python => ReturnFormat::Python,
         Language::Java => ReturnFormat::Java,
         Language::JavaScript => ReturnFormat::JavaScript,

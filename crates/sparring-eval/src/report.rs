@@ -7,6 +7,7 @@ use crate::{
     Tally, Verdict,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -14,6 +15,9 @@ use std::path::Path;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
+    /// What was run, as the caller tells it: model, prompts, limits, data.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub run: Value,
     /// The benchmark.
     pub benchmark: String,
     /// How answers were scored.
@@ -63,6 +67,9 @@ pub struct CategoryShare {
     /// Its share.
     #[serde(flatten)]
     pub share: Share,
+    /// Its wrong answers by kind of error.
+    #[serde(default)]
+    pub errors: BTreeMap<String, usize>,
 }
 
 /// Precision, recall and F1 under one rule.
@@ -99,6 +106,15 @@ pub struct Failure {
     pub defects: Vec<Defect>,
 }
 
+impl Report {
+    /// Says what was run.
+    #[must_use]
+    pub fn with_run(mut self, run: Value) -> Self {
+        self.run = run;
+        self
+    }
+}
+
 impl From<Tally> for Share {
     fn from(tally: Tally) -> Self {
         Self { tally, accuracy: tally.accuracy(), interval: tally.interval() }
@@ -121,7 +137,7 @@ pub fn score(
 #[derive(Default)]
 struct Counter {
     total: Tally,
-    categories: Vec<(String, Tally)>,
+    categories: Vec<CategoryCount>,
     bfcl: BTreeMap<Category, Tally>,
     overlaps: [Overlap; 2],
     errors: BTreeMap<String, usize>,
@@ -130,6 +146,12 @@ struct Counter {
     truncated: usize,
     refused: usize,
     unanswered: usize,
+}
+
+struct CategoryCount {
+    name: String,
+    tally: Tally,
+    errors: BTreeMap<String, usize>,
 }
 
 const RULES: [OverlapRule; 2] = [OverlapRule::Hammer, OverlapRule::SealTools];
@@ -146,6 +168,7 @@ impl Counter {
         }
         let verdict = if let Some(why) = &answer.refused {
             self.refused += 1;
+            self.add_overlap(item, &Reading::Calls(Vec::new()));
             Verdict::wrong("refused", why)
         } else {
             let reading = reader.read(item, &answer.text);
@@ -157,12 +180,13 @@ impl Counter {
 
     fn add_verdict(&mut self, item: &Item, answer: &Answer, verdict: Verdict) {
         self.total.count(verdict.valid);
-        let known = self.categories.iter().position(|(name, _)| *name == item.category);
+        let known = self.categories.iter().position(|category| category.name == item.category);
         let place = known.unwrap_or_else(|| {
-            self.categories.push((item.category.clone(), Tally::default()));
+            let (name, errors) = (item.category.clone(), BTreeMap::new());
+            self.categories.push(CategoryCount { name, tally: Tally::default(), errors });
             self.categories.len() - 1
         });
-        self.categories[place].1.count(verdict.valid);
+        self.categories[place].tally.count(verdict.valid);
         if let Expected::Bfcl(entry) = &item.expected {
             self.bfcl.entry(entry.category).or_default().count(verdict.valid);
         }
@@ -171,6 +195,7 @@ impl Counter {
         }
         let error = verdict.error.unwrap_or_else(|| "wrong".to_owned());
         *self.errors.entry(error.clone()).or_default() += 1;
+        *self.categories[place].errors.entry(error.clone()).or_default() += 1;
         self.failures.push(Failure {
             id: item.id.clone(),
             category: item.category.clone(),
@@ -199,12 +224,17 @@ impl Counter {
         });
         let categories = self.categories.into_iter();
         let report = Report {
+            run: Value::Null,
             benchmark: benchmark.name.clone(),
             scorer: benchmark.scorer.name().to_owned(),
             format: reader.name().to_owned(),
             total: self.total.into(),
             categories: categories
-                .map(|(category, tally)| CategoryShare { category, share: tally.into() })
+                .map(|count| CategoryShare {
+                    category: count.name,
+                    share: count.tally.into(),
+                    errors: count.errors,
+                })
                 .collect(),
             leaderboard: (!self.bfcl.is_empty()).then(|| leaderboard(&self.bfcl)),
             overlap: overlap.collect(),

@@ -1,10 +1,10 @@
 //! Questions in, answers out.
 
 use crate::journal::{Answer, Journal};
-use crate::prompt::prompt;
 use crate::{Benchmark, EvalError, Item, Prompter};
 use serde::{Deserialize, Serialize};
-use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
+use serde_json::{Value, json};
+use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed, one_line};
 
 /// How to ask. Decoding is greedy, so the same model gives the same answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,11 @@ impl RunConfig {
         self
     }
 
+    /// What of it decides the answers, for [`Journal::open`]: everything but the batch.
+    pub fn identity(&self) -> Value {
+        json!({"max_tokens": self.max_tokens, "stop": self.stop, "seed": self.seed})
+    }
+
     fn params(&self) -> SamplingParams {
         let mut params = SamplingParams::greedy().with_max_tokens(self.max_tokens);
         params.stop.clone_from(&self.stop);
@@ -59,12 +64,13 @@ impl RunConfig {
 /// Puts every item that the journal has no answer to, in order, a batch at a time; `progress` hears the number of
 /// items that are answered, before the first batch and after each.
 ///
-/// A prompt that the backend refuses ([`PolicyError::Invalid`], for example because it is too long) is an answer of its
-/// own, and counts as wrong.
+/// A prompt that the prompter or the backend refuses ([`PolicyError::Invalid`], for example because it is too long) is
+/// an answer of its own, and counts as wrong.
 ///
 /// # Errors
-/// The first error of a prompt, of the sampler or of the file. What was answered before is in the journal: call again
-/// to go on.
+/// The first error of the sampler or of the file. What was answered before is in the journal: call again to go on.
+/// [`EvalError::Invalid`] where the first 16 prompts, or all, are refused for one and the same reason: that is no
+/// property of an item.
 pub fn run(
     benchmark: &Benchmark,
     sampler: &dyn Sampler,
@@ -77,9 +83,27 @@ pub fn run(
         return Err(EvalError::invalid("batch must be at least 1"));
     }
     config.params().validate()?;
+    let open = open(benchmark, prompter, journal)?;
+    let mut done = benchmark.items.len() - open.len();
+    progress(done);
+    let mut keeper = Keeper { held: journal.answers().is_empty().then(Vec::new), journal };
+    for batch in open.chunks(config.batch) {
+        ask(batch, sampler, config, &mut keeper)?;
+        done += batch.len();
+        progress(done);
+    }
+    keeper.refused()
+}
+
+/// The questions that the journal has no answer to.
+fn open<'a>(
+    benchmark: &'a Benchmark,
+    prompter: &dyn Prompter,
+    journal: &Journal,
+) -> Result<Vec<Question<'a>>, EvalError> {
     let mut open = Vec::new();
     for item in &benchmark.items {
-        let question = Question::new(item, prompt(prompter, item)?);
+        let question = Question::new(item, prompter.prompt(item).map_err(|error| one_line(&*error)));
         match journal.get(&item.id) {
             None => open.push(question),
             Some(answer) if answer.prompt == question.hash => {}
@@ -91,37 +115,64 @@ pub fn run(
             }
         }
     }
-    let mut done = benchmark.items.len() - open.len();
-    progress(done);
-    for batch in open.chunks(config.batch) {
-        let answers = ask(batch, sampler, config)?;
-        journal.record(answers)?;
-        done += batch.len();
-        progress(done);
+    Ok(open)
+}
+
+/// So many equal refusals at the start of a run are no property of the items.
+const REFUSALS: usize = 16;
+
+/// Records answers. At the start of a run it holds back refusals that all give the same reason.
+struct Keeper<'a> {
+    journal: &'a mut Journal,
+    /// `None` once anything else was said.
+    held: Option<Vec<Answer>>,
+}
+
+impl Keeper<'_> {
+    fn keep(&mut self, answers: Vec<Answer>) -> Result<(), EvalError> {
+        let Some(mut held) = self.held.take() else { return self.journal.record(answers) };
+        held.extend(answers);
+        let first = held.first().and_then(|answer| answer.refused.as_ref());
+        if first.is_some_and(|_| held.iter().all(|answer| answer.refused.as_ref() == first)) {
+            let full = held.len() >= REFUSALS;
+            self.held = Some(held);
+            return if full { self.refused() } else { Ok(()) };
+        }
+        self.journal.record(held)
     }
-    Ok(())
+
+    /// An error where refusals are still held back.
+    fn refused(&self) -> Result<(), EvalError> {
+        let held = self.held.as_deref().unwrap_or_default();
+        match held.first().and_then(|answer| answer.refused.as_ref()) {
+            None => Ok(()),
+            Some(why) => Err(EvalError::invalid(format!(
+                "all of the first {} prompts were refused: {why}",
+                held.len()
+            ))),
+        }
+    }
 }
 
 struct Question<'a> {
     item: &'a Item,
-    prompt: Prompt,
+    /// Or why there is none.
+    prompt: Result<Prompt, String>,
     hash: String,
 }
 
 impl<'a> Question<'a> {
-    fn new(item: &'a Item, prompt: Prompt) -> Self {
+    fn new(item: &'a Item, prompt: Result<Prompt, String>) -> Self {
+        let text =
+            prompt.as_ref().map_or_else(|why| format!("refused: {why}"), |prompt| format!("{prompt:?}"));
         // A child of a seed is a stable hash of its tag.
-        let hash = format!("{:016x}", Seed::new(0).child(&format!("{prompt:?}")).value());
+        let hash = format!("{:016x}", Seed::new(0).child(&text).value());
         Self { item, prompt, hash }
     }
 
-    fn request(&self, config: &RunConfig) -> SampleRequest {
-        SampleRequest {
-            prompt: self.prompt.clone(),
-            n: 1,
-            params: config.params(),
-            seed: config.seed.child(&self.item.id),
-        }
+    fn request(&self, config: &RunConfig) -> Result<SampleRequest, String> {
+        let prompt = self.prompt.clone()?;
+        Ok(SampleRequest { prompt, n: 1, params: config.params(), seed: config.seed.child(&self.item.id) })
     }
 
     fn answer(&self, rollout: Result<Rollout, String>) -> Answer {
@@ -140,26 +191,60 @@ impl<'a> Question<'a> {
     }
 }
 
-fn ask(batch: &[Question<'_>], sampler: &dyn Sampler, config: &RunConfig) -> Result<Vec<Answer>, EvalError> {
-    let requests: Vec<_> = batch.iter().map(|question| question.request(config)).collect();
-    match sampler.sample(&requests) {
-        Ok(groups) => batch
-            .iter()
-            .zip(groups.into_iter().map(|mut group| group.pop()).chain(std::iter::repeat(None)))
-            .map(|(question, rollout)| match rollout {
-                Some(rollout) => Ok(question.answer(Ok(rollout))),
-                None => {
-                    Err(PolicyError::backend("sampling", "the sampler returned too few completions").into())
-                }
-            })
-            .collect(),
-        Err(PolicyError::Invalid { what }) if batch.len() == 1 => Ok(vec![batch[0].answer(Err(what))]),
-        // One refused prompt fails a whole call: find it.
-        Err(PolicyError::Invalid { .. }) => {
-            let singly: Result<Vec<_>, _> =
-                batch.iter().map(|question| ask(std::slice::from_ref(question), sampler, config)).collect();
-            singly.map(|answers| answers.concat())
+/// Asks a batch in one call, or, where that is refused, one prompt at a time to find the one that was meant.
+fn ask(
+    batch: &[Question<'_>],
+    sampler: &dyn Sampler,
+    config: &RunConfig,
+    keeper: &mut Keeper<'_>,
+) -> Result<(), EvalError> {
+    let (mut put, mut requests) = (Vec::new(), Vec::new());
+    for question in batch {
+        match question.request(config) {
+            Err(why) => keeper.keep(vec![question.answer(Err(why))])?,
+            Ok(request) => {
+                put.push(question);
+                requests.push(request);
+            }
         }
-        Err(error) => Err(error.into()),
     }
+    if put.is_empty() {
+        return Ok(());
+    }
+    match sample(sampler, &requests) {
+        Err(PolicyError::Invalid { .. }) if put.len() > 1 => {}
+        result => return keeper.keep(answers(&put, result)?),
+    }
+    for (question, request) in put.iter().zip(&requests) {
+        let result = sample(sampler, std::slice::from_ref(request));
+        keeper.keep(answers(std::slice::from_ref(question), result)?)?;
+    }
+    Ok(())
+}
+
+/// The answers of one call; a refusal is the answer of the question that was put alone.
+fn answers(
+    put: &[&Question<'_>],
+    result: Result<Vec<Rollout>, PolicyError>,
+) -> Result<Vec<Answer>, PolicyError> {
+    match result {
+        Ok(rollouts) => {
+            Ok(put.iter().zip(rollouts).map(|(question, rollout)| question.answer(Ok(rollout))).collect())
+        }
+        Err(PolicyError::Invalid { what }) => {
+            Ok(put.iter().map(|question| question.answer(Err(what.clone()))).collect())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// One completion a request, in order.
+fn sample(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Result<Vec<Rollout>, PolicyError> {
+    let groups = sampler.sample(requests)?;
+    if groups.len() != requests.len() || groups.iter().any(|group| group.len() != 1) {
+        let sizes: Vec<_> = groups.iter().map(Vec::len).collect();
+        let what = format!("{} requests of one completion gave groups of {sizes:?}", requests.len());
+        return Err(PolicyError::backend("sampling", what));
+    }
+    Ok(groups.into_iter().flatten().collect())
 }

@@ -6,6 +6,12 @@ use std::fmt;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}, scored by {}, answers read as {}", self.benchmark, self.scorer, self.format)?;
+        for (key, value) in self.run.as_object().into_iter().flatten() {
+            match value {
+                serde_json::Value::String(text) => writeln!(f, "{key}: {text}")?,
+                other => writeln!(f, "{key}: {other}")?,
+            }
+        }
         writeln!(f)?;
         writeln!(f, "{:32} {:>6} {:>6} {:>7}  95 % (Wilson)", "", "right", "of", "%")?;
         for row in &self.categories {

@@ -4,13 +4,13 @@
 
 use serde_json::json;
 use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, Sampler};
-use sparring_eval::bfcl::write_results;
+use sparring_eval::bfcl::{with_underscores, write_results};
 use sparring_eval::{
-    Benchmark, EvalError, InWords, Journal, Prompter, Reader, Report, RunConfig, Suite, Templated, run,
-    score, write_report,
+    Benchmark, EvalError, ExactScorer, InWords, Item, Journal, Prompter, Reader, Report, RunConfig, Suite,
+    Templated, run, score, write_report,
 };
 use sparring_testkit::ScriptedSampler;
-use sparring_tools::Format;
+use sparring_tools::{Format, ToolCall};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -114,6 +114,10 @@ fn check_report(dir: &Path, benchmark: &Benchmark, journal: &Journal) {
     assert_eq!((report.total.tally.valid, report.total.tally.total, report.unanswered), (1, 3, 0));
     let kinds: Vec<_> = report.errors.iter().map(|(kind, n)| (kind.as_str(), *n)).collect();
     assert_eq!(kinds, [("irrelevance_error:decoder_success", 1), ("value_error:others", 1)]);
+    let of = |category: &str| report.categories.iter().find(|share| share.category == category).unwrap();
+    assert_eq!(of("simple_python").errors.keys().collect::<Vec<_>>(), ["value_error:others"]);
+    assert_eq!(of("irrelevance").errors.values().sum::<usize>(), 1);
+    let report = report.with_run(json!({"model": "scripted", "seed": 0}));
     assert!(failures[0].why.contains('a') && failures[0].id == "simple_python_1", "{failures:?}");
     let board = report.leaderboard.as_ref().unwrap();
     assert!((board.v4_non_live.value - 0.5 / 12.0).abs() < 1e-12, "{board:?}");
@@ -122,6 +126,7 @@ fn check_report(dir: &Path, benchmark: &Benchmark, journal: &Journal) {
     let json = std::fs::read_to_string(dir.join("report.json")).unwrap();
     assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
     let table = std::fs::read_to_string(dir.join("report.txt")).unwrap();
+    assert!(table.contains("model: scripted\nseed: 0\n"), "{table}");
     assert!(table.contains("simple_python") && table.contains("not run, counted 0: simple_java"), "{table}");
     assert_eq!(std::fs::read_to_string(dir.join("failures.jsonl")).unwrap().lines().count(), 2);
     // Bfcl-eval's layout.
@@ -152,19 +157,11 @@ fn answers_to_another_question_are_not_taken() {
 
 #[test]
 fn a_refused_prompt_is_a_wrong_answer() {
-    struct Short;
-    impl Sampler for Short {
-        fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-            if requests.iter().any(|r| format!("{:?}", r.prompt).contains("Add 3")) {
-                return Err(PolicyError::invalid("the prompt is too long"));
-            }
-            Ok(requests.iter().map(|_| vec![Rollout::from_text("No.")]).collect())
-        }
-    }
     let dir = tempfile::tempdir().unwrap();
     let benchmark = benchmark(dir.path());
     let mut journal = journal(dir.path());
-    run(&benchmark, &Short, &InWords::new(&HERMES), &RunConfig::default(), &mut journal, |_| ()).unwrap();
+    let short = Moody(|prompt| if prompt.contains("Add 3") { Act::Refuse } else { Act::Answer });
+    run(&benchmark, &short, &InWords::new(&HERMES), &RunConfig::default(), &mut journal, |_| ()).unwrap();
     let (report, failures) = score(&benchmark, &HERMES, journal.answers());
     assert_eq!((report.refused, report.total.tally.valid, report.total.tally.total), (1, 1, 3));
     assert!(failures.iter().any(|failure| failure.error == "refused" && failure.why.contains("too long")));
@@ -189,8 +186,192 @@ fn prompts_hold_the_tools_and_the_format() {
     }
     let templated = Templated::new(|input| Ok(vec![input.messages.len() as u32, input.tools.len() as u32]));
     assert_eq!(templated.prompt(&benchmark.items[0]).unwrap(), Prompt::Tokens([1, 1].into()));
-    let refusing = Templated::new(|_| Err("no tools".into()));
-    let error = run(&benchmark, &model(), &refusing, &RunConfig::default(), &mut journal(dir.path()), |_| ())
-        .unwrap_err();
-    assert!(sparring_core::one_line(&error).contains("simple_python_0: no prompt: no tools"), "{error}");
+}
+
+#[test]
+fn result_files_are_of_the_version_of_the_data() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, id) in [("simple", "simple_0"), ("java", "java_0"), ("live_simple", "live_simple_0-0-0")] {
+        let question = json!({"id": id, "question": [[{"role": "user", "content": "q"}]],
+            "function": [{"name": "f", "description": "", "parameters": {"type": "dict", "properties": {}}}]});
+        let gold = json!({"id": id, "ground_truth": [{"f": {}}]});
+        std::fs::create_dir_all(dir.path().join("possible_answer")).unwrap();
+        for (folder, line) in [("", question), ("possible_answer/", gold)] {
+            let path = dir.path().join(format!("{folder}BFCL_v3_{name}.json"));
+            std::fs::write(path, line.to_string()).unwrap();
+        }
+    }
+    let benchmark = Suite::Bfcl.load(dir.path(), &[]).unwrap();
+    let answers = sparring_eval::gold_answers(&benchmark, &HERMES);
+    let files = write_results(dir.path(), "Org/Model", &benchmark, &answers).unwrap();
+    let root = dir.path().join("result/Org_Model");
+    let want = ["java", "live_simple", "simple"].map(|name| root.join(format!("BFCL_v3_{name}_result.json")));
+    assert_eq!(files, want);
+    let line: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&want[2]).unwrap()).unwrap();
+    assert_eq!(line["id"], "simple_0");
+    for name in ["", ".", ".."] {
+        let error = write_results(dir.path(), name, &benchmark, &answers).unwrap_err().to_string();
+        assert!(error.contains("cannot have a folder"), "{error}");
+    }
+}
+
+#[test]
+fn models_without_dots_are_offered_underscores() {
+    let dir = tempfile::tempdir().unwrap();
+    let dotted = benchmark(dir.path());
+    let right = |benchmark: &Benchmark, answers| score(benchmark, &HERMES, &answers).0.total.tally.valid;
+    let dots = sparring_eval::gold_answers(&dotted, &HERMES);
+    assert_eq!(right(&dotted, dots.clone()), 3);
+    let benchmark = with_underscores(dotted);
+    assert!(benchmark.items.iter().all(|item| item.tools[0].name == "math_add"));
+    let underscores = sparring_eval::gold_answers(&benchmark, &HERMES);
+    assert!(underscores["simple_python_0"].text.contains("math_add"));
+    // The irrelevant one is right in either.
+    assert_eq!((right(&benchmark, underscores), right(&benchmark, dots)), (3, 1));
+    let given = InWords::new(&HERMES).with_system("{functions}").unwrap();
+    assert!(format!("{:?}", given.prompt(&benchmark.items[0]).unwrap()).contains("math_add"));
+}
+
+#[test]
+fn a_system_prompt_may_be_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let benchmark = benchmark(dir.path());
+    let reader = Reader::Bfcl;
+    let given = InWords::new(&reader).with_system("Tools:\n{functions}\nGo.").unwrap();
+    let Prompt::Messages(messages) = given.prompt(&benchmark.items[0]).unwrap() else {
+        panic!("expected messages")
+    };
+    let json = messages[0].content.strip_prefix("Tools:\n").unwrap().strip_suffix("\nGo.").unwrap();
+    assert!(json.starts_with("[\n    {\n        \"name\": \"math.add\""), "{json}");
+    // As the benchmark's file has it.
+    let functions: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(functions[0]["parameters"]["type"], "dict");
+    let error = InWords::new(&reader).with_system("Go.").unwrap_err().to_string();
+    assert!(error.contains("{functions}"), "{error}");
+}
+
+/// How a sampler behaves on a prompt.
+enum Act {
+    Answer,
+    Refuse,
+    Break,
+}
+
+/// Behaves by the text of each prompt; a call of several prompts is refused where one of them is.
+struct Moody(fn(&str) -> Act);
+
+impl Sampler for Moody {
+    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+        let acts: Vec<_> = requests.iter().map(|r| (self.0)(&format!("{:?}", r.prompt))).collect();
+        if acts.iter().any(|act| matches!(act, Act::Refuse)) {
+            return Err(PolicyError::invalid("the prompt is too long"));
+        }
+        if acts.iter().any(|act| matches!(act, Act::Break)) {
+            return Err(PolicyError::Transient { what: "unplugged".to_owned(), source: None });
+        }
+        Ok(requests.iter().map(|_| vec![Rollout::from_text("No.")]).collect())
+    }
+}
+
+#[test]
+fn an_item_without_a_prompt_is_refused_and_not_asked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let benchmark = benchmark(dir.path());
+    let picky = Templated::new(|input| {
+        let text = input.messages[0]["content"].to_string();
+        if text.contains("Add 3") { Err("no sums beyond 2".into()) } else { Ok(vec![text.len() as u32]) }
+    });
+    let ask = |fail_at: usize| {
+        let model = ScriptedSampler::new(|_, _| "No.".to_owned());
+        let counting = Failing::at(fail_at, &model);
+        let mut journal = journal(dir.path());
+        run(&benchmark, &counting, &picky, &RunConfig::default(), &mut journal, |_| ()).unwrap();
+        (journal, counting.prompts.into_inner())
+    };
+    let (journal, asked) = ask(usize::MAX);
+    assert_eq!((journal.answers().len(), asked), (3, 2));
+    let refused = journal.get("simple_python_1").unwrap().refused.as_deref();
+    assert_eq!(refused, Some("no sums beyond 2"));
+    // The same refusal is the same prompt.
+    assert_eq!(ask(0).1, 0);
+}
+
+#[test]
+fn one_prompt_at_a_time_keeps_what_came_before_a_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let benchmark = benchmark(dir.path());
+    let (prompter, config) = (InWords::new(&HERMES), RunConfig::default());
+    let sampler = Moody(|prompt| match prompt {
+        p if p.contains("Add 3") => Act::Refuse,
+        p if p.contains("Sing") => Act::Break,
+        _ => Act::Answer,
+    });
+    let error = run(&benchmark, &sampler, &prompter, &config, &mut journal(dir.path()), |_| ()).unwrap_err();
+    assert!(matches!(error, EvalError::Policy(PolicyError::Transient { .. })), "{error}");
+    let kept = journal(dir.path());
+    assert_eq!(kept.answers().keys().collect::<Vec<_>>(), ["simple_python_0", "simple_python_1"]);
+}
+
+#[test]
+fn a_sampler_that_refuses_everything_ends_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let benchmark = benchmark(dir.path());
+    let words = InWords::new(&HERMES);
+    let untold = Templated::new(|_| Err("no tools".into()));
+    for (prompter, why) in [(&words as &dyn Prompter, "the prompt is too long"), (&untold, "no tools")] {
+        for batch in [1, 2, 16] {
+            let config = RunConfig::default().with_batch(batch);
+            let sampler = Moody(|_| Act::Refuse);
+            let error = run(&benchmark, &sampler, prompter, &config, &mut journal(dir.path()), |_| ());
+            let want = format!("all of the first 3 prompts were refused: {why}");
+            assert_eq!(error.unwrap_err().to_string(), want);
+            assert!(journal(dir.path()).answers().is_empty());
+        }
+    }
+}
+
+#[test]
+fn answers_of_another_shape_are_not_taken() {
+    struct Shape(Vec<usize>);
+    impl Sampler for Shape {
+        fn sample(&self, _requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+            Ok(self.0.iter().map(|n| vec![Rollout::from_text("No."); *n]).collect())
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let benchmark = benchmark(dir.path());
+    let (prompter, config) = (InWords::new(&HERMES), RunConfig::default());
+    for shape in [vec![1, 1], vec![1, 1, 1, 1], vec![1, 0, 1], vec![1, 2, 1]] {
+        let mut journal = journal(dir.path());
+        let error = run(&benchmark, &Shape(shape), &prompter, &config, &mut journal, |_| ()).unwrap_err();
+        assert!(
+            sparring_core::one_line(&error).contains("3 requests of one completion gave groups"),
+            "{error}"
+        );
+        assert!(journal.answers().is_empty());
+    }
+}
+
+#[test]
+fn another_batch_is_the_same_run() {
+    let config = RunConfig::default();
+    assert_eq!(config.identity(), config.clone().with_batch(1).identity());
+    assert_ne!(config.identity(), config.with_max_tokens(3).identity());
+}
+
+#[test]
+fn a_refused_prompt_costs_recall() {
+    let gold = vec![ToolCall::new("f", [("a", 1.into())])];
+    let item = |id: &str| Item::calls(id, "c", vec![], vec![], gold.clone());
+    let items = vec![item("a"), item("b")];
+    let benchmark = Benchmark { name: "b".to_owned(), items, scorer: Box::new(ExactScorer::new()) };
+    let mut answers = sparring_eval::gold_answers(&benchmark, &HERMES);
+    let refused = answers.get_mut("b").unwrap();
+    refused.text.clear();
+    refused.refused = Some("too long".to_owned());
+    let (report, _) = score(&benchmark, &HERMES, &answers);
+    for share in &report.overlap {
+        assert_eq!((share.overlap.calls.recall(), share.overlap.calls.precision()), (0.5, 1.0), "{share:?}");
+    }
+    assert_eq!(report.overlap.len(), 2);
 }

@@ -100,7 +100,18 @@ fn bfcl_says_what_is_wrong_and_where() {
     assert!(error.contains("possible_answer") && error.ends_with("not found"), "{error}");
     let twice = Folder::new(&[(name, &format!("{line}\n{line}")), (answers, &format!("{GOLD}\n"))])
         .error(Suite::Bfcl);
-    assert!(twice.contains("id"), "{twice}");
+    assert!(twice.contains(":2: field \"id\" is \"java_0\" as in a line before"), "{twice}");
+    let more = GOLD.replace("java_0", "java_7");
+    for (golds, want) in [
+        (
+            format!("{GOLD}\n{GOLD}"),
+            "possible_answer/BFCL_v4_simple_java.json:2: field \"id\" is \"java_0\" as",
+        ),
+        (format!("{GOLD}\n{more}"), "has no question for 1 lines of possible_answer/: java_7"),
+    ] {
+        let error = Folder::new(&[(name, &line), (answers, &golds)]).error(Suite::Bfcl);
+        assert!(error.contains(want), "{error}\nwanted {want}");
+    }
     assert!(Folder::new(&[]).error(Suite::Bfcl).contains("holds no items of bfcl"));
 }
 
@@ -185,6 +196,40 @@ fn api_bank() {
 }
 
 #[test]
+fn api_bank_menus_do_not_depend_on_the_order_of_files() {
+    let found = |about: &str, parameters: &str| {
+        format!(
+            r#"{{"role": "API", "api_name": "ToolSearcher", "param_dict": {{}}, "result": {{"output": {{"name": "Get", "description": "{about}", "input_parameters": {parameters}}}}}}}"#
+        )
+    };
+    let call =
+        |arguments: &str| format!(r#"{{"role": "API", "api_name": "Get", "param_dict": {arguments}}}"#);
+    let dialogues = [
+        call(r#"{"z": 1, "n": 2}"#),
+        call(r#"{"b": 1}"#),
+        found("Short.", r#"{"n": {"type": "int"}}"#),
+        found("Long.", r#"{"n": {"type": "int"}, "m": {"type": "str"}}"#),
+    ];
+    let menus = |order: [usize; 4]| {
+        let names = ["1", "2", "3", "4"].map(|n| format!("level-1-given-desc/{n}.jsonl"));
+        let files: Vec<_> =
+            names.iter().map(String::as_str).zip(order.map(|i| dialogues[i].as_str())).collect();
+        let items = Folder::new(&files).load(Suite::ApiBank);
+        let mut menus: Vec<_> = items.iter().map(|item| format!("{:?}", item.tools)).collect();
+        menus.sort();
+        (menus, items)
+    };
+    let (one, items) = menus([0, 1, 2, 3]);
+    let get = items.iter().flat_map(|item| &item.tools).find(|tool| tool.name == "Get").unwrap();
+    assert_eq!(get.description, "Long.");
+    assert_eq!(get.parameters.keys().collect::<Vec<_>>(), ["n", "m", "b", "z"]);
+    assert_eq!(get.parameters["n"]["type"], "int");
+    for order in [[3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
+        assert_eq!(menus(order).0, one);
+    }
+}
+
+#[test]
 fn nexus_raven() {
     let api = json!({"dataset": "d", "name": "f", "description": "Does.", "args_dicts": [
         {"name": "a", "type": "str", "required": true, "description": "x", "default": "None"},
@@ -246,6 +291,35 @@ fn hammer_both_ways_to_write_a_call_and_what_was_called_before() {
     assert!(error.contains("there is no category `snips`; there are sealtool, apibank_l1"), "{error}");
     let bad = Folder::new(&[("sealtool.json", "[{\"query\": \"q\", \"tools\": [], \"answers\": [3]}]")]);
     assert!(bad.error(Suite::Hammer).contains("entry 0: field \"answers\" holds no list of calls"));
+}
+
+#[test]
+fn unified_takes_calls_that_were_made_from_their_field_only() {
+    let call = json!({"name": "f", "arguments": {"n": 1}});
+    let wrapped = json!({"type": "function", "function": {"name": "f", "arguments": "{\"n\": 1}"}});
+    let fenced = format!("```{}```", json!([call]));
+    let item = json!({"id": "a", "benchmark": "b", "tools": [], "answers": [], "messages": [
+        {"role": "user", "content": "u"},
+        {"role": "assistant", "content": fenced},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "assistant", "content": "So:", "tool_calls": [wrapped]}]});
+    let items = Folder::new(&[("x.jsonl", &item.to_string())]).load(Suite::Unified);
+    let turns: Vec<_> =
+        items[0].messages[1..].iter().map(|turn| (turn.content.as_str(), turn.calls.len())).collect();
+    assert_eq!(turns, [(fenced.as_str(), 0), ("", 1), ("So:", 1)]);
+    assert_eq!(items[0].messages[2].calls, items[0].messages[3].calls);
+    let bad = item.to_string().replace("\"content\":\"u\"", "\"content\":null");
+    let error = Folder::new(&[("x.jsonl", &bad)]).error(Suite::Unified);
+    assert!(error.contains("field \"messages[0].content\" must be a string"), "{error}");
+}
+
+#[test]
+fn categories_of_other_benchmarks_are_python() {
+    let line = json!({"id": "a", "benchmark": "simple_java", "tools": [{"name": "f", "description": "", "parameters": {}}],
+        "answers": [{"name": "f", "arguments": {"n": true}}], "messages": [{"role": "user", "content": "u"}]});
+    let items = Folder::new(&[("x.jsonl", &line.to_string())]).load(Suite::Unified);
+    let reading = sparring_eval::Reader::Bfcl.read(&items[0], "[f(n=True)]");
+    assert_eq!(reading.calls().unwrap(), [ToolCall::new("f", [("n", true.into())])]);
 }
 
 #[test]

@@ -3,6 +3,18 @@ use sparring_tools::bfcl::Relevance;
 use std::fmt;
 use std::str::FromStr;
 
+/// A version of the leaderboard's data, which decides names of files and folders. Ids are those of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Version {
+    /// `BFCL_v3_simple.json`, ids `simple_0`.
+    V3,
+    /// `BFCL_v4_simple_python.json`, ids `simple_python_0`.
+    #[default]
+    V4,
+}
+
 /// The single-turn categories of the Berkeley Function Calling Leaderboard, by their v4 names.
 ///
 /// v3 calls the first three `simple`, `java` and `javascript`; [`FromStr`] reads both.
@@ -72,7 +84,15 @@ impl Category {
         }
     }
 
-    /// The folder of its result files in v4.
+    /// The stem of its files in a version: `BFCL_v3_simple`, `BFCL_v4_simple_python`.
+    pub fn stem(self, version: Version) -> String {
+        match version {
+            Version::V3 => format!("BFCL_v3_{}", self.v3_name()),
+            Version::V4 => format!("BFCL_v4_{}", self.name()),
+        }
+    }
+
+    /// The folder of its result files in v4; v3 has none.
     pub const fn group(self) -> &'static str {
         match self {
             Self::LiveSimple

@@ -108,13 +108,13 @@ fn javascript_object(map: &Map<String, Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bfcl::Category;
+    use crate::bfcl::{Category, Version};
     use serde_json::json;
 
     fn call(category: Category, schema: &Value, gold: &Value) -> Value {
         let functions = vec![json!({"name": "f", "parameters": schema})];
         let gold = json!({"f": gold});
-        let entry = BfclEntry { category, functions, ground_truth: vec![gold.clone()] };
+        let entry = BfclEntry { category, version: Version::V4, functions, ground_truth: vec![gold.clone()] };
         Value::Object(gold_call(&entry, &gold).unwrap().arguments)
     }
 

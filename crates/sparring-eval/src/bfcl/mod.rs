@@ -7,11 +7,11 @@ mod leaderboard;
 mod results;
 mod scorer;
 
-pub use category::Category;
+pub use category::{Category, Version};
 pub(crate) use gold::gold_call;
 pub use leaderboard::{Leaderboard, Score, leaderboard};
 pub use results::write_results;
-pub use scorer::BfclScorer;
+pub use scorer::{BfclScorer, with_underscores};
 
 use serde_json::Value;
 
@@ -21,6 +21,8 @@ use serde_json::Value;
 pub struct BfclEntry {
     /// The category.
     pub category: Category,
+    /// The version of the file that holds it.
+    pub version: Version,
     /// The function definitions, as the benchmark's file has them.
     pub functions: Vec<Value>,
     /// `{function: {parameter: [acceptable, ...]}}`, once a call; empty where the category has no answers.

@@ -1,6 +1,7 @@
-//! Result files in the layout of `bfcl-eval` (`result/MODEL/GROUP/BFCL_v4_CATEGORY_result.json`).
+//! Result files in the layout of `bfcl-eval`: `result/MODEL/GROUP/BFCL_v4_CATEGORY_result.json`, and without GROUP for
+//! data of v3.
 
-use super::Category;
+use super::Version;
 use crate::files::write_atomically;
 use crate::{Answer, Benchmark, EvalError, Expected};
 use serde_json::json;
@@ -10,21 +11,29 @@ use std::path::{Path, PathBuf};
 /// Writes the raw answers to a BFCL benchmark under `dir/result/MODEL/`, one file a category, so that the official
 /// `bfcl evaluate --model MODEL --test-category ...` can score them; returns the files.
 ///
-/// A line is `{"id", "result", "input_token_count", "output_token_count", "latency"}`. `result` is the model's text:
+/// The layout, the names and the ids are those of the version of the data; an evaluation needs the program of the same
+/// version. A line is `{"id", "result", "input_token_count", "output_token_count", "latency"}`. `result` is the model's text:
 /// the official program decodes it by the handler of MODEL, which therefore must be a name that it knows, whose handler
 /// reads the format of the answers (any prompting model's, for BFCL's own format). A slash in MODEL becomes `_`, as
 /// there. Items without an answer are left out; the official program then needs `--partial-eval`. Input tokens and
 /// latency are not measured, and written as 0: they do not enter accuracies.
 ///
 /// # Errors
-/// [`EvalError::Io`] names the file.
+/// [`EvalError::Io`] names the file, [`EvalError::Invalid`] a MODEL that can name no folder.
 pub fn write_results(
     dir: &Path,
     model: &str,
     benchmark: &Benchmark,
     answers: &BTreeMap<String, Answer>,
 ) -> Result<Vec<PathBuf>, EvalError> {
-    let mut files: BTreeMap<Category, String> = BTreeMap::new();
+    let name = model.replace('/', "_");
+    if ["", ".", ".."].contains(&name.trim()) {
+        return Err(EvalError::invalid(format!(
+            "a model named {model:?} cannot have a folder of result files"
+        )));
+    }
+    let root = dir.join("result").join(name);
+    let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
     for item in &benchmark.items {
         if let (Expected::Bfcl(entry), Some(answer)) = (&item.expected, answers.get(&item.id)) {
             let line = json!({
@@ -34,17 +43,18 @@ pub fn write_results(
                 "output_token_count": answer.tokens,
                 "latency": 0,
             });
-            let text = files.entry(entry.category).or_default();
+            let folder = match entry.version {
+                Version::V3 => root.clone(),
+                Version::V4 => root.join(entry.category.group()),
+            };
+            let name = format!("{}_result.json", entry.category.stem(entry.version));
+            let text = files.entry(folder.join(name)).or_default();
             text.push_str(&line.to_string());
             text.push('\n');
         }
     }
-    let root = dir.join("result").join(model.replace('/', "_"));
-    let mut written = Vec::new();
-    for (category, text) in files {
-        let path = root.join(category.group()).join(format!("BFCL_v4_{category}_result.json"));
-        write_atomically(&path, text.as_bytes())?;
-        written.push(path);
+    for (path, text) in &files {
+        write_atomically(path, text.as_bytes())?;
     }
-    Ok(written)
+    Ok(files.into_keys().collect())
 }

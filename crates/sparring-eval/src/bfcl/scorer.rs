@@ -1,4 +1,4 @@
-use crate::{Expected, Item, Reading, Scorer, Verdict};
+use crate::{Benchmark, Expected, Item, Reading, Scorer, Verdict};
 use serde_json::{Map, Value};
 use sparring_tools::ToolCall;
 use sparring_tools::bfcl::{Checker, PyValue};
@@ -10,7 +10,34 @@ use std::borrow::Cow;
 /// whether there is one.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
-pub struct BfclScorer;
+pub struct BfclScorer {
+    underscore_to_dot: bool,
+}
+
+impl BfclScorer {
+    /// The checker for models that write names as they are.
+    pub const fn new() -> Self {
+        Self { underscore_to_dot: false }
+    }
+
+    /// The checker for models that write `_` for the dots of names ([`Checker::underscore_to_dot`]).
+    #[must_use]
+    pub const fn with_underscore_to_dot(mut self, underscore_to_dot: bool) -> Self {
+        self.underscore_to_dot = underscore_to_dot;
+        self
+    }
+}
+
+/// A benchmark of BFCL for models that cannot write dots in names: the tools are offered with underscores, and the
+/// checker expects these.
+#[must_use]
+pub fn with_underscores(mut benchmark: Benchmark) -> Benchmark {
+    for tool in benchmark.items.iter_mut().flat_map(|item| &mut item.tools) {
+        tool.name = tool.name.replace('.', "_");
+    }
+    benchmark.scorer = Box::new(BfclScorer::new().with_underscore_to_dot(true));
+    benchmark
+}
 
 impl Scorer for BfclScorer {
     fn name(&self) -> &'static str {
@@ -32,7 +59,7 @@ impl Scorer for BfclScorer {
             Ok(output) => output,
             Err(why) => return Verdict::wrong("ast_decoder:decoder_failed", *why),
         };
-        let checker = Checker::of(entry.category.name());
+        let checker = Checker::of(entry.category.name()).with_underscore_to_dot(self.underscore_to_dot);
         let verdict = checker.judge(&entry.functions, &entry.ground_truth, output);
         match verdict.error_type() {
             None => Verdict::right(),

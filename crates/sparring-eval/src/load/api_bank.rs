@@ -9,8 +9,8 @@ use super::{schema, source};
 use crate::{EvalError, Item, Turn, TurnRole};
 use serde_json::{Value, json};
 use source::Record;
-use sparring_tools::{ToolCall, ToolSpec};
-use std::collections::BTreeMap;
+use sparring_tools::{Dialect, ToolCall, ToolSpec};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Folder, category, and whether tools have to be searched for.
@@ -43,29 +43,41 @@ pub(super) fn load(dir: &Path) -> Result<Vec<Item>, EvalError> {
         let folders = LEVELS.map(|(folder, ..)| folder).join(" nor ");
         return Err(EvalError::data(dir.display(), format!("holds neither {folders}")));
     }
-    let mut apis = Apis::new();
-    for line in dialogues.iter().flat_map(|dialogue| &dialogue.lines) {
-        learn(line, &mut apis)?;
-    }
+    let lines: Vec<_> = dialogues.iter().flat_map(|dialogue| &dialogue.lines).collect();
+    let apis = learn(&lines)?;
     dialogues.iter().map(|dialogue| items(dialogue, &apis)).collect::<Result<Vec<_>, _>>().map(|v| v.concat())
 }
 
-/// What a line tells about APIs.
-fn learn(line: &Record, apis: &mut Apis) -> Result<(), EvalError> {
-    if line.text("role")? != "API" {
-        return Ok(());
+/// What the dialogues tell about APIs, whatever their order: first the definitions, then the arguments of calls.
+fn learn(lines: &[&Record]) -> Result<Apis, EvalError> {
+    let mut apis = Apis::new();
+    let mut given: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in lines {
+        if line.text("role")? != "API" {
+            continue;
+        }
+        let call = call(line)?;
+        given.entry(call.name).or_default().extend(call.arguments.keys().cloned());
+        for found in found(line) {
+            let known = apis.get(&found.name);
+            if known.is_none_or(|known| weight(known) < weight(&found)) {
+                apis.insert(found.name.clone(), found);
+            }
+        }
     }
-    let call = call(line)?;
-    for found in found(line) {
-        apis.insert(found.name.clone(), found);
+    for (name, parameters) in given {
+        let new = ToolSpec::new(&name, "", serde_json::Map::new(), Vec::new());
+        let spec = apis.entry(name).or_insert(new);
+        for parameter in parameters {
+            spec.parameters.entry(parameter).or_insert_with(|| json!({"type": "string"}));
+        }
     }
-    let spec = apis
-        .entry(call.name.clone())
-        .or_insert_with(|| ToolSpec::new(call.name, "", serde_json::Map::new(), Vec::new()));
-    for name in call.arguments.keys() {
-        spec.parameters.entry(name.clone()).or_insert_with(|| json!({"type": "string"}));
-    }
-    Ok(())
+    Ok(apis)
+}
+
+/// Of two definitions of an API, the one with more parameters holds, else the later one in the alphabet.
+fn weight(spec: &ToolSpec) -> (usize, String) {
+    (spec.parameters.len(), spec.to_json(Dialect::Bare).to_string())
 }
 
 /// The definitions in a result of the search.

@@ -1,12 +1,12 @@
 //! BFCL v3 and v4, single turn: JSON lines in files that end in `.json`.
 
 use super::{source, tool_specs, turns};
-use crate::bfcl::{BfclEntry, Category};
+use crate::bfcl::{BfclEntry, Category, Version};
 use crate::{EvalError, Expected, Item};
 use serde_json::{Value, json};
 use source::Record;
 use sparring_tools::ToolSpec;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 pub(super) fn load(dir: &Path, names: &[String]) -> Result<Vec<Item>, EvalError> {
@@ -17,7 +17,7 @@ pub(super) fn load(dir: &Path, names: &[String]) -> Result<Vec<Item>, EvalError>
             continue;
         }
         match file(dir, category) {
-            Some(path) => items.extend(load_category(&path, category)?),
+            Some((path, version)) => items.extend(load_category(&path, category, version)?),
             None if wanted.is_empty() => {}
             None => {
                 return Err(EvalError::data(dir.display(), format!("holds no BFCL_v4_{category}.json")));
@@ -28,15 +28,31 @@ pub(super) fn load(dir: &Path, names: &[String]) -> Result<Vec<Item>, EvalError>
 }
 
 /// The questions of a category, under its name in either version.
-fn file(dir: &Path, category: Category) -> Option<PathBuf> {
-    let stems = [format!("BFCL_v4_{category}"), format!("BFCL_v3_{}", category.v3_name())];
-    let names = stems.iter().flat_map(|stem| ["json", "jsonl"].map(|ext| format!("{stem}.{ext}")));
-    names.into_iter().find_map(|name| source::existing(&dir.join(name)))
+fn file(dir: &Path, category: Category) -> Option<(PathBuf, Version)> {
+    let names = [Version::V4, Version::V3].into_iter().flat_map(|version| {
+        ["json", "jsonl"].map(|ext| (format!("{}.{ext}", category.stem(version)), version))
+    });
+    names.into_iter().find_map(|(name, version)| Some((source::existing(&dir.join(name))?, version)))
 }
 
-fn load_category(path: &Path, category: Category) -> Result<Vec<Item>, EvalError> {
+fn load_category(path: &Path, category: Category, version: Version) -> Result<Vec<Item>, EvalError> {
     let mut golds = if category.relevance().is_none() { Some(answers(path)?) } else { None };
-    source::read(path)?.iter().map(|record| item(record, category, golds.as_mut())).collect()
+    let mut seen = HashSet::new();
+    let mut items = Vec::new();
+    for record in source::read(path)? {
+        let id = record.text("id")?;
+        if !seen.insert(id.to_owned()) {
+            return Err(record.bad("id", format_args!("is \"{id}\" as in a line before")));
+        }
+        items.push(item(&record, (category, version), golds.as_mut())?);
+    }
+    let mut left: Vec<_> = golds.unwrap_or_default().into_keys().collect();
+    if left.is_empty() {
+        return Ok(items);
+    }
+    left.sort();
+    let (n, some) = (left.len(), left[..left.len().min(5)].join(", "));
+    Err(EvalError::data(path.display(), format!("has no question for {n} lines of possible_answer/: {some}")))
 }
 
 /// The possible answers by id: the file of the same name in `possible_answer/`.
@@ -44,15 +60,19 @@ fn answers(questions: &Path) -> Result<HashMap<String, Vec<Value>>, EvalError> {
     let name = questions.file_name().unwrap_or_default().to_string_lossy();
     let name = name.trim_end_matches(".gz");
     let path = questions.with_file_name("possible_answer").join(name);
-    source::read(&path)?
-        .iter()
-        .map(|record| Ok((record.text("id")?.to_owned(), record.list("ground_truth")?.to_vec())))
-        .collect()
+    let mut golds = HashMap::new();
+    for record in source::read(&path)? {
+        let id = record.text("id")?;
+        if golds.insert(id.to_owned(), record.list("ground_truth")?.to_vec()).is_some() {
+            return Err(record.bad("id", format_args!("is \"{id}\" as in a line before")));
+        }
+    }
+    Ok(golds)
 }
 
 fn item(
     record: &Record,
-    category: Category,
+    (category, version): (Category, Version),
     golds: Option<&mut HashMap<String, Vec<Value>>>,
 ) -> Result<Item, EvalError> {
     let id = record.text("id")?.to_owned();
@@ -79,7 +99,7 @@ fn item(
         category: category.name().to_owned(),
         messages: turns(&first, "question")?,
         tools,
-        expected: Expected::Bfcl(BfclEntry { category, functions, ground_truth }),
+        expected: Expected::Bfcl(BfclEntry { category, version, functions, ground_truth }),
         defects: Vec::new(),
     })
 }

@@ -27,8 +27,18 @@ pub(super) fn load(data: &Path) -> Result<Vec<Item>, EvalError> {
 fn item(record: &Record, id: String, category: &str) -> Result<Item, EvalError> {
     let messages = match record.get("query")? {
         Value::String(text) => vec![Turn::new(TurnRole::User, text)],
-        _ => turns(record, "query")?,
+        _ => turns(record, "query")?.into_iter().map(with_calls).collect(),
     };
     let (tools, gold) = (tool_specs(record, "tools")?, calls(record, "answers")?);
     Ok(Item::calls(id, category, messages, tools, gold))
+}
+
+/// Calls that an assistant made earlier stand in these files as fenced JSON.
+fn with_calls(turn: Turn) -> Turn {
+    if turn.role != TurnRole::Assistant || !turn.content.starts_with("```") {
+        return turn;
+    }
+    let calls = sparring_tools::json::relaxed(&turn.content).ok();
+    let calls = calls.and_then(|value| sparring_tools::calls_from_value(&value).ok());
+    calls.map_or(turn, Turn::calling)
 }

@@ -15,6 +15,7 @@ mod unified;
 
 use crate::bfcl::BfclScorer;
 use crate::{Benchmark, EvalError, ExactScorer, Item, Scorer, Turn, TurnRole};
+use serde_json::Value;
 use source::Record;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::HashSet;
@@ -96,7 +97,7 @@ impl Suite {
             return Err(EvalError::data(data.display(), format!("holds no items of {self}")));
         }
         let scorer: Box<dyn Scorer> = match self {
-            Self::Bfcl => Box::new(BfclScorer),
+            Self::Bfcl => Box::new(BfclScorer::new()),
             Self::NexusRaven => Box::new(ExactScorer::with_defaults()),
             _ => Box::new(ExactScorer::new()),
         };
@@ -184,7 +185,7 @@ fn calls(record: &Record, field: &str) -> Result<Vec<ToolCall>, EvalError> {
         .map_err(|what| record.bad(field, format_args!("holds no list of calls: {what}")))
 }
 
-/// The conversation in the list `field`: `role` and `content`, with the role names that the papers use too.
+/// The conversation in the list `field`: `role`, `content` and `tool_calls`, with the role names that the papers use too.
 fn turns(record: &Record, field: &str) -> Result<Vec<Turn>, EvalError> {
     record
         .records(field)?
@@ -197,20 +198,15 @@ fn turns(record: &Record, field: &str) -> Result<Vec<Turn>, EvalError> {
                 "tool" => TurnRole::Tool,
                 other => return Err(turn.bad("role", format_args!("is \"{other}\", which nobody has"))),
             };
-            let content = turn.text("content")?;
-            Ok(match made_calls(role, content) {
-                Some(calls) => Turn::calling(calls),
-                None => Turn::new(role, content),
-            })
+            let calls = match turn.map.get("tool_calls") {
+                Some(Value::Array(_)) => calls(turn, "tool_calls")?,
+                _ => Vec::new(),
+            };
+            let content = match turn.map.get("content") {
+                None | Some(Value::Null) if !calls.is_empty() => "",
+                _ => turn.text("content")?,
+            };
+            Ok(Turn { role, content: content.to_owned(), calls })
         })
         .collect()
-}
-
-/// Calls that an assistant made earlier stand in these files as fenced JSON.
-fn made_calls(role: TurnRole, content: &str) -> Option<Vec<ToolCall>> {
-    if role != TurnRole::Assistant || !content.starts_with("```") {
-        return None;
-    }
-    let value = sparring_tools::json::relaxed(content).ok()?;
-    sparring_tools::calls_from_value(&value).ok()
 }

@@ -1,4 +1,5 @@
-//! One form for every benchmark: `{"id", "benchmark", "messages", "tools", "answers"}`, one a line.
+//! One form for every benchmark: `{"id", "benchmark", "messages", "tools", "answers"}`, one a line. A message has a
+//! `role` and `content`, or `tool_calls` where the assistant made calls; content is text, whatever it looks like.
 
 use super::{calls, source, tool_specs, turns};
 use crate::{EvalError, Item};

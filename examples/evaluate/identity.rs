@@ -1,0 +1,86 @@
+//! What was run: the model's bytes and the names of the data's files.
+
+use sparring::core::{BoxError, Seed};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Bytes that are read at a time: whole words, except at the end of a file.
+const BLOCK: usize = 1 << 20;
+
+/// A digest of a model's folder, wherever it lies: of every byte of its `config.json`, `generation_config.json`,
+/// `tokenizer*.json`, `chat_template.*` and `*.safetensors`, with their names and lengths. It tells models apart by
+/// accident, not against malice (64 bits, `SplitMix64` chained).
+pub(crate) fn model_digest(dir: &Path) -> Result<String, BoxError> {
+    let mut digest = Seed::new(0);
+    for path in files(dir)? {
+        let name = name(&path);
+        if is_model(&name) {
+            digest =
+                add(digest.child(&name), &path).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+    }
+    Ok(format!("{:016x}", digest.value()))
+}
+
+fn is_model(name: &str) -> bool {
+    ["config.json", "generation_config.json"].contains(&name)
+        || name.starts_with("chat_template.")
+        || name.starts_with("tokenizer") && name.ends_with(".json")
+        || name.ends_with(".safetensors")
+}
+
+fn add(mut digest: Seed, path: &Path) -> std::io::Result<Seed> {
+    let (mut file, mut block, mut length) = (File::open(path)?, Vec::with_capacity(BLOCK), 0_u64);
+    loop {
+        block.clear();
+        file.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
+        if block.is_empty() {
+            return Ok(digest.index(length));
+        }
+        length += block.len() as u64;
+        for bytes in block.chunks(8) {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            digest = digest.index(u64::from_le_bytes(word));
+        }
+    }
+}
+
+/// The model's name: its folder's, also for `.`.
+pub(crate) fn model_name(dir: &Path) -> Result<String, BoxError> {
+    let folder = dir.canonicalize().map_err(|error| format!("{}: {error}", dir.display()))?;
+    Ok(name(&folder))
+}
+
+/// The names of the files of the data, those of a folder in it behind its name; no paths of this machine.
+pub(crate) fn data_files(data: &Path) -> Result<Vec<String>, BoxError> {
+    if data.is_file() {
+        return Ok(vec![name(data)]);
+    }
+    let mut names: Vec<_> = files(data)?.iter().map(|path| name(path)).collect();
+    for folder in entries(data)?.iter().filter(|path| path.is_dir()) {
+        names.extend(files(folder)?.iter().map(|path| format!("{}/{}", name(folder), name(path))));
+    }
+    Ok(names)
+}
+
+/// The files in a folder, sorted.
+fn files(dir: &Path) -> Result<Vec<PathBuf>, BoxError> {
+    let mut paths = entries(dir)?;
+    paths.retain(|path| path.is_file());
+    Ok(paths)
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, BoxError> {
+    let entries = std::fs::read_dir(dir).and_then(|entries| {
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
+    });
+    let mut paths = entries.map_err(|error| format!("{}: {error}", dir.display()))?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
