@@ -16,7 +16,8 @@ use std::time::Instant;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 /// Functions and golds by the entry's name.
-type Entries = HashMap<String, (Vec<Value>, Vec<Value>)>;
+type Entries = HashMap<String, Entry>;
+type Entry = (Vec<Value>, Vec<Value>);
 
 struct Check {
     checker: Checker,
@@ -51,7 +52,7 @@ fn main() -> Fallible<()> {
     let texts: Vec<_> = texts.iter().map(|text| (text, &entries[&text.entry])).collect();
     let mut rates = serde_json::Map::new();
     rates.insert("ast".to_owned(), json!(ast));
-    let mut measure = |name: &str, texts: &[(&Text, &(Vec<Value>, Vec<Value>))]| {
+    let mut measure = |name: &str, texts: &[(&Text, &Entry)]| {
         let rate = rate(texts, |(text, (functions, gold))| {
             let decoded = decode(black_box(&text.raw), text.format, text.tag);
             decoded.is_ok_and(|output| text.checker.judge(functions, gold, &output).is_valid())
