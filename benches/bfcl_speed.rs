@@ -1,7 +1,8 @@
 //! How fast BFCL's checks are, on one thread: `bfcl_speed AST.jsonl[.gz] DECODE.jsonl[.gz] BENCHMARK_FOLDER`.
 //!
 //! Prints one JSON line, `{"ast": [checks a second, valid], "text": [texts a second, valid], "text python": ...}`,
-//! for `benches/peers/bfcl.py`, which runs it beside the official code. Reading the files is not counted.
+//! for `benches/peers/bfcl.py`, which runs it beside the official code. Reading the files is not counted. Rows with
+//! equal functions or golds share them, as they do where both come from the benchmark's files.
 
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
@@ -12,26 +13,33 @@ use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Instant;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
+/// Functions or golds.
+type List = Rc<[Value]>;
 /// Functions and golds by the entry's name.
-type Entries = HashMap<String, Entry>;
-type Entry = (Vec<Value>, Vec<Value>);
+type Entries = HashMap<String, (Option<List>, Option<List>)>;
 
-struct Check {
+/// What is given to judge, with its entry.
+struct Item<T> {
     checker: Checker,
-    functions: Vec<Value>,
-    gold: Vec<Value>,
-    output: PyValue,
+    functions: List,
+    gold: List,
+    given: T,
 }
 
 struct Text {
-    checker: Checker,
-    entry: String,
     raw: String,
     format: ReturnFormat,
     tag: bool,
+}
+
+impl Item<Text> {
+    fn output(&self) -> Option<PyValue> {
+        decode(black_box(&self.given.raw), self.given.format, self.given.tag).ok()
+    }
 }
 
 fn main() -> Fallible<()> {
@@ -39,29 +47,27 @@ fn main() -> Fallible<()> {
     let [ast, texts, data] = paths.as_slice() else {
         return Err("usage: bfcl_speed AST.jsonl[.gz] DECODE.jsonl[.gz] BENCHMARK_FOLDER".into());
     };
-    let checks = rows(Path::new(ast))?.iter().map(check).collect::<Fallible<Vec<_>>>()?;
-    let texts = rows(Path::new(texts))?.iter().map(text).collect::<Fallible<Vec<_>>>()?;
+    let mut shared = HashMap::new();
+    let checks =
+        rows(Path::new(ast))?.iter().map(|row| check(row, &mut shared)).collect::<Fallible<Vec<_>>>()?;
     let entries = entries(Path::new(data))?;
-    if let Some(text) = texts.iter().find(|text| !entries.contains_key(&text.entry)) {
-        return Err(format!("{data}: no entry {}", text.entry).into());
-    }
-    let ast = rate(&checks, |check| {
-        check.checker.check(&check.functions, &check.gold, black_box(&check.output)).is_valid()
+    let texts =
+        rows(Path::new(texts))?.iter().map(|row| text(row, &entries)).collect::<Fallible<Vec<_>>>()?;
+    let ast = rate(&checks, |item| {
+        item.checker.check(&item.functions, &item.gold, black_box(&item.given)).is_valid()
     });
-    // As in the official program, the entry of each text is at hand.
-    let texts: Vec<_> = texts.iter().map(|text| (text, &entries[&text.entry])).collect();
     let mut rates = serde_json::Map::new();
     rates.insert("ast".to_owned(), json!(ast));
-    let mut measure = |name: &str, texts: &[(&Text, &Entry)]| {
-        let rate = rate(texts, |(text, (functions, gold))| {
-            let decoded = decode(black_box(&text.raw), text.format, text.tag);
-            decoded.is_ok_and(|output| text.checker.judge(functions, gold, &output).is_valid())
+    let mut measure = |name: &str, texts: &[&Item<Text>]| {
+        let rate = rate(texts, |item| {
+            let judge = |output: &PyValue| item.checker.judge(&item.functions, &item.gold, output).is_valid();
+            item.output().as_ref().is_some_and(judge)
         });
         rates.insert(name.to_owned(), json!(rate));
     };
-    measure("text", &texts);
+    measure("text", &texts.iter().collect::<Vec<_>>());
     for format in ReturnFormat::ALL {
-        let of_format: Vec<_> = texts.iter().filter(|(text, _)| text.format == format).copied().collect();
+        let of_format: Vec<_> = texts.iter().filter(|item| item.given.format == format).collect();
         measure(&format!("text {}", format.name()), &of_format);
     }
     writeln!(io::stdout(), "{}", Value::from(rates))?;
@@ -77,7 +83,7 @@ fn rate<T>(items: &[T], work: impl Fn(&T) -> bool) -> (f64, usize) {
     (items.len() as f64 / start.elapsed().as_secs_f64(), valid)
 }
 
-fn check(row: &Value) -> Fallible<Check> {
+fn check(row: &Value, shared: &mut HashMap<String, List>) -> Fallible<Item<PyValue>> {
     let language = match row["language"].as_str() {
         Some("python") => Language::Python,
         Some("java") => Language::Java,
@@ -87,19 +93,30 @@ fn check(row: &Value) -> Fallible<Check> {
     let checker = Checker::of(string(row, "category")?)
         .with_language(language)
         .with_underscore_to_dot(row["model"] == "u2d");
-    let list = |key: &str| row[key].as_array().cloned().ok_or_else(|| format!("{key} should be a list"));
-    let output = PyValue::from_recorded(&row["predicted"]);
-    Ok(Check { checker, functions: list("functions")?, gold: list("gold")?, output })
+    let mut list = |key: &str| {
+        let list = list(row, key).ok_or_else(|| format!("{key} should be a list"))?;
+        Fallible::Ok(Rc::clone(shared.entry(row[key].to_string()).or_insert(list)))
+    };
+    let (functions, gold) = (list("functions")?, list("gold")?);
+    Ok(Item { checker, functions, gold, given: PyValue::from_recorded(&row["predicted"]) })
 }
 
-fn text(row: &Value) -> Fallible<Text> {
-    Ok(Text {
-        checker: Checker::of(string(row, "category")?),
-        entry: string(row, "entry_id")?.to_owned(),
+fn text(row: &Value, entries: &Entries) -> Fallible<Item<Text>> {
+    let id = string(row, "entry_id")?;
+    let Some((Some(functions), Some(gold))) = entries.get(id) else {
+        return Err(format!("no entry {id}").into());
+    };
+    let given = Text {
         raw: string(row, "raw")?.to_owned(),
         format: string(row, "return_format")?.parse()?,
         tag: row["has_tool_call_tag"].as_bool().unwrap_or(false),
-    })
+    };
+    let checker = Checker::of(string(row, "category")?);
+    Ok(Item { checker, functions: Rc::clone(functions), gold: Rc::clone(gold), given })
+}
+
+fn list(row: &Value, key: &str) -> Option<List> {
+    row[key].as_array().map(|list| list.as_slice().into())
 }
 
 fn string<'a>(row: &'a Value, key: &str) -> Fallible<&'a str> {
@@ -108,7 +125,6 @@ fn string<'a>(row: &'a Value, key: &str) -> Fallible<&'a str> {
 
 fn entries(folder: &Path) -> Fallible<Entries> {
     let mut entries = Entries::new();
-    let list = |row: &Value, key: &str| row[key].as_array().cloned().unwrap_or_default();
     for path in files(folder)? {
         for row in rows(&path)? {
             entries.entry(string(&row, "id")?.to_owned()).or_default().0 = list(&row, "function");

@@ -7,7 +7,8 @@
 
 AST rows have functions, gold, predicted, category, language, model; DECODE rows entry_id, return_format, raw,
 has_tool_call_tag, category, language, and their functions and golds stand in BENCHMARK_FOLDER. Reading the files is
-not counted. Each program goes over the rows five times; the fastest pass counts, programs taking turns.
+not counted. Each program goes over the rows five times; the fastest pass counts, programs taking turns. In both,
+rows with equal functions or golds share them, as they do where both come from the benchmark's files.
 """
 import argparse, gzip, json, pathlib, subprocess, sys, time, types
 
@@ -76,8 +77,10 @@ def main():
     args = parser.parse_args()
     check, decode, Language, ReturnFormat = official()
 
+    lists = {}
+    shared = lambda value: lists.setdefault(json.dumps(value), value)
     checks = [
-        (row["functions"], python_value(row["predicted"]), row["gold"], Language(row["language"]), row["category"], row["model"])
+        (shared(row["functions"]), python_value(row["predicted"]), shared(row["gold"]), Language(row["language"]), row["category"], row["model"])
         for row in rows(args.ast)
     ]
     data = entries(args.data)

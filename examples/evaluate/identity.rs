@@ -27,7 +27,7 @@ fn is_model(name: &str) -> bool {
     ["config.json", "generation_config.json"].contains(&name)
         || name.starts_with("chat_template.")
         || name.starts_with("tokenizer") && name.ends_with(".json")
-        || name.ends_with(".safetensors")
+        || Path::new(name).extension().is_some_and(|extension| extension == "safetensors")
 }
 
 fn add(mut digest: Seed, path: &Path) -> std::io::Result<Seed> {

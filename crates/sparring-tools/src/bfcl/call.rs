@@ -1,29 +1,14 @@
 //! One call against one gold call (`simple_function_checker` of the official checker).
 use super::literal::{java, javascript};
 use super::problem::{Exception, Problem};
-use super::types::PyType;
+use super::target::{Parameter, Target};
 use super::values::{self, Fault, Found};
-use super::view::{View, has, lookup};
+use super::view::{View, has};
 use super::{Checker, Language, PyValue};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 type Checked<'a> = Result<(), Problem<'a>>;
-
-/// The first entry of a gold call, which has one: the function's name, and the accepted values.
-pub(super) fn gold_entry(gold: &Value) -> Result<(&str, &Value), Exception> {
-    let object = gold.as_object().ok_or(Exception::Attribute)?;
-    object.iter().next().map(|(name, arguments)| (name.as_str(), arguments)).ok_or(Exception::Index)
-}
-
-/// The value of a key that the official checker takes for granted.
-fn field<'a>(value: &'a Value, key: &str) -> Result<&'a Value, Exception> {
-    lookup(value.as_object().ok_or(Exception::Type)?, key).ok_or(Exception::Key)
-}
-
-fn object(value: &Value) -> Result<&Map<String, Value>, Exception> {
-    value.as_object().ok_or(Exception::Type)
-}
 
 impl From<Exception> for Problem<'_> {
     fn from(exception: Exception) -> Self {
@@ -31,34 +16,26 @@ impl From<Exception> for Problem<'_> {
     }
 }
 
-/// Checks one call against the accepted values of one gold call, under this function's document.
-pub(super) fn check<'a>(
-    checker: Checker,
-    function: &'a Value,
-    accepted: &'a Value,
-    call: &'a PyValue,
-) -> Checked<'a> {
-    let name = field(function, "name")?.as_str().ok_or(Exception::Type)?;
-    let parameters = field(function, "parameters")?;
-    let properties = object(field(parameters, "properties")?)?;
-    let required = field(parameters, "required")?.as_array().ok_or(Exception::Type)?;
-    let arguments = arguments(checker, name, call)?;
-    if let Some(parameter) = missing_required(required, arguments)? {
+/// Checks one call against one gold call.
+pub(super) fn check<'a>(checker: Checker, target: &Target<'a>, call: &'a PyValue) -> Checked<'a> {
+    let arguments = arguments(checker, target.name, call)?;
+    if let Some(parameter) = missing_required(target.required, arguments)? {
         return Err(Problem::MissingRequired { parameter });
     }
     let PyValue::Dict(arguments) = arguments else { return Err(Exception::Attribute.into()) };
-    let accepted = object(accepted)?;
+    let accepted = target.accepted?;
     for (key, found) in arguments {
         let known = match key {
-            PyValue::Str(name) => lookup(properties, name).zip(lookup(accepted, name)),
+            PyValue::Str(name) => target.parameter(checker.language, name),
             _ => None,
         };
-        let (Some((details, accepted)), PyValue::Str(parameter)) = (known, key) else {
+        let Some(parameter) = known else {
             return Err(Problem::UnexpectedParameter { parameter: key, found });
         };
-        Argument { parameter, details, accepted, found }.check(checker.language)?;
+        check_argument(checker.language, &parameter, found)?;
     }
-    missing_optional(accepted, arguments)
+    // All of them are among the gold call's: as many are all of the gold call's.
+    if arguments.len() == accepted.len() { Ok(()) } else { missing_optional(accepted, arguments) }
 }
 
 /// The arguments of the function with this name.
@@ -116,52 +93,36 @@ fn missing_optional<'a>(accepted: &'a Map<String, Value>, arguments: &[(PyValue,
     Ok(())
 }
 
-/// One argument: its entry in the function's document, its accepted values, and what was found.
-struct Argument<'a> {
-    parameter: &'a str,
-    details: &'a Value,
-    accepted: &'a Value,
-    found: &'a PyValue,
-}
-
-impl<'a> Argument<'a> {
-    #[inline]
-    fn check(&self, language: Language) -> Checked<'a> {
-        let declared = field(self.details, "type")?.as_str().ok_or(Exception::Type)?;
-        let kind = PyType::declared(language, declared).ok_or(Exception::Key)?;
-        let text = match (language, self.found) {
-            (Language::Python, _) => None,
-            (_, PyValue::Str(text)) => Some(text),
-            (_, found) => return Err(Problem::NotText { parameter: self.parameter, language, found }),
-        };
-        let element = if PyType::has_elements(language, declared) {
-            let name = field(field(self.details, "items")?, "type")?.as_str().ok_or(Exception::Type)?;
-            Some((name, PyType::declared(language, name).ok_or(Exception::Key)?))
-        } else {
-            None
-        };
-        let value = match text {
-            None => python(self.found, declared)?,
-            Some(text) => {
-                let convert = if language == Language::Java { java::convert } else { javascript::convert };
-                convert(text, declared, element.map(|(name, _)| name))?
-            }
-        };
-        let found = value.map_or(Cow::Borrowed(self.found), Cow::Owned);
-        let checked = Found { value: &found, tuple_is_list: declared == "tuple" };
-        let Err(fault) = values::check(&checked, self.accepted, kind, element.map(|(_, kind)| kind)) else {
-            return Ok(());
-        };
-        let (parameter, accepted) = (self.parameter, self.accepted);
-        Err(match fault {
-            Fault::Type => Problem::WrongType { parameter, declared, element: None, found },
-            Fault::Element => {
-                Problem::WrongType { parameter, declared, element: element.map(|(name, _)| name), found }
-            }
-            Fault::Value(fault) => Problem::WrongValue { parameter, fault, accepted, found },
-            Fault::Raises(exception) => Problem::Raises(exception),
-        })
-    }
+#[inline]
+fn check_argument<'a>(language: Language, parameter: &Parameter<'a>, found: &'a PyValue) -> Checked<'a> {
+    let Parameter { name: parameter, accepted, declared, element } = *parameter;
+    let (declared, kind) = declared?;
+    let text = match (language, found) {
+        (Language::Python, _) => None,
+        (_, PyValue::Str(text)) => Some(text),
+        (_, found) => return Err(Problem::NotText { parameter, language, found }),
+    };
+    let element = element?;
+    let value = match text {
+        None => python(found, declared)?,
+        Some(text) => {
+            let convert = if language == Language::Java { java::convert } else { javascript::convert };
+            convert(text, declared, element.map(|(name, _)| name))?
+        }
+    };
+    let found = value.map_or(Cow::Borrowed(found), Cow::Owned);
+    let checked = Found { value: &found, tuple_is_list: declared == "tuple" };
+    let Err(fault) = values::check(&checked, accepted, kind, element.map(|(_, kind)| kind)) else {
+        return Ok(());
+    };
+    Err(match fault {
+        Fault::Type => Problem::WrongType { parameter, declared, element: None, found },
+        Fault::Element => {
+            Problem::WrongType { parameter, declared, element: element.map(|(name, _)| name), found }
+        }
+        Fault::Value(fault) => Problem::WrongValue { parameter, fault, accepted, found },
+        Fault::Raises(exception) => Problem::Raises(exception),
+    })
 }
 
 /// An integer where a float is declared becomes one, at the top level only. A bool is not an integer here.

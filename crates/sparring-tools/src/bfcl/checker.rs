@@ -1,5 +1,6 @@
 use super::call;
 use super::problem::{Exception, Problem};
+use super::target::Target;
 use super::{Kind, Language, PyValue, is_function_call_format};
 use crate::Assignment;
 use serde_json::Value;
@@ -88,77 +89,54 @@ impl Checker {
     /// Checks calls in the correct form (`ast_checker`): `functions` as BFCL documents them, `gold` the entry's
     /// `ground_truth`. Nothing is allocated for a valid answer in Python's notation.
     pub fn check<'a>(&self, functions: &'a [Value], gold: &'a [Value], output: &'a PyValue) -> Verdict<'a> {
-        let PyValue::List(calls) = output else {
-            return Verdict { problem: Some(Problem::WrongFormat { found: output }) };
-        };
-        Verdict { problem: self.problem(functions, gold, calls).err() }
+        let target = |index| Target::find(self.kind, functions, gold, index);
+        let expected = if self.kind == Kind::Simple { 1 } else { gold.len() };
+        Verdict { problem: self.problem(expected, target, output).err() }
     }
 
+    /// What is wrong with the calls. `target` finds what a gold call asks for.
     fn problem<'a>(
         self,
-        functions: &'a [Value],
-        gold: &'a [Value],
-        calls: &'a [PyValue],
+        expected: usize,
+        target: impl Fn(usize) -> Result<Target<'a>, Exception>,
+        output: &'a PyValue,
     ) -> Result<(), Problem<'a>> {
-        let expected = if self.kind == Kind::Simple { 1 } else { gold.len() };
+        let PyValue::List(calls) = output else { return Err(Problem::WrongFormat { found: output }) };
         if calls.len() != expected {
             return Err(Problem::WrongCount { kind: self.kind, expected, found: calls.len() });
         }
-        match self.kind {
-            Kind::Simple => {
-                let (function, gold) = functions.first().zip(gold.first()).ok_or(Exception::Index)?;
-                // Its name is not looked at.
-                call::check(self, function, call::gold_entry(gold)?.1, &calls[0])
-            }
-            Kind::Multiple => self.pair(functions, gold.first().ok_or(Exception::Index)?, &calls[0]),
-            Kind::Parallel => self.parallel(functions, gold, calls),
+        if self.kind != Kind::Parallel {
+            let target = target(0)?;
+            return call::check(self, &target, calls.first().ok_or(Exception::Index)?);
         }
-    }
-
-    /// One call against one gold call, under the function that the gold call names.
-    fn pair<'a>(
-        self,
-        functions: &'a [Value],
-        gold: &'a Value,
-        found: &'a PyValue,
-    ) -> Result<(), Problem<'a>> {
-        let (name, accepted) = call::gold_entry(gold)?;
-        let function = functions.iter().find(|function| is_named(function, name)).ok_or(Exception::Type)?;
-        call::check(self, function, accepted, found)
-    }
-
-    fn parallel<'a>(
-        self,
-        functions: &'a [Value],
-        gold: &'a [Value],
-        calls: &'a [PyValue],
-    ) -> Result<(), Problem<'a>> {
-        let greedy = self.greedy(functions, gold, calls);
+        let greedy = self.greedy(&target, calls);
         if greedy.is_ok() || self.assignment == Assignment::Greedy {
             return greedy;
         }
         let fits = |gold| {
-            let fit = |call| f64::from(u8::from(self.pair(functions, gold, call).is_ok()));
-            calls.iter().map(fit).collect::<Vec<_>>()
+            let target = target(gold);
+            let fits = |call| target.is_ok_and(|target| call::check(self, &target, call).is_ok());
+            calls.iter().map(|call| f64::from(u8::from(fits(call)))).collect::<Vec<_>>()
         };
-        let scores: Vec<Vec<f64>> = gold.iter().map(fits).collect();
+        let scores: Vec<Vec<f64>> = (0..expected).map(fits).collect();
         let assigned = self.assignment.solve(&scores, calls.len());
         if assigned.iter().all(Option::is_some) { Ok(()) } else { greedy }
     }
 
+    /// Each gold call takes the first call that is left and fits.
     fn greedy<'a>(
         self,
-        functions: &'a [Value],
-        gold: &'a [Value],
+        target: impl Fn(usize) -> Result<Target<'a>, Exception>,
         calls: &'a [PyValue],
     ) -> Result<(), Problem<'a>> {
         let mut used = Used::default();
-        for (index, gold_call) in gold.iter().enumerate() {
+        for gold in 0..calls.len() {
+            let target = target(gold)?;
             let mut tried = Vec::new();
             let mut free = (0..calls.len()).filter(|&i| !used.contains(i));
             let answer = loop {
                 let Some(i) = free.next() else { break None };
-                match self.pair(functions, gold_call, &calls[i]) {
+                match call::check(self, &target, &calls[i]) {
                     Ok(()) => break Some(i),
                     Err(raised @ Problem::Raises(_)) => return Err(raised),
                     Err(problem) => tried.push((i, problem)),
@@ -166,20 +144,11 @@ impl Checker {
             };
             match answer {
                 Some(i) => used.insert(i),
-                None => return Err(Problem::NoMatch { gold: index, tried }),
+                None => return Err(Problem::NoMatch { gold, tried }),
             }
         }
         Ok(())
     }
-}
-
-/// Whether this is the document of the function with this name. The value is compared before its key: menus are
-/// long, most names differ in length, and a key is one more place in memory to look at.
-#[inline]
-fn is_named(function: &Value, name: &str) -> bool {
-    let entry =
-        |(key, value): (&String, &Value)| matches!(value, Value::String(n) if n == name) && key == "name";
-    function.as_object().is_some_and(|function| function.iter().any(entry))
 }
 
 /// The calls that are taken. Answers have few calls: the first 64 need no memory.

@@ -16,6 +16,7 @@ mod number;
 mod problem;
 mod repr;
 mod standard;
+mod target;
 mod types;
 mod value;
 mod values;

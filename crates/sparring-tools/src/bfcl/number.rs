@@ -37,6 +37,9 @@ pub(super) fn strip(text: &str) -> &str {
 
 /// `int(text)`; `None` where it raises `ValueError`.
 pub(super) fn int(text: &str) -> Option<PyValue> {
+    if let Some(small) = text.parse().ok().filter(|_| text.len() <= MAX_DIGITS) {
+        return Some(PyValue::Int(small));
+    }
     let text = plain(text)?;
     let digits = text.strip_prefix(['+', '-']).unwrap_or(&text);
     if digits.is_empty() || digits.len() > MAX_DIGITS || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -50,7 +53,7 @@ pub(super) fn int(text: &str) -> Option<PyValue> {
 
 /// `float(text)`; `None` where it raises `ValueError`.
 pub(super) fn float(text: &str) -> Option<f64> {
-    plain(text)?.parse().ok()
+    text.parse().ok().or_else(|| plain(text)?.parse().ok())
 }
 
 /// Stripped, in ASCII digits, and without the underscores that may stand between two digits; `None` where one

@@ -128,6 +128,7 @@ impl<'a> Reader<'a> {
             b'"' => self.string(),
             b'{' => self.object(depth),
             b'[' => self.array(depth),
+            b'0'..=b'9' => self.number(),
             _ => self.word_or_number(),
         }
     }

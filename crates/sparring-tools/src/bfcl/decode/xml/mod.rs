@@ -1,5 +1,6 @@
 //! Calls in XML: `<functions><function name="f">...</function></functions>`.
 
+mod chars;
 mod reader;
 
 use super::dict::Dict;
@@ -7,6 +8,7 @@ use super::python::literal_eval;
 use super::{DecodeError, Raised};
 use crate::bfcl::PyValue;
 use crate::bfcl::number::{self, strip};
+use memchr::memmem;
 use reader::{Document, Element};
 
 /// Where a parameter's value stands.
@@ -29,8 +31,8 @@ pub(super) fn decode(text: &str, style: Style) -> Result<PyValue, DecodeError> {
 
 /// What the pattern `<functions>(.*?)</functions>` finds (over line ends), and where.
 fn functions(text: &str) -> Option<(usize, &str)> {
-    let start = text.find("<functions>")?;
-    let end = start + text[start..].find("</functions>")? + "</functions>".len();
+    let start = memmem::find(text.as_bytes(), b"<functions>")?;
+    let end = start + memmem::find(&text.as_bytes()[start..], b"</functions>")? + "</functions>".len();
     Some((start, &text[start..end]))
 }
 
@@ -38,7 +40,7 @@ fn missing(what: &'static str) -> DecodeError {
     DecodeError::new(Raised::Key, 0, format!("an element without the attribute {what:?}"))
 }
 
-fn call(document: &Document, function: usize, style: Style) -> Result<PyValue, DecodeError> {
+fn call(document: &Document<'_>, function: usize, style: Style) -> Result<PyValue, DecodeError> {
     let name = document.element(function).attribute("name").ok_or_else(|| missing("name"))?;
     let mut values = Dict::default();
     let container = match style {
@@ -53,7 +55,7 @@ fn call(document: &Document, function: usize, style: Style) -> Result<PyValue, D
     Ok(PyValue::Dict(vec![(PyValue::Str(name.into()), values.finish())]))
 }
 
-fn parameter_of(element: &Element, style: Style) -> Result<(PyValue, PyValue), DecodeError> {
+fn parameter_of(element: &Element<'_>, style: Style) -> Result<(PyValue, PyValue), DecodeError> {
     let name = element.attribute("name").map(|name| PyValue::Str(name.into()));
     let (name, text) = match style {
         Style::Verbose => (name.unwrap_or(PyValue::None), element.attribute("value").unwrap_or_default()),

@@ -4,21 +4,26 @@
 //! character references and namespaces. There are no declarations: the text starts with its root element.
 
 use super::super::{DecodeError, Raised};
+use super::chars::{is_char, is_name, is_name_start, parse_code, unix_lines};
+use memchr::{memchr2, memchr3};
+use std::borrow::Cow;
 use std::collections::HashSet;
 
-/// An element and the places of its children.
+/// An element. Its children are linked: the first, and from each the next.
 #[derive(Debug, Default)]
-pub(super) struct Element {
-    name: String,
-    attributes: Vec<(String, String)>,
+pub(super) struct Element<'a> {
+    name: Cow<'a, str>,
+    attributes: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// Text before the first child.
-    text: String,
-    children: Vec<usize>,
+    text: Cow<'a, str>,
+    first_child: Option<usize>,
+    last_child: Option<usize>,
+    next: Option<usize>,
 }
 
-impl Element {
+impl Element<'_> {
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| &**value)
     }
 
     pub(super) fn text(&self) -> &str {
@@ -28,26 +33,27 @@ impl Element {
 
 /// All elements, in the order in which they start.
 #[derive(Debug)]
-pub(super) struct Document {
-    elements: Vec<Element>,
+pub(super) struct Document<'a> {
+    elements: Vec<Element<'a>>,
 }
 
-impl Document {
+impl<'a> Document<'a> {
     pub(super) const ROOT: usize = 0;
 
-    pub(super) fn read(text: &str) -> Result<Self, DecodeError> {
+    pub(super) fn read(text: &'a str) -> Result<Self, DecodeError> {
         let mut reader = Reader { text, at: 0, elements: Vec::new(), open: Vec::new(), prefixes: Vec::new() };
         reader.document()?;
         Ok(Self { elements: reader.elements })
     }
 
-    pub(super) fn element(&self, id: usize) -> &Element {
+    pub(super) fn element(&self, id: usize) -> &Element<'a> {
         &self.elements[id]
     }
 
     /// Children of `parent` with this name.
-    pub(super) fn children<'a>(&'a self, parent: usize, name: &'a str) -> impl Iterator<Item = usize> + 'a {
-        let children = self.elements[parent].children.iter().copied();
+    pub(super) fn children(&self, parent: usize, name: &str) -> impl Iterator<Item = usize> {
+        let first = self.elements[parent].first_child;
+        let children = std::iter::successors(first, |&child| self.elements[child].next);
         children.filter(move |&child| self.elements[child].name == name)
     }
 }
@@ -55,7 +61,7 @@ impl Document {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    elements: Vec<Element>,
+    elements: Vec<Element<'a>>,
     /// Open elements: their ids, names as written, and how many prefixes were known outside.
     open: Vec<(usize, &'a str, usize)>,
     /// Prefixes in scope and whether they are bound; the default namespace has the prefix "".
@@ -80,8 +86,8 @@ impl<'a> Reader<'a> {
     }
 
     fn skip_space(&mut self) -> bool {
-        let rest = self.rest();
-        let len = rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r']).len();
+        let rest = self.rest().bytes();
+        let len = rest.take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')).count();
         self.at += len;
         len > 0
     }
@@ -92,7 +98,7 @@ impl<'a> Reader<'a> {
                 self.comment()?;
             } else if self.eat("<![CDATA[") {
                 let text = self.until("]]>", "an unclosed CDATA section")?;
-                self.put(&unix_lines(text))?;
+                self.put(unix_lines(text))?;
             } else if self.eat("<?") {
                 self.instruction()?;
             } else if self.eat("</") {
@@ -126,7 +132,12 @@ impl<'a> Reader<'a> {
     }
 
     fn check(&self, text: &str) -> Read {
-        if text.chars().all(is_char) { Ok(()) } else { self.fault("not well-formed (invalid token)") }
+        let plain = text.bytes().all(|b| matches!(b, b' '..=b'~'));
+        if plain || text.chars().all(is_char) {
+            Ok(())
+        } else {
+            self.fault("not well-formed (invalid token)")
+        }
     }
 
     fn comment(&mut self) -> Read {
@@ -151,7 +162,9 @@ impl<'a> Reader<'a> {
     /// A name, with at most one `:` inside.
     fn name(&mut self) -> Read<&'a str> {
         let rest = self.rest();
-        let len = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
+        let ascii = rest.bytes().take_while(|&b| b.is_ascii() && is_name(char::from(b))).count();
+        let others = &rest[ascii..];
+        let len = ascii + others.find(|c| !is_name(c)).unwrap_or(others.len());
         let name = &rest[..len];
         let proper = |part: &str| part.starts_with(is_name_start);
         let (prefix, local) = name.split_once(':').unwrap_or(("x", name));
@@ -165,8 +178,8 @@ impl<'a> Reader<'a> {
     fn start_tag(&mut self) -> Read {
         let name = self.name()?;
         let outside = self.prefixes.len();
-        let mut attributes = Vec::new();
-        let mut names = HashSet::new();
+        let mut element = Element::default();
+        let mut names = Names::default();
         let empty = loop {
             let spaced = self.skip_space();
             if self.eat("/>") {
@@ -191,18 +204,24 @@ impl<'a> Reader<'a> {
                 }
                 self.prefixes.push((prefix, true));
             } else {
-                attributes.push((key, value));
+                element.attributes.push((key.into(), value));
             }
         };
         let id = self.elements.len();
-        if let Some(&(parent, ..)) = self.open.last() {
-            self.elements[parent].children.push(id);
-        }
-        let mut element = Element { name: self.resolved(name, true)?, ..Element::default() };
-        for (key, value) in attributes {
-            element.attributes.push((self.resolved(key, false)?, value));
+        element.name = self.resolved(name, true)?;
+        for (key, _) in &mut element.attributes {
+            if let Cow::Borrowed(written) = *key {
+                *key = self.resolved(written, false)?;
+            }
         }
         self.elements.push(element);
+        if let Some(&(parent, ..)) = self.open.last() {
+            let before = self.elements[parent].last_child.replace(id);
+            match before {
+                Some(before) => self.elements[before].next = Some(id),
+                None => self.elements[parent].first_child = Some(id),
+            }
+        }
         if empty {
             self.prefixes.truncate(outside);
         } else {
@@ -212,13 +231,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A name by which the official code can ask for it; names in a namespace get one that it never asks for.
-    fn resolved(&self, name: &str, element: bool) -> Read<String> {
+    fn resolved(&self, name: &'a str, element: bool) -> Read<Cow<'a, str>> {
         let (prefix, local) = name.split_once(':').unwrap_or(("", name));
         let known = self.prefixes.iter().rev().find(|(known, _)| *known == prefix);
         match (prefix, known) {
-            ("", Some((_, true))) if element => Ok(format!("{{}}{local}")),
+            ("", Some((_, true))) if element => Ok(format!("{{}}{local}").into()),
             ("", _) => Ok(local.into()),
-            ("xml", _) | (_, Some((_, true))) => Ok(format!("{{{prefix}}}{local}")),
+            ("xml", _) | (_, Some((_, true))) => Ok(format!("{{{prefix}}}{local}").into()),
             _ => self.fault("unbound prefix"),
         }
     }
@@ -236,26 +255,34 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn attribute_value(&mut self) -> Read<String> {
+    fn attribute_value(&mut self) -> Read<Cow<'a, str>> {
         self.skip_space();
         if !self.eat("=") {
             return self.fault("not well-formed (invalid token)");
         }
         self.skip_space();
-        let Some(quote @ ('"' | '\'')) = self.rest().chars().next() else {
+        let Some(quote @ (b'"' | b'\'')) = self.rest().bytes().next() else {
             return self.fault("not well-formed (invalid token)");
         };
         self.at += 1;
-        let mut value = String::new();
+        let mut value = Cow::Borrowed("");
         loop {
             let rest = self.rest();
-            let Some(len) = rest.find([quote, '<', '&']) else { return self.fault("unclosed token") };
+            let Some(len) = memchr3(quote, b'<', b'&', rest.as_bytes()) else {
+                return self.fault("unclosed token");
+            };
             let text = &rest[..len];
             self.check(text)?;
-            value.push_str(&unix_lines(text).replace(['\n', '\t'], " "));
+            add(
+                &mut value,
+                match memchr2(b'\n', b'\t', text.as_bytes()) {
+                    None if !text.contains('\r') => text.into(),
+                    _ => unix_lines(text).replace(['\n', '\t'], " ").into(),
+                },
+            );
             self.at += len;
             if self.eat("&") {
-                value.push(self.reference()?);
+                value.to_mut().push(self.reference()?);
             } else if self.eat("<") {
                 return self.fault("not well-formed (invalid token)");
             } else {
@@ -269,24 +296,24 @@ impl<'a> Reader<'a> {
         let rest = self.rest();
         if self.eat("&") {
             let c = self.reference()?;
-            return self.put(c.encode_utf8(&mut [0; 4]));
+            return self.put(c.to_string().into());
         }
-        let len = rest.find(['<', '&']).unwrap_or(rest.len());
+        let len = memchr2(b'<', b'&', rest.as_bytes()).unwrap_or(rest.len());
         let text = &rest[..len];
         self.check(text)?;
         if text.contains("]]>") {
             return self.fault("not well-formed (invalid token)");
         }
-        self.put(&unix_lines(text))?;
+        self.put(unix_lines(text))?;
         self.at += len;
         Ok(())
     }
 
-    fn put(&mut self, text: &str) -> Read {
+    fn put(&mut self, text: Cow<'a, str>) -> Read {
         let Some(&(id, ..)) = self.open.last() else { return self.fault("text outside the element") };
         let element = &mut self.elements[id];
-        if element.children.is_empty() {
-            element.text.push_str(text);
+        if element.first_child.is_none() {
+            add(&mut element.text, text);
         }
         Ok(())
     }
@@ -321,36 +348,31 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn parse_code(digits: &str, radix: u32) -> Option<char> {
-    let proper = !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
-    let significant = digits.trim_start_matches('0');
-    if !proper || significant.len() > 8 {
-        return None;
+/// Puts `more` behind `text`.
+fn add<'a>(text: &mut Cow<'a, str>, more: Cow<'a, str>) {
+    if text.is_empty() {
+        *text = more;
+    } else {
+        text.to_mut().push_str(&more);
     }
-    char::from_u32(u32::from_str_radix(digits, radix).ok()?)
 }
 
-fn unix_lines(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n")
+/// The names of a tag's attributes so far. A few are compared, many are hashed.
+#[derive(Default)]
+struct Names<'a> {
+    few: Vec<&'a str>,
+    many: HashSet<&'a str>,
 }
 
-/// What XML 1.0 may contain.
-fn is_char(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
-}
-
-fn is_name_start(c: char) -> bool {
-    c == '_'
-        || if c.is_ascii() {
-            c.is_ascii_alphabetic()
-        } else {
-            unicode_ident::is_xid_start(c) && c <= '\u{ffff}'
+impl<'a> Names<'a> {
+    /// Whether the name is new.
+    fn insert(&mut self, name: &'a str) -> bool {
+        const FEW: usize = 16;
+        if self.few.len() < FEW {
+            let new = !self.few.contains(&name);
+            self.few.push(name);
+            return new;
         }
-}
-
-fn is_name(c: char) -> bool {
-    matches!(c, ':' | '-' | '.' | '\u{b7}')
-        || c.is_ascii_digit()
-        || is_name_start(c)
-        || !c.is_ascii() && unicode_ident::is_xid_continue(c) && c <= '\u{ffff}'
+        !self.few.contains(&name) && self.many.insert(name)
+    }
 }
