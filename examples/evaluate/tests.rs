@@ -49,7 +49,7 @@ fn a_model_is_asked_once() {
     let asked = ["--out", &out, "--max-tokens", "8", "--limit", "1", "--prompt", "template"];
     let arguments = [&["--model", &model, "--format", "hermes"], &asked[..]].concat();
     let report = run(dir.path(), &arguments).unwrap();
-    assert_eq!((report.total.tally.total, report.unanswered, report.truncated), (1, 0, 1));
+    assert_eq!((report.total.tally.total, report.unanswered, report.refused), (1, 0, 0));
     let answers = || std::fs::read_to_string(Path::new(&out).join("answers.jsonl")).unwrap();
     let before = answers();
     assert_eq!(run(dir.path(), &arguments).unwrap(), report);

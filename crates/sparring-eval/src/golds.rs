@@ -26,7 +26,9 @@ pub fn gold_calls(item: &Item) -> Option<Vec<ToolCall>> {
             None => {
                 let mut calls: Vec<_> =
                     entry.ground_truth.iter().map(|gold| gold_call(entry, gold)).collect::<Option<_>>()?;
-                calls.iter_mut().for_each(|call| as_offered(item, &entry.functions, call));
+                for call in &mut calls {
+                    as_offered(item, &entry.functions, call);
+                }
                 Some(calls)
             }
         },
@@ -35,10 +37,9 @@ pub fn gold_calls(item: &Item) -> Option<Vec<ToolCall>> {
 
 /// Names the call as its function is offered, which may be with underscores for dots.
 fn as_offered(item: &Item, functions: &[Value], call: &mut ToolCall) {
-    if let Some(i) = functions.iter().position(|function| function["name"] == *call.name) {
-        if let Some(tool) = item.tools.get(i) {
-            call.name.clone_from(&tool.name);
-        }
+    let at = functions.iter().position(|function| function["name"] == *call.name);
+    if let Some(tool) = at.and_then(|i| item.tools.get(i)) {
+        call.name.clone_from(&tool.name);
     }
 }
 
