@@ -37,8 +37,8 @@ pub fn gold_calls(item: &Item) -> Option<Vec<ToolCall>> {
 
 /// Names the call as its function is offered, which may be with underscores for dots.
 fn as_offered(item: &Item, functions: &[Value], call: &mut ToolCall) {
-    let place = functions.iter().position(|function| function["name"] == *call.name);
-    if let Some(tool) = place.and_then(|i| item.tools.get(i)) {
+    let at = functions.iter().position(|function| function["name"] == *call.name);
+    if let Some(tool) = at.and_then(|i| item.tools.get(i)) {
         call.name.clone_from(&tool.name);
     }
 }
