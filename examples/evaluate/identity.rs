@@ -24,10 +24,11 @@ pub(crate) fn model_digest(dir: &Path) -> Result<String, BoxError> {
 }
 
 fn is_model(name: &str) -> bool {
+    let is = |extension: &str| Path::new(name).extension().is_some_and(|found| found == extension);
     ["config.json", "generation_config.json"].contains(&name)
         || name.starts_with("chat_template.")
-        || name.starts_with("tokenizer") && name.ends_with(".json")
-        || Path::new(name).extension().is_some_and(|extension| extension == "safetensors")
+        || name.starts_with("tokenizer") && is("json")
+        || is("safetensors")
 }
 
 fn add(mut digest: Seed, path: &Path) -> std::io::Result<Seed> {
