@@ -24,6 +24,7 @@ mod view;
 
 pub use category::{Kind, Language};
 pub use checker::{Checker, Verdict};
+pub use compact_str::CompactString;
 pub use decode::{DecodeError, Raised, ReturnFormat, UnknownFormat, decode};
 pub use format::{Relevance, is_empty_output, is_function_call_format};
 pub use problem::{Exception, Problem, ValueFault};

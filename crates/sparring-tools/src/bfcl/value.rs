@@ -1,4 +1,5 @@
 use super::view::View;
+use compact_str::CompactString;
 use num_bigint::BigInt;
 use serde_json::{Map, Number, Value};
 use std::fmt;
@@ -28,8 +29,8 @@ pub enum PyValue {
     BigInt(Box<BigInt>),
     /// A float; infinities and NaN are possible.
     Float(f64),
-    /// A string.
-    Str(String),
+    /// A string. Names and most arguments are short, and need no memory of their own.
+    Str(CompactString),
     /// A list; an array in JSON.
     List(Vec<PyValue>),
     /// A tuple.
@@ -73,11 +74,14 @@ impl PyValue {
             Value::Null => Self::None,
             Value::Bool(flag) => Self::Bool(*flag),
             Value::Number(n) => number(n),
-            Value::String(text) => Self::Str(text.clone()),
+            Value::String(text) => Self::Str(text.as_str().into()),
             Value::Array(items) => Self::List(items.iter().map(|item| Self::read(item, tagged)).collect()),
             Value::Object(object) => tagged(object).unwrap_or_else(|| {
                 Self::Dict(
-                    object.iter().map(|(k, v)| (Self::Str(k.clone()), Self::read(v, tagged))).collect(),
+                    object
+                        .iter()
+                        .map(|(k, v)| (Self::Str(k.as_str().into()), Self::read(v, tagged)))
+                        .collect(),
                 )
             }),
         }
@@ -98,7 +102,7 @@ impl PyValue {
             Self::Float(x) => {
                 Number::from_f64(*x).map_or_else(|| Value::String(self.to_string()), Value::Number)
             }
-            Self::Str(text) => Value::String(text.clone()),
+            Self::Str(text) => Value::String(text.to_string()),
             Self::List(items) | Self::Tuple(items) => items.iter().map(Self::to_json).collect(),
             Self::Dict(entries) => {
                 Value::Object(entries.iter().map(|(k, v)| (k.json_key(), v.to_json())).collect())
@@ -109,7 +113,7 @@ impl PyValue {
 
     fn json_key(&self) -> String {
         match self {
-            Self::Str(text) => text.clone(),
+            Self::Str(text) => text.to_string(),
             Self::None => "null".to_owned(),
             Self::Bool(flag) => flag.to_string(),
             _ => self.to_string(),

@@ -68,7 +68,7 @@ impl Key {
             PyValue::Int(i) => Self::Int((*i).into()),
             PyValue::BigInt(i) => Self::Int((**i).clone()),
             PyValue::Float(x) => Self::of_float(*x),
-            PyValue::Str(s) => Self::Str(s.clone()),
+            PyValue::Str(s) => Self::Str(s.to_string()),
             PyValue::Tuple(items) => Self::Tuple(items.iter().map(Self::of).collect::<Option<_>>()?),
             PyValue::Other { kind: "set", .. } | PyValue::List(_) | PyValue::Dict(_) => return None,
             PyValue::Other { kind, repr } => Self::Other(kind, repr.clone()),

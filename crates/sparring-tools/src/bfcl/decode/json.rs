@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
                 b'"' if lone => {
                     return Ok(PyValue::Other { kind: "str", repr: self.text[open..self.at].into() });
                 }
-                b'"' => return Ok(PyValue::Str(out)),
+                b'"' => return Ok(PyValue::Str(out.into())),
                 b'\\' => match char::from_u32(self.escape().ok_or(Bad::Json)?) {
                     Some(c) => out.push(c),
                     None => lone = true,

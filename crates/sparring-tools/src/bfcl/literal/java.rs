@@ -27,7 +27,7 @@ pub(in crate::bfcl) fn convert(text: &str, declared: &str, element: Option<&str>
 /// An element, of this type or of any.
 fn item(text: &str, element: Option<&str>) -> Result<PyValue, Exception> {
     let Some(element) = element else { return Ok(value(text)) };
-    Ok(convert(text, element, None)?.unwrap_or_else(|| PyValue::Str(text.to_owned())))
+    Ok(convert(text, element, None)?.unwrap_or_else(|| PyValue::Str(text.into())))
 }
 
 /// `new int[]{1, 2}`: split at commas, even in texts; the quotes of texts stay.
@@ -108,7 +108,7 @@ fn adds(mut body: &str) -> impl Iterator<Item = &str> {
 /// The elements of a list; texts and characters lose their first and last character, whatever these are.
 fn list<'a>(items: impl Iterator<Item = &'a str>, element: Option<&str>) -> Converted {
     let items = items.map(|part| match element {
-        Some("char" | "String") => Ok(PyValue::Str(inner(part).to_owned())),
+        Some("char" | "String") => Ok(PyValue::Str(inner(part).into())),
         _ => item(part, element),
     });
     Ok(Some(PyValue::List(items.collect::<Result<_, _>>()?)))
@@ -163,7 +163,7 @@ fn value(text: &str) -> PyValue {
         return flag;
     }
     if text.starts_with('"') && text.ends_with('"') {
-        return PyValue::Str(inner(text).to_owned());
+        return PyValue::Str(inner(text).into());
     }
     if is_number(text, false, false, LONG) {
         return guess(inner_end(text));

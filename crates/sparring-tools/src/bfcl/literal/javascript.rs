@@ -7,7 +7,7 @@ use crate::bfcl::{PyValue, number};
 /// Converts the text of a JavaScript literal (`js_type_converter`).
 pub(in crate::bfcl) fn convert(text: &str, declared: &str, element: Option<&str>) -> Converted {
     match declared {
-        "String" => Ok(quoted(text).map(|text| PyValue::Str(text.to_owned()))),
+        "String" => Ok(quoted(text).map(|text| PyValue::Str(text.into()))),
         "integer" if is_number(text, false, false, &[]) => integer(text),
         "float" if is_number(text, true, false, &[]) => float(text),
         // With a line feed at the end, the n stays and is no digit.
@@ -38,18 +38,18 @@ fn array(text: &str, element: Option<&str>) -> PyValue {
         Some(rest) => line_until(rest, "]"),
         None => after_new(text, "Array(").and_then(|rest| line_until(rest, ")")),
     };
-    let Some((items, _)) = items else { return PyValue::Str(text.to_owned()) };
+    let Some((items, _)) = items else { return PyValue::Str(text.into()) };
     let items = number::strip(items);
     let parts = items.split(',').filter(|_| !items.is_empty()).map(number::strip);
     let parts: Result<_, _> = parts.map(|part| item(part, element)).collect();
-    parts.map_or_else(|_| PyValue::Str(text.to_owned()), PyValue::List)
+    parts.map_or_else(|_| PyValue::Str(text.into()), PyValue::List)
 }
 
 fn item(text: &str, element: Option<&str>) -> Result<PyValue, Exception> {
     let Some(element) = element else { return Ok(value(text)) };
     // Elements of a quoted element are taken for texts.
     let inside = text.starts_with(['\'', '"']).then_some("String");
-    Ok(convert(text, element, inside)?.unwrap_or_else(|| PyValue::Str(text.to_owned())))
+    Ok(convert(text, element, inside)?.unwrap_or_else(|| PyValue::Str(text.into())))
 }
 
 /// The part of an array of arrays that the official pattern matches,
@@ -100,7 +100,7 @@ fn inner_arrays(mut text: &str) -> Vec<PyValue> {
 /// `{k: v}` up to the first `}` of the first line, and what follows is not looked at.
 fn dict(text: &str) -> PyValue {
     let Some((content, _)) = text.strip_prefix('{').and_then(|rest| line_until(rest, "}")) else {
-        return PyValue::Str(text.to_owned());
+        return PyValue::Str(text.into());
     };
     let quotes = ['\'', '"'];
     let mut entries = Vec::new();
@@ -139,7 +139,7 @@ fn next_pair(text: &str, at: usize) -> Option<(&str, &str)> {
 /// A value of no declared type (`parse_js_value`).
 fn value(text: &str) -> PyValue {
     let text = number::strip(text);
-    let quoted = || quoted(text).map(|text| PyValue::Str(text.to_owned()));
+    let quoted = || quoted(text).map(|text| PyValue::Str(text.into()));
     boolean(text).or_else(quoted).unwrap_or_else(|| guess(text))
 }
 

@@ -62,7 +62,7 @@ fn float(text: &str) -> Converted {
 /// What a value without a declared type is: an integer, else a float, else its text.
 fn guess(text: &str) -> PyValue {
     let number = number::int(text).or_else(|| number::float(text).map(PyValue::Float));
-    number.unwrap_or_else(|| PyValue::Str(text.to_owned()))
+    number.unwrap_or_else(|| PyValue::Str(text.into()))
 }
 
 fn boolean(text: &str) -> Option<PyValue> {
@@ -85,7 +85,7 @@ fn inner(text: &str) -> &str {
 fn insert(entries: &mut Vec<(PyValue, PyValue)>, key: &str, value: PyValue) {
     match entries.iter_mut().find(|(k, _)| matches!(k, PyValue::Str(k) if k == key)) {
         Some(entry) => entry.1 = value,
-        None => entries.push((PyValue::Str(key.to_owned()), value)),
+        None => entries.push((PyValue::Str(key.into()), value)),
     }
 }
 

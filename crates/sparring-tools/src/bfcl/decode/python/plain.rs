@@ -6,6 +6,7 @@
 use super::lexer::{Kind, WORD, keyword};
 use crate::bfcl::PyValue;
 use crate::bfcl::decode::dict::Dict;
+use memchr::memchr2;
 
 /// Deepest nesting of lists and dicts that is read this way.
 const MAX_DEPTH: u8 = 16;
@@ -121,8 +122,8 @@ impl<'a> Reader<'a> {
     fn string(&mut self, quote: u8) -> Option<PyValue> {
         self.at += 1;
         let rest = &self.text.as_bytes()[self.at..];
-        let end = self.at + rest.iter().position(|&b| b == quote || b == b'\\' || b < b' ')?;
-        if self.text.as_bytes()[end] != quote {
+        let end = self.at + memchr2(quote, b'\\', rest)?;
+        if self.text.as_bytes()[end] != quote || rest[..end - self.at].iter().any(|&b| b < b' ') {
             return None;
         }
         let text = &self.text[self.at..end];

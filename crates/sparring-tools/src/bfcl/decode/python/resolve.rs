@@ -51,14 +51,14 @@ impl<'a> Resolver<'a> {
         let mut values = Dict::default();
         for (_, argument) in self.tree.items(arguments) {
             let (key, value) = match argument {
-                Expr::Keyword(name, value) => (PyValue::Str(self.name(name).into_owned()), value),
+                Expr::Keyword(name, value) => (PyValue::Str(self.name(name).into()), value),
                 Expr::Unpack(value) => (PyValue::None, value),
                 _ => continue,
             };
             // Strings and None can be keys.
             let _ = values.insert(key, self.value(value)?);
         }
-        Ok(PyValue::Dict(vec![(PyValue::Str(name), values.finish())]))
+        Ok(PyValue::Dict(vec![(PyValue::Str(name.into()), values.finish())]))
     }
 
     /// Writes the dotted name of what is called; whatever is no name at its left end is lost.
@@ -79,7 +79,7 @@ impl<'a> Resolver<'a> {
     fn value(&self, id: Id) -> Result<PyValue, Fault> {
         match self.tree.expr(id) {
             Expr::Constant(Constant::Ellipsis) => Ok(PyValue::Str("...".into())),
-            Expr::Name(name) => Ok(PyValue::Str(self.name(name).into_owned())),
+            Expr::Name(name) => Ok(PyValue::Str(self.name(name).into())),
             Expr::List(first) => Ok(PyValue::List(self.values(first)?)),
             Expr::Tuple(first) => Ok(PyValue::Tuple(self.values(first)?)),
             Expr::Dict(first) => self.dict(first),
@@ -90,11 +90,11 @@ impl<'a> Resolver<'a> {
                 if self.tree.items(arguments).any(named) {
                     return self.call(function, arguments);
                 }
-                Ok(PyValue::Str(unparse::unparse(self, id)?))
+                Ok(PyValue::Str(unparse::unparse(self, id)?.into()))
             }
             Expr::Subscript(value, index) => {
                 let (value, index) = (unparse::unparse(self, value)?, unparse::unparse(self, index)?);
-                Ok(PyValue::Str(format!("{value}[{index}]")))
+                Ok(PyValue::Str(format!("{value}[{index}]").into()))
             }
             Expr::Lambda(..) => Err(Self::fault(Raised::Type, "a lambda as a value")),
             expr => match self.constant(expr) {

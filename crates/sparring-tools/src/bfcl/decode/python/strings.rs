@@ -127,7 +127,7 @@ pub(super) fn text_value(source: &str, span: Span) -> Result<PyValue, Fault> {
             repr: source[span.start as usize..span.end as usize].into(),
         });
     }
-    Ok(PyValue::Str(text))
+    Ok(PyValue::Str(text.into()))
 }
 
 /// The value of the `bytes` literals in `span`.

@@ -58,7 +58,9 @@ impl Arguments {
     fn push(&mut self, name: Option<String>, value: String) {
         self.repeated |= !self.keys.insert(name.clone());
         // Strings and None can be keys.
-        let _ = self.values.insert(name.map_or(PyValue::None, PyValue::Str), PyValue::Str(value));
+        let _ = self
+            .values
+            .insert(name.map_or(PyValue::None, |name| PyValue::Str(name.into())), PyValue::Str(value.into()));
     }
 
     /// `[{name: arguments}]`.
@@ -67,7 +69,7 @@ impl Arguments {
             let reason = "multiple arguments with the same name";
             return Err(DecodeError::new(Raised::Plain, 0, reason));
         }
-        Ok(PyValue::List(vec![PyValue::Dict(vec![(PyValue::Str(name), self.values.finish())])]))
+        Ok(PyValue::List(vec![PyValue::Dict(vec![(PyValue::Str(name.into()), self.values.finish())])]))
     }
 }
 

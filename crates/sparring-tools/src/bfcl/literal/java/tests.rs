@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// The value of a literal; a text where it stays one.
 fn read(text: &str, declared: &str, element: Option<&str>) -> PyValue {
-    convert(text, declared, element).unwrap().unwrap_or_else(|| PyValue::Str(text.to_owned()))
+    convert(text, declared, element).unwrap().unwrap_or_else(|| PyValue::Str(text.into()))
 }
 
 #[track_caller]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 #[track_caller]
 fn reads(text: &str, declared: &str, element: &str, value: &Value) {
     let element = Some(element).filter(|e| !e.is_empty());
-    let found = convert(text, declared, element).unwrap().unwrap_or_else(|| PyValue::Str(text.to_owned()));
+    let found = convert(text, declared, element).unwrap().unwrap_or_else(|| PyValue::Str(text.into()));
     assert_eq!(found, PyValue::from_json(value), "{text}");
 }
 
