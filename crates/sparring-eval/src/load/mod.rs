@@ -20,7 +20,7 @@ use source::Record;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::HashSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The benchmarks that can be loaded.
@@ -81,6 +81,7 @@ impl Suite {
     /// [`EvalError::Data`] names the file, the line and the field that cannot be read;
     /// [`EvalError::Invalid`] a category that there is not.
     pub fn load(self, data: &Path, categories: &[String]) -> Result<Benchmark, EvalError> {
+        let data = &self.folder(data);
         let items = match self {
             Self::Bfcl => bfcl::load(data, categories)?,
             Self::ToolAlpaca => toolalpaca::load(data)?,
@@ -102,6 +103,20 @@ impl Suite {
             _ => Box::new(ExactScorer::new()),
         };
         Ok(Benchmark { name: self.name().to_owned(), items, scorer })
+    }
+}
+
+impl Suite {
+    /// Where the files are: some upstream folders hold them one folder further down.
+    fn folder(self, data: &Path) -> PathBuf {
+        let below = match self {
+            Self::ApiBank => "lv1-lv2-samples",
+            Self::Hammer => "original",
+            Self::Snips => "validate",
+            _ => return data.to_owned(),
+        };
+        let below = data.join(below);
+        if below.is_dir() { below } else { data.to_owned() }
     }
 }
 
@@ -143,10 +158,7 @@ fn select(mut items: Vec<Item>, categories: &[String]) -> Result<Vec<Item>, Eval
 }
 
 /// The files of `names` (name and category) that exist in `data`, or `data` itself where it is one of them.
-fn present<'a>(
-    data: &Path,
-    names: &[(&'a str, &'a str)],
-) -> Result<Vec<(std::path::PathBuf, &'a str)>, EvalError> {
+fn present<'a>(data: &Path, names: &[(&'a str, &'a str)]) -> Result<Vec<(PathBuf, &'a str)>, EvalError> {
     let found: Vec<_> = names
         .iter()
         .filter_map(|(name, category)| {
