@@ -47,9 +47,7 @@ impl<C: Comparator> CallJudge for MatchJudge<C> {
         let gold: Vec<ToolCall> = pairs
             .into_iter()
             .zip(assigned)
-            .filter_map(|(mut row, column)| {
-                (!row.is_empty()).then(|| row.swap_remove(column.unwrap_or(row.len() - 1)))
-            })
+            .map(|(mut row, column)| row.swap_remove(column.unwrap_or(row.len() - 1)))
             .collect();
         let report = self.matcher.match_calls(&gold, &found, &self.comparator);
         if report.exact() { VALID } else { invalid(report.to_string()) }

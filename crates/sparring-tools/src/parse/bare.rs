@@ -4,7 +4,7 @@ use super::normalize::{ARGUMENT_KEYS, NAME_KEYS};
 /// Keys with which models begin a call, beside those of its name and its arguments.
 const OTHER_KEYS: [&str; 3] = ["type", "function", "id"];
 /// Most white space between two parts of a call's beginning.
-const MAX_SPACE: usize = 256;
+pub(super) const MAX_SPACE: usize = 256;
 
 /// Whether JSON calls begin here: `{"name":`, in a list or not, in a code fence or not. Also how long the fence is.
 pub(super) fn json_head(text: &str, end: bool) -> Ahead<usize> {

@@ -1,4 +1,4 @@
-use super::bare::json_head;
+use super::bare::{MAX_SPACE, json_head};
 use super::cursor::{Ahead, Cursor, Found, Step, Stops, Tags};
 use super::emit::Emitter;
 use super::grammar::{Body, Grammar};
@@ -10,8 +10,6 @@ use crate::{ParseError, ToolSpec};
 use std::sync::Arc;
 
 const THINK: &str = "<think>";
-/// Most white space between the bracket of a list and what tells of which kind it is.
-const MAX_SPACE: usize = 256;
 const THINK_END: &str = "</think>";
 
 /// A grammar, and what follows from it.
@@ -25,7 +23,9 @@ pub(super) struct Reader {
     stops: Vec<Arc<Stops>>,
     /// What ends calls without a tag.
     bare: Arc<Stops>,
-    /// Whether texts begin inside the reasoning.
+    /// What ends the reasoning.
+    thought_end: Tags,
+    /// Whether texts begin inside it.
     in_thought: bool,
 }
 
@@ -46,6 +46,7 @@ impl Reader {
             tags,
             stops: grammar.openers.iter().map(|(_, body)| stops(body)).collect(),
             bare,
+            thought_end: Tags::new([THINK_END], &[]),
             in_thought: false,
         }
     }
@@ -203,9 +204,10 @@ impl Machine {
     fn bare_head(&self, rest: &str, end: bool) -> Ahead<usize> {
         match self.reader.grammar.bare {
             Some(Body::Python(_)) => list_head(rest, end),
-            Some(Body::Either(_)) if rest.starts_with('[') && list_head(rest, end) != Ahead::No => {
-                list_head(rest, end)
-            }
+            Some(Body::Either(_)) => match list_head(rest, end) {
+                Ahead::No => json_head(rest, end),
+                python => python,
+            },
             _ => json_head(rest, end),
         }
     }
@@ -233,8 +235,7 @@ impl Machine {
     }
 
     fn in_thought(&mut self, cursor: Cursor<'_>) -> Step {
-        let close = Tags::new([THINK_END], &[]);
-        match close.find(cursor.rest, 0, cursor.end) {
+        match self.reader.thought_end.find(cursor.rest, 0, cursor.end) {
             Found::Tag(at, _) => {
                 self.emitter.thought(&cursor.rest[..at]);
                 Step::Leave(at + THINK_END.len())

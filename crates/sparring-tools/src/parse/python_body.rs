@@ -246,7 +246,10 @@ impl PythonBody {
 /// `name(` or `name.name(`, where no call has been yet: an argument `a=`, or `)`, must follow, so that words in
 /// brackets are no calls. How long the name is, with its bracket.
 pub(super) fn call_head(rest: &str, end: bool) -> Ahead<usize> {
-    let Ahead::Yes(used) = name_head(rest, end) else { return name_head(rest, end) };
+    let used = match name_head(rest, end) {
+        Ahead::Yes(used) => used,
+        other => return other,
+    };
     let inside = rest[used..].trim_start();
     match (inside.chars().next(), keyword(inside, end)) {
         _ if rest[used..].len() - inside.len() > MAX_NAME => Ahead::No,

@@ -1,8 +1,7 @@
 use super::emit::Emitter;
-use super::{CallParser, CallStream, Delta, Reading, calls_from_value};
+use super::{CallParser, CallStream, Delta, Reading, calls_from_value, render};
 use crate::tags::{self, Case};
 use crate::{ParseError, ToolCall, json};
-use serde_json::Value;
 
 /// The tag of the block that holds the calls.
 pub(crate) const TAG: &str = "tool_call_answer";
@@ -33,7 +32,7 @@ impl CallParser for ToolR0Tags {
     }
 
     fn render(&self, calls: &[ToolCall]) -> String {
-        let mut list = Value::Array(calls.iter().map(ToolCall::to_json).collect()).to_string();
+        let mut list = render::json_list(calls);
         if list.to_ascii_lowercase().contains(TAG) {
             // In JSON, `<` only stands inside strings, so its escape is safe and hides the tag.
             list = list.replace('<', "\\u003c");

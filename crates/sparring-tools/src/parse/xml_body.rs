@@ -12,6 +12,10 @@ use std::sync::Arc;
 pub(super) struct XmlBody {
     xml: &'static Xml,
     stops: Arc<Stops>,
+    /// What ends the name, a parameter's name, and a value.
+    names: Tags,
+    keys: Tags,
+    values: Tags,
     phase: Phase,
     name: String,
     /// Byte at which the name starts.
@@ -39,7 +43,17 @@ enum Phase {
 
 impl XmlBody {
     pub(super) fn new(xml: &'static Xml, stops: Arc<Stops>) -> Self {
-        Self { xml, stops, phase: Phase::Name, name: String::new(), start: 0, arguments: Map::new() }
+        Self {
+            xml,
+            stops,
+            names: Tags::new(xml.name_ends.iter().map(|(tag, _)| *tag), &[]),
+            keys: Tags::new(xml.key_ends.iter().map(|(tag, _)| *tag), &[]),
+            values: Tags::new([xml.value_close].into_iter().chain(xml.value_breaks.iter().copied()), &[]),
+            phase: Phase::Name,
+            name: String::new(),
+            start: 0,
+            arguments: Map::new(),
+        }
     }
 
     pub(super) fn step(&mut self, cursor: Cursor<'_>, tools: &[ToolSpec], emitter: &mut Emitter) -> Step {
@@ -79,7 +93,7 @@ impl XmlBody {
             self.start = cursor.at;
         }
         let ends = self.xml.name_ends;
-        let found = first_of(cursor, ends.iter().map(|(tag, _)| *tag));
+        let found = first_of(cursor, &self.names);
         match found {
             Until::Tag(at, i) => {
                 self.name.push_str(&cursor.rest[..at]);
@@ -141,7 +155,7 @@ impl XmlBody {
     fn in_key(&mut self, cursor: Cursor<'_>) -> Step {
         let Phase::Key(key) = &mut self.phase else { return Step::Leave(0) };
         let ends = self.xml.key_ends;
-        match first_of(cursor, ends.iter().map(|(tag, _)| *tag)) {
+        match first_of(cursor, &self.keys) {
             Until::Tag(at, i) => {
                 key.push_str(&cursor.rest[..at]);
                 let key = key.trim().to_owned();
@@ -161,8 +175,7 @@ impl XmlBody {
 
     fn in_value(&mut self, cursor: Cursor<'_>, tools: &[ToolSpec], emitter: &mut Emitter) -> Step {
         let Phase::Value { key, typing, text } = &mut self.phase else { return Step::Leave(0) };
-        let ends = [self.xml.value_close].into_iter().chain(self.xml.value_breaks.iter().copied());
-        match first_of(cursor, ends) {
+        match first_of(cursor, &self.values) {
             Until::Tag(at, end) => {
                 text.push_str(&cursor.rest[..at]);
                 // A tag that ends more than the value is read next.
@@ -209,8 +222,8 @@ enum Until {
     Certain(usize),
 }
 
-fn first_of(cursor: Cursor<'_>, tags: impl IntoIterator<Item = &'static str>) -> Until {
-    match Tags::new(tags, &[]).find(cursor.rest, 0, cursor.end) {
+fn first_of(cursor: Cursor<'_>, tags: &Tags) -> Until {
+    match tags.find(cursor.rest, 0, cursor.end) {
         Found::Tag(at, tag) => Until::Tag(at, tag),
         Found::Perhaps(at) => Until::Certain(at),
         _ => Until::Certain(cursor.rest.len()),
