@@ -16,6 +16,9 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Fallible<T> = Result<T, Box<dyn Error>>;
 /// Functions or golds.
 type List = Rc<[Value]>;

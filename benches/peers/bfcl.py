@@ -2,7 +2,7 @@
 
     pip install --no-deps bfcl-eval==2026.3.23 tree_sitter==0.21.3 tree-sitter-java==0.21.0 tree-sitter-javascript==0.21.4
     pip install tenacity
-    cargo build --release -p sparring-benches
+    cargo build --profile bench -p sparring-benches --bin bfcl_speed
     python benches/peers/bfcl.py AST.jsonl.gz DECODE.jsonl.gz BENCHMARK_FOLDER
 
 AST rows have functions, gold, predicted, category, language, model; DECODE rows entry_id, return_format, raw,

@@ -20,7 +20,7 @@ fn recorded(value: &PyValue) -> Value {
             let pairs: Value = entries.iter().map(|(k, v)| json!([recorded(k), recorded(v)])).collect();
             json!({"__dict__": pairs})
         }
-        PyValue::Other { kind, .. } => json!({"__other__": kind}),
+        PyValue::Other { kind, .. } => json!({"__other__": kind.name()}),
     }
 }
 

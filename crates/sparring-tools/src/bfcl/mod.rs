@@ -28,4 +28,4 @@ pub use compact_str::CompactString;
 pub use decode::{DecodeError, Raised, ReturnFormat, UnknownFormat, decode};
 pub use format::{Relevance, is_empty_output, is_function_call_format};
 pub use problem::{Exception, Problem, ValueFault};
-pub use value::PyValue;
+pub use value::{OtherKind, PyValue};

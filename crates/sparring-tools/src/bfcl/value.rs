@@ -39,11 +39,40 @@ pub enum PyValue {
     Dict(Vec<(PyValue, PyValue)>),
     /// What no benchmark expects and a text can still hold (`bytes`, `complex`): its type and its `repr`.
     Other {
-        /// Name of the Python type.
-        kind: &'static str,
+        /// Its Python type.
+        kind: OtherKind,
         /// Its `repr`.
         repr: String,
     },
+}
+
+/// A type of Python whose values no benchmark expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OtherKind {
+    /// A string with half a surrogate pair, which no string of Rust holds.
+    Str,
+    /// `b'...'`.
+    Bytes,
+    /// `2j`.
+    Complex,
+    /// `...`.
+    Ellipsis,
+    /// `{1, 2}`.
+    Set,
+}
+
+impl OtherKind {
+    /// Name of the Python type.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Str => "str",
+            Self::Bytes => "bytes",
+            Self::Complex => "complex",
+            Self::Ellipsis => "ellipsis",
+            Self::Set => "set",
+        }
+    }
 }
 
 impl PyValue {
@@ -136,7 +165,7 @@ impl PyValue {
             Self::List(_) => "list",
             Self::Tuple(_) => "tuple",
             Self::Dict(_) => "dict",
-            Self::Other { kind, .. } => kind,
+            Self::Other { kind, .. } => kind.name(),
         }
     }
 

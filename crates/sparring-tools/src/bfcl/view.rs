@@ -1,5 +1,5 @@
 //! One way to look at both sides of a comparison: gold values are JSON, outputs are [`PyValue`]s.
-use super::PyValue;
+use super::{OtherKind, PyValue};
 use num_bigint::BigInt;
 use serde_json::{Map, Value};
 
@@ -15,7 +15,7 @@ pub(super) enum View<'a> {
     List(Seq<'a>),
     Tuple(Seq<'a>),
     Dict(Entries<'a>),
-    Other { kind: &'static str, repr: &'a str },
+    Other { kind: OtherKind, repr: &'a str },
 }
 
 /// The items of a list or a tuple.
@@ -45,7 +45,7 @@ impl<'a> From<&'a PyValue> for View<'a> {
             PyValue::List(items) => Self::List(Seq::Py(items)),
             PyValue::Tuple(items) => Self::Tuple(Seq::Py(items)),
             PyValue::Dict(entries) => Self::Dict(Entries::Py(entries)),
-            PyValue::Other { kind, repr } => Self::Other { kind, repr },
+            PyValue::Other { kind, repr } => Self::Other { kind: *kind, repr },
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::super::PyValue;
+use super::super::{OtherKind, PyValue};
 use num_bigint::BigInt;
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ enum Key {
     Float(u64),
     Str(String),
     Tuple(Vec<Key>),
-    Other(&'static str, String),
+    Other(OtherKind, String),
 }
 
 impl Dict {
@@ -70,8 +70,8 @@ impl Key {
             PyValue::Float(x) => Self::of_float(*x),
             PyValue::Str(s) => Self::Str(s.to_string()),
             PyValue::Tuple(items) => Self::Tuple(items.iter().map(Self::of).collect::<Option<_>>()?),
-            PyValue::Other { kind: "set", .. } | PyValue::List(_) | PyValue::Dict(_) => return None,
-            PyValue::Other { kind, repr } => Self::Other(kind, repr.clone()),
+            PyValue::Other { kind: OtherKind::Set, .. } | PyValue::List(_) | PyValue::Dict(_) => return None,
+            PyValue::Other { kind, repr } => Self::Other(*kind, repr.clone()),
         })
     }
 

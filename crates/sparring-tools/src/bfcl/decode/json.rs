@@ -3,8 +3,8 @@
 use super::dict::Dict;
 use super::python::integer;
 use super::{DecodeError, Raised};
-use crate::bfcl::PyValue;
 use crate::bfcl::number::{MAX_DIGITS, is_space};
+use crate::bfcl::{OtherKind, PyValue};
 use num_bigint::BigInt;
 
 /// Deepest nesting; CPython's reader runs out of stack at about this depth.
@@ -242,7 +242,10 @@ impl<'a> Reader<'a> {
             self.at += len + 1;
             match rest[len] {
                 b'"' if lone => {
-                    return Ok(PyValue::Other { kind: "str", repr: self.text[open..self.at].into() });
+                    return Ok(PyValue::Other {
+                        kind: OtherKind::Str,
+                        repr: self.text[open..self.at].into(),
+                    });
                 }
                 b'"' => return Ok(PyValue::Str(out.into())),
                 b'\\' => match char::from_u32(self.escape().ok_or(Bad::Json)?) {

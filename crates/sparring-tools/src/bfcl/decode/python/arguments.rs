@@ -1,9 +1,9 @@
 //! Arguments of calls, parameters of lambdas.
 
-use super::Fault;
 use super::lexer::Kind;
 use super::parser::{Parsed, Parser};
 use super::tree::{Expr, Id, Items, Makes, NIL, Param, Span};
+use super::{Fault, INVALID};
 
 impl Parser<'_> {
     /// After `function(`.
@@ -85,7 +85,7 @@ impl Parser<'_> {
         let at = self.token.start;
         self.advance()?;
         let params = self.params()?;
-        self.expect(Kind::Colon, "invalid syntax")?;
+        self.expect(Kind::Colon, INVALID)?;
         let body = self.expression()?;
         self.tree.over_items(Expr::Lambda(params.first, body), body, &params, at)
     }

@@ -1,9 +1,9 @@
 //! What stands in brackets: displays, comprehensions, subscripts.
 
-use super::Fault;
 use super::lexer::Kind;
 use super::parser::{Parsed, Parser, level};
 use super::tree::{Expr, Id, Items, Makes, NIL};
+use super::{Fault, INVALID};
 
 impl Parser<'_> {
     /// After `(`: a group, a tuple, a generator or a `yield`.
@@ -181,9 +181,9 @@ impl Parser<'_> {
         let mut clauses = Items::NONE;
         while matches!(self.token.kind, Kind::For | Kind::Async) {
             let is_async = self.eat(Kind::Async)?;
-            self.expect(Kind::For, "invalid syntax")?;
+            self.expect(Kind::For, INVALID)?;
             let target = self.targets()?;
-            self.expect(Kind::In, "invalid syntax")?;
+            self.expect(Kind::In, INVALID)?;
             let iter = self.operation(level::DISJUNCTION)?;
             let mut ifs = Items::NONE;
             while self.eat(Kind::If)? {

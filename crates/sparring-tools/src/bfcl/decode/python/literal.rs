@@ -4,9 +4,9 @@ use super::parser::Parser;
 use super::resolve::{Resolver, negate};
 use super::tree::{Binary, Expr, Id, Unary};
 use super::{Fault, repr, with_unix_lines};
-use crate::bfcl::PyValue;
 use crate::bfcl::decode::dict::Dict;
 use crate::bfcl::decode::{DecodeError, Raised};
+use crate::bfcl::{OtherKind, PyValue};
 
 /// The value of a Python literal, as `ast.literal_eval` reads it.
 pub(in crate::bfcl::decode) fn literal_eval(text: &str) -> Result<PyValue, DecodeError> {
@@ -37,11 +37,11 @@ impl Resolver<'_> {
                     elements.insert(element, PyValue::None).ok_or(unhashable)?;
                 }
                 let source = "a set".into();
-                Ok(PyValue::Other { kind: "set", repr: source })
+                Ok(PyValue::Other { kind: OtherKind::Set, repr: source })
             }
             Expr::Call(function, super::tree::NIL) => match self.tree.expr(function) {
                 Expr::Name(name) if self.name(name) == "set" => {
-                    Ok(PyValue::Other { kind: "set", repr: "set()".into() })
+                    Ok(PyValue::Other { kind: OtherKind::Set, repr: "set()".into() })
                 }
                 _ => Err(malformed),
             },
@@ -92,6 +92,9 @@ impl Resolver<'_> {
 fn is_number(value: &PyValue) -> bool {
     matches!(
         value,
-        PyValue::Int(_) | PyValue::BigInt(_) | PyValue::Float(_) | PyValue::Other { kind: "complex", .. }
+        PyValue::Int(_)
+            | PyValue::BigInt(_)
+            | PyValue::Float(_)
+            | PyValue::Other { kind: OtherKind::Complex, .. }
     )
 }

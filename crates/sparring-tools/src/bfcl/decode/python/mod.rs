@@ -35,6 +35,9 @@ use std::borrow::Cow;
 pub(super) use literal::literal_eval;
 pub(super) use number::integer;
 
+/// What CPython says where it says no more.
+const INVALID: &str = "invalid syntax";
+
 /// An error on the way: what a [`DecodeError`] says, small enough to return everywhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Fault {
@@ -63,11 +66,9 @@ impl From<Fault> for DecodeError {
 pub(super) fn decode(text: &str) -> Result<PyValue, DecodeError> {
     let inner = strip(text).trim_matches('\'');
     let start = inner.as_ptr() as usize - text.as_ptr() as usize;
-    if let Some(calls) = plain::calls(inner) {
-        return Ok(calls);
-    }
-    with_unix_lines(inner)
-        .and_then(|source| {
+    plain::calls(inner)
+        .unwrap_or_else(|| {
+            let source = with_unix_lines(inner)?;
             let (tree, root) = Parser::new(&source).whole()?;
             resolve::calls(&source, &tree, root)
         })

@@ -1,7 +1,7 @@
 use super::Fault;
-use crate::bfcl::PyValue;
 use crate::bfcl::decode::Raised;
 use crate::bfcl::number::MAX_DIGITS;
+use crate::bfcl::{OtherKind, PyValue};
 use num_bigint::BigInt;
 
 /// Where the number that starts at `at` ends.
@@ -150,7 +150,7 @@ pub(super) fn value(literal: &str) -> PyValue {
     }
     if let Some(imaginary) = digits.strip_suffix(['j', 'J']) {
         let repr = super::repr::complex(0.0, imaginary.parse().unwrap_or(f64::INFINITY));
-        return PyValue::Other { kind: "complex", repr };
+        return PyValue::Other { kind: OtherKind::Complex, repr };
     }
     // Rust reads what Python does here, and rounds correctly: `5.`, `.5`, `1e400` (infinity).
     PyValue::Float(digits.parse().unwrap_or(f64::NAN))

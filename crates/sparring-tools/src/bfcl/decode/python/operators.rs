@@ -1,7 +1,7 @@
-use super::Fault;
 use super::lexer::Kind;
 use super::parser::{Parser, level};
 use super::tree::{Binary, Test, Unary};
+use super::{Fault, INVALID};
 
 impl Parser<'_> {
     /// The comparison operator that stands here, of one word or two.
@@ -22,7 +22,7 @@ impl Parser<'_> {
             }
             Kind::Not => {
                 self.advance()?;
-                self.expect(Kind::In, "invalid syntax")?;
+                self.expect(Kind::In, INVALID)?;
                 Ok(Some(Test::NotIn))
             }
             _ => Ok(None),

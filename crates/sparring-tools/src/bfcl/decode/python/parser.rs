@@ -1,7 +1,7 @@
-use super::Fault;
 use super::lexer::{Kind, Lexer, Token};
 use super::operators::{infix, prefix};
 use super::tree::{Constant, Expr, Id, Items, NIL, Tree, Unary};
+use super::{Fault, INVALID};
 use crate::bfcl::decode::Raised;
 
 /// Deepest nesting of what is read recursively (brackets, prefix operators, lambdas, conditionals).
@@ -47,7 +47,7 @@ impl<'a> Parser<'a> {
             self.lexer.skip_blank_lines()?;
             self.advance()?;
         }
-        self.expect_now(Kind::End, "invalid syntax")?;
+        self.expect_now(Kind::End, INVALID)?;
         Ok((self.tree, root))
     }
 
@@ -162,7 +162,7 @@ impl<'a> Parser<'a> {
         let left = match prefix(self.token.kind) {
             Some((operator, binds)) => {
                 if operator == Unary::Not && min > level::INVERSION {
-                    return self.fault("invalid syntax");
+                    return self.fault(INVALID);
                 }
                 self.advance()?;
                 let operand = self.deeper(|parser| parser.operation(binds))?;
@@ -247,7 +247,7 @@ impl<'a> Parser<'a> {
                 Kind::OpenSquare => self.deeper(Self::list)?,
                 Kind::OpenBrace => self.deeper(Self::braces)?,
                 Kind::End => return self.fault("the text ends inside an expression"),
-                _ => return self.fault("invalid syntax"),
+                _ => return self.fault(INVALID),
             },
         };
         self.trailed(value, at)
@@ -259,7 +259,7 @@ impl<'a> Parser<'a> {
             value = match self.token.kind {
                 Kind::Dot => {
                     self.advance()?;
-                    self.expect_now(Kind::Name, "invalid syntax")?;
+                    self.expect_now(Kind::Name, INVALID)?;
                     let name = self.token.span();
                     self.advance()?;
                     self.tree.above(Expr::Attribute(value, name), [value, NIL, NIL], at)?

@@ -1,9 +1,10 @@
 //! A short way for the calls that models are asked for: names, keywords, literals without escapes, lists, dicts.
 //!
-//! It makes values while it reads, without a tree. Whatever it does not know it leaves to the parser, which
-//! alone says what is wrong; on what it knows it agrees with the parser.
+//! It makes values while it reads, without a tree. Whatever it does not know it leaves to the parser; on what it
+//! knows it agrees with the parser.
 
 use super::lexer::{Kind, WORD, keyword};
+use super::{Fault, INVALID};
 use crate::bfcl::PyValue;
 use crate::bfcl::decode::dict::Dict;
 use memchr::memchr2;
@@ -11,8 +12,9 @@ use memchr::memchr2;
 /// Deepest nesting of lists and dicts that is read this way.
 const MAX_DEPTH: u8 = 16;
 
-/// The calls in `[f(a=1, b='x'), ...]`; `None` where the text holds anything that is not plain.
-pub(super) fn calls(text: &str) -> Option<PyValue> {
+/// The calls in `[f(a=1, b='x'), ...]`, or that a `;` comes after them; `None` where the text holds anything that
+/// is not plain.
+pub(super) fn calls(text: &str) -> Option<Result<PyValue, Fault>> {
     let mut reader = Reader { text, at: 0 };
     if !reader.eat(b'[') {
         return None;
@@ -25,8 +27,12 @@ pub(super) fn calls(text: &str) -> Option<PyValue> {
         }
     }
     let rest = text[reader.at..].trim_start_matches(' ');
-    let comment = rest.starts_with('#') && rest.bytes().all(|b| b >= b' ');
-    (rest.is_empty() || comment).then_some(PyValue::List(calls))
+    match rest.bytes().next() {
+        Some(b'#' | b';') if rest.bytes().any(|b| b < b' ') => None,
+        None | Some(b'#') => Some(Ok(PyValue::List(calls))),
+        Some(b';') => Some(Err(Fault::syntax((text.len() - rest.len()) as u32, INVALID))),
+        Some(_) => None,
+    }
 }
 
 struct Reader<'a> {
@@ -85,13 +91,22 @@ impl<'a> Reader<'a> {
             return None;
         }
         let mut arguments = Dict::default();
+        let mut keywords = false;
         while !self.eat(b')') {
-            let key = PyValue::Str(self.name()?.into());
-            if !self.eat(b'=') {
+            let start = self.at;
+            if let Some(key) = self.name()
+                && self.eat(b'=')
+            {
+                let value = self.value(0)?;
+                arguments.insert(PyValue::Str(key.into()), value)?;
+                keywords = true;
+            } else if keywords {
                 return None;
+            } else {
+                // An argument without a keyword is dropped.
+                self.at = start;
+                self.value(0)?;
             }
-            let value = self.value(0)?;
-            arguments.insert(key, value)?;
             if !self.eat(b',') && self.next() != b')' {
                 return None;
             }
@@ -201,9 +216,9 @@ mod tests {
     use proptest::prelude::*;
 
     /// What the parser makes of a text.
-    fn parsed(text: &str) -> Option<PyValue> {
-        let (tree, root) = Parser::new(text).whole().ok()?;
-        resolve::calls(text, &tree, root).ok()
+    fn parsed(text: &str) -> Result<PyValue, Fault> {
+        let (tree, root) = Parser::new(text).whole()?;
+        resolve::calls(text, &tree, root)
     }
 
     #[test]
@@ -215,10 +230,10 @@ mod tests {
             "[f(a={'k': [True, None], 1: false}, a=-0.0,\n  b = name) , ]",
             "[f(\ta=1)]  # done]",
             "[f(a='é', b=0, c=00.5, d=123456789012345678)]",
+            "[f(5, name, [1], a=2)]",
+            "[f(a=1)];]",
         ] {
-            let value = calls(text);
-            assert!(value.is_some(), "{text}");
-            assert_eq!(value, parsed(text), "{text}");
+            assert_eq!(calls(text), Some(parsed(text)), "{text}");
         }
     }
 
@@ -228,26 +243,27 @@ mod tests {
             "f(", "a=", "b =", ")", ")", ",", ", ", "[", "]", "{", "}", ":", "1", "-2", "0.5", "007", "1e5", ".", "-",
             "'x'", "\"y\"", "''", "'", "True", "None", "from", "name", "é", "r", "=", "(", "1_0", "\n", "+", "f(a=1)", "#",
             "9223372036854775808", "'a\\n'", "'k': ", "for",
-        ]), 0..14)) {
-            let text = format!("[{}]", tokens.concat());
+        ]), 0..14), end in prop::sample::select(vec!["]", "];", "] ;]", "]\n;", "];\0", "] # ;"])) {
+            let text = format!("[{}{end}", tokens.concat());
             if let Some(value) = calls(&text) {
-                prop_assert_eq!(Some(value), parsed(&text), "{}", text);
+                prop_assert_eq!(value, parsed(&text), "{}", text);
             }
         }
 
         #[test]
         fn the_parser_agrees_on_likely_calls(arguments in prop::collection::vec((
-            prop::sample::select(vec!["a", "b", "_c1", "if", "d.e"]),
+            prop::sample::select(vec!["a", "b", "_c1", "if", "d.e", ""]),
             prop::sample::select(vec![
                 "1", "-1", "-", "--1", "0", "-0", "1.5", "-.5", "5.", "5..", "1.x", "1 .x", "'x'", "'x' 'y'", "'''x'''", "''",
                 "'a\tb'", "x", "x.y", "x'y'", "b'y'", "[]", "[1,]", "[,]", "[[1], 'a']", "{}", "{'a': 1}", "{1: 2, 1.0: 3}",
                 "{[]: 1}", "{'a'}", "(1)", "(1, 2)", "True", "not x", "x y", "1 if x else y", "g()", "- 1", "é", "xé",
             ]),
         ), 0..4)) {
-            let arguments: Vec<String> = arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let one = |(name, value): &(&str, &str)| if name.is_empty() { (*value).to_owned() } else { format!("{name}={value}") };
+            let arguments: Vec<String> = arguments.iter().map(one).collect();
             let text = format!("[f({})]", arguments.join(", "));
             if let Some(value) = calls(&text) {
-                prop_assert_eq!(Some(value), parsed(&text), "{}", text);
+                prop_assert_eq!(value, parsed(&text), "{}", text);
             }
         }
     }

@@ -4,9 +4,9 @@ use super::number;
 use super::strings::{bytes_value, text_value};
 use super::tree::{Constant, Expr, Id, Span, Tree};
 use super::{Fault, evaluate, repr, unparse};
-use crate::bfcl::PyValue;
 use crate::bfcl::decode::Raised;
 use crate::bfcl::decode::dict::Dict;
+use crate::bfcl::{OtherKind, PyValue};
 use num_bigint::BigInt;
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
@@ -131,7 +131,7 @@ impl<'a> Resolver<'a> {
             Expr::Constant(Constant::True) => PyValue::Bool(true),
             Expr::Constant(Constant::False) => PyValue::Bool(false),
             Expr::Constant(Constant::Ellipsis) => {
-                PyValue::Other { kind: "ellipsis", repr: "Ellipsis".into() }
+                PyValue::Other { kind: OtherKind::Ellipsis, repr: "Ellipsis".into() }
             }
             _ => return None,
         }))
@@ -166,9 +166,9 @@ pub(super) fn negate(value: PyValue) -> Result<PyValue, Fault> {
         PyValue::Int(i) => i.checked_neg().map_or_else(|| number::integer(-BigInt::from(i)), PyValue::Int),
         PyValue::BigInt(i) => number::integer(-*i),
         PyValue::Float(x) => PyValue::Float(-x),
-        PyValue::Other { kind: "complex", repr } => {
+        PyValue::Other { kind: OtherKind::Complex, repr } => {
             let imaginary = repr.trim_end_matches('j').parse().unwrap_or(f64::NAN);
-            PyValue::Other { kind: "complex", repr: repr::complex(-0.0, -imaginary) }
+            PyValue::Other { kind: OtherKind::Complex, repr: repr::complex(-0.0, -imaginary) }
         }
         _ => return Err(Fault::new(Raised::Type, 0, "bad operand type for unary -")),
     })

@@ -4,7 +4,7 @@ use super::lexer::{Kind, Lexer, Token};
 use super::parser::{Parsed, Parser};
 use super::tree::{Expr, Items, NIL, Span};
 use super::{Fault, repr};
-use crate::bfcl::PyValue;
+use crate::bfcl::{OtherKind, PyValue};
 
 /// One literal: its prefix, and the text between its quotes.
 #[derive(Debug, Clone, Copy)]
@@ -123,7 +123,7 @@ pub(super) fn text_value(source: &str, span: Span) -> Result<PyValue, Fault> {
     }
     if lone {
         return Ok(PyValue::Other {
-            kind: "str",
+            kind: OtherKind::Str,
             repr: source[span.start as usize..span.end as usize].into(),
         });
     }
@@ -136,7 +136,7 @@ pub(super) fn bytes_value(source: &str, span: Span) -> Result<PyValue, Fault> {
     for literal in literals(source, span) {
         literal.read(source, &mut |code| bytes.push(code as u8))?;
     }
-    Ok(PyValue::Other { kind: "bytes", repr: repr::bytes(&bytes) })
+    Ok(PyValue::Other { kind: OtherKind::Bytes, repr: repr::bytes(&bytes) })
 }
 
 /// Resolves escapes; an unknown one stands for itself, backslash and all.

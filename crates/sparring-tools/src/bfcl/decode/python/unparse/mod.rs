@@ -5,9 +5,9 @@ mod fstring;
 use super::Fault;
 use super::resolve::Resolver;
 use super::tree::{Binary, Constant, Expr, Id, MAX_HEIGHT, Makes, NIL, Param, Span, Unary};
-use crate::bfcl::PyValue;
 use crate::bfcl::decode::Raised;
 use crate::bfcl::number::MAX_DIGITS;
+use crate::bfcl::{OtherKind, PyValue};
 
 /// Highest tree that is written; CPython runs out of stack at about this height.
 const MAX_WRITTEN: u16 = 240;
@@ -145,7 +145,7 @@ impl Writer<'_> {
         if matches!(value, PyValue::BigInt(_)) && repr.len() > MAX_DIGITS {
             return Err(Resolver::fault(Raised::Value, "more digits than Python writes"));
         }
-        let infinite = matches!(value, PyValue::Float(_) | PyValue::Other { kind: "complex", .. });
+        let infinite = matches!(value, PyValue::Float(_) | PyValue::Other { kind: OtherKind::Complex, .. });
         // There is no literal for infinity, but one that overflows.
         self.out.push_str(&if infinite { repr.replace("inf", "1e309") } else { repr });
         Ok(())
