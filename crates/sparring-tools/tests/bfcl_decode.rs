@@ -13,7 +13,7 @@ fn recorded(value: &PyValue) -> Value {
         PyValue::Int(i) => json!(i),
         PyValue::BigInt(i) => json!({"__int__": i.to_string()}),
         PyValue::Float(_) => json!({"__float__": value.to_string()}),
-        PyValue::Str(text) => json!(text),
+        PyValue::Str(text) => json!(text.as_str()),
         PyValue::List(items) => all(items),
         PyValue::Tuple(items) => json!({"__tuple__": all(items)}),
         PyValue::Dict(entries) => {
