@@ -3,8 +3,10 @@ mod advantages;
 mod driver;
 mod losses;
 mod others;
+mod peers;
 mod read;
 mod score;
+mod trl;
 
 use crate::rows::BoxError;
 use score::Scores;
