@@ -39,6 +39,8 @@ pub mod calls;
 mod compose;
 mod error;
 pub mod format;
+pub mod length;
+pub mod reference_format;
 pub mod repetition;
 mod schedule;
 pub mod semantic;
@@ -46,6 +48,6 @@ pub mod solve_rate;
 pub mod tags;
 pub mod validity;
 
-pub use compose::{BoxReward, Gate, Mix, Sum, Weighted};
+pub use compose::{BoxReward, Clamp, Constant, Gate, Mix, Product, Range, Sum, Tiers, Weighted};
 pub use error::RewardError;
 pub use schedule::Schedule;

@@ -20,6 +20,8 @@ use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+// Each asks for one thing, and any of them go together.
+#[allow(clippy::struct_excessive_bools)]
 pub struct OrderedTags {
     /// The tags, in order; at least one.
     pub tags: Vec<String>,

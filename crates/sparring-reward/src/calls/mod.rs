@@ -9,15 +9,19 @@
 //! parser.
 
 mod exact;
+mod extra;
 mod format;
 mod names;
 mod overlap;
+mod similar;
 mod values;
 
 pub use exact::{AstMatch, CallOrder, same_calls};
+pub use extra::{ExtraCalls, ExtraForm, Readable};
 pub use format::{CallFormat, Equality};
 pub use names::{MultiCallBonus, NameOrder, SameNames, same_names};
 pub use overlap::{NoCalls, Overlap, Scope, TokenOverlap, overlap, tokens};
+pub use similar::{CallSimilarity, Detail, Similarity};
 pub use values::{ValuePenalty, invalid_values};
 
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
@@ -131,7 +135,16 @@ macro_rules! rewards {
     )*};
 }
 
-rewards!(AstMatch, MultiCallBonus, SameNames, TokenOverlap, ValuePenalty);
+rewards!(
+    AstMatch,
+    CallSimilarity,
+    ExtraCalls,
+    MultiCallBonus,
+    Readable,
+    SameNames,
+    TokenOverlap,
+    ValuePenalty,
+);
 
 #[cfg(test)]
 mod tests;

@@ -154,6 +154,83 @@ fn a_rule_reads_by_any_parser() {
     assert_eq!(rate(&rule.read_by(PYTHON.parser()), &one, &text), Some(1.0));
 }
 
+/// ToolRL, on the range of -3 to 3: the released function's values, for a reference of one call f(a=1, b=2), and of
+/// the two calls f(a=1), g(b=2).
+#[test]
+fn similarity_reference_values() {
+    let f = |arguments: Value| json!({"name": "f", "arguments": arguments});
+    let g = |arguments: Value| json!({"name": "g", "arguments": arguments});
+    let one = json!([f(json!({"a": 1, "b": 2}))]);
+    let two = json!([f(json!({"a": 1})), g(json!({"b": 2}))]);
+    let share = CallSimilarity::default();
+    for (what, reference, found, want) in [
+        ("exact", &one, one.clone(), 3.0),
+        ("a wrong value", &one, json!([f(json!({"a": 1, "b": 3}))]), 1.5),
+        ("a missing argument", &one, json!([f(json!({"a": 1}))]), 0.75),
+        ("the wrong tool", &one, json!([g(json!({"a": 1, "b": 2}))]), -3.0),
+        ("an extra call", &one, json!([f(json!({"a": 1, "b": 2})), g(json!({}))]), 2.25),
+        ("a duplicate", &one, json!([f(json!({"a": 1, "b": 2})), f(json!({"a": 1, "b": 2}))]), 2.25),
+        ("a permutation", &two, json!([g(json!({"b": 2})), f(json!({"a": 1}))]), 3.0),
+        ("one of two calls", &two, json!([f(json!({"a": 1}))]), 0.0),
+        ("no call", &one, json!([]), -3.0),
+        ("keys permuted", &one, json!([f(json!({"b": 2, "a": 1}))]), 3.0),
+        ("a float for an integer", &one, json!([f(json!({"a": 1.0, "b": 2}))]), 3.0),
+        ("a text for an integer", &one, json!([f(json!({"a": "1", "b": 2}))]), 1.5),
+    ] {
+        let got = 6.0 * share.share(&calls(reference), &calls(&found)) - 3.0;
+        assert!((got - want).abs() < 1e-12, "{what}: {got}, expected {want}");
+    }
+}
+
+/// The variants, worked out by hand from the released code: the same predictions under finegrained, intermediate and
+/// coarse.
+#[test]
+fn variants_of_similarity_by_hand() {
+    let f = |arguments: Value| json!({"name": "f", "arguments": arguments});
+    let g = |arguments: Value| json!({"name": "g", "arguments": arguments});
+    let one = json!([f(json!({"a": 1, "b": 2}))]);
+    let two = json!([f(json!({"a": 1})), g(json!({"b": 2}))]);
+    let original = CallSimilarity::default();
+    let fine = original.clone().with_similarity(Similarity::Exact, Similarity::Exact);
+    let intermediate = original.clone().with_detail(Detail::Calls);
+    let coarse = original.clone().with_detail(Detail::List);
+    for (what, reference, found, want) in [
+        ("exact", &one, one.clone(), [1.0, 1.0, 1.0, 1.0]),
+        // Names 1, keys 1, one of two values.
+        ("a wrong value", &one, json!([f(json!({"a": 1, "b": 3}))]), [0.75, 0.75, 0.5, 0.0]),
+        // Keys 1/2 or 0, one value.
+        ("a missing argument", &one, json!([f(json!({"a": 1}))]), [0.625, 0.5, 0.5, 0.0]),
+        // Names 1/2 or 0.
+        ("an extra call", &one, json!([f(json!({"a": 1, "b": 2})), g(json!({}))]), [0.875, 0.75, 0.75, 0.0]),
+        ("a permutation", &two, json!([g(json!({"b": 2})), f(json!({"a": 1}))]), [1.0, 0.8, 1.0, 0.0]),
+        ("one of two calls", &two, json!([f(json!({"a": 1}))]), [0.5, 0.4, 0.5, 0.0]),
+        ("no call", &two, json!([]), [0.0, 0.0, 0.0, 0.0]),
+    ] {
+        for (rule, want) in [&original, &fine, &intermediate, &coarse].into_iter().zip(want) {
+            let got = rule.share(&calls(reference), &calls(&found));
+            assert!((got - want).abs() < 1e-12, "{what}, {:?}: {got}, expected {want}", rule.detail);
+        }
+    }
+}
+
+#[test]
+fn an_unreadable_completion_has_nothing_and_no_reference_no_claim() {
+    let one = task(&json!([{"name": "f", "arguments": {"a": 1}}]));
+    let rule = CallSimilarity::default();
+    let lines = "<think>x</think>\n<tool_call>\n{\"name\": \"f\", \"parameters\": {\"a\": 1}}\n{\"name\": \"g\", \
+                 \"parameters\": {}}\n</tool_call>";
+    assert_eq!(rate(&rule, &one, lines), Some(2.5 / 3.0));
+    assert_eq!(rate(&rule, &one, "<tool_call>\noops\n</tool_call>"), Some(0.0));
+    assert_eq!(rate(&rule, &one, "nothing"), Some(0.0));
+    assert_eq!(rate(&rule, &task(&json!([])), lines), None);
+    let declining = CallSimilarity { no_calls: NoCalls::Declined, ..rule };
+    assert_eq!(rate(&declining, &task(&json!([])), lines), Some(0.0));
+    assert_eq!(rate(&declining, &task(&json!([])), "nothing"), Some(1.0));
+    let readable = Readable { block: Some("tool_call".to_owned()), ..Readable::default() };
+    let texts = [lines, "<tool_call>oops</tool_call>", "nothing", "<tool_call>[]</tool_call>"];
+    assert_eq!(texts.map(|text| rate(&readable, &one, text)), [1.0, 0.0, 0.0, 1.0].map(Some));
+}
+
 fn some_calls() -> impl Strategy<Value = Vec<ToolCall>> {
     let arguments = prop::collection::btree_map("[abc]", (0..3_i64).prop_map(Value::from), 0..4);
     let call = ("[fgh]", arguments).prop_map(|(name, arguments)| ToolCall::new(name, arguments));
@@ -199,9 +276,32 @@ proptest! {
     }
 
     #[test]
+    fn similarity_is_a_share(reference in some_calls(), found in some_calls(), by in 0_usize..4) {
+        let mut turned = reference.clone();
+        turned.rotate_left(by % reference.len().max(1));
+        let rule = CallSimilarity::default();
+        prop_assert_eq!(rule.share(&reference, &turned), 1.0);
+        let optimal = rule.clone().with_assignment(Assignment::Optimal);
+        prop_assert!(optimal.share(&reference, &found) >= rule.share(&reference, &found) - 1e-12);
+        prop_assert!((optimal.share(&reference, &found) - optimal.share(&turned, &found)).abs() < 1e-12);
+        for similarity in [Similarity::Jaccard, Similarity::F1, Similarity::Exact] {
+            for detail in [Detail::Parts, Detail::Calls, Detail::List] {
+                let rule = rule.clone().with_similarity(similarity, similarity).with_detail(detail);
+                let share = rule.share(&reference, &found);
+                prop_assert!((0.0..=1.0).contains(&share));
+                prop_assert_eq!(rule.share(&reference, &reference), 1.0);
+                if share >= 1.0 {
+                    prop_assert!(same_calls(&reference, &found, &Equality::Python, CallOrder::Any));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn no_text_breaks_a_rule(text in ".{0,60}", reference in some_calls()) {
         let task = ToolTask { question: String::new(), tools: vec![], calls: reference, domain: String::new() };
-        let rules: [&dyn Reward<ToolTask>; 5] = [
+        let rules: [&dyn Reward<ToolTask>; 8] = [
+            &CallSimilarity::default(), &ExtraCalls::default(), &Readable::default(),
             &AstMatch::of(PYTHON), &MultiCallBonus::of(PYTHON), &SameNames::default(),
             &TokenOverlap::of(PYTHON), &ValuePenalty::of(PYTHON),
         ];
