@@ -38,14 +38,17 @@ pub mod accuracy;
 pub mod calls;
 mod compose;
 mod error;
+pub mod extract;
 pub mod format;
 pub mod length;
+pub mod majority;
 pub mod reference_format;
 pub mod repetition;
 mod schedule;
 pub mod semantic;
 pub mod solve_rate;
 pub mod tags;
+pub mod tool_use;
 pub mod validity;
 
 pub use compose::{BoxReward, Clamp, Constant, Gate, Mix, Product, Range, Sum, Tiers, Weighted};
