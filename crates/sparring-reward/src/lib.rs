@@ -6,7 +6,7 @@
 //!   Band::evaluate(p), penalties(..)       SolveRate, Repetition, ..      Mix, Gate
 //! ```
 //!
-//! Every formula of a paper is a small function with its equation in the docs; the types around them only
+//! A [`RewardConfig`] holds such a tree as data and builds it, checked. Every formula of a paper is a small function with its equation in the docs; the types around them only
 //! bring a group's texts and the context to it. In the modules of Tool-R0 (arXiv 2602.21320), `Default` is its
 //! corrected reading; each `released()` does what its published code does, for comparison.
 //!
@@ -37,6 +37,7 @@
 pub mod accuracy;
 pub mod calls;
 mod compose;
+pub mod config;
 mod error;
 pub mod extract;
 pub mod format;
@@ -52,5 +53,6 @@ pub mod tool_use;
 pub mod validity;
 
 pub use compose::{BoxReward, Clamp, Constant, Gate, Mix, Product, Range, Sum, Tiers, Weighted};
+pub use config::RewardConfig;
 pub use error::RewardError;
 pub use schedule::Schedule;
