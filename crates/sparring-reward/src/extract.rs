@@ -2,6 +2,7 @@
 
 use crate::calls::CallFormat;
 use serde::{Deserialize, Serialize};
+use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 use sparring_tools::canonical_json;
 use sparring_tools::tags::{Case, last_block};
 
@@ -80,10 +81,47 @@ fn boxed(text: &str) -> Option<&str> {
     text.rfind(OPEN).and_then(|at| closed(at + OPEN.len()))
 }
 
+/// `pass` where a completion has the part, else `fail`. Component: `present`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Present {
+    /// Where the part is.
+    pub part: Extract,
+    /// Score where there is one.
+    pub pass: f64,
+    /// Score where there is none.
+    pub fail: f64,
+}
+
+impl Default for Present {
+    /// 1 or 0.
+    fn default() -> Self {
+        Self { part: Extract::default(), pass: 1.0, fail: 0.0 }
+    }
+}
+
+impl<T: ?Sized> Reward<T> for Present {
+    fn name(&self) -> &'static str {
+        "present"
+    }
+
+    fn score(&self, _: &T, group: &[Rollout], _: &RewardContext<'_>) -> Result<Vec<Option<f32>>, BoxError> {
+        let score = |text: &str| if self.part.of(text).is_some() { self.pass } else { self.fail };
+        Ok(group.iter().map(|rollout| Some(score(&rollout.text) as f32)).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use sparring_tools::Format;
+
+    #[test]
+    fn present_or_not() {
+        let rule = Present { part: Extract::Boxed, pass: 0.0, fail: -1.0 };
+        let group = [r"\boxed{1}", "1"].map(Rollout::from_text);
+        assert_eq!(rule.score("", &group, &RewardContext::default()).unwrap(), [Some(0.0), Some(-1.0)]);
+    }
 
     #[test]
     fn boxes_and_calls() {

@@ -54,8 +54,8 @@ pub fn majority_rewards(answers: &[Option<&str>], ties: Ties) -> Vec<Option<f64>
     if winners.is_empty() {
         return vec![None; answers.len()];
     }
-    let wins = |answer: &Option<&str>| answer.is_some_and(|answer| winners.contains(&answer));
-    answers.iter().map(|answer| Some(if wins(answer) { 1.0 } else { 0.0 })).collect()
+    let wins = |answer: Option<&str>| answer.is_some_and(|answer| winners.contains(&answer));
+    answers.iter().map(|answer| Some(if wins(*answer) { 1.0 } else { 0.0 })).collect()
 }
 
 /// Self-consistency: the share `p` of all answers, missing ones included, that equal the most frequent one, in

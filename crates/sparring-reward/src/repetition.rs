@@ -134,15 +134,17 @@ pub fn penalties(questions: &[Option<&str>], settings: &RepetitionSettings) -> V
     let texts: Vec<&str> = questions.iter().copied().flatten().collect();
     let clusters = clusters(&texts, settings);
     let mut size = vec![0_usize; texts.len()];
-    clusters.iter().for_each(|&cluster| size[cluster] += 1);
+    for &cluster in &clusters {
+        size[cluster] += 1;
+    }
     let mut sizes = clusters.iter().map(|&cluster| size[cluster]);
     let share = |size: usize| -settings.weight * (size as f64 / questions.len() as f64);
-    let penalty = |question: &Option<&str>| match (question, settings.missing) {
+    let penalty = |question: Option<&str>| match (question, settings.missing) {
         (Some(_), _) => sizes.next().map(share),
         (None, Missing::Alone) => Some(share(1)),
         (None, Missing::Skip) => None,
     };
-    questions.iter().map(penalty).collect()
+    questions.iter().copied().map(penalty).collect()
 }
 
 /// The cluster of each text.

@@ -134,6 +134,8 @@ pub enum RateShape {
     Margin,
     /// [`hard_but_solved`]: `1 - p`, and 0 where `p` is 0.
     HardButSolved,
+    /// 1, whatever `p` is: there is a rate at all, the proposal could be tried.
+    Probed,
 }
 
 impl Shape for RateShape {
@@ -142,6 +144,7 @@ impl Shape for RateShape {
             Self::Tent => tent(p),
             Self::Margin => margin(p),
             Self::HardButSolved => hard_but_solved(p),
+            Self::Probed => 1.0,
         }
     }
 }

@@ -30,7 +30,9 @@ impl Similarity {
             return 1.0;
         }
         let mut left: BTreeMap<&str, usize> = BTreeMap::new();
-        a.iter().for_each(|name| *left.entry(name).or_default() += 1);
+        for name in a {
+            *left.entry(name).or_default() += 1;
+        }
         let mut common = 0.0;
         for name in b {
             if let Some(count @ 1..) = left.get_mut(name) {

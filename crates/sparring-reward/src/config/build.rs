@@ -59,6 +59,7 @@ pub(super) fn assemble<T: ?Sized + 'static>(
         RewardConfig::Length(rules) => Box::new(rules.clone()),
         RewardConfig::ToolUse(rules) => Box::new(rules.clone()),
         RewardConfig::Majority(rules) => Box::new(rules.clone()),
+        RewardConfig::Present(rules) => Box::new(rules.clone()),
         RewardConfig::SolverFormat(rules) => Box::new(*rules),
         RewardConfig::Repetition { question, rules } => {
             let question = question.clone();

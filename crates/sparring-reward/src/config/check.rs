@@ -108,6 +108,10 @@ impl RewardConfig {
                 finite("pass", rule.pass)?;
                 finite("fail", rule.fail)
             }
+            Self::Present(rule) => {
+                finite("pass", rule.pass)?;
+                finite("fail", rule.fail)
+            }
             Self::ReferenceFormat(rule) => {
                 finite("pass", rule.pass)?;
                 finite("fail", rule.fail)

@@ -34,7 +34,7 @@ use crate::calls::{
     AstMatch, CallFormat, CallSimilarity, ExtraCalls, MultiCallBonus, Readable, SameNames, TokenOverlap,
     ValuePenalty,
 };
-use crate::extract::Extract;
+use crate::extract::{Extract, Present};
 use crate::format::SolverFormat;
 use crate::length::Length;
 use crate::majority::Majority;
@@ -143,6 +143,8 @@ pub enum RewardConfig {
     ToolUse(ToolUse),
     /// [`Majority`].
     Majority(Majority),
+    /// [`Present`].
+    Present(Present),
     /// [`Repetition`](crate::repetition::Repetition).
     Repetition {
         /// Where the question is.

@@ -32,6 +32,7 @@ fn kinds() -> Vec<Value> {
         json!({"kind": "repetition", "question": {"kind": "tag", "tag": "question"}}),
         json!({"kind": "band"}),
         json!({"kind": "solve_rate", "shape": "tent"}),
+        json!({"kind": "present", "part": {"kind": "boxed"}}),
         json!({"kind": "solver_format"}),
         json!({"kind": "ast"}),
         json!({"kind": "overlap"}),

@@ -27,11 +27,9 @@ fn root(parent: &mut [usize], mut i: usize) -> usize {
 pub(super) fn average(n: usize, threshold: f64, distance: impl Fn(usize, usize) -> f64) -> Vec<usize> {
     // Sums of the distances between the members of two clusters: they add up when clusters are joined.
     let mut sums = vec![vec![0.0; n]; n];
-    for j in 0..n {
-        for i in 0..j {
-            let d = distance(i, j);
-            (sums[i][j], sums[j][i]) = (d, d);
-        }
+    for (i, j) in (0..n).flat_map(|j| (0..j).map(move |i| (i, j))) {
+        let d = distance(i, j);
+        (sums[i][j], sums[j][i]) = (d, d);
     }
     let mut size = vec![1_usize; n];
     let mut cluster: Vec<usize> = (0..n).collect();
