@@ -1,4 +1,4 @@
-//! The papers as compositions: Tool-R0's game, rewards, prompts and presets.
+//! The papers as compositions: Tool-R0's game, rewards, prompts and presets, and the rewards of the other [`papers`].
 //!
 //! ```text
 //!   presets/*.toml ─▶ ToolR0Config ─build─▶ ToolR0 { game, generator_reward, solver_reward, self_play }
@@ -32,6 +32,7 @@
 
 mod error;
 mod layers;
+pub mod papers;
 pub mod tool_r0;
 
 pub use error::RecipeError;

@@ -1,8 +1,21 @@
 //! Rewards made of rewards.
 //!
 //! A part that does not apply (`None`) is left out and never counts as 0; where no part applies, the whole
-//! does not. A failing part stops everything and is named. Every composition is written as what it makes of
-//! its parts' components; the score is their sum.
+//! does not. A failing part stops everything and is named. Sums, weights, mixtures and gates are written as what
+//! they make of their parts' components; the score is their sum. Products, ranges, limits and tiers are no sums of
+//! their parts: each has one component, of its own name.
+
+mod constant;
+mod mix;
+mod product;
+mod range;
+mod tiers;
+
+pub use constant::Constant;
+pub use mix::Mix;
+pub use product::Product;
+pub use range::{Clamp, Range};
+pub use tiers::Tiers;
 
 use crate::{RewardError, Schedule};
 use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout, check_scores, sum_components};
@@ -34,6 +47,24 @@ fn score<T: ?Sized>(
 ) -> Result<Scores, BoxError> {
     let components = reward.components(task, group, ctx)?;
     Ok(sum_components(reward.name(), &components, group.len())?)
+}
+
+/// The score of a part, for compositions that are no sums.
+fn total<T: ?Sized>(
+    part: &dyn Reward<T>,
+    task: &T,
+    group: &[Rollout],
+    ctx: &RewardContext<'_>,
+) -> Result<Scores, BoxError> {
+    let components = components(part, task, group, ctx)?;
+    Ok(sum_components(part.name(), &components, group.len())?)
+}
+
+/// Multiplies every score by a factor.
+fn scale(components: &mut [Component], factor: f64) {
+    for score in components.iter_mut().flat_map(|(_, scores)| scores).flatten() {
+        *score = (f64::from(*score) * factor) as f32;
+    }
 }
 
 /// The sum of its parts.
@@ -143,9 +174,7 @@ impl<T: ?Sized, R: Reward<T>> Reward<T> for Weighted<R> {
     ) -> Result<Vec<Component>, BoxError> {
         let weight = self.weight.at(ctx.step, ctx.total_steps);
         let mut components = self.reward.components(task, group, ctx)?;
-        for score in components.iter_mut().flat_map(|(_, scores)| scores).flatten() {
-            *score = (f64::from(*score) * weight) as f32;
-        }
+        scale(&mut components, weight);
         Ok(components)
     }
 }

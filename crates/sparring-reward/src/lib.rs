@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!   pure functions                         Reward<T>                      composition
-//!   accuracy(gold, predicted, ..)   ──▶   Accuracy, SolverFormat,   ──▶  Sum, Weighted,
-//!   Band::evaluate(p), penalties(..)       SolveRate, Repetition, ..      Gate
+//!   same_calls(reference, found, ..) ──▶   AstMatch, TokenOverlap,   ──▶  Sum, Weighted,
+//!   Band::evaluate(p), penalties(..)       SolveRate, Repetition, ..      Mix, Gate
 //! ```
 //!
-//! Every formula of a paper is a small function with its equation in the docs; the types around them only
-//! bring a group's texts and the context to it. `Default` is the corrected reading of Tool-R0
-//! (arXiv 2602.21320); each `released()` does what its published code does, for comparison.
+//! A [`RewardConfig`] holds such a tree as data and builds it, checked. Every formula of a paper is a small function with its equation in the docs; the types around them only
+//! bring a group's texts and the context to it. In the modules of Tool-R0 (arXiv 2602.21320), `Default` is its
+//! corrected reading; each `released()` does what its published code does, for comparison.
 //!
 //! ```
 //! use sparring_core::{Reward, RewardContext, Rollout};
@@ -35,15 +35,24 @@
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 pub mod accuracy;
+pub mod calls;
 mod compose;
+pub mod config;
 mod error;
+pub mod extract;
 pub mod format;
+pub mod length;
+pub mod majority;
+pub mod reference_format;
 pub mod repetition;
 mod schedule;
 pub mod semantic;
 pub mod solve_rate;
+pub mod tags;
+pub mod tool_use;
 pub mod validity;
 
-pub use compose::{BoxReward, Gate, Sum, Weighted};
+pub use compose::{BoxReward, Clamp, Constant, Gate, Mix, Product, Range, Sum, Tiers, Weighted};
+pub use config::RewardConfig;
 pub use error::RewardError;
 pub use schedule::Schedule;

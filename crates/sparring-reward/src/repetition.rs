@@ -5,21 +5,102 @@ use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 use std::collections::BTreeSet;
 
+mod bleu;
+mod cluster;
+
+pub use bleu::bleu;
+
+/// How far apart two questions are, in [0, 1].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Measure {
+    /// [`distance`]: Jaccard distance of their character 3-grams.
+    #[default]
+    Grams,
+    /// `1 - BLEU` of the earlier question against the later ([`bleu()`]), as in R-Zero's code.
+    Bleu,
+}
+
+/// Which questions are one cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Linkage {
+    /// Those that are alike, directly or through others.
+    #[default]
+    Single,
+    /// Those that average linkage joins, as in R-Zero's code.
+    Average,
+}
+
+/// What a completion without a question gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Missing {
+    /// Nothing: the reward does not apply.
+    #[default]
+    Skip,
+    /// The penalty of a cluster of one, as in R-Zero's code.
+    Alone,
+}
+
 /// How repetition is measured and punished.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct RepetitionSettings {
-    /// Questions nearer than this Jaccard distance of their character 3-grams are alike; in [0, 1].
+    /// Questions nearer than this are alike; in [0, 1].
     pub distance: f64,
-    /// Penalty of a batch that is all one cluster; at least 0.
+    /// Penalty of a batch that is all one cluster, λ; at least 0.
     pub weight: f64,
+    /// How far apart two questions are.
+    pub measure: Measure,
+    /// Which questions are one cluster.
+    pub linkage: Linkage,
+    /// Completions without a question.
+    pub missing: Missing,
 }
 
 impl Default for RepetitionSettings {
-    /// 0.30 and 0.20.
+    /// Tool-R0's: 0.30 of character 3-grams, and 0.20.
     fn default() -> Self {
-        Self { distance: 0.30, weight: 0.20 }
+        Self {
+            distance: 0.30,
+            weight: 0.20,
+            measure: Measure::default(),
+            linkage: Linkage::default(),
+            missing: Missing::default(),
+        }
+    }
+}
+
+impl RepetitionSettings {
+    /// R-Zero's (arXiv 2508.05004, and its code): `|cluster| / B`, clusters by average linkage where `1 - BLEU` is below
+    /// 0.5.
+    pub fn r_zero() -> Self {
+        Self {
+            distance: 0.5,
+            weight: 1.0,
+            measure: Measure::Bleu,
+            linkage: Linkage::Average,
+            ..Self::default()
+        }
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`RewardError::Invalid`] names the setting.
+    pub fn validate(&self) -> Result<(), RewardError> {
+        if !(0.0..=1.0).contains(&self.distance) {
+            return Err(RewardError::invalid("distance", "must be in [0, 1]"));
+        }
+        if !(self.weight >= 0.0 && self.weight.is_finite()) {
+            return Err(RewardError::invalid("weight", "must be finite and at least 0"));
+        }
+        Ok(())
     }
 }
 
@@ -46,39 +127,42 @@ fn jaccard(a: &BTreeSet<[char; 3]>, b: &BTreeSet<[char; 3]>) -> f64 {
 
 /// `-weight · |cluster| / B` for each question of a batch of `B`, in [-weight, 0].
 ///
-/// A cluster joins questions that are alike, directly or through others (union-find). A question alike to none
-/// is a cluster of one. `None` (no question was proposed) gets `None`, and still counts in `B`.
+/// A cluster joins questions that are alike, directly or through others, as [`Linkage`] says. A question alike to none
+/// is a cluster of one. `None` (no question was proposed) still counts in `B`; whether it is penalised is for
+/// [`Missing`] to say.
 pub fn penalties(questions: &[Option<&str>], settings: &RepetitionSettings) -> Vec<Option<f64>> {
-    let grams: Vec<_> = questions.iter().map(|question| question.map(grams)).collect();
-    let mut parent: Vec<usize> = (0..questions.len()).collect();
-    for (i, a) in grams.iter().enumerate() {
-        for (j, b) in grams[..i].iter().enumerate() {
-            if let (Some(a), Some(b)) = (a, b)
-                && jaccard(a, b) < settings.distance
-            {
-                let (a, b) = (root(&mut parent, i), root(&mut parent, j));
-                parent[a.max(b)] = a.min(b);
-            }
-        }
+    let texts: Vec<&str> = questions.iter().copied().flatten().collect();
+    let clusters = clusters(&texts, settings);
+    let mut size = vec![0_usize; texts.len()];
+    for &cluster in &clusters {
+        size[cluster] += 1;
     }
-    let roots: Vec<usize> = (0..questions.len()).map(|i| root(&mut parent, i)).collect();
-    let mut size = vec![0_usize; questions.len()];
-    for &root in &roots {
-        size[root] += 1;
-    }
-    let penalty = |(question, root): (Option<&str>, usize)| {
-        question.map(|_| -settings.weight * (size[root] as f64 / questions.len() as f64))
+    let mut sizes = clusters.iter().map(|&cluster| size[cluster]);
+    let share = |size: usize| -settings.weight * (size as f64 / questions.len() as f64);
+    let penalty = |question: Option<&str>| match (question, settings.missing) {
+        (Some(_), _) => sizes.next().map(share),
+        (None, Missing::Alone) => Some(share(1)),
+        (None, Missing::Skip) => None,
     };
-    questions.iter().copied().zip(roots).map(penalty).collect()
+    questions.iter().copied().map(penalty).collect()
 }
 
-/// Representative of `i`'s cluster; halves the path on the way.
-fn root(parent: &mut [usize], mut i: usize) -> usize {
-    while parent[i] != i {
-        parent[i] = parent[parent[i]];
-        i = parent[i];
+/// The cluster of each text.
+fn clusters(texts: &[&str], settings: &RepetitionSettings) -> Vec<usize> {
+    let link = |distance: &dyn Fn(usize, usize) -> f64| match settings.linkage {
+        Linkage::Single => cluster::single(texts.len(), settings.distance, distance),
+        Linkage::Average => cluster::average(texts.len(), settings.distance, distance),
+    };
+    match settings.measure {
+        Measure::Grams => {
+            let grams: Vec<_> = texts.iter().map(|text| grams(text)).collect();
+            link(&|i, j| jaccard(&grams[i], &grams[j]))
+        }
+        Measure::Bleu => {
+            let words: Vec<Vec<&str>> = texts.iter().map(|text| text.split_whitespace().collect()).collect();
+            link(&|i, j| 1.0 - bleu::bleu_of(&words[i], &words[j]))
+        }
     }
-    i
 }
 
 /// [`penalties`] over the whole batch of the context; over the group where the context brings no batch.
@@ -97,12 +181,7 @@ where
     /// # Errors
     /// [`RewardError::Invalid`] where a setting is out of range.
     pub fn new(question: F, settings: RepetitionSettings) -> Result<Self, RewardError> {
-        if !(0.0..=1.0).contains(&settings.distance) {
-            return Err(RewardError::invalid("repetition.distance", "must be in [0, 1]"));
-        }
-        if !(settings.weight >= 0.0 && settings.weight.is_finite()) {
-            return Err(RewardError::invalid("repetition.weight", "must be finite and at least 0"));
-        }
+        settings.validate()?;
         Ok(Self { question, settings })
     }
 }
@@ -172,7 +251,33 @@ mod tests {
         assert!(reward.score("", &group(&["z"]), &ctx).is_err());
     }
 
+    /// R-Zero's penalties: 1 - BLEU of the first two is 1 - (4/5·3/4·2/3·1/2)^(1/4) = 0.33, of the others 1.
+    #[test]
+    fn r_zero_by_hand() {
+        let settings = RepetitionSettings::r_zero();
+        let alone = RepetitionSettings { missing: Missing::Alone, ..settings };
+        let batch =
+            [Some("what is two plus two"), Some("what is two plus three"), None, Some("name a colour")];
+        assert_eq!(penalties(&batch, &settings), [Some(-0.5), Some(-0.5), None, Some(-0.25)]);
+        assert_eq!(penalties(&batch, &alone)[2], Some(-0.25));
+        // Equal texts of fewer than four words are not alike: 1 - 0.1^(1/2) = 0.68 for two words.
+        assert!((bleu("two words", "two words") - 0.1_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(penalties(&[Some("two words"); 2], &settings), [Some(-0.5); 2]);
+    }
+
     proptest! {
+        #[test]
+        fn bleu_is_a_share_and_1_for_equal_texts(a in "[ab]( [ab]){0,7}", b in "[abc]( [abc]){0,7}") {
+            prop_assert!((0.0..=1.0).contains(&bleu(&a, &b)));
+            if a.split(' ').count() >= 4 {
+                prop_assert!((bleu(&a, &a) - 1.0).abs() < 1e-12);
+            }
+            let batch = [Some(a.as_str()), Some(b.as_str()), None];
+            for penalty in penalties(&batch, &RepetitionSettings::r_zero()).into_iter().flatten() {
+                prop_assert!((-1.0..=0.0).contains(&penalty));
+            }
+        }
+
         #[test]
         fn order_does_not_matter(questions in prop::collection::vec("[ab]{0,6}", 1..8), by in 0_usize..8) {
             let all: Vec<Option<&str>> = questions.iter().map(|q| Some(q.as_str())).collect();

@@ -80,13 +80,13 @@ impl Band {
     /// [`RewardError::Invalid`] names the setting.
     pub fn validate(&self) -> Result<(), RewardError> {
         if !(0.0 <= self.low && self.low <= self.high && self.high <= 1.0) {
-            return Err(RewardError::invalid("band.low and band.high", "must hold 0 ≤ low ≤ high ≤ 1"));
+            return Err(RewardError::invalid("low and high", "must hold 0 ≤ low ≤ high ≤ 1"));
         }
         if !(self.sigma > 0.0 && self.sigma.is_finite()) {
-            return Err(RewardError::invalid("band.sigma", "must be a finite number above 0"));
+            return Err(RewardError::invalid("sigma", "must be a finite number above 0"));
         }
         if !(0.0..=1.0).contains(&self.gate) {
-            return Err(RewardError::invalid("band.gate", "must be in [0, 1]"));
+            return Err(RewardError::invalid("gate", "must be in [0, 1]"));
         }
         Ok(())
     }
@@ -123,6 +123,32 @@ pub fn hard_but_solved(p: f64) -> f64 {
     if p <= 0.0 { 0.0 } else { 1.0 - p }
 }
 
+/// The shapes without settings, as settings name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RateShape {
+    /// [`tent`]: `1 - 2·|p - 1/2|`.
+    Tent,
+    /// [`margin`]: `min(p, 1 - p)`.
+    Margin,
+    /// [`hard_but_solved`]: `1 - p`, and 0 where `p` is 0.
+    HardButSolved,
+    /// 1, whatever `p` is: there is a rate at all, the proposal could be tried.
+    Probed,
+}
+
+impl Shape for RateShape {
+    fn reward(&self, p: f64) -> f64 {
+        match self {
+            Self::Tent => tent(p),
+            Self::Margin => margin(p),
+            Self::HardButSolved => hard_but_solved(p),
+            Self::Probed => 1.0,
+        }
+    }
+}
+
 /// Rewards a Generator's completions by a function of their solve rates, which the context brings.
 ///
 /// A completion that was not probed gets `None`, and so does all of the group where nothing is probed.
@@ -142,8 +168,8 @@ impl SolveRate<Band> {
     }
 }
 
-impl<F: Fn(f64) -> f64> SolveRate<F> {
-    /// Any function of the solve rate.
+impl<F: Shape> SolveRate<F> {
+    /// Any function of the solve rate: a closure, or a [`RateShape`].
     pub fn shaped(shape: F) -> Self {
         Self { shape }
     }
@@ -204,6 +230,15 @@ mod tests {
         assert_eq!([0, 1, 8].map(|k| off.evaluate(f64::from(k) / 8.0)), [0.0, 1.0, 1.0]);
     }
 
+    /// R-Zero's and Absolute Zero's: at p = 1 nothing is left to learn, at p = 0 nothing can be.
+    #[test]
+    fn shapes_by_hand() {
+        let rates = [0.0, 0.25, 0.5, 0.75, 1.0];
+        assert_eq!(rates.map(|p| RateShape::Tent.reward(p)), [0.0, 0.5, 1.0, 0.5, 0.0]);
+        assert_eq!(rates.map(|p| RateShape::Margin.reward(p)), [0.0, 0.25, 0.5, 0.25, 0.0]);
+        assert_eq!(rates.map(|p| RateShape::HardButSolved.reward(p)), [0.0, 0.75, 0.5, 0.25, 0.0]);
+    }
+
     #[test]
     fn one_of_k_passes_the_gate_for_every_k() {
         for k in 1..200_usize {
@@ -233,6 +268,7 @@ mod tests {
             prop_assert!((band.evaluate(p) - band.evaluate(1.0 - p)).abs() < 1e-9);
             prop_assert!((tent(p) - 2.0 * margin(p)).abs() < 1e-12);
             prop_assert!((0.0..=1.0).contains(&hard_but_solved(p)));
+            prop_assert!((0.0..=0.5).contains(&RateShape::Margin.reward(p)));
         }
     }
 }

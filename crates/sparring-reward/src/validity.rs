@@ -1,8 +1,9 @@
 //! Whether a proposed task hangs together: Tool-R0's validity (arXiv 2602.21320, Eq. 2), over every gold call.
 
 use serde::{Deserialize, Serialize};
+use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 use sparring_tools::grounding::{Letters, is_grounded};
-use sparring_tools::{ToolCall, ToolTask};
+use sparring_tools::{CallParser, ToolCall, ToolTask};
 
 /// How a call's grounding counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,6 +155,49 @@ impl Validity {
             Grounding::Fraction if values.is_empty() => 1.0,
             Grounding::Fraction => found as f64 / values.len() as f64,
         }
+    }
+}
+
+/// [`Validity`] of a completion's calls, as if they were the gold calls of its task: whether they call tools of the
+/// menu, give what is required, and take their values from the question. A completion that cannot be read scores 0.
+/// Component: `validity`.
+pub struct CallValidity {
+    parser: Box<dyn CallParser>,
+    rules: Validity,
+}
+
+impl std::fmt::Debug for CallValidity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallValidity")
+            .field("parser", &self.parser.name())
+            .field("rules", &self.rules)
+            .finish()
+    }
+}
+
+impl CallValidity {
+    /// Validity of calls in this format.
+    pub fn new(parser: impl CallParser + 'static, rules: Validity) -> Self {
+        Self { parser: Box::new(parser), rules }
+    }
+}
+
+impl Reward<ToolTask> for CallValidity {
+    fn name(&self) -> &'static str {
+        "validity"
+    }
+
+    fn score(
+        &self,
+        task: &ToolTask,
+        group: &[Rollout],
+        _: &RewardContext<'_>,
+    ) -> Result<Vec<Option<f32>>, BoxError> {
+        let score = |text: &str| match self.parser.parse(text) {
+            Ok(calls) => self.rules.score(&ToolTask { calls, ..task.clone() }, None) as f32,
+            Err(_) => 0.0,
+        };
+        Ok(group.iter().map(|rollout| Some(score(&rollout.text))).collect())
     }
 }
 

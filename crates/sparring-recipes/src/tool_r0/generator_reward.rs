@@ -140,13 +140,13 @@ impl GeneratorReward {
         ] {
             super::check_weight(&format!("generator_reward.{field}"), weight)?;
         }
-        config.band.validate().map_err(reward_error)?;
+        config.band.validate().map_err(|error| reward_error(error.within("band")))?;
         let question: Question = |text| Proposal::parse(text).question;
         let repetition = config
             .repetition
             .map(|settings| Repetition::new(question, settings))
             .transpose()
-            .map_err(reward_error)?;
+            .map_err(|error| reward_error(error.within("repetition")))?;
         Ok(Self { config, repetition, judge: None })
     }
 

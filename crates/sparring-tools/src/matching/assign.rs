@@ -13,8 +13,19 @@ pub enum Assignment {
 }
 
 impl Assignment {
-    /// The column of each row, for a matrix of scores that are at least 0; a score of 0 is no match.
-    pub(crate) fn solve(self, scores: &[Vec<f64>], columns: usize) -> Vec<Option<usize>> {
+    /// The column of each row, for a matrix of scores that are at least 0, each row of `columns` scores; a score of
+    /// 0 is no match.
+    ///
+    /// ```
+    /// use sparring_tools::Assignment;
+    /// let scores = [vec![0.9, 0.8], vec![0.9, 0.0]];
+    /// assert_eq!(Assignment::Greedy.solve(&scores, 2), [Some(0), None]);
+    /// assert_eq!(Assignment::Optimal.solve(&scores, 2), [Some(1), Some(0)]);
+    /// ```
+    ///
+    /// # Panics
+    /// Where a row has fewer than `columns` scores.
+    pub fn solve(self, scores: &[Vec<f64>], columns: usize) -> Vec<Option<usize>> {
         let assigned = match self {
             Self::Greedy => greedy(scores, columns),
             Self::Optimal if scores.len() <= columns => {

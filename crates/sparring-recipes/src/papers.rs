@@ -1,0 +1,216 @@
+//! Papers whose rewards are settings: Tool-Zero, ToolRL, Tool-N1, R-Zero, Absolute Zero and Agent0.
+//!
+//! Each is a file of this crate that can be read, changed and extended. Tool-R0, which has a game of its own, is
+//! [`tool_r0`](crate::tool_r0).
+//!
+//! ```
+//! use sparring_core::{Reward, RewardContext, Role, Rollout};
+//! use sparring_recipes::papers::PaperPreset;
+//! use sparring_tools::{ToolCall, ToolTask};
+//!
+//! let reward = PaperPreset::load("toolrl/original")?.reward()?;
+//! let task = ToolTask {
+//!     question: String::new(),
+//!     tools: vec![],
+//!     calls: vec![ToolCall::new("f", [("a", 1.into()), ("b", 2.into())])],
+//!     domain: String::new(),
+//! };
+//! let call = r#"{"name": "f", "parameters": {"a": 1, "b": 3}}"#;
+//! let text = format!("<think>One value is wrong.</think>\n<tool_call>\n{call}\n</tool_call>");
+//! let score = reward.score(&task, &[Rollout::from_text(text)], &RewardContext::default())?;
+//! assert_eq!(score, [Some(1.0 + 1.5)]);
+//! # Ok::<(), sparring_core::BoxError>(())
+//! ```
+
+use crate::RecipeError;
+use crate::layers::{self, Layer, Origins};
+use serde::{Deserialize, Serialize};
+use sparring_reward::{BoxReward, RewardConfig, RewardError};
+use sparring_tools::ToolTask;
+
+/// A named, embedded settings file: `tool-zero/paper`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaperPreset {
+    name: &'static str,
+    file: &'static str,
+    toml: &'static str,
+}
+
+macro_rules! presets {
+    ($($name:literal),* $(,)?) => {
+        &[$(PaperPreset {
+            name: $name,
+            file: concat!("presets/", $name, ".toml"),
+            toml: include_str!(concat!("../presets/", $name, ".toml")),
+        }),*]
+    };
+}
+
+const PRESETS: &[PaperPreset] = presets![
+    "tool-zero/paper",
+    "tool-zero/figure-3",
+    "tool-zero/response-scope",
+    "tool-zero/multiset-bonus",
+    "tool-zero/precise",
+    "tool-zero/abrupt",
+    "tool-zero/plain",
+    "toolrl/original",
+    "toolrl/length",
+    "toolrl/dynamic-length",
+    "toolrl/equal-max",
+    "toolrl/two-stage",
+    "toolrl/dynamic-scale",
+    "toolrl/finegrained",
+    "toolrl/intermediate",
+    "toolrl/coarse",
+    "tool-n1/binary",
+    "tool-n1/v1",
+    "tool-n1/v2",
+    "tool-n1/v3",
+    "tool-n1/v4",
+    "r-zero/paper",
+    "r-zero/code",
+    "absolute-zero/paper",
+    "absolute-zero/code",
+    "agent0/paper",
+    "agent0/code",
+];
+
+impl PaperPreset {
+    /// Every preset, paper by paper.
+    pub fn all() -> &'static [Self] {
+        PRESETS
+    }
+
+    /// The preset of this name.
+    ///
+    /// # Errors
+    /// [`RecipeError::UnknownPreset`] lists the names that exist.
+    pub fn find(name: &str) -> Result<Self, RecipeError> {
+        PRESETS.iter().find(|preset| preset.name == name).copied().ok_or_else(|| RecipeError::UnknownPreset {
+            name: name.to_owned(),
+            known: PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// Reads and checks the preset of this name.
+    ///
+    /// # Errors
+    /// [`RecipeError::UnknownPreset`] lists the names that exist.
+    pub fn load(name: &str) -> Result<PaperConfig, RecipeError> {
+        let preset = Self::find(name)?;
+        PaperConfig::from_toml(preset.toml, preset.file)
+    }
+
+    /// Its name, folder and file.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its file within this crate.
+    pub fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// Its text.
+    pub fn toml(&self) -> &'static str {
+        self.toml
+    }
+}
+
+/// What a paper's file holds: one reward, or one for each role of self-play.
+///
+/// A file may name a preset that it changes: `extends = "toolrl/original"`. Tables merge; every other value, and every
+/// table with a `kind`, is replaced.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PaperConfig {
+    /// The reward of a completion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reward: Option<RewardConfig>,
+    /// The reward of the one that proposes tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposer_reward: Option<RewardConfig>,
+    /// The reward of the one that solves them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solver_reward: Option<RewardConfig>,
+    /// Settings of the update, as they are written: this module does not look at them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpo: Option<toml::Table>,
+    /// Settings of sampling, as they are written: this module does not look at them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<toml::Table>,
+}
+
+impl PaperConfig {
+    /// Reads settings from TOML and checks them; `filename` is named in errors.
+    ///
+    /// # Errors
+    /// [`RecipeError`] names the file, the line and the field.
+    pub fn from_toml(text: &str, filename: &str) -> Result<Self, RecipeError> {
+        let mut stack = vec![Layer { file: filename.to_owned(), text: text.to_owned() }];
+        while let Some(name) = stack.last().map(layers::parent).transpose()?.flatten() {
+            let preset = PaperPreset::find(&name)?;
+            stack.push(Layer { file: preset.file().to_owned(), text: preset.toml().to_owned() });
+        }
+        stack.reverse();
+        let (config, origins): (Self, Origins) = layers::read(&stack)?;
+        config.validate().map_err(|error| origins.locate(error))?;
+        Ok(config)
+    }
+
+    /// The settings as TOML, complete.
+    ///
+    /// # Errors
+    /// [`RecipeError::Setting`] where a number does not fit TOML.
+    pub fn to_toml(&self) -> Result<String, RecipeError> {
+        toml::to_string_pretty(self).map_err(|error| RecipeError::setting("settings", error.to_string()))
+    }
+
+    /// Checks every reward that is there.
+    ///
+    /// # Errors
+    /// [`RecipeError::Setting`] names the field.
+    pub fn validate(&self) -> Result<(), RecipeError> {
+        self.reward.iter().try_for_each(|_| self.reward().map(drop))?;
+        self.proposer_reward.iter().try_for_each(|_| self.proposer_reward::<()>().map(drop))?;
+        self.solver_reward.iter().try_for_each(|_| self.solver_reward().map(drop))
+    }
+
+    /// The reward of a completion.
+    ///
+    /// # Errors
+    /// [`RecipeError::Setting`] names the field; also where the paper has a reward for each role.
+    pub fn reward(&self) -> Result<BoxReward<ToolTask>, RecipeError> {
+        build("reward", self.reward.as_ref(), RewardConfig::build)
+    }
+
+    /// The proposer's reward, for whatever it is asked with.
+    ///
+    /// # Errors
+    /// [`RecipeError::Setting`] names the field; also where the paper has no proposer.
+    pub fn proposer_reward<T: ?Sized + 'static>(&self) -> Result<BoxReward<T>, RecipeError> {
+        build("proposer_reward", self.proposer_reward.as_ref(), RewardConfig::build_any)
+    }
+
+    /// The solver's reward.
+    ///
+    /// # Errors
+    /// [`RecipeError::Setting`] names the field; also where the paper has no solver.
+    pub fn solver_reward(&self) -> Result<BoxReward<ToolTask>, RecipeError> {
+        build("solver_reward", self.solver_reward.as_ref(), RewardConfig::build)
+    }
+}
+
+fn build<T: ?Sized>(
+    field: &str,
+    config: Option<&RewardConfig>,
+    make: impl Fn(&RewardConfig) -> Result<BoxReward<T>, RewardError>,
+) -> Result<BoxReward<T>, RecipeError> {
+    let config = config.ok_or_else(|| RecipeError::setting(field, "is not among these settings"))?;
+    make(config).map_err(|error| match error.within(field) {
+        RewardError::Invalid { setting, what } => RecipeError::setting(setting, what),
+        other => RecipeError::setting(field, other.to_string()),
+    })
+}
