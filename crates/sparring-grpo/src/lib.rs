@@ -59,6 +59,7 @@ pub mod normaliser;
 mod prepare;
 mod report;
 mod schedule;
+pub mod supervised;
 pub mod surrogate;
 mod update;
 

@@ -1,4 +1,5 @@
-//! The papers as compositions: Tool-R0's game, rewards, prompts and presets.
+//! The papers as compositions: Tool-R0's game, rewards, prompts and presets; Tool-Zero's arms and their trainer
+//! ([`tool_zero`]).
 //!
 //! ```text
 //!   presets/*.toml ─▶ ToolR0Config ─build─▶ ToolR0 { game, generator_reward, solver_reward, self_play }
@@ -33,5 +34,6 @@
 mod error;
 mod layers;
 pub mod tool_r0;
+pub mod tool_zero;
 
 pub use error::RecipeError;
