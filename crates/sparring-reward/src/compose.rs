@@ -4,6 +4,10 @@
 //! does not. A failing part stops everything and is named. Every composition is written as what it makes of
 //! its parts' components; the score is their sum.
 
+mod mix;
+
+pub use mix::Mix;
+
 use crate::{RewardError, Schedule};
 use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout, check_scores, sum_components};
 
@@ -34,6 +38,13 @@ fn score<T: ?Sized>(
 ) -> Result<Scores, BoxError> {
     let components = reward.components(task, group, ctx)?;
     Ok(sum_components(reward.name(), &components, group.len())?)
+}
+
+/// Multiplies every score by a factor.
+fn scale(components: &mut [Component], factor: f64) {
+    for score in components.iter_mut().flat_map(|(_, scores)| scores).flatten() {
+        *score = (f64::from(*score) * factor) as f32;
+    }
 }
 
 /// The sum of its parts.
@@ -143,9 +154,7 @@ impl<T: ?Sized, R: Reward<T>> Reward<T> for Weighted<R> {
     ) -> Result<Vec<Component>, BoxError> {
         let weight = self.weight.at(ctx.step, ctx.total_steps);
         let mut components = self.reward.components(task, group, ctx)?;
-        for score in components.iter_mut().flat_map(|(_, scores)| scores).flatten() {
-            *score = (f64::from(*score) * weight) as f32;
-        }
+        scale(&mut components, weight);
         Ok(components)
     }
 }

@@ -25,8 +25,8 @@ pub enum RewardError {
     /// A setting is out of range.
     #[error("{setting}: {what}")]
     Invalid {
-        /// The setting.
-        setting: &'static str,
+        /// The setting; a path with dots where settings nest.
+        setting: String,
         /// What it is, and what is expected.
         what: String,
     },
@@ -37,7 +37,7 @@ impl RewardError {
         Self::Contract { reward: reward.to_owned(), what: what.into() }
     }
 
-    pub(crate) fn invalid(setting: &'static str, what: impl Into<String>) -> Self {
-        Self::Invalid { setting, what: what.into() }
+    pub(crate) fn invalid(setting: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Invalid { setting: setting.into(), what: what.into() }
     }
 }

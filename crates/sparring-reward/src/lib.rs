@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!   pure functions                         Reward<T>                      composition
-//!   accuracy(gold, predicted, ..)   ──▶   Accuracy, SolverFormat,   ──▶  Sum, Weighted,
-//!   Band::evaluate(p), penalties(..)       SolveRate, Repetition, ..      Gate
+//!   same_calls(reference, found, ..) ──▶   AstMatch, TokenOverlap,   ──▶  Sum, Weighted,
+//!   Band::evaluate(p), penalties(..)       SolveRate, Repetition, ..      Mix, Gate
 //! ```
 //!
 //! Every formula of a paper is a small function with its equation in the docs; the types around them only
-//! bring a group's texts and the context to it. `Default` is the corrected reading of Tool-R0
-//! (arXiv 2602.21320); each `released()` does what its published code does, for comparison.
+//! bring a group's texts and the context to it. In the modules of Tool-R0 (arXiv 2602.21320), `Default` is its
+//! corrected reading; each `released()` does what its published code does, for comparison.
 //!
 //! ```
 //! use sparring_core::{Reward, RewardContext, Rollout};
@@ -35,6 +35,7 @@
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 pub mod accuracy;
+pub mod calls;
 mod compose;
 mod error;
 pub mod format;
@@ -42,8 +43,9 @@ pub mod repetition;
 mod schedule;
 pub mod semantic;
 pub mod solve_rate;
+pub mod tags;
 pub mod validity;
 
-pub use compose::{BoxReward, Gate, Sum, Weighted};
+pub use compose::{BoxReward, Gate, Mix, Sum, Weighted};
 pub use error::RewardError;
 pub use schedule::Schedule;

@@ -36,6 +36,17 @@ impl Comparator for StrictJson {
     }
 }
 
+/// Equal as the Python values that the JSON stands for: `5` = `5.0`, `true` = `1`, in lists and objects too, and
+/// `5` is not `"5"`. What `==` says in the released rewards of ToolRL (arXiv 2504.13958), say.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PythonValues;
+
+impl Comparator for PythonValues {
+    fn equal(&self, expected: &Value, found: &Value) -> bool {
+        python_equal(expected, found)
+    }
+}
+
 /// The comparator of Tool-R0's accuracy reward (arXiv 2602.21320, Eq. 7, and its released code).
 ///
 /// Two values are equal where one of these holds:
@@ -144,6 +155,18 @@ fn plain_number(text: &str) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn python_values_are_typed() {
+        let equal =
+            [(json!(5), json!(5.0)), (json!([true]), json!([1])), (json!({"a": 1}), json!({"a": 1.0}))];
+        for (a, b) in equal {
+            assert!(PythonValues.equal(&a, &b) && PythonValues.equal(&b, &a), "{a} = {b}");
+        }
+        for (a, b) in [(json!(5), json!("5")), (json!("a b"), json!("a  b")), (json!(null), json!(0))] {
+            assert!(!PythonValues.equal(&a, &b), "{a} != {b}");
+        }
+    }
 
     /// The probe cases that the released comparator was run on.
     #[test]

@@ -45,7 +45,7 @@ mod task;
 mod validate;
 
 pub use call::ToolCall;
-pub use compare::{Comparator, RobustComparator, StrictJson};
+pub use compare::{Comparator, PythonValues, RobustComparator, StrictJson};
 pub use error::{ParseError, ToolsError};
 pub use json::canonical as canonical_json;
 pub use judge::{CallJudge, Expected, Judgement, MatchJudge};

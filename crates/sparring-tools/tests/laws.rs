@@ -3,8 +3,8 @@ mod support;
 
 use proptest::prelude::*;
 use sparring_tools::{
-    Assignment, CallParser, Comparator, Dialect, Format, Matcher, RobustComparator, StrictJson, ToolCall,
-    ToolSpec, match_calls, same_calls,
+    Assignment, CallParser, Comparator, Dialect, Format, Matcher, PythonValues, RobustComparator, StrictJson,
+    ToolCall, ToolSpec, match_calls, same_calls,
 };
 use support::{calls, similar_calls, text, value};
 
@@ -19,7 +19,7 @@ fn parsers() -> Vec<Box<dyn CallParser>> {
 proptest! {
     #[test]
     fn comparators_are_reflexive_and_symmetric(a in value(), b in value()) {
-        for comparator in [&RobustComparator as &dyn Comparator, &StrictJson] {
+        for comparator in [&RobustComparator as &dyn Comparator, &StrictJson, &PythonValues] {
             prop_assert!(comparator.equal(&a, &a), "{}", a);
             prop_assert_eq!(comparator.equal(&a, &b), comparator.equal(&b, &a));
             if StrictJson.equal(&a, &b) {

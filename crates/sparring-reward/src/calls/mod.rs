@@ -1,0 +1,137 @@
+//! Rewards of the calls that a completion makes, held against the calls of its task.
+//!
+//! ```text
+//!   completion ──parser──▶ Answer { text, calls or why they cannot be read } ──CallRule──▶ score
+//! ```
+//!
+//! Every rule is a small function of the reference calls and the predicted ones, and settings that say which
+//! format the text is in. As they are, the rules are rewards for [`ToolTask`]s; [`CallRule::read_by`] gives one another
+//! parser.
+
+mod exact;
+mod format;
+mod names;
+mod overlap;
+mod values;
+
+pub use exact::{AstMatch, CallOrder, same_calls};
+pub use format::{CallFormat, Equality};
+pub use names::{MultiCallBonus, NameOrder, SameNames, same_names};
+pub use overlap::{NoCalls, Overlap, Scope, TokenOverlap, overlap, tokens};
+pub use values::{ValuePenalty, invalid_values};
+
+use sparring_core::{BoxError, Reward, RewardContext, Rollout};
+use sparring_tools::tags::{Case, last_block};
+use sparring_tools::{CallParser, ParseError, ToolCall, ToolTask};
+
+/// A completion as a rule sees it.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Answer<'a> {
+    /// The whole text.
+    pub text: &'a str,
+    /// Its calls; none where it declines to call. `Err` where they cannot be read.
+    pub calls: Result<&'a [ToolCall], &'a ParseError>,
+    /// What read them.
+    pub parser: &'a dyn CallParser,
+}
+
+impl std::fmt::Debug for Answer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("text", &self.text).field("calls", &self.calls).finish_non_exhaustive()
+    }
+}
+
+/// A rule that scores one completion by its calls.
+///
+/// # Contract
+/// A function of the task and the answer only. `None` says that the rule does not apply to this task.
+pub trait CallRule: Send + Sync {
+    /// A short name, for reports.
+    fn name(&self) -> &'static str;
+
+    /// The format in which completions make calls.
+    fn format(&self) -> CallFormat;
+
+    /// The block, `<tag>...</tag>`, without which a completion has not answered at all. By default none is
+    /// needed: a text without calls declines to call.
+    fn block(&self) -> Option<&str> {
+        None
+    }
+
+    /// Scores one completion.
+    fn score(&self, task: &ToolTask, answer: &Answer<'_>) -> Option<f64>;
+
+    /// This rule on texts in a format of yours; its own setting is not looked at.
+    fn read_by<P: CallParser>(self, parser: P) -> ReadBy<P, Self>
+    where
+        Self: Sized,
+    {
+        ReadBy { parser, rule: self }
+    }
+}
+
+/// Scores a text by a rule. The calls are those the parser reads, where the block that the rule needs is there.
+fn score_text(rule: &dyn CallRule, parser: &dyn CallParser, task: &ToolTask, text: &str) -> Option<f64> {
+    let missing = rule.block().and_then(|tag| match last_block(text, tag, Case::Sensitive) {
+        Err(error @ ParseError::NoBlock { .. }) => Some(error),
+        _ => None,
+    });
+    let calls = missing.map_or_else(|| parser.parse(text), Err);
+    rule.score(task, &Answer { text, calls: calls.as_deref(), parser })
+}
+
+fn score_group(
+    rule: &dyn CallRule,
+    parser: &dyn CallParser,
+    task: &ToolTask,
+    group: &[Rollout],
+) -> Vec<Option<f32>> {
+    group.iter().map(|out| score_text(rule, parser, task, &out.text).map(|score| score as f32)).collect()
+}
+
+/// A rule with a parser of its own; made by [`CallRule::read_by`].
+#[derive(Debug, Clone)]
+pub struct ReadBy<P, R> {
+    parser: P,
+    rule: R,
+}
+
+impl<P: CallParser, R: CallRule> Reward<ToolTask> for ReadBy<P, R> {
+    fn name(&self) -> &str {
+        self.rule.name()
+    }
+
+    fn score(
+        &self,
+        task: &ToolTask,
+        group: &[Rollout],
+        _: &RewardContext<'_>,
+    ) -> Result<Vec<Option<f32>>, BoxError> {
+        Ok(score_group(&self.rule, &self.parser, task, group))
+    }
+}
+
+macro_rules! rewards {
+    ($($rule:ty),* $(,)?) => {$(
+        impl Reward<ToolTask> for $rule {
+            fn name(&self) -> &str {
+                CallRule::name(self)
+            }
+
+            fn score(
+                &self,
+                task: &ToolTask,
+                group: &[Rollout],
+                _: &RewardContext<'_>,
+            ) -> Result<Vec<Option<f32>>, BoxError> {
+                Ok(score_group(self, &*self.format.parser(task), task, group))
+            }
+        }
+    )*};
+}
+
+rewards!(AstMatch, MultiCallBonus, SameNames, TokenOverlap, ValuePenalty);
+
+#[cfg(test)]
+mod tests;
