@@ -20,6 +20,8 @@ mod settings;
 mod study;
 mod summary;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use clap::Parser;
 use settings::{Args, Settings};
@@ -33,7 +35,10 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
-    match Args::try_parse().map_err(|error| errors::usage(&error)).and_then(|args| compare(&args)) {
+    match Args::try_parse()
+        .map_err(|error| errors::usage(&error))
+        .and_then(|args| compare(&Settings::read(&args)?))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", one_line(&*error));
@@ -42,20 +47,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn compare(args: &Args) -> Result<(), BoxError> {
-    // 1. What is compared: arms and seeds; how they train; where the results go.
-    let settings = Settings::read(args)?;
+fn compare(settings: &Settings) -> Result<(), BoxError> {
+    // 1. Who learns, and on what: the base model, the tasks to learn on, the exams.
+    let study = Study::open(settings)?;
 
-    // 2. Who and on what: the base model, the tasks to learn on, the exams.
-    let study = Study::open(&settings)?;
+    // 2. What the base can do.
+    let base = study.base()?;
 
     // 3. Every arm with every seed, several at a time. Each result is kept as soon as it is there.
-    let base = study.base()?;
     let runs = study.runs()?;
 
     // 4. What came of it: means over the seeds, curves, a page.
-    let summary = summary::write(&settings, base, &runs)?;
-    let report = page::write(&settings, &summary, &runs)?;
+    let summary = summary::write(settings, base, &runs)?;
+    let report = page::write(settings, &summary, &runs)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", table::render(&summary)?)?;
     writeln!(out, "report: {}", report.display())?;

@@ -38,19 +38,24 @@ fn headline(summary: &Summary) -> String {
         html::card(&value, &format!("{}, cross", row.arm.label()), &format!("intra {} %", share(&row.intra)))
     };
     let cards: String = summary.arms.iter().map(card).collect();
-    let note = "Greedy accuracy on the family that was not trained on; ± is one standard error over the seeds.";
+    let note =
+        "Greedy accuracy on the family that was not trained on; ± is one standard error over the seeds.";
     html::section("Result", note, &format!("<div class=\"cards\">\n{cards}</div>\n"))
 }
 
 fn results(summary: &Summary) -> String {
     let head = [
-        "arm", "intra, %", "cross, %", "intra / SFT, %", "cross / SFT, %", "intra / SFT, then RL, %",
+        "arm",
+        "intra, %",
+        "cross, %",
+        "intra / SFT, %",
+        "cross / SFT, %",
+        "intra / SFT, then RL, %",
         "cross / SFT, then RL, %",
     ];
     let base = &summary.base.accuracy;
     let percent = |share: f64| format!("{:.1}", 100.0 * share);
-    let mut rows =
-        vec![vec!["base".to_owned(), percent(base.intra.accuracy), percent(base.cross.accuracy)]];
+    let mut rows = vec![vec!["base".to_owned(), percent(base.intra.accuracy), percent(base.cross.accuracy)]];
     for row in &summary.arms {
         rows.push(vec![
             row.arm.label().to_owned(),
@@ -64,12 +69,13 @@ fn results(summary: &Summary) -> String {
     }
     let b = &summary.base;
     let tries = [
-        ("intra", b.intra), ("cross", b.cross), ("training tasks", b.training), ("with masked names", b.masked),
+        ("intra", b.intra),
+        ("cross", b.cross),
+        ("training tasks", b.training),
+        ("with masked names", b.masked),
     ];
-    let tries: Vec<Vec<String>> = tries
-        .into_iter()
-        .map(|(name, c)| vec![name.to_owned(), percent(c.mean), percent(c.any)])
-        .collect();
+    let tries: Vec<Vec<String>> =
+        tries.into_iter().map(|(name, c)| vec![name.to_owned(), percent(c.mean), percent(c.any)]).collect();
     let pass = format!("pass@{}, %", b.intra.samples);
     let body = html::table(&head, &rows)
         + "<h3>The base in several tries, temperature 1</h3>\n"
@@ -87,8 +93,7 @@ fn arm_series(arm: Arm, runs: &[RunResult], pick: &Pick<'_>) -> Series {
     let mine: Vec<&RunResult> = runs.iter().filter(|run| run.arm == arm).collect();
     let steps = mine.iter().map(|run| run.records.len()).max().unwrap_or(0);
     let point = |step: usize| {
-        let values: Vec<f64> =
-            mine.iter().filter_map(|run| pick(run.records.get(step)?)).collect();
+        let values: Vec<f64> = mine.iter().filter_map(|run| pick(run.records.get(step)?)).collect();
         let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
         (!values.is_empty()).then_some((step as f64, mean, 0.0))
     };
@@ -101,8 +106,12 @@ fn figure(caption: &str, series: &[Series]) -> String {
     if chart.is_empty() {
         return String::new();
     }
-    let legend: Vec<(&str, &str)> =
-        series.iter().enumerate().filter(|(_, s)| !s.points.is_empty()).map(|(i, s)| (colour(i), s.name.as_str())).collect();
+    let legend: Vec<(&str, &str)> = series
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| !s.points.is_empty())
+        .map(|(i, s)| (colour(i), s.name.as_str()))
+        .collect();
     html::figure(caption, &legend, &chart)
 }
 
@@ -129,7 +138,8 @@ fn curves(settings: &Settings, runs: &[RunResult]) -> String {
 
 /// Each component unweighted, for every arm; and what the moving reward makes of them.
 fn parts(settings: &Settings, runs: &[RunResult]) -> String {
-    let mut names: Vec<&String> = runs.iter().flat_map(|r| &r.records).flat_map(|r| r.measured.keys()).collect();
+    let mut names: Vec<&String> =
+        runs.iter().flat_map(|r| &r.records).flat_map(|r| r.measured.keys()).collect();
     names.sort();
     names.dedup();
     let each = names.iter().map(|name| {

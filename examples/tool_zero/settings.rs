@@ -132,7 +132,7 @@ fn preset(name: &str) -> Result<(Config, u64), BoxError> {
     let mut tool_zero = ToolZeroConfig::default();
     match name {
         "full" => {
-            let tasks = Tasks { training: 800, exam: 400, coverage: 200, validation: false };
+            let tasks = Tasks { training: 800, exam: 300, coverage: 200, validation: false };
             Ok((Config { tasks, tool_zero }, 3))
         }
         "quick" => {

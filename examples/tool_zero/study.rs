@@ -79,7 +79,8 @@ impl<'a> Study<'a> {
             progress.add(1, "");
             found
         };
-        let masked = (0..).zip(&self.training).take(count).map(|(i, task)| mask_names(task, EXAM_SEED.index(i)));
+        let masked =
+            (0..).zip(&self.training).take(count).map(|(i, task)| mask_names(task, EXAM_SEED.index(i)));
         let masked: Vec<ToolTask> = masked.collect();
         let result = BaseResult {
             accuracy,
@@ -149,7 +150,12 @@ impl<'a> Study<'a> {
         let accuracy = self.examine(&policy)?;
         let seconds = started.elapsed().as_secs_f64();
         let scores = (100.0 * accuracy.intra.accuracy, 100.0 * accuracy.cross.accuracy);
-        progress.line(&format!("{:24} seed {seed}: intra {:.1} %, cross {:.1} %  ({seconds:.0} s)", arm.label(), scores.0, scores.1));
+        progress.line(&format!(
+            "{:24} seed {seed}: intra {:.1} %, cross {:.1} %  ({seconds:.0} s)",
+            arm.label(),
+            scores.0,
+            scores.1
+        ));
         let result = RunResult { arm, seed, accuracy, records, seconds };
         job::write(&path, &result)?;
         Ok(result)
@@ -169,7 +175,11 @@ fn claim_folder(settings: &Settings) -> Result<(), BoxError> {
     match std::fs::read_to_string(&path) {
         Ok(found) if found == text => return Ok(()),
         Ok(_) => {
-            return Err(format!("{}: other settings than these; choose another folder (--out)", path.display()).into());
+            return Err(format!(
+                "{}: other settings than these; choose another folder (--out)",
+                path.display()
+            )
+            .into());
         }
         Err(_) => {}
     }

@@ -115,7 +115,7 @@ pub struct ToolZeroConfig {
 impl Default for ToolZeroConfig {
     fn default() -> Self {
         Self {
-            updates: 48,
+            updates: 32,
             prompts_per_step: 8,
             group_size: 8,
             max_tokens: 120,
@@ -134,8 +134,8 @@ impl Default for ToolZeroConfig {
 /// The best of three on validation tasks; `docs/tool-zero.md` has the search.
 fn default_lr(arm: Arm) -> f64 {
     match arm {
-        Arm::Sft => 1e-3,
-        _ => 4e-4,
+        Arm::Sft => 5e-4,
+        _ => 2e-4,
     }
 }
 
@@ -169,10 +169,11 @@ impl ToolZeroConfig {
                 return Err(RecipeError::setting(format!("lr.{arm}"), "must be a number, at least 0"));
             }
         }
-        let grpo = self.grpo.clone().with_temperature(self.temperature).build().map_err(|error| match error {
-            GrpoError::Config { field, why } => RecipeError::setting(format!("grpo.{field}"), why),
-            other => RecipeError::setting("grpo", other.to_string()),
-        })?;
+        let grpo =
+            self.grpo.clone().with_temperature(self.temperature).build().map_err(|error| match error {
+                GrpoError::Config { field, why } => RecipeError::setting(format!("grpo.{field}"), why),
+                other => RecipeError::setting("grpo", other.to_string()),
+            })?;
         Ok(ToolZero { grpo, config: self })
     }
 

@@ -1,6 +1,6 @@
 use crate::RecipeError;
 use serde::{Deserialize, Serialize};
-use sparring_core::{Game, Sampler, SamplingParams, SampleRequest, Seed};
+use sparring_core::{Game, SampleRequest, Sampler, SamplingParams, Seed};
 use sparring_tools::ToolTask;
 
 /// What a model finds when it tries more than once: the room that reinforcement learning has.

@@ -29,8 +29,11 @@ pub fn gold_answer(task: &ToolTask, thought: GoldThought) -> String {
     match thought {
         GoldThought::None => render_calls(&task.calls),
         GoldThought::Plan => {
-            let plan: Vec<String> =
-                task.calls.iter().map(|call| format!("{}: {}", call.name.replace('_', " "), call.name)).collect();
+            let plan: Vec<String> = task
+                .calls
+                .iter()
+                .map(|call| format!("{}: {}", call.name.replace('_', " "), call.name))
+                .collect();
             let plan = if plan.is_empty() { "none".to_owned() } else { plan.join(", ") };
             render_answer(&task.calls, &plan)
         }

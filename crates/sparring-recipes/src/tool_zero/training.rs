@@ -4,8 +4,8 @@ use crate::tool_r0::tags;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use sparring_core::{
-    Encoder, Game, Learner, Policy, Prompt, RewardContext, Role, Rollout, SampleRequest, SamplingParams, Seed,
-    TokenGroup,
+    Encoder, Game, Learner, Policy, Prompt, RewardContext, Role, Rollout, SampleRequest, SamplingParams,
+    Seed, TokenGroup,
 };
 use sparring_grpo::{GrpoError, RolloutGroup, supervised};
 use sparring_reward::BoxReward;
