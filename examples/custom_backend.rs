@@ -81,7 +81,7 @@ fn train(out: &mut impl Write) -> Result<String, BoxError> {
         request.seed = Seed::new(1).index(step);
         let rollouts = model.sample(std::slice::from_ref(&request))?.remove(0);
         let rewards: Vec<Option<f32>> = rollouts.iter().map(|rollout| Some(spelling(rollout))).collect();
-        let group = RolloutGroup { rollouts: &rollouts, rewards: &rewards };
+        let group = RolloutGroup::new(&rollouts, &rewards);
         let report = grpo.update(model.learner(), None, &[group], 0.1)?;
         if step % 40 == 0 {
             writeln!(out, "step {step:3}: mean reward {:.2}, {:?}", report.reward_mean, rollouts[0].text)?;

@@ -75,7 +75,7 @@ fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, 
         let batch: Vec<RolloutGroup<'_>> = groups
             .iter()
             .zip(&rewards)
-            .map(|(rollouts, rewards)| RolloutGroup { rollouts, rewards })
+            .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
             .collect();
         let reference = reference.as_ref().map(|frozen| frozen as &dyn Scorer);
         let lr = c.lr_schedule.at(step, c.steps, c.lr);

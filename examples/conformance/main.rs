@@ -5,15 +5,18 @@
 //! cargo run --release --example conformance -- decode bfcl_decode_differential.jsonl.gz  # from the text on
 //! cargo run --release --example conformance -- edge bfcl_edge_cases.jsonl.gz             # corner cases of both
 //! cargo run --release --example conformance -- parse toolparse_edge_cases.jsonl.gz       # texts of eight families
+//! cargo run --release --example conformance -- grpo grpo_golden.json                     # losses and advantages
 //! ```
 //!
 //! A row is one check, with the verdict that the official code gave. The program says how many agree, lists
 //! those that do not, and fails if a verdict differs. For `parse` the rows hold what a server's parsers read:
 //! there it fails if a text reads differently in pieces than whole, and lists where our reading is another one.
+//! `grpo` compares numbers: relative error at most 1e-9 in `f64`, 1e-5 through the seam in `f32`.
 
 mod ast;
 mod decode;
 mod edge;
+mod grpo;
 mod parse;
 mod rows;
 mod tally;
@@ -52,6 +55,11 @@ enum What {
         /// JSON lines, gzipped or not.
         file: PathBuf,
     },
+    /// Numbers of RL libraries: losses with gradients, advantages, KL estimators, importance weights.
+    Grpo {
+        /// JSON with a list of `cases`: family, spec, inputs, expected.
+        file: PathBuf,
+    },
     /// Corner cases of several stages.
     Edge {
         /// JSON lines, gzipped or not.
@@ -82,6 +90,11 @@ fn run(what: &What, out: &mut dyn Write) -> Result<bool, BoxError> {
             let tally = edge::compare(file)?;
             write!(out, "{tally}")?;
             Ok(tally.agrees())
+        }
+        What::Grpo { file } => {
+            let scores = grpo::compare(file)?;
+            write!(out, "{scores}")?;
+            Ok(scores.agrees())
         }
         What::Parse { file } => {
             let parses = parse::compare(file)?;
@@ -125,6 +138,34 @@ mod tests {
         let text = tally.to_string();
         assert!(text.contains("ours value_error:others: x: expected one of [1], found 2"), "{text}");
         assert!(text.ends_with("error_type: agree 1 of 2\nagree 1 of 2\n"), "{text}");
+    }
+
+    #[test]
+    fn numbers_are_compared_one_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("golden.json");
+        let case = |advantage: f64| {
+            json!({"id": "made", "family": "advantage_other", "spec": {"estimator": "grpo_no_std", "group_size": 2},
+                "inputs": {"rewards": [1.0, 0.0]}, "expected": {"advantages": [advantage, -0.5]}})
+        };
+        std::fs::write(&path, json!({"cases": [case(0.5), case(0.6)]}).to_string()).unwrap();
+        let scores = super::grpo::compare(&path).unwrap();
+        assert!(!scores.agrees());
+        let text = scores.to_string();
+        assert!(text.contains("differs: made: advantage F64 [0] is 5e-1, expected 6e-1"), "{text}");
+        assert!(text.ends_with("agree 1 of 2\n"), "{text}");
+    }
+
+    /// The recorded vectors, where they are at hand.
+    #[test]
+    fn every_golden_vector_agrees() {
+        let Ok(shared) = std::env::var("SPARRING_SHARED") else {
+            println!("skipped: SPARRING_SHARED is not set");
+            return;
+        };
+        let scores =
+            super::grpo::compare(&PathBuf::from(shared).join("conformance/grpo_golden.json")).unwrap();
+        assert!(scores.agrees(), "{scores}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Why a completion ended.
@@ -29,6 +30,10 @@ pub struct Rollout {
     pub text: String,
     /// Why it ended.
     pub finish: Finish,
+    /// Token ranges that the environment wrote (what a tool returned), in order and apart; empty for one turn. They are
+    /// context: no loss and no KL term is theirs, and their `logp` is not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observations: Vec<Range<usize>>,
 }
 
 impl Rollout {
@@ -40,7 +45,13 @@ impl Rollout {
             logp: Vec::new(),
             text: text.into(),
             finish: Finish::Stop,
+            observations: Vec::new(),
         }
+    }
+
+    /// Whether the policy wrote token `t`, not the environment.
+    pub fn wrote(&self, t: usize) -> bool {
+        !self.observations.iter().any(|range| range.contains(&t))
     }
 
     /// Whether the completion was cut off by the length limit.

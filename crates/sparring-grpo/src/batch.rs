@@ -1,4 +1,8 @@
-use crate::loss::{Objective, Token};
+use crate::GrpoConfig;
+use crate::loss::{Objective, Sequence, SequenceLoss};
+use crate::select::{high_covariance, high_entropy, keeps_sequence};
+use crate::surrogate::Surrogate;
+use crate::tally::{Fault, Tally};
 use sparring_core::{Rollout, TokenCotangents, TokenGroup, TokenLoss, TokenStats};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +20,10 @@ pub(crate) struct Item<'a> {
     pub(crate) old: Option<Vec<f32>>,
     /// Log-probabilities of the reference model; `None` without a KL term.
     pub(crate) reference: Option<Vec<f32>>,
+    /// ε_high, where it is the completion's own.
+    pub(crate) clip_high: Option<f64>,
+    /// Tokens that an expert wrote.
+    pub(crate) expert_prefix: usize,
 }
 
 /// Cuts items into calls of the learner of at most `budget` tokens, the prompt of a group counted once a
@@ -71,134 +79,169 @@ pub(crate) fn token_groups<'a>(items: &[Item<'a>]) -> Vec<TokenGroup<'a>> {
         .collect()
 }
 
-/// What one evaluation of the loss saw.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Tally {
-    pub(crate) tokens: usize,
-    pub(crate) kl: f64,
-    pub(crate) entropy: f64,
-    pub(crate) clip_low: usize,
-    pub(crate) clip_high: usize,
-    pub(crate) ratio_min: f64,
-    pub(crate) ratio_max: f64,
-    pub(crate) fault: Option<Fault>,
-}
-
-/// Why a loss has no value.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Fault {
-    /// The backend passed slices of another length than the batch has tokens.
-    Length,
-    /// This item's numbers are not finite.
-    NonFinite { item: usize, what: &'static str },
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self {
-            tokens: 0,
-            kl: 0.0,
-            entropy: 0.0,
-            clip_low: 0,
-            clip_high: 0,
-            ratio_min: f64::INFINITY,
-            ratio_max: 0.0,
-            fault: None,
-        }
-    }
-}
-
-impl Tally {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.tokens += other.tokens;
-        self.kl += other.kl;
-        self.entropy += other.entropy;
-        self.clip_low += other.clip_low;
-        self.clip_high += other.clip_high;
-        self.ratio_min = self.ratio_min.min(other.ratio_min);
-        self.ratio_max = self.ratio_max.max(other.ratio_max);
-        self.fault = self.fault.or(other.fault);
-    }
-
-    fn see(&mut self, ratio: f64, kl: f64, advantage: f64, objective: &Objective) {
-        self.tokens += 1;
-        self.kl += kl;
-        self.clip_low += usize::from(ratio < 1.0 - objective.clip.low && advantage < 0.0);
-        self.clip_high += usize::from(ratio > 1.0 + objective.clip.high && advantage > 0.0);
-        self.ratio_min = self.ratio_min.min(ratio);
-        self.ratio_max = self.ratio_max.max(ratio);
-    }
-}
-
 /// The loss of one call of the learner.
 #[derive(Debug)]
 pub(crate) struct BatchLoss<'a> {
     items: &'a [Item<'a>],
+    config: &'a GrpoConfig,
     objective: Objective,
-    /// Entropy coefficient over the tokens of the optimiser step; 0 asks for no entropies.
+    /// Entropy coefficient over the tokens of the optimiser step.
     entropy_weight: f64,
     /// Of the last evaluation: a backend may evaluate twice.
     tally: Mutex<Tally>,
 }
 
+/// One completion's numbers in `f64`.
+struct Row {
+    logp: Vec<f64>,
+    old: Option<Vec<f64>>,
+    reference: Option<Vec<f64>>,
+    counts: Vec<bool>,
+    importance: Option<Vec<f64>>,
+    selected: Option<Vec<bool>>,
+    penalised: Option<Vec<bool>>,
+}
+
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&v| f64::from(v)).collect()
+}
+
 impl<'a> BatchLoss<'a> {
-    pub(crate) fn new(items: &'a [Item<'a>], objective: Objective, entropy_weight: f64) -> Self {
-        Self { items, objective, entropy_weight, tally: Mutex::default() }
+    /// `tokens`: those that count in the optimiser step.
+    pub(crate) fn new(items: &'a [Item<'a>], config: &'a GrpoConfig, tokens: usize) -> Self {
+        let entropy_weight = config.entropy_coef / tokens.max(1) as f64;
+        let mut objective = config.objective();
+        if !config.kl_in_loss() {
+            objective.kl_coef = 0.0;
+        }
+        Self { items, config, objective, entropy_weight, tally: Mutex::default() }
     }
 
     pub(crate) fn tally(&self) -> Tally {
         *self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn row(&self, item: &Item<'_>, logp: &[f32]) -> Row {
+        let logp = wide(logp);
+        let old = item.old.as_deref().map(wide);
+        let counts: Vec<bool> = (0..logp.len()).map(|t| item.rollout.wrote(t)).collect();
+        let sampler = || wide(&item.rollout.logp);
+        let importance = self
+            .config
+            .importance
+            .map(|correction| correction.weights(old.as_ref().unwrap_or(&logp), &sampler(), |t| counts[t]));
+        let selected = self.config.off_policy_threshold.map(|threshold| {
+            let keeps = keeps_sequence(item.advantage, &sampler(), &logp, &counts, threshold);
+            vec![keeps; logp.len()]
+        });
+        let reference = item.reference.as_deref().map(wide);
+        Row { logp, old, reference, counts, importance, selected, penalised: None }
+    }
+
+    /// What is decided over all completions of the call.
+    fn choose(&self, rows: &mut [Row], entropies: &[f32]) {
+        let counts: Vec<bool> = rows.iter().flat_map(|row| row.counts.iter().copied()).collect();
+        if self.config.top_entropy_share < 1.0 {
+            let mut chosen =
+                high_entropy(&wide(entropies), &counts, self.config.top_entropy_share).into_iter();
+            for row in &mut *rows {
+                let own: Vec<bool> = chosen.by_ref().take(row.logp.len()).collect();
+                row.selected = Some(match row.selected.take() {
+                    Some(before) => own.iter().zip(before).map(|(a, b)| *a && b).collect(),
+                    None => own,
+                });
+            }
+        }
+        if let Surrogate::KlCov { share, .. } = self.objective.surrogate {
+            let logp: Vec<f64> = rows.iter().flat_map(|row| row.logp.iter().copied()).collect();
+            let advantages: Vec<f64> = self
+                .items
+                .iter()
+                .flat_map(|item| std::iter::repeat_n(item.advantage, item.rollout.tokens.len()))
+                .collect();
+            let mut chosen = high_covariance(&advantages, &logp, &counts, share).into_iter();
+            for row in rows {
+                row.penalised = Some(chosen.by_ref().take(row.logp.len()).collect());
+            }
+        }
+    }
+
     fn run(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>, tally: &mut Tally) -> f64 {
-        let expected: usize = self.items.iter().map(|item| item.rollout.tokens.len()).sum();
         let entropies = stats.entropy.unwrap_or_default();
         let entropy_slots = cotangents.entropy.unwrap_or_default();
-        let entropy_length = if self.needs_entropy() { expected } else { entropies.len() };
-        if stats.logp.len() != expected
-            || cotangents.logp.len() != expected
-            || entropies.len() != entropy_length
-            || entropy_slots.len() != entropies.len()
-        {
+        if !self.fits(stats.logp.len(), cotangents.logp.len(), entropies.len(), entropy_slots.len()) {
             tally.fault = Some(Fault::Length);
             return f64::NAN;
         }
+        let mut rest = stats.logp;
+        let mut rows: Vec<Row> = Vec::with_capacity(self.items.len());
+        for item in self.items {
+            let (own, others) = rest.split_at(item.rollout.tokens.len());
+            rest = others;
+            rows.push(self.row(item, own));
+        }
+        self.choose(&mut rows, entropies);
         let mut loss = 0.0;
         let mut at = 0;
-        for (index, item) in self.items.iter().enumerate() {
-            let here = at..at + item.rollout.tokens.len();
+        for (index, (item, row)) in self.items.iter().zip(&rows).enumerate() {
+            let here = at..at + row.logp.len();
             at = here.end;
-            let part = self.completion(item, &stats.logp[here.clone()], &mut cotangents.logp[here], tally);
+            let part = self.completion(item, row, &mut cotangents.logp[here.clone()], tally);
             if !part.is_finite() {
                 tally.fault = Some(Fault::NonFinite { item: index, what: "the loss" });
                 return f64::NAN;
             }
             loss += part;
-        }
-        for (entropy, slot) in entropies.iter().zip(entropy_slots) {
-            tally.entropy += f64::from(*entropy);
-            loss -= self.entropy_weight * f64::from(*entropy);
-            *slot = -self.entropy_weight as f32;
+            if self.needs_entropy() {
+                loss -= self.entropy(&row.counts, &entropies[here.clone()], &mut entropy_slots[here], tally);
+            }
         }
         loss
     }
 
-    fn completion(&self, item: &Item<'_>, logp: &[f32], slopes: &mut [f32], tally: &mut Tally) -> f64 {
-        let mut sum = 0.0;
-        for (t, (&logp, slope)) in logp.iter().zip(slopes).enumerate() {
-            let at = |values: &Option<Vec<f32>>| values.as_ref().map(|v| f64::from(v[t]));
-            let term = self.objective.token(Token {
-                logp: f64::from(logp),
-                old: at(&item.old),
-                reference: at(&item.reference),
-                advantage: item.advantage,
-            });
-            *slope = (item.weight * term.total.slope) as f32;
-            // A cotangent that overflows is as bad as a loss that does.
-            sum += if logp.is_finite() && slope.is_finite() { term.total.value } else { f64::NAN };
-            tally.see(term.ratio, term.kl, item.advantage, &self.objective);
+    fn fits(&self, logp: usize, slopes: usize, entropies: usize, entropy_slots: usize) -> bool {
+        let expected: usize = self.items.iter().map(|item| item.rollout.tokens.len()).sum();
+        let entropy_length = if self.needs_entropy() { expected } else { entropies };
+        logp == expected && slopes == expected && entropies == entropy_length && entropy_slots == entropies
+    }
+
+    fn completion(&self, item: &Item<'_>, row: &Row, slopes: &mut [f32], tally: &mut Tally) -> f64 {
+        let mut objective = self.objective;
+        objective.clip.high = item.clip_high.unwrap_or(objective.clip.high);
+        let SequenceLoss { value, slopes: exact, ratios, kl } = objective.sequence(&Sequence {
+            logp: &row.logp,
+            old: row.old.as_deref(),
+            reference: row.reference.as_deref(),
+            counts: Some(&row.counts),
+            selected: row.selected.as_deref(),
+            penalised: row.penalised.as_deref(),
+            importance: row.importance.as_deref(),
+            expert_prefix: item.expert_prefix,
+            advantage: item.advantage,
+        });
+        let mut finite = true;
+        for (t, slope) in slopes.iter_mut().enumerate() {
+            *slope = (item.weight * exact[t]) as f32;
+            if row.counts[t] {
+                tally.see(ratios[t], kl[t], item.advantage, objective.clip);
+                // A cotangent that overflows is as bad as a loss that does.
+                finite &= row.logp[t].is_finite() && slope.is_finite();
+            }
         }
-        item.weight * sum
+        if finite { item.weight * value } else { f64::NAN }
+    }
+
+    /// The entropy bonus of one completion.
+    fn entropy(&self, counts: &[bool], entropies: &[f32], slots: &mut [f32], tally: &mut Tally) -> f64 {
+        let mut sum = 0.0;
+        for ((&counts, &entropy), slot) in counts.iter().zip(entropies).zip(slots) {
+            if counts {
+                sum += f64::from(entropy);
+                *slot = -self.entropy_weight as f32;
+            }
+        }
+        tally.entropy += sum;
+        self.entropy_weight * sum
     }
 }
 
@@ -211,6 +254,6 @@ impl TokenLoss for BatchLoss<'_> {
     }
 
     fn needs_entropy(&self) -> bool {
-        self.entropy_weight > 0.0
+        self.config.needs_entropy()
     }
 }

@@ -1,5 +1,7 @@
-use crate::surrogate::Clip;
-use crate::{AdvantageKind, Grpo, GrpoError, KlEstimator, LossKind};
+use crate::importance::ImportanceCorrection;
+use crate::loss::Objective;
+use crate::surrogate::{Clip, Surrogate};
+use crate::{AdvantageKind, Aggregation, KlEstimator, LossKind, RatioLevel, SoftOverlong, advantage};
 use serde::{Deserialize, Serialize};
 
 /// Which log-probabilities the ratio is taken to.
@@ -15,87 +17,47 @@ pub enum OldLogp {
     Recompute,
 }
 
-/// Settings of GRPO, as a file holds them; [`GrpoConfig::build`] checks them. `Default` is on-policy GRPO
-/// without a KL term: one epoch, one optimiser step, clip 0.2, advantages divided by the group's deviation.
-///
-/// ```
-/// use sparring_grpo::{GrpoConfig, LossKind};
-/// let dapo = GrpoConfig::default().with_loss(LossKind::Dapo).with_clip_high(0.28).build()?;
-/// assert!(GrpoConfig::default().with_epochs(0).build().is_err());
-/// # Ok::<(), sparring_grpo::GrpoError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// Where the KL divergence to the reference model is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub struct GrpoConfig {
-    /// What the token losses are divided by.
-    pub loss: LossKind,
-    /// L_max, tokens: the constant of [`LossKind::DrGrpo`], which needs it; the sampler's `max_tokens`.
-    pub max_completion_tokens: Option<usize>,
-    /// How rewards become advantages.
-    pub advantage: AdvantageKind,
-    /// ε_low, in [0, 1].
-    pub clip_low: f64,
-    /// ε_high, at least 0.
-    pub clip_high: f64,
-    /// δ: a cap on the ratio where the advantage is negative, above 1 + ε_high; off by default.
-    pub ratio_cap: Option<f64>,
-    /// β: coefficient of the KL divergence to the reference model; at least 0, and 0 computes none.
-    pub kl_coef: f64,
-    /// Which estimator of it.
-    pub kl: KlEstimator,
-    /// Whether the estimate is weighted by the probability ratio ([`KlEstimator::weighted`]).
-    pub kl_ratio_weighted: bool,
-    /// Coefficient of the entropy bonus (mean over the unmasked tokens of a step); at least 0.
-    pub entropy_coef: f64,
-    /// Passes over the rollouts of one update, at least 1.
-    pub epochs: usize,
-    /// Optimiser steps in a pass, at least 1: the groups are cut into this many parts, in order.
-    pub mini_batches: usize,
-    /// Most tokens (each group's prompt once, and its completions) of one call of the learner; at least 1.
-    /// A single completion over it still goes, alone. It changes memory and speed, never the step.
-    pub micro_batch_tokens: usize,
-    /// Which log-probabilities the ratio is taken to.
-    pub old_logp: OldLogp,
-    /// Whether completions cut off by the length limit are masked: they keep their part in the group's
-    /// statistics and in B, but their tokens carry no loss (arXiv:2503.14476).
-    pub mask_truncated: bool,
-    /// Whether groups without a signal leave the normalisers and the KL term too (arXiv:2503.14476,
-    /// without resampling). Off: they carry no policy gradient, but count as they would anywhere else.
-    pub drop_zero_signal: bool,
-    /// Log-probabilities are those of softmax(logits / temperature): the sampler's temperature; above 0.
-    pub temperature: f32,
+pub enum KlPlacement {
+    /// Into the loss of every token.
+    #[default]
+    Loss,
+    /// Into the reward: β·Σ_t k_t is subtracted before the advantages (PPO for language models, arXiv:1909.08593).
+    Reward,
 }
 
-impl Default for GrpoConfig {
-    fn default() -> Self {
-        Self {
-            loss: LossKind::default(),
-            max_completion_tokens: None,
-            advantage: AdvantageKind::default(),
-            clip_low: 0.2,
-            clip_high: 0.2,
-            ratio_cap: None,
-            kl_coef: 0.0,
-            kl: KlEstimator::default(),
-            kl_ratio_weighted: false,
-            entropy_coef: 0.0,
-            epochs: 1,
-            mini_batches: 1,
-            micro_batch_tokens: 8192,
-            old_logp: OldLogp::default(),
-            mask_truncated: false,
-            drop_zero_signal: false,
-            temperature: 1.0,
+macro_rules! config {
+    ($($(#[$doc:meta])* $field:ident: $type:ty = $default:expr, $with:ident;)*) => {
+        /// Settings of GRPO and its relatives, as a file holds them; [`GrpoConfig::build`] checks them. `Default` is
+        /// on-policy GRPO without a KL term: one epoch, one optimiser step, clip 0.2, advantages divided by the group's
+        /// deviation.
+        ///
+        /// ```
+        /// use sparring_grpo::{GrpoConfig, LossKind};
+        /// let dapo = GrpoConfig::default().with_loss(LossKind::Dapo).with_clip_high(0.28).build()?;
+        /// assert!(GrpoConfig::default().with_epochs(0).build().is_err());
+        /// # Ok::<(), sparring_grpo::GrpoError>(())
+        /// ```
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        #[non_exhaustive]
+        pub struct GrpoConfig {
+            $($(#[$doc])* pub $field: $type,)*
         }
-    }
-}
 
-macro_rules! setters {
-    ($($(#[$doc:meta])* $name:ident => $field:ident: $type:ty;)*) => {
+        impl Default for GrpoConfig {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
         impl GrpoConfig {
-            $($(#[$doc])* #[must_use]
-            pub fn $name(mut self, $field: $type) -> Self {
+            $(#[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+            #[must_use]
+            pub fn $with(mut self, $field: $type) -> Self {
                 self.$field = $field;
                 self
             })*
@@ -103,84 +65,115 @@ macro_rules! setters {
     };
 }
 
-setters! {
-    /// Sets the normaliser.
-    with_loss => loss: LossKind;
-    /// Sets L_max.
-    with_max_completion_tokens => max_completion_tokens: Option<usize>;
-    /// Sets the advantage.
-    with_advantage => advantage: AdvantageKind;
-    /// Sets ε_low.
-    with_clip_low => clip_low: f64;
-    /// Sets ε_high.
-    with_clip_high => clip_high: f64;
-    /// Sets δ.
-    with_ratio_cap => ratio_cap: Option<f64>;
-    /// Sets β.
-    with_kl_coef => kl_coef: f64;
-    /// Sets the estimator of the KL divergence.
-    with_kl => kl: KlEstimator;
-    /// Sets whether the estimate is weighted by the ratio.
-    with_kl_ratio_weighted => kl_ratio_weighted: bool;
-    /// Sets the coefficient of the entropy bonus.
-    with_entropy_coef => entropy_coef: f64;
-    /// Sets the passes over the rollouts.
-    with_epochs => epochs: usize;
-    /// Sets the optimiser steps in a pass.
-    with_mini_batches => mini_batches: usize;
-    /// Sets the token budget of one call of the learner.
-    with_micro_batch_tokens => micro_batch_tokens: usize;
-    /// Sets which log-probabilities the ratio is taken to.
-    with_old_logp => old_logp: OldLogp;
-    /// Sets whether truncated completions are masked.
-    with_mask_truncated => mask_truncated: bool;
-    /// Sets whether groups without a signal are left out altogether.
-    with_drop_zero_signal => drop_zero_signal: bool;
-    /// Sets the temperature of the log-probabilities.
-    with_temperature => temperature: f32;
+config! {
+    /// Which loss: a surrogate, a level of the ratio and a normaliser, each of which can be set by itself below.
+    loss: LossKind = LossKind::default(), with_loss;
+    /// Another surrogate than the loss has.
+    surrogate: Option<Surrogate> = None, with_surrogate;
+    /// Another level of the ratio than the loss has.
+    ratio_level: Option<RatioLevel> = None, with_ratio_level;
+    /// Another normaliser than the loss has.
+    aggregation: Option<Aggregation> = None, with_aggregation;
+    /// L_max, tokens: the constant of [`Aggregation::ConstantLength`], which needs it; the sampler's `max_tokens`.
+    max_completion_tokens: Option<usize> = None, with_max_completion_tokens;
+    /// How rewards become advantages.
+    advantage: AdvantageKind = AdvantageKind::default(), with_advantage;
+    /// ε, added to the standard deviation of the rewards; at least 0.
+    advantage_epsilon: f64 = advantage::STD_EPSILON, with_advantage_epsilon;
+    /// α of [`AdvantageKind::KeyedMovingAverage`], in [0, 1).
+    advantage_decay: f64 = 0.95, with_advantage_decay;
+    /// ε_low, in [0, 1].
+    clip_low: f64 = 0.2, with_clip_low;
+    /// ε_high, at least 0.
+    clip_high: f64 = 0.2, with_clip_high;
+    /// δ: a cap on the ratio where the advantage is negative, above 1 + ε_high; off by default.
+    ratio_cap: Option<f64> = None, with_ratio_cap;
+    /// c of the dual clip, above 1; off by default.
+    dual_clip: Option<f64> = None, with_dual_clip;
+    /// β: coefficient of the KL divergence to the reference model; at least 0, and 0 computes none.
+    kl_coef: f64 = 0.0, with_kl_coef;
+    /// Which estimator of it.
+    kl: KlEstimator = KlEstimator::default(), with_kl;
+    /// Where it is put.
+    kl_placement: KlPlacement = KlPlacement::default(), with_kl_placement;
+    /// Whether the estimate is weighted by the probability ratio ([`KlEstimator::weighted`]); in the loss only.
+    kl_ratio_weighted: bool = false, with_kl_ratio_weighted;
+    /// Whether the estimate is bounded ([`KlEstimator::bounded`]).
+    kl_bounded: bool = false, with_kl_bounded;
+    /// Coefficient of the entropy bonus (mean over the unmasked tokens of a step); at least 0.
+    entropy_coef: f64 = 0.0, with_entropy_coef;
+    /// Whether entropies are computed and reported even where nothing else needs them.
+    report_entropy: bool = false, with_report_entropy;
+    /// Share of the tokens, those of highest entropy, that carry the policy term; in (0, 1]. Which those are is decided
+    /// within one call of the learner.
+    top_entropy_share: f64 = 1.0, with_top_entropy_share;
+    /// Weights for a sampler that is not quite the old policy.
+    importance: Option<ImportanceCorrection> = None, with_importance;
+    /// Bad sequences that the policy has moved further from than this, in nats a token, lose their policy term
+    /// ([`keeps_sequence`](crate::select::keeps_sequence)).
+    off_policy_threshold: Option<f64> = None, with_off_policy_threshold;
+    /// Coefficient of (log r)², at least 0.
+    log_ratio_coef: f64 = 0.0, with_log_ratio_coef;
+    /// γ of [`shaped`](crate::surrogate::shaped), for tokens that an expert wrote; above 0.
+    expert_gamma: Option<f64> = None, with_expert_gamma;
+    /// Passes over the rollouts of one update, at least 1.
+    epochs: usize = 1, with_epochs;
+    /// Optimiser steps in a pass, at least 1: the groups are cut into this many parts, in order.
+    mini_batches: usize = 1, with_mini_batches;
+    /// Most tokens (each group's prompt once, and its completions) of one call of the learner; at least 1.
+    /// A single completion over it still goes, alone. It changes memory and speed; of the step, only what is decided
+    /// within one call.
+    micro_batch_tokens: usize = 8192, with_micro_batch_tokens;
+    /// Which log-probabilities the ratio is taken to.
+    old_logp: OldLogp = OldLogp::default(), with_old_logp;
+    /// Whether completions cut off by the length limit are masked: they keep their part in the group's
+    /// statistics and in B, but their tokens carry no loss (arXiv:2503.14476).
+    mask_truncated: bool = false, with_mask_truncated;
+    /// A punishment, added to the rewards, for coming close to the length limit.
+    soft_overlong: Option<SoftOverlong> = None, with_soft_overlong;
+    /// Whether groups without a signal leave the normalisers and the KL term too (arXiv:2503.14476,
+    /// without resampling; [`resample`](crate::resample) draws others). Off: they carry no policy gradient, but count
+    /// as they would anywhere else.
+    drop_zero_signal: bool = false, with_drop_zero_signal;
+    /// Log-probabilities are those of softmax(logits / temperature): the sampler's temperature; above 0.
+    temperature: f32 = 1.0, with_temperature;
 }
 
 impl GrpoConfig {
-    /// Checks every field.
-    ///
-    /// # Errors
-    /// [`GrpoError::Config`] names the field that is out of range.
-    pub fn build(self) -> Result<Grpo, GrpoError> {
-        let at_least_0 = |x: f64| x.is_finite() && x >= 0.0;
-        let checks = [
-            ("clip_low", at_least_0(self.clip_low) && self.clip_low <= 1.0, "must be in [0, 1]"),
-            ("clip_high", at_least_0(self.clip_high), "must be a finite number, at least 0"),
-            (
-                "ratio_cap",
-                self.ratio_cap.is_none_or(|cap| cap.is_finite() && cap > 1.0 + self.clip_high),
-                "must be above 1 + clip_high; leave it out to switch it off",
-            ),
-            ("kl_coef", at_least_0(self.kl_coef), "must be a finite number, at least 0"),
-            ("entropy_coef", at_least_0(self.entropy_coef), "must be a finite number, at least 0"),
-            ("epochs", self.epochs > 0, "must be at least 1"),
-            ("mini_batches", self.mini_batches > 0, "must be at least 1"),
-            ("micro_batch_tokens", self.micro_batch_tokens > 0, "must be at least 1"),
-            (
-                "temperature",
-                self.temperature.is_finite() && self.temperature > 0.0,
-                "must be a finite number above 0",
-            ),
-            (
-                "max_completion_tokens",
-                match self.max_completion_tokens {
-                    None => self.loss != LossKind::DrGrpo,
-                    Some(tokens) => tokens > 0,
-                },
-                "must be at least 1, and loss = \"dr_grpo\" needs it: set it to the sampler's max_tokens",
-            ),
-        ];
-        match checks.into_iter().find(|(_, holds, _)| !holds) {
-            Some((field, _, why)) => Err(GrpoError::Config { field, why: why.to_owned() }),
-            None => Ok(Grpo::from_checked(self)),
+    /// The terms of the loss of one completion.
+    pub fn objective(&self) -> Objective {
+        Objective {
+            surrogate: self.surrogate.unwrap_or(self.loss.surrogate()),
+            clip: Clip {
+                low: self.clip_low,
+                high: self.clip_high,
+                cap: self.ratio_cap,
+                dual: self.dual_clip,
+            },
+            level: self.ratio_level.unwrap_or(self.loss.level()),
+            kl: self.kl,
+            kl_coef: self.kl_coef,
+            kl_ratio_weighted: self.kl_ratio_weighted,
+            kl_bounded: self.kl_bounded,
+            log_ratio_coef: self.log_ratio_coef,
+            expert_gamma: self.expert_gamma,
         }
     }
 
-    pub(crate) fn clip(&self) -> Clip {
-        Clip { low: self.clip_low, high: self.clip_high, cap: self.ratio_cap }
+    /// What the token losses are divided by.
+    pub fn normaliser(&self) -> Aggregation {
+        self.aggregation.unwrap_or(self.loss.aggregation())
+    }
+
+    pub(crate) fn kl_in_loss(&self) -> bool {
+        self.kl_coef > 0.0 && self.kl_placement == KlPlacement::Loss
+    }
+
+    pub(crate) fn kl_in_reward(&self) -> bool {
+        self.kl_coef > 0.0 && self.kl_placement == KlPlacement::Reward
+    }
+
+    pub(crate) fn needs_entropy(&self) -> bool {
+        self.entropy_coef > 0.0 || self.report_entropy || self.top_entropy_share < 1.0
     }
 }

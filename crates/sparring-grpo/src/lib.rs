@@ -13,11 +13,13 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`advantage`] | rewards of a group to advantages |
-//! | [`surrogate`] | the clipped objective of one token, and its derivative |
-//! | [`kl`] | the estimators k1, k2, k3 of the KL divergence, and their derivatives |
-//! | [`normaliser`] | what GRPO, BNPO, Dr. GRPO and DAPO divide by |
-//! | [`loss`] | all of it over a batch, as a function of slices |
+//! | [`advantage`] | rewards to advantages, within groups, batches and keys |
+//! | [`surrogate`] | the policy objective of one token, and its derivative |
+//! | [`kl`] | estimators of the KL divergence, and their derivatives |
+//! | [`importance`] | corrections for a sampler that is not quite the policy |
+//! | [`select`] | which tokens and sequences carry the policy term |
+//! | [`normaliser`] | the losses by name, and what they divide by |
+//! | [`loss`] | all of it over one completion, as a function of slices |
 //!
 //! [`GrpoConfig`] is what a file holds; [`GrpoConfig::build`] checks it and gives [`Grpo`], which runs updates:
 //!
@@ -40,7 +42,7 @@
 //!     // Reward: the share of the letter b.
 //!     let rewards: Vec<Option<f32>> =
 //!         rollouts.iter().map(|r| Some(r.text.matches('b').count() as f32 / 4.0)).collect();
-//!     let group = RolloutGroup { rollouts: &rollouts, rewards: &rewards };
+//!     let group = RolloutGroup::new(&rollouts, &rewards);
 //!     let report = grpo.update(policy.learner(), None, &[group], 0.5)?;
 //!     rewards_seen.push(report.reward_mean);
 //! }
@@ -49,25 +51,41 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adpo;
 pub mod advantage;
 mod batch;
+mod check;
 mod config;
+mod dynamic;
 mod error;
+mod group;
+pub mod importance;
 pub mod kl;
 pub mod loss;
 pub mod normaliser;
+mod overlong;
 mod prepare;
+mod reference;
 mod report;
 mod schedule;
+pub mod select;
 pub mod supervised;
 pub mod surrogate;
+mod tally;
 mod update;
 
+pub use adpo::Adpo;
 pub use advantage::{AdvantageKind, advantages};
-pub use config::{GrpoConfig, OldLogp};
+pub use config::{GrpoConfig, KlPlacement, OldLogp};
+pub use dynamic::{Resampled, has_signal, resample};
 pub use error::GrpoError;
+pub use group::RolloutGroup;
+pub use importance::{ImportanceCorrection, ImportanceLevel, Outside};
 pub use kl::KlEstimator;
-pub use normaliser::LossKind;
+pub use normaliser::{Aggregation, LossKind, RatioLevel};
+pub use overlong::SoftOverlong;
+pub use reference::{Reference, ReferenceKind};
 pub use report::UpdateReport;
 pub use schedule::LrSchedule;
-pub use update::{Grpo, RolloutGroup};
+pub use surrogate::{Divergence, Surrogate};
+pub use update::Grpo;

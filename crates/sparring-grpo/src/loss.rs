@@ -1,60 +1,235 @@
-//! The loss of one token, of every term together, and its derivatives.
-use crate::KlEstimator;
-use crate::surrogate::{Clip, Dual, clipped_surrogate};
+//! The loss of one completion, of every term together, and its derivatives.
+use crate::surrogate::{Clip, Dual, Point, Surrogate, Term, shaped};
+use crate::{KlEstimator, RatioLevel};
 
 /// The terms of the loss and their coefficients.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Objective {
+    /// What takes the place of −r·A.
+    pub surrogate: Surrogate,
     /// Where the ratio is clipped.
     pub clip: Clip,
+    /// What the ratio belongs to.
+    pub level: RatioLevel,
     /// Which estimator of the KL divergence.
     pub kl: KlEstimator,
     /// Its coefficient β, at least 0.
     pub kl_coef: f64,
     /// Whether the estimate is weighted by the ratio.
     pub kl_ratio_weighted: bool,
+    /// Whether the estimate is bounded ([`KlEstimator::bounded`]).
+    pub kl_bounded: bool,
+    /// Coefficient of (log r)² of each token, at least 0 (prime-rl's pull towards the sampler).
+    pub log_ratio_coef: f64,
+    /// γ of [`shaped`], for tokens that an expert wrote.
+    pub expert_gamma: Option<f64>,
 }
 
-/// What is known of one token.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Token {
+/// One completion. Slices have one entry a token.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sequence<'a> {
     /// Log-probability under the current weights, nats.
-    pub logp: f64,
+    pub logp: &'a [f64],
     /// Under the policy that the ratio is taken to; `None` where that is the current one (ratio 1).
-    pub old: Option<f64>,
+    pub old: Option<&'a [f64]>,
     /// Under the reference model; `None` where there is no KL term.
-    pub reference: Option<f64>,
+    pub reference: Option<&'a [f64]>,
+    /// Tokens that count; `None` for all. What the environment wrote carries neither policy term nor KL.
+    pub counts: Option<&'a [bool]>,
+    /// Tokens that carry the policy term, where not all that count do ([`crate::select`]).
+    pub selected: Option<&'a [bool]>,
+    /// Tokens that KL-Cov penalises.
+    pub penalised: Option<&'a [bool]>,
+    /// Constant weights of the policy term ([`crate::importance`]).
+    pub importance: Option<&'a [f64]>,
+    /// The first so many tokens were written by an expert, not by a policy.
+    pub expert_prefix: usize,
     /// Advantage of the completion.
     pub advantage: f64,
 }
 
-/// The loss of one token before its normaliser.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TokenTerm {
-    /// Surrogate + β·KL, and its slope with respect to `logp`.
-    pub total: Dual,
-    /// The KL estimate alone, nats; 0 without a reference.
-    pub kl: f64,
-    /// r = exp(logp − old), a ratio.
-    pub ratio: f64,
+/// What a completion adds to the loss, before its normaliser.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SequenceLoss {
+    /// Σ_t (w·ℓ_t + β·k_t + …) over the tokens that count.
+    pub value: f64,
+    /// Its derivative with respect to each log-probability; 0 for tokens that do not count.
+    pub slopes: Vec<f64>,
+    /// r of each token, or of the sequence; 1 for tokens that do not count.
+    pub ratios: Vec<f64>,
+    /// The KL estimate of each token, nats; 0 without a reference.
+    pub kl: Vec<f64>,
 }
 
 impl Objective {
-    /// ℓ = −min(c₁A, c₂A) + β·k, see [`clipped_surrogate`] and [`KlEstimator`].
-    pub fn token(&self, token: Token) -> TokenTerm {
-        let log_ratio = token.old.map_or(0.0, |old| token.logp - old);
-        let policy = clipped_surrogate(log_ratio, token.advantage, self.clip);
-        let kl = token.reference.map_or(Dual::default(), |reference| {
-            if self.kl_ratio_weighted {
-                self.kl.weighted(token.logp, reference, log_ratio)
-            } else {
-                self.kl.of(token.logp, reference)
-            }
-        });
-        let total = Dual {
-            value: policy.value + self.kl_coef * kl.value,
-            slope: policy.slope + self.kl_coef * kl.slope,
+    /// Evaluates one completion. Every token of a sequence has the same normaliser in every loss of the family, so
+    /// that it can be multiplied on afterwards.
+    ///
+    /// ```
+    /// use sparring_grpo::loss::{Objective, Sequence};
+    /// let good = Sequence { logp: &[-1.0, -2.0], advantage: 1.5, ..Sequence::default() };
+    /// // On-policy, the gradient is REINFORCE's: −A for every token.
+    /// assert_eq!(Objective::default().sequence(&good).slopes, [-1.5, -1.5]);
+    /// ```
+    ///
+    /// # Panics
+    /// Where a slice is shorter than `logp`.
+    pub fn sequence(&self, sequence: &Sequence<'_>) -> SequenceLoss {
+        let tokens = sequence.logp.len();
+        let mut out = SequenceLoss {
+            value: 0.0,
+            slopes: vec![0.0; tokens],
+            ratios: vec![1.0; tokens],
+            kl: vec![0.0; tokens],
         };
-        TokenTerm { total, kl: kl.value, ratio: log_ratio.exp() }
+        let live = sequence.live();
+        if live.is_empty() {
+            return out;
+        }
+        let level = self.log_ratios(sequence, &live);
+        let phi = self.phi(sequence, &live);
+        // Derivative through a log-ratio that all tokens share.
+        let mut shared = 0.0;
+        for (place, &t) in live.iter().enumerate() {
+            let term = self.token(sequence, t, level.log_ratio[place], phi, &mut out);
+            out.value += term.value;
+            out.slopes[t] += term.by_logp;
+            if self.level == RatioLevel::Sequence || self.is_geometric() {
+                shared += term.by_log_ratio;
+            } else {
+                out.slopes[t] += term.by_log_ratio;
+            }
+        }
+        for (&t, slope) in live.iter().zip(&level.slopes) {
+            out.slopes[t] += shared * slope;
+        }
+        out
+    }
+
+    fn is_geometric(&self) -> bool {
+        matches!(self.surrogate, Surrogate::GeometricMean { .. })
+    }
+
+    /// Log-ratio that counts for each live token, and the slope of the shared one.
+    fn log_ratios(&self, sequence: &Sequence<'_>, live: &[usize]) -> Level {
+        let n = live.len() as f64;
+        let own: Vec<f64> = live.iter().map(|&t| sequence.log_ratio(t)).collect();
+        if let Surrogate::GeometricMean { epsilon } = self.surrogate {
+            let n = n + epsilon;
+            let clipped: Vec<Dual> =
+                own.iter().map(|&d| Surrogate::geometric(self.clip, d, sequence.advantage)).collect();
+            let mean = clipped.iter().map(|d| d.value).sum::<f64>() / n;
+            return Level {
+                log_ratio: vec![mean; live.len()],
+                slopes: clipped.iter().map(|d| d.slope / n).collect(),
+            };
+        }
+        match self.level {
+            RatioLevel::Token => Level { log_ratio: own, slopes: Vec::new() },
+            RatioLevel::Sequence | RatioLevel::SequenceToken => {
+                let mean = own.iter().sum::<f64>() / n;
+                Level { log_ratio: vec![mean; live.len()], slopes: vec![1.0 / n; live.len()] }
+            }
+        }
+    }
+
+    /// φ of VESPO: a bounded weight of the whole sequence.
+    fn phi(&self, sequence: &Sequence<'_>, live: &[usize]) -> f64 {
+        let Surrogate::Vespo { positive, negative } = self.surrogate else { return 1.0 };
+        let (k, lambda) = if sequence.advantage >= 0.0 { positive } else { negative };
+        let bounded = |x: f64| x.clamp(-20.0, 20.0);
+        let importance = |t: usize| sequence.importance.map_or(0.0, |w| w[t].ln());
+        // A sum from below is bounded by the logarithm of 1e-8.
+        let lowest = 1e-8_f64.ln();
+        let sum = live.iter().map(|&t| bounded(sequence.log_ratio(t)) + bounded(importance(t))).sum::<f64>();
+        let l = sum.clamp(lowest, 20.0);
+        (lambda + k * l - lambda * l.exp()).exp()
+    }
+
+    /// Every term of one token; what is to be reported goes to `out`.
+    fn token(
+        &self,
+        sequence: &Sequence<'_>,
+        t: usize,
+        log_ratio: f64,
+        phi: f64,
+        out: &mut SequenceLoss,
+    ) -> Term {
+        let logp = sequence.logp[t];
+        out.ratios[t] = log_ratio.exp();
+        let mut term = if t < sequence.expert_prefix {
+            let Dual { value, slope } = shaped(logp, sequence.advantage, self.expert_gamma);
+            Term { value, by_logp: slope, by_log_ratio: 0.0 }
+        } else {
+            self.policy(sequence, t, log_ratio, phi)
+        };
+        if let Some(reference) = sequence.reference {
+            let kl = self.divergence(logp, reference[t], log_ratio);
+            out.kl[t] = kl.value;
+            term.value += self.kl_coef * kl.value;
+            term.by_logp += self.kl_coef * kl.by_logp;
+            term.by_log_ratio += self.kl_coef * kl.by_log_ratio;
+        }
+        if self.log_ratio_coef > 0.0 {
+            let d = sequence.log_ratio(t);
+            term.value += self.log_ratio_coef * d * d;
+            term.by_logp += self.log_ratio_coef * 2.0 * d;
+        }
+        term
+    }
+
+    /// The policy term of one token, weighted.
+    fn policy(&self, sequence: &Sequence<'_>, t: usize, log_ratio: f64, phi: f64) -> Term {
+        if sequence.selected.is_some_and(|selected| !selected[t]) {
+            return Term::default();
+        }
+        let logp = sequence.logp[t];
+        let point = Point {
+            log_ratio,
+            logp,
+            old: sequence.old.map_or(logp, |old| old[t]),
+            advantage: sequence.advantage,
+            phi,
+            chosen: sequence.penalised.is_some_and(|penalised| penalised[t]),
+        };
+        let term = self.surrogate.at(self.clip, point);
+        let weight = match (self.surrogate, sequence.importance) {
+            // VESPO's φ has them already.
+            (Surrogate::Vespo { .. }, _) | (_, None) => 1.0,
+            (_, Some(weights)) => weights[t],
+        };
+        Term {
+            value: weight * term.value,
+            by_logp: weight * term.by_logp,
+            by_log_ratio: weight * term.by_log_ratio,
+        }
+    }
+
+    /// The KL estimate, with r in front of it where it is weighted.
+    fn divergence(&self, logp: f64, reference: f64, log_ratio: f64) -> Term {
+        let kl = if self.kl_bounded { self.kl.bounded(logp, reference) } else { self.kl.of(logp, reference) };
+        if !self.kl_ratio_weighted {
+            return Term { value: kl.value, by_logp: kl.slope, by_log_ratio: 0.0 };
+        }
+        let ratio = log_ratio.exp();
+        Term { value: ratio * kl.value, by_logp: ratio * kl.slope, by_log_ratio: ratio * kl.value }
+    }
+}
+
+/// Log-ratios as the level has them.
+struct Level {
+    log_ratio: Vec<f64>,
+    /// ∂(shared log-ratio)/∂logp of each live token.
+    slopes: Vec<f64>,
+}
+
+impl Sequence<'_> {
+    /// Indices of the tokens that count.
+    fn live(&self) -> Vec<usize> {
+        (0..self.logp.len()).filter(|&t| self.counts.is_none_or(|counts| counts[t])).collect()
+    }
+
+    fn log_ratio(&self, t: usize) -> f64 {
+        self.old.map_or(0.0, |old| self.logp[t] - old[t])
     }
 }

@@ -1,22 +1,126 @@
-//! What the sum over tokens is divided by: the whole difference between GRPO, BNPO, Dr. GRPO and DAPO.
+//! What a loss is called, and what it divides by.
+use crate::surrogate::Surrogate;
 use serde::{Deserialize, Serialize};
+
+/// The losses of the papers by name: each is a surrogate, a level of the ratio and a normaliser.
+///
+/// | name | surrogate | ratio of | [`Aggregation`] | source |
+/// |---|---|---|---|---|
+/// | `grpo` | clipped | token | mean of completions' means | arXiv:2402.03300, eq. 3 |
+/// | `bnpo` | clipped | token | mean of the step's tokens | TRL |
+/// | `dr_grpo` | clipped | token | constant length | arXiv:2503.20783 |
+/// | `dapo` | clipped | token | mean of the batch's tokens | arXiv:2503.14476, eq. 8 |
+/// | `luspo` | clipped | sequence | sum of a completion's tokens | TRL |
+/// | `gspo` | clipped | sequence | mean of completions' means | arXiv:2507.18071, eq. 5 |
+/// | `gspo_token` | clipped | sequence, slope of the token | mean of completions' means | arXiv:2507.18071, eq. 13 |
+/// | `cispo` | weighted score, at most 5 | token | mean of the batch's tokens | arXiv:2506.13585, eq. 4 |
+/// | `sapo` | soft gate, τ 1 and 1.05 | token | mean of completions' means | arXiv:2511.20347 |
+/// | `vespo` | φ-weighted score | sequence | mean of the batch's tokens | TRL |
+/// | `gmpo` | geometric mean | sequence | mean of completions | arXiv:2507.20673 |
+/// | `gpg` | REINFORCE | none | mean of the batch's tokens | arXiv:2504.02546 |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the table has them")]
+pub enum LossKind {
+    #[default]
+    Grpo,
+    Bnpo,
+    DrGrpo,
+    Dapo,
+    Luspo,
+    Gspo,
+    GspoToken,
+    Cispo,
+    Sapo,
+    Vespo,
+    Gmpo,
+    Gpg,
+}
+
+impl LossKind {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Grpo,
+        Self::Bnpo,
+        Self::DrGrpo,
+        Self::Dapo,
+        Self::Luspo,
+        Self::Gspo,
+        Self::GspoToken,
+        Self::Cispo,
+        Self::Sapo,
+        Self::Vespo,
+        Self::Gmpo,
+        Self::Gpg,
+    ];
+
+    /// Its surrogate, with the constants that its authors (or TRL) use.
+    pub const fn surrogate(self) -> Surrogate {
+        match self {
+            Self::Cispo => Surrogate::Cispo { min: 0.0, max: 5.0 },
+            Self::Sapo => Surrogate::Sapo { positive: 1.0, negative: 1.05 },
+            Self::Vespo => Surrogate::Vespo { positive: (2.0, 3.0), negative: (3.0, 2.0) },
+            Self::Gmpo => Surrogate::GeometricMean { epsilon: 0.0 },
+            Self::Gpg => Surrogate::Reinforce,
+            _ => Surrogate::Clipped,
+        }
+    }
+
+    /// What its ratio belongs to.
+    pub const fn level(self) -> RatioLevel {
+        match self {
+            Self::Gspo | Self::Luspo => RatioLevel::Sequence,
+            Self::GspoToken => RatioLevel::SequenceToken,
+            _ => RatioLevel::Token,
+        }
+    }
+
+    /// What it divides by.
+    pub const fn aggregation(self) -> Aggregation {
+        match self {
+            Self::Grpo | Self::Gspo | Self::GspoToken | Self::Sapo | Self::Gmpo => {
+                Aggregation::CompletionMean
+            }
+            Self::Bnpo => Aggregation::StepTokenMean,
+            Self::DrGrpo => Aggregation::ConstantLength,
+            Self::Luspo => Aggregation::CompletionSum,
+            Self::Dapo | Self::Cispo | Self::Vespo | Self::Gpg => Aggregation::BatchTokenMean,
+        }
+    }
+}
+
+/// What the probability ratio belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RatioLevel {
+    /// r_t = π(token) / π_old(token).
+    #[default]
+    Token,
+    /// s = (π(completion) / π_old(completion))^(1/n), differentiated through the whole sequence.
+    Sequence,
+    /// The value of s with the slope of the token's own ratio.
+    SequenceToken,
+}
 
 /// How token losses are averaged. The totals are those of one optimiser step, whatever the micro-batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum LossKind {
-    /// Mean over the tokens of each completion, then over completions: 1 / (n_i·B) (arXiv:2402.03300, eq. 3).
+pub enum Aggregation {
+    /// Mean over the tokens of each completion, then over completions: 1 / (n_i·B).
     #[default]
-    Grpo,
-    /// Mean over the tokens of the optimiser step's batch: 1 / Σn (TRL's `bnpo`, whose "local batch" is
-    /// this step's batch).
-    Bnpo,
-    /// A constant length instead of the completion's own: 1 / (B·L_max) (arXiv:2503.20783).
-    DrGrpo,
-    /// Mean over the tokens of the whole rollout batch: steps / Σn_all (arXiv:2503.14476). With one
-    /// optimiser step an epoch it equals [`LossKind::Bnpo`].
-    Dapo,
+    CompletionMean,
+    /// Sum over the tokens of each completion, mean over completions: 1 / B.
+    CompletionSum,
+    /// Mean over the tokens of the optimiser step's batch: 1 / Σn.
+    StepTokenMean,
+    /// Mean over the tokens of the whole rollout batch: steps / Σn_all. With one optimiser step an epoch it equals
+    /// [`Aggregation::StepTokenMean`].
+    BatchTokenMean,
+    /// A constant length instead of the completion's own: 1 / (B·L_max).
+    ConstantLength,
 }
 
 /// The totals that a normaliser needs, of one optimiser step.
@@ -28,19 +132,20 @@ pub struct Totals {
     pub tokens: usize,
     /// Unmasked completion tokens of the whole rollout batch, divided by its number of optimiser steps.
     pub tokens_per_step: f64,
-    /// L_max: most tokens that a completion may have; for [`LossKind::DrGrpo`].
+    /// L_max: most tokens that a completion may have; for [`Aggregation::ConstantLength`].
     pub max_tokens: usize,
 }
 
-impl LossKind {
+impl Aggregation {
     /// The weight of every token of a completion with `tokens` unmasked tokens; finite and positive.
     pub fn token_weight(self, tokens: usize, totals: &Totals) -> f64 {
         let rows = totals.completions.max(1) as f64;
         match self {
-            Self::Grpo => 1.0 / (tokens.max(1) as f64 * rows),
-            Self::Bnpo => 1.0 / totals.tokens.max(1) as f64,
-            Self::DrGrpo => 1.0 / (rows * totals.max_tokens.max(1) as f64),
-            Self::Dapo => 1.0 / totals.tokens_per_step.max(1.0),
+            Self::CompletionMean => 1.0 / (tokens.max(1) as f64 * rows),
+            Self::CompletionSum => 1.0 / rows,
+            Self::StepTokenMean => 1.0 / totals.tokens.max(1) as f64,
+            Self::BatchTokenMean => 1.0 / totals.tokens_per_step.max(1.0),
+            Self::ConstantLength => 1.0 / (rows * totals.max_tokens.max(1) as f64),
         }
     }
 }

@@ -1,8 +1,13 @@
+use crate::advantage::{Baselines, GroupRewards};
 use crate::batch::{Item, micro_batches};
 use crate::normaliser::Totals;
+use crate::surrogate::Surrogate;
 use crate::{Grpo, GrpoError, OldLogp, RolloutGroup, advantages};
 use sparring_core::Rollout;
 use std::ops::Range;
+
+/// The rewards of each group.
+pub(crate) type Rewards = [Vec<Option<f64>>];
 
 /// One optimiser step's share of the rollouts.
 pub(crate) struct MiniBatch<'a> {
@@ -15,8 +20,8 @@ pub(crate) struct MiniBatch<'a> {
 /// One group after its checks.
 pub(crate) struct Graded<'a> {
     index: usize,
-    rollouts: &'a [Rollout],
-    pub(crate) advantages: Vec<f32>,
+    group: RolloutGroup<'a>,
+    pub(crate) advantages: Vec<f64>,
 }
 
 impl Graded<'_> {
@@ -27,19 +32,67 @@ impl Graded<'_> {
 }
 
 impl Grpo {
-    /// Checks the groups and computes their advantages.
-    pub(crate) fn grade<'a>(&self, groups: &[RolloutGroup<'a>]) -> Result<Vec<Graded<'a>>, GrpoError> {
-        let grade = |(index, group): (usize, &RolloutGroup<'a>)| {
-            check(index, group, self.config.old_logp)?;
-            let advantages = advantages(&*self.advantage, group.rewards);
+    /// Checks the groups before anything is computed.
+    pub(crate) fn check(&self, groups: &[RolloutGroup<'_>]) -> Result<(), GrpoError> {
+        let sampler = self.config.old_logp == OldLogp::Sampler
+            || self.config.importance.is_some()
+            || self.config.off_policy_threshold.is_some();
+        groups.iter().enumerate().try_for_each(|(index, group)| check(index, group, sampler))
+    }
+
+    /// Advantages of checked groups, from `rewards` (which may differ from what the groups say).
+    pub(crate) fn grade<'a>(
+        &self,
+        groups: &[RolloutGroup<'a>],
+        rewards: &Rewards,
+        baselines: &mut Baselines,
+    ) -> Result<Vec<Graded<'a>>, GrpoError> {
+        let all = self.advantages(groups, rewards, baselines);
+        let grade = |(index, (group, mut advantages)): (usize, (&RolloutGroup<'a>, Vec<f64>))| {
+            if let Some(scales) = group.scales {
+                advantages.iter_mut().zip(scales).for_each(|(a, &scale)| *a *= f64::from(scale));
+            }
+            // The width in which an estimator of the user's own gives them.
+            for a in &mut advantages {
+                *a = f64::from(*a as f32);
+            }
             match advantages.iter().position(|a| !a.is_finite()) {
                 Some(completion) => {
                     Err(GrpoError::NonFinite { group: index, completion, what: "the advantage" })
                 }
-                None => Ok(Graded { index, rollouts: group.rollouts, advantages }),
+                None => Ok(Graded { index, group: *group, advantages }),
             }
         };
-        groups.iter().enumerate().map(grade).collect()
+        groups.iter().zip(all).enumerate().map(grade).collect()
+    }
+
+    fn advantages(
+        &self,
+        groups: &[RolloutGroup<'_>],
+        rewards: &Rewards,
+        baselines: &mut Baselines,
+    ) -> Vec<Vec<f64>> {
+        if let Some(own) = &self.advantage {
+            let one = |rewards: &Vec<Option<f64>>| {
+                let narrow: Vec<Option<f32>> = rewards.iter().map(|r| r.map(|r| r as f32)).collect();
+                advantages(&**own, &narrow).into_iter().map(f64::from).collect()
+            };
+            return rewards.iter().map(one).collect();
+        }
+        let lengths: Vec<Vec<usize>> =
+            groups.iter().map(|group| group.rollouts.iter().map(|r| self.unmasked(r)).collect()).collect();
+        let described: Vec<GroupRewards<'_>> = groups
+            .iter()
+            .zip(rewards)
+            .zip(&lengths)
+            .map(|((group, rewards), lengths)| GroupRewards {
+                rewards,
+                lengths,
+                key: group.key,
+                parts: group.parts,
+            })
+            .collect();
+        self.estimator().batch(&described, baselines)
     }
 
     /// Cuts the groups into optimiser steps, and those into calls of the learner.
@@ -57,27 +110,17 @@ impl Grpo {
 
     fn mini_batch<'a>(&self, part: &[&Graded<'a>], tokens_per_step: f64) -> MiniBatch<'a> {
         let totals = Totals {
-            completions: part.iter().map(|group| group.rollouts.len()).sum(),
-            tokens: part.iter().map(|group| self.group_tokens(group)).sum(),
+            completions: part.iter().map(|graded| graded.group.rollouts.len()).sum(),
+            tokens: part.iter().map(|graded| self.group_tokens(graded)).sum(),
             tokens_per_step,
             max_tokens: self.config.max_completion_tokens.unwrap_or(1),
         };
         let mut items = Vec::new();
-        for group in part {
-            for (completion, (rollout, &advantage)) in
-                group.rollouts.iter().zip(&group.advantages).enumerate()
-            {
-                let tokens = self.unmasked(rollout);
-                if tokens > 0 && (advantage != 0.0 || self.regularised()) {
-                    items.push(Item {
-                        group: group.index,
-                        completion,
-                        rollout,
-                        advantage: f64::from(advantage),
-                        weight: self.config.loss.token_weight(tokens, &totals),
-                        old: None,
-                        reference: None,
-                    });
+        for graded in part {
+            let rollouts = graded.group.rollouts.iter().zip(&graded.advantages).enumerate();
+            for (completion, (rollout, &advantage)) in rollouts {
+                if self.unmasked(rollout) > 0 && (advantage != 0.0 || self.regularised()) {
+                    items.push(self.item(graded, completion, &totals));
                 }
             }
         }
@@ -85,32 +128,71 @@ impl Grpo {
         MiniBatch { items, calls, tokens: totals.tokens }
     }
 
-    fn group_tokens(&self, group: &Graded<'_>) -> usize {
-        group.rollouts.iter().map(|rollout| self.unmasked(rollout)).sum()
+    fn item<'a>(&self, graded: &Graded<'a>, completion: usize, totals: &Totals) -> Item<'a> {
+        let group = graded.group;
+        let rollout = &group.rollouts[completion];
+        Item {
+            group: graded.index,
+            completion,
+            rollout,
+            advantage: graded.advantages[completion],
+            weight: self.config.normaliser().token_weight(self.unmasked(rollout), totals),
+            old: None,
+            reference: None,
+            clip_high: group.clip_highs.map(|highs| f64::from(highs[completion])),
+            expert_prefix: group.expert_prefixes.map_or(0, |prefixes| prefixes[completion]),
+        }
+    }
+
+    /// Every completion with tokens, as one batch: to be scored before there are advantages.
+    pub(crate) fn ungraded<'a>(&self, groups: &[RolloutGroup<'a>]) -> MiniBatch<'a> {
+        let totals = Totals { completions: 1, tokens: 1, tokens_per_step: 1.0, max_tokens: 1 };
+        let mut items = Vec::new();
+        for (index, group) in groups.iter().enumerate() {
+            let graded = Graded { index, group: *group, advantages: vec![0.0; group.rollouts.len()] };
+            let live = (0..group.rollouts.len()).filter(|&i| !group.rollouts[i].tokens.is_empty());
+            items.extend(live.map(|i| self.item(&graded, i, &totals)));
+        }
+        let calls = micro_batches(&items, self.config.micro_batch_tokens);
+        MiniBatch { items, calls, tokens: 0 }
+    }
+
+    fn group_tokens(&self, graded: &Graded<'_>) -> usize {
+        graded.group.rollouts.iter().map(|rollout| self.unmasked(rollout)).sum()
     }
 
     /// Completion tokens that carry loss.
     fn unmasked(&self, rollout: &Rollout) -> usize {
-        if self.config.mask_truncated && rollout.truncated() { 0 } else { rollout.tokens.len() }
+        if self.config.mask_truncated && rollout.truncated() {
+            return 0;
+        }
+        (0..rollout.tokens.len()).filter(|&t| rollout.wrote(t)).count()
     }
 
     /// Whether completions without an advantage have a gradient all the same.
     fn regularised(&self) -> bool {
-        self.config.kl_coef > 0.0 || self.config.entropy_coef > 0.0
+        self.config.kl_in_loss()
+            || self.config.entropy_coef > 0.0
+            || self.config.log_ratio_coef > 0.0
+            || matches!(self.config.objective().surrogate, Surrogate::KlCov { .. })
     }
 }
 
-/// Checks one group before anything is computed.
-fn check(index: usize, group: &RolloutGroup<'_>, old: OldLogp) -> Result<(), GrpoError> {
+/// Checks one group; `sampler`: whether the sampler's log-probabilities are used.
+fn check(index: usize, group: &RolloutGroup<'_>, sampler: bool) -> Result<(), GrpoError> {
     let bad = |what: String| Err(GrpoError::Group { group: index, what });
-    let (rollouts, rewards) = (group.rollouts.len(), group.rewards.len());
-    if rollouts != rewards {
-        return bad(format!("{rollouts} completions but {rewards} rewards; pass one for each"));
+    if let Some((name, entries)) = group.misfit() {
+        let completions = group.rollouts.len();
+        return bad(format!("{completions} completions but {entries} {name}; pass one for each"));
     }
     for (completion, rollout) in group.rollouts.iter().enumerate() {
         let non_finite = |what| GrpoError::NonFinite { group: index, completion, what };
         if group.rewards[completion].is_some_and(|reward| !reward.is_finite()) {
             return Err(non_finite("the reward"));
+        }
+        let own = [group.scales.map(|s| s[completion]), group.clip_highs.map(|c| c[completion])];
+        if own.into_iter().flatten().any(|x| !x.is_finite()) {
+            return Err(non_finite("its scale or clip_high"));
         }
         if rollout.prompt != group.rollouts[0].prompt {
             return bad(format!("completion {completion} has another prompt than completion 0"));
@@ -118,14 +200,18 @@ fn check(index: usize, group: &RolloutGroup<'_>, old: OldLogp) -> Result<(), Grp
         if rollout.prompt.is_empty() && !rollout.tokens.is_empty() {
             return bad(format!("completion {completion} has tokens but an empty prompt"));
         }
-        if old == OldLogp::Sampler {
-            let (tokens, logps) = (rollout.tokens.len(), rollout.logp.len());
+        let tokens = rollout.tokens.len();
+        if rollout.observations.iter().any(|range| range.end > tokens) {
+            return bad(format!("completion {completion} has an observation beyond its {tokens} tokens"));
+        }
+        if sampler {
+            let logps = rollout.logp.len();
             if tokens != logps {
                 return bad(format!(
                     "completion {completion} has {tokens} tokens but {logps} log-probabilities"
                 ));
             }
-            if rollout.logp.iter().any(|logp| !logp.is_finite()) {
+            if (0..tokens).any(|t| rollout.wrote(t) && !rollout.logp[t].is_finite()) {
                 return Err(non_finite("the sampler's log-probability"));
             }
         }

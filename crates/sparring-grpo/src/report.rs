@@ -1,5 +1,5 @@
-use crate::batch::Tally;
-use crate::prepare::Graded;
+use crate::prepare::{Graded, Rewards};
+use crate::tally::Tally;
 use crate::{GrpoConfig, RolloutGroup};
 use serde::Serialize;
 
@@ -14,7 +14,11 @@ pub struct UpdateReport {
     pub reward_mean: f64,
     /// Their standard deviation over the whole update (n in the denominator).
     pub reward_std: f64,
-    /// Standard deviation of the advantages (n in the denominator); their mean is 0.
+    /// Smallest and largest reward; 0 where there was none.
+    pub reward_range: (f64, f64),
+    /// Mean of the advantages: 0 for those that subtract their group's mean.
+    pub advantage_mean: f64,
+    /// Standard deviation of the advantages (n in the denominator).
     pub advantage_std: f64,
     /// Largest absolute advantage.
     pub advantage_max: f64,
@@ -42,7 +46,8 @@ pub struct UpdateReport {
     pub grad_norm: f64,
     /// Share of the optimiser steps whose gradient was clipped.
     pub grad_clipped: f64,
-    /// Mean KL estimate over the learned tokens; `None` without a KL term.
+    /// Mean KL estimate over the learned tokens (over all tokens, where it went into the reward); `None` without a KL
+    /// term.
     pub kl: Option<f64>,
     /// Mean entropy over the learned tokens; `None` where nothing asked for it.
     pub entropy: Option<f64>,
@@ -54,6 +59,9 @@ pub struct UpdateReport {
     pub ratio_min: f64,
     /// Largest ratio of a learned token; 1 where there was none.
     pub ratio_max: f64,
+    /// (Σr)² / (n·Σr²) over the ratios of the learned tokens: the share of them that an importance-weighted mean is
+    /// worth. In (0, 1]; 1 on-policy.
+    pub effective_sample_size: f64,
     /// Optimiser steps that were applied; 0 where every group was dead and nothing else asked for one.
     pub steps: usize,
 }
@@ -65,19 +73,28 @@ fn mean_std(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     (mean, (values.map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt())
 }
 
-/// What the report says before anything is learned.
-pub(crate) fn describe(groups: &[RolloutGroup<'_>], graded: &[Graded<'_>]) -> UpdateReport {
+/// What the report says before anything is learned. `rewards` are those that the advantages were made of.
+pub(crate) fn describe(
+    groups: &[RolloutGroup<'_>],
+    rewards: &Rewards,
+    graded: &[Graded<'_>],
+) -> UpdateReport {
     let rollouts = || groups.iter().flat_map(|group| group.rollouts);
-    let rewards = || groups.iter().flat_map(|group| group.rewards);
-    let advantages = || graded.iter().flat_map(|group| &group.advantages).map(|&a| f64::from(a));
+    let rewards = || rewards.iter().flatten();
+    let given = || rewards().flatten().copied();
+    let advantages = || graded.iter().flat_map(|group| &group.advantages).copied();
     let completions = rollouts().count();
     let tokens: usize = rollouts().map(|rollout| rollout.tokens.len()).sum();
     let share = |count: usize| count as f64 / completions.max(1) as f64;
-    let (reward_mean, reward_std) = mean_std(rewards().flatten().map(|&r| f64::from(r)));
+    let (reward_mean, reward_std) = mean_std(given());
+    let (advantage_mean, advantage_std) = mean_std(advantages());
+    let range = given().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), r| (low.min(r), high.max(r)));
     UpdateReport {
         reward_mean,
         reward_std,
-        advantage_std: mean_std(advantages()).1,
+        reward_range: if range.0 <= range.1 { range } else { (0.0, 0.0) },
+        advantage_mean,
+        advantage_std,
         advantage_max: advantages().fold(0.0, |max, a| a.abs().max(max)),
         groups: groups.len(),
         dead_groups: graded.iter().filter(|group| group.dead()).count(),
@@ -99,8 +116,9 @@ pub(crate) fn finish(report: &mut UpdateReport, tally: &Tally, config: &GrpoConf
     report.grad_clipped /= steps;
     let tokens = tally.tokens.max(1) as f64;
     report.learned_tokens = tally.tokens;
-    report.kl = (config.kl_coef > 0.0).then_some(tally.kl / tokens);
-    report.entropy = (config.entropy_coef > 0.0).then_some(tally.entropy / tokens);
+    report.kl = config.kl_in_loss().then_some(tally.kl / tokens).or(report.kl);
+    report.effective_sample_size = tally.effective_sample_size();
+    report.entropy = config.needs_entropy().then_some(tally.entropy / tokens);
     report.clip_low = tally.clip_low as f64 / tokens;
     report.clip_high = tally.clip_high as f64 / tokens;
     (report.ratio_min, report.ratio_max) =

@@ -1,9 +1,9 @@
-//! The clipped objective of one token.
+//! The policy objective of one token, for every loss of the family.
 use serde::{Deserialize, Serialize};
 
 /// Where the probability ratio is clipped.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Clip {
     /// ε_low: the ratio is clipped below at 1 − ε_low. In [0, 1].
     pub low: f64,
@@ -11,11 +11,14 @@ pub struct Clip {
     pub high: f64,
     /// δ: a cap on the ratio even where the advantage is negative (INTELLECT-2, arXiv:2505.07291).
     pub cap: Option<f64>,
+    /// c, above 1: where the advantage is negative, the objective is at least c·A (dual clip, arXiv:1912.09729,
+    /// eq. 5).
+    pub dual: Option<f64>,
 }
 
 impl Default for Clip {
     fn default() -> Self {
-        Self { low: 0.2, high: 0.2, cap: None }
+        Self { low: 0.2, high: 0.2, cap: None, dual: None }
     }
 }
 
@@ -28,30 +31,243 @@ pub struct Dual {
     pub slope: f64,
 }
 
+/// How one token is judged: what takes the place of −r·A, with r the probability ratio of the token, or of its
+/// sequence ([`RatioLevel`](crate::RatioLevel)).
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Surrogate {
+    /// −min(min(r, δ)·A, clip(r, 1 − ε_low, 1 + ε_high)·A), see [`clipped`] (PPO, GRPO, DAPO, GSPO).
+    #[default]
+    Clipped,
+    /// −sg(clip(r, min, max))·A·logp (CISPO, arXiv:2506.13585, eq. 4): no token loses its gradient. TRL has no
+    /// lower bound and a maximum of ε_high itself; verl clips to \[1 − ε_low, 1 + ε_high\].
+    Cispo {
+        /// Smallest weight, at least 0.
+        #[serde(default)]
+        min: f64,
+        /// Largest weight.
+        max: f64,
+    },
+    /// −(4/τ)·sigmoid(τ·(r − 1))·A, τ by the sign of A (0 counts as negative): a soft clip (SAPO, arXiv:2511.20347).
+    Sapo {
+        /// τ where the advantage is positive, above 0.
+        positive: f64,
+        /// τ elsewhere, above 0.
+        negative: f64,
+    },
+    /// −φ·A·logp with φ = e^(λ + k·L − λ·e^L), L the clamped sum of the sequence's log-ratios (VESPO, as in TRL).
+    Vespo {
+        /// (k, λ) where the advantage is at least 0.
+        positive: (f64, f64),
+        /// (k, λ) elsewhere.
+        negative: (f64, f64),
+    },
+    /// −A·exp(mean of the log-ratios, each clipped to \[−ε_low, ε_high\] on the side where it would help) (GMPO,
+    /// arXiv:2507.20673): the geometric mean of the sequence's ratios.
+    GeometricMean {
+        /// Added to the number of tokens (verl's 1e-8); at least 0.
+        #[serde(default)]
+        epsilon: f64,
+    },
+    /// −A·logp: the policy gradient without a ratio (GPG, arXiv:2504.02546).
+    Reinforce,
+    /// −A·r where the policy has not left a trust region of the sampler's token, else 0 (DPPO, arXiv:2602.04879).
+    TrustRegion {
+        /// How the distance is measured.
+        divergence: Divergence,
+        /// The distance allowed where the advantage is not positive.
+        low: f64,
+        /// The distance allowed where it is.
+        high: f64,
+        /// With a maximum, −A·sg(min(r, max))·logp, of the same slope while r is below it.
+        #[serde(default)]
+        max_ratio: Option<f64>,
+    },
+    /// −A·r, and + `coef`·|log r| on the tokens whose log-probability and advantage vary together the most (KL-Cov,
+    /// arXiv:2505.22617, eq. 12). Which those are is decided within one call of the learner.
+    KlCov {
+        /// Share of the tokens, in (0, 1].
+        share: f64,
+        /// Coefficient of the penalty.
+        coef: f64,
+    },
+}
+
+/// The distance of two probabilities of the same token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Divergence {
+    /// |π − π_old|: total variation of "this token or another".
+    Tv,
+    /// KL(π_old‖π) of "this token or another".
+    Kl,
+}
+
+/// A term of the loss with its two derivatives: one through the ratio, whose log-probabilities may be those of the
+/// whole sequence, and one through the token's own log-probability.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Term {
+    pub(crate) value: f64,
+    pub(crate) by_log_ratio: f64,
+    pub(crate) by_logp: f64,
+}
+
+/// What a surrogate sees of a token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Point {
+    pub(crate) log_ratio: f64,
+    pub(crate) logp: f64,
+    /// logp under the policy that the ratio is taken to.
+    pub(crate) old: f64,
+    pub(crate) advantage: f64,
+    /// φ of the sequence, for VESPO.
+    pub(crate) phi: f64,
+    /// Whether KL-Cov chose this token.
+    pub(crate) chosen: bool,
+}
+
+impl Surrogate {
+    pub(crate) fn at(self, clip: Clip, point: Point) -> Term {
+        let Point { log_ratio, logp, advantage, .. } = point;
+        // A ratio that overflows against an advantage of 0 is 0, not ∞ · 0.
+        if advantage == 0.0 && !matches!(self, Self::KlCov { .. }) {
+            return Term::default();
+        }
+        let ratio = log_ratio.exp();
+        // −sg(weight)·A·logp
+        let score = |weight: f64| Term {
+            value: -weight * advantage * logp,
+            by_logp: -weight * advantage,
+            by_log_ratio: 0.0,
+        };
+        let through_ratio = |Dual { value, slope }| Term { value, by_log_ratio: slope, by_logp: 0.0 };
+        match self {
+            Self::Clipped => through_ratio(clipped(log_ratio, advantage, clip)),
+            Self::Cispo { min, max } => score(ratio.max(min).min(max)),
+            Self::Sapo { positive, negative } => through_ratio(soft_clipped(
+                ratio,
+                advantage,
+                if advantage > 0.0 { positive } else { negative },
+            )),
+            Self::Vespo { .. } => score(point.phi),
+            // The mean of the clipped log-ratios is made by the sequence.
+            Self::GeometricMean { .. } => {
+                through_ratio(Dual { value: -advantage * ratio, slope: -advantage * ratio })
+            }
+            Self::Reinforce => score(1.0),
+            Self::TrustRegion { divergence, low, high, max_ratio } => {
+                if !divergence.within(logp, point.old, advantage, low, high) {
+                    Term::default()
+                } else if let Some(max) = max_ratio {
+                    score(ratio.min(max))
+                } else {
+                    through_ratio(Dual { value: -advantage * ratio, slope: -advantage * ratio })
+                }
+            }
+            Self::KlCov { coef, .. } => {
+                let pull = if point.chosen { coef } else { 0.0 };
+                let reinforced = if advantage == 0.0 { 0.0 } else { advantage * ratio };
+                through_ratio(Dual {
+                    value: pull * log_ratio.abs() - reinforced,
+                    slope: pull * sign(log_ratio) - reinforced,
+                })
+            }
+        }
+    }
+
+    /// Log-ratio that counts for one token of [`Surrogate::GeometricMean`], and its slope.
+    pub(crate) fn geometric(clip: Clip, log_ratio: f64, advantage: f64) -> Dual {
+        let clamped = log_ratio.clamp(-clip.low, clip.high);
+        let helps = if advantage > 0.0 { log_ratio > clamped } else { log_ratio < clamped };
+        if advantage != 0.0 && helps {
+            Dual { value: clamped, slope: 0.0 }
+        } else {
+            Dual { value: log_ratio, slope: 1.0 }
+        }
+    }
+}
+
+/// −1, 0 or 1.
+fn sign(x: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { x.signum() }
+}
+
+impl Divergence {
+    fn within(self, logp: f64, old: f64, advantage: f64, low: f64, high: f64) -> bool {
+        let (p, q) = (logp.exp(), old.exp());
+        match self {
+            Self::Tv if advantage > 0.0 => p - q <= high,
+            Self::Tv => p - q >= -low,
+            Self::Kl => {
+                // The constant keeps a certain token finite (verl's).
+                let tiny = 1e-8;
+                let kl = q * (old - logp) + (1.0 - q) * ((1.0 - q + tiny) / (1.0 - p + tiny)).ln();
+                if advantage > 0.0 { kl <= high || p <= q } else { kl <= low || p >= q }
+            }
+        }
+    }
+}
+
 /// ℓ = −min(c₁·A, c₂·A) with c₁ = min(r, δ), c₂ = clip(r, 1 − ε_low, 1 + ε_high) and r = exp(log_ratio)
-/// (PPO, arXiv:1707.06347, eq. 7; asymmetric as in DAPO, arXiv:2503.14476).
+/// (PPO, arXiv:1707.06347, eq. 7; asymmetric as in DAPO, arXiv:2503.14476, eq. 8). With a dual clip c, and where
+/// the advantage is negative, ℓ is at most −c·A. The slope is with respect to `log_ratio`.
 ///
 /// The slope is −A·r where the chosen branch moves with r, and 0 where it is flat; where both branches have
 /// the same value, it is the mean of their slopes, as automatic differentiation of `min` gives.
-pub fn clipped_surrogate(log_ratio: f64, advantage: f64, clip: Clip) -> Dual {
-    let ratio = log_ratio.exp();
-    let (lowest, highest) = (1.0 - clip.low, 1.0 + clip.high);
-    let free = (ratio.min(clip.cap.unwrap_or(f64::INFINITY)), clip.cap.is_none_or(|cap| ratio <= cap));
-    let clipped = (ratio.max(lowest).min(highest), (lowest..=highest).contains(&ratio));
-    let slope_of = |moves: bool| if moves { ratio } else { 0.0 };
-    let (a, b) = (free.0 * advantage, clipped.0 * advantage);
-    let slope = if a < b {
-        slope_of(free.1)
-    } else if a > b {
-        slope_of(clipped.1)
-    } else {
-        0.5 * (slope_of(free.1) + slope_of(clipped.1))
-    };
+///
+/// ```
+/// use sparring_grpo::surrogate::{Clip, clipped};
+/// // A good token that has become 1.5 times as likely is clipped at 1.2, and has no slope any more.
+/// let l = clipped(1.5_f64.ln(), 2.0, Clip::default());
+/// assert!((l.value + 2.4).abs() < 1e-12 && l.slope == 0.0);
+/// ```
+pub fn clipped(log_ratio: f64, advantage: f64, clip: Clip) -> Dual {
     // A ratio that overflows against an advantage of 0 is 0, not ∞ · 0.
     if advantage == 0.0 {
         return Dual::default();
     }
-    Dual { value: -a.min(b), slope: -advantage * slope }
+    let ratio = log_ratio.exp();
+    let (lowest, highest) = (1.0 - clip.low, 1.0 + clip.high);
+    let free = (ratio.min(clip.cap.unwrap_or(f64::INFINITY)), clip.cap.is_none_or(|cap| ratio <= cap));
+    let bounded = (ratio.max(lowest).min(highest), (lowest..=highest).contains(&ratio));
+    let slope_of = |moves: bool| if moves { ratio } else { 0.0 };
+    let (a, b) = (free.0 * advantage, bounded.0 * advantage);
+    let slope = if a < b {
+        slope_of(free.1)
+    } else if a > b {
+        slope_of(bounded.1)
+    } else {
+        0.5 * (slope_of(free.1) + slope_of(bounded.1))
+    };
+    let loss = Dual { value: -a.min(b), slope: -advantage * slope };
+    match clip.dual {
+        Some(c) if advantage < 0.0 && loss.value > -c * advantage => {
+            Dual { value: -c * advantage, slope: 0.0 }
+        }
+        _ => loss,
+    }
+}
+
+/// ℓ = −(4/τ)·sigmoid(τ·(r − 1))·A, with its slope with respect to log r (SAPO, arXiv:2511.20347).
+pub fn soft_clipped(ratio: f64, advantage: f64, tau: f64) -> Dual {
+    let gate = 1.0 / (1.0 + (-tau * (ratio - 1.0)).exp());
+    let bell = gate * (1.0 - gate);
+    // Where the gate has closed, an infinite ratio moves nothing.
+    let moved = if bell == 0.0 { 0.0 } else { bell * ratio };
+    Dual { value: -4.0 / tau * gate * advantage, slope: -4.0 * advantage * moved }
+}
+
+/// ℓ = −A·f(π) with f(p) = p / (p + γ), or p without γ: a token that an expert wrote, whose own probability is taken
+/// as 1 (LUFFY, arXiv:2504.14945, eq. 5). The slope is with respect to `logp`.
+pub fn shaped(logp: f64, advantage: f64, gamma: Option<f64>) -> Dual {
+    let p = logp.exp();
+    let (f, slope) = match gamma {
+        Some(gamma) => (p / (p + gamma), gamma * p / (p + gamma).powi(2)),
+        None => (p, p),
+    };
+    Dual { value: -advantage * f, slope: -advantage * slope }
 }
 
 #[cfg(test)]
@@ -60,8 +276,8 @@ mod tests {
 
     #[test]
     fn hand_computed() {
-        let clip = Clip { low: 0.2, high: 0.3, cap: Some(3.0) };
-        let at = |ratio: f64, a: f64| clipped_surrogate(ratio.ln(), a, clip);
+        let clip = Clip { low: 0.2, high: 0.3, cap: Some(3.0), dual: None };
+        let at = |ratio: f64, a: f64| clipped(ratio.ln(), a, clip);
         let close = |d: Dual, value: f64, slope: f64| {
             assert!((d.value - value).abs() < 1e-12 && (d.slope - slope).abs() < 1e-12, "{d:?}");
         };
@@ -72,5 +288,13 @@ mod tests {
         close(at(1.5, -2.0), 3.0, 3.0); // a bad token that rose is pushed down
         close(at(4.0, -2.0), 6.0, 0.0); // … up to the cap
         close(at(4.0, 0.0), 0.0, 0.0);
+        let dual = |ratio: f64, a: f64| clipped(ratio.ln(), a, Clip { dual: Some(3.0), ..Clip::default() });
+        close(dual(5.0, -2.0), 6.0, 0.0);
+        close(dual(2.0, -2.0), 4.0, 4.0);
+        close(dual(5.0, 2.0), -2.4, 0.0);
+        // SAPO at ratio 1 is REINFORCE, whatever τ.
+        close(soft_clipped(1.0, 2.0, 1.05), -4.0 / 1.05, -2.0);
+        close(soft_clipped(f64::INFINITY, 2.0, 1.0), -8.0, 0.0);
+        close(shaped(0.1_f64.ln(), 2.0, Some(0.1)), -1.0, -0.5);
     }
 }

@@ -1,27 +1,19 @@
-use crate::batch::{BatchLoss, Fault, Item, Tally, token_groups};
-use crate::loss::Objective;
-use crate::prepare::MiniBatch;
+use crate::advantage::{Baselines, Estimator};
+use crate::batch::{BatchLoss, Item, token_groups};
+use crate::prepare::{MiniBatch, Rewards};
 use crate::report::{describe, finish};
-use crate::{GrpoConfig, GrpoError, OldLogp, UpdateReport};
-use sparring_core::{Advantage, Learner, PolicyError, Rollout, Scorer, TokenBatch};
+use crate::tally::{Fault, Tally};
+use crate::{GrpoConfig, GrpoError, OldLogp, RolloutGroup, UpdateReport};
+use sparring_core::{Advantage, Learner, PolicyError, Scorer, TokenBatch};
 use std::fmt;
 use std::sync::Arc;
-
-/// The completions of one prompt, and their rewards.
-#[derive(Debug, Clone, Copy)]
-pub struct RolloutGroup<'a> {
-    /// The completions; all of the same prompt.
-    pub rollouts: &'a [Rollout],
-    /// One entry a completion. `None`: no reward applies; the completion is left out of the group's
-    /// statistics and has advantage 0, but its tokens still count in the normalisers and the KL term.
-    pub rewards: &'a [Option<f32>],
-}
 
 /// Checked settings, ready to run updates; made by [`GrpoConfig::build`].
 #[derive(Clone)]
 pub struct Grpo {
     pub(crate) config: GrpoConfig,
-    pub(crate) advantage: Arc<dyn Advantage>,
+    /// An estimator of the user's own.
+    pub(crate) advantage: Option<Arc<dyn Advantage>>,
 }
 
 impl fmt::Debug for Grpo {
@@ -32,8 +24,7 @@ impl fmt::Debug for Grpo {
 
 impl Grpo {
     pub(crate) fn from_checked(config: GrpoConfig) -> Self {
-        let advantage = Arc::new(config.advantage);
-        Self { config, advantage }
+        Self { config, advantage: None }
     }
 
     /// The settings.
@@ -45,13 +36,19 @@ impl Grpo {
     /// [`advantage_fn`](sparring_core::advantage_fn).
     #[must_use]
     pub fn with_advantage(mut self, advantage: impl Advantage + 'static) -> Self {
-        self.advantage = Arc::new(advantage);
+        self.advantage = Some(Arc::new(advantage));
         self
+    }
+
+    pub(crate) fn estimator(&self) -> Estimator {
+        let GrpoConfig { advantage, advantage_epsilon, advantage_decay, .. } = self.config;
+        Estimator { kind: advantage, epsilon: advantage_epsilon, decay: advantage_decay }
     }
 
     /// One update: advantages, then `epochs` × `mini_batches` optimiser steps at rate `lr`.
     ///
-    /// `reference` is the model that the KL term stays close to; it is not asked where `kl_coef` is 0.
+    /// `reference` is the model that the KL term stays close to; it is not asked where `kl_coef` is 0. Keyed moving
+    /// averages start from 0: [`Grpo::update_with`] keeps them.
     /// Groups without a signal are computed only where the KL or entropy term needs them, and a step that
     /// nothing contributes to is not applied. The result does not depend on `micro_batch_tokens`, up to
     /// rounding.
@@ -68,11 +65,31 @@ impl Grpo {
         groups: &[RolloutGroup<'_>],
         lr: f64,
     ) -> Result<UpdateReport, GrpoError> {
+        self.update_with(&mut Baselines::default(), learner, reference, groups, lr)
+    }
+
+    /// [`Grpo::update`] with the moving averages of [`AdvantageKind::KeyedMovingAverage`](crate::AdvantageKind), which
+    /// belong to the run's state. A failed update leaves them as they were.
+    ///
+    /// # Errors
+    /// As [`Grpo::update`].
+    pub fn update_with(
+        &self,
+        baselines: &mut Baselines,
+        learner: &mut dyn Learner,
+        reference: Option<&dyn Scorer>,
+        groups: &[RolloutGroup<'_>],
+        lr: f64,
+    ) -> Result<UpdateReport, GrpoError> {
         if !(lr.is_finite() && lr >= 0.0) {
             return Err(GrpoError::Config { field: "lr", why: format!("is {lr}; it must be at least 0") });
         }
-        let graded = self.grade(groups)?;
-        let mut report = describe(groups, &graded);
+        self.check(groups)?;
+        let mut moved = baselines.clone();
+        let (rewards, kl) = self.shaped_rewards(groups, learner, reference)?;
+        let graded = self.grade(groups, &rewards, &mut moved)?;
+        let mut report = describe(groups, &rewards, &graded);
+        report.kl = kl;
         let mut batches = self.mini_batches(&graded);
         self.fill_references(&mut batches, reference)?;
         self.fill_old(&mut batches, learner)?;
@@ -83,7 +100,63 @@ impl Grpo {
             }
         }
         finish(&mut report, &tally, &self.config);
+        *baselines = moved;
         Ok(report)
+    }
+
+    /// The rewards that the advantages are made of: with the punishment of length and the KL divergence, where those
+    /// are asked for; and the mean of that divergence.
+    fn shaped_rewards(
+        &self,
+        groups: &[RolloutGroup<'_>],
+        learner: &dyn Learner,
+        reference: Option<&dyn Scorer>,
+    ) -> Result<(Box<Rewards>, Option<f64>), GrpoError> {
+        let soft = self.config.soft_overlong;
+        let shaped = |group: &RolloutGroup<'_>| {
+            let each = group.rewards.iter().zip(group.rollouts);
+            each.map(|(reward, rollout)| {
+                reward.map(|r| f64::from(r) + soft.map_or(0.0, |soft| soft.of(rollout.tokens.len())))
+            })
+            .collect()
+        };
+        let mut rewards: Box<Rewards> = groups.iter().map(shaped).collect();
+        if !self.config.kl_in_reward() {
+            return Ok((rewards, None));
+        }
+        let mut batch = self.ungraded(groups);
+        let scorer = reference.ok_or(GrpoError::MissingReference)?;
+        self.score(&mut batch, scorer, REFERENCE, |item, logp| item.reference = Some(logp))?;
+        match self.config.old_logp {
+            OldLogp::Sampler => batch.items.iter_mut().for_each(|i| i.old = Some(i.rollout.logp.clone())),
+            OldLogp::Recompute => self.score(&mut batch, learner, OLD, |item, logp| item.old = Some(logp))?,
+        }
+        let (mut sum, mut tokens) = (0.0, 0);
+        for item in &batch.items {
+            let (kl, counted) = self.total_kl(item);
+            sum += kl;
+            tokens += counted;
+            if let Some(reward) = &mut rewards[item.group][item.completion] {
+                *reward -= self.config.kl_coef * kl;
+            }
+        }
+        Ok((rewards, Some(sum / tokens.max(1) as f64)))
+    }
+
+    /// Σ_t k_t of one completion, and of how many tokens.
+    fn total_kl(&self, item: &Item<'_>) -> (f64, usize) {
+        let (old, reference) = (item.old.as_deref().unwrap_or_default(), item.reference.as_deref());
+        let both = old.iter().zip(reference.unwrap_or_default()).enumerate();
+        both.filter(|(t, _)| item.rollout.wrote(*t)).fold((0.0, 0), |(sum, n), (_, (&old, &reference))| {
+            let (old, reference) = (f64::from(old), f64::from(reference));
+            let estimator = self.config.kl;
+            let kl = if self.config.kl_bounded {
+                estimator.bounded(old, reference)
+            } else {
+                estimator.of(old, reference)
+            };
+            (sum + kl.value, n + 1)
+        })
     }
 
     fn fill_references(
@@ -91,14 +164,12 @@ impl Grpo {
         batches: &mut [MiniBatch<'_>],
         reference: Option<&dyn Scorer>,
     ) -> Result<(), GrpoError> {
-        if self.config.kl_coef == 0.0 {
+        if !self.config.kl_in_loss() {
             return Ok(());
         }
         let scorer = reference.ok_or(GrpoError::MissingReference)?;
         batches.iter_mut().try_for_each(|batch| {
-            self.score(batch, scorer, "Scorer::score of the reference", |item, logp| {
-                item.reference = Some(logp);
-            })
+            self.score(batch, scorer, REFERENCE, |item, logp| item.reference = Some(logp))
         })
     }
 
@@ -111,11 +182,9 @@ impl Grpo {
                 Ok(())
             }
             OldLogp::Recompute if self.config.epochs * self.config.mini_batches == 1 => Ok(()),
-            OldLogp::Recompute => batches.iter_mut().try_for_each(|batch| {
-                self.score(batch, learner, "Scorer::score of the old policy", |item, logp| {
-                    item.old = Some(logp);
-                })
-            }),
+            OldLogp::Recompute => batches
+                .iter_mut()
+                .try_for_each(|batch| self.score(batch, learner, OLD, |item, logp| item.old = Some(logp))),
         }
     }
 
@@ -139,7 +208,7 @@ impl Grpo {
             for item in items {
                 let (own, others) = rest.split_at(item.rollout.tokens.len());
                 rest = others;
-                if own.iter().any(|logp| !logp.is_finite()) {
+                if (0..own.len()).any(|t| item.rollout.wrote(t) && !own[t].is_finite()) {
                     return Err(non_finite(item, "a recomputed log-probability"));
                 }
                 store(item, own.to_vec());
@@ -158,18 +227,11 @@ impl Grpo {
         tally: &mut Tally,
     ) -> Result<(), GrpoError> {
         let during = "Learner::accumulate";
-        let objective = Objective {
-            clip: self.config.clip(),
-            kl: self.config.kl,
-            kl_coef: self.config.kl_coef,
-            kl_ratio_weighted: self.config.kl_ratio_weighted,
-        };
         for call in &batch.calls {
             let items = &batch.items[call.clone()];
             let groups = token_groups(items);
             let tokens = TokenBatch { groups: &groups, temperature: self.config.temperature };
-            let entropy_weight = self.config.entropy_coef / batch.tokens.max(1) as f64;
-            let loss = BatchLoss::new(items, objective, entropy_weight);
+            let loss = BatchLoss::new(items, &self.config, batch.tokens);
             let value = learner.accumulate(tokens, &loss);
             let seen = loss.tally();
             match seen.fault {
@@ -186,6 +248,9 @@ impl Grpo {
         Ok(())
     }
 }
+
+const REFERENCE: &str = "Scorer::score of the reference";
+const OLD: &str = "Scorer::score of the old policy";
 
 fn wrong_length() -> PolicyError {
     PolicyError::invalid("the backend returned another number of log-probabilities than completion tokens")

@@ -2,30 +2,25 @@
 #![allow(clippy::float_cmp, missing_docs)]
 use proptest::prelude::*;
 use sparring_core::Advantage;
-use sparring_grpo::loss::{Objective, Token};
+use sparring_grpo::importance::{ImportanceCorrection, ImportanceLevel, Outside};
 use sparring_grpo::normaliser::Totals;
-use sparring_grpo::surrogate::{Clip, clipped_surrogate};
-use sparring_grpo::{AdvantageKind, KlEstimator, LossKind, advantages};
+use sparring_grpo::surrogate::{Clip, clipped};
+use sparring_grpo::{AdvantageKind, KlEstimator, LossKind, SoftOverlong, advantages};
 
-const KINDS: [AdvantageKind; 2] = [AdvantageKind::GroupStd, AdvantageKind::GroupMean];
-const ESTIMATORS: [KlEstimator; 3] = [KlEstimator::K1, KlEstimator::K2, KlEstimator::K3];
+/// Those that subtract the mean of the rewards and treat all completions alike.
+const CENTRED: [AdvantageKind; 5] = [
+    AdvantageKind::GroupStd,
+    AdvantageKind::GroupMean,
+    AdvantageKind::BatchStd,
+    AdvantageKind::LeaveOneOut,
+    AdvantageKind::KeyedWhitening,
+];
 const LOSSES: [LossKind; 4] = [LossKind::Grpo, LossKind::Bnpo, LossKind::DrGrpo, LossKind::Dapo];
-
-fn objectives() -> impl Strategy<Value = Objective> {
-    (0.0..0.9, 0.0..0.9, proptest::option::of(2.0..4.0), 0..3usize, 0.0..1.0, any::<bool>()).prop_map(
-        |(low, high, cap, kl, kl_coef, kl_ratio_weighted)| Objective {
-            clip: Clip { low, high, cap },
-            kl: ESTIMATORS[kl],
-            kl_coef,
-            kl_ratio_weighted,
-        },
-    )
-}
 
 proptest! {
     #[test]
-    fn advantages_are_centred(rewards in proptest::collection::vec(-10.0f64..10.0, 0..12), shift in -5.0f64..5.0) {
-        for kind in KINDS {
+    fn advantages_are_centred(rewards in prop::collection::vec(-10.0f64..10.0, 0..12), shift in -5.0f64..5.0) {
+        for kind in CENTRED {
             let out = kind.of(&rewards);
             prop_assert_eq!(out.len(), rewards.len());
             prop_assert!(out.iter().sum::<f64>().abs() < 1e-8);
@@ -41,54 +36,28 @@ proptest! {
     }
 
     #[test]
+    fn whitening_has_mean_0_and_variance_1(rewards in prop::collection::vec(-10.0f64..10.0, 2..12)) {
+        let n = rewards.len() as f64;
+        for kind in [AdvantageKind::ReinforcePlusPlus, AdvantageKind::ReinforcePlusPlusBaseline] {
+            let out = kind.of(&rewards);
+            prop_assert!(out.iter().sum::<f64>().abs() < 1e-6);
+            prop_assert!((out.iter().map(|a| a * a).sum::<f64>() / (n - 1.0) - 1.0).abs() < 1e-3);
+        }
+    }
+
+    #[test]
     fn no_signal_is_exactly_zero(level in -1e6f32..1e6, n in 0usize..20) {
-        for kind in KINDS {
+        for kind in AdvantageKind::ALL {
             let mut out = vec![f32::NAN; n];
             kind.compute(&vec![level; n], &mut out);
-            prop_assert!(out.iter().all(|&a| a == 0.0));
+            prop_assert!(out.iter().all(|&a| a == 0.0), "{:?}", kind);
             prop_assert_eq!(advantages(&kind, &vec![Some(level); n]), vec![0.0; n]);
         }
     }
 
-    /// The slope of every combination of terms is its derivative, away from the corners of the clip.
-    #[test]
-    fn slopes_are_derivatives(
-        objective in objectives(),
-        logp in -5.0..0.0,
-        old in proptest::option::of(-1.5..1.5),
-        reference in proptest::option::of(-2.0..2.0),
-        advantage in -3.0..3.0,
-    ) {
-        let at = |logp: f64, moved: f64| {
-            objective.token(Token {
-                logp: logp + moved,
-                old: old.map(|d| logp + d),
-                reference: reference.map(|d| logp + d),
-                advantage,
-            })
-        };
-        let h = 1e-5;
-        let corners = [1.0 - objective.clip.low, 1.0 + objective.clip.high, objective.clip.cap.unwrap_or(0.0)];
-        let ratio = old.map_or(1.0, |d: f64| (-d).exp());
-        prop_assume!(corners.iter().all(|c| (ratio - c).abs() > 1e-3));
-        // Without an old policy the ratio is exactly 1 whatever logp is: its slope is that at old = logp.
-        let value = |moved: f64| match old {
-            Some(_) => at(logp, moved).total.value,
-            None => objective.token(Token {
-                logp: logp + moved,
-                old: Some(logp),
-                reference: reference.map(|d| logp + d),
-                advantage,
-            }).total.value,
-        };
-        let numeric = (value(h) - value(-h)) / (2.0 * h);
-        let slope = at(logp, 0.0).total.slope;
-        prop_assert!((numeric - slope).abs() < 1e-6 * (1.0 + slope.abs()), "{numeric} {slope}");
-    }
-
     #[test]
     fn ratio_one_is_reinforce(advantage in -5.0..5.0, low in 0.01..0.9, high in 0.01..0.9) {
-        let term = clipped_surrogate(0.0, advantage, Clip { low, high, cap: None });
+        let term = clipped(0.0, advantage, Clip { low, high, ..Clip::default() });
         prop_assert_eq!(term.value, -advantage);
         prop_assert_eq!(term.slope, -advantage);
     }
@@ -96,20 +65,26 @@ proptest! {
     /// Clipping only ever makes the objective worse: it is a lower bound (arXiv:1707.06347, section 3).
     #[test]
     fn clipping_is_pessimistic(log_ratio in -3.0..3.0, advantage in -3.0f64..3.0, low in 0.0..1.0, high in 0.0..1.0) {
-        let term = clipped_surrogate(log_ratio, advantage, Clip { low, high, cap: None });
+        let term = clipped(log_ratio, advantage, Clip { low, high, ..Clip::default() });
         prop_assert!(term.value >= -log_ratio.exp() * advantage - 1e-12);
+        // The dual clip takes some of that back, from above.
+        let dual = clipped(log_ratio, advantage, Clip { low, high, dual: Some(3.0), cap: None });
+        prop_assert!(dual.value <= term.value && (advantage >= 0.0 || dual.value <= -3.0 * advantage));
     }
 
     #[test]
     fn kl_is_never_negative_but_k1(logp in -5.0..0.0, reference in -5.0..0.0) {
-        for kind in [KlEstimator::K2, KlEstimator::K3] {
+        for kind in [KlEstimator::K2, KlEstimator::K3, KlEstimator::Abs, KlEstimator::K3WithSlopeOfK2] {
             prop_assert!(kind.of(logp, reference).value >= 0.0);
         }
+        let k2 = KlEstimator::K2.of(logp, reference).slope;
+        prop_assert_eq!(KlEstimator::K1WithSlopeOfK2.of(logp, reference).slope, k2);
+        prop_assert_eq!(KlEstimator::K3WithSlopeOfK2.of(logp, reference).slope, k2);
     }
 
     /// k1 and k3 are unbiased: their mean under the policy is the KL divergence.
     #[test]
-    fn k1_and_k3_are_unbiased(logits in proptest::collection::vec((-2.0..2.0, -2.0..2.0), 2..6)) {
+    fn k1_and_k3_are_unbiased(logits in prop::collection::vec((-2.0..2.0, -2.0..2.0), 2..6)) {
         let log_softmax = |values: Vec<f64>| -> Vec<f64> {
             let sum = values.iter().map(|v| v.exp()).sum::<f64>().ln();
             values.into_iter().map(|v| v - sum).collect()
@@ -123,6 +98,31 @@ proptest! {
         }
     }
 
+    #[test]
+    fn importance_weights_are_bounded(
+        pairs in prop::collection::vec((-5.0f64..0.0, -5.0f64..0.0), 1..8), min in 0.0..0.9, max in 1.1..4.0,
+    ) {
+        let (old, sampler): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+        for level in [ImportanceLevel::Token, ImportanceLevel::Sequence] {
+            let of = |outside| {
+                let correction = ImportanceCorrection::new(level, outside).with_min(Some(min)).with_max(Some(max));
+                correction.weights(&old, &sampler, |_| true)
+            };
+            for (cut, masked) in of(Outside::Truncate).into_iter().zip(of(Outside::Mask)) {
+                prop_assert!((min..=max).contains(&cut));
+                prop_assert!(masked == cut || masked == 0.0);
+            }
+        }
+        let same = ImportanceCorrection::new(ImportanceLevel::Sequence, Outside::Mask).weights(&old, &old, |_| true);
+        prop_assert!(same.iter().all(|&w| w == 1.0));
+    }
+
+    #[test]
+    fn the_soft_punishment_falls(max in 1usize..200, share in 0.0..1.0, length in 0usize..400) {
+        let soft = SoftOverlong { max, cache: 1 + (share * (max - 1) as f64) as usize };
+        prop_assert!((-1.0..=0.0).contains(&soft.of(length)) && soft.of(length + 1) <= soft.of(length));
+    }
+
     /// Equal lengths: all four are the same mean, but for Dr. GRPO's constant.
     #[test]
     fn equal_lengths_make_the_losses_agree(rows in 1usize..20, tokens in 1usize..50) {
@@ -132,7 +132,7 @@ proptest! {
             tokens_per_step: (rows * tokens) as f64,
             max_tokens: tokens,
         };
-        let weights = LOSSES.map(|loss| loss.token_weight(tokens, &totals));
+        let weights = LOSSES.map(|loss| loss.aggregation().token_weight(tokens, &totals));
         prop_assert!(weights.iter().all(|w| (w * (rows * tokens) as f64 - 1.0).abs() < 1e-12));
     }
 }
@@ -140,7 +140,7 @@ proptest! {
 #[test]
 fn nothing_divides_by_zero() {
     let totals = Totals { completions: 0, tokens: 0, tokens_per_step: 0.0, max_tokens: 0 };
-    for loss in LOSSES {
-        assert_eq!(loss.token_weight(0, &totals), 1.0);
+    for loss in LossKind::ALL {
+        assert_eq!(loss.aggregation().token_weight(0, &totals), 1.0);
     }
 }

@@ -2,12 +2,12 @@
 #![allow(clippy::float_cmp, clippy::unwrap_used, missing_docs)]
 mod common;
 
-use common::{Failure, Spy, Tape, rollout, rollouts, toy, varied};
+use common::{Failure, Spy, rollout, rollouts, toy, varied};
 use sparring_core::{Finish, Policy, Rollout};
 use sparring_grpo::{
     AdvantageKind, Grpo, GrpoConfig, GrpoError, KlEstimator, LossKind, OldLogp, RolloutGroup, UpdateReport,
 };
-use sparring_testkit::conformance;
+use sparring_testkit::{Tape, conformance};
 
 type Rewards = Vec<Vec<Option<f32>>>;
 
@@ -19,7 +19,7 @@ fn update(
 ) -> Result<UpdateReport, GrpoError> {
     let frozen = toy().freeze().unwrap();
     let pairs: Vec<RolloutGroup<'_>> =
-        groups.iter().zip(rewards).map(|(rollouts, rewards)| RolloutGroup { rollouts, rewards }).collect();
+        groups.iter().zip(rewards).map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards)).collect();
     grpo.update(spy, Some(&*frozen), &pairs, 0.01)
 }
 
@@ -32,7 +32,7 @@ fn moved() -> Spy {
     spy
 }
 
-const LOSSES: [LossKind; 4] = [LossKind::Grpo, LossKind::Bnpo, LossKind::DrGrpo, LossKind::Dapo];
+const LOSSES: [LossKind; 12] = LossKind::ALL;
 
 #[test]
 fn advantages_conform() {
@@ -103,9 +103,7 @@ fn on_policy_the_gradient_is_reinforce() {
         let mut tape = Tape::new(vec![-0.7; 6]);
         let grpo =
             GrpoConfig::default().with_loss(loss).with_max_completion_tokens(Some(10)).build().unwrap();
-        let report = grpo
-            .update(&mut tape, None, &[RolloutGroup { rollouts: &rollouts, rewards: &rewards }], 1.0)
-            .unwrap();
+        let report = grpo.update(&mut tape, None, &[RolloutGroup::new(&rollouts, &rewards)], 1.0).unwrap();
         let rows = [(0, -a), (0, -a), (1, a), (2, -a), (2, -a), (2, -a)];
         for (slope, (row, sign)) in tape.slopes.iter().zip(rows) {
             assert!((slope - sign * per_row[row]).abs() < 1e-7, "{loss:?}: {:?}", tape.slopes);
@@ -158,7 +156,7 @@ fn dapo_divides_by_the_mean_of_the_steps() {
     ];
     let rewards = [Some(1.0), Some(0.0)];
     let groups: Vec<RolloutGroup<'_>> =
-        rollouts.iter().map(|rollouts| RolloutGroup { rollouts, rewards: &rewards }).collect();
+        rollouts.iter().map(|rollouts| RolloutGroup::new(rollouts, &rewards)).collect();
     let slope = |loss: LossKind, token: usize| {
         let mut tape = Tape::new(vec![-1.0; 8]);
         let grpo = GrpoConfig::default()
@@ -245,7 +243,7 @@ fn truncated_completions_can_be_masked() {
     let mut cut = rollout(vec![2, 3], vec![]);
     cut.finish = Finish::Length;
     let rollouts = [rollout(vec![0, 1], vec![]), cut];
-    let group = RolloutGroup { rollouts: &rollouts, rewards: &[Some(1.0), Some(0.0)] };
+    let group = RolloutGroup::new(&rollouts, &[Some(1.0), Some(0.0)]);
     let slopes = |mask: bool, loss: LossKind| {
         let mut tape = Tape::new(vec![-1.0; 4]);
         let config = GrpoConfig::default()
@@ -339,7 +337,7 @@ fn malformed_groups_are_named() {
     assert!(fails(&grpo, &promptless, &rewards).contains("an empty prompt"));
 
     let kl = GrpoConfig::default().with_kl_coef(0.1).build().unwrap();
-    let group = RolloutGroup { rollouts: &groups[0], rewards: &rewards[0] };
+    let group = RolloutGroup::new(&groups[0], &rewards[0]);
     let error = kl.update(&mut toy(), None, &[group], 0.1).unwrap_err();
     assert!(matches!(error, GrpoError::MissingReference));
     let error = grpo.update(&mut toy(), None, &[group], f64::NAN).unwrap_err();
@@ -387,7 +385,7 @@ fn it_learns() {
         let pairs: Vec<RolloutGroup<'_>> = groups
             .iter()
             .zip(&rewards)
-            .map(|(rollouts, rewards)| RolloutGroup { rollouts, rewards })
+            .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
             .collect();
         history.push(grpo.update(&mut policy, Some(&*frozen), &pairs, 0.1).unwrap().reward_mean);
     }

@@ -144,7 +144,7 @@ impl<G: Game> Run<'_, '_, G> {
         let groups: Vec<RolloutGroup<'_>> = groups
             .iter()
             .zip(rewards)
-            .map(|(rollouts, rewards)| RolloutGroup { rollouts, rewards })
+            .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
             .collect();
         grpo.update(self.policy_mut(role).learner(), reference, &groups, lr)
             .map_err(|source| SelfPlayError::Update { role: role.as_str(), iteration, step, source })

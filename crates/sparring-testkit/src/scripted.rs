@@ -97,6 +97,7 @@ impl ScriptedSampler {
                 logp: vec![0.0; bytes.len()],
                 text: String::from_utf8_lossy(&bytes).into_owned(),
                 finish,
+                observations: Vec::new(),
             }
         };
         Ok((0..request.n).map(one).collect())

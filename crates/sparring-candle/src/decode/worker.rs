@@ -172,6 +172,7 @@ impl<'a> Worker<'a> {
             tokens: active.tokens,
             logp: active.logp,
             finish: if stopped { Finish::Stop } else { Finish::Length },
+            observations: Vec::new(),
         };
         self.finished.push(Finished { request: active.request, completion: active.completion, rollout });
         self.pages.release(&active.cache.own.pages);

@@ -7,63 +7,6 @@ use sparring_core::{
 use sparring_testkit::ToyPolicy;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A learner without weights: the log-probability of token i is `logp[i]`, and its cotangents add up in
-/// `slopes[i]`.
-#[derive(Debug, Default)]
-pub struct Tape {
-    pub logp: Vec<f32>,
-    pub entropy: Vec<f32>,
-    pub slopes: Vec<f64>,
-    pub entropy_slopes: Vec<f64>,
-    pub calls: usize,
-    pub steps: usize,
-}
-
-impl Tape {
-    pub fn new(logp: Vec<f32>) -> Self {
-        let n = logp.len();
-        Self { logp, slopes: vec![0.0; n], entropy_slopes: vec![0.0; n], ..Self::default() }
-    }
-
-    fn ids(batch: TokenBatch<'_>) -> Vec<usize> {
-        batch.groups.iter().flat_map(|g| &g.completions).flat_map(|c| c.iter()).map(|&t| t as usize).collect()
-    }
-}
-
-impl Scorer for Tape {
-    fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
-        Ok(Self::ids(batch).into_iter().map(|id| self.logp[id]).collect())
-    }
-}
-
-impl Learner for Tape {
-    fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
-        self.calls += 1;
-        let ids = Self::ids(batch);
-        let logp: Vec<f32> = ids.iter().map(|&id| self.logp[id]).collect();
-        let entropy: Vec<f32> = ids.iter().filter_map(|&id| self.entropy.get(id).copied()).collect();
-        let mut slopes = vec![0.0; ids.len()];
-        let mut entropy_slopes = vec![0.0; ids.len()];
-        let asks = loss.needs_entropy();
-        let value = loss.evaluate(
-            TokenStats { logp: &logp, entropy: asks.then_some(&entropy) },
-            TokenCotangents { logp: &mut slopes, entropy: asks.then_some(&mut entropy_slopes) },
-        );
-        for ((id, a), b) in ids.into_iter().zip(slopes).zip(entropy_slopes) {
-            self.slopes[id] += f64::from(a);
-            self.entropy_slopes[id] += f64::from(b);
-        }
-        Ok(value)
-    }
-
-    fn step(&mut self, _: f64) -> Result<StepReport, PolicyError> {
-        self.steps += 1;
-        Ok(StepReport::new(self.slopes.iter().map(|s| s * s).sum::<f64>().sqrt(), false))
-    }
-
-    fn reset(&mut self) {}
-}
-
 /// The toy policy, with its calls counted; one call of `accumulate` may be told to go wrong.
 #[derive(Debug)]
 pub struct Spy {
@@ -170,5 +113,12 @@ pub fn varied(groups: &[Vec<Rollout>]) -> Vec<Vec<Option<f32>>> {
 
 /// A rollout with these tokens and log-probabilities.
 pub fn rollout(tokens: Vec<u32>, logp: Vec<f32>) -> Rollout {
-    Rollout { prompt: [0].into(), tokens, logp, text: String::new(), finish: Finish::Stop }
+    Rollout {
+        prompt: [0].into(),
+        tokens,
+        logp,
+        text: String::new(),
+        finish: Finish::Stop,
+        observations: Vec::new(),
+    }
 }

@@ -151,7 +151,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         let batch: Vec<RolloutGroup<'_>> = groups
             .iter()
             .zip(&scored.rewards)
-            .map(|(rollouts, rewards)| RolloutGroup { rollouts, rewards })
+            .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
             .collect();
         let lr = self.plan.lr(arm, step - supervised, c.updates - supervised);
         let report = self.plan.grpo().update(policy.learner(), None, &batch, lr);

@@ -54,6 +54,6 @@ impl<M: NextToken> NextTokenPolicy<M> {
                 finish = Finish::Stop;
             }
         }
-        Ok(Rollout { prompt: Arc::clone(prompt), tokens, logp, text, finish })
+        Ok(Rollout { prompt: Arc::clone(prompt), tokens, logp, text, finish, observations: Vec::new() })
     }
 }

@@ -1,0 +1,39 @@
+//! Advantages and clipping by the ambiguity of a task (ADPO of Agent0, arXiv:2511.16043).
+use serde::{Deserialize, Serialize};
+
+/// How much a completion counts, and how far it may move, by the self-consistency p of its group: the share of the
+/// samples that agree with the majority. Pseudo-labels of low p are unreliable, so they count less; they are also
+/// where the policy has most to learn, so they may move further.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Adpo {
+    /// Scale of the advantage where p is 0.3 or less.
+    pub min_scale: f64,
+    /// ε_high grows by up to this.
+    pub extra_clip: f64,
+}
+
+impl Default for Adpo {
+    fn default() -> Self {
+        Self { min_scale: 0.6, extra_clip: 0.1 }
+    }
+}
+
+impl Adpo {
+    /// s(p) = s_min + (1 − s_min)·clip((p − 0.3) / 0.5, 0, 1).
+    ///
+    /// ```
+    /// use sparring_grpo::Adpo;
+    /// let adpo = Adpo::default();
+    /// assert_eq!([0.2, 0.8, 1.0].map(|p| adpo.scale(p)), [0.6, 1.0, 1.0]);
+    /// assert!((adpo.clip_high(0.2, 0.3) - 0.3).abs() < 1e-12);
+    /// ```
+    pub fn scale(self, p: f64) -> f64 {
+        self.min_scale + (1.0 - self.min_scale) * ((p - 0.3) / 0.5).clamp(0.0, 1.0)
+    }
+
+    /// ε_high(p) = ε + extra·clip((0.8 − p) / 0.5, 0, 1).
+    pub fn clip_high(self, epsilon: f64, p: f64) -> f64 {
+        epsilon + self.extra_clip * ((0.8 - p) / 0.5).clamp(0.0, 1.0)
+    }
+}

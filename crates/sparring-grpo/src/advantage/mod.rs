@@ -1,0 +1,204 @@
+//! Rewards to advantages.
+//!
+//! A completion without a reward (`None`) is left out of every statistic and gets advantage 0. A statistic over one
+//! reward, or over equal ones, carries no signal: the advantage is exactly 0.
+
+mod batch;
+mod group;
+mod keyed;
+
+pub use batch::{normalize_then_sum, token_whitened};
+pub use group::{
+    equal, group_mean, group_std, leave_one_out, leave_one_out_std, length_weighted, max_rl, pass_at_k,
+};
+pub use keyed::Baselines;
+
+use serde::{Deserialize, Serialize};
+use sparring_core::Advantage;
+
+/// Added to a standard deviation (TRL's value; it bounds the advantage of a nearly constant group). verl and NeMo-RL
+/// use 1e-6.
+pub const STD_EPSILON: f64 = 1e-4;
+
+/// How rewards become advantages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AdvantageKind {
+    /// (r − mean) / (std + ε) within the group, std with n − 1 in the denominator (arXiv:2402.03300, section 4.1.2).
+    #[default]
+    GroupStd,
+    /// r − mean of the group: no bias towards groups of small spread (Dr. GRPO, arXiv:2503.20783).
+    GroupMean,
+    /// (r − mean of the group) / (std of the batch + ε) (TRL's `scale_rewards = "batch"`).
+    BatchStd,
+    /// r − mean of the others of the group (RLOO, arXiv:2402.14740, eq. 8).
+    LeaveOneOut,
+    /// The same over the standard deviation of the others, where it is not 0 (NeMo-RL).
+    LeaveOneOutStd,
+    /// r whitened over the batch, each completion weighted by its tokens; no group (REINFORCE++, arXiv:2501.03262).
+    ReinforcePlusPlus,
+    /// r − mean of the group, then whitened over the batch by tokens (REINFORCE++ with baseline).
+    ReinforcePlusPlusBaseline,
+    /// r − the group's mean weighted by length (OPO, arXiv:2505.23585).
+    LengthWeighted,
+    /// (best − second best) / (std + ε) for the best of the group, 0 for the rest (pass@k, arXiv:2503.19595).
+    PassAtK,
+    /// α·(r − mean of the group), α the batch's completions over those with a reward that is not 0 (GPG,
+    /// arXiv:2504.02546).
+    Gpg,
+    /// (r − mean) / mean of the group, 0 where the mean is not positive (prime-rl's `max_rl`).
+    MaxRl,
+    /// (r − mean) / (std + ε) over all completions of the same key, a task and a role, say (TRR++, arXiv:2505.03335,
+    /// eq. 8).
+    KeyedWhitening,
+    /// r − a moving average of the rewards of the same key, read before it moves (RAE, arXiv:2506.24119, eq. 5).
+    KeyedMovingAverage,
+    /// Each part of the reward by [`AdvantageKind::GroupStd`], the weighted sum whitened over the batch (GDPO).
+    NormalizeThenSum,
+}
+
+/// The rewards of one group, with what an estimator may need to know of them.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupRewards<'a> {
+    /// One entry a completion; finite.
+    pub rewards: &'a [Option<f64>],
+    /// Unmasked tokens of each completion.
+    pub lengths: &'a [usize],
+    /// For the keyed estimators; groups without a key share one.
+    pub key: &'a str,
+    /// For [`AdvantageKind::NormalizeThenSum`]: the reward's parts.
+    pub parts: &'a [WeightedPart<'a>],
+}
+
+/// One part of a reward.
+#[derive(Debug, Clone, Copy)]
+pub struct WeightedPart<'a> {
+    /// Its weight in the sum.
+    pub weight: f64,
+    /// One entry a completion; finite.
+    pub scores: &'a [Option<f64>],
+}
+
+/// An estimator with its constants.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimator {
+    /// Which one.
+    pub kind: AdvantageKind,
+    /// ε, at least 0.
+    pub epsilon: f64,
+    /// α of [`AdvantageKind::KeyedMovingAverage`], in [0, 1).
+    pub decay: f64,
+}
+
+impl Estimator {
+    /// The estimator with TRL's ε, and SPIRAL's α of 0.95.
+    pub const fn new(kind: AdvantageKind) -> Self {
+        Self { kind, epsilon: STD_EPSILON, decay: 0.95 }
+    }
+
+    /// Sets ε.
+    #[must_use]
+    pub const fn with_epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// Advantages of every group of a batch, in order. `baselines` are the moving averages; other kinds leave them.
+    ///
+    /// ```
+    /// use sparring_grpo::advantage::{Estimator, GroupRewards, Baselines};
+    /// use sparring_grpo::AdvantageKind;
+    /// let rewards = [Some(1.0), None, Some(0.0)];
+    /// let group = GroupRewards { rewards: &rewards, lengths: &[5, 5, 5], key: "", parts: &[] };
+    /// let out = Estimator::new(AdvantageKind::GroupMean).batch(&[group], &mut Baselines::default());
+    /// assert_eq!(out, [[0.5, 0.0, -0.5]]);
+    /// ```
+    pub fn batch(&self, groups: &[GroupRewards<'_>], baselines: &mut Baselines) -> Vec<Vec<f64>> {
+        let each = |f: &dyn Fn(&[f64]) -> Vec<f64>| {
+            groups.iter().map(|group| with_missing(group.rewards, f)).collect::<Vec<_>>()
+        };
+        match self.kind {
+            AdvantageKind::GroupStd => each(&|r| group_std(r, self.epsilon)),
+            AdvantageKind::GroupMean => each(&group_mean),
+            AdvantageKind::LeaveOneOut => each(&leave_one_out),
+            AdvantageKind::LeaveOneOutStd => each(&|r| leave_one_out_std(r, self.epsilon)),
+            AdvantageKind::PassAtK => each(&|r| pass_at_k(r, self.epsilon)),
+            AdvantageKind::MaxRl => each(&max_rl),
+            AdvantageKind::BatchStd => batch::scaled_by_batch(groups, each(&group_mean), self.epsilon),
+            AdvantageKind::LengthWeighted => groups.iter().map(batch::length_weighted_group).collect(),
+            AdvantageKind::Gpg => batch::gpg(groups, each(&group_mean)),
+            AdvantageKind::ReinforcePlusPlus => batch::whitened(groups, each(&<[f64]>::to_vec)),
+            AdvantageKind::ReinforcePlusPlusBaseline => batch::whitened(groups, each(&group_mean)),
+            AdvantageKind::KeyedWhitening => keyed::whitened(groups, self.epsilon),
+            AdvantageKind::KeyedMovingAverage => baselines.subtract(groups, self.decay),
+            AdvantageKind::NormalizeThenSum => normalize_then_sum(groups, self.epsilon),
+        }
+    }
+}
+
+/// Applies `f` to the rewards that are there; the others get 0.
+fn with_missing(rewards: &[Option<f64>], f: &dyn Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+    let present: Vec<f64> = rewards.iter().flatten().copied().collect();
+    let mut computed = f(&present).into_iter();
+    rewards.iter().map(|r| if r.is_some() { computed.next().unwrap_or(0.0) } else { 0.0 }).collect()
+}
+
+impl AdvantageKind {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::GroupStd,
+        Self::GroupMean,
+        Self::BatchStd,
+        Self::LeaveOneOut,
+        Self::LeaveOneOutStd,
+        Self::ReinforcePlusPlus,
+        Self::ReinforcePlusPlusBaseline,
+        Self::LengthWeighted,
+        Self::PassAtK,
+        Self::Gpg,
+        Self::MaxRl,
+        Self::KeyedWhitening,
+        Self::KeyedMovingAverage,
+        Self::NormalizeThenSum,
+    ];
+
+    /// Advantages of one group that is the whole batch, in `f64`, completions of one length. Empty in, empty out.
+    pub fn of(self, rewards: &[f64]) -> Vec<f64> {
+        let present: Vec<Option<f64>> = rewards.iter().copied().map(Some).collect();
+        let group = GroupRewards {
+            rewards: &present,
+            lengths: &vec![1; rewards.len()],
+            key: "",
+            parts: &[WeightedPart { weight: 1.0, scores: &present }],
+        };
+        Estimator::new(self).batch(&[group], &mut Baselines::default()).remove(0)
+    }
+}
+
+impl Advantage for AdvantageKind {
+    fn compute(&self, rewards: &[f32], out: &mut [f32]) {
+        let wide: Vec<f64> = rewards.iter().map(|&r| f64::from(r)).collect();
+        let no_signal = equal(&wide);
+        for (out, a) in out.iter_mut().zip(self.of(&wide)) {
+            *out = if no_signal { 0.0 } else { a as f32 };
+        }
+    }
+}
+
+/// Advantages of one group in which some completions may have no reward, by an estimator of one's own.
+///
+/// A `None` is left out of the group's statistics and gets advantage 0. Equal rewards give exactly 0 from
+/// any `kind`, as the contract of [`Advantage`] asks.
+pub fn advantages(kind: &dyn Advantage, rewards: &[Option<f32>]) -> Vec<f32> {
+    let present: Vec<f32> = rewards.iter().flatten().copied().collect();
+    let mut computed = vec![0.0; present.len()];
+    if !equal(&present) {
+        kind.compute(&present, &mut computed);
+    }
+    let mut next = computed.into_iter();
+    rewards.iter().map(|r| if r.is_some() { next.next().unwrap_or(0.0) } else { 0.0 }).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+use crate::advantage::WeightedPart;
+use sparring_core::Rollout;
+
+/// The completions of one prompt, and what they earned. Slices have one entry a completion.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct RolloutGroup<'a> {
+    /// The completions; all of the same prompt.
+    pub rollouts: &'a [Rollout],
+    /// `None`: no reward applies; the completion is left out of the group's statistics and has advantage 0, but its
+    /// tokens still count in the normalisers and the KL term.
+    pub rewards: &'a [Option<f32>],
+    /// For the keyed advantages: a task and a role, say.
+    pub key: &'a str,
+    /// The reward's parts, for [`AdvantageKind::NormalizeThenSum`](crate::AdvantageKind::NormalizeThenSum).
+    pub parts: &'a [WeightedPart<'a>],
+    /// Factors of the advantages ([`Adpo`](crate::Adpo)).
+    pub scales: Option<&'a [f32]>,
+    /// ε_high of each completion, instead of the configured one.
+    pub clip_highs: Option<&'a [f32]>,
+    /// How many tokens at the start of each completion an expert wrote (LUFFY).
+    pub expert_prefixes: Option<&'a [usize]>,
+}
+
+impl<'a> RolloutGroup<'a> {
+    /// Completions with their rewards.
+    pub fn new(rollouts: &'a [Rollout], rewards: &'a [Option<f32>]) -> Self {
+        Self { rollouts, rewards, key: "", parts: &[], scales: None, clip_highs: None, expert_prefixes: None }
+    }
+
+    /// Sets the key.
+    #[must_use]
+    pub fn with_key(mut self, key: &'a str) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// Sets the parts of the reward.
+    #[must_use]
+    pub fn with_parts(mut self, parts: &'a [WeightedPart<'a>]) -> Self {
+        self.parts = parts;
+        self
+    }
+
+    /// Sets the factors of the advantages.
+    #[must_use]
+    pub fn with_scales(mut self, scales: &'a [f32]) -> Self {
+        self.scales = Some(scales);
+        self
+    }
+
+    /// Sets ε_high of each completion.
+    #[must_use]
+    pub fn with_clip_highs(mut self, clip_highs: &'a [f32]) -> Self {
+        self.clip_highs = Some(clip_highs);
+        self
+    }
+
+    /// Sets how many tokens an expert wrote.
+    #[must_use]
+    pub fn with_expert_prefixes(mut self, prefixes: &'a [usize]) -> Self {
+        self.expert_prefixes = Some(prefixes);
+        self
+    }
+
+    /// The first slice that has not one entry a completion, with its length.
+    pub(crate) fn misfit(&self) -> Option<(&'static str, usize)> {
+        let lengths = [
+            ("rewards", Some(self.rewards.len())),
+            ("scales", self.scales.map(<[f32]>::len)),
+            ("clip_highs", self.clip_highs.map(<[f32]>::len)),
+            ("expert_prefixes", self.expert_prefixes.map(<[usize]>::len)),
+        ];
+        let parts = self.parts.iter().map(|part| ("parts", Some(part.scores.len())));
+        let named = lengths.into_iter().chain(parts).filter_map(|(name, len)| Some((name, len?)));
+        named.into_iter().find(|(_, len)| *len != self.rollouts.len())
+    }
+}

@@ -1,0 +1,34 @@
+//! What to do about completions that are too long.
+use serde::{Deserialize, Serialize};
+
+/// A punishment that grows over the last tokens before the limit (DAPO's soft overlong punishment,
+/// arXiv:2503.14476, eq. 13), added to the reward:
+/// 0 up to `max − cache` tokens, (max − cache − L) / cache up to `max`, −1 beyond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SoftOverlong {
+    /// L_max, tokens.
+    pub max: usize,
+    /// L_cache, tokens, in [1, `max`]: how long before `max` the punishment begins.
+    pub cache: usize,
+}
+
+impl SoftOverlong {
+    /// The punishment of a completion of this length, in [−1, 0].
+    ///
+    /// ```
+    /// use sparring_grpo::SoftOverlong;
+    /// let soft = SoftOverlong { max: 100, cache: 20 };
+    /// assert_eq!([80, 90, 100, 500].map(|length| soft.of(length)), [0.0, -0.5, -1.0, -1.0]);
+    /// ```
+    pub fn of(self, length: usize) -> f64 {
+        let free = self.max.saturating_sub(self.cache);
+        if length > self.max {
+            -1.0
+        } else if length <= free {
+            0.0
+        } else {
+            -((length - free) as f64) / self.cache.max(1) as f64
+        }
+    }
+}

@@ -1,0 +1,86 @@
+use sparring_core::{
+    Learner, PolicyError, Scorer, StepReport, TokenBatch, TokenCotangents, TokenLoss, TokenStats,
+};
+
+/// A learner without weights, to look at what a loss writes: the log-probability of token `i` is `logp[i]`, and its
+/// cotangents add up in `slopes[i]`.
+///
+/// ```
+/// use sparring_core::{Learner, TokenBatch, TokenGroup};
+/// use sparring_testkit::Tape;
+/// # use sparring_core::{TokenCotangents, TokenLoss, TokenStats};
+/// # struct Nll;
+/// # impl TokenLoss for Nll {
+/// #     fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+/// #         cotangents.logp.fill(-1.0);
+/// #         -stats.logp.iter().map(|&l| f64::from(l)).sum::<f64>()
+/// #     }
+/// # }
+/// let mut tape = Tape::new(vec![-0.5, -2.0]);
+/// let groups = [TokenGroup { prompt: &[0], completions: vec![&[1]] }];
+/// let loss = tape.accumulate(TokenBatch { groups: &groups, temperature: 1.0 }, &Nll)?;
+/// assert_eq!((loss, tape.slopes), (2.0, vec![0.0, -1.0]));
+/// # Ok::<(), sparring_core::PolicyError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Tape {
+    /// Log-probability of each token, nats.
+    pub logp: Vec<f32>,
+    /// Entropy of each token, nats; may be empty.
+    pub entropy: Vec<f32>,
+    /// ∂L/∂logp of each token, summed over the calls.
+    pub slopes: Vec<f64>,
+    /// ∂L/∂entropy of each token, summed over the calls.
+    pub entropy_slopes: Vec<f64>,
+    /// Calls of `accumulate`.
+    pub calls: usize,
+    /// Calls of `step`.
+    pub steps: usize,
+}
+
+impl Tape {
+    /// A tape of tokens with these log-probabilities.
+    pub fn new(logp: Vec<f32>) -> Self {
+        let n = logp.len();
+        Self { logp, slopes: vec![0.0; n], entropy_slopes: vec![0.0; n], ..Self::default() }
+    }
+
+    fn ids(batch: TokenBatch<'_>) -> Vec<usize> {
+        batch.groups.iter().flat_map(|g| &g.completions).flat_map(|c| c.iter()).map(|&t| t as usize).collect()
+    }
+}
+
+impl Scorer for Tape {
+    fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
+        Ok(Self::ids(batch).into_iter().map(|id| self.logp[id]).collect())
+    }
+}
+
+impl Learner for Tape {
+    fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
+        self.calls += 1;
+        let ids = Self::ids(batch);
+        let logp: Vec<f32> = ids.iter().map(|&id| self.logp[id]).collect();
+        let entropy: Vec<f32> = ids.iter().filter_map(|&id| self.entropy.get(id).copied()).collect();
+        let mut slopes = vec![0.0; ids.len()];
+        let mut entropy_slopes = vec![0.0; ids.len()];
+        let asks = loss.needs_entropy();
+        let value = loss.evaluate(
+            TokenStats { logp: &logp, entropy: asks.then_some(&entropy) },
+            TokenCotangents { logp: &mut slopes, entropy: asks.then_some(&mut entropy_slopes) },
+        );
+        for ((id, a), b) in ids.into_iter().zip(slopes).zip(entropy_slopes) {
+            self.slopes[id] += f64::from(a);
+            self.entropy_slopes[id] += f64::from(b);
+        }
+        Ok(value)
+    }
+
+    fn step(&mut self, _: f64) -> Result<StepReport, PolicyError> {
+        self.steps += 1;
+        Ok(StepReport::new(self.slopes.iter().map(|s| s * s).sum::<f64>().sqrt(), false))
+    }
+
+    fn reset(&mut self) {}
+}
