@@ -4,7 +4,7 @@ use crate::files::write_atomically;
 use crate::json::{self, Fields};
 use crate::template::{CHATML, ChatTemplate};
 use serde_json::{Map, Value, json};
-use sparring_core::{Message, PolicyError, Prompt};
+use sparring_core::{Encoder, Message, PolicyError, Prompt};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -231,6 +231,23 @@ impl ChatTokenizer {
             generation.insert("eos_token_id".to_owned(), json!(self.ends));
         }
         write_atomically(dir, "generation_config.json", text(&generation).as_bytes())
+    }
+}
+
+impl Encoder for ChatTokenizer {
+    fn prompt(&self, prompt: &Prompt) -> Result<Arc<[u32]>, PolicyError> {
+        self.encode_prompt(prompt)
+    }
+
+    /// The text, and the chat template's own end of a turn where it is one of several.
+    fn completion(&self, text: &str) -> Result<Vec<u32>, PolicyError> {
+        let turn = self.token_id("<|im_end|>").filter(|&id| self.is_end(id));
+        let end = turn.or_else(|| self.end_tokens().next()).ok_or_else(|| {
+            PolicyError::invalid(format!("{}: no token ends a turn; name an eos_token", self.origin))
+        })?;
+        let mut ids = self.encode(text)?;
+        ids.push(end);
+        Ok(ids)
     }
 }
 

@@ -6,8 +6,8 @@ mod support;
 use proptest::prelude::*;
 use sparring_candle::{CandlePolicy, ChatTokenizer};
 use sparring_core::{
-    Finish, Message, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch,
-    TokenGroup,
+    Encoder, Finish, Message, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
+    TokenBatch, TokenGroup,
 };
 
 fn request(prompt: Vec<u32>, n: usize, seed: u64) -> SampleRequest {
@@ -235,4 +235,22 @@ proptest! {
             prop_assert_eq!(&plain.sample(std::slice::from_ref(request)).unwrap()[0], group);
         }
     }
+}
+
+#[test]
+fn the_encoder_reads_prompts_as_the_sampler_does() {
+    let policy = support::tiny(3);
+    let encoder: &dyn Encoder = policy.tokenizer();
+    let prompt = Prompt::Messages(vec![Message::user("w7 w8")]);
+    let params = SamplingParams::default().with_max_tokens(2);
+    let request = SampleRequest { prompt: prompt.clone(), n: 1, params, seed: Seed::new(1) };
+    let rollout = policy.sample(&[request]).unwrap().remove(0).remove(0);
+    assert_eq!(encoder.prompt(&prompt).unwrap(), rollout.prompt);
+    let ids = encoder.completion("<think> w9").unwrap();
+    let (end, text) = ids.split_last().unwrap();
+    assert!(policy.tokenizer().is_end(*end));
+    assert_eq!(text, policy.tokenizer().encode("<think> w9").unwrap());
+    let endless =
+        ChatTokenizer::from_text(&support::tokenizer_json(9), Some("{{ messages }}"), None).unwrap();
+    assert!(endless.completion("w5").is_err());
 }

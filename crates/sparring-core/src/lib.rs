@@ -14,6 +14,7 @@
 //! | [`Sampler`] | prompts in, completions out, each with the log-probability of its tokens |
 //! | [`Scorer`], [`Learner`] | log-probabilities of given tokens, and gradient steps through them |
 //! | [`Policy`], [`Checkpoint`] | one model that can do all of that, and be saved and restored |
+//! | [`Encoder`] | text as token ids, to learn from texts that the model did not write |
 //! | [`Reward`] | a score for each completion of a group |
 //! | [`Advantage`] | rewards of a group to advantages |
 //! | [`Game`] | what the Generator is asked, how its answer becomes a task, when a task is solved |
@@ -36,6 +37,7 @@
 #![forbid(unsafe_code)]
 
 mod advantage;
+mod encoder;
 mod error;
 mod event;
 mod game;
@@ -48,6 +50,7 @@ mod sampler;
 mod seed;
 
 pub use advantage::{Advantage, advantage_fn};
+pub use encoder::Encoder;
 pub use error::{BoxError, PolicyError, one_line};
 pub use event::{Event, Observer, Phase};
 pub use game::{Game, Rejection, TaskSource, task_source_fn};

@@ -69,6 +69,7 @@ mod reference;
 mod report;
 mod schedule;
 pub mod select;
+pub mod supervised;
 pub mod surrogate;
 mod tally;
 mod update;

@@ -1,5 +1,5 @@
 use crate::corrupt::{corrupt, first_tool};
-use crate::request::{Clause, clause, request};
+use crate::request::{Clause, Phrasing, clause, request};
 use crate::task::{Posing, menu};
 use crate::world::Tool;
 use crate::{Action, Split, TaskShape, World};
@@ -245,7 +245,7 @@ impl World {
         let examples = (0..4)
             .filter_map(|_| {
                 let wishes = self.wish(&tools, mix, rng)?;
-                let said = request(&wishes, rng);
+                let said = request(&wishes, Phrasing::Usual, rng);
                 let intents = intents(&tools, &wishes);
                 let served = wishes.into_iter().zip(&intents).filter(|(_, intent)| intent.tool.is_some());
                 Some((said, intents.clone(), served.map(|(clause, _)| clause.call).collect()))
@@ -284,7 +284,7 @@ impl World {
 
     fn plain_request(&self, rng: &mut impl Rng) -> Option<(String, Map<String, Value>)> {
         let said = clause(&self.training().choose(rng)?.tool(rng), rng);
-        Some((request(std::slice::from_ref(&said), rng), said.call.arguments))
+        Some((request(std::slice::from_ref(&said), Phrasing::Usual, rng), said.call.arguments))
     }
 }
 

@@ -76,8 +76,20 @@ pub(crate) fn draw_value(slot: &Slot, rng: &mut impl Rng) -> (Value, String) {
     (value, phrase.replace("{}", &said))
 }
 
+/// How requests are worded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phrasing {
+    /// As in the documents that the base reads.
+    Usual,
+    /// With frames and an order of words that no document of the base has.
+    Other,
+}
+
 /// Phrases a request as one sentence or two.
-pub(crate) fn request(clauses: &[Clause], rng: &mut impl Rng) -> String {
+pub(crate) fn request(clauses: &[Clause], phrasing: Phrasing, rng: &mut impl Rng) -> String {
+    if phrasing == Phrasing::Other {
+        return other_request(clauses, rng);
+    }
     let joint = [" and ", ", then ", " and also "].choose(rng).copied().unwrap_or(" and ");
     let body = clauses.iter().map(Clause::text).collect::<Vec<_>>().join(joint);
     let forms: &[(&str, &str)] = &[
@@ -89,6 +101,29 @@ pub(crate) fn request(clauses: &[Clause], rng: &mut impl Rng) -> String {
         ("could you ", "?"),
         ("I want you to ", "."),
         ("I need to ", "."),
+    ];
+    let (before, after) = forms.choose(rng).copied().unwrap_or(("", "."));
+    crate::world::capitalised(&format!("{before}{body}{after}"))
+}
+
+/// Half of these requests name the details before what is wanted.
+fn other_request(clauses: &[Clause], rng: &mut impl Rng) -> String {
+    let joint = [" plus ", " as well as ", "; after that "].choose(rng).copied().unwrap_or(" plus ");
+    let details_first = rng.random_bool(0.5);
+    let text = |clause: &Clause| {
+        if details_first && !clause.details.is_empty() {
+            format!("{}: {}", clause.details.join(", "), clause.head)
+        } else {
+            clause.text()
+        }
+    };
+    let body = clauses.iter().map(text).collect::<Vec<_>>().join(joint);
+    let forms: &[(&str, &str)] = &[
+        ("my task for today is this: ", "."),
+        ("hello there! ", ", thank you."),
+        ("would you kindly help: ", "?"),
+        ("next on my list: ", "."),
+        ("to do, ", " right now."),
     ];
     let (before, after) = forms.choose(rng).copied().unwrap_or(("", "."));
     crate::world::capitalised(&format!("{before}{body}{after}"))

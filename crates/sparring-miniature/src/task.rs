@@ -1,4 +1,4 @@
-use crate::request::{Clause, clause, conversation, request};
+use crate::request::{Clause, Phrasing, clause, conversation, request};
 use crate::world::{Action, Tool, World};
 use rand::Rng;
 use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
@@ -65,15 +65,31 @@ impl World {
 
     /// The same, with what the request comes to.
     pub(crate) fn pose(&self, split: Split, shape: TaskShape, seed: Seed) -> Posing {
+        let all: Vec<&Action> = self.all().collect();
+        let training = &all[..self.training().len()];
+        let held_out = &all[self.training().len()..];
+        match split {
+            Split::Training => Scope { subjects: training, others: training, phrasing: Phrasing::Usual },
+            Split::HeldOut => Scope { subjects: held_out, others: &all, phrasing: Phrasing::Usual },
+        }
+        .pose(shape, seed)
+    }
+}
+
+/// What the tasks of a set are about, and how they are worded.
+pub(crate) struct Scope<'a> {
+    /// Actions that requests are about.
+    pub(crate) subjects: &'a [&'a Action],
+    /// Actions that menus are filled with.
+    pub(crate) others: &'a [&'a Action],
+    pub(crate) phrasing: Phrasing,
+}
+
+impl Scope<'_> {
+    /// Draws a task of this shape.
+    pub(crate) fn pose(&self, shape: TaskShape, seed: Seed) -> Posing {
         let mut rng = seed.rng();
-        let subjects = match split {
-            Split::Training => self.training(),
-            Split::HeldOut => self.held_out(),
-        };
-        let others: Vec<&Action> = match split {
-            Split::Training => self.training().iter().collect(),
-            Split::HeldOut => self.all().collect(),
-        };
+        let (subjects, others) = (self.subjects, self.others);
         let first = choose(subjects, &mut rng);
         let mut asked = vec![first.tool(&mut rng)];
         while asked.len() < shape.calls {
@@ -89,25 +105,25 @@ impl World {
         let clauses: Vec<Clause> = asked.iter().map(|tool| clause(tool, &mut rng)).collect();
         let question = match clauses.as_slice() {
             [one] if shape.multi_turn && !one.details.is_empty() => conversation(one, &mut rng),
-            _ => request(&clauses, &mut rng),
+            _ => request(&clauses, self.phrasing, &mut rng),
         };
         let calls = clauses.into_iter().take(shape.calls).map(|c| c.call).collect();
         let domain = first.domain().to_owned();
         let wanted = asked.iter().map(|tool| crate::document::wanted(tool.action.name())).collect();
-        let tools = menu(asked, shape, &others, &mut rng);
+        let tools = menu(asked, shape, others, &mut rng);
         let tools = tools.into_iter().map(|tool| tool.spec).collect();
         Posing { task: ToolTask { question, tools, calls, domain }, wanted }
     }
 }
 
-fn choose<'a>(actions: &'a [Action], rng: &mut impl Rng) -> &'a Action {
+fn choose<'a>(actions: &[&'a Action], rng: &mut impl Rng) -> &'a Action {
     let i = rng.random_range(0..actions.len());
-    &actions[i]
+    actions[i]
 }
 
 /// A second action for a two-call request: preferably of the same domain.
-fn companion<'a>(actions: &'a [Action], first: &Action, rng: &mut impl Rng) -> &'a Action {
-    let same = actions.iter().filter(|a| a.domain() == first.domain()).choose(rng);
+fn companion<'a>(actions: &[&'a Action], first: &Action, rng: &mut impl Rng) -> &'a Action {
+    let same = actions.iter().copied().filter(|a| a.domain() == first.domain()).choose(rng);
     same.unwrap_or_else(|| choose(actions, rng))
 }
 

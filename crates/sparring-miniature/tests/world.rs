@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sparring_core::Seed;
-use sparring_miniature::{Document, DocumentMix, Exam, Intent, Split, TaskShape, World};
+use sparring_miniature::{Document, DocumentMix, Exam, Family, Intent, Part, Split, TaskShape, World};
 use sparring_tools::{ToolTask, structure};
 use std::collections::HashSet;
 
@@ -192,4 +192,49 @@ fn exams_are_about_what_they_say() {
     assert!(called(Exam::Familiar).is_subset(&training));
     assert!(called(Exam::NoCall).is_empty());
     assert!(Exam::HeldOut.tasks(&world).len() >= 500);
+}
+
+#[test]
+fn families_share_neither_tools_nor_wording() {
+    let world = World::new();
+    let (training, held_out) = (names(world.training()), names(world.held_out()));
+    let tools = |family: Family, part: Part| -> HashSet<String> {
+        family.tasks(&world, part, 200).into_iter().flat_map(|t| t.tools).map(|tool| tool.name).collect()
+    };
+    let called = |family: Family, part: Part| -> HashSet<String> {
+        family.tasks(&world, part, 200).into_iter().flat_map(|t| t.calls).map(|call| call.name).collect()
+    };
+    for part in [Part::Train, Part::Validation, Part::Test] {
+        assert!(tools(Family::Errands, part).is_disjoint(&tools(Family::Leisure, part)));
+    }
+    for family in Family::ALL {
+        assert_eq!(family.other().other(), family);
+        assert!(tools(family, Part::Train).is_subset(&training));
+        assert!(tools(family, Part::Validation).is_subset(&training));
+        assert!(called(family, Part::Test).is_subset(&held_out) && called(family, Part::Test).len() > 20);
+        let tasks = |part| family.tasks(&world, part, 100);
+        assert!(tasks(Part::Train).iter().all(|task| !tasks(Part::Validation).contains(task)));
+        for task in family.tasks(&world, Part::Test, 100) {
+            assert_eq!(argument_problems(&task), Vec::<String>::new());
+            let rules = structure::StructureRules::corrected();
+            assert!(structure::check(&task, &rules).is_ok(), "{task:?}");
+        }
+        let calls: Vec<usize> = tasks(Part::Test).iter().map(|task| task.calls.len()).collect();
+        assert!((0..3).all(|n| calls.contains(&n)));
+    }
+    let first = |family: Family| family.tasks(&world, Part::Train, 300);
+    let framed =
+        |task: &ToolTask| task.question.starts_with("My task for today") || task.question.contains(": ");
+    assert!(!first(Family::Errands).iter().any(framed) && first(Family::Leisure).iter().any(framed));
+}
+
+/// As the exams', the families' tasks are part of the interface.
+#[test]
+fn families_are_fixed() {
+    let world = World::new();
+    let digest = |family: Family| {
+        let text = serde_json::to_string(&family.tasks(&world, Part::Test, 400)).unwrap();
+        text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    };
+    assert_eq!(Family::ALL.map(digest), [0, 0]);
 }

@@ -1,4 +1,8 @@
-/// What can go wrong when a recipe is read or built.
+use sparring_core::PolicyError;
+use sparring_grpo::GrpoError;
+use sparring_selfplay::SelfPlayError;
+
+/// What can go wrong when a recipe is read, built or run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipeError {
@@ -47,6 +51,23 @@ pub enum RecipeError {
         template: String,
         /// What is wrong and what to do.
         why: String,
+    },
+    /// Sampling, scoring or an exam failed.
+    #[error(transparent)]
+    Play(#[from] SelfPlayError),
+    /// A gold answer could not be encoded.
+    #[error("a gold answer could not be encoded")]
+    Encode(#[source] PolicyError),
+    /// An update failed; nothing of it was applied.
+    #[error("arm {arm}: update {step} failed")]
+    Update {
+        /// The arm.
+        arm: &'static str,
+        /// The update, from 0.
+        step: usize,
+        /// The cause.
+        #[source]
+        source: GrpoError,
     },
 }
 

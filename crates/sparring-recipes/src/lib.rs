@@ -1,4 +1,5 @@
-//! The papers as compositions: Tool-R0's game, rewards, prompts and presets, and the rewards of the other [`papers`].
+//! The papers as compositions: Tool-R0's game, rewards, prompts and presets; Tool-Zero's arms and their trainer
+//! ([`tool_zero`]); rewards and updates of these and other papers as settings ([`papers`]).
 //!
 //! ```text
 //!   presets/*.toml ─▶ ToolR0Config ─build─▶ ToolR0 { game, generator_reward, solver_reward, self_play }
@@ -34,5 +35,6 @@ mod error;
 mod layers;
 pub mod papers;
 pub mod tool_r0;
+pub mod tool_zero;
 
 pub use error::RecipeError;

@@ -27,6 +27,21 @@ impl<T> Exam<T> {
         Self { name: name.into(), tasks, temperature, samples }
     }
 
+    /// Sits the exam: the share of answers that solve their task. A task that cannot be posed counts as not
+    /// solved. The random numbers follow from `seed` and the exam's name.
+    ///
+    /// # Errors
+    /// [`SelfPlayError::Policy`] for what the backend met.
+    pub fn sit<G: Game<Task = T>>(
+        &self,
+        game: &G,
+        solver: &dyn Sampler,
+        max_tokens: usize,
+        seed: Seed,
+    ) -> Result<ExamScore, SelfPlayError> {
+        sit(game, solver, self, max_tokens, seed, 0, |_| {}).map(|(score, _)| score)
+    }
+
     pub(crate) fn check(&self) -> Result<(), SelfPlayError> {
         let name = &self.name;
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {

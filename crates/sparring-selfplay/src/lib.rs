@@ -84,7 +84,7 @@ mod exam;
 mod journal;
 mod phases;
 mod pool;
-mod report;
+pub mod report;
 mod roles;
 mod run;
 mod sampling;
@@ -105,6 +105,8 @@ pub use pool::{
 };
 pub use report::{Report, write_report};
 pub use roles::Roles;
+pub use sampling::{sample, solve_rate};
+pub use score::Scored;
 pub use selfplay::SelfPlay;
 pub use state::{GeneratorCurve, IterationRow, SolverCurve};
 pub use store::RunInfo;

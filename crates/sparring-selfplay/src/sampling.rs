@@ -6,8 +6,12 @@ const CHUNK: usize = 512;
 
 /// Samples every request, in order, in chunks. What a completion is does not depend on the chunks.
 ///
-/// `done` hears how many requests are through.
-pub(crate) fn sample(
+/// `done` hears how many requests are through; `role` is named in errors.
+///
+/// # Errors
+/// [`SelfPlayError::Policy`] for what the backend met, [`SelfPlayError::Invalid`] where it broke the sampler's
+/// contract.
+pub fn sample(
     sampler: &dyn Sampler,
     role: &'static str,
     requests: &[SampleRequest],
@@ -127,7 +131,7 @@ pub(crate) fn params(temperature: f32, max_tokens: usize) -> SamplingParams {
 }
 
 /// Share of the rollouts that solve the task, in [0, 1]: p̂ of Tool-R0's equation 3 (arXiv 2602.21320).
-pub(crate) fn solve_rate<G: Game>(game: &G, task: &G::Task, rollouts: &[Rollout]) -> f32 {
+pub fn solve_rate<G: Game>(game: &G, task: &G::Task, rollouts: &[Rollout]) -> f32 {
     let solved = rollouts.iter().filter(|r| game.solved(task, r)).count();
     solved as f32 / rollouts.len().max(1) as f32
 }

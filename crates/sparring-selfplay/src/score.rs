@@ -5,9 +5,9 @@ use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout, sum_com
 
 /// The rewards of an update, checked, and the mean of each component.
 #[derive(Debug, Default)]
-pub(crate) struct Scored {
+pub struct Scored {
     /// For each group, one entry a completion.
-    pub(crate) rewards: Vec<Vec<Option<f32>>>,
+    pub rewards: Vec<Vec<Option<f32>>>,
     /// Values of each component over the update, in order of appearance. Components of one name are one: their
     /// sum, completion by completion.
     components: Vec<(String, Vec<f32>)>,
@@ -15,7 +15,10 @@ pub(crate) struct Scored {
 
 impl Scored {
     /// Scores one group, by one call of the reward, and appends it.
-    pub(crate) fn add<T>(
+    ///
+    /// # Errors
+    /// [`SelfPlayError::Reward`] where the reward failed or broke its contract.
+    pub fn add<T>(
         &mut self,
         reward: &dyn Reward<T>,
         task: &T,
@@ -42,13 +45,13 @@ impl Scored {
     }
 
     /// Mean of all rewards that apply.
-    pub(crate) fn mean(&self) -> f32 {
+    pub fn mean(&self) -> f32 {
         let all: Vec<f32> = self.rewards.iter().flatten().copied().flatten().collect();
         mean(&all).unwrap_or(0.0)
     }
 
     /// Mean of each component over the completions it applies to; of the sum of those that share a name.
-    pub(crate) fn components(&self) -> Map<String, Value> {
+    pub fn components(&self) -> Map<String, Value> {
         self.components.iter().map(|(name, values)| (name.clone(), Value::from(mean(values)))).collect()
     }
 }

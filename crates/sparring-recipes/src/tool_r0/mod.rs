@@ -35,6 +35,7 @@ pub use options::{GameOptions, Verifier};
 pub use presets::Preset;
 pub use prompts::{CheckedPrompts, Prompts};
 pub use proposal::Proposal;
+pub(crate) use render::render_calls;
 pub use render::{render_answer, render_proposal};
 pub use solver_reward::{SolverReward, SolverRewardConfig};
 pub use spec::{CallsWeight, Context, CountRange, SpecDistribution, TaskSpec};

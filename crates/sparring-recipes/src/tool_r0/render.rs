@@ -22,6 +22,11 @@ pub fn render_answer(calls: &[ToolCall], think: &str) -> String {
     [block(tags::THINK, think), block(tags::ANSWER, &calls_json(calls))].join("\n")
 }
 
+/// The answer block alone, without a thought.
+pub(crate) fn render_calls(calls: &[ToolCall]) -> String {
+    block(tags::ANSWER, &calls_json(calls))
+}
+
 fn block(tag: &str, content: &str) -> String {
     format!("<{tag}>{content}</{tag}>")
 }

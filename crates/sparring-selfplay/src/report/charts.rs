@@ -1,9 +1,11 @@
+//! Line charts and histograms as SVG, in the colour of the page's text.
+
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::error::Error;
 
 /// Colours that can be told apart on light and on dark paper.
-pub(super) const PALETTE: [&str; 8] =
+pub const PALETTE: [&str; 8] =
     ["#3b7dd8", "#e8833a", "#3fa66b", "#d1515d", "#9467bd", "#2ba3a8", "#b8953b", "#8a8f98"];
 
 /// Stands for the colour of the page's text: replaced by `currentColor`.
@@ -13,15 +15,16 @@ const SIZE: (u32, u32) = (520, 280);
 const SMOOTH: usize = 5;
 
 /// One line of a chart.
-#[derive(Debug, Default)]
-pub(super) struct Series {
-    pub(super) name: String,
+#[derive(Debug, Clone, Default)]
+pub struct Series {
+    /// Its name in the legend.
+    pub name: String,
     /// x, y, and half the height of the error bar (0 draws none).
-    pub(super) points: Vec<(f64, f64, f64)>,
+    pub points: Vec<(f64, f64, f64)>,
 }
 
 /// The colour of the `i`-th series.
-pub(super) fn colour(i: usize) -> &'static str {
+pub fn colour(i: usize) -> &'static str {
     PALETTE[i % PALETTE.len()]
 }
 
@@ -32,7 +35,7 @@ fn rgb(i: usize) -> RGBColor {
 
 /// Lines over x. Many points are drawn faint, with a thick running mean. `marks` are vertical lines.
 /// Empty where there is nothing to draw.
-pub(super) fn lines(series: &[Series], x_label: &str, range: Option<(f64, f64)>, marks: &[f64]) -> String {
+pub fn lines(series: &[Series], x_label: &str, range: Option<(f64, f64)>, marks: &[f64]) -> String {
     if series.iter().all(|s| s.points.is_empty()) {
         return String::new();
     }
@@ -71,7 +74,7 @@ pub(super) fn lines(series: &[Series], x_label: &str, range: Option<(f64, f64)>,
 }
 
 /// Bars at 0, 1, 2, …
-pub(super) fn histogram(counts: &[usize], x_label: &str) -> String {
+pub fn histogram(counts: &[usize], x_label: &str) -> String {
     let top = counts.iter().copied().max().unwrap_or(0);
     if top == 0 {
         return String::new();

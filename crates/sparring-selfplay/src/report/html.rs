@@ -1,5 +1,7 @@
+//! Pieces of a page. What is called text is escaped; what is called HTML is taken as it is.
+
 /// The characters that mean something in HTML, as text.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -15,7 +17,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// A whole page; `title` is text, `body` is HTML.
-pub(super) fn page(title: &str, body: &str) -> String {
+pub fn page(title: &str, body: &str) -> String {
     let title = escape(title);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -26,7 +28,7 @@ pub(super) fn page(title: &str, body: &str) -> String {
 }
 
 /// A section; nothing where `body` is empty. `heading` and `note` are text, `body` is HTML.
-pub(super) fn section(heading: &str, note: &str, body: &str) -> String {
+pub fn section(heading: &str, note: &str, body: &str) -> String {
     if body.is_empty() {
         return String::new();
     }
@@ -36,7 +38,7 @@ pub(super) fn section(heading: &str, note: &str, body: &str) -> String {
 }
 
 /// A figure with a caption and a legend of (colour, name).
-pub(super) fn figure(caption: &str, legend: &[(&str, &str)], svg: &str) -> String {
+pub fn figure(caption: &str, legend: &[(&str, &str)], svg: &str) -> String {
     let key = |(colour, name): &(&str, &str)| {
         format!("<span><i style=\"background:{colour}\"></i>{}</span>", escape(name))
     };
@@ -46,7 +48,7 @@ pub(super) fn figure(caption: &str, legend: &[(&str, &str)], svg: &str) -> Strin
 }
 
 /// A number in large print above its label.
-pub(super) fn card(value: &str, label: &str, detail: &str) -> String {
+pub fn card(value: &str, label: &str, detail: &str) -> String {
     format!(
         "<div class=\"card\"><b>{}</b><span>{}</span><small>{}</small></div>\n",
         escape(value),
@@ -56,7 +58,7 @@ pub(super) fn card(value: &str, label: &str, detail: &str) -> String {
 }
 
 /// A table; cells are text.
-pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -74,7 +76,7 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 /// Horizontal bars of (label, count), as wide as their share of the largest.
-pub(super) fn bars(rows: &[(&str, usize)]) -> String {
+pub fn bars(rows: &[(&str, usize)]) -> String {
     let top = rows.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
     let bar = |&(label, n): &(&str, usize)| {
         let width = 100.0 * n as f64 / top as f64;

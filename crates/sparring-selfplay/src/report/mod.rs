@@ -1,8 +1,10 @@
 //! One self-contained HTML page about a run: no scripts, no fonts, no images from elsewhere.
+//!
+//! [`charts`] and [`html`] are what it is made of; a program with another kind of run makes its own page of them.
 
-mod charts;
+pub mod charts;
 mod data;
-mod html;
+pub mod html;
 mod sections;
 
 use crate::SelfPlayError;

@@ -3,7 +3,7 @@ mod vocabulary;
 
 use crate::{NextToken, NextTokenPolicy, TokenContext};
 use rand::Rng;
-use sparring_core::{Message, Seed};
+use sparring_core::{Encoder, Message, PolicyError, Prompt, Seed};
 use std::ops::Range;
 use std::sync::Arc;
 use vocabulary::Vocabulary;
@@ -66,6 +66,22 @@ impl ToyPolicy {
     /// A conversation to tokens: the contents, each followed by the end token.
     pub fn encode_messages(&self, messages: &[Message]) -> Arc<[u32]> {
         self.model().encode(messages).into()
+    }
+}
+
+impl Encoder for ToyPolicy {
+    fn prompt(&self, prompt: &Prompt) -> Result<Arc<[u32]>, PolicyError> {
+        match prompt {
+            Prompt::Tokens(ids) => Ok(Arc::clone(ids)),
+            Prompt::Messages(messages) => Ok(self.encode_messages(messages)),
+            _ => Err(PolicyError::Unsupported { what: "this kind of prompt" }),
+        }
+    }
+
+    fn completion(&self, text: &str) -> Result<Vec<u32>, PolicyError> {
+        let mut ids = self.encode(text).to_vec();
+        ids.push(self.model().end());
+        Ok(ids)
     }
 }
 

@@ -1,0 +1,185 @@
+//! Supervised fine-tuning: the negative log-likelihood of given completions, for the baselines that
+//! reinforcement learning is compared with.
+//!
+//! ```
+//! use sparring_core::{Encoder, Message, Policy, Seed, TokenGroup};
+//! use sparring_grpo::supervised;
+//! use sparring_testkit::ToyPolicy;
+//!
+//! let mut policy = ToyPolicy::new("abc", Seed::new(1));
+//! let prompt = policy.prompt(&vec![Message::user("b?")].into())?;
+//! let answer = policy.completion("cab")?;
+//! let examples = [TokenGroup { prompt: &prompt, completions: vec![&answer] }];
+//! let first = supervised::update(policy.learner(), &examples, 4096, 0.1)?;
+//! let second = supervised::update(policy.learner(), &examples, 4096, 0.1)?;
+//! assert!(second.loss < first.loss);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use crate::GrpoError;
+use serde::{Deserialize, Serialize};
+use sparring_core::{Learner, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats};
+
+/// L = −w·Σ_t ℓ_t over the completion tokens of a batch: with w one over the tokens of the whole update, the mean
+/// negative log-likelihood of a token, in nats.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NegativeLogLikelihood {
+    /// w, at least 0.
+    pub weight: f64,
+}
+
+impl TokenLoss for NegativeLogLikelihood {
+    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+        cotangents.logp.fill(-self.weight as f32);
+        -self.weight * stats.logp.iter().map(|&logp| f64::from(logp)).sum::<f64>()
+    }
+}
+
+/// What one supervised update did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SupervisedReport {
+    /// Completions that were learned.
+    pub examples: usize,
+    /// Their tokens.
+    pub tokens: usize,
+    /// Mean negative log-likelihood of a token before the step, nats.
+    pub loss: f64,
+    /// Norm of the gradient before clipping.
+    pub grad_norm: f64,
+    /// Whether the gradient was clipped.
+    pub clipped: bool,
+}
+
+/// One optimiser step at rate `lr` on the mean negative log-likelihood of the examples' completion tokens.
+///
+/// The examples go to the learner in calls of at most `micro_batch_tokens` tokens, prompts included, or of one
+/// group where that is longer; the step does not depend on it, up to rounding. Examples without a token are no
+/// step.
+///
+/// # Errors
+/// [`GrpoError::Config`] for a rate that is not a number of at least 0; [`GrpoError::Policy`] for what the backend
+/// met, and then nothing is applied.
+pub fn update(
+    learner: &mut dyn Learner,
+    examples: &[TokenGroup<'_>],
+    micro_batch_tokens: usize,
+    lr: f64,
+) -> Result<SupervisedReport, GrpoError> {
+    if !(lr.is_finite() && lr >= 0.0) {
+        return Err(GrpoError::Config { field: "lr", why: format!("is {lr}; it must be at least 0") });
+    }
+    let tokens = TokenBatch { groups: examples, temperature: 1.0 }.completion_tokens();
+    let mut report = SupervisedReport {
+        examples: examples.iter().map(|group| group.completions.len()).sum(),
+        tokens,
+        ..SupervisedReport::default()
+    };
+    if tokens == 0 {
+        return Ok(report);
+    }
+    let loss = NegativeLogLikelihood { weight: 1.0 / tokens as f64 };
+    for groups in calls(examples, micro_batch_tokens) {
+        let batch = TokenBatch { groups, temperature: 1.0 };
+        let value = learner.accumulate(batch, &loss).inspect_err(|_| learner.discard());
+        report.loss += value.map_err(GrpoError::policy("Learner::accumulate"))?;
+    }
+    let step = learner.step(lr).inspect_err(|_| learner.discard());
+    let step = step.map_err(GrpoError::policy("Learner::step"))?;
+    (report.grad_norm, report.clipped) = (step.grad_norm, step.clipped);
+    Ok(report)
+}
+
+/// Neighbouring groups, as many as fit.
+fn calls<'g, 'a>(examples: &'g [TokenGroup<'a>], budget: usize) -> Vec<&'g [TokenGroup<'a>]> {
+    let mut calls = Vec::new();
+    let (mut first, mut used) = (0, 0);
+    for (i, group) in examples.iter().enumerate() {
+        let cost = group.prompt.len() + group.completions.iter().map(|c| c.len()).sum::<usize>();
+        if i > first && used + cost > budget {
+            calls.push(&examples[first..i]);
+            (first, used) = (i, 0);
+        }
+        used += cost;
+    }
+    if first < examples.len() {
+        calls.push(&examples[first..]);
+    }
+    calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sparring_core::{Policy, Seed};
+    use sparring_testkit::ToyPolicy;
+
+    const PROMPTS: [&[u32]; 2] = [&[1, 2], &[3]];
+    const ANSWERS: [&[u32]; 3] = [&[1, 1, 0], &[2, 0], &[3, 3, 3, 0]];
+
+    fn examples() -> [TokenGroup<'static>; 2] {
+        [
+            TokenGroup { prompt: PROMPTS[0], completions: vec![ANSWERS[0], ANSWERS[1]] },
+            TokenGroup { prompt: PROMPTS[1], completions: vec![ANSWERS[2]] },
+        ]
+    }
+
+    fn loss(policy: &ToyPolicy) -> f64 {
+        let logp = policy.scorer().score(TokenBatch { groups: &examples(), temperature: 1.0 }).unwrap();
+        -logp.iter().map(|&l| f64::from(l)).sum::<f64>() / logp.len() as f64
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_finite_differences() {
+        let logp = [-0.5_f32, -1.25, -3.0];
+        let quarter = NegativeLogLikelihood { weight: 0.25 };
+        let mut slopes = [0.0_f32; 3];
+        let value = |logp: &[f32], slopes: &mut [f32]| {
+            let cotangents = TokenCotangents { logp: slopes, entropy: None };
+            quarter.evaluate(TokenStats { logp, entropy: None }, cotangents)
+        };
+        let at = value(&logp, &mut slopes);
+        for t in 0..3 {
+            let mut moved = logp;
+            moved[t] += 0.5;
+            let difference = (value(&moved, &mut [0.0; 3]) - at) / 0.5;
+            assert!((difference - f64::from(slopes[t])).abs() < 1e-9);
+        }
+        // And through a model, along its own gradient.
+        let mut policy = ToyPolicy::new("abc", Seed::new(3));
+        let weight = NegativeLogLikelihood { weight: 1.0 / 9.0 };
+        let batch = examples();
+        let before =
+            policy.learner().accumulate(TokenBatch { groups: &batch, temperature: 1.0 }, &weight).unwrap();
+        let gradient = policy.gradient().to_vec();
+        let square: f64 = gradient.iter().map(|g| g * g).sum();
+        let step = 1e-3;
+        policy.weights_mut().iter_mut().zip(&gradient).for_each(|(w, g)| *w += step * g);
+        let difference = (loss(&policy) - before) / step;
+        assert!((difference - square).abs() < 1e-2 * square, "{difference} is not {square}");
+    }
+
+    #[test]
+    fn any_split_gives_the_same_step() {
+        let mut stepped = [1, 5, 10_000].map(|budget| {
+            let mut policy = ToyPolicy::new("abc", Seed::new(3));
+            let report = update(policy.learner(), &examples(), budget, 0.1).unwrap();
+            assert_eq!((report.examples, report.tokens), (3, 9));
+            assert!((report.loss - loss(&ToyPolicy::new("abc", Seed::new(3)))).abs() < 1e-6);
+            policy.weights().to_vec()
+        });
+        let whole = stepped[2].clone();
+        for weights in &mut stepped {
+            assert!(weights.iter().zip(&whole).all(|(a, b)| (a - b).abs() < 1e-9));
+        }
+    }
+
+    #[test]
+    fn nothing_to_learn_is_no_step_and_a_wrong_rate_is_refused() {
+        let mut policy = ToyPolicy::new("abc", Seed::new(3));
+        let before = policy.weights().to_vec();
+        assert_eq!(update(policy.learner(), &[], 10, 0.1).unwrap(), SupervisedReport::default());
+        assert!(update(policy.learner(), &examples(), 10, f64::NAN).is_err());
+        assert_eq!(policy.weights(), before);
+    }
+}

@@ -1,0 +1,231 @@
+use super::reward::Parts;
+use super::{Arm, GoldThought};
+use crate::RecipeError;
+use serde::{Deserialize, Serialize};
+use sparring_grpo::{Grpo, GrpoConfig, GrpoError, LrSchedule};
+use sparring_reward::calls::{NameOrder, Overlap, Scope};
+use sparring_reward::{BoxReward, Schedule};
+use sparring_tools::ToolTask;
+use std::collections::BTreeMap;
+
+/// σ(t) = 1 / (1 + exp(−κ(t − m))) in terms of the run's length T, so that a short run sees as much of each end as
+/// a long one. The paper has m = 25 and κ = 0.1 per step and does not give T; the defaults are those of T = 100.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ScheduleConfig {
+    /// m/T: the share of the run after which general and strict reward weigh the same.
+    pub middle: f64,
+    /// κ·T: how sharp the change is, at least 0.
+    pub steepness: f64,
+}
+
+impl Default for ScheduleConfig {
+    fn default() -> Self {
+        Self { middle: 0.25, steepness: 10.0 }
+    }
+}
+
+/// Tool-Zero's reward (arXiv 2511.01934, equations 2 to 5 and 9), with a setting for each thing that the paper
+/// leaves open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct RewardConfig {
+    /// Strict reward of wrong calls: 0 in equation 4, -1 in figure 3.
+    pub ast_fail: f64,
+    /// What one invalid value costs; at least 0.
+    pub value_penalty: f64,
+    /// The most invalid values that count; absent: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub penalty_cap: Option<usize>,
+    /// What the right set of two or more tools pays; at least 0.
+    pub multi_call_bonus: f64,
+    /// What of their names has to agree.
+    pub names: NameOrder,
+    /// How tokens are compared: recall in the paper, which asks nothing of what is said too much.
+    pub overlap: Overlap,
+    /// Whose tokens count.
+    pub scope: Scope,
+}
+
+impl Default for RewardConfig {
+    fn default() -> Self {
+        Self {
+            ast_fail: 0.0,
+            value_penalty: 0.3,
+            penalty_cap: None,
+            multi_call_bonus: 0.3,
+            names: NameOrder::default(),
+            overlap: Overlap::default(),
+            scope: Scope::default(),
+        }
+    }
+}
+
+/// Supervised updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct SupervisedConfig {
+    /// Gold answers of an update, at least 1.
+    pub examples_per_step: usize,
+    /// What they have for a thought.
+    pub thought: GoldThought,
+}
+
+impl Default for SupervisedConfig {
+    fn default() -> Self {
+        Self { examples_per_step: 32, thought: GoldThought::None }
+    }
+}
+
+/// Settings of Tool-Zero's experiment, as a TOML file holds them; [`ToolZeroConfig::build`] checks them. `Default`
+/// is what `examples/tool_zero` runs: the paper's method, sized for the miniature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ToolZeroConfig {
+    /// T: updates of every arm, at least 2.
+    pub updates: usize,
+    /// Tasks of a reinforced update.
+    pub prompts_per_step: usize,
+    /// Answers to each, at least 2.
+    pub group_size: usize,
+    /// Most tokens of an answer.
+    pub max_tokens: usize,
+    /// Temperature of the answers, above 0.
+    pub temperature: f32,
+    /// Share of the training tasks whose names are masked, in the arms that mask; in [0, 1].
+    pub mask_share: f64,
+    /// The learning rate over the updates of a stage.
+    pub lr_schedule: LrSchedule,
+    /// Learning rate of each arm; of [`Arm::SftThenRl`] that of its second stage, the first has [`Arm::Sft`]'s.
+    pub lr: BTreeMap<Arm, f64>,
+    /// The schedule of the moving reward.
+    pub schedule: ScheduleConfig,
+    /// The reward.
+    pub reward: RewardConfig,
+    /// Supervised updates.
+    pub supervised: SupervisedConfig,
+    /// The reinforced updates; the temperature is set from above.
+    pub grpo: GrpoConfig,
+}
+
+impl Default for ToolZeroConfig {
+    fn default() -> Self {
+        Self {
+            updates: 32,
+            prompts_per_step: 8,
+            group_size: 8,
+            max_tokens: 120,
+            temperature: 1.0,
+            mask_share: 1.0 / 3.0,
+            lr_schedule: LrSchedule::cosine(),
+            lr: Arm::ALL.into_iter().map(|arm| (arm, default_lr(arm))).collect(),
+            schedule: ScheduleConfig::default(),
+            reward: RewardConfig::default(),
+            supervised: SupervisedConfig::default(),
+            grpo: GrpoConfig::default(),
+        }
+    }
+}
+
+/// The best of three on validation tasks; `docs/tool-zero.md` has the search.
+fn default_lr(arm: Arm) -> f64 {
+    match arm {
+        Arm::Sft => 5e-4,
+        _ => 2e-4,
+    }
+}
+
+impl ToolZeroConfig {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// [`RecipeError::Setting`] names the field.
+    pub fn build(self) -> Result<ToolZero, RecipeError> {
+        let finite_at_least_0 = |x: f64| x.is_finite() && x >= 0.0;
+        let share = |x: f64| (0.0..=1.0).contains(&x);
+        let r = &self.reward;
+        let checks = [
+            ("updates", self.updates >= 2, "must be at least 2"),
+            ("prompts_per_step", self.prompts_per_step > 0, "must be at least 1"),
+            ("group_size", self.group_size > 1, "must be at least 2: a group of one has no advantage"),
+            ("max_tokens", self.max_tokens > 0, "must be at least 1"),
+            ("mask_share", share(self.mask_share), "must be in [0, 1]"),
+            ("schedule.middle", self.schedule.middle.is_finite(), "must be a number"),
+            ("schedule.steepness", finite_at_least_0(self.schedule.steepness), "must be at least 0"),
+            ("reward.ast_fail", r.ast_fail.is_finite() && r.ast_fail < 1.0, "must be a number below 1"),
+            ("reward.value_penalty", finite_at_least_0(r.value_penalty), "must be at least 0"),
+            ("reward.multi_call_bonus", finite_at_least_0(r.multi_call_bonus), "must be at least 0"),
+            ("supervised.examples_per_step", self.supervised.examples_per_step > 0, "must be at least 1"),
+        ];
+        if let Some((field, _, why)) = checks.into_iter().find(|(_, holds, _)| !holds) {
+            return Err(RecipeError::setting(field, why));
+        }
+        for arm in Arm::ALL {
+            if !self.lr.get(&arm).copied().is_some_and(finite_at_least_0) {
+                return Err(RecipeError::setting(format!("lr.{arm}"), "must be a number, at least 0"));
+            }
+        }
+        let grpo =
+            self.grpo.clone().with_temperature(self.temperature).build().map_err(|error| match error {
+                GrpoError::Config { field, why } => RecipeError::setting(format!("grpo.{field}"), why),
+                other => RecipeError::setting("grpo", other.to_string()),
+            })?;
+        Ok(ToolZero { grpo, config: self })
+    }
+
+    /// The settings as TOML, complete.
+    ///
+    /// # Errors
+    /// [`RecipeError::Setting`] where a number does not fit TOML.
+    pub fn to_toml(&self) -> Result<String, RecipeError> {
+        toml::to_string_pretty(self).map_err(|error| RecipeError::setting("settings", error.to_string()))
+    }
+}
+
+/// Checked settings; made by [`ToolZeroConfig::build`].
+#[derive(Debug, Clone)]
+pub struct ToolZero {
+    config: ToolZeroConfig,
+    grpo: Grpo,
+}
+
+impl ToolZero {
+    /// The settings.
+    pub fn config(&self) -> &ToolZeroConfig {
+        &self.config
+    }
+
+    pub(super) fn grpo(&self) -> &Grpo {
+        &self.grpo
+    }
+
+    /// Learning rate of an arm at update `step` of a stage of `total`.
+    pub(super) fn lr(&self, arm: Arm, step: usize, total: usize) -> f64 {
+        let base = self.config.lr.get(&arm).copied().unwrap_or(0.0);
+        self.config.lr_schedule.at(step, total, base)
+    }
+
+    /// The weight of the strict reward over the updates of an arm; 1 where it does not move.
+    pub fn sigma(&self, arm: Arm) -> Schedule {
+        if !arm.progresses() {
+            return Schedule::Constant(1.0);
+        }
+        let (updates, schedule) = (self.config.updates as f64, self.config.schedule);
+        let (slope, middle) = (schedule.steepness / updates, schedule.middle * updates);
+        Schedule::Sigmoid { from: 0.0, to: 1.0, slope, middle }
+    }
+
+    /// The reward of an arm's reinforced updates.
+    pub fn reward(&self, arm: Arm) -> BoxReward<ToolTask> {
+        Parts(&self.config.reward).of(arm, self.sigma(arm))
+    }
+
+    /// Every component of the reward, unweighted: the same for all arms, to compare them by.
+    pub fn measures(&self) -> BoxReward<ToolTask> {
+        Box::new(Parts(&self.config.reward).all())
+    }
+}

@@ -1,0 +1,47 @@
+use crate::RecipeError;
+use serde::{Deserialize, Serialize};
+use sparring_core::{Game, SampleRequest, Sampler, SamplingParams, Seed};
+use sparring_tools::ToolTask;
+
+/// What a model finds when it tries more than once: the room that reinforcement learning has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Coverage {
+    /// Answers to each task, k.
+    pub samples: usize,
+    /// Share of the answers that solve their task: pass@1.
+    pub mean: f64,
+    /// Share of the tasks that an answer of the k solves: pass@k.
+    pub any: f64,
+}
+
+/// Draws `samples` answers to each task at this temperature.
+///
+/// # Errors
+/// [`RecipeError::Play`] for what the sampler met.
+pub fn coverage<G: Game<Task = ToolTask>>(
+    game: &G,
+    sampler: &dyn Sampler,
+    tasks: &[ToolTask],
+    samples: usize,
+    params: &SamplingParams,
+    seed: Seed,
+) -> Result<Coverage, RecipeError> {
+    let request = |(i, task)| SampleRequest {
+        prompt: game.pose(task).into(),
+        n: samples,
+        params: params.clone(),
+        seed: seed.index(i),
+    };
+    let requests: Vec<SampleRequest> = (0..).zip(tasks).map(request).collect();
+    let groups = sparring_selfplay::sample(sampler, "model", &requests, |_| {})?;
+    let rates: Vec<f64> = tasks
+        .iter()
+        .zip(&groups)
+        .map(|(task, group)| f64::from(sparring_selfplay::solve_rate(game, task, group)))
+        .collect();
+    let n = tasks.len().max(1) as f64;
+    let mean = rates.iter().sum::<f64>() / n;
+    let any = rates.iter().filter(|&&rate| rate > 0.0).count() as f64 / n;
+    Ok(Coverage { samples, mean, any })
+}

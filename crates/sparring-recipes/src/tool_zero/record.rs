@@ -1,0 +1,74 @@
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How an update learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// From gold answers.
+    Supervised,
+    /// From the model's own answers and their rewards.
+    Reinforced,
+}
+
+/// What `events.jsonl` holds of one update.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct StepRecord {
+    /// The update, from 0, over both stages.
+    pub step: usize,
+    /// How it learns.
+    pub stage: Stage,
+    /// Learning rate.
+    pub lr: f64,
+    /// σ, the weight of the strict reward, in [0, 1]; 1 where the reward does not move. Absent from supervised
+    /// updates, like all that follows but the loss.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sigma: Option<f64>,
+    /// Mean reward.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reward: Option<f64>,
+    /// Mean of each component as the arm's reward weighs it; they add up to the reward where all apply.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub components: BTreeMap<String, f64>,
+    /// Mean of every component unweighted, also of those that the arm's reward does not have: to compare arms.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub measured: BTreeMap<String, f64>,
+    /// Share of the answers that solve their task.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub solved: Option<f64>,
+    /// Mean length of the answers, tokens.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub length: Option<f64>,
+    /// Mean length of the thoughts, characters.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub thought: Option<f64>,
+    /// Share of the groups whose answers all have the same reward: they teach nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dead_groups: Option<f64>,
+    /// Loss: of a supervised update the mean negative log-likelihood of a token, nats.
+    pub loss: f64,
+    /// Norm of the gradient.
+    pub grad_norm: f64,
+}
+
+impl StepRecord {
+    pub(super) fn new(step: usize, stage: Stage, lr: f64) -> Self {
+        Self {
+            step,
+            stage,
+            lr,
+            sigma: None,
+            reward: None,
+            components: BTreeMap::new(),
+            measured: BTreeMap::new(),
+            solved: None,
+            length: None,
+            thought: None,
+            dead_groups: None,
+            loss: 0.0,
+            grad_norm: 0.0,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What is kept of one arm with one seed, and of the base.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sparring::core::BoxError;
+use sparring::recipes::tool_zero::{Arm, Coverage, StepRecord};
+use sparring::selfplay::ExamScore;
+use std::path::Path;
+
+/// Accuracy on both exams.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Accuracy {
+    /// On the family that was trained on, tools held out.
+    pub(crate) intra: ExamScore,
+    /// On the other family.
+    pub(crate) cross: ExamScore,
+}
+
+/// One arm with one seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunResult {
+    pub(crate) arm: Arm,
+    pub(crate) seed: u64,
+    pub(crate) accuracy: Accuracy,
+    /// What happened at every update.
+    pub(crate) records: Vec<StepRecord>,
+    pub(crate) seconds: f64,
+}
+
+/// The base before any training.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BaseResult {
+    pub(crate) accuracy: Accuracy,
+    /// Several tries at temperature 1 on the first tasks of each exam.
+    pub(crate) intra: Coverage,
+    pub(crate) cross: Coverage,
+    /// On training tasks as they are, and with masked names.
+    pub(crate) training: Coverage,
+    pub(crate) masked: Coverage,
+    pub(crate) seconds: f64,
+}
+
+/// A result that is there already.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, BoxError> {
+    match std::fs::read(path) {
+        Ok(bytes) => {
+            let read = serde_json::from_slice(&bytes);
+            Ok(Some(read.map_err(|error| format!("{}: {error} (remove it to do it again)", path.display()))?))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{}: {error}", path.display()).into()),
+    }
+}
+
+/// Writes a result under a temporary name, then renames it.
+pub(crate) fn write<T: Serialize>(path: &Path, result: &T) -> Result<(), BoxError> {
+    let mut text = serde_json::to_vec_pretty(result)?;
+    text.push(b'\n');
+    write_text(path, &text)
+}
+
+/// Writes a file under a temporary name, then renames it.
+pub(crate) fn write_text(path: &Path, text: &[u8]) -> Result<(), BoxError> {
+    let temporary = path.with_extension("tmp");
+    std::fs::write(&temporary, text)
+        .and_then(|()| std::fs::rename(&temporary, path))
+        .map_err(|error| format!("{}: {error}", path.display()).into())
+}
