@@ -76,4 +76,12 @@ impl RecipeError {
     pub fn setting(field: impl Into<String>, why: impl Into<String>) -> Self {
         Self::Setting { field: field.into(), why: why.into() }
     }
+
+    /// The same about a part of the settings: `outer.field`.
+    pub(crate) fn within(self, outer: &str) -> Self {
+        match self {
+            Self::Setting { field, why } => Self::Setting { field: format!("{outer}.{field}"), why },
+            other => other,
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! Every paper's preset loads, builds and gives the values that its paper or its code gives.
 
 // Helpers of tests may fail loudly.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::float_cmp)]
 
 use serde_json::{Value, json};
 use sparring_core::{Reward, RewardContext, Role, Rollout};
+use sparring_grpo::{AdvantageKind, LossKind, ReferenceKind};
 use sparring_recipes::papers::{PaperConfig, PaperPreset};
 use sparring_tools::{Format, ToolTask, calls_from_value};
 
@@ -37,7 +38,40 @@ fn every_preset_loads_builds_and_survives_a_round_trip() {
         assert_eq!(again, config, "{}", preset.name());
         assert_eq!(config.reward.is_some(), config.solver_reward.is_none(), "{}", preset.name());
         assert_eq!(config.proposer_reward.is_some(), config.solver_reward.is_some(), "{}", preset.name());
+        let roles = [
+            (&config.reward, &config.update),
+            (&config.proposer_reward, &config.proposer_update),
+            (&config.solver_reward, &config.solver_update),
+        ];
+        assert!(
+            roles.iter().all(|(reward, update)| reward.is_some() == update.is_some()),
+            "{}",
+            preset.name()
+        );
     }
+}
+
+/// The settings of the papers' tables, as the updates have them.
+#[test]
+fn updates_are_those_of_the_papers() {
+    let load = |name| PaperPreset::load(name).unwrap();
+    let zero = load("tool-zero/plain").update.unwrap();
+    assert_eq!((zero.prompts_per_step, zero.group_size, zero.lr), (128, 8, 5e-7));
+    assert_eq!((zero.grpo.loss, zero.grpo.kl_coef, zero.sampling.temperature), (LossKind::Grpo, 0.0, 0.8));
+    assert_eq!(zero.build().unwrap().config().temperature, 0.8);
+    let challenger = load("r-zero/code").proposer_update.unwrap();
+    assert_eq!((challenger.grpo.clip_high, challenger.grpo.dual_clip), (0.3, Some(3.0)));
+    assert_eq!(challenger.reference, ReferenceKind::Fixed);
+    let azr =
+        [load("absolute-zero/paper"), load("absolute-zero/code")].map(|c| c.solver_update.unwrap().grpo);
+    assert_eq!(azr.each_ref().map(|grpo| grpo.advantage), [AdvantageKind::KeyedWhitening; 2]);
+    assert_eq!(azr.map(|grpo| (grpo.clip_high, grpo.entropy_coef)), [(0.2, 0.001), (0.28, 0.0)]);
+    let scale = |name| load(name).solver_update.unwrap().adapted(0.3, 1).unwrap().0;
+    assert_eq!((scale("agent0/paper"), scale("agent0/code")), (vec![0.6], vec![0.5]));
+    assert_eq!(load("agent0/code").proposer_update.unwrap().adapted(0.3, 1), None);
+    let lost = "extends = \"tool-n1/binary\"\n[update.grpo]\nkl_coef = 0.0\n";
+    let error = PaperConfig::from_toml(lost, "lost.toml").unwrap_err().to_string();
+    assert!(error.contains("update.reference") && error.contains("tool-n1/binary.toml"), "{error}");
 }
 
 /// Tool-Zero's reference of several calls, and answers: the reference, its values all wrong, a wrong tool.

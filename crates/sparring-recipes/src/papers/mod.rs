@@ -1,4 +1,4 @@
-//! Papers whose rewards are settings: Tool-Zero, ToolRL, Tool-N1, R-Zero, Absolute Zero and Agent0.
+//! Papers whose rewards and updates are settings: Tool-Zero, ToolRL, Tool-N1, R-Zero, Absolute Zero and Agent0.
 //!
 //! Each is a file of this crate that can be read, changed and extended. Tool-R0, which has a game of its own, is
 //! [`tool_r0`](crate::tool_r0).
@@ -22,6 +22,10 @@
 //! # Ok::<(), sparring_core::BoxError>(())
 //! ```
 
+mod update;
+
+pub use update::UpdateConfig;
+
 use crate::RecipeError;
 use crate::layers::{self, Layer, Origins};
 use serde::{Deserialize, Serialize};
@@ -41,7 +45,7 @@ macro_rules! presets {
         &[$(PaperPreset {
             name: $name,
             file: concat!("presets/", $name, ".toml"),
-            toml: include_str!(concat!("../presets/", $name, ".toml")),
+            toml: include_str!(concat!("../../presets/", $name, ".toml")),
         }),*]
     };
 }
@@ -135,12 +139,15 @@ pub struct PaperConfig {
     /// The reward of the one that solves them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solver_reward: Option<RewardConfig>,
-    /// Settings of the update, as they are written: this module does not look at them.
+    /// How completions are sampled, and the policy updated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grpo: Option<toml::Table>,
-    /// Settings of sampling, as they are written: this module does not look at them.
+    pub update: Option<UpdateConfig>,
+    /// The same for the one that proposes tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollout: Option<toml::Table>,
+    pub proposer_update: Option<UpdateConfig>,
+    /// The same for the one that solves them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solver_update: Option<UpdateConfig>,
 }
 
 impl PaperConfig {
@@ -168,14 +175,23 @@ impl PaperConfig {
         toml::to_string_pretty(self).map_err(|error| RecipeError::setting("settings", error.to_string()))
     }
 
-    /// Checks every reward that is there.
+    /// Checks every reward and update that is there.
     ///
     /// # Errors
     /// [`RecipeError::Setting`] names the field.
     pub fn validate(&self) -> Result<(), RecipeError> {
         self.reward.iter().try_for_each(|_| self.reward().map(drop))?;
         self.proposer_reward.iter().try_for_each(|_| self.proposer_reward::<()>().map(drop))?;
-        self.solver_reward.iter().try_for_each(|_| self.solver_reward().map(drop))
+        self.solver_reward.iter().try_for_each(|_| self.solver_reward().map(drop))?;
+        let updates = [
+            ("update", &self.update),
+            ("proposer_update", &self.proposer_update),
+            ("solver_update", &self.solver_update),
+        ];
+        updates.into_iter().try_for_each(|(field, update)| match update {
+            Some(update) => update.build().map(drop).map_err(|error| error.within(field)),
+            None => Ok(()),
+        })
     }
 
     /// The reward of a completion.
