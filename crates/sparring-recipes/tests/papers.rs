@@ -321,10 +321,12 @@ fn absolute_zero_scores() {
 
 #[test]
 fn a_file_extends_a_preset_and_errors_name_the_place() {
-    let text = "extends = \"toolrl/original\"\n[grpo]\nlr = 1e-6\n";
+    let text = "extends = \"toolrl/original\"\n[update]\nlr = 2e-6\n";
     let config = PaperConfig::from_toml(text, "my.toml").unwrap();
     assert_eq!(config.reward, PaperPreset::load("toolrl/original").unwrap().reward);
-    assert!(config.grpo.is_some() && config.proposer_reward::<str>().is_err());
+    let update = config.update.as_ref().unwrap();
+    assert_eq!((update.lr, update.grpo.mini_batches), (2e-6, 4));
+    assert!(config.proposer_reward::<str>().is_err());
     for (text, want) in [
         ("[reward]\nkind = \"sum\"\nparts = []", "my.toml:3: reward.parts: must be one part or more"),
         ("[reward]\nkind = \"nope\"", "my.toml:1: reward"),
