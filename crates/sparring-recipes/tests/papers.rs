@@ -329,7 +329,7 @@ fn a_file_extends_a_preset_and_errors_name_the_place() {
     assert!(config.proposer_reward::<str>().is_err());
     for (text, want) in [
         ("[reward]\nkind = \"sum\"\nparts = []", "my.toml:3: reward.parts: must be one part or more"),
-        ("[reward]\nkind = \"nope\"", "my.toml:1: reward"),
+        ("[reward]\nkind = \"nope\"", "my.toml:2: reward.kind: unknown variant `nope`"),
         ("[proposer_reward]\nkind = \"ast\"", "my.toml:1: proposer_reward: needs tasks that are tool tasks"),
         ("[rewards]\nkind = \"ast\"", "my.toml:1: "),
         ("extends = \"toolrl\"", "there is no preset `toolrl`"),
