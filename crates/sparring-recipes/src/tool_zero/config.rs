@@ -135,6 +135,7 @@ impl Default for ToolZeroConfig {
 fn default_lr(arm: Arm) -> f64 {
     match arm {
         Arm::Sft => 5e-4,
+        Arm::Masking => 4e-4,
         _ => 2e-4,
     }
 }
