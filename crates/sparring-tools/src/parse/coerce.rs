@@ -13,7 +13,7 @@ pub(super) fn coerce(text: &str, typing: Typing, schema: Option<&Value>) -> Valu
     let as_text = || Value::from(text);
     match typing {
         Typing::Text => as_text(),
-        Typing::Json => json::relaxed(text).unwrap_or_else(|_| as_text()),
+        Typing::Json => json::of_json(text).unwrap_or_else(|_| as_text()),
         Typing::Unknown if text == "null" => Value::Null,
         Typing::Unknown => match types(schema) {
             Some(types) => ORDER
@@ -38,8 +38,8 @@ const ORDER: [(&str, Read); 6] = [
         "false" => Some(Value::Bool(false)),
         _ => None,
     }),
-    ("object", |text| json::relaxed(text).ok().filter(Value::is_object)),
-    ("array", |text| json::relaxed(text).ok().filter(Value::is_array)),
+    ("object", |text| json::of_json(text).ok().filter(Value::is_object)),
+    ("array", |text| json::of_json(text).ok().filter(Value::is_array)),
     ("string", |text| Some(Value::from(text))),
 ];
 

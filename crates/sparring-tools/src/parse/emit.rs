@@ -48,7 +48,7 @@ impl Emitter {
         if !body.is_empty() {
             let mut text = std::mem::take(&mut self.space);
             // Nothing stands before the text: its leading white space says nothing.
-            if self.reading.content.is_empty() && self.next == 0 {
+            if self.reading.content.is_empty() {
                 text.clear();
                 text.push_str(body.trim_start());
             } else {

@@ -258,6 +258,17 @@ impl CallParser for FormatParser {
     }
 
     fn render(&self, calls: &[ToolCall]) -> String {
+        let calls = self.written(calls);
+        // The reasoning, where the prompt opened it, ends first.
+        match self.reader.thought_end() {
+            Some(tag) => format!("{tag}\n{calls}"),
+            None => calls,
+        }
+    }
+}
+
+impl FormatParser {
+    fn written(&self, calls: &[ToolCall]) -> String {
         let list = || render::json_list(calls);
         if calls.is_empty() && !matches!(self.format, Format::Hammer | Format::R1Python) {
             return String::new();

@@ -4,6 +4,7 @@ mod bare;
 mod calls;
 mod coerce;
 mod cursor;
+mod data;
 mod emit;
 mod format;
 mod grammar;
