@@ -138,6 +138,22 @@ fn what_is_saved_and_what_is_not() {
             vec![],
             1,
         ),
+        // The last value of a parameter counts.
+        (
+            Format::Hermes,
+            "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 2, \"a\": 1}}</tool_call>",
+            f1(),
+            1,
+        ),
+        (Format::Hermes, "<tool_call>{\"name\": \"f\", \"a\": 2, \"a\": 1}</tool_call>", f1(), 1),
+        (Format::MistralV11, "[TOOL_CALLS]f{\"a\": 2, \"a\": 1}", f1(), 1),
+        (Format::Pythonic, "[f(a=2, a=1)]", f1(), 1),
+        (
+            Format::Qwen3Coder,
+            "<function=f><parameter=a>2</parameter><parameter=a>1</parameter></function>",
+            f1(),
+            1,
+        ),
         // One bad call does not cost the others.
         (
             Format::Hermes,
@@ -153,7 +169,7 @@ fn what_is_saved_and_what_is_not() {
         ),
         (Format::Pythonic, "[f(a=1), zzz(1)]", f1(), 1),
         (Format::Pythonic, "[zzz(1), f(a=1)]", vec![], 0),
-        (Format::Pythonic, "[zzz(a=1+2), zzz(a=b'('), zzz(a=x), zzz(a=1, a=2), f(a=1)]", f1(), 4),
+        (Format::Pythonic, "[zzz(a=1+2), zzz(a=b'('), zzz(a=x), f(a=1)]", f1(), 3),
         (Format::Pythonic, "[f(a=1), zzz(a='x", f1(), 1),
         (Format::Pythonic, "[f(a=1)", f1(), 1),
         (
@@ -195,7 +211,7 @@ fn data_is_no_call() {
     }
     let broken = r#"{"name":"f","parameters":{"a":NaN,"items":[{"name":"x","arguments":{}}]}} Done."#;
     let reading = Format::Llama3Json.parser().read(broken);
-    assert_eq!((reading.calls.len(), reading.repairs.len(), reading.content.as_str()), (0, 1, " Done."));
+    assert_eq!((reading.calls.len(), reading.repairs.len(), reading.content.as_str()), (0, 1, "Done."));
     for prose in [
         "<answer>Paris (France) is the capital.</answer>",
         "See [docs (v2)](http://x)",
@@ -216,6 +232,8 @@ fn parts_given_twice_are_errors_in_any_order() {
         r#"{"name":"f","arguments":"{}","parameters":{"b":2}}"#,
         r#"{"arguments":{"a":1},"arguments":{"b":2},"name":"f"}"#,
         r#"{"name":"f","name":"g","arguments":{}}"#,
+        r#"{"name":"f","tool_name":"g","arguments":{}}"#,
+        r#"{"name":"f","arguments":{},"function":{"name":"g","arguments":{}}}"#,
     ] {
         let text = format!("<tool_call>{call}</tool_call>");
         assert!(Format::Hermes.parser().parse(&text).is_err(), "{call}");
@@ -239,6 +257,140 @@ fn values_in_tags_end_where_the_next_part_begins() {
     assert_eq!(Format::Qwen3Coder.parser().parse(text), Ok(vec![call("f", want)]));
     let hermes = r#"<tool_call>{"name":"f","arguments":{}}</tool_call>"#;
     assert!(Format::Glm.parser().parse(hermes).is_err(), "another format's call is no name");
+}
+
+#[test]
+fn a_parameters_name_swallows_no_other_parameter() {
+    let coder = "<function=f><parameter=unit</parameter><parameter=city>Paris</parameter></function>";
+    let glm = "<tool_call>f\n<arg_key>a<arg_value>5</arg_value>\n<arg_key>b</arg_key>\n<arg_value>6</arg_value></tool_call>";
+    let opened = "<tool_call>f\n<arg_key>a</arg_key>5</arg_value></tool_call>";
+    let empty = "<function=f>\n<parameter=>\n1\n</parameter>\n</function>";
+    let dsml = "<｜DSML｜invoke name=\"f\"><｜DSML｜parameter name=\"a</｜DSML｜parameter><｜DSML｜parameter name=\"b\">1</｜DSML｜parameter></｜DSML｜invoke>";
+    for (format, text, calls) in [
+        (Format::Qwen3Coder, coder, vec![]),
+        (Format::Glm, glm, vec![call("f", json!({"a": 5, "b": 6}))]),
+        (Format::Glm, opened, vec![call("f", json!({"a": 5}))]),
+        (Format::Glm, "<tool_call>f<arg_key>a</arg_key></tool_call>", vec![]),
+        (Format::Qwen3Coder, empty, vec![]),
+        (Format::DeepSeekV32, dsml, vec![]),
+    ] {
+        let parser = format.parser();
+        let reading = parser.read(text);
+        assert_eq!((reading.calls, reading.repairs.len()), (calls, 1), "{text}");
+        assert_eq!(reading.content, "", "{text}");
+        assert_eq!(conformance::streams_as_whole(&*parser, text), Ok(()));
+    }
+}
+
+#[test]
+fn escapes_are_those_of_the_notation() {
+    let hermes = |string: &str| {
+        format!("<tool_call>{{\"name\": \"f\", \"arguments\": {{\"a\": {string}}}}}</tool_call>")
+    };
+    for (string, want, repairs) in [
+        (r#""C:\apps""#, "C:\\apps", 1),
+        (r#""\x41\d""#, "\\x41\\d", 2),
+        (r#""it\'s""#, "it's", 1),
+        (r#""\/\n\u00e9""#, "/\n\u{e9}", 0),
+    ] {
+        let text = hermes(string);
+        let reading = Format::Hermes.parser().read(&text);
+        assert_eq!(reading.calls, [call("f", json!({"a": want}))], "{text}");
+        assert_eq!(reading.repairs.len(), repairs, "{text}: {:?}", reading.repairs);
+        assert_eq!(conformance::streams_as_whole(&*Format::Hermes.parser(), &text), Ok(()));
+    }
+    for broken in [r#"["a" "b"]"#, r#""a" "b""#, r#""""a""""#] {
+        assert!(Format::Hermes.parser().read(&hermes(broken)).calls.is_empty(), "{broken}");
+    }
+    let python = r#"<tool_call>{'name': 'f', 'arguments': {'a': "it's \x41"}}</tool_call>"#;
+    assert_eq!(Format::Hermes.parser().parse(python), Ok(vec![call("f", json!({"a": "it's A"}))]));
+    let slash = r"[f(a='\/foo')]";
+    assert_eq!(Format::Pythonic.parser().parse(slash), Ok(vec![call("f", json!({"a": "\\/foo"}))]));
+}
+
+#[test]
+fn no_call_begins_inside_other_json() {
+    let menu = r#"{"tools": [{"name": "f", "parameters": {"a": 1}}], "path": "C:\apps"}"#;
+    for format in [Format::Llama3Json, Format::Xlam, Format::Hammer, Format::Llama4] {
+        let parser = format.parser();
+        let reading = parser.read(menu);
+        assert_eq!((reading.calls, reading.content.as_str()), (vec![], menu), "{}", format.name());
+        let wrapped = format!(r#"Here: {{"thought": "[x", "tool_calls": [{F}, {G}]}} Done."#);
+        let reading = parser.read(&wrapped);
+        assert_eq!((reading.calls, reading.content.as_str()), (two(), "Here: Done."), "{}", format.name());
+        for text in [
+            menu,
+            &wrapped,
+            r#"{"tool_calls": []}"#,
+            r#"{"tool_calls": [1]} or [so {"name": "f", "arguments": {}}"#,
+        ] {
+            assert_eq!(conformance::parser(&*parser, &[text]), Ok(()));
+        }
+        assert_eq!(parser.read(r#"{"tool_calls": [1]}"#).content, r#"{"tool_calls": [1]}"#);
+    }
+}
+
+#[test]
+fn code_fences_go_with_their_calls_and_stay_with_the_rest() {
+    let data = "```json\n{\"name\": \"John\", \"age\": 3}\n```";
+    let code = format!("{F}\n```python\nx\n```");
+    for format in [Format::Llama3Json, Format::Hammer, Format::Xlam] {
+        assert_eq!(format.parser().read(data).content, data, "{}", format.name());
+        assert_eq!(format.parser().read(&code).content, "```python\nx\n```", "{}", format.name());
+    }
+    for text in ["```python\n[f(a=1)]\n```", "```\n[f(a=1)]```"] {
+        let reading = Format::Pythonic.parser().read(text);
+        assert_eq!((reading.calls.len(), reading.content.as_str()), (1, ""), "{text}");
+    }
+    assert_eq!(Format::Pythonic.parser().read("[f(a=1)]\n```\nx\n```").content, "```\nx\n```");
+}
+
+#[test]
+fn texts_that_begin_in_thought_are_written_so() {
+    for format in Format::ALL {
+        let parser = format.parser_in_thought(Vec::new());
+        let text = parser.render(&two());
+        assert_eq!(parser.parse(&text), Ok(two()), "{}: {text}", format.name());
+        assert_eq!(conformance::parser(&*parser, &[&text, "hm</think> No."]), Ok(()), "{}", format.name());
+    }
+}
+
+#[test]
+fn reasoning_has_tags_of_its_own() {
+    for (format, text) in [
+        (Format::Qwen3Coder, "<seed:think>a <function=x></seed:think>Yes."),
+        (Format::MistralV11, "[THINK]a [TOOL_CALLS]x{}[/THINK]Yes."),
+        (Format::Hermes, "<think>a <tool_call></think>Yes."),
+    ] {
+        let reading = format.parser().read(text);
+        assert_eq!((reading.calls.len(), reading.repairs.len(), reading.content.as_str()), (0, 0, "Yes."));
+        assert!(reading.thought.starts_with("a "), "{}", reading.thought);
+    }
+}
+
+#[test]
+fn the_end_of_a_turn_ends_its_calls() {
+    let list = format!("[{F}, {G}]");
+    for (format, text) in [
+        (Format::Granite, format!("<|tool_call|>{list}<|end_of_text|>")),
+        (Format::Phi4, format!("<|tool_call|>{list}<|end|>")),
+        (Format::Llama4, format!("<|python_start|>{list}<|eot|>")),
+        (Format::Llama4, "<|python_start|>[f(a=1, b='x'), g()]<|eot|>".to_owned()),
+        (Format::Kimi, "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{\"a\": 1, \"b\": \"x\"}<|tool_call_begin|>functions.g:1<|tool_call_argument_begin|>{}<|tool_calls_section_end|>".to_owned()),
+        (Format::DeepSeekV31, "<｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1, \"b\": \"x\"}<｜tool▁call▁begin｜>g<｜tool▁sep｜>{}<｜tool▁calls▁end｜><｜end▁of▁sentence｜>".to_owned()),
+    ] {
+        assert_eq!(format.parser().parse(&text), Ok(two()), "{text}");
+        assert_eq!(conformance::streams_as_whole(&*format.parser(), &text), Ok(()));
+    }
+    // Complete but for the closing tag.
+    for (format, text) in [
+        (Format::Qwen3Coder, "<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>\n</tool_call>"),
+        (Format::Qwen3Coder, "<function=f>\n<parameter=a>\n1\n</parameter>\n"),
+        (Format::Glm, "<tool_call>f\n<arg_key>a</arg_key><arg_value>1</arg_value>"),
+    ] {
+        let reading = format.parser().read(text);
+        assert_eq!((reading.calls, reading.repairs.len()), (vec![call("f", json!({"a": 1}))], 1), "{text}");
+    }
 }
 
 #[test]
@@ -266,6 +418,7 @@ fn values_are_read_as_they_are_meant() {
 fn names_and_templates() {
     for format in Format::ALL {
         assert_eq!(Format::from_name(format.name()), Some(format));
+        assert_eq!(format.to_string().parse(), Ok(format));
         let two = format.parser().render(&two());
         let guess = Format::guess(&two);
         let unmarked =
@@ -273,7 +426,8 @@ fn names_and_templates() {
         assert_eq!(guess, if unmarked { None } else { Some(format) }, "{two}");
     }
     assert_eq!(Format::from_name("Qwen2.5"), Some(Format::Hermes));
-    assert_eq!(Format::from_name("nonsense"), None);
+    assert_eq!(Format::from_name("seed_oss"), Some(Format::Qwen3Coder));
+    assert_eq!("nonsense".parse::<Format>().unwrap_err().to_string(), "there is no format \"nonsense\"");
 }
 
 /// Long and nasty texts are read to their end.

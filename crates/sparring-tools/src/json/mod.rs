@@ -6,8 +6,9 @@ mod sink;
 mod string;
 
 pub use scan::MAX_DEPTH;
-pub(crate) use scan::{Atom, Container, Scanner, Sink, Status};
+pub(crate) use scan::{Atom, Container, Notation, Scanner, Sink, Status};
 pub(crate) use sink::{Builder, JsonText, Tee};
+pub(crate) use string::Oddity;
 
 use crate::ParseError;
 use serde_json::Value;
@@ -28,11 +29,21 @@ use serde_json::Value;
 /// # Errors
 /// [`ParseError::Syntax`] says what was found and at which byte of `text`.
 pub fn relaxed(text: &str) -> Result<Value, ParseError> {
+    read(text, Notation::Python)
+}
+
+/// [`relaxed`], but strings in double quotes are JSON's, unless the first is in single quotes: a backslash that is no
+/// escape of JSON is an error, and not one of Python's.
+pub(crate) fn of_json(text: &str) -> Result<Value, ParseError> {
+    read(text, Notation::Json)
+}
+
+fn read(text: &str, notation: Notation) -> Result<Value, ParseError> {
     let (start, body) = unfenced(text);
     if let Ok(value) = serde_json::from_str(body) {
         return Ok(value);
     }
-    let (value, end) = prefix(body).map_err(|e| e.shifted(start))?;
+    let (value, end) = prefix(body, notation).map_err(|e| e.shifted(start))?;
     let rest = body[end..].trim_start();
     if let Some(found) = rest.chars().next() {
         let offset = start + body.len() - rest.len();
@@ -42,9 +53,13 @@ pub fn relaxed(text: &str) -> Result<Value, ParseError> {
 }
 
 /// Reads the value that `text` starts with; also says at which byte it ends.
-pub(crate) fn prefix(text: &str) -> Result<(Value, usize), ParseError> {
-    let (mut scanner, mut builder) = (Scanner::new(), Builder::default());
-    let end = match scanner.feed(text, 0, &mut builder) {
+pub(crate) fn prefix(text: &str, notation: Notation) -> Result<(Value, usize), ParseError> {
+    let (mut scanner, mut builder) = (Scanner::new(notation), Builder::default());
+    let fed = scanner.feed(text, 0, &mut builder);
+    if let Some((error, _)) = scanner.take_odd() {
+        return Err(error);
+    }
+    let end = match fed {
         (_, Status::Bad(error)) => return Err(error),
         (end, Status::Done) => end,
         (end, Status::More) => {
@@ -61,7 +76,7 @@ pub fn strip_fence(text: &str) -> &str {
 }
 
 /// The unfenced text and where it starts.
-fn unfenced(text: &str) -> (usize, &str) {
+pub(crate) fn unfenced(text: &str) -> (usize, &str) {
     let mut start = text.len() - text.trim_start().len();
     let mut body = text.trim();
     if let Some(inner) = body.strip_prefix("```") {

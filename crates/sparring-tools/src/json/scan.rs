@@ -1,7 +1,7 @@
 //! The grammar of JSON and Python literals together, read in pieces of any size.
 
 use super::number::json_number;
-use super::string::{StringScanner, StringStep};
+use super::string::{Oddity, StringScanner, StringStep};
 use crate::ParseError;
 
 /// Deepest nesting of lists and objects that is read; serde_json stops at the same depth.
@@ -27,6 +27,15 @@ pub(crate) enum Atom<'a> {
     Number(&'a str),
 }
 
+/// Whose strings a value has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notation {
+    /// JSON's in double quotes, Python's in single ones; or Python's alone where the first is in single quotes.
+    Json,
+    /// Python's.
+    Python,
+}
+
 /// Takes the parts of a value in the order in which they stand in the text.
 pub(crate) trait Sink {
     fn begin(&mut self, container: Container);
@@ -39,6 +48,10 @@ pub(crate) trait Sink {
     /// The string that is being read is complete.
     fn end_text(&mut self, key: bool);
     fn atom(&mut self, atom: Atom<'_>);
+    /// Whether the sink has seen enough.
+    fn stop(&self) -> bool {
+        false
+    }
 }
 
 /// What became of a piece of text.
@@ -81,6 +94,9 @@ enum State {
 /// leaves out sets, bytes, prefixed strings, other radices, comments, and keys that are no strings; and there is no `NaN`.
 #[derive(Debug)]
 pub(crate) struct Scanner {
+    notation: Notation,
+    /// Whether double quotes are Python's here; known from the first string on.
+    python: Option<bool>,
     state: State,
     stack: Vec<Container>,
     /// Which of the open `(` hold a comma, the innermost in the lowest bit.
@@ -93,8 +109,10 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(notation: Notation) -> Self {
         Self {
+            notation,
+            python: None,
             state: State::Value,
             stack: Vec::new(),
             commas: 0,
@@ -108,6 +126,7 @@ impl Scanner {
     /// Begins another value.
     pub(crate) fn reset(&mut self) {
         self.state = State::Value;
+        self.python = None;
         self.stack.clear();
         self.commas = 0;
         self.just_empty = false;
@@ -129,6 +148,11 @@ impl Scanner {
         matches!(self.state, State::Text { .. }).then(|| self.string.quote())
     }
 
+    /// The escape at which the last `feed` stopped, because it is none of the notation's.
+    pub(crate) fn take_odd(&mut self) -> Option<Oddity> {
+        self.string.take_odd()
+    }
+
     /// Reads on; `at` is the byte of the whole text at which `text` starts. Also says how much was used.
     pub(crate) fn feed(&mut self, text: &str, at: usize, sink: &mut impl Sink) -> (usize, Status) {
         let mut used = 0;
@@ -139,6 +163,9 @@ impl Scanner {
             }
             if self.state == State::Done {
                 return (used, Status::Done);
+            }
+            if self.string.is_odd() || sink.stop() {
+                return (used, Status::More);
             }
         }
         (used, Status::More)
@@ -244,7 +271,9 @@ impl Scanner {
     }
 
     fn begin_string(&mut self, quote: u8, at: usize) {
-        self.string.begin(quote);
+        let python = self.notation == Notation::Python || quote == b'\'';
+        let python = *self.python.get_or_insert(python);
+        self.string.begin(quote, quote == b'"' && !python);
         self.token_start = at;
         if let State::AfterText { key } = self.state {
             self.state = State::Text { key };
@@ -259,7 +288,9 @@ impl Scanner {
         sink: &mut impl Sink,
     ) -> Result<usize, ParseError> {
         let (used, step) = self.string.feed(rest, at, |piece| sink.text(piece))?;
-        if step == StringStep::Closed {
+        if step == StringStep::Closed && self.string.is_json() {
+            self.end_string(key, sink);
+        } else if step == StringStep::Closed {
             self.state = State::AfterText { key };
             self.just_empty = self.string.is_empty();
         }

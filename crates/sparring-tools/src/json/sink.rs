@@ -8,6 +8,8 @@ pub(crate) struct Builder {
     stack: Vec<Frame>,
     text: String,
     done: Option<Value>,
+    /// Whether an object of it has a key twice.
+    twice: bool,
 }
 
 #[derive(Debug)]
@@ -22,6 +24,11 @@ impl Builder {
         self.done.take()
     }
 
+    /// Whether a key came twice in an object that was built since the last call. The last value counts.
+    pub(crate) fn take_twice(&mut self) -> bool {
+        std::mem::take(&mut self.twice)
+    }
+
     /// How many containers are open.
     pub(crate) fn depth(&self) -> usize {
         self.stack.len()
@@ -31,7 +38,7 @@ impl Builder {
     pub(crate) fn reset(&mut self) {
         self.stack.clear();
         self.text.clear();
-        self.done = None;
+        (self.done, self.twice) = (None, false);
     }
 
     /// The string that is complete, and not part of the value.
@@ -46,7 +53,9 @@ impl Builder {
 
     fn push(&mut self, value: Value) {
         match self.stack.last_mut() {
-            Some(Frame::Object(map, key)) => drop(map.insert(std::mem::take(key), value)),
+            Some(Frame::Object(map, key)) => {
+                self.twice |= map.insert(std::mem::take(key), value).is_some();
+            }
             Some(Frame::List(items)) => items.push(value),
             None => self.done = Some(value),
         }

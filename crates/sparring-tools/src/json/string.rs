@@ -8,11 +8,18 @@ pub(crate) enum StringStep {
     Closed,
 }
 
-/// Reads the inside of a quoted string in pieces: JSON's escapes and Python's, an unknown escape standing for
-/// itself, as in Python.
+/// Something in a string that its notation does not have, and what was made of it.
+pub(crate) type Oddity = (ParseError, &'static str);
+
+/// Reads the inside of a quoted string in pieces, with Python's escapes, an unknown one standing for itself; or with
+/// JSON's alone, where every other is an oddity.
 #[derive(Debug, Default)]
 pub(crate) struct StringScanner {
     quote: u8,
+    /// Whether the string is JSON's.
+    json: bool,
+    /// The last escape that is not JSON's.
+    odd: Option<Oddity>,
     /// Whether three quotes end the string, and how many of them were just there.
     triple: bool,
     quotes: u8,
@@ -43,8 +50,21 @@ enum Digits {
 }
 
 impl StringScanner {
-    pub(crate) fn begin(&mut self, quote: u8) {
-        *self = Self { quote, empty: true, ..Self::default() };
+    pub(crate) fn begin(&mut self, quote: u8, json: bool) {
+        *self = Self { quote, json, empty: true, ..Self::default() };
+    }
+
+    /// Whether the string is JSON's: three quotes are none of its own, and no other string continues it.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    pub(crate) fn is_odd(&self) -> bool {
+        self.odd.is_some()
+    }
+
+    pub(crate) fn take_odd(&mut self) -> Option<Oddity> {
+        self.odd.take()
     }
 
     /// After an empty string, one more quote begins a string that three quotes end.
@@ -119,6 +139,10 @@ impl StringScanner {
         if let Some((_, start)) = self.high.filter(|_| c != 'u') {
             return Err(lone_surrogate(start));
         }
+        if self.json && !matches!(c, '"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' | 'u') {
+            self.not_of_json(escape.start, c, text);
+            return Ok(c.len_utf8());
+        }
         match c {
             '\n' => {}
             'n' => text("\n"),
@@ -132,7 +156,8 @@ impl StringScanner {
                 let code = c.to_digit(8).unwrap_or(0);
                 self.escape = Some(Escape { digits: Digits::Octal(2), code, ..escape });
             }
-            '\\' | '\'' | '"' | '/' => text(c.encode_utf8(&mut [0; 4])),
+            '\\' | '\'' | '"' => text(c.encode_utf8(&mut [0; 4])),
+            '/' if self.json => text("/"),
             'x' | 'u' | 'U' => {
                 let digits = match c {
                     'x' => 2,
@@ -147,6 +172,17 @@ impl StringScanner {
             }
         }
         Ok(c.len_utf8())
+    }
+
+    /// An escape that JSON does not have. An apostrophe needs none; what else was meant nobody can tell.
+    fn not_of_json(&mut self, start: usize, c: char, mut text: impl FnMut(&str)) {
+        let apostrophe = c == '\'';
+        let action = if apostrophe { "read as an apostrophe" } else { "its backslash is kept" };
+        self.odd = Some((ParseError::syntax(start, format!("\\{c} is no escape of JSON")), action));
+        if !apostrophe {
+            text("\\");
+        }
+        text(c.encode_utf8(&mut [0; 4]));
     }
 
     fn digit(

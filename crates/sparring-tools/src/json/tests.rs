@@ -113,7 +113,7 @@ proptest! {
     fn json_and_repr_read_back(value in value()) {
         prop_assert_eq!(relaxed(&value.to_string()), Ok(value.clone()));
         prop_assert_eq!(relaxed(&python_repr(&value)), Ok(value.clone()));
-        let (read, end) = prefix(&value.to_string()).unwrap();
+        let (read, end) = prefix(&value.to_string(), Notation::Python).unwrap();
         prop_assert_eq!((canonical(&read), end), (canonical(&value), value.to_string().len()));
     }
 }

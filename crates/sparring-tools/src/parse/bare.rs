@@ -6,21 +6,26 @@ const OTHER_KEYS: [&str; 3] = ["type", "function", "id"];
 /// Most white space between two parts of a call's beginning.
 pub(super) const MAX_SPACE: usize = 256;
 
-/// Whether JSON calls begin here: `{"name":`, in a list or not, in a code fence or not. Also how long the fence is.
-pub(super) fn json_head(text: &str, end: bool) -> Ahead<usize> {
+/// Whether JSON calls begin here: `{"name":`, in a list or not.
+pub(super) fn json_head(text: &str, end: bool) -> Ahead<()> {
     let mut head = Head { rest: text, end };
-    let found = head.fence().and_then(|()| {
-        let fence = text.len() - head.rest.len();
-        head.optional('[')?;
+    let found = head.optional('[').and_then(|()| {
         head.character(&['{'])?;
         let quote = head.character(&['"', '\''])?;
         head.key(quote)?;
-        head.character(&[':'])?;
-        Err(Ahead::Yes(fence))
+        head.character(&[':']).map(|_| ())
     });
-    match found {
-        Err(ahead) => ahead,
-        Ok(()) => Ahead::No,
+    found.map_or_else(|ahead| ahead, Ahead::Yes)
+}
+
+/// How long the code fence is that stands here, with its information string and the white space after it; 0 where
+/// there is none.
+pub(super) fn fence(text: &str, end: bool) -> Ahead<usize> {
+    let mut head = Head { rest: text, end };
+    match head.fence() {
+        Ok(()) => Ahead::Yes(text.len() - head.rest.len()),
+        Err(Ahead::Perhaps) => Ahead::Perhaps,
+        Err(_) => Ahead::No,
     }
 }
 
@@ -31,11 +36,11 @@ struct Head<'a> {
 }
 
 impl Head<'_> {
-    fn undecided(&self) -> Ahead<usize> {
+    fn undecided(&self) -> Ahead<()> {
         if self.end { Ahead::No } else { Ahead::Perhaps }
     }
 
-    fn space(&mut self) -> Result<(), Ahead<usize>> {
+    fn space(&mut self) -> Result<(), Ahead<()>> {
         let trimmed = self.rest.trim_start();
         if self.rest.len() - trimmed.len() > MAX_SPACE {
             return Err(Ahead::No);
@@ -45,7 +50,7 @@ impl Head<'_> {
     }
 
     /// A code fence with its information string.
-    fn fence(&mut self) -> Result<(), Ahead<usize>> {
+    fn fence(&mut self) -> Result<(), Ahead<()>> {
         if !self.rest.starts_with('`') {
             return Ok(());
         }
@@ -56,14 +61,16 @@ impl Head<'_> {
                     return Err(Ahead::No);
                 }
                 self.rest = info;
-                self.space()
+                self.space()?;
+                // Who knows how long it is?
+                if info.is_empty() || self.rest.is_empty() { Err(self.undecided()) } else { Ok(()) }
             }
             None if "```".starts_with(self.rest) => Err(self.undecided()),
             None => Err(Ahead::No),
         }
     }
 
-    fn optional(&mut self, c: char) -> Result<(), Ahead<usize>> {
+    fn optional(&mut self, c: char) -> Result<(), Ahead<()>> {
         self.space()?;
         if let Some(rest) = self.rest.strip_prefix(c) {
             self.rest = rest;
@@ -71,7 +78,7 @@ impl Head<'_> {
         Ok(())
     }
 
-    fn character(&mut self, wanted: &[char]) -> Result<char, Ahead<usize>> {
+    fn character(&mut self, wanted: &[char]) -> Result<char, Ahead<()>> {
         self.space()?;
         let Some(c) = self.rest.chars().next() else { return Err(self.undecided()) };
         if !wanted.contains(&c) {
@@ -81,7 +88,7 @@ impl Head<'_> {
         Ok(c)
     }
 
-    fn key(&mut self, quote: char) -> Result<(), Ahead<usize>> {
+    fn key(&mut self, quote: char) -> Result<(), Ahead<()>> {
         let keys = || NAME_KEYS.iter().chain(&ARGUMENT_KEYS).chain(&OTHER_KEYS);
         for key in keys() {
             if let Some(rest) = self.rest.strip_prefix(*key).and_then(|rest| rest.strip_prefix(quote)) {

@@ -1,7 +1,9 @@
 use super::emit::Emitter;
-use super::normalize::{ARGUMENT_KEYS, call_of_entries, kind};
+use super::normalize::{
+    ARGUMENT_KEYS, ARGUMENTS_TWICE, NAME_KEYS, NAME_TWICE, call_of_entries, key_twice, kind,
+};
 use crate::ParseError;
-use crate::json::{Atom, Container, JsonText, Sink, Tee};
+use crate::json::{Atom, Container, JsonText, Oddity, Sink, Tee};
 use serde_json::Value;
 
 /// Makes calls of a JSON value, an object or a list of objects, while it is being read.
@@ -27,7 +29,7 @@ pub(super) struct CallBuilder {
     /// Whether no tag says that calls stand here: only an object with arguments is one then.
     bare: bool,
     /// What is wrong with objects that may be no calls at all.
-    doubts: Vec<ParseError>,
+    doubts: Vec<Oddity>,
 }
 
 /// Most parts of one call: more are no call, and looking each up would take its time.
@@ -43,7 +45,7 @@ struct PassedOn {
     arguments: Arguments,
     /// A key for the arguments was there, ...
     named_arguments: bool,
-    /// ... and which part of the call came a second time.
+    /// ... and what of the call came a second time.
     twice: Option<&'static str>,
 }
 
@@ -88,8 +90,17 @@ impl CallBuilder {
     }
 
     /// What is wrong with the objects of a bare value.
-    pub(super) fn take_doubts(&mut self) -> Vec<ParseError> {
+    pub(super) fn take_doubts(&mut self) -> Vec<Oddity> {
         std::mem::take(&mut self.doubts)
+    }
+
+    /// Something was odd and is mended, if the value turns out to be calls.
+    pub(super) fn repair(&mut self, (error, action): Oddity, emitter: &mut Emitter) {
+        if self.bare {
+            self.doubts.push((error, action));
+        } else {
+            emitter.repair(error, action);
+        }
     }
 
     /// Whether what comes next stands directly inside a call.
@@ -109,14 +120,12 @@ impl CallBuilder {
             Ok(_) if self.bare && !named_arguments && !wrapper => {
                 Some("an object without arguments".to_owned())
             }
-            Ok(_) if twice.is_some() => {
-                Some(format!("the {} of a call are given twice", twice.unwrap_or("")))
-            }
+            Ok(_) if twice.is_some() => twice.map(str::to_owned),
             Ok(call) if !started => {
                 emitter.call(call);
                 None
             }
-            Ok(call) if *name != call.name => Some("the name of a call is given twice".to_owned()),
+            Ok(call) if *name != call.name => Some(NAME_TWICE.to_owned()),
             Ok(call) => {
                 if *arguments == Arguments::None {
                     emitter.arguments_of(&call);
@@ -135,7 +144,7 @@ impl CallBuilder {
                 if self.outer == Some(1) { format!("call {}: ", self.element) } else { String::new() };
             let error = ParseError::shape(self.start, format!("{place}{what}"));
             if self.bare && !self.passed_on.started {
-                self.doubts.push(error);
+                self.doubts.push((error, "left out"));
             } else {
                 emitter.abandon(error);
             }
@@ -160,7 +169,7 @@ impl CallSink<'_> {
         }
         let passed_on = &mut calls.passed_on;
         if std::mem::replace(&mut passed_on.named_arguments, true) {
-            passed_on.twice = Some("arguments");
+            passed_on.twice = Some(ARGUMENTS_TWICE);
         } else if container == Some(Container::Object) && !passed_on.name.is_empty() {
             if !std::mem::replace(&mut passed_on.started, true) {
                 self.emitter.start(&passed_on.name);
@@ -179,13 +188,21 @@ impl CallSink<'_> {
                 calls.flush(self.emitter);
                 calls.value.text = None;
             }
+            let mut again = calls.value.built.take_twice();
             let Some(value) = calls.value.built.take() else { return };
             let key = std::mem::take(&mut calls.key);
             match calls.entries.iter().position(|(known, _)| *known == key) {
-                // As in JSON objects, the last counts.
-                Some(i) => calls.entries[i].1 = value,
-                None if calls.entries.len() == MAX_PARTS => calls.passed_on.twice = Some("parts"),
+                Some(_) if NAME_KEYS.contains(&key.as_str()) => calls.passed_on.twice = Some(NAME_TWICE),
+                // This was seen where they began.
+                Some(_) if ARGUMENT_KEYS.contains(&key.as_str()) => {}
+                Some(i) => (calls.entries[i].1, again) = (value, true),
+                None if calls.entries.len() == MAX_PARTS => {
+                    calls.passed_on.twice = Some("a call has too many parts");
+                }
                 None => calls.entries.push((key, value)),
+            }
+            if again {
+                calls.repair(key_twice(calls.start), self.emitter);
             }
         } else if calls.at_call() {
             let Some(value) = calls.value.built.take() else { return };

@@ -65,7 +65,7 @@ pub(super) struct Tags {
     firsts: Vec<u8>,
 }
 
-/// Tags that end calls: first those that close them, then those that begin others.
+/// Tags that end calls: first those that close them, then those that begin others or end the turn.
 #[derive(Debug)]
 pub(super) struct Stops {
     pub(super) closers: &'static [&'static str],
@@ -73,8 +73,23 @@ pub(super) struct Stops {
 }
 
 impl Stops {
-    pub(super) fn new(closers: &'static [&'static str], openers: &[&'static str]) -> Self {
-        Self { closers, tags: Tags::new(closers.iter().chain(openers).copied(), &[]) }
+    /// `others`: the tags that begin calls, stand around them, or end the turn.
+    pub(super) fn new(closers: &'static [&'static str], others: &[&'static str]) -> Self {
+        let others = others.iter().filter(|tag| !closers.contains(tag));
+        Self { closers, tags: Tags::new(closers.iter().chain(others).copied(), &[]) }
+    }
+
+    /// To the next tag, and over it if it closes.
+    pub(super) fn skip(&self, cursor: Cursor<'_>) -> Step {
+        match self.tags.find(cursor.rest, 0, cursor.end) {
+            Found::Tag(at, tag) if tag < self.closers.len() => Step::Leave(at + self.closers[tag].len()),
+            Found::Tag(at, _) => Step::Leave(at),
+            Found::Perhaps(0) => Step::Wait,
+            Found::Perhaps(at) => Step::Took(at),
+            _ if cursor.end => Step::Leave(cursor.rest.len()),
+            _ if cursor.rest.is_empty() => Step::Wait,
+            _ => Step::Took(cursor.rest.len()),
+        }
     }
 }
 

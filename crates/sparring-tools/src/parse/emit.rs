@@ -48,7 +48,7 @@ impl Emitter {
         if !body.is_empty() {
             let mut text = std::mem::take(&mut self.space);
             // Nothing stands before the text: its leading white space says nothing.
-            if self.reading.content.is_empty() && self.next == 0 {
+            if self.reading.content.is_empty() {
                 text.clear();
                 text.push_str(body.trim_start());
             } else {
@@ -66,6 +66,7 @@ impl Emitter {
     }
 
     pub(super) fn thought(&mut self, piece: &str) {
+        self.reading.thought.push_str(piece);
         match &mut self.deltas {
             Some(deltas) if !piece.is_empty() => match deltas.last_mut() {
                 Some(Delta::Thought(last)) => last.push_str(piece),

@@ -3,8 +3,10 @@
 pub(super) struct Grammar {
     /// Tags that begin calls, and what follows them.
     pub(super) openers: &'static [(&'static str, Body)],
-    /// Tags around calls that say nothing themselves.
+    /// Tags around calls, and at the end of a turn, that say nothing themselves. Calls end where one stands.
     pub(super) frame: &'static [&'static str],
+    /// Tags around the reasoning.
+    pub(super) thoughts: &'static [(&'static str, &'static str)],
     /// Calls that begin without a tag.
     pub(super) bare: Option<Body>,
 }
@@ -68,6 +70,14 @@ pub(super) struct Xml {
     /// Whether the arguments can also be one JSON object.
     pub(super) json: bool,
     pub(super) closers: &'static [&'static str],
+}
+
+impl Xml {
+    /// What ends a parameter's name whose closing tag is missing.
+    pub(super) fn key_breaks(&self) -> impl Iterator<Item = &'static str> {
+        let tags = self.value_open.into_iter().chain([self.parameter, self.value_close]);
+        tags.chain(self.closers.iter().copied())
+    }
 }
 
 /// What is known about the type of a value in a tag.

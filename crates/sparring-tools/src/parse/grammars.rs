@@ -3,9 +3,13 @@
 
 use super::grammar::{Body, Grammar, Named, Typing, Xml};
 
+/// What nearly every family writes.
+const THINK: &[(&str, &str)] = &[("<think>", "</think>")];
+
 pub(super) static HERMES: Grammar = Grammar {
     openers: &[("<tool_call>", Body::Json(&["</tool_call>"]))],
     frame: &["</tool_call>"],
+    thoughts: THINK,
     bare: None,
 };
 
@@ -26,6 +30,8 @@ pub(super) static QWEN3_CODER: Grammar = Grammar {
         }),
     )],
     frame: &["<tool_call>", "</tool_call>", "</function>", "<seed:tool_call>", "</seed:tool_call>"],
+    // The latter are Seed-OSS's.
+    thoughts: &[("<think>", "</think>"), ("<seed:think>", "</seed:think>")],
     bare: None,
 };
 
@@ -45,6 +51,7 @@ pub(super) static GLM: Grammar = Grammar {
         }),
     )],
     frame: &["</tool_call>"],
+    thoughts: THINK,
     bare: None,
 };
 
@@ -63,6 +70,7 @@ pub(super) static LLAMA3_JSON: Grammar = Grammar {
         ),
     ],
     frame: &["</function>", "<|eom_id|>", "<|eot_id|>"],
+    thoughts: THINK,
     bare: Some(Body::Json(&[])),
 };
 
@@ -73,6 +81,7 @@ pub(super) static PYTHONIC: Grammar = Grammar {
         ("<function_calls>", Body::Python(&["</function_calls>"])),
     ],
     frame: &["<|python_end|>", "</function_calls>", "<|eom_id|>", "<|eot_id|>", "<|eot|>"],
+    thoughts: THINK,
     bare: Some(Body::Python(&[])),
 };
 
@@ -82,6 +91,7 @@ pub(super) static LLAMA4: Grammar = Grammar {
         ("<|python_tag|>", Body::Either(&[])),
     ],
     frame: &["<|python_end|>", "<|eom|>", "<|eot|>"],
+    thoughts: THINK,
     bare: Some(Body::Either(&[])),
 };
 
@@ -97,6 +107,8 @@ pub(super) static MISTRAL: Grammar = Grammar {
         }),
     )],
     frame: &["</s>"],
+    // The latter are Magistral's.
+    thoughts: &[("<think>", "</think>"), ("[THINK]", "[/THINK]")],
     bare: None,
 };
 
@@ -118,6 +130,7 @@ pub(super) static DEEPSEEK_V3: Grammar = Grammar {
         "<｜tool▁call▁end｜>",
         "<｜end▁of▁sentence｜>",
     ],
+    thoughts: THINK,
     bare: None,
 };
 
@@ -146,6 +159,7 @@ pub(super) static DEEPSEEK_V32: Grammar = Grammar {
         "</｜DSML｜invoke>",
         "<｜end▁of▁sentence｜>",
     ],
+    thoughts: THINK,
     bare: None,
 };
 
@@ -153,25 +167,29 @@ pub(super) static DEEPSEEK_V32: Grammar = Grammar {
 pub(super) static PHI4: Grammar = Grammar {
     openers: &[("<|tool_call|>", Body::Json(&["<|/tool_call|>"])), ("functools[", Body::Json(&[]))],
     frame: &["<|/tool_call|>", "<|end|>"],
+    thoughts: THINK,
     bare: None,
 };
 
 pub(super) static XLAM: Grammar = Grammar {
     openers: &[("[TOOL_CALLS]", Body::Json(&[])), ("<tool_call>", Body::Json(&["</tool_call>"]))],
     frame: &["</tool_call>"],
+    thoughts: THINK,
     bare: Some(Body::Json(&[])),
 };
 
-pub(super) static HAMMER: Grammar = Grammar { openers: &[], frame: &[], bare: Some(Body::Json(&[])) };
+pub(super) static HAMMER: Grammar =
+    Grammar { openers: &[], frame: &[], thoughts: THINK, bare: Some(Body::Json(&[])) };
 
 /// `<|tool_call|>` (3.x), `<tool_call>` (4), `<function_call>` (20B).
 pub(super) static GRANITE: Grammar = Grammar {
     openers: &[
-        ("<|tool_call|>", Body::Json(&["<|/tool_call|>"])),
+        ("<|tool_call|>", Body::Json(&[])),
         ("<tool_call>", Body::Json(&["</tool_call>"])),
         ("<function_call>", Body::Json(&["</function_call>"])),
     ],
     frame: &["<|/tool_call|>", "</tool_call>", "</function_call>", "<|end_of_text|>"],
+    thoughts: THINK,
     bare: None,
 };
 
@@ -186,25 +204,32 @@ pub(super) static KIMI: Grammar = Grammar {
             closers: &["<|tool_call_end|>"],
         }),
     )],
-    frame: &["<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", "<|tool_call_end|>"],
+    frame: &["<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", "<|tool_call_end|>", "<|im_end|>"],
+    thoughts: THINK,
     bare: None,
 };
 
 pub(super) static JAMBA: Grammar = Grammar {
     openers: &[("<tool_calls>", Body::Json(&["</tool_calls>"]))],
     frame: &["</tool_calls>"],
+    thoughts: THINK,
     bare: None,
 };
 
 pub(super) static INTERNLM: Grammar = Grammar {
     openers: &[("<|plugin|>", Body::Json(&["<|action_end|>"]))],
     frame: &["<|action_start|>", "<|action_end|>"],
+    thoughts: THINK,
     bare: None,
 };
 
 /// Tool-Zero (arXiv 2511.01934): reasoning, then a list of Python calls, or words, in the answer.
-pub(super) static R1_PYTHON: Grammar =
-    Grammar { openers: &[("<answer>", Body::Python(&["</answer>"]))], frame: &["</answer>"], bare: None };
+pub(super) static R1_PYTHON: Grammar = Grammar {
+    openers: &[("<answer>", Body::Python(&["</answer>"]))],
+    frame: &["</answer>"],
+    thoughts: THINK,
+    bare: None,
+};
 
 fn as_it_is(name: &str) -> &str {
     name

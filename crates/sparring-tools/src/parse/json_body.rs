@@ -1,10 +1,10 @@
 use super::calls::CallBuilder;
-use super::cursor::{Ahead, Cursor, Found, Step, Stops};
+use super::cursor::{Ahead, Cursor, Step, Stops};
 use super::emit::Emitter;
 use super::grammar::Named;
-use super::normalize::arguments;
+use super::normalize::{arguments, key_twice};
 use super::skip::Skip;
-use crate::json::{Scanner, Status, Tee};
+use crate::json::{Notation, Scanner, Status, Tee};
 use crate::{ParseError, ToolCall};
 use std::sync::Arc;
 
@@ -18,7 +18,10 @@ pub(super) struct JsonBody {
     /// Whether no tag began the calls.
     bare: bool,
     value: ValueReader,
-    /// A value that no tag announced, and that may be text: as it stands.
+    /// Whether a code fence, and an object, is open around the calls.
+    fenced: bool,
+    wrapped: bool,
+    /// What no tag announced, and what may be text: as it stands.
     raw: String,
     /// Calls that had begun before it.
     calls_before: usize,
@@ -66,15 +69,25 @@ impl ValueReader {
     }
 
     fn feed(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> (usize, Status) {
-        let (rest, at) = (cursor.rest, cursor.at);
-        if let Some((_, value, _)) = &mut self.call {
-            let fed = self.scanner.feed(rest, at, value);
-            emitter.arguments(value.take_text());
-            return fed;
+        let mut used = 0;
+        loop {
+            let (rest, at) = (&cursor.rest[used..], cursor.at + used);
+            let (n, status) = if let Some((_, value, _)) = &mut self.call {
+                let fed = self.scanner.feed(rest, at, value);
+                emitter.arguments(value.take_text());
+                fed
+            } else {
+                let fed = self.scanner.feed(rest, at, &mut self.calls.sink(emitter));
+                self.calls.flush(emitter);
+                fed
+            };
+            used += n;
+            match self.scanner.take_odd() {
+                Some(odd) if self.call.is_none() => self.calls.repair(odd, emitter),
+                Some((error, action)) => emitter.repair(error, action),
+                None => return (used, status),
+            }
         }
-        let fed = self.scanner.feed(rest, at, &mut self.calls.sink(emitter));
-        self.calls.flush(emitter);
-        fed
     }
 
     fn finish(&mut self, at: usize, emitter: &mut Emitter) -> Result<(), ParseError> {
@@ -87,6 +100,10 @@ impl ValueReader {
     /// The value is complete: so is a call whose arguments it is.
     fn complete(&mut self, emitter: &mut Emitter) {
         if let Some((name, mut value, start)) = self.call.take() {
+            if value.built.take_twice() {
+                let (error, action) = key_twice(start);
+                emitter.repair(error, action);
+            }
             match value.built.take().map(arguments) {
                 Some(Ok(arguments)) => emitter.end(ToolCall { name, arguments }),
                 Some(Err(what)) => emitter.abandon(ParseError::shape(start, what)),
@@ -118,12 +135,15 @@ impl ValueReader {
 
 impl JsonBody {
     pub(super) fn new(stops: Arc<Stops>) -> Self {
-        let value = ValueReader { scanner: Scanner::new(), calls: CallBuilder::default(), call: None };
+        let value =
+            ValueReader { scanner: Scanner::new(Notation::Json), calls: CallBuilder::default(), call: None };
         Self {
             phase: Phase::Before,
             named: None,
             stops,
             bare: false,
+            fenced: false,
+            wrapped: false,
             value,
             raw: String::new(),
             calls_before: 0,
@@ -133,12 +153,18 @@ impl JsonBody {
     /// Begins after a tag.
     pub(super) fn begin(&mut self, stops: Arc<Stops>) {
         (self.phase, self.named, self.bare, self.stops) = (Phase::Before, None, false, stops);
+        (self.fenced, self.wrapped) = (false, false);
     }
 
-    /// Begins where no tag stands.
-    pub(super) fn begin_bare(&mut self, stops: Arc<Stops>) {
+    /// Begins where no tag stands, after a code fence, or after the beginning of an object that holds the calls.
+    pub(super) fn begin_bare(&mut self, stops: Arc<Stops>, fence: &str, before: &str) {
+        // One fence may stand around several values.
+        let fenced = self.fenced || !fence.is_empty();
         self.begin(stops);
-        self.bare = true;
+        (self.bare, self.fenced, self.wrapped) = (true, fenced, !before.is_empty());
+        self.raw.clear();
+        self.raw.push_str(fence);
+        self.raw.push_str(before);
     }
 
     /// Begins after a tag that a name follows.
@@ -163,7 +189,7 @@ impl JsonBody {
             Phase::Value => self.in_value(cursor, emitter),
             Phase::Broken(_) => self.broken(cursor, emitter),
             Phase::Between => self.between(cursor, emitter),
-            Phase::Skip => self.skip(cursor),
+            Phase::Skip => self.stops.skip(cursor),
             Phase::SkipValue(_) => self.skip_value(cursor, emitter),
         }
     }
@@ -183,6 +209,7 @@ impl JsonBody {
         let closed = self.stops.tags.at(cursor);
         if let Ahead::Yes(i) = stop {
             named.end_part(name, part);
+            self.fenced |= named.separators[i].starts_with("```");
             return Step::Took(named.separators[i].len());
         }
         if stop == Ahead::Perhaps || closed == Ahead::Perhaps {
@@ -234,6 +261,7 @@ impl JsonBody {
                 Step::Wait
             }
             (_, Ahead::Yes(_)) => {
+                self.fenced = true;
                 self.phase = Phase::Fence;
                 Step::Took(3)
             }
@@ -244,7 +272,6 @@ impl JsonBody {
             _ if cursor.rest.is_empty() => Step::Wait,
             _ => {
                 self.value.begin_calls(cursor.at, self.bare);
-                self.raw.clear();
                 self.calls_before = emitter.calls();
                 self.phase = Phase::Value;
                 Step::Took(0)
@@ -338,8 +365,8 @@ impl JsonBody {
         if text {
             emitter.text(&self.raw);
         } else {
-            for error in doubts {
-                emitter.repair(error, "left out");
+            for (error, action) in doubts {
+                emitter.repair(error, action);
             }
         }
         self.raw.clear();
@@ -363,15 +390,27 @@ impl JsonBody {
             return if cursor.end { Step::Leave(0) } else { Step::Wait };
         };
         if cursor.space() > 0 {
+            // Text may follow what no tag closes.
+            if self.bare {
+                emitter.text(&cursor.rest[..cursor.space()]);
+            }
             return Step::Took(cursor.space());
         }
-        match (self.stops.tags.at(cursor), cursor.tag(&["```"])) {
+        let fence = if self.fenced { cursor.tag(&["```"]) } else { Ahead::No };
+        match (self.stops.tags.at(cursor), fence) {
             (Ahead::Yes(tag), _) if tag < self.stops.closers.len() => {
                 Step::Leave(self.stops.closers[tag].len())
             }
             (Ahead::Yes(_), _) => Step::Leave(0),
             (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => Step::Wait,
-            (_, Ahead::Yes(_)) => Step::Took(3),
+            (_, Ahead::Yes(_)) => {
+                self.fenced = false;
+                Step::Took(3)
+            }
+            _ if self.wrapped && byte == b'}' => {
+                self.wrapped = false;
+                Step::Took(1)
+            }
             _ if matches!(byte, b';' | b',') => Step::Took(1),
             _ if self.stops.closers.is_empty() || self.bare => Step::Leave(0),
             _ if matches!(byte, b'{' | b'[') && self.named.is_none() => {
@@ -387,20 +426,6 @@ impl JsonBody {
                 self.phase = Phase::Skip;
                 Step::Took(0)
             }
-        }
-    }
-
-    fn skip(&self, cursor: Cursor<'_>) -> Step {
-        match self.stops.tags.find(cursor.rest, 0, cursor.end) {
-            Found::Tag(at, tag) if tag < self.stops.closers.len() => {
-                Step::Leave(at + self.stops.closers[tag].len())
-            }
-            Found::Tag(at, _) => Step::Leave(at),
-            Found::Perhaps(0) => Step::Wait,
-            Found::Perhaps(at) => Step::Took(at),
-            _ if cursor.end => Step::Leave(cursor.rest.len()),
-            _ if cursor.rest.is_empty() => Step::Wait,
-            _ => Step::Took(cursor.rest.len()),
         }
     }
 }

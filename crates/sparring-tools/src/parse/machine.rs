@@ -1,5 +1,6 @@
-use super::bare::{MAX_SPACE, json_head};
+use super::bare::{MAX_SPACE, fence, json_head};
 use super::cursor::{Ahead, Cursor, Found, Step, Stops, Tags};
+use super::data::{Data, DataStep};
 use super::emit::Emitter;
 use super::grammar::{Body, Grammar};
 use super::json_body::JsonBody;
@@ -8,9 +9,6 @@ use super::stream::{CallStream, Delta, Reading};
 use super::xml_body::XmlBody;
 use crate::{ParseError, ToolSpec};
 use std::sync::Arc;
-
-const THINK: &str = "<think>";
-const THINK_END: &str = "</think>";
 
 /// A grammar, and what follows from it.
 #[derive(Debug)]
@@ -33,12 +31,14 @@ impl Reader {
     pub(super) fn new(grammar: &'static Grammar, tools: Vec<ToolSpec>) -> Self {
         let openers: Vec<_> = grammar.openers.iter().map(|(tag, _)| *tag).collect();
         let bytes: &[u8] = match grammar.bare {
-            Some(Body::Python(_)) => b"[",
+            Some(Body::Python(_)) => b"[`",
             Some(_) => b"[{`",
             None => b"",
         };
-        let tags = Tags::new(openers.iter().chain(grammar.frame).copied().chain([THINK, THINK_END]), bytes);
-        let stops = |body: &Body| Arc::new(Stops::new(body.closers(), &openers));
+        let thoughts = grammar.thoughts.iter().flat_map(|(open, close)| [*open, *close]);
+        let tags = Tags::new(openers.iter().chain(grammar.frame).copied().chain(thoughts), bytes);
+        let others: Vec<_> = openers.iter().chain(grammar.frame).copied().collect();
+        let stops = |body: &Body| Arc::new(Stops::new(body.closers(), &others));
         let bare = grammar.bare.as_ref().map_or_else(|| Arc::new(Stops::new(&[], &[])), stops);
         Self {
             grammar,
@@ -46,9 +46,14 @@ impl Reader {
             tags,
             stops: grammar.openers.iter().map(|(_, body)| stops(body)).collect(),
             bare,
-            thought_end: Tags::new([THINK_END], &[]),
+            thought_end: Tags::new(grammar.thoughts.iter().map(|(_, close)| *close), &[]),
             in_thought: false,
         }
+    }
+
+    /// What ends the reasoning in which texts begin.
+    pub(super) fn thought_end(&self) -> Option<&'static str> {
+        self.in_thought.then(|| self.grammar.thoughts[0].1)
     }
 
     /// For texts that begin inside the reasoning, because the prompt opened it.
@@ -81,6 +86,8 @@ enum State {
     Json,
     Xml(Box<XmlBody>),
     Python(Box<PythonBody>),
+    /// JSON that is no call.
+    Data(Box<Data>),
 }
 
 impl Machine {
@@ -116,6 +123,13 @@ impl Machine {
                 State::Json => self.json.step(cursor, &mut self.emitter),
                 State::Xml(body) => body.step(cursor, &self.reader.tools, &mut self.emitter),
                 State::Python(body) => body.step(cursor, &mut self.emitter),
+                State::Data(data) => match data.step(cursor, &mut self.emitter) {
+                    DataStep::Step(step) => step,
+                    DataStep::Calls(used, before) => {
+                        self.begin_bare(false, "", &before);
+                        Step::Took(used)
+                    }
+                },
             };
             match step {
                 Step::Took(n) => used += n,
@@ -138,14 +152,20 @@ impl Machine {
                     return Step::Took(at + self.open(tag, cursor.at + at));
                 }
                 Found::Byte(at) => match self.bare_head(&rest[at..], end) {
-                    Ahead::Yes(skip) => {
+                    Ahead::Yes((python, skip)) => {
                         self.emitter.text(&rest[..at]);
-                        self.begin_bare();
+                        self.begin_bare(python, &rest[at..at + skip], "");
                         return Step::Took(at + skip);
                     }
-                    Ahead::No => {
+                    Ahead::No if rest.as_bytes()[at] == b'`' => {
                         from = at + 1;
                         continue;
+                    }
+                    // No call begins inside other JSON.
+                    Ahead::No => {
+                        self.emitter.text(&rest[..at]);
+                        self.state = State::Data(Box::default());
+                        return Step::Took(at);
                     }
                     Ahead::Perhaps => at,
                 },
@@ -163,9 +183,9 @@ impl Machine {
         if let Some((_, body)) = self.reader.grammar.openers.get(tag) {
             let stops = Arc::clone(&self.reader.stops[tag]);
             self.begin(*body, stops);
-        } else if name == THINK {
+        } else if self.reader.grammar.thoughts.iter().any(|(open, _)| *open == name) {
             if self.emitter.calls() > 0 {
-                self.emitter.text(THINK);
+                self.emitter.text(name);
             } else {
                 self.state = State::Thought(at);
             }
@@ -185,30 +205,45 @@ impl Machine {
                 State::Json
             }
             Body::Xml(xml) => State::Xml(Box::new(XmlBody::new(xml, stops))),
-            Body::Python(_) => State::Python(Box::new(PythonBody::new(stops))),
+            Body::Python(_) => State::Python(Box::new(PythonBody::new(stops, false))),
             Body::Either(_) => State::Either(stops),
         };
     }
 
-    fn begin_bare(&mut self) {
+    /// Calls begin without a tag, in Python's notation or in JSON: after a code fence, and after what else of JSON came
+    /// before them.
+    fn begin_bare(&mut self, python: bool, fence: &str, before: &str) {
         let stops = Arc::clone(&self.reader.bare);
-        if let Some(body @ (Body::Python(_) | Body::Either(_))) = self.reader.grammar.bare {
-            self.begin(body, stops);
+        self.state = if python {
+            State::Python(Box::new(PythonBody::new(stops, !fence.is_empty())))
         } else {
-            self.json.begin_bare(stops);
-            self.state = State::Json;
-        }
+            self.json.begin_bare(stops, fence, before);
+            State::Json
+        };
     }
 
-    /// Whether calls begin here without a tag; what of the text comes before them.
-    fn bare_head(&self, rest: &str, end: bool) -> Ahead<usize> {
-        match self.reader.grammar.bare {
-            Some(Body::Python(_)) => list_head(rest, end),
-            Some(Body::Either(_)) => match list_head(rest, end) {
-                Ahead::No => json_head(rest, end),
-                python => python,
-            },
-            _ => json_head(rest, end),
+    /// Whether calls begin here without a tag: whether in Python's notation, and the length of the code fence before
+    /// them.
+    fn bare_head(&self, rest: &str, end: bool) -> Ahead<(bool, usize)> {
+        let fence = match fence(rest, end) {
+            Ahead::Yes(fence) => fence,
+            Ahead::No => return Ahead::No,
+            Ahead::Perhaps => return Ahead::Perhaps,
+        };
+        let bare = self.reader.grammar.bare;
+        let python = match bare {
+            Some(Body::Python(_) | Body::Either(_)) => list_head(&rest[fence..], end),
+            _ => Ahead::No,
+        };
+        let json = match bare {
+            Some(Body::Python(_)) => Ahead::No,
+            _ => json_head(&rest[fence..], end),
+        };
+        match (python, json) {
+            (Ahead::Yes(()), _) => Ahead::Yes((true, fence)),
+            (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => Ahead::Perhaps,
+            (_, Ahead::Yes(())) => Ahead::Yes((false, fence)),
+            _ => Ahead::No,
         }
     }
 
@@ -223,22 +258,16 @@ impl Machine {
         if inside.is_empty() && near && !cursor.end {
             return Step::Wait;
         }
-        if !(near && inside.starts_with(['{', '`'])) {
-            self.begin(Body::Python(stops.closers), stops);
-        } else if Arc::ptr_eq(&stops, &self.reader.bare) {
-            self.json.begin_bare(stops);
-            self.state = State::Json;
-        } else {
-            self.begin(Body::Json(stops.closers), stops);
-        }
+        let json = near && inside.starts_with(['{', '`']);
+        self.begin(if json { Body::Json(stops.closers) } else { Body::Python(stops.closers) }, stops);
         Step::Took(0)
     }
 
     fn in_thought(&mut self, cursor: Cursor<'_>) -> Step {
         match self.reader.thought_end.find(cursor.rest, 0, cursor.end) {
-            Found::Tag(at, _) => {
+            Found::Tag(at, i) => {
                 self.emitter.thought(&cursor.rest[..at]);
-                Step::Leave(at + THINK_END.len())
+                Step::Leave(at + self.reader.thought_end.names[i].len())
             }
             Found::Perhaps(0) => Step::Wait,
             Found::Perhaps(at) => {
@@ -255,7 +284,8 @@ impl Machine {
     /// After the last step: a thought that never ended.
     fn end(mut self, at: usize) -> (Vec<Delta>, Reading) {
         if let State::Thought(offset) = self.state {
-            let error = ParseError::NoBlock { tag: "think".to_owned(), offset: offset.min(at) };
+            let tag = self.reader.grammar.thoughts[0].0.trim_matches(['<', '>']).to_owned();
+            let error = ParseError::NoBlock { tag, offset: offset.min(at) };
             self.emitter.repair(error, "the answer never came");
         }
         self.emitter.finish()

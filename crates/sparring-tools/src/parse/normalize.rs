@@ -1,11 +1,12 @@
-use crate::{ToolCall, json};
+use crate::{ParseError, ToolCall, json};
 use serde_json::{Map, Value};
 
 /// Reads one call from what models write for one.
 ///
 /// Accepted: `{"name", "arguments"}`; `parameters` or `args` for `arguments`; `tool_name` or `tool` for
 /// `name`; an OpenAI `{"function": {...}}` wrapper; arguments as a JSON (or Python) string, `null` or absent;
-/// and an object without arguments, whose other keys are the arguments.
+/// and an object without arguments, whose other keys are the arguments (but `"type": "function"`, and a text as `id`
+/// beside that, which are OpenAI's).
 ///
 /// # Errors
 /// What is wrong with the value.
@@ -26,11 +27,21 @@ pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<Tool
     let place = |entries: &[(String, Value)], keys: &[&str]| {
         keys.iter().find_map(|key| entries.iter().position(|(known, _)| known == key))
     };
+    let many = |keys: &[&str]| entries.iter().filter(|(known, _)| keys.contains(&known.as_str())).count();
+    let (names, arguments_given) = (many(&NAME_KEYS), many(&ARGUMENT_KEYS));
     if let Some(inner @ Value::Object(_)) = place(entries, &["function"]).map(|i| &mut entries[i].1) {
         return match inner.get("function") {
+            _ if names + arguments_given > 0 => Err("a call beside a function wrapper".to_owned()),
             Some(Value::Object(_)) => Err("a function wrapper inside a function wrapper".to_owned()),
             _ => call_of(inner.take()),
         };
+    }
+    if arguments_given > 1 {
+        return Err(ARGUMENTS_TWICE.to_owned());
+    }
+    // Without arguments of their own, `tool` and the like are arguments.
+    if names > 1 && arguments_given == 1 {
+        return Err(NAME_TWICE.to_owned());
     }
     let name = place(entries, &NAME_KEYS).ok_or("a call needs a \"name\"")?;
     let Some(name) = text(entries.remove(name).1).filter(|name| !name.is_empty()) else {
@@ -39,10 +50,19 @@ pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<Tool
     let arguments = if let Some(i) = place(entries, &ARGUMENT_KEYS) {
         arguments(entries.swap_remove(i).1)?
     } else {
-        let wrapper = |key: &str, value: &Value| key == "id" || (key == "type" && value == "function");
+        let typed = entries.iter().any(|(key, value)| key == "type" && value == "function");
+        let wrapper =
+            |key: &str, value: &Value| typed && (key == "type" || (key == "id" && value.is_string()));
         entries.drain(..).filter(|(key, value)| !wrapper(key, value)).collect()
     };
     Ok(ToolCall { name, arguments })
+}
+
+pub(super) const NAME_TWICE: &str = "the name of a call is given twice";
+pub(super) const ARGUMENTS_TWICE: &str = "the arguments of a call are given twice";
+/// The repair of a key that stands twice in an object of the call at byte `start`.
+pub(super) fn key_twice(start: usize) -> json::Oddity {
+    (ParseError::shape(start, "an argument is given twice"), "the last counts")
 }
 
 /// A text, trimmed.
@@ -80,7 +100,7 @@ pub(super) fn arguments(value: Value) -> Result<Map<String, Value>, String> {
         Value::Object(map) => Ok(map),
         Value::Null => Ok(Map::new()),
         Value::String(text) if text.trim().is_empty() => Ok(Map::new()),
-        Value::String(text) => match json::relaxed(&text) {
+        Value::String(text) => match json::of_json(&text) {
             Ok(Value::Object(map)) => Ok(map),
             Ok(other) => Err(format!("the arguments' string holds {}, expected an object", kind(&other))),
             Err(e) => Err(format!("the arguments' string is unreadable: {e}")),
@@ -115,6 +135,7 @@ mod tests {
             json!({"name": "f", "arguments": "{'a': 1}"}),
             json!({"id": "x", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}),
             json!({"name": "f", "a": 1}),
+            json!({"id": "x", "type": "function", "name": "f", "a": 1}),
         ] {
             assert_eq!(call_from_value(&shape).as_ref(), Ok(&want), "{shape}");
         }
@@ -132,6 +153,17 @@ mod tests {
     }
 
     #[test]
+    fn an_argument_may_be_called_id() {
+        for (shape, id) in [
+            (json!({"name": "f", "id": 42}), json!(42)),
+            (json!({"name": "f", "id": "x"}), json!("x")),
+            (json!({"type": "function", "name": "f", "id": 42}), json!(42)),
+        ] {
+            assert_eq!(call_from_value(&shape), Ok(ToolCall::new("f", [("id", id)])), "{shape}");
+        }
+    }
+
+    #[test]
     fn what_is_no_call_is_refused() {
         for bad in [
             json!(3),
@@ -142,6 +174,9 @@ mod tests {
             json!({"name": "f", "arguments": "[1]"}),
             json!({"name": "f", "arguments": "x y"}),
             json!({"function": {"function": {"name": "f"}}}),
+            json!({"name": "f", "tool_name": "g", "arguments": {}}),
+            json!({"name": "f", "arguments": {}, "parameters": {}}),
+            json!({"name": "f", "arguments": {}, "function": {"name": "f"}}),
         ] {
             assert!(call_from_value(&bad).is_err(), "{bad}");
         }

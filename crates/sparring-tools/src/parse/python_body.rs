@@ -1,10 +1,10 @@
 use super::cursor::{Ahead, Cursor, Step, Stops};
 use super::emit::Emitter;
+use super::normalize::key_twice;
 use super::skip::Skip;
-use crate::json::{Container, Scanner, Sink, Status, Tee};
+use crate::json::{Container, Notation, Scanner, Sink, Status, Tee};
 use crate::{ParseError, ToolCall};
 use serde_json::Value;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Longest name of a tool that is looked for in a text.
@@ -17,11 +17,14 @@ pub(super) struct PythonBody {
     stops: Arc<Stops>,
     /// Whether the calls stand in a list.
     list: bool,
+    /// Whether a code fence is open around them.
+    fenced: bool,
     /// Whether there was a call.
     seen: bool,
     call: Tee,
     name: String,
-    keys: HashSet<String>,
+    /// Byte at which the call starts.
+    start: usize,
 }
 
 #[derive(Debug)]
@@ -39,15 +42,16 @@ enum Phase {
 }
 
 impl PythonBody {
-    pub(super) fn new(stops: Arc<Stops>) -> Self {
+    pub(super) fn new(stops: Arc<Stops>, fenced: bool) -> Self {
         Self {
             phase: Phase::Start,
             stops,
             list: false,
+            fenced,
             seen: false,
             call: Tee::default(),
             name: String::new(),
-            keys: HashSet::new(),
+            start: 0,
         }
     }
 
@@ -121,7 +125,7 @@ impl PythonBody {
             Ahead::Perhaps => Step::Wait,
             Ahead::Yes(used) => {
                 cursor.rest[..used].trim_end_matches('(').trim_end().clone_into(&mut self.name);
-                self.keys.clear();
+                self.start = cursor.at;
                 self.seen = true;
                 emitter.start(&self.name);
                 self.call = emitter.tee();
@@ -150,14 +154,10 @@ impl PythonBody {
         match keyword(cursor.rest, cursor.end) {
             Ahead::Perhaps => Step::Wait,
             Ahead::No => self.fail(cursor, 0, "expected an argument such as a=1, or ')'", emitter),
-            Ahead::Yes((name, used)) if self.keys.contains(name) => {
-                self.fail(cursor, used, "this argument is given twice", emitter)
-            }
             Ahead::Yes((name, used)) => {
-                self.keys.insert(name.to_owned());
                 self.call.text(name);
                 self.call.end_text(true);
-                self.go(Phase::Value(Box::new(Scanner::new())), used)
+                self.go(Phase::Value(Box::new(Scanner::new(Notation::Python))), used)
             }
         }
     }
@@ -190,11 +190,15 @@ impl PythonBody {
     fn end_call(&mut self, emitter: &mut Emitter) -> Step {
         self.call.end(Container::Object, false);
         emitter.arguments(self.call.take_text());
-        let arguments = match self.call.built.take() {
-            Some(Value::Object(arguments)) => arguments,
-            _ => serde_json::Map::new(),
-        };
-        emitter.end(ToolCall { name: std::mem::take(&mut self.name), arguments });
+        let name = std::mem::take(&mut self.name);
+        if self.call.built.take_twice() {
+            let (error, action) = key_twice(self.start);
+            emitter.repair(error, action);
+        }
+        match self.call.built.take() {
+            Some(Value::Object(arguments)) => emitter.end(ToolCall { name, arguments }),
+            _ => emitter.end(ToolCall { name, ..ToolCall::default() }),
+        }
         self.go(Phase::AfterCall, 1)
     }
 
@@ -213,12 +217,17 @@ impl PythonBody {
                 }
             };
         }
-        match (self.stops.tags.at(cursor), cursor.tag(&["```"])) {
+        let fence = if self.fenced { cursor.tag(&["```"]) } else { Ahead::No };
+        match (self.stops.tags.at(cursor), fence) {
             (Ahead::Yes(tag), _) if tag < self.stops.closers.len() => {
                 Step::Leave(self.stops.closers[tag].len())
             }
             (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => Step::Wait,
-            (_, Ahead::Yes(_)) => Step::Took(3),
+            (_, Ahead::Yes(_)) => {
+                self.fenced = false;
+                Step::Took(3)
+            }
+            (Ahead::Yes(_), _) => Step::Leave(0),
             _ if matches!(byte, b';' | b',') => self.go(Phase::Start, 1),
             // Calls of their own, one a line.
             _ if !self.stops.closers.is_empty() && call_head(cursor.rest, cursor.end) == Ahead::Perhaps => {
@@ -276,13 +285,16 @@ fn name_head(rest: &str, end: bool) -> Ahead<usize> {
 }
 
 /// `[name(` or `[ name (`, where a list of calls begins; nothing comes before it.
-pub(super) fn list_head(rest: &str, end: bool) -> Ahead<usize> {
-    let Some(inside) = rest.strip_prefix('[') else { return Ahead::No };
+pub(super) fn list_head(rest: &str, end: bool) -> Ahead<()> {
+    let Some(inside) = rest.strip_prefix('[') else {
+        return if rest.is_empty() && !end { Ahead::Perhaps } else { Ahead::No };
+    };
     let spaces = inside.len() - inside.trim_start().len();
     match call_head(&inside[spaces..], end) {
         _ if spaces > MAX_NAME => Ahead::No,
-        Ahead::Yes(_) => Ahead::Yes(0),
-        other => other,
+        Ahead::Yes(_) => Ahead::Yes(()),
+        Ahead::No => Ahead::No,
+        Ahead::Perhaps => Ahead::Perhaps,
     }
 }
 

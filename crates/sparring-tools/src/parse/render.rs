@@ -78,9 +78,12 @@ pub(super) fn dsml(calls: &[ToolCall]) -> String {
     let mut out = "<｜DSML｜function_calls>\n".to_owned();
     for call in calls {
         let _ = writeln!(out, "<｜DSML｜invoke name=\"{}\">", call.name);
-        // A tag inside an argument would end it; white space around a name is not read.
+        // A tag inside an argument would end it; an empty name, and white space around one, are not read.
         if call.arguments.iter().any(|(key, value)| {
-            key.contains(['<', '"']) || key.trim() != key || tag_text(value).contains("</")
+            key.is_empty()
+                || key.contains(['<', '"', '\n'])
+                || key.trim() != key
+                || tag_text(value).contains("</")
         }) {
             let _ = writeln!(out, "{}\n</｜DSML｜invoke>", arguments(call));
             continue;

@@ -1,8 +1,9 @@
-use super::coerce::coerce;
+use super::coerce::{Schema, coerce};
 use super::cursor::{Ahead, Cursor, Found, Step, Stops, Tags};
 use super::emit::Emitter;
 use super::grammar::{Typing, Xml};
 use super::json_body::JsonBody;
+use super::normalize::key_twice;
 use crate::{ParseError, ToolCall, ToolSpec};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ enum Phase {
     },
     /// The arguments are one JSON object.
     Json(Box<JsonBody>),
+    /// After an error, up to the next tag.
+    Skip,
 }
 
 impl XmlBody {
@@ -47,7 +50,7 @@ impl XmlBody {
             xml,
             stops,
             names: Tags::new(xml.name_ends.iter().map(|(tag, _)| *tag), &[]),
-            keys: Tags::new(xml.key_ends.iter().map(|(tag, _)| *tag), &[]),
+            keys: Tags::new(xml.key_ends.iter().map(|(tag, _)| *tag).chain(xml.key_breaks()), &[]),
             values: Tags::new([xml.value_close].into_iter().chain(xml.value_breaks.iter().copied()), &[]),
             phase: Phase::Name,
             name: String::new(),
@@ -61,25 +64,21 @@ impl XmlBody {
             if !cursor.end {
                 return Step::Wait;
             }
+            match self.phase {
+                Phase::Skip => return Step::Leave(0),
+                // All of it is there that the tags show.
+                Phase::Open if !self.arguments.is_empty() => return self.end_early(cursor, emitter),
+                _ => {}
+            }
             emitter.abandon(ParseError::syntax(cursor.at, "the text ends inside a call"));
             return Step::Leave(0);
         }
         match &mut self.phase {
             Phase::Name => self.in_name(cursor, emitter),
             Phase::Open => self.in_call(cursor, emitter),
-            Phase::Key(_) => self.in_key(cursor),
-            Phase::BeforeValue(key) => {
-                let open = self.xml.value_open.unwrap_or_default();
-                match (cursor.space(), cursor.tag(&[open])) {
-                    (0, Ahead::Perhaps) => Step::Wait,
-                    (0, ahead) => {
-                        let (key, typing) = (std::mem::take(key), Typing::Unknown);
-                        self.phase = Phase::Value { key, typing, text: String::new() };
-                        Step::Took(if ahead == Ahead::No { 0 } else { open.len() })
-                    }
-                    (space, _) => Step::Took(space),
-                }
-            }
+            Phase::Key(_) => self.in_key(cursor, emitter),
+            Phase::BeforeValue(_) => self.before_value(cursor, emitter),
+            Phase::Skip => self.stops.skip(cursor),
             Phase::Value { .. } => self.in_value(cursor, tools, emitter),
             Phase::Json(body) => body.step(cursor, emitter),
         }
@@ -104,8 +103,8 @@ impl XmlBody {
                 let used = at + if kept { 0 } else { tag.len() };
                 let strange = |c: char| c.is_whitespace() || matches!(c, '{' | '[' | '<' | '"');
                 if name.is_empty() || name.contains(strange) {
-                    emitter.abandon(ParseError::shape(self.start, format!("{name:?} is no name of a tool")));
-                    return Step::Leave(used);
+                    let error = ParseError::shape(self.start, format!("{name:?} is no name of a tool"));
+                    return self.fail(error, if kept { used } else { at }, emitter);
                 }
                 emitter.start(&name);
                 self.name = name;
@@ -138,6 +137,9 @@ impl XmlBody {
                 Step::Leave(closers[i].len())
             }
             (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => Step::Wait,
+            _ if self.stops.tags.at(cursor) == Ahead::Perhaps => Step::Wait,
+            // The turn, or another call, comes where the closing tag should.
+            _ if self.stops.tags.at(cursor) != Ahead::No => self.end_early(cursor, emitter),
             _ if self.xml.json && self.arguments.is_empty() && cursor.rest.starts_with('{') => {
                 let name = std::mem::take(&mut self.name);
                 let body = JsonBody::of_arguments(name, cursor.at, Arc::clone(&self.stops), emitter);
@@ -146,23 +148,49 @@ impl XmlBody {
             }
             _ => {
                 let what = format!("expected {} or {}", self.xml.parameter, closers[0]);
-                emitter.abandon(ParseError::syntax(cursor.at, what));
-                Step::Leave(0)
+                self.fail(ParseError::syntax(cursor.at, what), 0, emitter)
             }
         }
     }
 
-    fn in_key(&mut self, cursor: Cursor<'_>) -> Step {
+    /// The call is broken: what comes up to the next tag is lost.
+    fn fail(&mut self, error: ParseError, used: usize, emitter: &mut Emitter) -> Step {
+        emitter.abandon(error);
+        self.phase = Phase::Skip;
+        Step::Took(used)
+    }
+
+    /// The call ends here without its closing tag.
+    fn end_early(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
+        let what = format!("expected {}", self.xml.closers[0]);
+        emitter.repair(ParseError::syntax(cursor.at, what), "the call ends there");
+        self.end(emitter);
+        Step::Leave(0)
+    }
+
+    fn in_key(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         let Phase::Key(key) = &mut self.phase else { return Step::Leave(0) };
-        let ends = self.xml.key_ends;
-        match first_of(cursor, &self.keys) {
+        let found = first_of(cursor, &self.keys);
+        match found {
             Until::Tag(at, i) => {
                 key.push_str(&cursor.rest[..at]);
                 let key = key.trim().to_owned();
-                let (tag, typing) = ends[i];
+                let end = self.xml.key_ends.get(i);
+                // Where its value begins, a key is over too.
+                let opened = end.is_none() && self.xml.value_open == Some(self.keys.names[i]);
+                if key.is_empty() || key.contains(['<', '\n']) || (end.is_none() && !opened) {
+                    let error = ParseError::syntax(cursor.at + at, format!("{key:?} is no parameter's name"));
+                    return self.fail(error, at, emitter);
+                }
+                let Some((tag, typing)) = end else {
+                    let what = format!("expected {}", self.xml.key_ends[0].0);
+                    emitter.repair(ParseError::syntax(cursor.at + at, what), "the name ends there");
+                    self.phase = Phase::BeforeValue(key);
+                    return Step::Took(at);
+                };
                 self.phase = match self.xml.value_open {
                     Some(_) => Phase::BeforeValue(key),
-                    None => Phase::Value { key, typing, text: String::new() },
+                    None => Phase::Value { key, typing: *typing, text: String::new() },
                 };
                 Step::Took(at + tag.len())
             }
@@ -171,6 +199,28 @@ impl XmlBody {
                 step_of(n)
             }
         }
+    }
+
+    fn before_value(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
+        let Phase::BeforeValue(key) = &mut self.phase else { return Step::Leave(0) };
+        let open = self.xml.value_open.unwrap_or_default();
+        if cursor.space() > 0 {
+            return Step::Took(cursor.space());
+        }
+        let used = match (cursor.tag(&[open]), self.values.at(cursor)) {
+            (Ahead::Yes(_), _) => open.len(),
+            (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => return Step::Wait,
+            (_, value_end) => {
+                let error = ParseError::syntax(cursor.at, format!("expected {open}"));
+                if value_end != Ahead::No {
+                    return self.fail(error, 0, emitter);
+                }
+                emitter.repair(error, "the value begins there");
+                0
+            }
+        };
+        self.phase = Phase::Value { key: std::mem::take(key), typing: Typing::Unknown, text: String::new() };
+        Step::Took(used)
     }
 
     fn in_value(&mut self, cursor: Cursor<'_>, tools: &[ToolSpec], emitter: &mut Emitter) -> Step {
@@ -185,14 +235,19 @@ impl XmlBody {
                     emitter.repair(ParseError::syntax(cursor.at + at, what), "the value ends there");
                 }
                 let text = if self.xml.layout { without_layout(text) } else { text.as_str() };
-                let schema = tools.iter().find(|tool| tool.name == self.name);
-                let schema = schema.and_then(|tool| tool.parameters.get(key.as_str()));
+                let schema = tools.iter().find(|tool| tool.name == self.name).and_then(|tool| {
+                    let of = tool.parameters.get(key.as_str())?;
+                    Some(Schema { of, root: &tool.schema_extra })
+                });
                 let value = coerce(text, *typing, schema);
                 let comma = if self.arguments.is_empty() { '{' } else { ',' };
                 if emitter.is_streaming() {
                     emitter.arguments(format!("{comma}{}:{value}", Value::from(key.as_str())));
                 }
-                self.arguments.insert(std::mem::take(key), value);
+                if self.arguments.insert(std::mem::take(key), value).is_some() {
+                    let (error, action) = key_twice(self.start);
+                    emitter.repair(error, action);
+                }
                 self.phase = Phase::Open;
                 Step::Took(at + if closed { self.xml.value_close.len() } else { 0 })
             }
