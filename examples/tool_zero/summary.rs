@@ -9,7 +9,7 @@ use sparring::recipes::tool_zero::Arm;
 
 /// A mean over seeds.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Mean {
+pub(crate) struct OverSeeds {
     pub(crate) mean: f64,
     /// Standard error of the mean over the seeds; absent with one seed.
     pub(crate) standard_error: Option<f64>,
@@ -17,7 +17,7 @@ pub(crate) struct Mean {
     pub(crate) values: Vec<f64>,
 }
 
-impl Mean {
+impl OverSeeds {
     pub(crate) fn of(values: Vec<f64>) -> Self {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n.max(1.0);
@@ -32,13 +32,13 @@ impl Mean {
 pub(crate) struct ArmSummary {
     pub(crate) arm: Arm,
     /// Accuracy on each exam, in [0, 1].
-    pub(crate) intra: Mean,
-    pub(crate) cross: Mean,
+    pub(crate) intra: OverSeeds,
+    pub(crate) cross: OverSeeds,
     /// Relative to SFT and to SFT, then RL, seed by seed: 0.07 is 7 % above; absent where that arm did not run.
-    pub(crate) intra_over_sft: Option<Mean>,
-    pub(crate) intra_over_sft_then_rl: Option<Mean>,
-    pub(crate) cross_over_sft: Option<Mean>,
-    pub(crate) cross_over_sft_then_rl: Option<Mean>,
+    pub(crate) intra_over_sft: Option<OverSeeds>,
+    pub(crate) intra_over_sft_then_rl: Option<OverSeeds>,
+    pub(crate) cross_over_sft: Option<OverSeeds>,
+    pub(crate) cross_over_sft_then_rl: Option<OverSeeds>,
     pub(crate) seconds: f64,
 }
 
@@ -82,12 +82,12 @@ fn summarise(arm: Arm, runs: &[RunResult]) -> ArmSummary {
         let ratios = of(arm, pick).into_iter().zip(of(other, pick));
         // Nothing is so many per cent above 0.
         let ratios: Vec<f64> = ratios.filter(|(_, b)| *b > 0.0).map(|(a, b)| a / b - 1.0).collect();
-        (!ratios.is_empty()).then(|| Mean::of(ratios))
+        (!ratios.is_empty()).then(|| OverSeeds::of(ratios))
     };
     ArmSummary {
         arm,
-        intra: Mean::of(of(arm, INTRA)),
-        cross: Mean::of(of(arm, CROSS)),
+        intra: OverSeeds::of(of(arm, INTRA)),
+        cross: OverSeeds::of(of(arm, CROSS)),
         intra_over_sft: over(Arm::Sft, INTRA),
         intra_over_sft_then_rl: over(Arm::SftThenRl, INTRA),
         cross_over_sft: over(Arm::Sft, CROSS),

@@ -1,6 +1,6 @@
 //! The outcome as a table for people.
 
-use crate::summary::{Mean, Summary};
+use crate::summary::{OverSeeds, Summary};
 use sparring::core::BoxError;
 use std::fmt::Write;
 
@@ -51,12 +51,12 @@ pub(crate) fn render(summary: &Summary) -> Result<String, BoxError> {
 }
 
 /// `61.3 ± 0.9`.
-pub(crate) fn share(mean: &Mean) -> String {
+pub(crate) fn share(mean: &OverSeeds) -> String {
     with_error(100.0 * mean.mean, mean.standard_error, false)
 }
 
 /// `+12.3 ± 1.5`, in per cent.
-pub(crate) fn relative(mean: Option<&Mean>) -> String {
+pub(crate) fn relative(mean: Option<&OverSeeds>) -> String {
     mean.map_or_else(|| "-".to_owned(), |mean| with_error(100.0 * mean.mean, mean.standard_error, true))
 }
 

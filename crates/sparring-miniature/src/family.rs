@@ -6,7 +6,7 @@ use sparring_core::Seed;
 use sparring_tools::ToolTask;
 
 /// The families' own seed: their tasks are fixed, whatever the seed of a run.
-const FAMILY_SEED: Seed = Seed::new(0xFA3117);
+const FAMILY_SEED: Seed = Seed::new(0x00FA_3117);
 /// Share of tasks whose request no tool of the menu serves.
 const NO_CALL_SHARE: f64 = 0.1;
 /// Share of tasks with two calls.

@@ -10,11 +10,12 @@ use sparring_tools::{Format, ToolTask};
 /// Tool-Zero's components with the tags and the call format of the answers.
 pub(super) struct Parts<'a>(pub(super) &'a RewardConfig);
 
-impl Parts<'_> {
-    fn format(&self) -> OrderedTags {
-        OrderedTags::new([tags::THINK, tags::ANSWER])
-    }
+/// R_format: the tags in order.
+fn format() -> OrderedTags {
+    OrderedTags::new([tags::THINK, tags::ANSWER])
+}
 
+impl Parts<'_> {
     fn overlap(&self) -> TokenOverlap {
         let mut overlap =
             TokenOverlap::of(Format::ToolR0).with_measure(self.0.overlap).with_scope(self.0.scope);
@@ -52,7 +53,7 @@ impl Parts<'_> {
     /// `R_format + σ·r_strict + (1 − σ)·r_general` (Eq. 9), or `R_format + r_strict` where the arm does not move.
     pub(super) fn of(&self, arm: Arm, sigma: Schedule) -> BoxReward<ToolTask> {
         let strict = self.strict(arm.penalises(), arm.pays_bonus());
-        let whole = Sum::new("tool_zero").with(self.format());
+        let whole = Sum::new("tool_zero").with(format());
         if arm.progresses() {
             Box::new(whole.with(Mix::new(sigma, strict, self.overlap())))
         } else {
@@ -62,7 +63,7 @@ impl Parts<'_> {
 
     /// Every component, unweighted.
     pub(super) fn all(&self) -> Sum<ToolTask> {
-        let whole = Sum::new("measured").with(self.format()).with(self.overlap());
+        let whole = Sum::new("measured").with(format()).with(self.overlap());
         whole.with(self.ast()).with(self.bonus()).with(self.penalty())
     }
 }
