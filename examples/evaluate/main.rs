@@ -105,6 +105,7 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     run(benchmark, policy.sampler(), prompter, &config, &mut journal, |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     // Some templates open the reasoning for the model.
+    let asked = prompter.name().to_owned();
     let reader = reader.after(&end_of_prompt);
 
     // 5. What they are worth.
@@ -112,7 +113,7 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     let report = report.with_run(json!({
         "model": name,
         "digest": digest,
-        "prompt": prompter.name(),
+        "prompt": asked,
         "max_tokens": config.max_tokens,
         "seed": config.seed,
         "data": data_files(&args.data)?,
