@@ -1,7 +1,7 @@
 //! Tool-Zero's arms, with toy models.
 
 // Helpers of tests may fail loudly.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use serde_json::json;
 use sparring_core::{Game, Message, Policy, Prompt, Rejection, RewardContext, Role, Rollout, Seed};
@@ -185,7 +185,12 @@ fn wrong_settings_are_named() {
     assert!(refused(|c| c.mask_share = 1.5).starts_with("mask_share: "));
     assert!(refused(|c| c.reward.ast_fail = 2.0).starts_with("reward.ast_fail: "));
     assert!(refused(|c| c.schedule.steepness = f64::NAN).starts_with("schedule.steepness: "));
-    assert!(refused(|c| drop(c.lr.remove(&Arm::Grpo))).starts_with("lr.grpo: "));
+    assert!(
+        refused(|c| {
+            c.lr.remove(&Arm::Grpo);
+        })
+        .starts_with("lr.grpo: ")
+    );
     assert!(refused(|c| c.temperature = 0.0).starts_with("grpo.temperature: "));
     assert!("grpoo".parse::<Arm>().unwrap_err().to_string().contains("progressive"));
     let text = ToolZeroConfig::default().to_toml().unwrap();
