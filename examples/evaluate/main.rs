@@ -85,6 +85,10 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
         PromptStyle::Own => &in_words,
     };
 
+    let prompt = benchmark.items.first().and_then(|item| prompter.prompt(item).ok());
+    let prompt = prompt.and_then(|prompt| tokenizer.encode_prompt(&prompt).ok()).unwrap_or_default();
+    let end_of_prompt = tokenizer.decode(&prompt[prompt.len().saturating_sub(8)..])?;
+
     // 4. The answers, on disk as they come. What they are to is in the hashes of their prompts; how they are read may
     // change without asking again.
     let (dir, config) = (args.folder(), args.run_config());
@@ -100,13 +104,16 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     let bar = progress_bar(benchmark.items.len());
     run(benchmark, policy.sampler(), prompter, &config, &mut journal, |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
+    // Some templates open the reasoning for the model.
+    let asked = prompter.name().to_owned();
+    let reader = reader.after(&end_of_prompt);
 
     // 5. What they are worth.
     let (report, failures) = score(benchmark, &reader, journal.answers());
     let report = report.with_run(json!({
         "model": name,
         "digest": digest,
-        "prompt": prompter.name(),
+        "prompt": asked,
         "max_tokens": config.max_tokens,
         "seed": config.seed,
         "data": data_files(&args.data)?,

@@ -90,7 +90,7 @@ pub enum Expected {
 pub enum Defect {
     /// The gold is not what its format says.
     UnreadableGold,
-    /// The gold holds a placeholder instead of a value, such as `${id from search}`.
+    /// The gold holds a placeholder instead of a value, such as `${id from search}` or `API_call_0`.
     Placeholder,
     /// The gold calls a tool that is not offered.
     NotOffered,

@@ -10,6 +10,8 @@ use sparring_tools::{CallParser, Format, ToolCall};
 pub enum Reader {
     /// In the format of a family of models; the item's tools say of which type untyped arguments are.
     Format(Format),
+    /// The same for prompts that end inside the reasoning: with `<think>`, say.
+    InThought(Format),
     /// By a parser of your own.
     Parser(Box<dyn CallParser>),
     /// As BFCL reads the answers of prompted models: `[f(a=1), g(b='x')]`, in the language of the category. Java and
@@ -54,10 +56,21 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Reader {
+    /// The same reader where `prompt`, as text, ends inside the reasoning: a format's then reads on from there.
+    #[must_use]
+    pub fn after(self, prompt: &str) -> Self {
+        let opened =
+            ["<think>", "<seed:think>", "[THINK]"].iter().any(|tag| prompt.trim_end().ends_with(tag));
+        match self {
+            Self::Format(format) if opened => Self::InThought(format),
+            other => other,
+        }
+    }
+
     /// A short name for reports.
     pub fn name(&self) -> &str {
         match self {
-            Self::Format(format) => format.name(),
+            Self::Format(format) | Self::InThought(format) => format.name(),
             Self::Parser(parser) => parser.name(),
             Self::Bfcl => "bfcl",
         }
@@ -70,6 +83,7 @@ impl Reader {
         };
         match self {
             Self::Format(format) => parsed(&*format.parser_for(item.tools.clone())),
+            Self::InThought(format) => parsed(&*format.parser_in_thought(item.tools.clone())),
             Self::Parser(parser) => parsed(&**parser),
             Self::Bfcl => match decode(text, return_format(item), false) {
                 Err(error) => Reading::unreadable(error.to_string()),
@@ -83,6 +97,7 @@ impl Reader {
     pub fn render(&self, calls: &[ToolCall]) -> String {
         match self {
             Self::Format(format) => format.parser().render(calls),
+            Self::InThought(format) => format.parser_in_thought(Vec::new()).render(calls),
             Self::Parser(parser) => parser.render(calls),
             Self::Bfcl => {
                 let calls: Vec<_> = calls.iter().map(python_call).collect();
@@ -132,4 +147,20 @@ fn python_call(call: &ToolCall) -> String {
     let arguments: Vec<_> =
         call.arguments.iter().map(|(name, value)| format!("{name}={}", PyValue::from_json(value))).collect();
     format!("{}({})", call.name, arguments.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_that_begin_in_thought() {
+        let item = Item::calls("i", "c", vec![], vec![], vec![]);
+        let text =
+            "I could <tool_call>\n</think>\n<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
+        let reader = Reader::Format(Format::Hermes).after("Assistant: <think>\n");
+        assert_eq!(reader.read(&item, text).calls().map(<[_]>::len), Some(1));
+        let reader = Reader::Format(Format::Hermes).after("Assistant:");
+        assert_eq!(reader.read(&item, text).calls(), None);
+    }
 }

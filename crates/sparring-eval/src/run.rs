@@ -42,6 +42,13 @@ impl RunConfig {
         self
     }
 
+    /// Sets the strings that end an answer.
+    #[must_use]
+    pub fn with_stop(mut self, stop: Vec<String>) -> Self {
+        self.stop = stop;
+        self
+    }
+
     /// Sets the seed.
     #[must_use]
     pub fn with_seed(mut self, seed: Seed) -> Self {

@@ -81,6 +81,7 @@ fn seal_tools() {
     assert_eq!(counts["in_domain_single"] + counts["in_domain_multiple"], 700);
     assert_eq!(counts["out_domain_single"] + counts["out_domain_multiple"], 654);
     assert!(items.iter().all(|item| item.tools.len() >= 5));
+    assert_eq!(with(&items, &Defect::Placeholder).len(), 57);
 }
 
 #[test]

@@ -64,8 +64,9 @@ pub fn streams_in(parser: &dyn CallParser, pieces: &[&str]) -> Result<(), String
     if deltas != in_one {
         return Err(format!("{pieces:?}: the deltas {deltas:?} are not those of the whole, {in_one:?}"));
     }
-    let (calls, content) = gather(&deltas).map_err(|error| format!("{pieces:?}: {error}: {deltas:?}"))?;
-    if calls != whole.calls || content != whole.content {
+    let (calls, content, thought) =
+        gather(&deltas).map_err(|error| format!("{pieces:?}: {error}: {deltas:?}"))?;
+    if (&calls, &content, &thought) != (&whole.calls, &whole.content, &whole.thought) {
         return Err(format!("{pieces:?}: the deltas {deltas:?} are not {whole:?}"));
     }
     Ok(())
@@ -93,15 +94,15 @@ fn streamed(parser: &dyn CallParser, pieces: &[&str]) -> (Vec<Delta>, Reading) {
     (joined, reading)
 }
 
-/// The calls that are whole, and the content, of deltas put together as a client does.
-fn gather(deltas: &[Delta]) -> Result<(Vec<ToolCall>, String), String> {
-    let (mut calls, mut content) = (Vec::new(), String::new());
+/// The calls that are whole, the content and the reasoning, of deltas put together as a client does.
+fn gather(deltas: &[Delta]) -> Result<(Vec<ToolCall>, String, String), String> {
+    let (mut calls, mut content, mut thought) = (Vec::new(), String::new(), String::new());
     let mut open: Option<(String, String)> = None;
     let mut next = 0;
     for delta in deltas {
         match (delta, &mut open) {
             (Delta::Text(text), _) => content.push_str(text),
-            (Delta::Thought(_), _) => {}
+            (Delta::Thought(text), _) => thought.push_str(text),
             (Delta::Start { index, name }, None) if *index == next => {
                 open = Some((name.clone(), String::new()));
             }
@@ -121,7 +122,7 @@ fn gather(deltas: &[Delta]) -> Result<(Vec<ToolCall>, String), String> {
         }
     }
     match open {
-        None => Ok((calls, content)),
+        None => Ok((calls, content, thought)),
         Some((name, _)) => Err(format!("the call of {name:?} never ends")),
     }
 }

@@ -78,7 +78,7 @@ const WORDS: [(u64, &str); 28] = [
 
 /// The ways in which a scalar may be written, normalised: as it is; an integer also with thousands separators and
 /// (0 to 19, and tens to 90) as an English word; such a word also in digits; with [`Letters::AllScripts`], a
-/// decimal number also with two decimals ("19.90").
+/// decimal number also with two decimals ("19.90"), and a whole one as it is ("3.0").
 ///
 /// None for booleans, `null`, lists and objects, and for a text without a character that counts.
 pub fn variants(value: &Value, letters: Letters) -> Vec<String> {
@@ -95,6 +95,9 @@ pub fn variants(value: &Value, letters: Letters) -> Vec<String> {
         Value::Number(number) => {
             if let Some(i) = integral(number) {
                 integer_variants(i, letters, &mut out);
+                if letters == Letters::AllScripts && number.is_f64() {
+                    out.push(normalize(&number.to_string(), letters));
+                }
             } else {
                 out.push(normalize(&number.to_string(), letters));
                 if letters == Letters::AllScripts
@@ -217,6 +220,8 @@ mod tests {
             (json!("서울"), "서울의 날씨"),
             (json!("Zürich"), "nach Zürich, bitte"),
             (json!(19.9), "it costs $19.90."),
+            (json!(3.0), "within 3.0 km of me"),
+            (json!(3.0), "within 3 km of me"),
         ];
         for (value, question) in cases {
             assert!(is_grounded(&value, question, Letters::AllScripts), "{value}");

@@ -364,6 +364,7 @@ fn reasoning_has_tags_of_its_own() {
     ] {
         let reading = format.parser().read(text);
         assert_eq!((reading.calls.len(), reading.repairs.len(), reading.content.as_str()), (0, 0, "Yes."));
+        assert!(reading.thought.starts_with("a "), "{}", reading.thought);
     }
 }
 
@@ -417,6 +418,7 @@ fn values_are_read_as_they_are_meant() {
 fn names_and_templates() {
     for format in Format::ALL {
         assert_eq!(Format::from_name(format.name()), Some(format));
+        assert_eq!(format.to_string().parse(), Ok(format));
         let two = format.parser().render(&two());
         let guess = Format::guess(&two);
         let unmarked =
@@ -424,7 +426,8 @@ fn names_and_templates() {
         assert_eq!(guess, if unmarked { None } else { Some(format) }, "{two}");
     }
     assert_eq!(Format::from_name("Qwen2.5"), Some(Format::Hermes));
-    assert_eq!(Format::from_name("nonsense"), None);
+    assert_eq!(Format::from_name("seed_oss"), Some(Format::Qwen3Coder));
+    assert_eq!("nonsense".parse::<Format>().unwrap_err().to_string(), "there is no format \"nonsense\"");
 }
 
 /// Long and nasty texts are read to their end.

@@ -5,7 +5,8 @@
 //! sorted by name.
 
 use super::{present, schema, source};
-use crate::{EvalError, Item, Turn, TurnRole};
+use crate::{Defect, EvalError, Item, Turn, TurnRole};
+use serde_json::Value;
 use source::Record;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::HashMap;
@@ -35,7 +36,25 @@ fn item(record: &Record, domain: &str, shelf: &Shelf) -> Result<Item, EvalError>
     let kind = if gold.len() == 1 { "single" } else { "multiple" };
     let messages = vec![Turn::new(TurnRole::User, record.text("query")?)];
     let tools = shelf.menu(&gold);
-    Ok(Item::calls(record.text("id")?, format!("{domain}_{kind}"), messages, tools, gold))
+    let chained = gold.iter().any(|call| call.arguments.values().any(is_placeholder));
+    let mut item = Item::calls(record.text("id")?, format!("{domain}_{kind}"), messages, tools, gold);
+    if chained {
+        item.defects.push(Defect::Placeholder);
+        item.defects.sort();
+    }
+    Ok(item)
+}
+
+/// `API_call_0`: what an earlier call would return.
+fn is_placeholder(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text
+            .match_indices("API_call_")
+            .any(|(at, mark)| text[at + mark.len()..].starts_with(|c: char| c.is_ascii_digit())),
+        Value::Array(items) => items.iter().any(is_placeholder),
+        Value::Object(map) => map.values().any(is_placeholder),
+        _ => false,
+    }
 }
 
 fn call(record: &Record) -> Result<ToolCall, EvalError> {

@@ -1,21 +1,21 @@
 use super::grammar::Typing;
 use crate::json;
 use crate::spec::words::standard_type;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The value that stands as text in a tag.
 ///
 /// `null` is null: templates write it for what is absent, whatever its type. Else, where the schema names types,
 /// the first of them that the text can be counts, in the order `integer`, `number`, `boolean`, `object`,
-/// `array`, `string`. Without a schema, what reads as JSON is JSON and the rest is text. What cannot be
+/// `array`, `string`. Without a schema, what reads as JSON is JSON, and the rest is text; so is what stands in quotes, with them. What cannot be
 /// read as its type stays text: validation can then say so.
-pub(super) fn coerce(text: &str, typing: Typing, schema: Option<&Value>) -> Value {
+pub(super) fn coerce(text: &str, typing: Typing, schema: Option<Schema<'_>>) -> Value {
     let as_text = || Value::from(text);
     match typing {
         Typing::Text => as_text(),
         Typing::Json => json::of_json(text).unwrap_or_else(|_| as_text()),
         Typing::Unknown if text == "null" => Value::Null,
-        Typing::Unknown => match types(schema) {
+        Typing::Unknown => match schema.and_then(|schema| schema.types(0)) {
             Some(types) => ORDER
                 .iter()
                 .filter(|(name, _)| types.contains(name))
@@ -53,21 +53,53 @@ fn whole(text: &str) -> Option<Value> {
     (float.fract() == 0.0 && float.abs() < 9e15).then(|| Value::from(float as i64))
 }
 
-/// The types that a schema names, directly or in its alternatives; none where it does not say.
-fn types(schema: Option<&Value>) -> Option<Vec<&'static str>> {
-    let schema = schema?.as_object()?;
-    match schema.get("type") {
-        Some(Value::String(kind)) => return standard_type(kind).map(|kind| vec![kind]),
-        Some(Value::Array(kinds)) => return kinds.iter().map(|kind| standard_type(kind.as_str()?)).collect(),
-        _ => {}
+/// Deepest nesting of references and alternatives that is followed.
+const MAX_DEPTH: usize = 8;
+
+/// A parameter's schema, and where its references lead.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Schema<'a> {
+    pub(super) of: &'a Value,
+    /// The keywords beside the parameters: `$defs`, `definitions`.
+    pub(super) root: &'a Map<String, Value>,
+}
+
+impl<'a> Schema<'a> {
+    /// The types that it names, directly, in its alternatives, or where it refers to; none where it does not say.
+    fn types(self, depth: usize) -> Option<Vec<&'static str>> {
+        let schema = self.of.as_object().filter(|_| depth < MAX_DEPTH)?;
+        let inner = |of: &'a Value| Schema { of, ..self }.types(depth + 1);
+        match schema.get("type") {
+            Some(Value::String(kind)) => return standard_type(kind).map(|kind| vec![kind]),
+            Some(Value::Array(kinds)) => {
+                return kinds.iter().map(|kind| standard_type(kind.as_str()?)).collect();
+            }
+            _ => {}
+        }
+        if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
+            return inner(self.target(target)?);
+        }
+        if let Some(Value::Array(allowed)) = schema.get("enum") {
+            return allowed.iter().all(Value::is_string).then(|| vec!["string"]);
+        }
+        if let Some(value) = schema.get("const") {
+            return value.is_string().then(|| vec!["string"]);
+        }
+        // All of them hold: one that says is enough.
+        if let Some(Value::Array(parts)) = schema.get("allOf") {
+            return parts.iter().find_map(inner);
+        }
+        let alternatives = ["anyOf", "oneOf"].iter().find_map(|key| schema.get(*key)?.as_array())?;
+        // One alternative that does not say leaves the type open.
+        let types: Option<Vec<_>> = alternatives.iter().map(inner).collect();
+        Some(types?.concat())
     }
-    if let Some(Value::Array(allowed)) = schema.get("enum") {
-        return allowed.iter().all(Value::is_string).then(|| vec!["string"]);
+
+    /// What `#/$defs/Name` names.
+    fn target(self, reference: &str) -> Option<&'a Value> {
+        let (section, name) = reference.strip_prefix("#/")?.split_once('/')?;
+        self.root.get(section)?.get(name.replace("~1", "/").replace("~0", "~"))
     }
-    let alternatives = ["anyOf", "oneOf"].iter().find_map(|key| schema.get(*key)?.as_array())?;
-    // One alternative that does not say leaves the type open.
-    let types: Option<Vec<_>> = alternatives.iter().map(|schema| types(Some(schema))).collect();
-    Some(types?.concat())
 }
 
 #[cfg(test)]
@@ -77,6 +109,8 @@ mod tests {
 
     #[test]
     fn the_schema_decides_and_what_does_not_fit_stays_text() {
+        let root = json!({"$defs": {"Name": {"type": "string"}, "Loop": {"$ref": "#/$defs/Loop"}}});
+        let root = root.as_object().unwrap();
         for (text, schema, want) in [
             ("5", json!({"type": "string"}), json!("5")),
             ("5", json!({"type": "integer"}), json!(5)),
@@ -95,8 +129,16 @@ mod tests {
             ("5", json!({"type": "Integer"}), json!(5)),
             ("7", json!({"enum": ["7", "8"]}), json!("7")),
             ("7", json!({"description": "anything"}), json!(7)),
+            ("7", json!({"$ref": "#/$defs/Name"}), json!("7")),
+            ("7", json!({"$ref": "#/$defs/Loop"}), json!(7)),
+            ("7", json!({"allOf": [{"description": "a name"}, {"$ref": "#/$defs/Name"}]}), json!("7")),
+            ("7", json!({"const": "7"}), json!("7")),
         ] {
-            assert_eq!(coerce(text, Typing::Unknown, Some(&schema)), want, "{text} as {schema}");
+            assert_eq!(
+                coerce(text, Typing::Unknown, Some(Schema { of: &schema, root })),
+                want,
+                "{text} as {schema}"
+            );
         }
         assert_eq!(coerce("oops", Typing::Json, None), json!("oops"));
         assert_eq!(coerce("1", Typing::Text, None), json!("1"));

@@ -66,6 +66,7 @@ impl Emitter {
     }
 
     pub(super) fn thought(&mut self, piece: &str) {
+        self.reading.thought.push_str(piece);
         match &mut self.deltas {
             Some(deltas) if !piece.is_empty() => match deltas.last_mut() {
                 Some(Delta::Thought(last)) => last.push_str(piece),

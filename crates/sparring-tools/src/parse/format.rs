@@ -61,6 +61,29 @@ pub enum Format {
     ToolR0,
 }
 
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl std::str::FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+        Self::from_name(name).ok_or_else(|| UnknownFormat { name: name.to_owned() })
+    }
+}
+
+/// No [`Format`] has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no format {name:?}")]
+#[non_exhaustive]
+pub struct UnknownFormat {
+    /// The name.
+    pub name: String,
+}
+
 impl Format {
     /// Every format.
     pub const ALL: [Self; 20] = [
@@ -120,7 +143,7 @@ impl Format {
         }
         Some(match name.as_str() {
             "qwen" | "qwen25" | "qwen2_5" | "qwen3" | "granite4" => Self::Hermes,
-            "qwen3_xml" => Self::Qwen3Coder,
+            "qwen3_xml" | "seed_oss" => Self::Qwen3Coder,
             "glm45" | "glm47" => Self::Glm,
             "llama3" | "llama31" | "llama3_1" => Self::Llama3Json,
             "llama32" | "llama3_2" | "olmo3" | "toolace" => Self::Pythonic,

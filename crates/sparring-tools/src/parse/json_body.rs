@@ -72,17 +72,14 @@ impl ValueReader {
         let mut used = 0;
         loop {
             let (rest, at) = (&cursor.rest[used..], cursor.at + used);
-            let (n, status) = match &mut self.call {
-                Some((_, value, _)) => {
-                    let fed = self.scanner.feed(rest, at, value);
-                    emitter.arguments(value.take_text());
-                    fed
-                }
-                None => {
-                    let fed = self.scanner.feed(rest, at, &mut self.calls.sink(emitter));
-                    self.calls.flush(emitter);
-                    fed
-                }
+            let (n, status) = if let Some((_, value, _)) = &mut self.call {
+                let fed = self.scanner.feed(rest, at, value);
+                emitter.arguments(value.take_text());
+                fed
+            } else {
+                let fed = self.scanner.feed(rest, at, &mut self.calls.sink(emitter));
+                self.calls.flush(emitter);
+                fed
             };
             used += n;
             match self.scanner.take_odd() {

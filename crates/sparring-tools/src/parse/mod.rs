@@ -19,7 +19,7 @@ mod stream;
 mod tool_r0;
 mod xml_body;
 
-pub use format::Format;
+pub use format::{Format, UnknownFormat};
 pub(crate) use normalize::kind;
 pub use normalize::{call_from_value, calls_from_value};
 pub use stream::{ByteStream, CallStream, Delta, Reading, Repair};

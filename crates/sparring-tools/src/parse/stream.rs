@@ -59,6 +59,8 @@ pub struct Reading {
     pub calls: Vec<ToolCall>,
     /// The text for the user: what is neither call nor reasoning, without white space before calls and at the ends.
     pub content: String,
+    /// The reasoning.
+    pub thought: String,
     /// What was wrong, in the order of the text; empty for a text that keeps to its format.
     pub repairs: Vec<Repair>,
 }

@@ -9,6 +9,9 @@ pub(crate) const TAG: &str = "tool_call_answer";
 /// Tool-R0's format (arXiv 2602.21320, Section 5.1 of the solver's interface): the last
 /// `<tool_call_answer>` block, in any case, holds a list of `{"name", "arguments"}`.
 ///
+/// For whole texts: nothing is passed on before the end, which says what block is the last. There is no content, and
+/// one broken call costs all, as in training.
+///
 /// The content is read by [`json::relaxed`] and each call by
 /// [`call_from_value`](super::call_from_value); `[]` is no call. Whether a `<think>` block is there does not matter here.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,4 +1,4 @@
-use super::coerce::coerce;
+use super::coerce::{Schema, coerce};
 use super::cursor::{Ahead, Cursor, Found, Step, Stops, Tags};
 use super::emit::Emitter;
 use super::grammar::{Typing, Xml};
@@ -235,8 +235,10 @@ impl XmlBody {
                     emitter.repair(ParseError::syntax(cursor.at + at, what), "the value ends there");
                 }
                 let text = if self.xml.layout { without_layout(text) } else { text.as_str() };
-                let schema = tools.iter().find(|tool| tool.name == self.name);
-                let schema = schema.and_then(|tool| tool.parameters.get(key.as_str()));
+                let schema = tools.iter().find(|tool| tool.name == self.name).and_then(|tool| {
+                    let of = tool.parameters.get(key.as_str())?;
+                    Some(Schema { of, root: &tool.schema_extra })
+                });
                 let value = coerce(text, *typing, schema);
                 let comma = if self.arguments.is_empty() { '{' } else { ',' };
                 if emitter.is_streaming() {

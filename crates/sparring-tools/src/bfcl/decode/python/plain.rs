@@ -15,10 +15,11 @@ const MAX_DEPTH: u8 = 16;
 /// The calls in `[f(a=1, b='x'), ...]`, or that a `;` comes after them; `None` where the text holds anything that
 /// is not plain.
 pub(super) fn calls(text: &str) -> Option<Result<PyValue, Fault>> {
-    let mut reader = Reader { text, at: 0 };
-    if !reader.eat(b'[') {
+    // White space before the bracket is the parser's to judge: it may be an indentation.
+    if !text.starts_with('[') {
         return None;
     }
+    let mut reader = Reader { text, at: 1 };
     let mut calls = Vec::new();
     while !reader.eat(b']') {
         calls.push(reader.call()?);
@@ -219,6 +220,12 @@ mod tests {
     fn parsed(text: &str) -> Result<PyValue, Fault> {
         let (tree, root) = Parser::new(text).whole()?;
         resolve::calls(text, &tree, root)
+    }
+
+    #[test]
+    fn an_indentation_is_left_to_the_parser() {
+        assert!(calls("[f(a=1)]").is_some());
+        assert!(calls(" [f(a=1)]").is_none() && calls("\n[f(a=1)]").is_none());
     }
 
     #[test]
