@@ -71,7 +71,8 @@ fn toy() -> ToyPolicy {
 
 fn config() -> ToolZeroConfig {
     let mut config = ToolZeroConfig::default();
-    (config.updates, config.prompts_per_step, config.group_size, config.max_tokens) = (4, 2, 4, 6);
+    // Enough answers for a few of chance to have all tags in order.
+    (config.updates, config.prompts_per_step, config.group_size, config.max_tokens) = (4, 2, 64, 9);
     config.supervised.examples_per_step = 3;
     config.lr.values_mut().for_each(|lr| *lr = 0.3);
     config
@@ -91,8 +92,8 @@ fn train(arm: Arm, seed: u64, config: ToolZeroConfig) -> (Vec<StepRecord>, Vec<f
 fn every_arm_learns_repeats_itself_and_says_how() {
     for arm in Arm::ALL {
         let (records, weights) = train(arm, 1, config());
-        assert_eq!((records.clone(), weights.clone()), train(arm, 1, config()), "{arm}");
-        assert_ne!(weights, toy().weights(), "{arm}");
+        assert!((records.clone(), weights.clone()) == train(arm, 1, config()), "{arm} repeats itself");
+        assert!(weights != toy().weights(), "{arm} learns");
         let supervised = arm.supervised(4);
         for (i, record) in records.iter().enumerate() {
             let stage = if i < supervised { Stage::Supervised } else { Stage::Reinforced };
@@ -141,7 +142,7 @@ fn arms_are_paid_for_what_they_say() {
     };
     let right = |task: &ToolTask| Rollout::from_text(gold_answer(task, GoldThought::Plan));
     let score = |arm: Arm, task: &ToolTask, step: usize| {
-        let ctx = RewardContext::at(step, 48, Role::Solver);
+        let ctx = RewardContext::at(step, 32, Role::Solver);
         let group = [right(task), wrong(task), Rollout::from_text("no")];
         let scores = plan.reward(arm).score(task, &group, &ctx).unwrap();
         scores.into_iter().map(|score| (score.unwrap() * 100.0).round() / 100.0).collect::<Vec<f32>>()
@@ -152,12 +153,13 @@ fn arms_are_paid_for_what_they_say() {
     assert_eq!(score(Arm::MultiCall, &task, 0), [2.0, 1.0, 0.0]);
     task.calls.push(ToolCall::new("g", [("x", "1".into())]));
     assert_eq!(score(Arm::MultiCall, &task, 0), [2.3, 1.3, 0.0]);
-    // Halfway, at m = T/4: the mean of 1.3 and 0.5, of 0 + 0.3 - 0.3 and nearly 0.5, of 0 and -0.5.
-    let half = score(Arm::Progressive, &task, 12);
+    // Halfway, at m = T/4: the mean of 1.3 and 0.5, of 0 + 0.3 - 0.3 and 0.5 (the second call has
+    // the value that the first one lacks), of 0 and -0.5.
+    let half = score(Arm::Progressive, &task, 8);
     assert_eq!((half[0], half[2]), (1.9, -0.25));
-    assert!((1.0..1.25).contains(&half[1]), "{half:?}");
-    assert_eq!(plan.sigma(Arm::Progressive).at(12, 48), 0.5);
-    assert_eq!(plan.sigma(Arm::Grpo).at(0, 48), 1.0);
+    assert_eq!(half[1], 1.25, "{half:?}");
+    assert_eq!(plan.sigma(Arm::Progressive).at(8, 32), 0.5);
+    assert_eq!(plan.sigma(Arm::Grpo).at(0, 32), 1.0);
 }
 
 #[test]
@@ -169,8 +171,9 @@ fn masking_touches_a_share_and_only_where_asked() {
         config.mask_share = share;
         train(arm, 1, config).1
     };
-    assert_eq!(always(Arm::Masking, 0.0), always(Arm::Grpo, 1.0));
-    assert_ne!(always(Arm::Masking, 1.0), always(Arm::Grpo, 1.0));
+    assert!(always(Arm::Masking, 0.0) == always(Arm::Grpo, 1.0));
+    // What is general in the reward sees other names.
+    assert!(always(Arm::Progressive, 1.0) != always(Arm::Progressive, 0.0));
 }
 
 #[test]
