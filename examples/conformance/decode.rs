@@ -143,7 +143,11 @@ fn same_items(ours: &[PyValue], recorded: &[Value]) -> bool {
 /// The entries of the benchmark's question files that have a possible answer.
 fn entries(benchmark: &Path) -> Result<HashMap<String, Entry>, BoxError> {
     let mut entries = HashMap::new();
-    for answers in fs::read_dir(benchmark.join("possible_answer"))? {
+    let folder = benchmark.join("possible_answer");
+    let files = fs::read_dir(&folder).map_err(|error| {
+        format!("{}: {error}; name the benchmark's folder with --data", folder.display())
+    })?;
+    for answers in files {
         let answers = answers?.path();
         let questions = benchmark.join(answers.file_name().unwrap_or_default());
         let mut golds = HashMap::new();

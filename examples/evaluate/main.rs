@@ -119,6 +119,7 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
         "data": data_files(&args.data)?,
     }));
     write_report(&dir, &report, &failures)?;
+    eprintln!("answers, report and failures: {}", dir.display());
     write_results(&dir, args.bfcl_model.as_deref().unwrap_or(&name), benchmark, journal.answers())?;
     Ok(report)
 }

@@ -44,7 +44,7 @@ impl Report {
             ("v3 overall, multi-turn counted 0", board.v3_overall),
             ("single turn only (ours: mean of v4's groups)", board.single_turn),
         ] {
-            writeln!(f, "{name:47} {:>7.2}  {}", 100.0 * score.value, range(score.interval))?;
+            writeln!(f, "{name:47} {:>7.2}  {}", 100.0 * score.value + 0.0, range(score.interval))?;
         }
         if !board.missing.is_empty() {
             let missing: Vec<_> = board.missing.iter().map(ToString::to_string).collect();
@@ -102,5 +102,6 @@ fn write_share(f: &mut fmt::Formatter<'_>, name: &str, share: Share) -> fmt::Res
 }
 
 fn range(interval: Interval) -> String {
-    format!("{:.2} to {:.2}", 100.0 * interval.low, 100.0 * interval.high)
+    // Without the sign of a negative zero.
+    format!("{:.2} to {:.2}", 100.0 * interval.low + 0.0, 100.0 * interval.high + 0.0)
 }

@@ -81,6 +81,9 @@ impl Suite {
     /// [`EvalError::Data`] names the file, the line and the field that cannot be read;
     /// [`EvalError::Invalid`] a category that there is not.
     pub fn load(self, data: &Path, categories: &[String]) -> Result<Benchmark, EvalError> {
+        if !data.exists() {
+            return Err(EvalError::data(data.display(), "does not exist".to_owned()));
+        }
         let data = &self.folder(data);
         let items = match self {
             Self::Bfcl => bfcl::load(data, categories)?,
