@@ -52,27 +52,18 @@ fn tasks() -> Vec<ToolTask> {
         .to_vec()
 }
 
-/// Words of which every gold answer is made.
+/// Every word is a whole answer: each call, with a thought and without.
 fn toy() -> ToyPolicy {
-    let words = [
-        "<think>",
-        "</think>",
-        "<tool_call_answer>",
-        "</tool_call_answer>",
-        r#"[{"name":""#,
-        "f",
-        "g",
-        "h",
-        r#"","arguments":{"x":"1"}}]"#,
-        "?",
-    ];
-    ToyPolicy::from_words(words, Seed::new(5))
+    let thoughts = ["", "<think>so</think>"];
+    let answer =
+        |thought: &str, task: &ToolTask| format!("{thought}{}", gold_answer(task, GoldThought::None));
+    let words = tasks().into_iter().flat_map(|task| thoughts.map(|thought| answer(thought, &task)));
+    ToyPolicy::from_words(words.chain(["?".to_owned()]), Seed::new(5))
 }
 
 fn config() -> ToolZeroConfig {
     let mut config = ToolZeroConfig::default();
-    // Enough answers for a few of chance to have all tags in order.
-    (config.updates, config.prompts_per_step, config.group_size, config.max_tokens) = (4, 2, 64, 9);
+    (config.updates, config.prompts_per_step, config.group_size, config.max_tokens) = (4, 2, 4, 1);
     config.supervised.examples_per_step = 3;
     config.lr.values_mut().for_each(|lr| *lr = 0.3);
     config
@@ -92,8 +83,8 @@ fn train(arm: Arm, seed: u64, config: ToolZeroConfig) -> (Vec<StepRecord>, Vec<f
 fn every_arm_learns_repeats_itself_and_says_how() {
     for arm in Arm::ALL {
         let (records, weights) = train(arm, 1, config());
-        assert!((records.clone(), weights.clone()) == train(arm, 1, config()), "{arm} repeats itself");
-        assert!(weights != toy().weights(), "{arm} learns");
+        assert_eq!((records.clone(), weights.clone()), train(arm, 1, config()), "{arm}");
+        assert_ne!(weights, toy().weights(), "{arm}");
         let supervised = arm.supervised(4);
         for (i, record) in records.iter().enumerate() {
             let stage = if i < supervised { Stage::Supervised } else { Stage::Reinforced };
@@ -123,7 +114,7 @@ fn supervision_teaches_the_gold_answers() {
     let training = Training { plan: &plan, game: &Ask, encoder: &encoder, tasks: &tasks, seed: Seed::new(1) };
     let records = training.run(Arm::Sft, &mut policy, &mut |_| {}).unwrap();
     assert!(records[79].loss < 0.1 * records[0].loss, "{} to {}", records[0].loss, records[79].loss);
-    let params = sparring_core::SamplingParams::greedy().with_max_tokens(9);
+    let params = sparring_core::SamplingParams::greedy().with_max_tokens(2);
     let prompt: Prompt = Ask.pose(&tasks[1]).into();
     let request = sparring_core::SampleRequest { prompt, n: 1, params, seed: Seed::new(1) };
     let said = policy.sampler().sample(&[request]).unwrap().remove(0).remove(0);
@@ -132,7 +123,9 @@ fn supervision_teaches_the_gold_answers() {
 
 #[test]
 fn arms_are_paid_for_what_they_say() {
-    let plan = ToolZeroConfig::default().build().unwrap();
+    let mut config = ToolZeroConfig::default();
+    config.updates = 48;
+    let plan = config.build().unwrap();
     let mut task = tasks().remove(0);
     let wrong = |task: &ToolTask| {
         let mut calls = task.calls.clone();
@@ -142,7 +135,7 @@ fn arms_are_paid_for_what_they_say() {
     };
     let right = |task: &ToolTask| Rollout::from_text(gold_answer(task, GoldThought::Plan));
     let score = |arm: Arm, task: &ToolTask, step: usize| {
-        let ctx = RewardContext::at(step, 32, Role::Solver);
+        let ctx = RewardContext::at(step, 48, Role::Solver);
         let group = [right(task), wrong(task), Rollout::from_text("no")];
         let scores = plan.reward(arm).score(task, &group, &ctx).unwrap();
         scores.into_iter().map(|score| (score.unwrap() * 100.0).round() / 100.0).collect::<Vec<f32>>()
@@ -153,13 +146,11 @@ fn arms_are_paid_for_what_they_say() {
     assert_eq!(score(Arm::MultiCall, &task, 0), [2.0, 1.0, 0.0]);
     task.calls.push(ToolCall::new("g", [("x", "1".into())]));
     assert_eq!(score(Arm::MultiCall, &task, 0), [2.3, 1.3, 0.0]);
-    // Halfway, at m = T/4: the mean of 1.3 and 0.5, of 0 + 0.3 - 0.3 and 0.5 (the second call has
-    // the value that the first one lacks), of 0 and -0.5.
-    let half = score(Arm::Progressive, &task, 8);
-    assert_eq!((half[0], half[2]), (1.9, -0.25));
-    assert_eq!(half[1], 1.25, "{half:?}");
-    assert_eq!(plan.sigma(Arm::Progressive).at(8, 32), 0.5);
-    assert_eq!(plan.sigma(Arm::Grpo).at(0, 32), 1.0);
+    // Halfway, at m = T/4: the mean of 1.3 and 0.5; of 0.3 - 0.3 and 0.5, for recall misses no token of the wrong
+    // answer, whose second call has the right value; of 0 and -0.5.
+    assert_eq!(score(Arm::Progressive, &task, 12), [1.9, 1.25, -0.25]);
+    assert_eq!(plan.sigma(Arm::Progressive).at(12, 48), 0.5);
+    assert_eq!(plan.sigma(Arm::Grpo).at(0, 48), 1.0);
 }
 
 #[test]
@@ -171,9 +162,8 @@ fn masking_touches_a_share_and_only_where_asked() {
         config.mask_share = share;
         train(arm, 1, config).1
     };
-    assert!(always(Arm::Masking, 0.0) == always(Arm::Grpo, 1.0));
-    // What is general in the reward sees other names.
-    assert!(always(Arm::Progressive, 1.0) != always(Arm::Progressive, 0.0));
+    assert_eq!(always(Arm::Masking, 0.0), always(Arm::Grpo, 1.0));
+    assert_ne!(always(Arm::Masking, 1.0), always(Arm::Grpo, 1.0));
 }
 
 #[test]
