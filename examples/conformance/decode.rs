@@ -144,9 +144,8 @@ fn same_items(ours: &[PyValue], recorded: &[Value]) -> bool {
 fn entries(benchmark: &Path) -> Result<HashMap<String, Entry>, BoxError> {
     let mut entries = HashMap::new();
     let folder = benchmark.join("possible_answer");
-    let files = fs::read_dir(&folder).map_err(|error| {
-        format!("{}: {error}; name the benchmark's folder with --data", folder.display())
-    })?;
+    let files = fs::read_dir(&folder)
+        .map_err(|error| format!("{}: {error}; name the benchmark's folder with --data", folder.display()))?;
     for answers in files {
         let answers = answers?.path();
         let questions = benchmark.join(answers.file_name().unwrap_or_default());

@@ -34,7 +34,7 @@ fn mean_only() -> GrpoConfig {
 #[test]
 fn observations_are_context() {
     let mut rollouts = pair();
-    rollouts[0].observations = vec![1..2];
+    rollouts[0].observations.push(1..2);
     // Its log-probability is not looked at.
     rollouts[0].logp[1] = f32::NAN;
     for loss in LossKind::ALL {
@@ -56,7 +56,7 @@ fn observations_are_context() {
     }
     let (tape, _) = run(mean_only(), RolloutGroup::new(&rollouts, &REWARDS));
     assert!((tape.slopes[0] + 0.5 / 5.0).abs() < 1e-7, "divided by the five tokens that count");
-    rollouts[1].observations = vec![2..4];
+    rollouts[1].observations.push(2..4);
     let group = RolloutGroup::new(&rollouts, &REWARDS);
     let error = mean_only().build().unwrap().update(&mut Tape::new(vec![-1.0; 6]), None, &[group], 1.0);
     assert!(error.unwrap_err().to_string().contains("beyond its 3 tokens"));
