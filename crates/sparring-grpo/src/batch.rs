@@ -180,6 +180,10 @@ impl<'a> BatchLoss<'a> {
             rest = others;
             rows.push(self.row(item, own));
         }
+        if let Some(item) = broken_entropy(&rows, entropies) {
+            tally.fault = Some(Fault::NonFinite { item, what: "the entropy" });
+            return f64::NAN;
+        }
         self.choose(&mut rows, entropies);
         let mut loss = 0.0;
         let mut at = 0;
@@ -243,6 +247,16 @@ impl<'a> BatchLoss<'a> {
         tally.entropy += sum;
         self.entropy_weight * sum
     }
+}
+
+/// The first completion with an entropy that is not finite.
+fn broken_entropy(rows: &[Row], entropies: &[f32]) -> Option<usize> {
+    let mut rest = entropies;
+    rows.iter().position(|row| {
+        let (own, others) = rest.split_at(row.logp.len().min(rest.len()));
+        rest = others;
+        own.iter().zip(&row.counts).any(|(entropy, counts)| *counts && !entropy.is_finite())
+    })
 }
 
 impl TokenLoss for BatchLoss<'_> {

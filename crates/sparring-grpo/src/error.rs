@@ -20,8 +20,8 @@ pub enum GrpoError {
         /// What is wrong, and what to do.
         what: String,
     },
-    /// A number of one completion is not finite; nothing was applied.
-    #[error("group {group}, completion {completion}: {what} is not finite; nothing was applied")]
+    /// A number of one completion is not finite; its optimiser step was not applied.
+    #[error("group {group}, completion {completion}: {what} is not finite; this step was not applied")]
     NonFinite {
         /// Index of the group in the update, from 0.
         group: usize,

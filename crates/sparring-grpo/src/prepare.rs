@@ -2,7 +2,7 @@ use crate::advantage::{Baselines, GroupRewards};
 use crate::batch::{Item, micro_batches};
 use crate::normaliser::Totals;
 use crate::surrogate::Surrogate;
-use crate::{Grpo, GrpoError, OldLogp, RolloutGroup, advantages};
+use crate::{AdvantageKind, Grpo, GrpoError, OldLogp, RolloutGroup, advantages};
 use sparring_core::Rollout;
 use std::ops::Range;
 
@@ -37,6 +37,11 @@ impl Grpo {
         let sampler = self.config.old_logp == OldLogp::Sampler
             || self.config.importance.is_some()
             || self.config.off_policy_threshold.is_some();
+        let by_parts = self.advantage.is_none() && self.config.advantage == AdvantageKind::NormalizeThenSum;
+        if let Some(group) = groups.iter().position(|group| by_parts && group.parts.is_empty()) {
+            let what = "has no parts, which advantage = \"normalize_then_sum\" is made of; use RolloutGroup::with_parts";
+            return Err(GrpoError::Group { group, what: what.to_owned() });
+        }
         groups.iter().enumerate().try_for_each(|(index, group)| check(index, group, sampler))
     }
 
@@ -193,6 +198,12 @@ fn check(index: usize, group: &RolloutGroup<'_>, sampler: bool) -> Result<(), Gr
         let own = [group.scales.map(|s| s[completion]), group.clip_highs.map(|c| c[completion])];
         if own.into_iter().flatten().any(|x| !x.is_finite()) {
             return Err(non_finite("its scale or clip_high"));
+        }
+        if group.clip_highs.is_some_and(|clips| clips[completion] < 0.0) {
+            return bad(format!("completion {completion} has a clip_high below 0"));
+        }
+        if group.expert_prefixes.is_some_and(|prefixes| prefixes[completion] > rollout.tokens.len()) {
+            return bad(format!("completion {completion} has an expert prefix beyond its tokens"));
         }
         if rollout.prompt != group.rollouts[0].prompt {
             return bad(format!("completion {completion} has another prompt than completion 0"));

@@ -10,7 +10,8 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct UpdateReport {
-    /// Mean of the rewards that were given.
+    /// Mean of the rewards that the advantages were made of: those given, with `soft_overlong` and a KL term in the
+    /// reward where those are asked for.
     pub reward_mean: f64,
     /// Their standard deviation over the whole update (n in the denominator).
     pub reward_std: f64,
@@ -60,7 +61,7 @@ pub struct UpdateReport {
     /// Largest ratio of a learned token; 1 where there was none.
     pub ratio_max: f64,
     /// (Σr)² / (n·Σr²) over the ratios of the learned tokens: the share of them that an importance-weighted mean is
-    /// worth. In (0, 1]; 1 on-policy.
+    /// worth. In [0, 1]; 1 on-policy, 0 where a ratio overflows.
     pub effective_sample_size: f64,
     /// Optimiser steps that were applied; 0 where every group was dead and nothing else asked for one.
     pub steps: usize,

@@ -202,3 +202,20 @@ fn far_from_the_sampler_few_tokens_count() {
     let (_, report) = run(mean_only().with_old_logp(OldLogp::Sampler), RolloutGroup::new(&far, &REWARDS));
     assert!((0.17..0.7).contains(&report.effective_sample_size), "{}", report.effective_sample_size);
 }
+
+#[test]
+fn what_an_advantage_lacks_and_what_is_out_of_range_is_told() {
+    let rollouts = pair();
+    let plain = RolloutGroup::new(&rollouts, &REWARDS);
+    let told = |config: GrpoConfig, group: RolloutGroup<'_>, entropy: f32| {
+        let mut tape = Tape::new(vec![-1.2; 6]);
+        tape.entropy = vec![0.1, entropy, 0.5, 0.2, 0.8, 0.6];
+        config.build().unwrap().update(&mut tape, None, &[group], 1.0).unwrap_err().to_string()
+    };
+    let parts = mean_only().with_advantage(AdvantageKind::NormalizeThenSum);
+    assert!(told(parts, plain, 0.1).contains("with_parts"));
+    assert!(told(mean_only(), plain.with_clip_highs(&[0.2, -0.1]), 0.1).contains("clip_high below 0"));
+    assert!(told(mean_only(), plain.with_expert_prefixes(&[4, 0]), 0.1).contains("expert prefix beyond"));
+    let entropy = told(mean_only().with_report_entropy(true), plain, f32::NAN);
+    assert!(entropy.starts_with("group 0, completion 0: the entropy is not finite"), "{entropy}");
+}

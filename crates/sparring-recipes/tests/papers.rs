@@ -310,7 +310,7 @@ fn absolute_zero_scores() {
     let texts = [formed, formed, formed, formed, "nothing"];
     let rates = [Some(0.0), Some(0.25), Some(1.0), None, None];
     all_close(&proposals("absolute-zero/paper", &texts, &rates), &[0.0, 0.75, 0.0, -0.5, -1.0]);
-    all_close(&proposals("absolute-zero/code", &texts, &rates), &[-0.5, 0.75, -0.5, -0.5, -1.0]);
+    all_close(&proposals("absolute-zero/code", &texts, &rates), &[-0.5, 0.75, -0.5, -1.0, -1.0]);
     let one = task(&json!([{"name": "f", "arguments": {"a": 1}}]));
     let group = ["<think>x</think><answer>[f(a=1)]</answer>", formed, "[f(a=1)]"].map(Rollout::from_text);
     for preset in ["absolute-zero/paper", "absolute-zero/code"] {

@@ -208,6 +208,11 @@ impl SelfPlayConfig {
     pub fn build(self) -> Result<SelfPlayPlan, SelfPlayError> {
         self.validate()?;
         let updater = |field, config: &GrpoConfig, temperature, max_tokens| {
+            if config.advantage.needs_more_than_rewards() {
+                let remedy =
+                    "choose an advantage that needs rewards only: the loop gives no keys and no parts";
+                return Err(setting(field, format!("{:?}", config.advantage), remedy));
+            }
             let longest = config.max_completion_tokens.or(Some(max_tokens));
             let config = config.clone().with_temperature(temperature).with_max_completion_tokens(longest);
             config.build().map_err(|e| SelfPlayError::Setting {

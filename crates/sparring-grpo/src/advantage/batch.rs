@@ -90,6 +90,8 @@ pub fn normalize_then_sum(groups: &[GroupRewards<'_>], epsilon: f64) -> Vec<Vec<
         })
         .collect();
     let (mean, std) = mean_std(&present);
+    // Sums of deviations: their mean is 0 but for rounding, and a dead group stays exactly dead.
+    let mean = if mean.abs() <= 1e-12 * std { 0.0 } else { mean };
     let silent = super::equal(&present);
     for (group, sums) in groups.iter().zip(&mut sums) {
         for (i, sum) in sums.iter_mut().enumerate() {

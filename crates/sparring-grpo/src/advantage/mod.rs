@@ -1,7 +1,9 @@
 //! Rewards to advantages.
 //!
 //! A completion without a reward (`None`) is left out of every statistic and gets advantage 0. A statistic over one
-//! reward, or over equal ones, carries no signal: the advantage is exactly 0.
+//! reward, or over equal ones, carries no signal: the advantage is exactly 0. Those that whiten over the batch
+//! ([`AdvantageKind::ReinforcePlusPlus`], with a baseline or without) have the batch for their statistic: a group of equal
+//! rewards in it may have advantages.
 
 mod batch;
 mod group;
@@ -162,6 +164,12 @@ impl AdvantageKind {
         Self::KeyedMovingAverage,
         Self::NormalizeThenSum,
     ];
+
+    /// Whether it looks at keys or parts of a [`RolloutGroup`](crate::RolloutGroup), or at averages over updates: a loop
+    /// that gives none of these should refuse it.
+    pub const fn needs_more_than_rewards(self) -> bool {
+        matches!(self, Self::KeyedWhitening | Self::KeyedMovingAverage | Self::NormalizeThenSum)
+    }
 
     /// Advantages of one group that is the whole batch, in `f64`, completions of one length. Empty in, empty out.
     pub fn of(self, rewards: &[f64]) -> Vec<f64> {

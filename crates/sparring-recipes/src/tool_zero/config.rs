@@ -160,6 +160,12 @@ impl ToolZeroConfig {
             ("reward.ast_fail", r.ast_fail.is_finite() && r.ast_fail < 1.0, "must be a number below 1"),
             ("reward.value_penalty", finite_at_least_0(r.value_penalty), "must be at least 0"),
             ("reward.multi_call_bonus", finite_at_least_0(r.multi_call_bonus), "must be at least 0"),
+            ("grpo.kl_coef", self.grpo.kl_coef == 0.0, "must be 0: the arms have no reference model"),
+            (
+                "grpo.advantage",
+                !self.grpo.advantage.needs_more_than_rewards(),
+                "needs keys or parts, which the arms do not give",
+            ),
             ("supervised.examples_per_step", self.supervised.examples_per_step > 0, "must be at least 1"),
         ];
         if let Some((field, _, why)) = checks.into_iter().find(|(_, holds, _)| !holds) {

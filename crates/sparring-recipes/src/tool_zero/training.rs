@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 /// One model learns on a list of tasks, by any [`Arm`].
 ///
 /// Every random choice descends from `seed`: the order of the tasks, which of them are masked, and the samples. Arms
-/// of one seed see the same tasks in the same order.
+/// of one seed see the same tasks in the same order in their stages of one kind.
 pub struct Training<'a, G> {
     /// The checked settings.
     pub plan: &'a ToolZero,
@@ -198,7 +198,9 @@ fn thought_length(groups: &[Vec<Rollout>]) -> f64 {
     let lengths: Vec<usize> = groups
         .iter()
         .flatten()
-        .map(|out| last_block(&out.text, tags::THINK, Case::Insensitive).map_or(0, |b| b.content.len()))
+        .map(|out| {
+            last_block(&out.text, tags::THINK, Case::Insensitive).map_or(0, |b| b.content.chars().count())
+        })
         .collect();
     lengths.iter().sum::<usize>() as f64 / lengths.len().max(1) as f64
 }
