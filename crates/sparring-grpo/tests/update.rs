@@ -269,7 +269,10 @@ fn numbers_that_are_not_finite_apply_nothing() {
         rewards[1][2] = Some(bad);
         let mut spy = Spy::new(toy());
         let error = update(&grpo, &mut spy, &groups, &rewards).unwrap_err();
-        assert_eq!(error.to_string(), "group 1, completion 2: the reward is not finite; this step was not applied");
+        assert_eq!(
+            error.to_string(),
+            "group 1, completion 2: the reward is not finite; this step was not applied"
+        );
         assert_eq!((spy.calls, &spy.toy), (0, &toy()));
     }
     let mut sampled = groups.clone();
