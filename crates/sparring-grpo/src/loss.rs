@@ -205,9 +205,14 @@ impl Objective {
         }
     }
 
+    /// The KL estimate by itself.
+    pub(crate) fn estimate(&self, logp: f64, reference: f64) -> Dual {
+        if self.kl_bounded { self.kl.bounded(logp, reference) } else { self.kl.of(logp, reference) }
+    }
+
     /// The KL estimate, with r in front of it where it is weighted.
     fn divergence(&self, logp: f64, reference: f64, log_ratio: f64) -> Term {
-        let kl = if self.kl_bounded { self.kl.bounded(logp, reference) } else { self.kl.of(logp, reference) };
+        let kl = self.estimate(logp, reference);
         if !self.kl_ratio_weighted {
             return Term { value: kl.value, by_logp: kl.slope, by_log_ratio: 0.0 };
         }

@@ -127,10 +127,7 @@ impl Grpo {
         let mut batch = self.ungraded(groups);
         let scorer = reference.ok_or(GrpoError::MissingReference)?;
         self.score(&mut batch, scorer, REFERENCE, |item, logp| item.reference = Some(logp))?;
-        match self.config.old_logp {
-            OldLogp::Sampler => batch.items.iter_mut().for_each(|i| i.old = Some(i.rollout.logp.clone())),
-            OldLogp::Recompute => self.score(&mut batch, learner, OLD, |item, logp| item.old = Some(logp))?,
-        }
+        self.old_of(&mut batch, learner)?;
         let (mut sum, mut tokens) = (0.0, 0);
         for item in &batch.items {
             let (kl, counted) = self.total_kl(item);
@@ -147,15 +144,9 @@ impl Grpo {
     fn total_kl(&self, item: &Item<'_>) -> (f64, usize) {
         let (old, reference) = (item.old.as_deref().unwrap_or_default(), item.reference.as_deref());
         let both = old.iter().zip(reference.unwrap_or_default()).enumerate();
+        let objective = self.config.objective();
         both.filter(|(t, _)| item.rollout.wrote(*t)).fold((0.0, 0), |(sum, n), (_, (&old, &reference))| {
-            let (old, reference) = (f64::from(old), f64::from(reference));
-            let estimator = self.config.kl;
-            let kl = if self.config.kl_bounded {
-                estimator.bounded(old, reference)
-            } else {
-                estimator.of(old, reference)
-            };
-            (sum + kl.value, n + 1)
+            (sum + objective.estimate(f64::from(old), f64::from(reference)).value, n + 1)
         })
     }
 
@@ -174,17 +165,22 @@ impl Grpo {
     }
 
     fn fill_old(&self, batches: &mut [MiniBatch<'_>], learner: &dyn Learner) -> Result<(), GrpoError> {
+        if self.config.old_logp == OldLogp::Recompute && self.config.epochs * self.config.mini_batches == 1 {
+            return Ok(());
+        }
+        batches.iter_mut().try_for_each(|batch| self.old_of(batch, learner))
+    }
+
+    /// The old policy's log-probabilities of one batch.
+    fn old_of(&self, batch: &mut MiniBatch<'_>, learner: &dyn Learner) -> Result<(), GrpoError> {
         match self.config.old_logp {
             OldLogp::Sampler => {
-                for item in batches.iter_mut().flat_map(|batch| &mut batch.items) {
+                for item in &mut batch.items {
                     item.old = Some(item.rollout.logp.clone());
                 }
                 Ok(())
             }
-            OldLogp::Recompute if self.config.epochs * self.config.mini_batches == 1 => Ok(()),
-            OldLogp::Recompute => batches
-                .iter_mut()
-                .try_for_each(|batch| self.score(batch, learner, OLD, |item, logp| item.old = Some(logp))),
+            OldLogp::Recompute => self.score(batch, learner, OLD, |item, logp| item.old = Some(logp)),
         }
     }
 

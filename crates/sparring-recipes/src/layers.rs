@@ -44,7 +44,7 @@ const EXTENDS: &str = "extends";
 ///
 /// # Errors
 /// [`RecipeError::Syntax`] where the file is not valid TOML or the value is not a string.
-pub(crate) fn parent(layer: &Layer) -> Result<Option<String>, RecipeError> {
+fn parent(layer: &Layer) -> Result<Option<String>, RecipeError> {
     let stack = Stack::new(std::slice::from_ref(layer));
     let table = stack.parse(0)?;
     match table.get(EXTENDS) {
@@ -56,11 +56,30 @@ pub(crate) fn parent(layer: &Layer) -> Result<Option<String>, RecipeError> {
     }
 }
 
+/// Reads settings that may extend presets. `find` gives the layer of a preset's name.
+///
+/// # Errors
+/// [`RecipeError::Syntax`] with file, line and field; that of `find`.
+pub(crate) fn read_extended<T: DeserializeOwned>(
+    text: &str,
+    filename: &str,
+    find: impl Fn(&str) -> Result<Layer, RecipeError>,
+) -> Result<(T, Origins), RecipeError> {
+    let mut stack = vec![Layer { file: filename.to_owned(), text: text.to_owned() }];
+    // A preset extends another preset at most; a circle among them would be a defect of this crate, and a test
+    // loads every one.
+    while let Some(name) = stack.last().map(parent).transpose()?.flatten() {
+        stack.push(find(&name)?);
+    }
+    stack.reverse();
+    read(&stack)
+}
+
 /// Merges the layers, the most basic first, and reads the result.
 ///
 /// # Errors
 /// [`RecipeError::Syntax`] with file, line and field.
-pub(crate) fn read<T: DeserializeOwned>(layers: &[Layer]) -> Result<(T, Origins), RecipeError> {
+fn read<T: DeserializeOwned>(layers: &[Layer]) -> Result<(T, Origins), RecipeError> {
     let stack = Stack::new(layers);
     let mut merged = DeTable::new();
     for i in 0..layers.len() {

@@ -156,13 +156,11 @@ impl PaperConfig {
     /// # Errors
     /// [`RecipeError`] names the file, the line and the field.
     pub fn from_toml(text: &str, filename: &str) -> Result<Self, RecipeError> {
-        let mut stack = vec![Layer { file: filename.to_owned(), text: text.to_owned() }];
-        while let Some(name) = stack.last().map(layers::parent).transpose()?.flatten() {
-            let preset = PaperPreset::find(&name)?;
-            stack.push(Layer { file: preset.file().to_owned(), text: preset.toml().to_owned() });
-        }
-        stack.reverse();
-        let (config, origins): (Self, Origins) = layers::read(&stack)?;
+        let find = |name: &str| {
+            let preset = PaperPreset::find(name)?;
+            Ok(Layer { file: preset.file().to_owned(), text: preset.toml().to_owned() })
+        };
+        let (config, origins): (Self, Origins) = layers::read_extended(text, filename, find)?;
         config.validate().map_err(|error| origins.locate(error))?;
         Ok(config)
     }

@@ -51,15 +51,11 @@ impl ToolR0Config {
     /// # Errors
     /// [`RecipeError`] names the file, the line and the field.
     pub fn from_toml(text: &str, filename: &str) -> Result<Self, RecipeError> {
-        let mut stack = vec![Layer { file: filename.to_owned(), text: text.to_owned() }];
-        while let Some(name) = stack.last().map(layers::parent).transpose()?.flatten() {
-            let preset = Preset::find(&name)?;
-            // A preset extends another preset at most; a circle among them would be a defect of this crate,
-            // and a test loads every one.
-            stack.push(Layer { file: preset.file().to_owned(), text: preset.toml().to_owned() });
-        }
-        stack.reverse();
-        let (config, origins): (Self, Origins) = layers::read(&stack)?;
+        let find = |name: &str| {
+            let preset = Preset::find(name)?;
+            Ok(Layer { file: preset.file().to_owned(), text: preset.toml().to_owned() })
+        };
+        let (config, origins): (Self, Origins) = layers::read_extended(text, filename, find)?;
         config.validate().map_err(|error| origins.locate(error))?;
         Ok(config)
     }
