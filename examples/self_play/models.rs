@@ -19,7 +19,7 @@ pub(crate) fn load(args: &Args, settings: &Settings) -> Result<Roles, BoxError> 
     let scratch = tempfile::tempdir()?;
     let folder = base_folder(args.model.as_deref(), scratch.path())?;
     let policy = |folder: &Path| -> Result<Box<dyn Policy>, BoxError> {
-        Ok(Box::new(CandlePolicy::load(folder, options)?))
+        Ok(Box::new(CandlePolicy::load(folder, options.clone())?))
     };
     Ok(match settings.config.self_play.weights {
         Weights::Shared => Roles::Shared(policy(folder)?),

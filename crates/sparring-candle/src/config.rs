@@ -1,6 +1,7 @@
 //! The shape of a decoder: Hugging Face's `config.json`.
 
 use crate::json::{self, Fields};
+use crate::rotary::RopeScaling;
 use serde_json::{Map, Value, json};
 use sparring_core::PolicyError;
 use std::path::Path;
@@ -9,30 +10,37 @@ use std::path::Path;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Family {
-    /// Qwen2 and Qwen2.5: grouped-query attention with biases on queries, keys and values.
+    /// Qwen2 and Qwen2.5: biases on queries, keys and values.
     Qwen2,
+    /// Qwen3: norms on the heads of queries and keys.
+    Qwen3,
+    /// Llama 2, 3, 3.1 and 3.2.
+    Llama,
 }
 
+/// Every family with its `model_type` and `architectures`.
+const FAMILIES: [(Family, &str, &str); 3] = [
+    (Family::Qwen2, "qwen2", "Qwen2ForCausalLM"),
+    (Family::Qwen3, "qwen3", "Qwen3ForCausalLM"),
+    (Family::Llama, "llama", "LlamaForCausalLM"),
+];
+
 impl Family {
+    fn names(self) -> (&'static str, &'static str) {
+        FAMILIES.iter().find(|(f, ..)| *f == self).map_or(("", ""), |(_, name, class)| (name, class))
+    }
+
     /// The value of `model_type`.
-    pub const fn model_type(self) -> &'static str {
-        match self {
-            Self::Qwen2 => "qwen2",
-        }
+    pub fn model_type(self) -> &'static str {
+        self.names().0
     }
 
-    /// The value of `architectures`.
-    const fn architecture(self) -> &'static str {
-        match self {
-            Self::Qwen2 => "Qwen2ForCausalLM",
-        }
-    }
-
-    /// Whether queries, keys and values have biases.
-    pub(crate) const fn qkv_bias(self) -> bool {
-        match self {
-            Self::Qwen2 => true,
-        }
+    fn read(fields: Fields<'_>) -> Result<Self, PolicyError> {
+        let name = fields.text("model_type")?.ok_or_else(|| fields.bad("model_type", "is missing"))?;
+        let known = || FAMILIES.map(|(_, name, _)| format!("\"{name}\"")).join(", ");
+        FAMILIES.iter().find(|(_, n, _)| *n == name).map(|(family, ..)| *family).ok_or_else(|| {
+            fields.bad("model_type", format_args!("is \"{name}\"; this backend loads {}", known()))
+        })
     }
 }
 
@@ -72,6 +80,10 @@ pub struct ModelConfig {
     pub rms_norm_eps: f64,
     /// Base of the rotary frequencies.
     pub rope_theta: f64,
+    /// How the rotary frequencies are scaled.
+    pub rope_scaling: RopeScaling,
+    /// Whether queries, keys and values have biases (and the output of attention, but for Qwen2).
+    pub attention_bias: bool,
     /// Whether the output matrix is the embedding.
     pub tie_word_embeddings: bool,
     /// Standard deviation of fresh weights.
@@ -81,11 +93,19 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
-    /// A Qwen2 decoder with as many key heads as query heads, tied embeddings, positions up to 2048,
-    /// RMSNorm epsilon 1e-6 and rotary base 10 000.
-    pub fn qwen2(vocab: usize, hidden: usize, layers: usize, heads: usize, intermediate: usize) -> Self {
+    /// A decoder with as many key heads as query heads, tied embeddings, positions up to 2048, RMSNorm epsilon
+    /// 1e-6 and rotary base 10 000. Sizes: `vocab` × `hidden` embeddings, `layers` layers of `heads` heads and
+    /// `intermediate` feed-forward units.
+    pub fn new(
+        family: Family,
+        vocab: usize,
+        hidden: usize,
+        layers: usize,
+        heads: usize,
+        intermediate: usize,
+    ) -> Self {
         Self {
-            family: Family::Qwen2,
+            family,
             vocab_size: vocab,
             hidden_size: hidden,
             intermediate_size: intermediate,
@@ -96,10 +116,17 @@ impl ModelConfig {
             max_position_embeddings: 2048,
             rms_norm_eps: 1e-6,
             rope_theta: 10_000.0,
+            rope_scaling: RopeScaling::Plain,
+            attention_bias: family == Family::Qwen2,
             tie_word_embeddings: true,
             initializer_range: 0.02,
             other: Map::new(),
         }
+    }
+
+    /// [`ModelConfig::new`] of the Qwen2 family.
+    pub fn qwen2(vocab: usize, hidden: usize, layers: usize, heads: usize, intermediate: usize) -> Self {
+        Self::new(Family::Qwen2, vocab, hidden, layers, heads, intermediate)
     }
 
     /// Sets the number of key and value heads.
@@ -123,6 +150,20 @@ impl ModelConfig {
         self
     }
 
+    /// Sets how the rotary frequencies are scaled.
+    #[must_use]
+    pub fn with_rope_scaling(mut self, scaling: RopeScaling) -> Self {
+        self.rope_scaling = scaling;
+        self
+    }
+
+    /// Sets the width of a head.
+    #[must_use]
+    pub fn with_head_dim(mut self, dim: usize) -> Self {
+        self.head_dim = dim;
+        self
+    }
+
     /// Sets whether the output matrix is the embedding.
     #[must_use]
     pub fn with_tied_embeddings(mut self, tied: bool) -> Self {
@@ -137,20 +178,14 @@ impl ModelConfig {
     pub fn read(file: &Path) -> Result<Self, PolicyError> {
         let map = json::read_object(file, crate::folder::NEEDS)?;
         let fields = Fields { file, map: &map };
-        let family = match fields.text("model_type")? {
-            Some("qwen2") => Family::Qwen2,
-            Some(other) => {
-                return Err(
-                    fields.bad("model_type", format_args!("is \"{other}\"; this backend loads \"qwen2\""))
-                );
-            }
-            None => return Err(fields.bad("model_type", "is missing")),
-        };
+        let family = Family::read(fields)?;
         if let Some(act) = fields.text("hidden_act")?.filter(|a| *a != "silu") {
             return Err(fields.bad("hidden_act", format_args!("is \"{act}\"; this backend knows \"silu\"")));
         }
         let hidden = fields.required_count("hidden_size")?;
         let heads = fields.required_count("num_attention_heads")?;
+        let max_positions = fields.count("max_position_embeddings")?.unwrap_or(32_768);
+        let (rope_theta, rope_scaling) = rope(fields, max_positions)?;
         let config = Self {
             family,
             vocab_size: fields.required_count("vocab_size")?,
@@ -159,14 +194,24 @@ impl ModelConfig {
             num_hidden_layers: fields.required_count("num_hidden_layers")?,
             num_attention_heads: heads,
             num_key_value_heads: fields.count("num_key_value_heads")?.unwrap_or(heads),
-            head_dim: fields.count("head_dim")?.unwrap_or(hidden / heads),
-            max_position_embeddings: fields.count("max_position_embeddings")?.unwrap_or(32_768),
+            // The value that `transformers` gives a Qwen3 that names none.
+            head_dim: fields.count("head_dim")?.unwrap_or(if family == Family::Qwen3 {
+                128
+            } else {
+                hidden / heads
+            }),
+            max_position_embeddings: max_positions,
             rms_norm_eps: fields.positive("rms_norm_eps")?.unwrap_or(1e-6),
-            rope_theta: rope_theta(fields)?,
+            rope_theta,
+            rope_scaling,
+            attention_bias: family == Family::Qwen2 || fields.flag("attention_bias")?.unwrap_or(false),
             tie_word_embeddings: fields.flag("tie_word_embeddings")?.unwrap_or(false),
             initializer_range: fields.positive("initializer_range")?.unwrap_or(0.02),
             other: Map::new(),
         };
+        if fields.flag("mlp_bias")?.unwrap_or(false) {
+            return Err(fields.bad("mlp_bias", "is true; this backend's feed-forward layers have no biases"));
+        }
         config.check_window(fields)?;
         config.check(|field, why| fields.bad(field, why))?;
         Ok(Self { other: map, ..config })
@@ -213,10 +258,11 @@ impl ModelConfig {
                 return Err(bad(field, "must be a number above 0"));
             }
         }
-        Ok(())
+        self.rope_scaling.fault().map_or(Ok(()), |fault| Err(bad("rope_scaling", fault)))
     }
 
     fn check_window(&self, fields: Fields<'_>) -> Result<(), PolicyError> {
+        // Qwen's files carry a window that is switched off.
         let windowed = fields.flag("use_sliding_window")?.unwrap_or(false);
         let window = fields.count("sliding_window")?.unwrap_or(usize::MAX);
         if windowed && window < self.max_position_embeddings {
@@ -233,9 +279,10 @@ impl ModelConfig {
         let mut map = self.other.clone();
         map.shift_remove("torch_dtype");
         map.shift_remove("rope_scaling");
+        let (model_type, architecture) = self.family.names();
         let ours = json!({
-            "architectures": [self.family.architecture()],
-            "model_type": self.family.model_type(),
+            "architectures": [architecture],
+            "model_type": model_type,
             "hidden_act": "silu",
             "vocab_size": self.vocab_size,
             "hidden_size": self.hidden_size,
@@ -247,16 +294,34 @@ impl ModelConfig {
             "max_position_embeddings": self.max_position_embeddings,
             "rms_norm_eps": self.rms_norm_eps,
             "rope_theta": self.rope_theta,
-            "rope_parameters": { "rope_type": "default", "rope_theta": self.rope_theta },
+            "rope_parameters": self.rope_scaling.to_json(self.rope_theta),
             "tie_word_embeddings": self.tie_word_embeddings,
             "initializer_range": self.initializer_range,
-            "use_sliding_window": false,
             "dtype": "float32",
         });
         if let Value::Object(ours) = ours {
             map.extend(ours);
         }
+        if self.family == Family::Qwen2 {
+            map.insert("use_sliding_window".to_owned(), json!(false));
+        } else {
+            map.insert("attention_bias".to_owned(), json!(self.attention_bias));
+        }
+        // What programs that know only the older layout read.
+        if self.rope_scaling != RopeScaling::Plain {
+            map.insert("rope_scaling".to_owned(), Value::Object(self.rope_scaling.to_json(self.rope_theta)));
+        }
         Value::Object(map)
+    }
+
+    /// Whether the heads of queries and keys are normalised.
+    pub(crate) fn qk_norm(&self) -> bool {
+        self.family == Family::Qwen3
+    }
+
+    /// Whether the output of attention has biases.
+    pub(crate) fn output_bias(&self) -> bool {
+        self.attention_bias && self.family != Family::Qwen2
     }
 
     /// Width of the query, key and value rows together.
@@ -275,21 +340,15 @@ impl ModelConfig {
     }
 }
 
-/// The rotary base, at the top level or in `rope_parameters`; any scaling is refused.
-fn rope_theta(fields: Fields<'_>) -> Result<f64, PolicyError> {
+/// The rotary base and scaling: `rope_parameters`, or the older `rope_theta` and `rope_scaling`.
+fn rope(fields: Fields<'_>, max_positions: usize) -> Result<(f64, RopeScaling), PolicyError> {
+    let mut theta = fields.positive("rope_theta")?;
+    let mut scaling = RopeScaling::Plain;
     for field in ["rope_scaling", "rope_parameters"] {
-        let Some(rope) = fields.object(field)? else { continue };
-        for key in ["rope_type", "type"] {
-            if let Some(kind) = rope.text(key)?.filter(|k| *k != "default") {
-                return Err(fields.bad(
-                    field,
-                    format_args!("asks for \"{kind}\" rotary scaling; this backend knows only \"default\""),
-                ));
-            }
-        }
-        if let Some(theta) = rope.positive("rope_theta")? {
-            return Ok(theta);
+        if let Some(rope) = fields.object(field)? {
+            theta = rope.positive("rope_theta")?.or(theta);
+            scaling = RopeScaling::read(rope, max_positions)?;
         }
     }
-    Ok(fields.positive("rope_theta")?.unwrap_or(10_000.0))
+    Ok((theta.unwrap_or(10_000.0), scaling))
 }

@@ -2,7 +2,7 @@
 
 use sparring_core::PolicyError;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io;
 use std::path::Path;
 
 /// Writes `dir/name` through a temporary name, so that a crash leaves the old file or the new one.
@@ -10,15 +10,25 @@ use std::path::Path;
 /// # Errors
 /// [`PolicyError::Io`] names the file.
 pub(crate) fn write_atomically(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), PolicyError> {
+    create_atomically(dir, name, |temporary| fs::write(temporary, bytes))
+}
+
+/// Lets `write` make a file under a temporary name, and renames it to `dir/name`.
+///
+/// # Errors
+/// [`PolicyError::Io`] names the file.
+pub(crate) fn create_atomically(
+    dir: &Path,
+    name: &str,
+    write: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(), PolicyError> {
     let temporary = dir.join(format!(".{name}.partial"));
     let path = dir.join(name);
-    let write = || {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
+    let finish = || {
+        File::open(&temporary)?.sync_all()?;
         fs::rename(&temporary, &path)
     };
-    write().map_err(|error| {
+    write(&temporary).and_then(|()| finish()).map_err(|error| {
         // The error that matters is the first one.
         let _ = fs::remove_file(&temporary);
         PolicyError::io(&path, error)

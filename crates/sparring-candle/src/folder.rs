@@ -4,7 +4,7 @@ use crate::config::ModelConfig;
 use crate::files::{create_folder, write_atomically};
 use crate::json::{self, Fields};
 use crate::layout::Layout;
-use crate::tensors::{NamedTensor, TensorFile, serialize};
+use crate::tensors::{self, NamedTensor, TensorFile};
 use crate::tokenizer::ChatTokenizer;
 use sparring_core::PolicyError;
 use std::collections::BTreeMap;
@@ -116,12 +116,8 @@ pub(crate) fn save(
     tokenizer: &ChatTokenizer,
 ) -> Result<(), PolicyError> {
     create_folder(dir)?;
-    let tensors: Vec<_> = layout
-        .parameters
-        .iter()
-        .map(|p| NamedTensor { name: p.name.clone(), shape: p.shape.clone(), data: &weights[p.at.clone()] })
-        .collect();
+    let tensors: Vec<_> = layout.parameters.iter().map(|p| NamedTensor::of(p, "", weights)).collect();
     tokenizer.save(dir)?;
-    write_atomically(dir, WEIGHTS, &serialize(&tensors, ("format", "pt".to_owned()))?)?;
+    tensors::write(dir, WEIGHTS, &tensors, ("format", "pt".to_owned()))?;
     write_atomically(dir, "config.json", format!("{:#}\n", config.to_json()).as_bytes())
 }

@@ -108,10 +108,15 @@ pub(crate) fn read_text(file: &Path, why: &str) -> Result<String, PolicyError> {
 
 /// Reads a file; `why` is said where it does not exist.
 pub(crate) fn read_bytes(file: &Path, why: &str) -> Result<Vec<u8>, PolicyError> {
-    std::fs::read(file).map_err(|error| match error.kind() {
+    std::fs::read(file).map_err(|error| unread(file, why, error))
+}
+
+/// What to say of a file that could not be read; `why` where it does not exist.
+pub(crate) fn unread(file: &Path, why: &str, error: std::io::Error) -> PolicyError {
+    match error.kind() {
         std::io::ErrorKind::NotFound => PolicyError::invalid(format!("{}: not found; {why}", file.display())),
         _ => PolicyError::io(file, error),
-    })
+    }
 }
 
 fn parse_object(file: &Path, text: &str) -> Result<Map<String, Value>, PolicyError> {

@@ -21,17 +21,40 @@ impl Parameter {
     }
 }
 
-/// Ranges of one layer, as the engine multiplies them.
+/// A product `y = x·wᵀ + bias`: one matrix of a checkpoint, or several of one input.
+#[derive(Debug, Clone)]
+pub(crate) struct Linear {
+    /// outputs × inputs.
+    pub(crate) weight: Range<usize>,
+    /// One an output; empty where there are none.
+    pub(crate) bias: Range<usize>,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    /// Number of the product within the model.
+    pub(crate) index: usize,
+    /// Checkpoint names (without `.weight`) of its matrices and the outputs that each gives.
+    pub(crate) parts: Vec<(String, Range<usize>)>,
+}
+
+/// One layer, as the engine multiplies it.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerRanges {
     pub(crate) attention_norm: Range<usize>,
-    pub(crate) qkv: Range<usize>,
-    /// Empty where the family has no biases.
-    pub(crate) qkv_bias: Range<usize>,
-    pub(crate) output: Range<usize>,
+    pub(crate) qkv: Linear,
+    /// head_dim each; empty where the family has none.
+    pub(crate) query_norm: Range<usize>,
+    pub(crate) key_norm: Range<usize>,
+    pub(crate) output: Linear,
     pub(crate) mlp_norm: Range<usize>,
-    pub(crate) gate_up: Range<usize>,
-    pub(crate) down: Range<usize>,
+    pub(crate) gate_up: Linear,
+    pub(crate) down: Linear,
+}
+
+impl LayerRanges {
+    /// The products of the layer, in the order of their numbers.
+    pub(crate) fn products(&self) -> [&Linear; 4] {
+        [&self.qkv, &self.output, &self.gate_up, &self.down]
+    }
 }
 
 /// All parameters, in the order of the flat buffer.
@@ -61,12 +84,18 @@ impl Layout {
         let len = tensors.len;
         Self { parameters: tensors.parameters, embedding, layers, norm, head, len }
     }
+
+    /// Every product of every layer, in the order of their numbers.
+    pub(crate) fn products(&self) -> impl Iterator<Item = &Linear> {
+        self.layers.iter().flat_map(LayerRanges::products)
+    }
 }
 
 #[derive(Default)]
 struct Builder {
     parameters: Vec<Parameter>,
     len: usize,
+    products: usize,
 }
 
 impl Builder {
@@ -77,39 +106,43 @@ impl Builder {
         at
     }
 
-    /// Neighbouring tensors as one range.
-    fn group(&mut self, prefix: &str, tensors: &[(&str, &[usize])]) -> Range<usize> {
-        let start = self.len;
-        for (name, shape) in tensors {
-            self.add(&format!("{prefix}.{name}"), shape);
+    fn add_if(&mut self, there: bool, name: &str, shape: &[usize]) -> Range<usize> {
+        if there { self.add(name, shape) } else { self.len..self.len }
+    }
+
+    /// Matrices of one input, one after the other, and then their biases, if they have any.
+    fn linear(&mut self, prefix: &str, inputs: usize, parts: &[(&str, usize)], biased: bool) -> Linear {
+        let (start, mut outputs) = (self.len, 0);
+        let mut named = Vec::with_capacity(parts.len());
+        for (part, width) in parts {
+            let name = format!("{prefix}.{part}");
+            self.add(&format!("{name}.weight"), &[*width, inputs]);
+            named.push((name, outputs..outputs + width));
+            outputs += width;
         }
-        start..self.len
+        let weight = start..self.len;
+        for (part, width) in parts {
+            self.add_if(biased, &format!("{prefix}.{part}.bias"), &[*width]);
+        }
+        self.products += 1;
+        let (bias, index) = (weight.end..self.len, self.products - 1);
+        Linear { weight, bias, inputs, outputs, index, parts: named }
     }
 
     fn layer(&mut self, config: &ModelConfig, i: usize, hidden: usize, ff: usize) -> LayerRanges {
-        let (q, kv) = (config.query_width(), config.kv_width());
+        let (q, kv, dim) = (config.query_width(), config.kv_width(), config.head_dim);
         let prefix = format!("model.layers.{i}");
-        let attention = format!("{prefix}.self_attn");
-        let biases: &[(&str, &[usize])] =
-            &[("q_proj.bias", &[q]), ("k_proj.bias", &[kv]), ("v_proj.bias", &[kv])];
+        let (attention, mlp) = (format!("{prefix}.self_attn"), format!("{prefix}.mlp"));
+        let qkv = [("q_proj", q), ("k_proj", kv), ("v_proj", kv)];
         LayerRanges {
             attention_norm: self.add(&format!("{prefix}.input_layernorm.weight"), &[hidden]),
-            qkv: self.group(
-                &attention,
-                &[
-                    ("q_proj.weight", &[q, hidden]),
-                    ("k_proj.weight", &[kv, hidden]),
-                    ("v_proj.weight", &[kv, hidden]),
-                ],
-            ),
-            qkv_bias: self.group(&attention, if config.family.qkv_bias() { biases } else { &[] }),
-            output: self.add(&format!("{attention}.o_proj.weight"), &[hidden, q]),
+            qkv: self.linear(&attention, hidden, &qkv, config.attention_bias),
+            query_norm: self.add_if(config.qk_norm(), &format!("{attention}.q_norm.weight"), &[dim]),
+            key_norm: self.add_if(config.qk_norm(), &format!("{attention}.k_norm.weight"), &[dim]),
+            output: self.linear(&attention, q, &[("o_proj", hidden)], config.output_bias()),
             mlp_norm: self.add(&format!("{prefix}.post_attention_layernorm.weight"), &[hidden]),
-            gate_up: self.group(
-                &format!("{prefix}.mlp"),
-                &[("gate_proj.weight", &[ff, hidden]), ("up_proj.weight", &[ff, hidden])],
-            ),
-            down: self.add(&format!("{prefix}.mlp.down_proj.weight"), &[hidden, ff]),
+            gate_up: self.linear(&mlp, hidden, &[("gate_proj", ff), ("up_proj", ff)], false),
+            down: self.linear(&mlp, ff, &[("down_proj", hidden)], false),
         }
     }
 }

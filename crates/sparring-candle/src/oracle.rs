@@ -125,8 +125,7 @@ impl Oracle {
         let h = self.norm(x, &format!("{prefix}.input_layernorm.weight"))?;
         let x = (x + self.attention(&h, &format!("{prefix}.self_attn"))?)?;
         let h = self.norm(&x, &format!("{prefix}.post_attention_layernorm.weight"))?;
-        let project =
-            |h: &Tensor, part: &str| h.matmul(&self.var(&format!("{prefix}.mlp.{part}.weight")).t()?);
+        let project = |h: &Tensor, part: &str| self.linear(h, &format!("{prefix}.mlp.{part}"));
         let gate = project(&h, "gate_proj")?;
         &x + project(&(gate.silu()? * project(&h, "up_proj")?)?, "down_proj")?
     }
@@ -136,27 +135,45 @@ impl Oracle {
         let (heads, kv_heads) = (self.config.num_attention_heads, self.config.num_key_value_heads);
         // heads × tokens × dim
         let project = |part: &str, heads: usize| {
-            let y = h.matmul(&self.var(&format!("{prefix}.{part}.weight")).t()?)?;
-            y.broadcast_add(self.var(&format!("{prefix}.{part}.bias")))?
-                .reshape((n, heads, dim))?
-                .transpose(0, 1)
+            self.linear(h, &format!("{prefix}.{part}_proj"))?.reshape((n, heads, dim))?.transpose(0, 1)
         };
-        let q = self.rotate(&project("q_proj", heads)?)?;
-        let k = repeat(&self.rotate(&project("k_proj", kv_heads)?)?, heads / kv_heads)?;
-        let v = repeat(&project("v_proj", kv_heads)?, heads / kv_heads)?;
+        let turn = |part: &str, heads: usize| {
+            let x = project(part, heads)?;
+            let normed = if self.config.qk_norm() {
+                self.norm(&x, &format!("{prefix}.{part}_norm.weight"))?
+            } else {
+                x
+            };
+            self.rotate(&normed)
+        };
+        let q = turn("q", heads)?;
+        let k = repeat(&turn("k", kv_heads)?, heads / kv_heads)?;
+        let v = repeat(&project("v", kv_heads)?, heads / kv_heads)?;
         let scores = (q.matmul(&k.t()?)? / (dim as f64).sqrt())?;
         let p = log_softmax(&scores.broadcast_add(&causal_mask(n)?)?)?.exp()?;
         let out = p.matmul(&v)?.transpose(0, 1)?.reshape((n, heads * dim))?;
-        out.matmul(&self.var(&format!("{prefix}.o_proj.weight")).t()?)
+        self.linear(&out, &format!("{prefix}.o_proj"))
     }
 
-    /// Rotates the two halves of each head by position·theta^(−2i/dim).
+    /// `x·wᵀ`, and the bias, where there is one.
+    fn linear(&self, x: &Tensor, name: &str) -> Result<Tensor> {
+        let y = x.matmul(&self.var(&format!("{name}.weight")).t()?)?;
+        match self.vars.get(&format!("{name}.bias")) {
+            Some(bias) => y.broadcast_add(bias.as_tensor()),
+            None => Ok(y),
+        }
+    }
+
+    /// Rotates the two halves of each head by position·frequency.
     fn rotate(&self, x: &Tensor) -> Result<Tensor> {
         let (heads, n, dim) = x.dims3()?;
         let half = dim / 2;
-        let angle = |t: usize, i: usize| t as f64 / self.config.rope_theta.powf(2.0 * i as f64 / dim as f64);
+        let frequencies = self.config.rope_scaling.frequencies(dim, self.config.rope_theta);
+        let factor = self.config.rope_scaling.attention_factor();
+        let angle = |t: usize, i: usize| t as f64 * f64::from(frequencies[i]);
         let table = |f: fn(f64) -> f64| {
-            let values: Vec<f64> = (0..n).flat_map(|t| (0..half).map(move |i| f(angle(t, i)))).collect();
+            let row = |t: usize| (0..half).map(move |i| (t, i));
+            let values: Vec<f64> = (0..n).flat_map(row).map(|(t, i)| factor * f(angle(t, i))).collect();
             Tensor::from_vec(values, (1, n, half), &Device::Cpu)?.broadcast_as((heads, n, half))
         };
         let (cos, sin) = (table(f64::cos)?, table(f64::sin)?);

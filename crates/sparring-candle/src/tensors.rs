@@ -1,24 +1,26 @@
 //! Tensors of safetensors files to f32 and back.
 
-use crate::json::read_bytes;
+use crate::files::create_atomically;
+use crate::layout::Parameter;
+use crate::mapped::MappedFile;
 use safetensors::tensor::{Dtype, TensorView};
-use safetensors::{SafeTensors, View};
+use safetensors::{SafeTensorError, SafeTensors, View};
 use sparring_core::PolicyError;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// A safetensors file in memory.
+/// A safetensors file, mapped into memory: what is not copied out of it is not read.
 #[derive(Debug)]
 pub(crate) struct TensorFile {
     pub(crate) path: PathBuf,
-    bytes: Vec<u8>,
+    bytes: MappedFile,
 }
 
 impl TensorFile {
     /// Reads a file; `why` is said where it does not exist.
     pub(crate) fn read(path: &Path, why: &str) -> Result<Self, PolicyError> {
-        let file = Self { path: path.to_path_buf(), bytes: read_bytes(path, why)? };
+        let file = Self { path: path.to_path_buf(), bytes: MappedFile::open(path, why)? };
         file.open()?;
         Ok(file)
     }
@@ -113,6 +115,14 @@ pub(crate) struct NamedTensor<'a> {
     pub(crate) data: &'a [f32],
 }
 
+impl<'a> NamedTensor<'a> {
+    /// A parameter's part of a flat buffer, under its name with `prefix`.
+    pub(crate) fn of(parameter: &Parameter, prefix: &str, flat: &'a [f32]) -> Self {
+        let name = format!("{prefix}{}", parameter.name);
+        Self { name, shape: parameter.shape.clone(), data: &flat[parameter.at.clone()] }
+    }
+}
+
 impl View for &NamedTensor<'_> {
     fn dtype(&self) -> Dtype {
         Dtype::F32
@@ -131,14 +141,24 @@ impl View for &NamedTensor<'_> {
     }
 }
 
-/// The bytes of a safetensors file with one entry of metadata.
-pub(crate) fn serialize(
+/// Writes a safetensors file with one entry of metadata; it is whole or absent.
+///
+/// # Errors
+/// [`PolicyError::Io`] names the file.
+pub(crate) fn write(
+    dir: &Path,
+    name: &str,
     tensors: &[NamedTensor<'_>],
     metadata: (&str, String),
-) -> Result<Vec<u8>, PolicyError> {
+) -> Result<(), PolicyError> {
     let metadata = HashMap::from([(metadata.0.to_owned(), metadata.1)]);
-    safetensors::serialize(tensors.iter().map(|t| (&t.name, t)), Some(metadata))
-        .map_err(|error| PolicyError::backend("writing safetensors", error))
+    let tensors = || tensors.iter().map(|t| (&t.name, t));
+    create_atomically(dir, name, |temporary| {
+        safetensors::serialize_to_file(tensors(), Some(metadata), temporary).map_err(|error| match error {
+            SafeTensorError::IoError(error) => error,
+            other => std::io::Error::other(other),
+        })
+    })
 }
 
 #[cfg(test)]

@@ -200,18 +200,18 @@ fn missing_and_damaged_files_are_named() {
 #[test]
 fn wrong_fields_are_named() {
     let cases: [(&str, Value, &str); 11] = [
-        ("model_type", json!("mamba"), "\"model_type\" is \"mamba\"; this backend loads \"qwen2\""),
+        (
+            "model_type",
+            json!("mamba"),
+            "\"model_type\" is \"mamba\"; this backend loads \"qwen2\", \"qwen3\", \"llama\"",
+        ),
         ("model_type", Value::Null, "\"model_type\" is missing"),
         ("hidden_size", json!("wide"), "\"hidden_size\" is \"wide\""),
         ("hidden_size", Value::Null, "\"hidden_size\" is missing"),
         ("num_hidden_layers", json!(0), "\"num_hidden_layers\" is 0"),
         ("num_key_value_heads", json!(3), "\"num_key_value_heads\" must divide"),
-        (
-            "rope_parameters",
-            json!({"rope_type": "yarn", "factor": 4}),
-            "\"rope_parameters\" asks for \"yarn\"",
-        ),
-        ("rope_scaling", json!({"type": "linear", "factor": 2}), "\"rope_scaling\" asks for \"linear\""),
+        ("rope_parameters", json!({"rope_type": "longrope", "factor": 4}), "\"rope_type\" is \"longrope\""),
+        ("rope_parameters", json!({"type": "linear"}), "\"factor\" is missing (rope_type \"linear\")"),
         ("hidden_act", json!("gelu"), "\"hidden_act\" is \"gelu\""),
         ("use_sliding_window", json!(1), "\"use_sliding_window\" is 1; it must be true or false"),
         ("vocab_size", json!(30), "vocab_size in config.json is 30"),

@@ -5,7 +5,7 @@ mod support;
 
 use proptest::prelude::*;
 use sparring_candle::oracle::Oracle;
-use sparring_candle::{AdamWConfig, CandlePolicy, ModelConfig, PolicyOptions};
+use sparring_candle::{AdamWConfig, CandlePolicy, Family, ModelConfig, PolicyOptions, RopeScaling};
 use sparring_core::{
     Learner, Policy, PolicyError, Scorer, Seed, TokenBatch, TokenCotangents, TokenLoss, TokenStats,
 };
@@ -73,11 +73,35 @@ fn long_sequences_cross_tiles_and_chunks() {
     compare_with_oracle(&config, &groups, 1.0, false, 1);
 }
 
+fn scalings() -> impl Strategy<Value = RopeScaling> {
+    prop::sample::select(vec![
+        RopeScaling::Plain,
+        RopeScaling::Linear { factor: 3.0 },
+        RopeScaling::Llama3 {
+            factor: 8.0,
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original_positions: 16,
+        },
+        RopeScaling::Yarn {
+            factor: 4.0,
+            beta_fast: 32.0,
+            beta_slow: 1.0,
+            attention_factor: 1.14,
+            truncate: true,
+            original_positions: 64,
+        },
+    ])
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn gradients_are_those_of_the_oracle_for_any_shape(
+        family in prop::sample::select(vec![Family::Qwen2, Family::Qwen3, Family::Llama]),
+        scaling in scalings(),
+        biased: bool,
         kv_heads in 1..=2_usize,
         group in 1..=3_usize,
         half in 1..=5_usize,
@@ -92,11 +116,13 @@ proptest! {
     ) {
         use rand::Rng;
         let (heads, dim) = (kv_heads * group, 2 * half);
-        let mut config = ModelConfig::qwen2(30, 12, layers, heads, ff)
+        let mut config = ModelConfig::new(family, 30, 12, layers, heads, ff)
             .with_kv_heads(kv_heads)
             .with_tied_embeddings(tied)
+            .with_head_dim(dim)
+            .with_rope_scaling(scaling)
             .with_max_positions(32);
-        config.head_dim = dim;
+        config.attention_bias |= biased;
         config.initializer_range = 0.3;
         let mut rng = Seed::new(seed).rng();
         let mut ids = |n: usize| -> Vec<u32> { (0..n).map(|_| rng.random_range(0..30)).collect() };

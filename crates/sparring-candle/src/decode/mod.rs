@@ -10,7 +10,7 @@ mod step;
 mod weights;
 mod worker;
 
-pub(crate) use weights::DecodeWeights;
+pub(crate) use weights::{DecodeAdapter, DecodeWeights};
 
 use crate::policy::Spec;
 use crate::threads::run_parts;
@@ -18,6 +18,23 @@ use sparring_core::{PolicyError, Rollout, SampleRequest};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
+
+/// What decoding reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DecodeModel<'a> {
+    pub(crate) spec: &'a Spec,
+    /// The base's flat weights; only the embedding is read from them.
+    pub(crate) flat: &'a [f32],
+    pub(crate) weights: &'a DecodeWeights,
+    pub(crate) adapter: Option<&'a DecodeAdapter>,
+}
+
+impl<'a> DecodeModel<'a> {
+    /// The adapter's factors on a product.
+    fn pair(&self, product: usize) -> Option<&'a weights::DecodePair> {
+        self.adapter.and_then(|adapter| adapter.products[product].as_ref())
+    }
+}
 
 /// Some completions of one request.
 #[derive(Debug, Clone)]
@@ -45,19 +62,18 @@ struct Finished {
 
 /// Draws all completions.
 pub(crate) fn sample(
-    spec: &Spec,
-    weights: &DecodeWeights,
+    model: DecodeModel<'_>,
     requests: &[SampleRequest],
     threads: usize,
     decode_rows: usize,
 ) -> Result<Vec<Vec<Rollout>>, PolicyError> {
     let prepared =
-        requests.iter().enumerate().map(|(i, r)| prepare(spec, i, r)).collect::<Result<Vec<_>, _>>()?;
+        requests.iter().enumerate().map(|(i, r)| prepare(model.spec, i, r)).collect::<Result<Vec<_>, _>>()?;
     let total: usize = requests.iter().map(|r| r.n).sum();
     let threads = threads.min(total).max(1);
     let queue = Mutex::new(jobs(requests, threads));
     let rows = decode_rows.min(total.div_ceil(threads));
-    let run = |_: usize, ()| worker::Worker::new(spec, weights, &prepared, rows).run(&queue);
+    let run = |_: usize, ()| worker::Worker::new(model, &prepared, rows).run(&queue);
     let parts = run_parts(threads, vec![(); threads], run)?;
     let mut groups: Vec<Vec<Option<Rollout>>> = requests.iter().map(|r| vec![None; r.n]).collect();
     for part in parts {

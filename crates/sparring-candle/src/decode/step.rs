@@ -1,10 +1,11 @@
 //! One forward pass over rows of any sequences.
 
+use super::DecodeModel;
 use super::cache::{Cache, Pages};
-use super::weights::DecodeWeights;
+use super::weights::DecodePair;
 use crate::config::ModelConfig;
 use crate::kernels::{
-    PAGE, RopeTable, attend_page, exp_in_place, packed_matmul, rms_forward, rope, row_max, scale_row,
+    PAGE, Packed, attend_page, exp_in_place, packed_matmul, rms_forward, rope, row_max, scale_row,
     score_page, swiglu_forward,
 };
 
@@ -21,9 +22,7 @@ pub(super) struct Row {
 /// Buffers and constants of one thread.
 #[derive(Debug)]
 pub(super) struct Stepper<'a> {
-    config: &'a ModelConfig,
-    rope: &'a RopeTable,
-    weights: &'a DecodeWeights,
+    model: DecodeModel<'a>,
     x: Vec<f32>,
     normed: Vec<f32>,
     scales: Vec<f32>,
@@ -31,16 +30,15 @@ pub(super) struct Stepper<'a> {
     attended: Vec<f32>,
     gate_up: Vec<f32>,
     product: Vec<f32>,
+    low: Vec<f32>,
     scores: Vec<f32>,
 }
 
 impl<'a> Stepper<'a> {
-    pub(super) fn new(config: &'a ModelConfig, rope: &'a RopeTable, weights: &'a DecodeWeights) -> Self {
+    pub(super) fn new(model: DecodeModel<'a>) -> Self {
         let empty = Vec::new;
         Self {
-            config,
-            rope,
-            weights,
+            model,
             x: empty(),
             normed: empty(),
             scales: empty(),
@@ -48,14 +46,19 @@ impl<'a> Stepper<'a> {
             attended: empty(),
             gate_up: empty(),
             product: empty(),
+            low: empty(),
             scores: empty(),
         }
+    }
+
+    fn config(&self) -> &'a ModelConfig {
+        &self.model.spec.config
     }
 
     /// Runs the rows, writing their keys and values into the cache. A row sees the rows before it that
     /// belong to its sequence.
     pub(super) fn forward(&mut self, rows: &[Row], caches: &[&Cache], pages: &mut Pages) {
-        let (n, config, weights) = (rows.len(), self.config, self.weights);
+        let (n, config, weights) = (rows.len(), self.config(), self.model.weights);
         let (hidden, ff) = (config.hidden_size, config.intermediate_size);
         for (buffer, width) in [
             (&mut self.x, hidden),
@@ -70,43 +73,46 @@ impl<'a> Stepper<'a> {
         }
         for (x, row) in self.x.chunks_exact_mut(hidden).zip(rows) {
             // The embedding is the first tensor of the flat buffer.
-            x.copy_from_slice(&weights.flat[row.token as usize * hidden..][..hidden]);
+            x.copy_from_slice(&self.model.flat[row.token as usize * hidden..][..hidden]);
         }
         let eps = config.rms_norm_eps as f32;
         for (index, layer) in weights.layers.iter().enumerate() {
             rms_forward(&self.x, &layer.attention_norm, eps, &mut self.normed, &mut self.scales);
-            packed_matmul(&self.normed, &layer.qkv, &mut self.qkv, false);
+            let products = self.model.spec.layout.layers[index].products();
+            let [qkv, output, gate_up, down] = products.map(|linear| self.model.pair(linear.index));
+            project(&self.normed, &layer.qkv, qkv, &mut self.qkv, false, &mut self.low);
             self.remember(index, rows, caches, pages);
             for r in 0..n {
                 self.attend(index, r, rows[r], caches[rows[r].cache], pages);
             }
-            packed_matmul(&self.attended, &layer.output, &mut self.x, true);
+            project(&self.attended, &layer.output, output, &mut self.x, true, &mut self.low);
             rms_forward(&self.x, &layer.mlp_norm, eps, &mut self.normed, &mut self.scales);
-            packed_matmul(&self.normed, &layer.gate_up, &mut self.gate_up, false);
+            project(&self.normed, &layer.gate_up, gate_up, &mut self.gate_up, false, &mut self.low);
             swiglu_forward(&self.gate_up, ff, &mut self.product);
-            packed_matmul(&self.product, &layer.down, &mut self.x, true);
+            project(&self.product, &layer.down, down, &mut self.x, true, &mut self.low);
         }
     }
 
     /// Logits of the last `n` rows of the last [`Stepper::forward`].
     pub(super) fn logits(&mut self, n: usize, logits: &mut Vec<f32>) {
-        let hidden = self.config.hidden_size;
+        let hidden = self.config().hidden_size;
         let x = &self.x[self.x.len() - n * hidden..];
         self.normed.resize(n * hidden, 0.0);
         self.scales.resize(n, 0.0);
-        let eps = self.config.rms_norm_eps as f32;
-        rms_forward(x, &self.weights.norm, eps, &mut self.normed, &mut self.scales);
-        logits.resize(n * self.weights.head.outputs(), 0.0);
-        packed_matmul(&self.normed, &self.weights.head, logits, false);
+        let eps = self.config().rms_norm_eps as f32;
+        rms_forward(x, &self.model.weights.norm, eps, &mut self.normed, &mut self.scales);
+        logits.resize(n * self.model.weights.head.outputs(), 0.0);
+        packed_matmul(&self.normed, &self.model.weights.head, logits, false);
     }
 
     /// Rotates queries and keys to their positions, and writes keys and values into the cache.
     fn remember(&mut self, layer: usize, rows: &[Row], caches: &[&Cache], pages: &mut Pages) {
-        let (config, dim) = (self.config, self.config.head_dim);
+        let (config, dim) = (self.config(), self.config().head_dim);
         let (query, kv) = (config.query_width(), config.kv_width());
         for (qkv, row) in self.qkv.chunks_exact_mut(config.qkv_width()).zip(rows) {
             let cache = caches[row.cache];
-            rope(&mut qkv[..query + kv], self.rope.at(cache.context.len + row.own), false);
+            self.model.weights.layers[layer].normalise(&mut qkv[..query + kv], query, config, &mut self.low);
+            rope(&mut qkv[..query + kv], self.model.spec.rope.at(cache.context.len + row.own), false);
             let (keys, values) = qkv[query..].split_at(kv);
             let page = cache.own.pages[row.own / PAGE];
             for (head, (k, v)) in keys.chunks_exact(dim).zip(values.chunks_exact(dim)).enumerate() {
@@ -116,7 +122,7 @@ impl<'a> Stepper<'a> {
     }
 
     fn attend(&mut self, layer: usize, r: usize, row: Row, cache: &Cache, pages: &Pages) {
-        let (config, dim) = (self.config, self.config.head_dim);
+        let (config, dim) = (self.config(), self.config().head_dim);
         let scale = 1.0 / (dim as f32).sqrt();
         let group = config.num_attention_heads / config.num_key_value_heads;
         let keys = cache.context.len + row.own + 1;
@@ -140,5 +146,15 @@ impl<'a> Stepper<'a> {
             }
             scale_row(out, 1.0 / sum);
         }
+    }
+}
+
+/// `y (+)= x·wᵀ + bias`, and the adapter's share.
+fn project(x: &[f32], w: &Packed, pair: Option<&DecodePair>, y: &mut [f32], add: bool, low: &mut Vec<f32>) {
+    packed_matmul(x, w, y, add);
+    if let Some(DecodePair { a, b }) = pair {
+        low.resize(y.len() / w.outputs() * a.outputs(), 0.0);
+        packed_matmul(x, a, low, false);
+        packed_matmul(low, b, y, true);
     }
 }

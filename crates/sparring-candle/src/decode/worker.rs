@@ -3,8 +3,7 @@
 use super::cache::{Cache, Pages, Run};
 use super::draw::draw;
 use super::step::{Row, Stepper};
-use super::weights::DecodeWeights;
-use super::{Finished, Job, Prepared};
+use super::{DecodeModel, Finished, Job, Prepared};
 use crate::policy::Spec;
 use rand_chacha::ChaCha8Rng;
 use sparring_core::{Finish, PolicyError, Rollout};
@@ -48,18 +47,13 @@ pub(super) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(
-        spec: &'a Spec,
-        weights: &'a DecodeWeights,
-        requests: &'a [Prepared<'a>],
-        rows: usize,
-    ) -> Self {
+    pub(super) fn new(model: DecodeModel<'a>, requests: &'a [Prepared<'a>], rows: usize) -> Self {
         Self {
-            spec,
+            spec: model.spec,
             requests,
             rows,
-            stepper: Stepper::new(&spec.config, &spec.rope, weights),
-            pages: Pages::new(&spec.config),
+            stepper: Stepper::new(model),
+            pages: Pages::new(&model.spec.config),
             waiting: None,
             active: Vec::new(),
             finished: Vec::new(),

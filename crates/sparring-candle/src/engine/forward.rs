@@ -1,81 +1,90 @@
 //! One block of rows through the layers.
 
 use super::plan::Block;
-use super::workspace::{Activations, LayerActivations, Scratch};
-use super::{Model, attention};
-use crate::kernels::{Mat, MatMut, Write, add, matmul, rms_forward, rope, swiglu_forward};
+use super::workspace::{Activations, Keep, LayerActivations, Scratch};
+use super::{Model, attention, heads, project};
+use crate::kernels::{Write, rms_forward, swiglu_forward};
 use crate::layout::LayerRanges;
 
-/// Runs `block` through all layers; the result is the input of slot `layers % slots`.
-///
-/// With as many slots as layers plus one, every layer's activations are kept; with two, they pass.
+/// Runs `block` through all layers; the result is the last of `acts.inputs` that was written,
+/// [`last_output`].
 pub(super) fn forward(
     model: Model<'_>,
     block: &Block,
-    slots: usize,
+    keep: Keep,
     acts: &mut Activations,
     scratch: &mut Scratch,
 ) {
     let hidden = model.config.hidden_size;
     let n = block.rows() * hidden;
-    acts.layers.resize_with(slots.max(acts.layers.len()), LayerActivations::default);
+    acts.prepare(keep, model.config.num_hidden_layers);
     let embedding = model.get(&model.layout.embedding);
-    let rows = acts.layers[0].input.fit(n).chunks_exact_mut(hidden);
+    let rows = acts.inputs[0].fit(n).chunks_exact_mut(hidden);
     for (row, &token) in rows.zip(&block.tokens) {
         row.copy_from_slice(&embedding[token as usize * hidden..][..hidden]);
     }
+    let slots = acts.inputs.len();
     for (i, ranges) in model.layout.layers.iter().enumerate() {
-        let mut output = std::mem::take(&mut acts.layers[(i + 1) % slots].input);
-        layer(model, block, ranges, &mut acts.layers[i % slots], scratch, output.fit(n));
-        acts.layers[(i + 1) % slots].input = output;
+        let mut output = std::mem::take(&mut acts.inputs[(i + 1) % slots]);
+        let input = acts.inputs[i % slots].get(n);
+        let mut passing = std::mem::take(&mut scratch.layer);
+        let layer = acts.layers.get_mut(i).unwrap_or(&mut passing);
+        to_gate(model, block, ranges, input, layer, scratch);
+        from_gate(model, block, ranges, layer, scratch, output.fit(n));
+        scratch.layer = passing;
+        acts.inputs[(i + 1) % slots] = output;
     }
 }
 
-fn layer(
+/// Output of the last layer: rows × hidden.
+pub(super) fn last_output<'a>(model: Model<'_>, block: &Block, acts: &'a Activations) -> &'a [f32] {
+    let last = model.config.num_hidden_layers % acts.inputs.len();
+    acts.inputs[last].get(block.rows() * model.config.hidden_size)
+}
+
+/// A layer up to its gate and up products: all that its backward pass needs.
+pub(super) fn to_gate(
     model: Model<'_>,
     block: &Block,
     ranges: &LayerRanges,
+    input: &[f32],
     acts: &mut LayerActivations,
     scratch: &mut Scratch,
-    output: &mut [f32],
 ) {
     let (rows, config) = (block.rows(), model.config);
-    let (hidden, ff, width) = (config.hidden_size, config.intermediate_size, config.qkv_width());
-    let query = config.query_width();
-    let input = acts.input.get(rows * hidden);
+    let (hidden, query) = (config.hidden_size, config.query_width());
+    let (eps, low) = (model.eps(), &mut scratch.low);
 
     let normed = scratch.normed.fit(rows * hidden);
-    rms_forward(input, model.get(&ranges.attention_norm), model.eps(), normed, acts.scales.fit(rows));
-    let qkv = acts.qkv.fit(rows * width);
-    linear(qkv, normed, model.get(&ranges.qkv), [rows, width, hidden], Write::Replace);
-    position(model, block, model.get(&ranges.qkv_bias), qkv);
+    rms_forward(input, model.get(&ranges.attention_norm), eps, normed, acts.scales.fit(rows));
+    let qkv = acts.qkv.fit(rows * config.qkv_width());
+    project::forward(model, block, &ranges.qkv, normed, qkv, Write::Replace, low);
+    heads::forward(model, block, ranges, acts);
+    let qkv = acts.qkv.get(rows * config.qkv_width());
     let attended = acts.attended.fit(rows * query);
     let lse = acts.lse.fit(rows * config.num_attention_heads);
     attention::forward(config, block, qkv, attended, lse, &mut scratch.scores);
     let middle = acts.middle.fit(rows * hidden);
     middle.copy_from_slice(input);
-    linear(middle, attended, model.get(&ranges.output), [rows, hidden, query], Write::Add);
+    project::forward(model, block, &ranges.output, attended, middle, Write::Add, low);
 
-    rms_forward(middle, model.get(&ranges.mlp_norm), model.eps(), normed, acts.middle_scales.fit(rows));
-    let gate_up = acts.gate_up.fit(rows * 2 * ff);
-    linear(gate_up, normed, model.get(&ranges.gate_up), [rows, 2 * ff, hidden], Write::Replace);
+    rms_forward(middle, model.get(&ranges.mlp_norm), eps, normed, acts.middle_scales.fit(rows));
+    let gate_up = acts.gate_up.fit(rows * 2 * config.intermediate_size);
+    project::forward(model, block, &ranges.gate_up, normed, gate_up, Write::Replace, low);
+}
+
+/// The rest of the layer, to the residual stream after it.
+fn from_gate(
+    model: Model<'_>,
+    block: &Block,
+    ranges: &LayerRanges,
+    acts: &LayerActivations,
+    scratch: &mut Scratch,
+    output: &mut [f32],
+) {
+    let (rows, ff) = (block.rows(), model.config.intermediate_size);
     let product = scratch.product.fit(rows * ff);
-    swiglu_forward(gate_up, ff, product);
-    output.copy_from_slice(middle);
-    linear(output, product, model.get(&ranges.down), [rows, hidden, ff], Write::Add);
-}
-
-/// `y (+)= x·wᵀ`, w of outputs × inputs.
-fn linear(y: &mut [f32], x: &[f32], w: &[f32], [rows, outputs, inputs]: [usize; 3], write: Write) {
-    let (x, w) = (Mat::rows(x, inputs), Mat::transposed(w, inputs));
-    matmul(MatMut::rows(y, outputs), write, [rows, outputs, inputs], x, w, 1.0);
-}
-
-/// Adds the biases and rotates queries and keys to their positions.
-fn position(model: Model<'_>, block: &Block, bias: &[f32], qkv: &mut [f32]) {
-    let turned = model.config.query_width() + model.config.kv_width();
-    for (row, &position) in qkv.chunks_exact_mut(model.config.qkv_width()).zip(&block.positions) {
-        add(row, bias);
-        rope(&mut row[..turned], model.rope.at(position), false);
-    }
+    swiglu_forward(acts.gate_up.get(rows * 2 * ff), ff, product);
+    output.copy_from_slice(acts.middle.get(output.len()));
+    project::forward(model, block, &ranges.down, product, output, Write::Add, &mut scratch.low);
 }

@@ -1,46 +1,49 @@
-//! The output head: log-probabilities of given tokens, in chunks of rows.
+//! The output head: log-probabilities of given tokens, in tiles of rows and vocabulary.
 //!
-//! Only rows that predict a completion token get logits, and never more than a chunk of them exist at a
-//! time; the backward pass computes them again.
+//! Only rows that predict a completion token get logits, and never more than a tile of them exist at a
+//! time: the sums of the softmax go from tile to tile, and the backward pass computes the logits again.
 
 use super::plan::{Block, HeadRow};
 use super::workspace::{Activations, Scratch};
-use super::{Cotangents, HeadSettings, Model, TokenResults};
+use super::{Cotangents, HeadSettings, Model, Sink, TokenResults};
 use crate::kernels::{
-    HeadCotangent, Mat, MatMut, Write, add, head_cotangent, log_sum_exp, matmul, rms_backward, rms_forward,
-    row_entropy,
+    HeadCotangent, Mat, MatMut, SoftmaxSums, Write, add, head_cotangent, matmul, rms_backward, rms_forward,
 };
 use std::ops::Range;
 
-/// Elements of a chunk of logits: about a megabyte.
-const CHUNK_ELEMENTS: usize = 1 << 18;
+/// Elements of a tile of logits: a megabyte.
+const TILE: usize = 1 << 18;
 
-fn chunks(rows: usize, vocab: usize) -> impl Iterator<Item = Range<usize>> {
-    let chunk = (CHUNK_ELEMENTS / vocab).clamp(16, 512);
-    (0..rows).step_by(chunk).map(move |from| from..rows.min(from + chunk))
+fn steps(n: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..n).step_by(step).map(move |from| from..n.min(from + step))
+}
+
+/// Rows and words of a tile: enough rows that each word's weights are used often.
+fn tile(vocab: usize) -> (usize, usize) {
+    let rows = (TILE / vocab).clamp(256, 512);
+    (rows, TILE / rows)
 }
 
 /// Gathers and normalises the rows that predict.
 fn normalise(model: Model<'_>, block: &Block, acts: &mut Activations) {
     let (hidden, rows) = (model.config.hidden_size, block.heads.len());
-    let slots = acts.layers.len();
-    // Two slots: activations pass; else they are kept and the last slot holds the result.
-    let last = model.config.num_hidden_layers % slots;
-    let stream = acts.layers[last].input.get(block.rows() * hidden);
-    let input = acts.head.input.fit(rows * hidden);
-    for (row, head) in input.chunks_exact_mut(hidden).zip(&block.heads) {
+    let mut input = std::mem::take(&mut acts.head.input);
+    let stream = super::forward::last_output(model, block, acts);
+    for (row, head) in input.fit(rows * hidden).chunks_exact_mut(hidden).zip(&block.heads) {
         row.copy_from_slice(&stream[head.row * hidden..][..hidden]);
     }
-    let normed = acts.head.normed.fit(rows * hidden);
+    acts.head.input = input;
+    let (input, normed) = (acts.head.input.get(rows * hidden), acts.head.normed.fit(rows * hidden));
     rms_forward(input, model.get(&model.layout.norm), model.eps(), normed, acts.head.scales.fit(rows));
 }
 
-/// Logits of the predicting rows in `rows`.
-fn chunk_logits(model: Model<'_>, normed: &[f32], rows: &Range<usize>, logits: &mut [f32]) {
-    let (hidden, vocab) = (model.config.hidden_size, model.config.vocab_size);
-    let x = Mat::rows(&normed[rows.start * hidden..], hidden);
-    let w = Mat::transposed(model.get(&model.layout.head), hidden);
-    matmul(MatMut::rows(logits, vocab), Write::Replace, [rows.len(), vocab, hidden], x, w, 1.0);
+/// Logits of `words` for some normalised rows.
+fn tile_logits(model: Model<'_>, normed: &[f32], words: &Range<usize>, logits: &mut [f32]) {
+    let hidden = model.config.hidden_size;
+    let w = &model.get(&model.layout.head)[words.start * hidden..];
+    let shape = [normed.len() / hidden, words.len(), hidden];
+    let out = MatMut::rows(logits, words.len());
+    matmul(out, Write::Replace, shape, Mat::rows(normed, hidden), Mat::transposed(w, hidden), 1.0);
 }
 
 /// Log-probability (and entropy, if asked) of every target of the block.
@@ -57,18 +60,38 @@ pub(super) fn forward(
     let scale = 1.0 / settings.temperature;
     let normed = acts.head.normed.get(count * hidden);
     let (lse, entropy) = (acts.head.lse.fit(count), acts.head.entropy.fit(count));
-    for rows in chunks(count, vocab) {
-        let logits = scratch.logits.fit(rows.len() * vocab);
-        chunk_logits(model, normed, &rows, logits);
-        for (logits, r) in logits.chunks_exact(vocab).zip(rows) {
-            lse[r] = log_sum_exp(logits, scale);
-            for target in &block.targets[block.heads[r].targets.clone()] {
-                results.logp.push((target.flat, scale * logits[target.token as usize] - lse[r]));
+    let (tile_rows, tile_words) = tile(vocab);
+    let mut sums = Vec::with_capacity(tile_rows);
+    // Each target's logit.
+    let found = scratch.targets.fit(block.targets.len());
+    for rows in steps(count, tile_rows) {
+        sums.clear();
+        sums.resize_with(rows.len(), SoftmaxSums::default);
+        for words in steps(vocab, tile_words) {
+            let logits = scratch.logits.fit(rows.len() * words.len());
+            tile_logits(model, &normed[rows.start * hidden..rows.end * hidden], &words, logits);
+            let tile = logits.chunks_exact(words.len()).zip(&block.heads[rows.clone()]).zip(&mut sums);
+            for ((logits, head), sums) in tile {
+                sums.add(logits, scale, settings.entropy);
+                for (target, found) in
+                    block.targets[head.targets.clone()].iter().zip(&mut found[head.targets.clone()])
+                {
+                    if words.contains(&(target.token as usize)) {
+                        *found = scale * logits[target.token as usize - words.start];
+                    }
+                }
             }
+        }
+        for (r, sums) in rows.zip(&sums) {
+            lse[r] = sums.log_sum();
+            entropy[r] = sums.entropy();
+        }
+    }
+    for (r, head) in block.heads.iter().enumerate() {
+        for (target, found) in block.targets[head.targets.clone()].iter().zip(&found[head.targets.clone()]) {
+            results.logp.push((target.flat, found - lse[r]));
             if settings.entropy {
-                entropy[r] = row_entropy(logits, scale, lse[r]);
-                let targets = &block.targets[block.heads[r].targets.clone()];
-                results.entropy.extend(targets.iter().map(|t| (t.flat, entropy[r])));
+                results.entropy.push((target.flat, entropy[r]));
             }
         }
     }
@@ -77,14 +100,14 @@ pub(super) fn forward(
 /// Logits of every predicting row, one after the other.
 pub(super) fn logits(model: Model<'_>, block: &Block, acts: &mut Activations) -> Vec<f32> {
     normalise(model, block, acts);
-    let rows = 0..block.heads.len();
-    let mut logits = vec![0.0; rows.len() * model.config.vocab_size];
-    chunk_logits(model, acts.head.normed.get(rows.len() * model.config.hidden_size), &rows, &mut logits);
+    let (rows, words) = (block.heads.len(), 0..model.config.vocab_size);
+    let mut logits = vec![0.0; rows * words.len()];
+    tile_logits(model, acts.head.normed.get(rows * model.config.hidden_size), &words, &mut logits);
     logits
 }
 
-/// Adds the gradients of the output matrix and the final norm to `grad`, and writes ∂L/∂(residual stream)
-/// to `scratch.dx`.
+/// Adds the gradients of the output matrix and the final norm to `sink`, and writes ∂L/∂(residual stream) to
+/// `scratch.dx`.
 pub(super) fn backward(
     model: Model<'_>,
     block: &Block,
@@ -92,43 +115,51 @@ pub(super) fn backward(
     cotangents: Cotangents<'_>,
     acts: &Activations,
     scratch: &mut Scratch,
-    grad: &mut [f32],
+    sink: &mut Sink<'_>,
 ) {
     let (vocab, hidden, count) = (model.config.vocab_size, model.config.hidden_size, block.heads.len());
     let normed = acts.head.normed.get(count * hidden);
-    let w = Mat::rows(model.get(&model.layout.head), hidden);
     let d_normed = scratch.dh.fit(count * hidden);
-    for rows in chunks(count, vocab) {
-        let n = rows.len();
-        let logits = scratch.logits.fit(n * vocab);
-        chunk_logits(model, normed, &rows, logits);
-        for (logits, r) in logits.chunks_exact_mut(vocab).zip(rows.clone()) {
-            let saved = (acts.head.lse.get(count)[r], acts.head.entropy.get(count)[r]);
-            row_cotangent(block, &block.heads[r], settings, cotangents, saved, logits);
+    let (tile_rows, tile_words) = tile(vocab);
+    for rows in steps(count, tile_rows) {
+        let normed = &normed[rows.start * hidden..rows.end * hidden];
+        let d_normed = &mut d_normed[rows.start * hidden..rows.end * hidden];
+        for words in steps(vocab, tile_words) {
+            let (n, m) = (rows.len(), words.len());
+            let logits = scratch.logits.fit(n * m);
+            tile_logits(model, normed, &words, logits);
+            for (logits, r) in logits.chunks_exact_mut(m).zip(rows.clone()) {
+                let saved = (acts.head.lse.get(count)[r], acts.head.entropy.get(count)[r]);
+                row_cotangent(block, &block.heads[r], settings, cotangents, saved, &words, logits);
+            }
+            let w = Mat::rows(&model.get(&model.layout.head)[words.start * hidden..], hidden);
+            let write = if words.start == 0 { Write::Replace } else { Write::Add };
+            matmul(MatMut::rows(d_normed, hidden), write, [n, hidden, m], Mat::rows(logits, m), w, 1.0);
+            if let Some(dw) = sink.base(&model.layout.head) {
+                let out = MatMut::rows(&mut dw[words.start * hidden..], hidden);
+                let (d_logits, x) = (Mat::transposed(logits, m), Mat::rows(normed, hidden));
+                matmul(out, Write::Add, [m, hidden, n], d_logits, x, 1.0);
+            }
         }
-        let out = MatMut::rows(&mut d_normed[rows.start * hidden..rows.end * hidden], hidden);
-        matmul(out, Write::Replace, [n, hidden, vocab], Mat::rows(logits, vocab), w, 1.0);
-        let x = Mat::rows(&normed[rows.start * hidden..], hidden);
-        let out = MatMut::rows(&mut grad[model.layout.head.clone()], hidden);
-        matmul(out, Write::Add, [vocab, hidden, n], Mat::transposed(logits, vocab), x, 1.0);
     }
     let d_input = scratch.d_head.zeroed(count * hidden);
     let (input, scales) = (acts.head.input.get(count * hidden), acts.head.scales.get(count));
-    let d_norm = &mut grad[model.layout.norm.clone()];
-    rms_backward(input, model.get(&model.layout.norm), scales, d_normed, d_input, d_norm);
+    let dw = sink.base_or(&model.layout.norm, &mut scratch.discard);
+    rms_backward(input, model.get(&model.layout.norm), scales, scratch.dh.get(count * hidden), d_input, dw);
     let dx = scratch.dx.zeroed(block.rows() * hidden);
     for (row, head) in d_input.chunks_exact(hidden).zip(&block.heads) {
         add(&mut dx[head.row * hidden..][..hidden], row);
     }
 }
 
-/// Logits of one row to their cotangents.
+/// Logits of some words of one row to their cotangents.
 fn row_cotangent(
     block: &Block,
     head: &HeadRow,
     settings: HeadSettings,
     cotangents: Cotangents<'_>,
     (lse, row_entropy): (f32, f32),
+    words: &Range<usize>,
     logits: &mut [f32],
 ) {
     let targets = &block.targets[head.targets.clone()];
@@ -136,7 +167,7 @@ fn row_cotangent(
     let logp = targets.iter().map(|t| cotangents.logp[t.flat]).sum();
     let entropy = targets.iter().map(|t| cotangents.entropy_at(t.flat)).sum();
     head_cotangent(logits, HeadCotangent { scale, lse, logp, entropy, row_entropy });
-    for target in targets {
-        logits[target.token as usize] += scale * cotangents.logp[target.flat];
+    for target in targets.iter().filter(|t| words.contains(&(t.token as usize))) {
+        logits[target.token as usize - words.start] += scale * cotangents.logp[target.flat];
     }
 }

@@ -8,14 +8,19 @@ mod attention;
 mod backward;
 mod forward;
 mod head;
+mod heads;
 pub(crate) mod plan;
+mod project;
 mod workspace;
 
-pub(crate) use workspace::{Activations, Workspace};
+pub(crate) use plan::Block;
+pub(crate) use workspace::{Activations, Buffer, Keep, Workspace};
 
 use crate::config::ModelConfig;
 use crate::kernels::RopeTable;
 use crate::layout::Layout;
+use crate::lora::AdapterView;
+use std::ops::Range;
 
 /// What every pass reads.
 #[derive(Debug, Clone, Copy)]
@@ -24,15 +29,52 @@ pub(crate) struct Model<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) weights: &'a [f32],
     pub(crate) rope: &'a RopeTable,
+    /// Low-rank adapters; the base is then frozen.
+    pub(crate) adapter: Option<AdapterView<'a>>,
 }
 
 impl<'a> Model<'a> {
-    fn get(&self, range: &std::ops::Range<usize>) -> &'a [f32] {
+    fn get(&self, range: &Range<usize>) -> &'a [f32] {
         &self.weights[range.clone()]
     }
 
     fn eps(&self) -> f32 {
         self.config.rms_norm_eps as f32
+    }
+}
+
+/// Where gradients go: to the parameters that are trained, in one flat buffer.
+#[derive(Debug)]
+pub(crate) enum Sink<'a> {
+    /// All parameters of the base.
+    Base(&'a mut [f32]),
+    /// The factors of the adapters.
+    Adapter(&'a mut [f32]),
+}
+
+impl Sink<'_> {
+    /// The gradient of a parameter of the base, unless that is frozen.
+    fn base(&mut self, range: &Range<usize>) -> Option<&mut [f32]> {
+        match self {
+            Self::Base(gradient) => Some(&mut gradient[range.clone()]),
+            Self::Adapter(_) => None,
+        }
+    }
+
+    /// The gradient of a parameter of the base, or a buffer that nobody reads.
+    fn base_or<'s>(&'s mut self, range: &Range<usize>, discard: &'s mut Buffer) -> &'s mut [f32] {
+        match self {
+            Self::Base(gradient) => &mut gradient[range.clone()],
+            Self::Adapter(_) => discard.fit(range.len()),
+        }
+    }
+
+    /// The gradient of a factor; empty where the base is trained.
+    fn adapter(&mut self, range: &Range<usize>) -> &mut [f32] {
+        match self {
+            Self::Base(_) => &mut [],
+            Self::Adapter(gradient) => &mut gradient[range.clone()],
+        }
     }
 }
 
@@ -63,63 +105,63 @@ impl Cotangents<'_> {
     }
 
     /// Whether no token of the block has a cotangent: its gradient is then exactly 0.
-    fn vanish_on(&self, block: &plan::Block) -> bool {
+    fn vanish_on(&self, block: &Block) -> bool {
         block.targets.iter().all(|t| self.logp[t.flat] == 0.0 && self.entropy_at(t.flat) == 0.0)
     }
 }
 
-/// Runs the blocks of a shard forward, keeping activations.
+/// Runs the blocks of a shard forward, keeping what [`backward_shard`] needs.
 pub(crate) fn forward_shard(
     model: Model<'_>,
-    blocks: &[plan::Block],
+    blocks: &[Block],
     head: HeadSettings,
+    keep: Keep,
     workspace: &mut Workspace,
 ) -> TokenResults {
     let mut results = TokenResults::default();
-    let slots = model.config.num_hidden_layers + 1;
     workspace.kept.resize_with(blocks.len().max(workspace.kept.len()), Activations::default);
     for (block, acts) in blocks.iter().zip(&mut workspace.kept) {
-        forward::forward(model, block, slots, acts, &mut workspace.scratch);
+        forward::forward(model, block, keep, acts, &mut workspace.scratch);
         head::forward(model, block, head, acts, &mut workspace.scratch, &mut results);
     }
     results
 }
 
-/// Runs the blocks of a shard forward only, in memory of two layers.
+/// Runs the blocks of a shard forward only.
 pub(crate) fn score_shard(
     model: Model<'_>,
-    blocks: &[plan::Block],
+    blocks: &[Block],
     head: HeadSettings,
     workspace: &mut Workspace,
 ) -> TokenResults {
     let mut results = TokenResults::default();
     for block in blocks {
         let acts = &mut workspace.passing;
-        forward::forward(model, block, 2, acts, &mut workspace.scratch);
+        forward::forward(model, block, Keep::Nothing, acts, &mut workspace.scratch);
         head::forward(model, block, head, acts, &mut workspace.scratch, &mut results);
     }
     results
 }
 
-/// Adds the gradient of a shard, last run by [`forward_shard`], to `grad`.
+/// Adds the gradient of a shard, last run by [`forward_shard`], to `sink`.
 pub(crate) fn backward_shard(
     model: Model<'_>,
-    blocks: &[plan::Block],
+    blocks: &[Block],
     head: HeadSettings,
     cotangents: Cotangents<'_>,
     workspace: &mut Workspace,
-    grad: &mut [f32],
+    sink: &mut Sink<'_>,
 ) {
     for (block, acts) in blocks.iter().zip(&workspace.kept) {
         if !cotangents.vanish_on(block) {
-            head::backward(model, block, head, cotangents, acts, &mut workspace.scratch, grad);
-            backward::backward(model, block, acts, &mut workspace.scratch, grad);
+            head::backward(model, block, head, cotangents, acts, &mut workspace.scratch, sink);
+            backward::backward(model, block, acts, &mut workspace.scratch, sink);
         }
     }
 }
 
 /// Logits of every row that predicts, before the temperature: for tests against a reference.
-pub(crate) fn logits(model: Model<'_>, block: &plan::Block, workspace: &mut Workspace) -> Vec<f32> {
-    forward::forward(model, block, 2, &mut workspace.passing, &mut workspace.scratch);
+pub(crate) fn logits(model: Model<'_>, block: &Block, workspace: &mut Workspace) -> Vec<f32> {
+    forward::forward(model, block, Keep::Nothing, &mut workspace.passing, &mut workspace.scratch);
     head::logits(model, block, &mut workspace.passing)
 }

@@ -39,6 +39,8 @@ pub(crate) struct Target {
 pub(crate) struct Block {
     pub(crate) tokens: Vec<u32>,
     pub(crate) positions: Vec<usize>,
+    /// What tells each row from all others of the batch, however that is divided.
+    pub(crate) keys: Vec<u64>,
     pub(crate) segments: Vec<Segment>,
     pub(crate) heads: Vec<HeadRow>,
     pub(crate) targets: Vec<Target>,
@@ -49,10 +51,17 @@ impl Block {
         self.tokens.len()
     }
 
-    fn push_rows(&mut self, tokens: &[u32], first_position: usize, context: Range<usize>) -> Range<usize> {
+    fn push_rows(
+        &mut self,
+        tokens: &[u32],
+        first_position: usize,
+        first_key: u64,
+        context: Range<usize>,
+    ) -> Range<usize> {
         let start = self.rows();
         self.tokens.extend_from_slice(tokens);
         self.positions.extend(first_position..first_position + tokens.len());
+        self.keys.extend(first_key..first_key + tokens.len() as u64);
         let rows = start..self.rows();
         if !rows.is_empty() {
             self.segments.push(Segment { rows: rows.clone(), context });
@@ -61,7 +70,7 @@ impl Block {
     }
 
     fn push_part(&mut self, part: &Part<'_>) {
-        let prompt = self.push_rows(part.prompt, 0, 0..0);
+        let prompt = self.push_rows(part.prompt, 0, part.group << 32, 0..0);
         let first = self.targets.len();
         for (completion, flat) in &part.completions {
             self.targets.push(Target { token: completion[0], flat: *flat });
@@ -69,7 +78,7 @@ impl Block {
         self.heads.push(HeadRow { row: prompt.end - 1, targets: first..self.targets.len() });
         for (completion, flat) in &part.completions {
             let inputs = &completion[..completion.len() - 1];
-            let rows = self.push_rows(inputs, part.prompt.len(), prompt.clone());
+            let rows = self.push_rows(inputs, part.prompt.len(), COMPLETIONS | *flat as u64, prompt.clone());
             for (i, row) in rows.enumerate() {
                 let at = self.targets.len();
                 self.targets.push(Target { token: completion[i + 1], flat: flat + i + 1 });
@@ -79,8 +88,13 @@ impl Block {
     }
 }
 
+/// Set in the keys of completions' rows, whose rest is the flat index of the row's token; a prompt's hold its group
+/// and position.
+const COMPLETIONS: u64 = 1 << 63;
+
 /// A prompt with some of its completions (none empty), each with its flat offset.
 struct Part<'a> {
+    group: u64,
     prompt: &'a [u32],
     completions: Vec<(&'a [u32], usize)>,
 }
@@ -105,7 +119,8 @@ impl<'a> Part<'a> {
             return None;
         }
         let rest = self.completions.split_off(fit);
-        Some(Part { prompt: self.prompt, completions: std::mem::replace(&mut self.completions, rest) })
+        let completions = std::mem::replace(&mut self.completions, rest);
+        Some(Part { group: self.group, prompt: self.prompt, completions })
     }
 }
 
@@ -167,7 +182,7 @@ impl Shard {
 fn parts<'a>(groups: &'a [TokenGroup<'a>]) -> Vec<Part<'a>> {
     let mut flat = 0;
     let mut parts = Vec::with_capacity(groups.len());
-    for group in groups {
+    for (index, group) in (0..).zip(groups) {
         let mut completions = Vec::with_capacity(group.completions.len());
         for &completion in &group.completions {
             if !completion.is_empty() {
@@ -176,7 +191,7 @@ fn parts<'a>(groups: &'a [TokenGroup<'a>]) -> Vec<Part<'a>> {
             flat += completion.len();
         }
         if !completions.is_empty() {
-            parts.push(Part { prompt: group.prompt, completions });
+            parts.push(Part { group: index, prompt: group.prompt, completions });
         }
     }
     parts

@@ -26,13 +26,15 @@ impl Buffer {
     }
 }
 
-/// What one layer keeps for its backward pass. Each buffer has one row per row of the block.
+/// What one layer keeps for its backward pass, beside its input. Each buffer has one row per row of the block.
 #[derive(Debug, Default)]
 pub(crate) struct LayerActivations {
-    /// Input of the layer: hidden.
-    pub(crate) input: Buffer,
     /// Scales of the first norm.
     pub(crate) scales: Buffer,
+    /// Queries and keys before their norms, where they have norms: (heads + kv_heads)·head_dim.
+    pub(crate) heads: Buffer,
+    /// Scales of those norms: heads + kv_heads.
+    pub(crate) head_scales: Buffer,
     /// Queries and keys, rotated, and values: (heads + 2·kv_heads)·head_dim.
     pub(crate) qkv: Buffer,
     /// Attention's output before the output matrix: heads·head_dim.
@@ -57,11 +59,45 @@ pub(crate) struct HeadActivations {
     pub(crate) entropy: Buffer,
 }
 
+/// What a forward pass leaves for a backward pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Everything.
+    Layers,
+    /// The input of each layer: the backward pass computes the rest again (arXiv:1604.06174).
+    Inputs,
+    /// Nothing but the last layer's output.
+    Nothing,
+}
+
 /// Everything that a forward pass over one block keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Activations {
+    /// Input of each layer, and the output of the last: hidden. Two that alternate where none are kept.
+    pub(crate) inputs: Vec<Buffer>,
+    /// One a layer, or one that passes.
     pub(crate) layers: Vec<LayerActivations>,
     pub(crate) head: HeadActivations,
+}
+
+impl Activations {
+    /// Makes the buffers that a pass over `layers` layers needs.
+    pub(crate) fn prepare(&mut self, keep: Keep, layers: usize) {
+        let inputs = if keep == Keep::Nothing { 2 } else { layers + 1 };
+        let kept = if keep == Keep::Layers { layers } else { 0 };
+        self.inputs.resize_with(inputs, Buffer::default);
+        self.layers.resize_with(kept, LayerActivations::default);
+    }
+}
+
+/// Intermediate results of low-rank adapters.
+#[derive(Debug, Default)]
+pub(crate) struct LowRank {
+    /// x·aᵀ: rank.
+    pub(crate) narrow: Buffer,
+    pub(crate) d_narrow: Buffer,
+    /// An input with elements dropped, or the gradient of one: inputs.
+    pub(crate) dropped: Buffer,
 }
 
 /// Intermediate results of one pass.
@@ -73,13 +109,22 @@ pub(crate) struct Scratch {
     pub(crate) scores: Buffer,
     pub(crate) d_scores: Buffer,
     pub(crate) logits: Buffer,
+    /// Logits of the targets.
+    pub(crate) targets: Buffer,
     /// ∂L/∂ residual stream.
     pub(crate) dx: Buffer,
     pub(crate) dh: Buffer,
     pub(crate) d_product: Buffer,
     pub(crate) d_gate_up: Buffer,
     pub(crate) d_qkv: Buffer,
+    /// ∂L/∂(normalised queries and keys) of one row.
+    pub(crate) d_heads: Buffer,
     pub(crate) d_head: Buffer,
+    pub(crate) low: LowRank,
+    /// Gradients of frozen parameters, which nobody reads.
+    pub(crate) discard: Buffer,
+    /// A layer that is not kept.
+    pub(crate) layer: LayerActivations,
 }
 
 /// Buffers of one shard.

@@ -64,10 +64,12 @@ simd! {
     }
 }
 
-/// `y += x`, element by element.
-pub(crate) fn add(y: &mut [f32], x: &[f32]) {
-    for (y, x) in y.iter_mut().zip(x) {
-        *y += x;
+simd! {
+    /// `y += x`, element by element.
+    fn add(y: &mut [f32], x: &[f32]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y += x;
+        }
     }
 }
 

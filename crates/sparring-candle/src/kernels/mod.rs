@@ -30,7 +30,7 @@ pub(crate) use norm::{rms_backward, rms_forward};
 pub(crate) use packed::{Packed, packed_matmul};
 pub(crate) use rope::{RopeTable, rope};
 pub(crate) use softmax::{
-    HeadCotangent, block_sums, exp_in_place, head_cotangent, log_sum_exp, row_entropy, row_max, softmax_row,
+    HeadCotangent, SoftmaxSums, block_sums, exp_in_place, head_cotangent, row_max, softmax_row,
     softmax_row_backward,
 };
 pub(crate) use swiglu::{swiglu_backward, swiglu_forward};

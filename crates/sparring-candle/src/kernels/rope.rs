@@ -1,32 +1,44 @@
 //! Rotary position embedding (arXiv:2104.09864), in the half-split layout of Hugging Face checkpoints.
 
 use super::simd;
+use std::sync::OnceLock;
 
-/// Cosines and sines of every position up to a length.
-#[derive(Debug, Clone, Default)]
+/// Positions per piece of the table.
+const PIECE: usize = 512;
+
+/// Cosines and sines of positions, computed piece by piece when first asked for: models allow lengths that
+/// few runs reach.
+#[derive(Debug)]
 pub(crate) struct RopeTable {
-    half: usize,
-    cos: Vec<f32>,
-    sin: Vec<f32>,
+    frequencies: Vec<f32>,
+    /// What cosines and sines are multiplied by.
+    factor: f64,
+    pieces: Vec<OnceLock<Vec<f32>>>,
 }
 
 impl RopeTable {
-    /// Angles position·theta^(−2i/head_dim), in single precision as the published models compute them.
-    pub(crate) fn new(head_dim: usize, theta: f64, positions: usize) -> Self {
-        let half = head_dim / 2;
-        let frequencies: Vec<f32> =
-            (0..half).map(|i| (1.0 / theta.powf(2.0 * i as f64 / head_dim as f64)) as f32).collect();
-        let angle = |p: usize, f: f32| f64::from(p as f32 * f);
-        let table = |g: fn(f64) -> f64| {
-            (0..positions).flat_map(|p| frequencies.iter().map(move |&f| g(angle(p, f)) as f32)).collect()
-        };
-        Self { half, cos: table(f64::cos), sin: table(f64::sin) }
+    /// Angles position·frequency, in single precision as the published models compute them.
+    pub(crate) fn new(frequencies: Vec<f32>, factor: f64, positions: usize) -> Self {
+        let pieces = (0..positions.div_ceil(PIECE)).map(|_| OnceLock::new()).collect();
+        Self { frequencies, factor, pieces }
     }
 
     /// Cosines and sines of one position: head_dim/2 each.
     pub(crate) fn at(&self, position: usize) -> (&[f32], &[f32]) {
-        let range = position * self.half..(position + 1) * self.half;
-        (&self.cos[range.clone()], &self.sin[range])
+        let half = self.frequencies.len();
+        let piece = self.pieces[position / PIECE].get_or_init(|| self.piece(position / PIECE * PIECE));
+        piece[position % PIECE * 2 * half..][..2 * half].split_at(half)
+    }
+
+    fn piece(&self, from: usize) -> Vec<f32> {
+        let mut piece = Vec::with_capacity(PIECE * 2 * self.frequencies.len());
+        for position in from..from + PIECE {
+            for function in [f64::cos, f64::sin] {
+                let angle = |f: &f32| f64::from(position as f32 * f);
+                piece.extend(self.frequencies.iter().map(|f| (function(angle(f)) * self.factor) as f32));
+            }
+        }
+        piece
     }
 }
 
@@ -58,7 +70,7 @@ mod tests {
 
     #[test]
     fn rotation_is_undone_and_keeps_length() {
-        let table = RopeTable::new(8, 1e4, 20);
+        let table = RopeTable::new(vec![1.0, 0.1, 0.01, 0.001], 1.0, 20);
         let x: Vec<f32> = (0..16).map(|i| (i as f32 * 0.7).sin()).collect();
         let mut y = x.clone();
         rope(&mut y, table.at(13), false);
@@ -69,11 +81,11 @@ mod tests {
 
     #[test]
     fn position_zero_changes_nothing_and_angles_are_right() {
-        let table = RopeTable::new(4, 100.0, 3);
+        let table = RopeTable::new(vec![1.0, 0.1], 1.0, 3);
         let mut x = vec![1.0, 0.0, 0.0, 1.0];
         rope(&mut x, table.at(0), false);
         assert_eq!(x, [1.0, 0.0, 0.0, 1.0]);
-        // Frequencies 1 and 100^(-1/2) = 0.1; position 2 rotates the pairs (x0, x2) and (x1, x3).
+        // Position 2 rotates the pairs (x0, x2) and (x1, x3).
         rope(&mut x, table.at(2), false);
         let want = [2.0_f32.cos(), -(0.2_f32.sin()), 2.0_f32.sin(), 0.2_f32.cos()];
         assert!(x.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-6), "{x:?}");

@@ -79,10 +79,57 @@ simd! {
     }
 }
 
+/// Sums of a softmax over a row that comes in pieces.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SoftmaxSums {
+    /// Largest scale·x so far.
+    max: f32,
+    /// Σ e, e = exp(scale·x − max).
+    sum: f32,
+    /// Σ e·ln e.
+    product: f32,
+}
+
+impl Default for SoftmaxSums {
+    fn default() -> Self {
+        Self { max: f32::NEG_INFINITY, sum: 0.0, product: 0.0 }
+    }
+}
+
+impl SoftmaxSums {
+    /// Adds a piece; the products only where an entropy is wanted.
+    pub(crate) fn add(&mut self, x: &[f32], scale: f32, entropy: bool) {
+        let max = self.max.max(row_max(x) * scale);
+        if self.sum > 0.0 && max > self.max {
+            let shift = self.max - max;
+            let shrink = shift.exp();
+            self.product = shrink * (self.product + shift * self.sum);
+            self.sum *= shrink;
+        }
+        self.max = max;
+        if entropy {
+            let (sum, product) = exp_sums(x, scale, max);
+            self.sum += sum;
+            self.product += product;
+        } else {
+            self.sum += exp_sum(x, scale, max);
+        }
+    }
+
+    /// log Σ exp(scale·x).
+    pub(crate) fn log_sum(&self) -> f32 {
+        self.max + self.sum.ln()
+    }
+
+    /// Entropy of softmax(scale·x), nats: ln Σ e − Σ e·ln e / Σ e.
+    pub(crate) fn entropy(&self) -> f32 {
+        (self.sum.ln() - self.product / self.sum).max(0.0)
+    }
+}
+
 simd! {
-    /// log Σ exp(scale·x), without changing x.
-    fn log_sum_exp(x: &[f32], scale: f32) -> f32 {
-        let shift = max_body(x) * scale;
+    /// Σ exp(scale·x − shift), without changing x.
+    fn exp_sum(x: &[f32], scale: f32, shift: f32) -> f32 {
         let mut lanes = [0.0_f32; LANES];
         let mut chunks = x.chunks_exact(LANES);
         for chunk in &mut chunks {
@@ -94,27 +141,31 @@ simd! {
         for v in chunks.remainder() {
             tail += exp::<S>(S::fma(scale, *v, -shift));
         }
-        shift + (fold(lanes) + tail).ln()
+        fold(lanes) + tail
     }
 }
 
 simd! {
-    /// Entropy of softmax(scale·x), nats: lse − Σ p·scale·x.
-    fn row_entropy(x: &[f32], scale: f32, lse: f32) -> f32 {
-        let mut lanes = [0.0_f32; LANES];
+    /// Σ e and Σ e·ln e, e = exp(scale·x − shift).
+    fn exp_sums(x: &[f32], scale: f32, shift: f32) -> (f32, f32) {
+        let (mut sums, mut products) = ([0.0_f32; LANES], [0.0_f32; LANES]);
         let mut chunks = x.chunks_exact(LANES);
         for chunk in &mut chunks {
             for i in 0..LANES {
-                let l = S::fma(scale, chunk[i], -lse);
-                lanes[i] = S::fma(exp::<S>(l), l, lanes[i]);
+                let l = S::fma(scale, chunk[i], -shift);
+                let e = exp::<S>(l);
+                sums[i] += e;
+                products[i] = S::fma(e, l, products[i]);
             }
         }
-        let mut tail = 0.0;
+        let (mut sum, mut product) = (0.0, 0.0);
         for v in chunks.remainder() {
-            let l = S::fma(scale, *v, -lse);
-            tail = S::fma(exp::<S>(l), l, tail);
+            let l = S::fma(scale, *v, -shift);
+            let e = exp::<S>(l);
+            sum += e;
+            product = S::fma(e, l, product);
         }
-        (-(fold(lanes) + tail)).max(0.0)
+        (fold(sums) + sum, fold(products) + product)
     }
 }
 
@@ -185,12 +236,22 @@ mod tests {
             let mut p = x.clone();
             let lse = softmax_row(&mut p);
             assert!((f64::from(lse) - exact.ln()).abs() < 1e-5);
-            assert!((log_sum_exp(&x, 1.0) - lse).abs() < 1e-5);
+            // In one piece and in several, whichever comes first.
+            let mut pieces: Vec<&[f32]> = x.chunks(7).collect();
+            pieces.reverse();
+            let sums = [vec![x.as_slice()], pieces].map(|pieces| {
+                let mut sums = SoftmaxSums::default();
+                for piece in pieces {
+                    sums.add(piece, 1.0, true);
+                }
+                sums
+            });
+            assert!(sums.iter().all(|s| (s.log_sum() - lse).abs() < 1e-5));
             for (p, x) in p.iter().zip(&x) {
                 assert!((f64::from(*p) - f64::from(*x).exp() / exact).abs() < 1e-6);
             }
             let h: f64 = p.iter().map(|&p| -f64::from(p) * f64::from(p).ln()).sum();
-            assert!((f64::from(row_entropy(&x, 1.0, lse)) - h).abs() < 1e-4);
+            assert!(sums.iter().all(|s| (f64::from(s.entropy()) - h).abs() < 1e-4));
         }
     }
 
@@ -203,9 +264,10 @@ mod tests {
             let entropy: f64 = x.iter().map(|&v| -p(v) * p(v).ln()).sum();
             1.3 * p(x[4]).ln() + 0.4 * entropy
         };
-        let lse = log_sum_exp(&x, scale);
+        let mut sums = SoftmaxSums::default();
+        sums.add(&x, scale, true);
+        let (lse, row_entropy) = (sums.log_sum(), sums.entropy());
         let mut dx = x.clone();
-        let row_entropy = row_entropy(&x, scale, lse);
         head_cotangent(&mut dx, HeadCotangent { scale, lse, logp: 1.3, entropy: 0.4, row_entropy });
         dx[4] += scale * 1.3;
         for i in 0..x.len() {

@@ -1,15 +1,15 @@
 //! Saving and restoring in the middle of a run, bit for bit.
 //!
 //! A checkpoint is a model folder (it can be loaded and published as it is) with one more file,
-//! `optimizer.safetensors`: both moments of every parameter, the number of steps, and the gradients that
-//! were accumulated but not applied.
+//! `optimizer.safetensors`: both moments of every trained parameter, the number of steps, and the gradients that
+//! were accumulated but not applied. A policy with an adapter saves the adapter alone.
 
 use super::CandlePolicy;
 use super::optimiser::AdamState;
-use crate::files::write_atomically;
 use crate::folder;
-use crate::layout::Layout;
-use crate::tensors::{NamedTensor, TensorFile, serialize};
+use crate::layout::Parameter;
+use crate::lora;
+use crate::tensors::{self, NamedTensor, TensorFile};
 use sparring_core::{Checkpoint, PolicyError};
 use std::path::Path;
 
@@ -20,13 +20,11 @@ const WHY: &str = "a checkpoint needs it beside model.safetensors; use another c
 impl Checkpoint for CandlePolicy {
     fn save(&self, dir: &Path) -> Result<(), PolicyError> {
         self.save_pretrained(dir)?;
+        let parameters = self.frozen.trained().0;
         let mut tensors = Vec::new();
-        for (kind, values) in [("m", &self.adam.m), ("v", &self.adam.v)] {
+        for (kind, values) in [("m.", &self.adam.m), ("v.", &self.adam.v)] {
             if !values.is_empty() {
-                for p in &self.frozen.spec.layout.parameters {
-                    let name = format!("{kind}.{}", p.name);
-                    tensors.push(NamedTensor { name, shape: p.shape.clone(), data: &values[p.at.clone()] });
-                }
+                tensors.extend(parameters.iter().map(|p| NamedTensor::of(p, kind, values)));
             }
         }
         for (shard, gradient) in self.gradients.iter().enumerate() {
@@ -35,33 +33,68 @@ impl Checkpoint for CandlePolicy {
                 tensors.push(NamedTensor { name, shape: vec![gradient.len()], data: gradient });
             }
         }
-        write_atomically(dir, OPTIMIZER, &serialize(&tensors, (STEPS, self.adam.steps.to_string()))?)
+        let counts = format!("{} {}", self.adam.steps, self.accumulated);
+        tensors::write(dir, OPTIMIZER, &tensors, (STEPS, counts))
     }
 
     fn restore(&mut self, dir: &Path) -> Result<(), PolicyError> {
-        let layout = &self.frozen.spec.layout;
-        let weights = folder::read_weights(dir, layout)?;
+        let weights = self.read_trained(dir)?;
         let file = TensorFile::read(&dir.join(OPTIMIZER), WHY)?;
-        let adam = read_moments(&file, layout)?;
-        let gradients = read_gradients(&file, layout.len)?;
-        self.frozen.set_weights(weights);
-        self.adam = adam;
-        self.gradients = gradients;
+        let parameters = self.frozen.trained().0;
+        let (steps, accumulated) = read_counts(&file)?;
+        let adam = read_moments(&file, parameters, weights.len(), steps)?;
+        let gradients = read_gradients(&file, weights.len())?;
+        *self.frozen.trained_mut() = weights;
+        (self.adam, self.gradients, self.accumulated) = (adam, gradients, accumulated);
         Ok(())
     }
 }
 
-fn read_moments(file: &TensorFile, layout: &Layout) -> Result<AdamState, PolicyError> {
-    let steps = file
-        .metadata(STEPS)?
-        .and_then(|s| s.parse().ok())
-        .ok_or_else(|| file.bad("its metadata has no number of steps; use another checkpoint"))?;
+impl CandlePolicy {
+    /// The trained weights of a folder, which must be of the same model (or adapter) as this one.
+    fn read_trained(&self, dir: &Path) -> Result<Vec<f32>, PolicyError> {
+        let layout = &self.frozen.spec.layout;
+        let Some(adapter) = &self.frozen.adapter else {
+            return folder::read_weights(dir, layout);
+        };
+        if self.is_merged() {
+            return Err(PolicyError::invalid(
+                "the adapter is merged; call unmerge_adapter before restoring".to_owned(),
+            ));
+        }
+        let (spec, weights) = lora::read(dir, layout)?;
+        if spec.config == adapter.spec.config {
+            return Ok(weights);
+        }
+        Err(PolicyError::invalid(format!(
+            "{}: adapter_config.json describes another adapter than this policy's; load it with load_adapter",
+            dir.display()
+        )))
+    }
+}
+
+/// Optimiser steps, and calls of `accumulate`.
+fn read_counts(file: &TensorFile) -> Result<(u64, u64), PolicyError> {
+    let text = file.metadata(STEPS)?.unwrap_or_default();
+    let mut counts = text.split(' ').map(str::parse);
+    match (counts.next(), counts.next()) {
+        (Some(Ok(steps)), Some(Ok(accumulated))) => Ok((steps, accumulated)),
+        _ => Err(file.bad("its metadata has no number of steps; use another checkpoint")),
+    }
+}
+
+fn read_moments(
+    file: &TensorFile,
+    parameters: &[Parameter],
+    len: usize,
+    steps: u64,
+) -> Result<AdamState, PolicyError> {
     if steps == 0 {
         return Ok(AdamState::default());
     }
-    let mut adam = AdamState { m: vec![0.0; layout.len], v: vec![0.0; layout.len], steps };
+    let mut adam = AdamState { m: vec![0.0; len], v: vec![0.0; len], steps };
     for (kind, values) in [("m", &mut adam.m), ("v", &mut adam.v)] {
-        for p in &layout.parameters {
+        for p in parameters {
             file.copy(&format!("{kind}.{}", p.name), &p.shape, &mut values[p.at.clone()])?;
         }
     }

@@ -1,13 +1,25 @@
 //! Weights that do not change: sampling and scoring.
 
 use super::Spec;
-use crate::decode::{self, DecodeWeights};
+use super::weights::Weights;
+use crate::decode::{self, DecodeAdapter, DecodeWeights};
 use crate::engine::plan;
 use crate::engine::{self, HeadSettings, Model, TokenResults, Workspace};
+use crate::layout::Parameter;
+use crate::lora::{AdapterSpec, AdapterView, Dropout};
 use crate::options::PolicyOptions;
 use crate::threads::run_parts;
 use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler, Scorer, TokenBatch, TokenGroup};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Low-rank factors on a base.
+#[derive(Debug, Clone)]
+pub(super) struct Adapter {
+    pub(super) spec: Arc<AdapterSpec>,
+    pub(super) weights: Arc<Weights<DecodeAdapter>>,
+    /// The base without the factors, while they are merged into the weights.
+    pub(super) unmerged: Option<Arc<Weights<DecodeWeights>>>,
+}
 
 /// A decoder that samples and scores but does not learn: a reference model, or an opponent.
 ///
@@ -15,44 +27,64 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub struct FrozenPolicy {
     pub(super) spec: Arc<Spec>,
-    pub(super) weights: Arc<Vec<f32>>,
+    pub(super) weights: Arc<Weights<DecodeWeights>>,
+    pub(super) adapter: Option<Adapter>,
     pub(super) options: PolicyOptions,
-    /// Packed when first sampled from.
-    packed: Mutex<Option<Arc<DecodeWeights>>>,
     /// Buffers to be used again.
     workspaces: Mutex<Vec<Workspace>>,
 }
 
 impl Clone for FrozenPolicy {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.spec), Arc::clone(&self.weights), self.options)
+        let mut clone = Self::new(Arc::clone(&self.spec), Arc::clone(&self.weights), self.options.clone());
+        clone.adapter.clone_from(&self.adapter);
+        clone
     }
 }
 
 impl FrozenPolicy {
-    pub(super) fn new(spec: Arc<Spec>, weights: Arc<Vec<f32>>, options: PolicyOptions) -> Self {
-        Self { spec, weights, options, packed: Mutex::default(), workspaces: Mutex::default() }
+    pub(super) fn new(spec: Arc<Spec>, weights: Arc<Weights<DecodeWeights>>, options: PolicyOptions) -> Self {
+        Self { spec, weights, adapter: None, options, workspaces: Mutex::default() }
     }
 
     pub(super) fn model(&self) -> Model<'_> {
+        self.model_with(None)
+    }
+
+    /// The model, with elements of the adapter's inputs dropped.
+    pub(super) fn model_with(&self, dropout: Option<Dropout>) -> Model<'_> {
         Model {
             config: &self.spec.config,
             layout: &self.spec.layout,
-            weights: &self.weights,
+            weights: &self.weights.flat,
             rope: &self.spec.rope,
+            adapter: self.unmerged().map(|a| AdapterView {
+                layout: &a.spec.layout,
+                weights: &a.weights.flat,
+                dropout,
+            }),
         }
     }
 
-    /// The weights, to change: what was derived from them is forgotten. Copies them where they are shared.
-    pub(super) fn weights_mut(&mut self) -> &mut Vec<f32> {
-        *self.packed.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
-        Arc::make_mut(&mut self.weights)
+    /// The adapter, unless it is merged into the weights.
+    fn unmerged(&self) -> Option<&Adapter> {
+        self.adapter.as_ref().filter(|a| a.unmerged.is_none())
     }
 
-    /// Replaces the weights.
-    pub(super) fn set_weights(&mut self, weights: Vec<f32>) {
-        *self.packed.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
-        self.weights = Arc::new(weights);
+    /// The parameters that are trained: the adapter's, where there is one.
+    pub(super) fn trained(&self) -> (&[Parameter], &[f32]) {
+        match &self.adapter {
+            Some(adapter) => (adapter.spec.parameters(), &adapter.weights.flat),
+            None => (&self.spec.layout.parameters, &self.weights.flat),
+        }
+    }
+
+    /// The trained weights, to change. Copies them where they are shared.
+    pub(super) fn trained_mut(&mut self) -> &mut Vec<f32> {
+        match &mut self.adapter {
+            Some(adapter) => Weights::change(&mut adapter.weights),
+            None => Weights::change(&mut self.weights),
+        }
     }
 
     /// Takes `n` sets of buffers.
@@ -81,12 +113,6 @@ impl FrozenPolicy {
         let logits = logits.flat_map(|(block, w)| engine::logits(self.model(), block, w)).collect();
         self.return_workspaces(workspaces);
         Ok(logits)
-    }
-
-    fn packed(&self) -> Arc<DecodeWeights> {
-        let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
-        let pack = || Arc::new(DecodeWeights::new(self.model(), Arc::clone(&self.weights)));
-        Arc::clone(packed.get_or_insert_with(pack))
     }
 }
 
@@ -127,7 +153,11 @@ pub(super) fn gather(
 
 impl Sampler for FrozenPolicy {
     fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-        let packed = self.packed();
-        decode::sample(&self.spec, &packed, requests, self.options.threads, self.options.decode_rows)
+        let weights = self.weights.packed(|flat| DecodeWeights::new(&self.spec, flat));
+        let adapter = self
+            .unmerged()
+            .map(|a| a.weights.packed(|flat| DecodeAdapter::new(&a.spec.layout, &self.spec, flat)));
+        let model = decode::DecodeModel { spec: &self.spec, flat: &self.weights.flat, weights, adapter };
+        decode::sample(model, requests, self.options.threads, self.options.decode_rows)
     }
 }

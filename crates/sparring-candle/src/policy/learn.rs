@@ -4,19 +4,28 @@ use super::CandlePolicy;
 use super::frozen::gather;
 use super::optimiser::{self, AdamState};
 use crate::engine::plan::{self, Block};
-use crate::engine::{self, Cotangents, HeadSettings, Workspace};
+use crate::engine::{self, Cotangents, HeadSettings, Keep, Sink, Workspace};
+use crate::lora::Dropout;
 use crate::threads::run_parts;
 use sparring_core::{Learner, PolicyError, StepReport, TokenBatch, TokenCotangents, TokenLoss, TokenStats};
 
 impl Learner for CandlePolicy {
     fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
         plan::check(batch, self.config())?;
+        if self.is_merged() {
+            return Err(PolicyError::invalid(
+                "the adapter is merged into the weights; call unmerge_adapter before training".to_owned(),
+            ));
+        }
         let settings = HeadSettings { temperature: batch.temperature, entropy: loss.needs_entropy() };
         let shards = plan::plan(batch, self.frozen.options.shards);
         let mut workspaces = self.frozen.take_workspaces(shards.len());
-        let outcome = self.forward(batch, &shards, settings, &mut workspaces).and_then(|(logp, entropy)| {
+        let dropout = self.dropout();
+        let forward = self.forward(batch, &shards, settings, dropout, &mut workspaces);
+        let outcome = forward.and_then(|(logp, entropy)| {
             let (value, cotangents) = evaluate(batch, loss, &logp, &entropy)?;
-            self.backward(&shards, settings, &cotangents, &mut workspaces)?;
+            self.backward(&shards, settings, dropout, &cotangents, &mut workspaces)?;
+            self.accumulated += 1;
             Ok(value)
         });
         self.frozen.return_workspaces(workspaces);
@@ -29,21 +38,23 @@ impl Learner for CandlePolicy {
                 "learning rate {lr}: it must be a number of at least 0"
             )));
         }
+        let len = self.frozen.trained().1.len();
         if self.gradients.is_empty() {
-            self.gradients = vec![vec![0.0; self.frozen.spec.layout.len]];
+            self.gradients = vec![vec![0.0; len]];
         }
         optimiser::reduce(&mut self.gradients);
-        let spec = self.frozen.spec.clone();
-        let norm = optimiser::norm(&spec.layout, &self.gradients[0])?;
-        let adamw = self.frozen.options.adamw;
-        let weights = self.frozen.weights_mut();
-        let report = self.adam.step(&adamw, lr, &spec.layout, (weights, &self.gradients[0]), norm);
+        let parameters = self.frozen.trained().0.to_vec();
+        let norm = optimiser::norm(&parameters, &self.gradients[0])?;
+        let adamw = self.frozen.options.adamw.clone();
+        let weights = self.frozen.trained_mut();
+        let report = self.adam.step(&adamw, lr, &parameters, (weights, &self.gradients[0]), norm);
         self.gradients[0].fill(0.0);
         Ok(report)
     }
 
     fn reset(&mut self) {
         self.discard();
+        self.accumulated = 0;
         self.adam = AdamState::default();
     }
 
@@ -55,16 +66,26 @@ impl Learner for CandlePolicy {
 }
 
 impl CandlePolicy {
+    /// What the next pass drops.
+    fn dropout(&self) -> Option<Dropout> {
+        let config = &self.frozen.adapter.as_ref()?.spec.config;
+        let seed = self.dropout_seed.index(self.accumulated).value();
+        (config.dropout > 0.0).then_some(Dropout { probability: config.dropout as f32, seed })
+    }
+
     /// Log-probabilities and entropies, flat.
     fn forward(
         &self,
         batch: TokenBatch<'_>,
         shards: &[Vec<Block>],
         settings: HeadSettings,
+        dropout: Option<Dropout>,
         workspaces: &mut [Workspace],
     ) -> Result<(Vec<f32>, Vec<f32>), PolicyError> {
+        let keep = if self.frozen.options.checkpoint_layers { Keep::Inputs } else { Keep::Layers };
+        let model = self.frozen.model_with(dropout);
         let run = |i: usize, workspace: &mut Workspace| {
-            engine::forward_shard(self.frozen.model(), &shards[i], settings, workspace)
+            engine::forward_shard(model, &shards[i], settings, keep, workspace)
         };
         gather(batch, run_parts(self.frozen.options.threads, workspaces.iter_mut().collect(), run)?)
     }
@@ -73,17 +94,20 @@ impl CandlePolicy {
         &mut self,
         shards: &[Vec<Block>],
         settings: HeadSettings,
+        dropout: Option<Dropout>,
         cotangents: &OwnedCotangents,
         workspaces: &mut [Workspace],
     ) -> Result<(), PolicyError> {
-        let len = self.frozen.spec.layout.len;
+        let len = self.frozen.trained().1.len();
         if self.gradients.len() < shards.len() {
             self.gradients.resize_with(shards.len(), || vec![0.0; len]);
         }
-        let model = self.frozen.model();
+        let model = self.frozen.model_with(dropout);
         let cotangents = cotangents.borrow();
         let run = |i: usize, (workspace, gradient): (&mut Workspace, &mut Vec<f32>)| {
-            engine::backward_shard(model, &shards[i], settings, cotangents, workspace, gradient);
+            let mut sink =
+                if model.adapter.is_some() { Sink::Adapter(gradient) } else { Sink::Base(gradient) };
+            engine::backward_shard(model, &shards[i], settings, cotangents, workspace, &mut sink);
         };
         let parts = workspaces.iter_mut().zip(&mut self.gradients).collect();
         run_parts(self.frozen.options.threads, parts, run).map(drop)

@@ -4,7 +4,9 @@ mod checkpoint;
 mod frozen;
 mod init;
 mod learn;
+mod lora;
 mod optimiser;
+mod weights;
 
 pub use frozen::FrozenPolicy;
 
@@ -20,6 +22,7 @@ use sparring_core::{
 };
 use std::path::Path;
 use std::sync::Arc;
+use weights::Weights;
 
 /// What stays the same while a policy learns.
 #[derive(Debug)]
@@ -32,7 +35,9 @@ pub(crate) struct Spec {
 
 impl Spec {
     fn new(config: ModelConfig, tokenizer: ChatTokenizer) -> Self {
-        let rope = RopeTable::new(config.head_dim, config.rope_theta, config.max_position_embeddings);
+        let frequencies = config.rope_scaling.frequencies(config.head_dim, config.rope_theta);
+        let factor = config.rope_scaling.attention_factor();
+        let rope = RopeTable::new(frequencies, factor, config.max_position_embeddings);
         Self { layout: Layout::new(&config), rope, config, tokenizer }
     }
 }
@@ -66,6 +71,9 @@ pub struct CandlePolicy {
     /// One gradient a shard; empty until something was accumulated.
     gradients: Vec<Vec<f32>>,
     adam: AdamState,
+    /// Calls of `accumulate` that succeeded.
+    accumulated: u64,
+    dropout_seed: Seed,
 }
 
 impl CandlePolicy {
@@ -101,14 +109,19 @@ impl CandlePolicy {
     }
 
     fn from_parts(spec: Spec, weights: Vec<f32>, options: PolicyOptions) -> Self {
-        let frozen = FrozenPolicy::new(Arc::new(spec), Arc::new(weights), options);
-        Self { frozen, gradients: Vec::new(), adam: AdamState::default() }
+        Self::from_frozen(FrozenPolicy::new(Arc::new(spec), Weights::new(weights), options))
+    }
+
+    /// A fresh optimiser on some weights.
+    fn from_frozen(frozen: FrozenPolicy) -> Self {
+        let (gradients, adam) = (Vec::new(), AdamState::default());
+        Self { frozen, gradients, adam, accumulated: 0, dropout_seed: Seed::new(0) }
     }
 
     /// Another policy with the same weights and a fresh optimiser.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self { frozen: self.frozen.clone(), gradients: Vec::new(), adam: AdamState::default() }
+        Self { dropout_seed: self.dropout_seed, ..Self::from_frozen(self.frozen.clone()) }
     }
 
     /// The current weights, to sample from and to score with; it does not change when the policy learns.
@@ -117,14 +130,18 @@ impl CandlePolicy {
         self.frozen.clone()
     }
 
-    /// Writes a model folder that `transformers` and [`CandlePolicy::load`] read. Creates `dir`; each file is
-    /// written under a temporary name first.
+    /// Writes a model folder that `transformers` and [`CandlePolicy::load`] read; of a policy with an adapter, the
+    /// adapter's folder, which PEFT and [`CandlePolicy::load_adapter`] read. Creates `dir`; each file is written
+    /// under a temporary name first.
     ///
     /// # Errors
     /// [`PolicyError::Io`] names the file.
     pub fn save_pretrained(&self, dir: impl AsRef<Path>) -> Result<(), PolicyError> {
-        let spec = &self.frozen.spec;
-        folder::save(dir.as_ref(), &spec.config, &spec.layout, &self.frozen.weights, &spec.tokenizer)
+        let (dir, spec) = (dir.as_ref(), &self.frozen.spec);
+        match &self.frozen.adapter {
+            Some(adapter) => crate::lora::save(dir, &adapter.spec, &adapter.weights.flat),
+            None => folder::save(dir, &spec.config, &spec.layout, &self.frozen.weights.flat, &spec.tokenizer),
+        }
     }
 
     /// The tokenizer and its chat template.
@@ -152,26 +169,22 @@ impl CandlePolicy {
         Ok(())
     }
 
-    /// Number of weights; tied embeddings count once.
+    /// Number of trained weights; tied embeddings count once.
     pub fn parameter_count(&self) -> usize {
-        self.frozen.spec.layout.len
+        self.frozen.trained().1.len()
     }
 
-    /// Every parameter with its checkpoint name, shape and values, in a fixed order.
+    /// Every trained parameter with its checkpoint name, shape and values, in a fixed order.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &[usize], &[f32])> {
-        let spec = &self.frozen.spec;
-        spec.layout
-            .parameters
-            .iter()
-            .map(|p| (p.name.as_str(), p.shape.as_slice(), &self.frozen.weights[p.at.clone()]))
+        let (parameters, weights) = self.frozen.trained();
+        parameters.iter().map(|p| (p.name.as_str(), p.shape.as_slice(), &weights[p.at.clone()]))
     }
 
     /// The gradient that was accumulated since the last step, one vector a parameter, in the order of
     /// [`CandlePolicy::parameters`].
     pub fn gradients(&self) -> Vec<Vec<f32>> {
         let sum = |i: usize| self.gradients.iter().fold(0.0, |sum, shard| sum + shard[i]);
-        let parameters = &self.frozen.spec.layout.parameters;
-        parameters.iter().map(|p| p.at.clone().map(sum).collect()).collect()
+        self.frozen.trained().0.iter().map(|p| p.at.clone().map(sum).collect()).collect()
     }
 
     /// Logits after each token of a sequence, at temperature 1.

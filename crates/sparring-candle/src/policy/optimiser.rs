@@ -1,7 +1,7 @@
 //! AdamW over the flat weights.
 
 use crate::kernels::{AdamStep, adamw, add, sum_of_squares};
-use crate::layout::Layout;
+use crate::layout::Parameter;
 use crate::options::AdamWConfig;
 use sparring_core::{PolicyError, StepReport};
 
@@ -27,9 +27,9 @@ pub(super) fn reduce(gradients: &mut [Vec<f32>]) {
 ///
 /// # Errors
 /// [`PolicyError::NonFinite`] names the first parameter whose gradient is not finite.
-pub(super) fn norm(layout: &Layout, gradient: &[f32]) -> Result<f64, PolicyError> {
+pub(super) fn norm(parameters: &[Parameter], gradient: &[f32]) -> Result<f64, PolicyError> {
     let mut total = 0.0;
-    for p in &layout.parameters {
+    for p in parameters {
         let squares = sum_of_squares(&gradient[p.at.clone()]);
         if !squares.is_finite() {
             return Err(PolicyError::NonFinite { what: format!("the gradient of {}", p.name) });
@@ -45,7 +45,7 @@ impl AdamState {
         &mut self,
         config: &AdamWConfig,
         lr: f64,
-        layout: &Layout,
+        parameters: &[Parameter],
         (weights, gradient): (&mut [f32], &[f32]),
         norm: f64,
     ) -> StepReport {
@@ -64,10 +64,19 @@ impl AdamState {
             decay: 0.0,
             grad_scale: clip.map_or(1.0, |most| (most / norm) as f32),
         };
-        for p in &layout.parameters {
-            let decay = if p.decays() { config.weight_decay as f32 } else { 0.0 };
+        for p in parameters {
+            let group = config.group(&p.name);
+            let decay = group.and_then(|g| g.weight_decay).unwrap_or(config.weight_decay);
+            let decay = if p.decays() { decay as f32 } else { 0.0 };
+            let lr = (lr * group.map_or(1.0, |g| g.lr_scale)) as f32;
             let (m, v) = (&mut self.m[p.at.clone()], &mut self.v[p.at.clone()]);
-            adamw(&mut weights[p.at.clone()], &gradient[p.at.clone()], m, v, AdamStep { decay, ..shared });
+            adamw(
+                &mut weights[p.at.clone()],
+                &gradient[p.at.clone()],
+                m,
+                v,
+                AdamStep { lr, decay, ..shared },
+            );
         }
         StepReport::new(norm, clip.is_some())
     }

@@ -1,0 +1,227 @@
+//! What an adapter looks like: PEFT's `adapter_config.json`, the part of it that this backend knows.
+
+use crate::layout::Layout;
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+use sparring_core::PolicyError;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+/// Which matrices get low-rank factors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum LoraTargets {
+    /// Those whose name is one of these or ends in a dot and one of these, such as `q_proj` or
+    /// `layers.0.mlp.up_proj`.
+    Names(Vec<String>),
+    /// `"all-linear"`: every matrix of every layer. Any other string is a regular expression that the whole name
+    /// must match, such as `.*\.(q|v)_proj`.
+    Pattern(String),
+}
+
+impl LoraTargets {
+    /// Every matrix of every layer.
+    pub fn all_linear() -> Self {
+        Self::Pattern(ALL.to_owned())
+    }
+
+    /// Matrices by the ends of their names.
+    pub fn names<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
+        Self::Names(names.into_iter().map(Into::into).collect())
+    }
+}
+
+const ALL: &str = "all-linear";
+
+/// Settings of low-rank adapters; the fields of PEFT's `adapter_config.json`.
+///
+/// ```
+/// use sparring_candle::{LoraConfig, LoraTargets};
+/// let lora = LoraConfig::new(16).with_alpha(32.0).with_targets(LoraTargets::names(["q_proj", "v_proj"]));
+/// assert_eq!(lora.scale(), 2.0);
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LoraConfig {
+    /// Rank of the factors, at least 1.
+    #[serde(rename = "r")]
+    pub rank: usize,
+    /// The factors' product is multiplied by alpha/rank.
+    #[serde(rename = "lora_alpha")]
+    pub alpha: f64,
+    /// Divide alpha by √rank instead of rank (arXiv:2312.03732).
+    #[serde(rename = "use_rslora", default)]
+    pub rslora: bool,
+    /// Probability with which an element of the factors' input is dropped in training, in [0, 1).
+    #[serde(rename = "lora_dropout", default)]
+    pub dropout: f64,
+    /// Which matrices.
+    #[serde(rename = "target_modules")]
+    pub targets: LoraTargets,
+    /// Ranks of single matrices, by the end of their names (a regular expression).
+    #[serde(default)]
+    pub rank_pattern: BTreeMap<String, usize>,
+    /// Alphas of single matrices, likewise.
+    #[serde(default)]
+    pub alpha_pattern: BTreeMap<String, f64>,
+    /// Only in these layers; in all of them if `None`.
+    #[serde(default)]
+    pub layers_to_transform: Option<Vec<usize>>,
+}
+
+impl LoraConfig {
+    /// Adapters of this rank on every matrix of every layer, alpha twice the rank, no dropout.
+    pub fn new(rank: usize) -> Self {
+        Self {
+            rank,
+            alpha: 2.0 * rank as f64,
+            rslora: false,
+            dropout: 0.0,
+            targets: LoraTargets::all_linear(),
+            rank_pattern: BTreeMap::new(),
+            alpha_pattern: BTreeMap::new(),
+            layers_to_transform: None,
+        }
+    }
+
+    /// Sets alpha.
+    #[must_use]
+    pub fn with_alpha(mut self, alpha: f64) -> Self {
+        self.alpha = alpha;
+        self
+    }
+
+    /// Sets whether alpha is divided by √rank.
+    #[must_use]
+    pub fn with_rslora(mut self, rslora: bool) -> Self {
+        self.rslora = rslora;
+        self
+    }
+
+    /// Sets the dropout.
+    #[must_use]
+    pub fn with_dropout(mut self, probability: f64) -> Self {
+        self.dropout = probability;
+        self
+    }
+
+    /// Sets which matrices.
+    #[must_use]
+    pub fn with_targets(mut self, targets: LoraTargets) -> Self {
+        self.targets = targets;
+        self
+    }
+
+    /// What the factors' product is multiplied by, where no pattern says otherwise.
+    pub fn scale(&self) -> f64 {
+        self.scale_of(self.rank, self.alpha)
+    }
+
+    fn scale_of(&self, rank: usize, alpha: f64) -> f64 {
+        alpha / if self.rslora { (rank as f64).sqrt() } else { rank as f64 }
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] names the field that is out of range.
+    pub fn validate(&self) -> Result<(), PolicyError> {
+        let bad = |field: &str, why: &str| Err(PolicyError::invalid(format!("lora.{field} {why}")));
+        if self.rank == 0 || self.rank_pattern.values().any(|r| *r == 0) {
+            return bad("r", "must be at least 1");
+        }
+        if !(self.alpha.is_finite() && self.alpha_pattern.values().all(|a| a.is_finite())) {
+            return bad("lora_alpha", "must be a number");
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return bad("lora_dropout", "must be in [0, 1)");
+        }
+        if matches!(&self.targets, LoraTargets::Names(names) if names.is_empty()) {
+            return bad("target_modules", "names no matrix");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn matcher(&self) -> Result<Matcher<'_>, PolicyError> {
+        let pattern = match &self.targets {
+            LoraTargets::Pattern(p) if p != ALL => Some(regex(&format!("^(?:{p})$"))?),
+            _ => None,
+        };
+        let tail = |key: &String| regex(&format!(r"^(?:.*\.)?(?:{key})$"));
+        let ranks = self.rank_pattern.iter().map(|(k, v)| Ok((tail(k)?, *v))).collect::<Result<_, _>>()?;
+        let alphas = self.alpha_pattern.iter().map(|(k, v)| Ok((tail(k)?, *v))).collect::<Result<_, _>>()?;
+        let names = if let LoraTargets::Names(names) = &self.targets { names.len() } else { 0 };
+        Ok(Matcher { config: self, pattern, ranks, alphas, used: vec![Cell::new(false); names] })
+    }
+}
+
+fn regex(pattern: &str) -> Result<Regex, PolicyError> {
+    Regex::new(pattern)
+        .map_err(|e| PolicyError::invalid(format!("lora: \"{pattern}\" is no regular expression: {e}")))
+}
+
+/// The patterns of a configuration, compiled.
+#[derive(Debug)]
+pub(crate) struct Matcher<'a> {
+    config: &'a LoraConfig,
+    pattern: Option<Regex>,
+    ranks: Vec<(Regex, usize)>,
+    alphas: Vec<(Regex, f64)>,
+    /// Whether each name matched something.
+    used: Vec<Cell<bool>>,
+}
+
+impl Matcher<'_> {
+    /// Rank and scale for a matrix, if it is a target.
+    pub(crate) fn of(&self, module: &str) -> Option<(usize, f32)> {
+        let layer = || module.split('.').find_map(|part| part.parse::<usize>().ok());
+        let in_layers = |layers: &Vec<usize>| layer().is_some_and(|l| layers.contains(&l));
+        if !self.is_named(module) || !self.config.layers_to_transform.as_ref().is_none_or(in_layers) {
+            return None;
+        }
+        let rank = self.ranks.iter().find(|(p, _)| p.is_match(module)).map_or(self.config.rank, |(_, r)| *r);
+        let alpha =
+            self.alphas.iter().find(|(p, _)| p.is_match(module)).map_or(self.config.alpha, |(_, a)| *a);
+        Some((rank, self.config.scale_of(rank, alpha) as f32))
+    }
+
+    fn is_named(&self, module: &str) -> bool {
+        let LoraTargets::Names(names) = &self.config.targets else {
+            return self.pattern.as_ref().is_none_or(|p| p.is_match(module));
+        };
+        let mut found = false;
+        for (name, used) in names.iter().zip(&self.used) {
+            if module == name || module.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with('.')) {
+                used.set(true);
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// A name that matches nothing is a mistake, or a matrix that this backend has no factors for.
+    pub(crate) fn check_all_used(&self, base: &Layout) -> Result<(), PolicyError> {
+        let known = || {
+            let first = base.products().take(4).flat_map(|linear| &linear.parts);
+            let names: Vec<&str> = first.map(|(name, _)| name.rsplit('.').next().unwrap_or(name)).collect();
+            names.join(", ")
+        };
+        let unused = match &self.config.targets {
+            LoraTargets::Names(names) => {
+                names.iter().zip(&self.used).find(|(_, used)| !used.get()).map(|(name, _)| name.as_str())
+            }
+            LoraTargets::Pattern(pattern) => {
+                let mut all = base.products().flat_map(|linear| &linear.parts);
+                (!all.any(|(name, _)| self.of(name).is_some())).then_some(pattern.as_str())
+            }
+        };
+        match unused {
+            None => Ok(()),
+            Some(name) => Err(PolicyError::invalid(format!(
+                "lora.target_modules: \"{name}\" matches no matrix of the model; it has {} in every layer",
+                known()
+            ))),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Low-rank adaptation (LoRA, arXiv:2106.09685): few trained parameters on a frozen base that several
+//! policies share.
+
+mod adapter;
+mod config;
+mod peft;
+
+pub use config::{LoraConfig, LoraTargets};
+
+pub(crate) use adapter::{AdapterLayout, AdapterView, Dropout, Pair};
+pub(crate) use peft::{read, save};
+
+use crate::kernels::{Mat, MatMut, Write, matmul};
+use crate::layout::{Layout, Parameter};
+use rand::Rng;
+use sparring_core::{PolicyError, Seed};
+use std::sync::Arc;
+
+/// Which factors there are, and how they were asked for.
+#[derive(Debug)]
+pub(crate) struct AdapterSpec {
+    pub(crate) config: LoraConfig,
+    pub(crate) layout: AdapterLayout,
+}
+
+impl AdapterSpec {
+    pub(crate) fn new(config: LoraConfig, base: &Layout) -> Result<Arc<Self>, PolicyError> {
+        config.validate()?;
+        let layout = AdapterLayout::new(&config, base)?;
+        Ok(Arc::new(Self { config, layout }))
+    }
+
+    /// Fresh factors: a uniform in ±1/√inputs (Kaiming's with a = √5, as PEFT's), b zero, so that the adapter
+    /// changes nothing at first.
+    pub(crate) fn init(&self, seed: Seed) -> Vec<f32> {
+        let mut weights = vec![0.0; self.layout.len];
+        for p in self.layout.parameters.iter().filter(|p| p.name.ends_with("lora_A.weight")) {
+            let mut rng = seed.child(&p.name).rng();
+            let bound = 1.0 / (p.shape[1] as f32).sqrt();
+            weights[p.at.clone()].fill_with(|| rng.random_range(-bound..=bound));
+        }
+        weights
+    }
+
+    pub(crate) fn parameters(&self) -> &[Parameter] {
+        &self.layout.parameters
+    }
+
+    /// Adds scale·b·a to the matrices of the base.
+    pub(crate) fn merge(&self, base: &Layout, factors: &[f32], weights: &mut [f32]) {
+        for linear in base.products() {
+            for pair in &self.layout.products[linear.index] {
+                let (a, b) = (&factors[pair.a.clone()], &factors[pair.b.clone()]);
+                let from = linear.weight.start + pair.outputs.start * linear.inputs;
+                let w = &mut weights[from..from + pair.outputs.len() * linear.inputs];
+                let shape = [pair.outputs.len(), linear.inputs, pair.rank];
+                let (b, a) = (Mat::rows(b, pair.rank), Mat::rows(a, linear.inputs));
+                matmul(MatMut::rows(w, linear.inputs), Write::Add, shape, b, a, pair.scale);
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Weights that policies share, with the layout that decoding reads.
+
+use std::sync::{Arc, OnceLock};
+
+/// A flat buffer, and what was derived from it when first needed.
+#[derive(Debug)]
+pub(crate) struct Weights<P> {
+    pub(crate) flat: Vec<f32>,
+    packed: OnceLock<P>,
+}
+
+impl<P> Weights<P> {
+    pub(crate) fn new(flat: Vec<f32>) -> Arc<Self> {
+        Arc::new(Self { flat, packed: OnceLock::new() })
+    }
+
+    /// What decoding reads; packed once after each change, by whoever asks first.
+    pub(crate) fn packed(&self, pack: impl FnOnce(&[f32]) -> P) -> &P {
+        self.packed.get_or_init(|| pack(&self.flat))
+    }
+
+    /// The buffer, to change; copied where others share it. What was derived from it is forgotten.
+    pub(crate) fn change(this: &mut Arc<Self>) -> &mut Vec<f32> {
+        let weights = Arc::make_mut(this);
+        weights.packed.take();
+        &mut weights.flat
+    }
+}
+
+impl<P> Clone for Weights<P> {
+    fn clone(&self) -> Self {
+        Self { flat: self.flat.clone(), packed: OnceLock::new() }
+    }
+}
