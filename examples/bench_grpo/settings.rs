@@ -1,0 +1,87 @@
+//! The command line.
+
+use clap::Parser;
+use serde::Serialize;
+use sparring::core::BoxError;
+use std::path::PathBuf;
+
+/// Measures GRPO steps of fixed lengths on a checkpoint.
+#[derive(Debug, Clone, Parser, Serialize)]
+#[command(name = "bench_grpo")]
+pub(crate) struct Settings {
+    /// Hugging Face folder of the model. Texts of `prompts_P.json` in it (a list; each P tokens) are the prompts.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: PathBuf,
+    /// Prompts of a step.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) prompts: usize,
+    /// Completions of a prompt.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) group: usize,
+    /// Tokens of a prompt.
+    #[arg(long, default_value_t = 128)]
+    pub(crate) prompt_tokens: usize,
+    /// Tokens of a completion: none ends earlier.
+    #[arg(long, default_value_t = 128)]
+    pub(crate) completion_tokens: usize,
+    /// Measured steps, after one that warms up.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) steps: usize,
+    /// Completions that are learned from at a time: more of them need more memory
+    /// [default: one group for each thread].
+    #[arg(long, value_name = "N")]
+    pub(crate) micro: Option<usize>,
+    /// Computes a group's prompt for each completion again, in sampling and in training.
+    #[arg(long)]
+    pub(crate) no_sharing: bool,
+    /// Trains adapters of this rank on all projections instead of the weights.
+    #[arg(long, value_name = "RANK")]
+    pub(crate) lora: Option<usize>,
+    /// Threads at work [default: every core].
+    #[arg(long, default_value_t = cores())]
+    pub(crate) threads: usize,
+    /// Does not compute the entropy that the update reports.
+    #[arg(long)]
+    pub(crate) no_entropy: bool,
+    /// Seed of the completions, and of the prompts where the model's folder has none.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+impl Settings {
+    /// Refuses work that there is none of.
+    pub(crate) fn check(&self) -> Result<(), BoxError> {
+        let sizes = [
+            ("--prompts", self.prompts),
+            ("--group", self.group),
+            ("--prompt-tokens", self.prompt_tokens),
+            ("--completion-tokens", self.completion_tokens),
+            ("--steps", self.steps),
+            ("--micro", self.micro()),
+            ("--threads", self.threads),
+        ];
+        match sizes.into_iter().find(|(_, size)| *size == 0) {
+            Some((flag, _)) => Err(format!("{flag} is 0; it must be at least 1").into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Completions that are learned from at a time.
+    pub(crate) fn micro(&self) -> usize {
+        self.micro.unwrap_or(self.group * self.threads).min(self.completions())
+    }
+
+    /// Tokens of a micro-batch, as the update counts them: a group's prompt once.
+    pub(crate) fn micro_tokens(&self) -> usize {
+        self.micro().div_ceil(self.group) * self.prompt_tokens + self.micro() * self.completion_tokens
+    }
+
+    /// Completions of a step.
+    pub(crate) fn completions(&self) -> usize {
+        self.prompts * self.group
+    }
+}
