@@ -54,12 +54,12 @@ fn logits_and_greedy_tokens() {
         assert!(difference < 1e-4, "sequence {j}: {difference}");
     }
     let want = ids(&reference, "greedy.tokens");
-    let request = SampleRequest {
-        prompt: Prompt::Tokens(ids(&reference, "greedy.prompt").into()),
-        n: 1,
-        params: SamplingParams::greedy().with_max_tokens(want.len()),
-        seed: Seed::new(0),
-    };
+    let request = SampleRequest::new(
+        Prompt::Tokens(ids(&reference, "greedy.prompt").into()),
+        1,
+        SamplingParams::greedy().with_max_tokens(want.len()),
+        Seed::new(0),
+    );
     assert_eq!(policy.sample(&[request]).unwrap()[0][0].tokens, want);
 }
 
