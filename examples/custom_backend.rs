@@ -71,12 +71,12 @@ fn spelling(rollout: &Rollout) -> f32 {
 /// GRPO with 16 completions a step; returns what the model then finds most probable.
 fn train(out: &mut impl Write) -> Result<String, BoxError> {
     let (mut model, grpo) = (Bigrams::policy(), GrpoConfig::default().build()?);
-    let mut request = SampleRequest {
-        prompt: Prompt::Messages(vec![Message::user("Spell!")]),
-        n: 16,
-        params: SamplingParams::default().with_max_tokens(10),
-        seed: Seed::new(1),
-    };
+    let mut request = SampleRequest::new(
+        vec![Message::user("Spell!")],
+        16,
+        SamplingParams::default().with_max_tokens(10),
+        Seed::new(1),
+    );
     for step in 0..=200 {
         request.seed = Seed::new(1).index(step);
         let rollouts = model.sample(std::slice::from_ref(&request))?.remove(0);

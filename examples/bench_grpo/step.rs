@@ -3,7 +3,7 @@
 use crate::separate::{self, Separate};
 use crate::settings::Settings;
 use sparring::core::{
-    BoxError, Learner, Policy, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed,
+    BoxError, Learner, Policy, Rollout, SampleRequest, Sampler, SamplingParams, Seed,
 };
 use sparring::grpo::{Grpo, GrpoConfig, GrpoError, LossKind, RolloutGroup, UpdateReport};
 use std::fmt;
@@ -75,11 +75,11 @@ impl<'a> Bench<'a> {
         let Settings { prompts, group, completion_tokens, seed, .. } = *self.settings;
         let first = index * prompts;
         (first..first + prompts)
-            .map(|i| SampleRequest {
-                prompt: Prompt::Tokens(Arc::clone(&self.prompts[i % self.prompts.len()])),
-                n: group,
-                params: SamplingParams::default().with_max_tokens(completion_tokens),
-                seed: Seed::new(seed).child("completions").index(i as u64),
+            .map(|i| {
+                let prompt = Arc::clone(&self.prompts[i % self.prompts.len()]);
+                let params = SamplingParams::default().with_max_tokens(completion_tokens);
+                let seed = Seed::new(seed).child("completions").index(i as u64);
+                SampleRequest::new(prompt, group, params, seed)
             })
             .collect()
     }

@@ -8,9 +8,10 @@ use crate::{model, prompts, run};
 use clap::Parser;
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::{
-    Policy, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
+    Policy, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
 };
 use std::path::Path;
+use std::sync::Arc;
 
 fn settings(model: &Path, more: &[&str]) -> Settings {
     let sizes =
@@ -52,11 +53,8 @@ fn sharing_and_micro_batches_do_not_change_the_update() {
     let shared = settings(folder.path(), &[]);
     let mut policy = model::load(&shared).unwrap();
     let ids = prompts::read(&shared, &policy).unwrap();
-    let request = |(i, ids): (u64, _)| SampleRequest {
-        prompt: Prompt::Tokens(ids),
-        n: 4,
-        params: SamplingParams::default().with_max_tokens(5),
-        seed: Seed::new(3).index(i),
+    let request = |(i, ids): (u64, Arc<[u32]>)| {
+        SampleRequest::new(ids, 4, SamplingParams::default().with_max_tokens(5), Seed::new(3).index(i))
     };
     let requests: Vec<_> = (0..).zip(ids.clone()).map(request).collect();
     let rollouts = policy.sample(&requests).unwrap();

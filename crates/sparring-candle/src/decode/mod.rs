@@ -5,11 +5,17 @@
 //! schedule below is free to batch, order and distribute as it likes.
 
 mod cache;
+mod completion;
 mod draw;
+mod request;
 mod step;
+mod stop;
 mod weights;
 mod worker;
 
+pub(crate) use completion::{Completion, in_order};
+pub(crate) use draw::Scratch;
+pub(crate) use request::prepare;
 pub(crate) use weights::{DecodeAdapter, DecodeWeights};
 
 use crate::policy::Spec;
@@ -17,7 +23,7 @@ use crate::threads::run_parts;
 use sparring_core::{PolicyError, Rollout, SampleRequest};
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 /// What decoding reads.
 #[derive(Debug, Clone, Copy)]
@@ -43,23 +49,6 @@ struct Job {
     completions: Range<usize>,
 }
 
-/// A request that was checked, with its prompt as ids.
-#[derive(Debug)]
-struct Prepared<'a> {
-    request: &'a SampleRequest,
-    prompt: Arc<[u32]>,
-    /// Most tokens to draw: the request's limit, or what the model's length leaves.
-    max_tokens: usize,
-}
-
-/// A rollout and where it belongs.
-#[derive(Debug)]
-struct Finished {
-    request: usize,
-    completion: usize,
-    rollout: Rollout,
-}
-
 /// Draws all completions.
 pub(crate) fn sample(
     model: DecodeModel<'_>,
@@ -67,45 +56,16 @@ pub(crate) fn sample(
     threads: usize,
     decode_rows: usize,
 ) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-    let prepared =
-        requests.iter().enumerate().map(|(i, r)| prepare(model.spec, i, r)).collect::<Result<Vec<_>, _>>()?;
+    let ends: Vec<u32> = model.spec.tokenizer.end_tokens().collect();
+    let prepared = request::prepare(&model.spec.config, &model.spec.tokenizer, &ends, requests)?;
     let total: usize = requests.iter().map(|r| r.n).sum();
     let threads = threads.min(total).max(1);
     let queue = Mutex::new(jobs(requests, threads));
     let rows = decode_rows.min(total.div_ceil(threads));
     let run = |_: usize, ()| worker::Worker::new(model, &prepared, rows).run(&queue);
     let parts = run_parts(threads, vec![(); threads], run)?;
-    let mut groups: Vec<Vec<Option<Rollout>>> = requests.iter().map(|r| vec![None; r.n]).collect();
-    for part in parts {
-        for finished in part? {
-            groups[finished.request][finished.completion] = Some(finished.rollout);
-        }
-    }
-    groups
-        .into_iter()
-        .map(|group| group.into_iter().collect::<Option<Vec<_>>>())
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| PolicyError::Backend { what: "a completion was lost".to_owned(), source: None })
-}
-
-fn prepare<'a>(spec: &Spec, index: usize, request: &'a SampleRequest) -> Result<Prepared<'a>, PolicyError> {
-    request.params.validate()?;
-    let prompt = spec.tokenizer.encode_prompt(&request.prompt)?;
-    let place = || format!("sample request {index}: prompt");
-    crate::engine::plan::check_ids(&prompt, &spec.config, place)?;
-    let limit = spec.config.max_position_embeddings;
-    if prompt.is_empty() {
-        return Err(PolicyError::invalid(format!("{} is empty; it needs at least one token", place())));
-    }
-    if prompt.len() >= limit {
-        return Err(PolicyError::invalid(format!(
-            "{} has {} tokens and leaves no room for a completion; the model's limit is {limit} (max_position_embeddings)",
-            place(),
-            prompt.len()
-        )));
-    }
-    let max_tokens = request.params.max_tokens.min(limit - prompt.len());
-    Ok(Prepared { request, prompt, max_tokens })
+    let finished = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
+    completion::in_order(&prepared, finished.into_iter().flatten())
 }
 
 /// Whole requests where there are enough of them; else each is split, at the price of its prompt twice.

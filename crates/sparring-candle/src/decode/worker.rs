@@ -1,12 +1,13 @@
 //! What one thread does: takes jobs, reads their prompts, decodes as many completions at a time as it may.
 
 use super::cache::{Cache, Pages, Run};
-use super::draw::draw;
+use super::completion::{Completion, Finished};
+use super::draw::Scratch;
+use super::request::Prepared;
 use super::step::{Row, Stepper};
-use super::{DecodeModel, Finished, Job, Prepared};
+use super::{DecodeModel, Job};
 use crate::policy::Spec;
-use rand_chacha::ChaCha8Rng;
-use sparring_core::{Finish, PolicyError, Rollout};
+use sparring_core::PolicyError;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::rc::Rc;
@@ -23,14 +24,10 @@ struct Waiting {
     first_logits: Rc<[f32]>,
 }
 
-/// A completion in progress.
+/// A completion in progress, and what it attends to.
 struct Active {
-    request: usize,
-    completion: usize,
+    completion: Completion,
     cache: Cache,
-    rng: ChaCha8Rng,
-    tokens: Vec<u32>,
-    logp: Vec<f32>,
 }
 
 pub(super) struct Worker<'a> {
@@ -43,7 +40,7 @@ pub(super) struct Worker<'a> {
     active: Vec<Active>,
     finished: Vec<Finished>,
     logits: Vec<f32>,
-    sums: Vec<f32>,
+    scratch: Scratch,
 }
 
 impl<'a> Worker<'a> {
@@ -58,7 +55,7 @@ impl<'a> Worker<'a> {
             active: Vec::new(),
             finished: Vec::new(),
             logits: Vec::new(),
-            sums: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -88,12 +85,8 @@ impl<'a> Worker<'a> {
                 continue;
             };
             let active = Active {
-                request: waiting.request,
-                completion,
+                completion: Completion::new(self.requests, waiting.request, completion),
                 cache: Cache { context: Rc::clone(&waiting.context), own: Run::default() },
-                rng: self.requests[waiting.request].request.seed.index(completion as u64).rng(),
-                tokens: Vec::new(),
-                logp: Vec::new(),
             };
             let mut logits = waiting.first_logits.to_vec();
             self.advance(active, &mut logits)?;
@@ -126,7 +119,7 @@ impl<'a> Worker<'a> {
         for (i, active) in self.active.iter_mut().enumerate() {
             let own = active.cache.own.len;
             active.cache.own.grow(1, &mut self.pages);
-            rows.push(Row { token: active.tokens.last().copied().unwrap_or_default(), cache: i, own });
+            rows.push(Row { token: active.completion.last(), cache: i, own });
         }
         let caches: Vec<&Cache> = self.active.iter().map(|a| &a.cache).collect();
         self.stepper.forward(&rows, &caches, &mut self.pages);
@@ -144,43 +137,16 @@ impl<'a> Worker<'a> {
 
     /// Draws a token; the completion goes on, or is finished.
     fn advance(&mut self, mut active: Active, logits: &mut [f32]) -> Result<(), PolicyError> {
-        let prepared = &self.requests[active.request];
-        let params = &prepared.request.params;
-        let (token, logp) = draw(logits, params, &mut active.rng, &mut self.sums);
-        if !logp.is_finite() {
-            let what = format!("a log-probability while sampling request {}", active.request);
-            return Err(PolicyError::NonFinite { what });
-        }
-        active.tokens.push(token);
-        active.logp.push(logp);
-        let ended = self.spec.tokenizer.is_end(token);
-        let stopped = ended || self.ends_with_stop(&active.tokens, &params.stop)?;
-        if !stopped && active.tokens.len() < prepared.max_tokens {
+        let tokenizer = &self.spec.tokenizer;
+        let finished = active.completion.advance(tokenizer, self.requests, logits, &mut self.scratch)?;
+        let Some(finished) = finished else {
             self.active.push(active);
             return Ok(());
-        }
-        let shown = active.tokens.len() - usize::from(ended);
-        let rollout = Rollout {
-            prompt: prepared.prompt.clone(),
-            text: self.spec.tokenizer.decode(&active.tokens[..shown])?,
-            tokens: active.tokens,
-            logp: active.logp,
-            finish: if stopped { Finish::Stop } else { Finish::Length },
-            observations: Vec::new(),
         };
-        self.finished.push(Finished { request: active.request, completion: active.completion, rollout });
+        self.finished.push(finished);
         self.pages.release(&active.cache.own.pages);
         self.release(Some(active.cache.context));
         Ok(())
-    }
-
-    /// Whether the last token completed a stop string.
-    fn ends_with_stop(&self, tokens: &[u32], stop: &[String]) -> Result<bool, PolicyError> {
-        let Some(longest) = stop.iter().map(String::len).max() else { return Ok(false) };
-        // A token adds at least a byte, but for special ones and parts of characters: look a little further.
-        let tail = &tokens[tokens.len().saturating_sub(longest + 8)..];
-        let text = self.spec.tokenizer.decode(tail)?;
-        Ok(stop.iter().any(|s| text.contains(s.as_str())))
     }
 
     /// Gives a prompt's pages back once nobody reads them.
