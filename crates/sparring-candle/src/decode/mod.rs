@@ -13,9 +13,9 @@ mod stop;
 mod weights;
 mod worker;
 
-pub(crate) use completion::{Completion, in_order};
+pub(crate) use completion::{Completion, Finished, in_order};
 pub(crate) use draw::Scratch;
-pub(crate) use request::prepare;
+pub(crate) use request::{Prepared, prepare};
 pub(crate) use weights::{DecodeAdapter, DecodeWeights};
 
 use crate::policy::Spec;
@@ -57,7 +57,7 @@ pub(crate) fn sample(
     decode_rows: usize,
 ) -> Result<Vec<Vec<Rollout>>, PolicyError> {
     let ends: Vec<u32> = model.spec.tokenizer.end_tokens().collect();
-    let prepared = request::prepare(&model.spec.config, &model.spec.tokenizer, &ends, requests)?;
+    let prepared = prepare(&model.spec.config, &model.spec.tokenizer, &ends, requests)?;
     let total: usize = requests.iter().map(|r| r.n).sum();
     let threads = threads.min(total).max(1);
     let queue = Mutex::new(jobs(requests, threads));
@@ -65,7 +65,7 @@ pub(crate) fn sample(
     let run = |_: usize, ()| worker::Worker::new(model, &prepared, rows).run(&queue);
     let parts = run_parts(threads, vec![(); threads], run)?;
     let finished = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
-    completion::in_order(&prepared, finished.into_iter().flatten())
+    in_order(&prepared, finished.into_iter().flatten())
 }
 
 /// Whole requests where there are enough of them; else each is split, at the price of its prompt twice.

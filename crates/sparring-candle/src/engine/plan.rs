@@ -246,6 +246,20 @@ pub(crate) fn check_ids(
     }
 }
 
+/// A log-probability that is not a number names its token.
+///
+/// # Errors
+/// [`PolicyError::NonFinite`].
+pub(crate) fn check_finite(batch: TokenBatch<'_>, logp: &[f32]) -> Result<(), PolicyError> {
+    match logp.iter().position(|l| !l.is_finite()) {
+        None => Ok(()),
+        Some(flat) => {
+            let what = format!("the log-probability of {}", place(batch, flat));
+            Err(PolicyError::NonFinite { what })
+        }
+    }
+}
+
 /// Names the sequence that a flat index lies in, for errors.
 pub(crate) fn place(batch: TokenBatch<'_>, flat: usize) -> String {
     let mut at = 0;

@@ -14,6 +14,7 @@ use crate::kernels::{Mat, MatMut, Write, matmul};
 use crate::layout::{Layout, Parameter};
 use rand::Rng;
 use sparring_core::{PolicyError, Seed};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Which factors there are, and how they were asked for.
@@ -44,6 +45,18 @@ impl AdapterSpec {
 
     pub(crate) fn parameters(&self) -> &[Parameter] {
         &self.layout.parameters
+    }
+
+    /// What the product of each matrix's factors is multiplied by, by the matrix's name.
+    pub(crate) fn scales(&self, base: &Layout) -> BTreeMap<String, f64> {
+        let mut scales = BTreeMap::new();
+        for linear in base.products() {
+            for pair in &self.layout.products[linear.index] {
+                let part = linear.parts.iter().find(|(_, outputs)| *outputs == pair.outputs);
+                scales.extend(part.map(|(name, _)| (name.clone(), f64::from(pair.scale))));
+            }
+        }
+        scales
     }
 
     /// Adds scale·b·a to the matrices of the base.

@@ -7,8 +7,8 @@
 use super::CandlePolicy;
 use super::optimiser::AdamState;
 use crate::folder;
-use crate::layout::Parameter;
-use crate::lora;
+use crate::layout::{Layout, Parameter};
+use crate::lora::{self, LoraConfig};
 use crate::tensors::{self, NamedTensor, TensorFile};
 use sparring_core::{Checkpoint, PolicyError};
 use std::path::Path;
@@ -21,56 +21,94 @@ impl Checkpoint for CandlePolicy {
     fn save(&self, dir: &Path) -> Result<(), PolicyError> {
         self.save_pretrained(dir)?;
         let parameters = self.frozen.trained().0;
-        let mut tensors = Vec::new();
-        for (kind, values) in [("m.", &self.adam.m), ("v.", &self.adam.v)] {
-            if !values.is_empty() {
-                tensors.extend(parameters.iter().map(|p| NamedTensor::of(p, kind, values)));
-            }
-        }
-        for (shard, gradient) in self.gradients.iter().enumerate() {
-            if gradient.iter().any(|g| *g != 0.0) {
-                let name = format!("gradient.{shard}");
-                tensors.push(NamedTensor { name, shape: vec![gradient.len()], data: gradient });
-            }
-        }
-        let counts = format!("{} {}", self.adam.steps, self.accumulated);
-        tensors::write(dir, OPTIMIZER, &tensors, (STEPS, counts))
+        write_optimizer(dir, parameters, &self.adam, &self.gradients, self.accumulated)
     }
 
     fn restore(&mut self, dir: &Path) -> Result<(), PolicyError> {
-        let weights = self.read_trained(dir)?;
-        let file = TensorFile::read(&dir.join(OPTIMIZER), WHY)?;
-        let parameters = self.frozen.trained().0;
-        let (steps, accumulated) = read_counts(&file)?;
-        let adam = read_moments(&file, parameters, weights.len(), steps)?;
-        let gradients = read_gradients(&file, weights.len())?;
-        *self.frozen.trained_mut() = weights;
-        (self.adam, self.gradients, self.accumulated) = (adam, gradients, accumulated);
-        Ok(())
-    }
-}
-
-impl CandlePolicy {
-    /// The trained weights of a folder, which must be of the same model (or adapter) as this one.
-    fn read_trained(&self, dir: &Path) -> Result<Vec<f32>, PolicyError> {
-        let layout = &self.frozen.spec.layout;
-        let Some(adapter) = &self.frozen.adapter else {
-            return folder::read_weights(dir, layout);
-        };
         if self.is_merged() {
             return Err(PolicyError::invalid(
                 "the adapter is merged; call unmerge_adapter before restoring".to_owned(),
             ));
         }
-        let (spec, weights) = lora::read(dir, layout)?;
-        if spec.config == adapter.spec.config {
-            return Ok(weights);
-        }
-        Err(PolicyError::invalid(format!(
-            "{}: adapter_config.json describes another adapter than this policy's; load it with load_adapter",
-            dir.display()
-        )))
+        let weights = read_trained(dir, &self.frozen.spec.layout, self.lora())?;
+        let state = read_optimizer(dir, self.frozen.trained().0, weights.len())?;
+        *self.frozen.trained_mut() = weights;
+        (self.adam, self.gradients, self.accumulated) = (state.adam, state.gradients, state.accumulated);
+        Ok(())
     }
+}
+
+/// What a checkpoint holds beside the weights.
+#[derive(Debug)]
+pub(crate) struct Trained {
+    pub(crate) adam: AdamState,
+    /// One a shard, to be summed.
+    pub(crate) gradients: Vec<Vec<f32>>,
+    /// Calls of `accumulate`.
+    pub(crate) accumulated: u64,
+}
+
+/// Writes what a checkpoint holds beside the weights.
+///
+/// # Errors
+/// [`PolicyError::Io`] names the file.
+pub(crate) fn write_optimizer(
+    dir: &Path,
+    parameters: &[Parameter],
+    adam: &AdamState,
+    gradients: &[Vec<f32>],
+    accumulated: u64,
+) -> Result<(), PolicyError> {
+    let mut tensors = Vec::new();
+    for (kind, values) in [("m.", &adam.m), ("v.", &adam.v)] {
+        if !values.is_empty() {
+            tensors.extend(parameters.iter().map(|p| NamedTensor::of(p, kind, values)));
+        }
+    }
+    for (shard, gradient) in gradients.iter().enumerate() {
+        if gradient.iter().any(|g| *g != 0.0) {
+            let name = format!("gradient.{shard}");
+            tensors.push(NamedTensor { name, shape: vec![gradient.len()], data: gradient });
+        }
+    }
+    tensors::write(dir, OPTIMIZER, &tensors, (STEPS, format!("{} {accumulated}", adam.steps)))
+}
+
+/// Reads what a checkpoint holds beside the `len` weights.
+///
+/// # Errors
+/// [`PolicyError::Invalid`] names the file and the tensor that is missing or damaged.
+pub(crate) fn read_optimizer(
+    dir: &Path,
+    parameters: &[Parameter],
+    len: usize,
+) -> Result<Trained, PolicyError> {
+    let file = TensorFile::read(&dir.join(OPTIMIZER), WHY)?;
+    let (steps, accumulated) = read_counts(&file)?;
+    let adam = read_moments(&file, parameters, len, steps)?;
+    Ok(Trained { adam, gradients: read_gradients(&file, len)?, accumulated })
+}
+
+/// The trained weights of a folder, which must be of the same model (or adapter) as the policy that asks.
+///
+/// # Errors
+/// [`PolicyError::Invalid`] names the file and what is wrong with it.
+pub(crate) fn read_trained(
+    dir: &Path,
+    layout: &Layout,
+    adapter: Option<&LoraConfig>,
+) -> Result<Vec<f32>, PolicyError> {
+    let Some(adapter) = adapter else {
+        return folder::read_weights(dir, layout);
+    };
+    let (spec, weights) = lora::read(dir, layout)?;
+    if spec.config == *adapter {
+        return Ok(weights);
+    }
+    Err(PolicyError::invalid(format!(
+        "{}: adapter_config.json describes another adapter than this policy's; load it with load_adapter",
+        dir.display()
+    )))
 }
 
 /// Optimiser steps, and calls of `accumulate`.

@@ -21,6 +21,14 @@ pub(super) struct Adapter {
     pub(super) unmerged: Option<Arc<Weights<DecodeWeights>>>,
 }
 
+/// What another backend begins with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    pub(crate) spec: &'a Arc<Spec>,
+    pub(crate) weights: &'a [f32],
+    pub(crate) adapter: Option<(&'a Arc<AdapterSpec>, &'a [f32])>,
+}
+
 /// A decoder that samples and scores but does not learn: a reference model, or an opponent.
 ///
 /// Cloning is cheap: the weights are shared.
@@ -69,6 +77,15 @@ impl FrozenPolicy {
     /// The adapter, unless it is merged into the weights.
     fn unmerged(&self) -> Option<&Adapter> {
         self.adapter.as_ref().filter(|a| a.unmerged.is_none())
+    }
+
+    /// The model as it samples: its weights, and the adapter that is not merged into them.
+    pub(super) fn parts(&self) -> Parts<'_> {
+        Parts {
+            spec: &self.spec,
+            weights: &self.weights.flat,
+            adapter: self.unmerged().map(|a| (&a.spec, a.weights.flat.as_slice())),
+        }
     }
 
     /// The parameters that are trained: the adapter's, where there is one.
@@ -143,12 +160,8 @@ pub(super) fn gather(
         result.logp.into_iter().for_each(|(flat, value)| logp[flat] = value);
         result.entropy.into_iter().for_each(|(flat, value)| entropy[flat] = value);
     }
-    match logp.iter().position(|l| !l.is_finite()) {
-        None => Ok((logp, entropy)),
-        Some(flat) => Err(PolicyError::NonFinite {
-            what: format!("the log-probability of {}", plan::place(batch, flat)),
-        }),
-    }
+    plan::check_finite(batch, &logp)?;
+    Ok((logp, entropy))
 }
 
 impl Sampler for FrozenPolicy {

@@ -23,7 +23,7 @@ impl Learner for CandlePolicy {
         let dropout = self.dropout();
         let forward = self.forward(batch, &shards, settings, dropout, &mut workspaces);
         let outcome = forward.and_then(|(logp, entropy)| {
-            let (value, cotangents) = evaluate(batch, loss, &logp, &entropy)?;
+            let (value, cotangents) = ask(batch, loss, &logp, &entropy)?;
             self.backward(&shards, settings, dropout, &cotangents, &mut workspaces)?;
             self.accumulated += 1;
             Ok(value)
@@ -33,11 +33,7 @@ impl Learner for CandlePolicy {
     }
 
     fn step(&mut self, lr: f64) -> Result<StepReport, PolicyError> {
-        if !(lr.is_finite() && lr >= 0.0) {
-            return Err(PolicyError::invalid(format!(
-                "learning rate {lr}: it must be a number of at least 0"
-            )));
-        }
+        check_rate(lr)?;
         let len = self.frozen.trained().1.len();
         if self.gradients.is_empty() {
             self.gradients = vec![vec![0.0; len]];
@@ -95,7 +91,7 @@ impl CandlePolicy {
         shards: &[Vec<Block>],
         settings: HeadSettings,
         dropout: Option<Dropout>,
-        cotangents: &OwnedCotangents,
+        cotangents: &Asked,
         workspaces: &mut [Workspace],
     ) -> Result<(), PolicyError> {
         let len = self.frozen.trained().1.len();
@@ -114,28 +110,38 @@ impl CandlePolicy {
     }
 }
 
-/// What a loss wrote.
-struct OwnedCotangents {
-    logp: Vec<f32>,
-    entropy: Option<Vec<f32>>,
+/// # Errors
+/// [`PolicyError::Invalid`] for a learning rate that is negative or no number.
+pub(crate) fn check_rate(lr: f64) -> Result<(), PolicyError> {
+    if lr.is_finite() && lr >= 0.0 {
+        return Ok(());
+    }
+    Err(PolicyError::invalid(format!("learning rate {lr}: it must be a number of at least 0")))
 }
 
-impl OwnedCotangents {
+/// What a loss wrote.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) logp: Vec<f32>,
+    pub(crate) entropy: Option<Vec<f32>>,
+}
+
+impl Asked {
     fn borrow(&self) -> Cotangents<'_> {
         Cotangents { logp: &self.logp, entropy: self.entropy.as_deref() }
     }
 }
 
 /// Asks the loss, and checks what it says.
-fn evaluate(
+pub(crate) fn ask(
     batch: TokenBatch<'_>,
     loss: &dyn TokenLoss,
     logp: &[f32],
     entropy: &[f32],
-) -> Result<(f64, OwnedCotangents), PolicyError> {
+) -> Result<(f64, Asked), PolicyError> {
     let wanted = loss.needs_entropy();
     let mut cotangents =
-        OwnedCotangents { logp: vec![0.0; logp.len()], entropy: wanted.then(|| vec![0.0; logp.len()]) };
+        Asked { logp: vec![0.0; logp.len()], entropy: wanted.then(|| vec![0.0; logp.len()]) };
     let value = loss.evaluate(
         TokenStats { logp, entropy: wanted.then_some(entropy) },
         TokenCotangents { logp: &mut cotangents.logp, entropy: cotangents.entropy.as_deref_mut() },

@@ -10,13 +10,17 @@ mod weights;
 
 pub use frozen::FrozenPolicy;
 
+pub(crate) use checkpoint::{Trained, read_optimizer, read_trained, write_optimizer};
+pub(crate) use frozen::Parts;
+pub(crate) use learn::{Asked, ask, check_rate};
+pub(crate) use optimiser::AdamState;
+
 use crate::config::ModelConfig;
 use crate::folder::{self, ModelFolder};
 use crate::kernels::RopeTable;
 use crate::layout::Layout;
 use crate::options::PolicyOptions;
 use crate::tokenizer::ChatTokenizer;
-use optimiser::AdamState;
 use sparring_core::{
     Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, TokenBatch,
 };
@@ -137,6 +141,10 @@ impl CandlePolicy {
             Some(adapter) => crate::lora::save(dir, &adapter.spec, &adapter.weights.flat),
             None => folder::save(dir, &spec.config, &spec.layout, &self.frozen.weights.flat, &spec.tokenizer),
         }
+    }
+
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        self.frozen.parts()
     }
 
     /// The tokenizer and its chat template.

@@ -7,10 +7,10 @@ use sparring_core::{PolicyError, StepReport};
 
 /// Moments and the number of steps taken. Empty moments are zero moments.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct AdamState {
-    pub(super) m: Vec<f32>,
-    pub(super) v: Vec<f32>,
-    pub(super) steps: u64,
+pub(crate) struct AdamState {
+    pub(crate) m: Vec<f32>,
+    pub(crate) v: Vec<f32>,
+    pub(crate) steps: u64,
 }
 
 /// Adds all shards' gradients into the first, in order, and clears the others.

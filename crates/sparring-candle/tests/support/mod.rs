@@ -1,5 +1,7 @@
 //! Tiny models and tokenizers for tests.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, unused_macros, clippy::unwrap_used)]
+
+pub(crate) mod backend;
 
 use serde_json::json;
 use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
