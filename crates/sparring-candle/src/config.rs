@@ -6,6 +6,21 @@ use serde_json::{Map, Value, json};
 use sparring_core::PolicyError;
 use std::path::Path;
 
+/// What a model can read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Ids are below it.
+    pub(crate) vocab_size: usize,
+    /// Longest sequence, tokens.
+    pub(crate) max_positions: usize,
+}
+
+impl From<&ModelConfig> for Limits {
+    fn from(config: &ModelConfig) -> Self {
+        Self { vocab_size: config.vocab_size, max_positions: config.max_position_embeddings }
+    }
+}
+
 /// Decoder families, by Hugging Face's `model_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -15,6 +15,7 @@
 //! * [`oracle`] is the same decoder in stock differentiable candle operations: slow, short, and what the
 //!   fast one is tested against.
 
+mod causal;
 mod config;
 mod decode;
 mod engine;
@@ -35,6 +36,9 @@ mod tensors;
 mod threads;
 mod tokenizer;
 
+#[cfg(feature = "transformers")]
+pub use causal::transformers;
+pub use causal::{CausalModel, CausalSampler, TensorModel};
 pub use config::{Family, ModelConfig};
 pub use lora::{LoraConfig, LoraTargets};
 pub use options::{AdamWConfig, ParamGroup, PolicyOptions};

@@ -1,6 +1,6 @@
 //! Requests to sample, checked, with their prompts as ids.
 
-use crate::config::ModelConfig;
+use crate::config::Limits;
 use crate::engine::plan::check_ids;
 use crate::tokenizer::ChatTokenizer;
 use sparring_core::{PolicyError, SampleRequest};
@@ -22,16 +22,17 @@ pub(crate) struct Prepared<'a> {
 /// # Errors
 /// [`PolicyError::Invalid`] names the request and what is wrong with it.
 pub(crate) fn prepare<'a>(
-    config: &ModelConfig,
+    limits: impl Into<Limits>,
     tokenizer: &ChatTokenizer,
     ends: &'a [u32],
     requests: &'a [SampleRequest],
 ) -> Result<Vec<Prepared<'a>>, PolicyError> {
-    requests.iter().enumerate().map(|(i, request)| check((config, tokenizer), ends, i, request)).collect()
+    let limits = limits.into();
+    requests.iter().enumerate().map(|(i, request)| check((limits, tokenizer), ends, i, request)).collect()
 }
 
 fn check<'a>(
-    (config, tokenizer): (&ModelConfig, &ChatTokenizer),
+    (limits, tokenizer): (Limits, &ChatTokenizer),
     ends: &'a [u32],
     index: usize,
     request: &'a SampleRequest,
@@ -39,10 +40,10 @@ fn check<'a>(
     request.params.validate()?;
     let prompt = tokenizer.encode_prompt(&request.prompt)?;
     let place = || format!("sample request {index}: prompt");
-    check_ids(&prompt, config, place)?;
+    check_ids(&prompt, limits, place)?;
     let stops = || format!("sample request {index}: stop_tokens");
-    check_ids(&request.params.stop_tokens, config, stops)?;
-    let limit = config.max_position_embeddings;
+    check_ids(&request.params.stop_tokens, limits, stops)?;
+    let limit = limits.max_positions;
     if prompt.is_empty() {
         return Err(PolicyError::invalid(format!("{} is empty; it needs at least one token", place())));
     }

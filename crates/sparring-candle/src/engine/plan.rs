@@ -4,7 +4,7 @@
 //! attends to the prompt and to itself, at positions that continue the prompt. The last token of a
 //! completion predicts nothing, so it has no row.
 
-use crate::config::ModelConfig;
+use crate::config::Limits;
 use sparring_core::{PolicyError, TokenBatch, TokenGroup};
 use std::ops::Range;
 
@@ -201,7 +201,8 @@ fn parts<'a>(groups: &'a [TokenGroup<'a>]) -> Vec<Part<'a>> {
 ///
 /// # Errors
 /// [`PolicyError::Invalid`] names the group (and completion) and what is wrong with it.
-pub(crate) fn check(batch: TokenBatch<'_>, config: &ModelConfig) -> Result<(), PolicyError> {
+pub(crate) fn check(batch: TokenBatch<'_>, limits: impl Into<Limits>) -> Result<(), PolicyError> {
+    let limits = limits.into();
     if !(batch.temperature.is_finite() && batch.temperature > 0.0) {
         return Err(PolicyError::invalid(format!(
             "batch.temperature is {}; it must be a number above 0",
@@ -214,14 +215,14 @@ pub(crate) fn check(batch: TokenBatch<'_>, config: &ModelConfig) -> Result<(), P
                 "group {g}: the prompt is empty; it needs at least one token"
             )));
         }
-        check_ids(group.prompt, config, || format!("group {g}: prompt"))?;
+        check_ids(group.prompt, limits, || format!("group {g}: prompt"))?;
         for (c, completion) in group.completions.iter().enumerate() {
-            check_ids(completion, config, || format!("group {g}, completion {c}"))?;
+            check_ids(completion, limits, || format!("group {g}, completion {c}"))?;
             let length = group.prompt.len() + completion.len();
-            if length > config.max_position_embeddings {
+            if length > limits.max_positions {
                 return Err(PolicyError::invalid(format!(
                     "group {g}, completion {c}: {length} tokens with its prompt; the model's limit is {} (max_position_embeddings)",
-                    config.max_position_embeddings
+                    limits.max_positions
                 )));
             }
         }
@@ -230,18 +231,14 @@ pub(crate) fn check(batch: TokenBatch<'_>, config: &ModelConfig) -> Result<(), P
 }
 
 /// Checks that every id has a row in the embedding.
-pub(crate) fn check_ids(
-    ids: &[u32],
-    config: &ModelConfig,
-    place: impl Fn() -> String,
-) -> Result<(), PolicyError> {
-    match ids.iter().position(|&id| id as usize >= config.vocab_size) {
+pub(crate) fn check_ids(ids: &[u32], limits: Limits, place: impl Fn() -> String) -> Result<(), PolicyError> {
+    match ids.iter().position(|&id| id as usize >= limits.vocab_size) {
         None => Ok(()),
         Some(at) => Err(PolicyError::invalid(format!(
             "{}: token {at} has id {}, but the model knows ids below {} (vocab_size); use the model's own tokenizer",
             place(),
             ids[at],
-            config.vocab_size
+            limits.vocab_size
         ))),
     }
 }
