@@ -40,3 +40,39 @@ fn one(folder: &Path, scores: &mut Scores) -> Result<(), BoxError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{checks, export, reference::Reference, scores::Scores};
+    use sparring::candle::{CandlePolicy, PolicyOptions};
+
+    /// What is exported has the logits that lie beside it, and an adapter that changes them.
+    #[test]
+    fn exports_are_what_they_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let (base, out) = (folder.path().join("base"), folder.path().join("out"));
+        sparring::miniature::write_base(&base).unwrap();
+        export(&base, &out).unwrap();
+        let policy = CandlePolicy::load(&out, PolicyOptions::default()).unwrap();
+        let adapted = policy.load_adapter(out.join("lora")).unwrap();
+        let [plain, with_adapter] = [out.clone(), out.join("lora")]
+            .map(|folder| Reference::read(&folder.join("ours.safetensors")).unwrap());
+        let agrees = |policy: &CandlePolicy, recorded: &Reference| {
+            let mut scores = Scores::default();
+            scores.begin(&out);
+            checks::logits("logits", policy, recorded, recorded, &mut scores).unwrap();
+            scores.agrees()
+        };
+        assert!(agrees(&policy, &plain) && agrees(&adapted, &with_adapter));
+        assert!(!agrees(&policy, &with_adapter) && !agrees(&adapted, &plain));
+        let before = CandlePolicy::load(&base, PolicyOptions::default()).unwrap();
+        assert!(!agrees(&before, &plain), "nothing was trained");
+    }
+
+    #[test]
+    fn missing_and_broken_numbers_differ() {
+        assert!(checks::difference(&[1.0], &[1.0, 2.0]).is_infinite());
+        assert!(checks::difference(&[1.0, f32::NAN], &[1.0, 2.0]).is_infinite());
+        assert!((checks::difference(&[1.0, -2.0], &[1.5, 1.0]) - 3.0).abs() < 1e-12);
+    }
+}
