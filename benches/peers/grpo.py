@@ -63,7 +63,7 @@ def check_same_work(ours, peer):
     if not os.path.samefile(ours["settings"]["model"], peer["settings"]["model"]):
         sys.exit("not the same work: the model folders differ")
     if ours["parameters"] != peer["parameters"]:
-        sys.exit(f"not the same model: {ours['parameters']} parameters in ours, {peer['parameters']} in the peer's")
+        sys.exit(f"not the same model: {ours['parameters']} trained parameters in ours, {peer['parameters']} in the peer's")
     # Completions differ by their random numbers; their entropy says whether they come from one distribution.
     mine, other = (statistics.fmean(x or 0.0 for x in report["per_step"]["entropy"]) for report in (ours, peer))
     if not mine:
@@ -159,7 +159,7 @@ def main():
     ours, peers = zip(*(used or rounds))
     shared = not ours[0]["settings"]["no_sharing"]
     libraries = ", ".join(f"{name} {version}" for name, version in peers[0]["libraries"].items())
-    print(f"{args.model}: {ours[0]['parameters']} parameters; {args.prompts} prompts x {args.group} completions, "
+    print(f"{args.model}: {ours[0]['parameters']} trained parameters; {args.prompts} prompts x {args.group} completions, "
           f"{args.prompt_tokens} + {args.completion_tokens} tokens; lora {args.lora}; {args.threads} threads; "
           f"{len(ours)} rounds of {args.steps} steps; micro-batches {ours[0]['micro']} and {peers[0]['micro']}")
     print(f"sparring {ours[0]['version']}{'' if shared else ' without shared prompts'}; TRL {peers[0]['version']}, "

@@ -129,7 +129,6 @@ def main():
     if not file.exists():
         sys.exit(f"{file}: missing; benches/peers/prompts.py writes it")
     model = transformers.AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32, attn_implementation="sdpa")
-    parameters = sum(p.numel() for p in model.parameters())
     adapters = {}
     if args.lora:
         from peft import LoraConfig
@@ -145,6 +144,7 @@ def main():
             train_dataset=Dataset.from_dict({"prompt": json.loads(file.read_text())}),
             processing_class=transformers.AutoTokenizer.from_pretrained(args.model), **adapters,
         )
+        parameters = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
         trainer.train()
     logs = [log for log in trainer.state.log_history if "loss" in log][1:]
     warm_up, measured = clock.steps[0], clock.steps[1:]
