@@ -2,21 +2,21 @@
 
 use crate::settings::Settings;
 use serde_json::{Map, Value};
-use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::BoxError;
+use sparring::candle::{CandlePolicy, LoraConfig, PolicyOptions};
+use sparring::core::{BoxError, Seed};
 use std::path::Path;
 
 /// Loads the model; with `--lora`, adapters on top of it.
 pub(crate) fn load(settings: &Settings) -> Result<CandlePolicy, BoxError> {
     let options =
         PolicyOptions::default().with_threads(settings.threads).with_shards(settings.threads.max(2));
-    // LORA: until the backend has adapters. Then: `policy.with_lora(LoraConfig::new(rank), Seed::new(settings.seed))`.
-    if settings.lora.is_some() {
-        return Err("--lora: this build of the backend has no adapters; leave it out".into());
-    }
     let folder = tempfile::tempdir()?;
     without_ends(&settings.model, folder.path())?;
-    Ok(CandlePolicy::load(folder.path(), options)?)
+    let base = CandlePolicy::load(folder.path(), options)?;
+    match settings.lora {
+        Some(rank) => Ok(base.with_lora(LoraConfig::new(rank), Seed::new(settings.seed).child("lora"))?),
+        None => Ok(base),
+    }
 }
 
 // MIN_TOKENS: until a request can forbid end tokens. Then load `settings.model` itself, and use
