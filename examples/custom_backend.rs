@@ -9,7 +9,7 @@
 //! instead (`Sampler`, `Scorer`, `Learner`, `Checkpoint`, `Policy`): read crates/sparring-testkit/src/next_token,
 //! which implements all five, and keep the same contracts; the test below checks them.
 
-use sparring::core::{BoxError, Prompt};
+use sparring::core::BoxError;
 use sparring::grpo::{GrpoConfig, RolloutGroup};
 use sparring::prelude::*;
 use sparring::testkit::{NextToken, NextTokenPolicy, TokenContext};
@@ -71,12 +71,12 @@ fn spelling(rollout: &Rollout) -> f32 {
 /// GRPO with 16 completions a step; returns what the model then finds most probable.
 fn train(out: &mut impl Write) -> Result<String, BoxError> {
     let (mut model, grpo) = (Bigrams::policy(), GrpoConfig::default().build()?);
-    let mut request = SampleRequest {
-        prompt: Prompt::Messages(vec![Message::user("Spell!")]),
-        n: 16,
-        params: SamplingParams::default().with_max_tokens(10),
-        seed: Seed::new(1),
-    };
+    let mut request = SampleRequest::new(
+        vec![Message::user("Spell!")],
+        16,
+        SamplingParams::default().with_max_tokens(10),
+        Seed::new(1),
+    );
     for step in 0..=200 {
         request.seed = Seed::new(1).index(step);
         let rollouts = model.sample(std::slice::from_ref(&request))?.remove(0);
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn it_conforms_and_learns_to_spell() {
-        let prompts = [Prompt::Tokens([1, 2].into()), vec![Message::user("spell")].into()];
+        let prompts = [sparring::core::Prompt::Tokens([1, 2].into()), vec![Message::user("spell")].into()];
         let (dir, options) = (tempfile::tempdir().unwrap(), Options::default());
         conformance::policy(&Bigrams::policy(), &prompts, &options).unwrap();
         conformance::learner(Bigrams::policy, &prompts, &options).unwrap();

@@ -9,7 +9,7 @@
 
 use clap::Parser;
 use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::{BoxError, Prompt, RewardContext, Role};
+use sparring::core::{BoxError, RewardContext, Role};
 use sparring::grpo::RolloutGroup;
 use sparring::miniature::{Split, TaskShape, World};
 use sparring::prelude::*;
@@ -62,11 +62,13 @@ fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, 
         let tasks: Vec<ToolTask> = (0..c.prompts_per_step as u64)
             .map(|i| gold(&world, recipe, seed.child("task").index(i)))
             .collect();
-        let request = |(i, task)| SampleRequest {
-            prompt: Prompt::Messages(recipe.game.pose(task)),
-            n: c.group_size,
-            params: params.clone(),
-            seed: seed.child("sample").index(i),
+        let request = |(i, task)| {
+            SampleRequest::new(
+                recipe.game.pose(task),
+                c.group_size,
+                params.clone(),
+                seed.child("sample").index(i),
+            )
         };
         let groups = solver.sampler().sample(&(0..).zip(&tasks).map(request).collect::<Vec<_>>())?;
         let context = RewardContext::at(step, c.steps, Role::Solver).with_batch(&groups);

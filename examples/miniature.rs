@@ -70,12 +70,7 @@ pub fn accuracy(
     let requests: Vec<SampleRequest> = tasks
         .iter()
         .enumerate()
-        .map(|(i, task)| SampleRequest {
-            prompt: game.pose(task).into(),
-            n: 1,
-            params: params.clone(),
-            seed: seed.index(i as u64),
-        })
+        .map(|(i, task)| SampleRequest::new(game.pose(task), 1, params.clone(), seed.index(i as u64)))
         .collect();
     let groups = sampler.sample(&requests)?;
     let solved = tasks.iter().zip(&groups).filter(|(task, group)| game.solved(task, &group[0])).count();

@@ -12,7 +12,7 @@ pub(crate) fn sample(
 ) -> Result<Vec<Vec<Rollout>>, PolicyError> {
     let one = |request: &SampleRequest, i: usize| {
         let seed = request.seed.index(i as u64);
-        SampleRequest { n: 1, seed, ..request.clone() }
+        request.clone().with_n(1).with_seed(seed)
     };
     let single: Vec<_> =
         requests.iter().flat_map(|request| (0..request.n).map(move |i| one(request, i))).collect();

@@ -74,12 +74,14 @@ impl<'a> Bench<'a> {
     fn requests(&self, index: usize) -> Vec<SampleRequest> {
         let Settings { prompts, group, completion_tokens, seed, .. } = *self.settings;
         let first = index * prompts;
+        // Of one length, whatever is drawn.
+        let params =
+            SamplingParams::default().with_max_tokens(completion_tokens).with_min_tokens(completion_tokens);
         (first..first + prompts)
-            .map(|i| SampleRequest {
-                prompt: Prompt::Tokens(Arc::clone(&self.prompts[i % self.prompts.len()])),
-                n: group,
-                params: SamplingParams::default().with_max_tokens(completion_tokens),
-                seed: Seed::new(seed).child("completions").index(i as u64),
+            .map(|i| {
+                let prompt = Prompt::Tokens(Arc::clone(&self.prompts[i % self.prompts.len()]));
+                let seed = Seed::new(seed).child("completions").index(i as u64);
+                SampleRequest::new(prompt, group, params.clone(), seed)
             })
             .collect()
     }

@@ -52,11 +52,9 @@ fn sharing_and_micro_batches_do_not_change_the_update() {
     let shared = settings(folder.path(), &[]);
     let mut policy = model::load(&shared).unwrap();
     let ids = prompts::read(&shared, &policy).unwrap();
-    let request = |(i, ids): (u64, _)| SampleRequest {
-        prompt: Prompt::Tokens(ids),
-        n: 4,
-        params: SamplingParams::default().with_max_tokens(5),
-        seed: Seed::new(3).index(i),
+    let params = SamplingParams::default().with_max_tokens(5).with_min_tokens(5);
+    let request = |(i, ids): (u64, _)| {
+        SampleRequest::new(Prompt::Tokens(ids), 4, params.clone(), Seed::new(3).index(i))
     };
     let requests: Vec<_> = (0..).zip(ids.clone()).map(request).collect();
     let rollouts = policy.sample(&requests).unwrap();

@@ -54,11 +54,13 @@ fn sample(policy: &CandlePolicy, sizes: Sizes, vocab: usize) -> Result<Vec<Vec<R
         |g: usize| (0..sizes.prompt).map(|t| ((g * 31 + t * 7) % vocab) as u32).collect::<Vec<u32>>();
     let requests: Vec<SampleRequest> = (0..sizes.groups)
         .zip(0..)
-        .map(|(g, i)| SampleRequest {
-            prompt: Prompt::Tokens(prompt(g).into()),
-            n: sizes.n,
-            params: SamplingParams::default().with_max_tokens(sizes.completion),
-            seed: Seed::new(2).index(i),
+        .map(|(g, i)| {
+            SampleRequest::new(
+                Prompt::Tokens(prompt(g).into()),
+                sizes.n,
+                SamplingParams::default().with_max_tokens(sizes.completion),
+                Seed::new(2).index(i),
+            )
         })
         .collect();
     let mut rollouts = policy.sample(&requests)?;
@@ -98,7 +100,7 @@ fn learn(policy: &mut CandlePolicy, sizes: Sizes, batch: TokenBatch<'_>) -> Resu
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sizes = sizes()?;
-    let config = ModelConfig::qwen2(1024, 192, 4, 6, 512).with_max_positions(2048);
+    let config = ModelConfig::qwen2(2048, 256, 8, 8, 1024).with_kv_heads(4).with_max_positions(2048);
     let vocab = config.vocab_size;
     let mut policy = CandlePolicy::init(config, words(vocab)?, PolicyOptions::default(), Seed::new(1))?;
     let Sizes { groups, n, prompt, completion } = sizes;

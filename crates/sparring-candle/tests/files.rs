@@ -5,9 +5,7 @@ mod support;
 
 use serde_json::{Value, json};
 use sparring_candle::{CandlePolicy, ModelConfig};
-use sparring_core::{
-    Checkpoint, Learner, PolicyError, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
-};
+use sparring_core::{Checkpoint, Learner, PolicyError, SampleRequest, Sampler, SamplingParams, Scorer, Seed};
 use std::fs;
 use std::path::Path;
 use support::{Linear, with_batch};
@@ -40,12 +38,7 @@ fn a_saved_model_is_the_same_model() {
         policy.save_pretrained(&inner).unwrap();
         let loaded = CandlePolicy::load(&inner, support::options()).unwrap();
         assert_eq!(bits(&policy), bits(&loaded));
-        let request = SampleRequest {
-            prompt: Prompt::Tokens(vec![7].into()),
-            n: 3,
-            params: SamplingParams::default(),
-            seed: Seed::new(2),
-        };
+        let request = SampleRequest::new(vec![7], 3, SamplingParams::default(), Seed::new(2));
         let sample = |p: &CandlePolicy| p.sample(std::slice::from_ref(&request)).unwrap();
         assert_eq!(sample(&policy), sample(&loaded));
         assert!(
@@ -326,12 +319,7 @@ fn a_restored_policy_scores_like_the_saved_one() {
     policy.save(dir.path()).unwrap();
     let mut other = support::tiny(10);
     // Sampling packs the weights: restoring must forget the packed ones.
-    let request = SampleRequest {
-        prompt: Prompt::Tokens(vec![7, 8].into()),
-        n: 2,
-        params: SamplingParams::default(),
-        seed: Seed::new(2),
-    };
+    let request = SampleRequest::new(vec![7, 8], 2, SamplingParams::default(), Seed::new(2));
     let sample = |p: &CandlePolicy| p.sample(std::slice::from_ref(&request)).unwrap();
     let stale = sample(&other);
     other.restore(dir.path()).unwrap();

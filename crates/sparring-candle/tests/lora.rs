@@ -51,7 +51,7 @@ fn bits(policy: &CandlePolicy) -> Vec<u32> {
 
 fn sample(policy: &CandlePolicy) -> Vec<Rollout> {
     let params = SamplingParams::default().with_max_tokens(20);
-    let request = SampleRequest { prompt: Prompt::Tokens(TOKENS.into()), n: 4, params, seed: Seed::new(3) };
+    let request = SampleRequest::new(Prompt::Tokens(TOKENS.into()), 4, params, Seed::new(3));
     policy.sample(&[request]).unwrap().remove(0)
 }
 

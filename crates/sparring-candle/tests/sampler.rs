@@ -6,13 +6,13 @@ mod support;
 use proptest::prelude::*;
 use sparring_candle::{CandlePolicy, ChatTokenizer};
 use sparring_core::{
-    Encoder, Finish, Message, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
-    TokenBatch, TokenGroup,
+    AllowTokens, DrawContext, Encoder, Finish, Message, OneOf, PolicyError, Prompt, Rollout, SampleRequest,
+    Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
 };
 
 fn request(prompt: Vec<u32>, n: usize, seed: u64) -> SampleRequest {
     let params = SamplingParams::default().with_max_tokens(20);
-    SampleRequest { prompt: Prompt::Tokens(prompt.into()), n, params, seed: Seed::new(seed) }
+    SampleRequest::new(prompt, n, params, Seed::new(seed))
 }
 
 fn with_rows(threads: usize, rows: usize) -> CandlePolicy {
@@ -213,6 +213,99 @@ fn messages_go_through_the_chat_template() {
     assert!(error.contains("no chat_template"), "{error}");
 }
 
+/// Forbids what was drawn before: depends on prompt and completion.
+fn nothing_twice(prompt: &[u32], tokens: &[u32], logits: &mut [f32]) -> Result<(), PolicyError> {
+    for token in prompt.iter().chain(tokens) {
+        logits[*token as usize] = f32::NEG_INFINITY;
+    }
+    Ok(())
+}
+
+#[test]
+fn hooks_are_obeyed_in_any_batch() {
+    let mut requests = requests();
+    for (i, r) in requests.iter_mut().enumerate() {
+        r.params.max_tokens = 12;
+        // The third prompt holds every token.
+        *r = match i {
+            2 => r.clone().with_hook(AllowTokens::new([6, 9, 2])),
+            _ => r.clone().with_hook(nothing_twice),
+        };
+    }
+    let alone: Vec<Vec<Rollout>> =
+        requests.iter().map(|r| with_rows(1, 1).sample(std::slice::from_ref(r)).unwrap().remove(0)).collect();
+    for (threads, rows) in [(1, 64), (2, 3), (3, 2)] {
+        assert_eq!(with_rows(threads, rows).sample(&requests).unwrap(), alone);
+    }
+    assert!(alone[2].iter().flat_map(|r| &r.tokens).all(|t| [6, 9, 2].contains(t)));
+    for rollout in alone[0].iter().chain(&alone[1]) {
+        let mut all = [&rollout.prompt, rollout.tokens.as_slice()].concat();
+        all.sort_unstable();
+        assert!(all.windows(2).all(|w| w[0] != w[1]), "{all:?}");
+    }
+}
+
+#[test]
+fn one_of_some_answers() {
+    let answers = [vec![7, 8, 2], vec![7, 9, 10, 2], vec![11, 2]];
+    let r = request(vec![5, 6], 40, 14).with_hook(OneOf::new(answers.clone()));
+    let group = with_rows(2, 8).sample(&[r]).unwrap().remove(0);
+    for answer in &answers {
+        assert!(group.iter().any(|r| r.tokens == *answer), "{answer:?}");
+    }
+    assert!(group.iter().all(|r| answers.contains(&r.tokens) && r.finish == Finish::Stop));
+    assert!(group.iter().all(|r| r.logp.last() == Some(&0.0)), "the end follows with certainty");
+    let bad = request(vec![5, 6], 1, 14).with_hook(OneOf::new([vec![7, 8]]));
+    assert_eq!(with_rows(1, 1).sample(&[bad]).unwrap()[0][0].tokens[..2], [7, 8]);
+    let none = request(vec![5, 6], 1, 14).with_hook(AllowTokens::new([]));
+    let error = with_rows(2, 2).sample(&[request(vec![4], 1, 1), none]).unwrap_err().to_string();
+    assert!(error.starts_with("sample request 1, after 0 tokens"), "{error}");
+}
+
+#[test]
+fn lengths_and_stop_tokens() {
+    let policy = with_rows(2, 64);
+    let mut r = request(vec![6], 60, 10);
+    r.params = r.params.with_max_tokens(30).with_min_tokens(30);
+    for rollout in &policy.sample(std::slice::from_ref(&r)).unwrap()[0] {
+        assert_eq!(rollout.tokens.len(), 30);
+        assert_eq!(rollout.tokens[..29].iter().filter(|t| **t == 2).count(), 0);
+    }
+    r.params = r.params.with_min_tokens(4).with_stop_tokens([17, 8]);
+    let group = policy.sample(std::slice::from_ref(&r)).unwrap().remove(0);
+    assert!(group.iter().any(|r| [17, 8].contains(r.tokens.last().unwrap())));
+    for rollout in &group {
+        let ends = |t: &u32| [2, 17, 8].contains(t);
+        assert_eq!(rollout.tokens.iter().filter(|t| ends(t)).count(), usize::from(!rollout.truncated()));
+        assert!(rollout.tokens.len() >= 4 && !rollout.text.contains("w17"));
+    }
+    r.params = r.params.with_stop_tokens([40]);
+    let error = policy.sample(&[r]).unwrap_err().to_string();
+    assert!(error.contains("sample request 0: stop_tokens: token 0 has id 40"), "{error}");
+}
+
+#[test]
+fn log_probabilities_are_those_of_the_distribution_drawn_from() {
+    let policy = with_rows(2, 64);
+    let prompt = vec![11, 12, 13];
+    let logits = &policy.logits(&prompt).unwrap()[2 * 40..];
+    let params =
+        SamplingParams::default().with_temperature(0.8).with_top_k(9).with_min_p(0.05).with_top_p(0.9);
+    let params = params.with_repetition_penalty(1.5).with_max_tokens(1);
+    let request = request(prompt.clone(), 300, 15).with_params(params.clone());
+    let mut want = logits.to_vec();
+    let at = DrawContext { prompt: &prompt, tokens: &[], ends: &[2], request: 0 };
+    request.adjust(at, &mut want).unwrap();
+    let mut weights: Vec<f32> = want.iter().map(|l| (l / 0.8).exp()).collect();
+    params.filter(&mut weights, &mut Vec::new());
+    let total: f32 = weights.iter().sum();
+    let group = policy.sample(&[request]).unwrap().remove(0);
+    for rollout in &group {
+        let want = (weights[rollout.tokens[0] as usize] / total).ln();
+        assert!((rollout.logp[0] - want).abs() < 1e-4, "{} {want}", rollout.logp[0]);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
@@ -243,7 +336,7 @@ fn the_encoder_reads_prompts_as_the_sampler_does() {
     let encoder: &dyn Encoder = policy.tokenizer();
     let prompt = Prompt::Messages(vec![Message::user("w7 w8")]);
     let params = SamplingParams::default().with_max_tokens(2);
-    let request = SampleRequest { prompt: prompt.clone(), n: 1, params, seed: Seed::new(1) };
+    let request = SampleRequest::new(prompt.clone(), 1, params, Seed::new(1));
     let rollout = policy.sample(&[request]).unwrap().remove(0).remove(0);
     assert_eq!(encoder.prompt(&prompt).unwrap(), rollout.prompt);
     let ids = encoder.completion("<think> w9").unwrap();

@@ -12,6 +12,7 @@
 //! | seam | what you write when you implement it |
 //! |---|---|
 //! | [`Sampler`] | prompts in, completions out, each with the log-probability of its tokens |
+//! | [`LogitHook`] | which tokens may come next, for constrained decoding |
 //! | [`Scorer`], [`Learner`] | log-probabilities of given tokens, and gradient steps through them |
 //! | [`Policy`], [`Checkpoint`] | one model that can do all of that, and be saved and restored |
 //! | [`Encoder`] | text as token ids, to learn from texts that the model did not write |
@@ -63,5 +64,7 @@ pub use reward::{
     Component, Reward, RewardContext, RewardFn, Role, ScoreError, check_scores, reward_fn, sum_components,
 };
 pub use rollout::{Finish, Rollout};
-pub use sampler::{Prompt, SampleRequest, Sampler, SamplingParams};
+pub use sampler::{
+    AllowTokens, DrawContext, Hook, LogitHook, OneOf, Prompt, SampleRequest, Sampler, SamplingParams,
+};
 pub use seed::Seed;

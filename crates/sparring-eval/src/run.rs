@@ -179,7 +179,7 @@ impl<'a> Question<'a> {
 
     fn request(&self, config: &RunConfig) -> Result<SampleRequest, String> {
         let prompt = self.prompt.clone()?;
-        Ok(SampleRequest { prompt, n: 1, params: config.params(), seed: config.seed.child(&self.item.id) })
+        Ok(SampleRequest::new(prompt, 1, config.params(), config.seed.child(&self.item.id)))
     }
 
     fn answer(&self, rollout: Result<Rollout, String>) -> Answer {

@@ -32,12 +32,7 @@
 //! let grpo = GrpoConfig::default().build()?;
 //! let mut rewards_seen = Vec::new();
 //! for step in 0..40 {
-//!     let request = SampleRequest {
-//!         prompt: Prompt::Tokens([0].into()),
-//!         n: 8,
-//!         params: SamplingParams::default().with_max_tokens(4),
-//!         seed: Seed::new(2).index(step),
-//!     };
+//!     let request = SampleRequest::new(Prompt::Tokens([0].into()), 8, SamplingParams::default().with_max_tokens(4), Seed::new(2).index(step));
 //!     let rollouts = policy.sampler().sample(&[request])?.remove(0);
 //!     // Reward: the share of the letter b.
 //!     let rewards: Vec<Option<f32>> =

@@ -116,7 +116,7 @@ fn supervision_teaches_the_gold_answers() {
     assert!(records[79].loss < 0.1 * records[0].loss, "{} to {}", records[0].loss, records[79].loss);
     let params = sparring_core::SamplingParams::greedy().with_max_tokens(2);
     let prompt: Prompt = Ask.pose(&tasks[1]).into();
-    let request = sparring_core::SampleRequest { prompt, n: 1, params, seed: Seed::new(1) };
+    let request = sparring_core::SampleRequest::new(prompt, 1, params, Seed::new(1));
     let said = policy.sampler().sample(&[request]).unwrap().remove(0).remove(0);
     assert_eq!(said.text, gold_answer(&tasks[1], GoldThought::None));
 }

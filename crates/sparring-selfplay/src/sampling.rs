@@ -1,5 +1,5 @@
 use crate::SelfPlayError;
-use sparring_core::{Game, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
+use sparring_core::{Game, PolicyError, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
 
 /// Completions that go to the sampler in one call: enough to fill a batch, few enough to hold in memory.
 const CHUNK: usize = 512;
@@ -102,12 +102,7 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     fn request<G: Game>(self, game: &G, task: &G::Task, seed: Seed) -> SampleRequest {
-        SampleRequest {
-            prompt: Prompt::Messages(game.pose(task)),
-            n: self.samples,
-            params: params(self.temperature, self.max_tokens),
-            seed,
-        }
+        SampleRequest::new(game.pose(task), self.samples, params(self.temperature, self.max_tokens), seed)
     }
 
     /// Samples the Solver on each task with the training prompt; task `i` draws from `seed.index(i)`.

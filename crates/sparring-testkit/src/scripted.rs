@@ -8,19 +8,14 @@ type Script = dyn Fn(&str, usize) -> String + Send + Sync;
 ///
 /// The prompt it sees is the contents of the messages, one a line; tokens are the bytes of the text, each
 /// drawn with probability 1 (log-probability 0). It takes no notice of seeds and sampling parameters, but for
-/// `max_tokens`.
+/// `max_tokens`; it has no logits, and refuses requests with a hook and with `min_tokens`.
 ///
 /// ```
 /// use sparring_core::{Message, SampleRequest, Sampler, SamplingParams, Seed};
 /// use sparring_testkit::ScriptedSampler;
 ///
 /// let sampler = ScriptedSampler::new(|prompt, i| format!("{prompt} again, {i}"));
-/// let request = SampleRequest {
-///     prompt: vec![Message::user("hello")].into(),
-///     n: 2,
-///     params: SamplingParams::default(),
-///     seed: Seed::new(1),
-/// };
+/// let request = SampleRequest::new(vec![Message::user("hello")], 2, SamplingParams::default(), Seed::new(1));
 /// assert_eq!(sampler.sample(&[request])?[0][1].text, "hello again, 1");
 /// # Ok::<(), sparring_core::PolicyError>(())
 /// ```
@@ -76,6 +71,12 @@ impl Sampler for ScriptedSampler {
 impl ScriptedSampler {
     fn answer(&self, request: &SampleRequest) -> Result<Vec<Rollout>, PolicyError> {
         request.params.validate()?;
+        if request.hook.is_some() {
+            return Err(PolicyError::Unsupported { what: "hooks: a script has no logits" });
+        }
+        if request.params.min_tokens > 0 {
+            return Err(PolicyError::Unsupported { what: "min_tokens: a script ends where it ends" });
+        }
         let prompt = match &request.prompt {
             Prompt::Messages(messages) => {
                 messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n")
@@ -113,12 +114,12 @@ mod tests {
     fn table_answers_in_turn() {
         let sampler = ScriptedSampler::table([("add", vec!["1", "2"]), ("", vec!["other"])]);
         let ask = |text: &str| {
-            let request = SampleRequest {
-                prompt: vec![Message::system("s"), Message::user(text)].into(),
-                n: 3,
-                params: SamplingParams::default().with_max_tokens(3),
-                seed: Seed::new(0),
-            };
+            let request = SampleRequest::new(
+                vec![Message::system("s"), Message::user(text)],
+                3,
+                SamplingParams::default().with_max_tokens(3),
+                Seed::new(0),
+            );
             sampler.sample(&[request]).unwrap().remove(0)
         };
         let texts: Vec<String> = ask("please add").into_iter().map(|r| r.text).collect();

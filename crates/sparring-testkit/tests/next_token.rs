@@ -95,7 +95,7 @@ fn a_model_that_is_not_linear_conforms() {
 #[test]
 fn the_end_ends() {
     let params = SamplingParams::default().with_max_tokens(50);
-    let request = SampleRequest { prompt: Prompt::Tokens([0].into()), n: 20, params, seed: Seed::new(1) };
+    let request = SampleRequest::new(Prompt::Tokens([0].into()), 20, params, Seed::new(1));
     for rollout in LowRank::policy("").sample(&[request]).unwrap().remove(0) {
         assert_eq!(rollout.tokens.iter().position(|&t| t == 4), Some(rollout.tokens.len() - 1));
         assert_eq!(rollout.text.len(), rollout.tokens.len() - 1);
@@ -124,7 +124,7 @@ fn an_end_outside_the_vocabulary_is_refused() {
     for (fault, words) in [("end", "end is 5, but the vocabulary has 5 tokens"), ("empty", "has 0 tokens")] {
         let mut policy = LowRank::policy(fault);
         let [prompt, _] = prompts();
-        let request = SampleRequest { prompt, n: 1, params: SamplingParams::default(), seed: Seed::new(1) };
+        let request = SampleRequest::new(prompt, 1, SamplingParams::default(), Seed::new(1));
         let groups = [TokenGroup { prompt: &[1], completions: vec![&[0]] }];
         let batch = TokenBatch { groups: &groups, temperature: 1.0 };
         let errors = [

@@ -79,12 +79,12 @@ fn top_p_keeps_the_head_and_says_so() {
     for (i, w) in policy.weights_mut().iter_mut().enumerate() {
         *w = if i % 3 == 2 { 0.5 * 2.0_f64.ln() } else { 0.0 };
     }
-    let request = SampleRequest {
-        prompt: Prompt::Tokens([1].into()),
-        n: 400,
-        params: SamplingParams::default().with_top_p(0.7).with_max_tokens(1),
-        seed: Seed::new(5),
-    };
+    let request = SampleRequest::new(
+        Prompt::Tokens([1].into()),
+        400,
+        SamplingParams::default().with_top_p(0.7).with_max_tokens(1),
+        Seed::new(5),
+    );
     let group = policy.sample(&[request]).unwrap().remove(0);
     // The nucleus is {b, end}, of mass ¾.
     let count = |t: u32| group.iter().filter(|r| r.tokens == [t]).count();
@@ -110,12 +110,8 @@ fn learns_one_answer_a_prompt() {
         policy.step(0.05).unwrap();
     }
     for (prompt, answer) in &pairs {
-        let request = SampleRequest {
-            prompt: Prompt::Tokens(prompt.clone()),
-            n: 1,
-            params: SamplingParams::greedy(),
-            seed: Seed::new(0),
-        };
+        let request =
+            SampleRequest::new(Prompt::Tokens(prompt.clone()), 1, SamplingParams::greedy(), Seed::new(0));
         assert_eq!(policy.sample(&[request]).unwrap()[0][0].tokens, *answer);
     }
 }

@@ -40,12 +40,9 @@ pub(super) fn greedy(
     scores: &mut Scores,
 ) -> Result<(), BoxError> {
     let expected = recorded.ids("greedy.tokens")?;
-    let request = SampleRequest {
-        prompt: Prompt::Tokens(recorded.ids("greedy.prompt")?.into()),
-        n: 1,
-        params: SamplingParams::greedy().with_max_tokens(expected.len()),
-        seed: Seed::new(0),
-    };
+    let prompt = Prompt::Tokens(recorded.ids("greedy.prompt")?.into());
+    let params = SamplingParams::greedy().with_max_tokens(expected.len());
+    let request = SampleRequest::new(prompt, 1, params, Seed::new(0));
     let ours = policy.sample(&[request])?.remove(0).remove(0).tokens;
     let ended = ours.last().is_some_and(|&token| policy.tokenizer().is_end(token));
     let missing = if ended { 0 } else { expected.len() - ours.len() };

@@ -7,16 +7,26 @@ use sparring_core::SamplingParams;
 /// Elements per block of the search.
 const BLOCK: usize = 64;
 
-/// Draws a token and returns it with its log-probability (nats).
+/// Weights below this come from logits of −∞, or that far below the largest that no draw ever meets them: the
+/// exponential ends at e^−87, which is above.
+const NEVER: f32 = 1.7e-38;
+
+/// Scratch of [`draw`].
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    sums: Vec<f32>,
+    keys: Vec<u64>,
+}
+
+/// Draws a token and returns it with its log-probability (nats) under the distribution that it was drawn from.
 ///
 /// At temperature 0 the largest logit wins, the lowest id among equals, and the log-probability is that
-/// of temperature 1. With a nucleus the log-probability is that of the renormalised distribution.
-/// `logits` is used up; `sums` is scratch.
+/// of temperature 1. `logits` is used up.
 pub(super) fn draw(
     logits: &mut [f32],
     params: &SamplingParams,
     rng: &mut impl Rng,
-    sums: &mut Vec<f32>,
+    scratch: &mut Scratch,
 ) -> (u32, f32) {
     let max = row_max(logits);
     if params.temperature == 0.0 {
@@ -27,9 +37,11 @@ pub(super) fn draw(
     let scale = 1.0 / params.temperature;
     exp_in_place(logits, scale, max * scale);
     let weights = logits;
-    let u: f64 = rng.random();
-    let (token, total) =
-        if params.top_p < 1.0 { nucleus(weights, params.top_p, u) } else { search(weights, u, sums) };
+    for w in weights.iter_mut() {
+        *w = if *w < NEVER { 0.0 } else { *w };
+    }
+    params.filter(weights, &mut scratch.keys);
+    let (token, total) = search(weights, rng.random(), &mut scratch.sums);
     (token as u32, (f64::from(weights[token]) / total).ln() as f32)
 }
 
@@ -59,30 +71,6 @@ fn search(weights: &[f32], u: f64, sums: &mut Vec<f32>) -> (usize, f64) {
     (last, total)
 }
 
-/// Draws from the smallest set of most probable tokens that holds `top_p` of the probability.
-fn nucleus(weights: &[f32], top_p: f32, u: f64) -> (usize, f64) {
-    let total: f64 = weights.iter().map(|&w| f64::from(w)).sum();
-    let mut order: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] > 0.0).collect();
-    order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(a.cmp(&b)));
-    let mut kept = 0.0;
-    let mut size = 0;
-    for &i in &order {
-        kept += f64::from(weights[i]);
-        size += 1;
-        if kept >= f64::from(top_p) * total {
-            break;
-        }
-    }
-    let mut left = u * kept;
-    for &i in &order[..size] {
-        if left < f64::from(weights[i]) {
-            return (i, kept);
-        }
-        left -= f64::from(weights[i]);
-    }
-    (order.get(size.saturating_sub(1)).copied().unwrap_or(0), kept)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +80,7 @@ mod tests {
         let mut rng = Seed::new(3).rng();
         let (mut counts, mut logps) = (vec![0.0; logits.len()], vec![f32::NAN; logits.len()]);
         for _ in 0..draws {
-            let (token, logp) = draw(&mut logits.to_vec(), params, &mut rng, &mut Vec::new());
+            let (token, logp) = draw(&mut logits.to_vec(), params, &mut rng, &mut Scratch::default());
             counts[token as usize] += 1.0 / draws as f64;
             logps[token as usize] = logp;
         }
@@ -128,10 +116,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_forbidden_is_never_drawn() {
+        let mut logits = vec![f32::NEG_INFINITY; 200];
+        (logits[70], logits[131]) = (1.0, 1.0 + 3.0_f32.ln());
+        let (seen, logp) = frequencies(&SamplingParams::default(), &logits, 20_000);
+        assert!((seen[70] - 0.25).abs() < 0.02 && (seen[131] - 0.75).abs() < 0.02);
+        assert!((logp[70] - 0.25_f32.ln()).abs() < 1e-6);
+    }
+
+    #[test]
     fn temperature_zero_takes_the_first_of_the_largest() {
         let mut logits = [1.0, 3.0, 3.0, 0.0];
         let mut rng = Seed::new(1).rng();
-        let (token, logp) = draw(&mut logits, &SamplingParams::greedy(), &mut rng, &mut Vec::new());
+        let (token, logp) = draw(&mut logits, &SamplingParams::greedy(), &mut rng, &mut Scratch::default());
         let z: f64 = [1.0_f64, 3.0, 3.0, 0.0].iter().map(|l| l.exp()).sum();
         assert_eq!(token, 1);
         assert!((f64::from(logp) - (3.0 - z.ln())).abs() < 1e-6);

@@ -7,6 +7,7 @@
 mod cache;
 mod draw;
 mod step;
+mod stop;
 mod weights;
 mod worker;
 
@@ -48,6 +49,8 @@ struct Job {
 struct Prepared<'a> {
     request: &'a SampleRequest,
     prompt: Arc<[u32]>,
+    /// The model's own end tokens.
+    ends: &'a [u32],
     /// Most tokens to draw: the request's limit, or what the model's length leaves.
     max_tokens: usize,
 }
@@ -67,8 +70,9 @@ pub(crate) fn sample(
     threads: usize,
     decode_rows: usize,
 ) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-    let prepared =
-        requests.iter().enumerate().map(|(i, r)| prepare(model.spec, i, r)).collect::<Result<Vec<_>, _>>()?;
+    let ends: Vec<u32> = model.spec.tokenizer.end_tokens().collect();
+    let prepare = |(i, r)| prepare(model.spec, &ends, i, r);
+    let prepared = requests.iter().enumerate().map(prepare).collect::<Result<Vec<_>, _>>()?;
     let total: usize = requests.iter().map(|r| r.n).sum();
     let threads = threads.min(total).max(1);
     let queue = Mutex::new(jobs(requests, threads));
@@ -88,11 +92,18 @@ pub(crate) fn sample(
         .ok_or_else(|| PolicyError::Backend { what: "a completion was lost".to_owned(), source: None })
 }
 
-fn prepare<'a>(spec: &Spec, index: usize, request: &'a SampleRequest) -> Result<Prepared<'a>, PolicyError> {
+fn prepare<'a>(
+    spec: &Spec,
+    ends: &'a [u32],
+    index: usize,
+    request: &'a SampleRequest,
+) -> Result<Prepared<'a>, PolicyError> {
     request.params.validate()?;
     let prompt = spec.tokenizer.encode_prompt(&request.prompt)?;
     let place = || format!("sample request {index}: prompt");
     crate::engine::plan::check_ids(&prompt, &spec.config, place)?;
+    let stops = || format!("sample request {index}: stop_tokens");
+    crate::engine::plan::check_ids(&request.params.stop_tokens, &spec.config, stops)?;
     let limit = spec.config.max_position_embeddings;
     if prompt.is_empty() {
         return Err(PolicyError::invalid(format!("{} is empty; it needs at least one token", place())));
@@ -105,7 +116,7 @@ fn prepare<'a>(spec: &Spec, index: usize, request: &'a SampleRequest) -> Result<
         )));
     }
     let max_tokens = request.params.max_tokens.min(limit - prompt.len());
-    Ok(Prepared { request, prompt, max_tokens })
+    Ok(Prepared { request, prompt, ends, max_tokens })
 }
 
 /// Whole requests where there are enough of them; else each is split, at the price of its prompt twice.

@@ -1,12 +1,13 @@
 //! What one thread does: takes jobs, reads their prompts, decodes as many completions at a time as it may.
 
 use super::cache::{Cache, Pages, Run};
-use super::draw::draw;
+use super::draw::{Scratch, draw};
 use super::step::{Row, Stepper};
+use super::stop;
 use super::{DecodeModel, Finished, Job, Prepared};
 use crate::policy::Spec;
 use rand_chacha::ChaCha8Rng;
-use sparring_core::{Finish, PolicyError, Rollout};
+use sparring_core::{DrawContext, Finish, PolicyError, Rollout};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::rc::Rc;
@@ -43,7 +44,7 @@ pub(super) struct Worker<'a> {
     active: Vec<Active>,
     finished: Vec<Finished>,
     logits: Vec<f32>,
-    sums: Vec<f32>,
+    scratch: Scratch,
 }
 
 impl<'a> Worker<'a> {
@@ -58,7 +59,7 @@ impl<'a> Worker<'a> {
             active: Vec::new(),
             finished: Vec::new(),
             logits: Vec::new(),
-            sums: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -146,15 +147,18 @@ impl<'a> Worker<'a> {
     fn advance(&mut self, mut active: Active, logits: &mut [f32]) -> Result<(), PolicyError> {
         let prepared = &self.requests[active.request];
         let params = &prepared.request.params;
-        let (token, logp) = draw(logits, params, &mut active.rng, &mut self.sums);
+        let (prompt, tokens) = (&prepared.prompt, &active.tokens);
+        let at = DrawContext { prompt, tokens, ends: prepared.ends, request: active.request };
+        prepared.request.adjust(at, logits)?;
+        let (token, logp) = draw(logits, params, &mut active.rng, &mut self.scratch);
         if !logp.is_finite() {
             let what = format!("a log-probability while sampling request {}", active.request);
             return Err(PolicyError::NonFinite { what });
         }
         active.tokens.push(token);
         active.logp.push(logp);
-        let ended = self.spec.tokenizer.is_end(token);
-        let stopped = ended || self.ends_with_stop(&active.tokens, &params.stop)?;
+        let ended = prepared.ends.contains(&token) || params.stop_tokens.contains(&token);
+        let stopped = ended || stop::completed(&self.spec.tokenizer, &active.tokens, params)?;
         if !stopped && active.tokens.len() < prepared.max_tokens {
             self.active.push(active);
             return Ok(());
@@ -172,15 +176,6 @@ impl<'a> Worker<'a> {
         self.pages.release(&active.cache.own.pages);
         self.release(Some(active.cache.context));
         Ok(())
-    }
-
-    /// Whether the last token completed a stop string.
-    fn ends_with_stop(&self, tokens: &[u32], stop: &[String]) -> Result<bool, PolicyError> {
-        let Some(longest) = stop.iter().map(String::len).max() else { return Ok(false) };
-        // A token adds at least a byte, but for special ones and parts of characters: look a little further.
-        let tail = &tokens[tokens.len().saturating_sub(longest + 8)..];
-        let text = self.spec.tokenizer.decode(tail)?;
-        Ok(stop.iter().any(|s| text.contains(s.as_str())))
     }
 
     /// Gives a prompt's pages back once nobody reads them.

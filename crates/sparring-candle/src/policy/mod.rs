@@ -49,12 +49,7 @@ impl Spec {
 /// use sparring_core::{Message, Policy, SampleRequest, Sampler, SamplingParams, Seed};
 ///
 /// let policy = CandlePolicy::load("models/qwen2.5-0.5b", PolicyOptions::default())?;
-/// let request = SampleRequest {
-///     prompt: vec![Message::user("What is 6 times 7?")].into(),
-///     n: 8,
-///     params: SamplingParams::default().with_max_tokens(32),
-///     seed: Seed::new(1),
-/// };
+/// let request = SampleRequest::new(vec![Message::user("What is 6 times 7?")], 8, SamplingParams::default().with_max_tokens(32), Seed::new(1));
 /// for rollout in &policy.sample(&[request])?[0] {
 ///     println!("{}", rollout.text);
 /// }

@@ -95,11 +95,13 @@ pub fn toy() -> ToyPolicy {
 /// `prompts` groups of `n` completions of up to `max_tokens` tokens.
 pub fn rollouts(toy: &ToyPolicy, prompts: u32, n: usize, max_tokens: usize) -> Vec<Vec<Rollout>> {
     let requests: Vec<SampleRequest> = (0..prompts)
-        .map(|p| SampleRequest {
-            prompt: Prompt::Tokens([1 + p % 4, 1 + p / 4, 2].into()),
-            n,
-            params: SamplingParams::default().with_max_tokens(max_tokens),
-            seed: Seed::new(5).index(u64::from(p)),
+        .map(|p| {
+            SampleRequest::new(
+                Prompt::Tokens([1 + p % 4, 1 + p / 4, 2].into()),
+                n,
+                SamplingParams::default().with_max_tokens(max_tokens),
+                Seed::new(5).index(u64::from(p)),
+            )
         })
         .collect();
     toy.sample(&requests).unwrap()

@@ -133,11 +133,8 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         let tasks = self.posed(arm, step, c.prompts_per_step);
         let seed = self.seed.child("sample").index(step as u64);
         let params = SamplingParams::default().with_temperature(c.temperature).with_max_tokens(c.max_tokens);
-        let request = |(i, task): (u64, &Cow<'_, ToolTask>)| SampleRequest {
-            prompt: Prompt::Messages(self.game.pose(task)),
-            n: c.group_size,
-            params: params.clone(),
-            seed: seed.index(i),
+        let request = |(i, task): (u64, &Cow<'_, ToolTask>)| {
+            SampleRequest::new(self.game.pose(task), c.group_size, params.clone(), seed.index(i))
         };
         let requests: Vec<SampleRequest> = (0..).zip(&tasks).map(request).collect();
         let groups = sample(policy.sampler(), "model", &requests, |_| {})?;

@@ -4,7 +4,7 @@ use crate::sampling::{Attempt, params, sample, solve_rate};
 use crate::score::Scored;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparring_core::{Game, Prompt, Rejection, RewardContext, Role, Rollout, SampleRequest, Scorer, Seed};
+use sparring_core::{Game, Rejection, RewardContext, Role, Rollout, SampleRequest, Scorer, Seed};
 use sparring_grpo::UpdateReport;
 use std::collections::BTreeMap;
 
@@ -73,11 +73,13 @@ impl<G: Game> Run<'_, '_, G> {
 
     fn proposals(&self, specs: &[G::Spec], seed: Seed) -> Result<Vec<Vec<Rollout>>, SelfPlayError> {
         let c = &self.plan.config.generator;
-        let request = |(i, spec): (u64, &G::Spec)| SampleRequest {
-            prompt: Prompt::Messages(self.game.ask(spec)),
-            n: c.group_size,
-            params: params(c.temperature, c.max_tokens),
-            seed: seed.index(i),
+        let request = |(i, spec): (u64, &G::Spec)| {
+            SampleRequest::new(
+                self.game.ask(spec),
+                c.group_size,
+                params(c.temperature, c.max_tokens),
+                seed.index(i),
+            )
         };
         let requests: Vec<SampleRequest> = (0..).zip(specs).map(request).collect();
         sample(self.roles.generator().sampler(), "generator", &requests, |_| {})

@@ -5,7 +5,7 @@ use crate::sampling::{params, sample, solve_rate};
 use crate::score::Scored;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparring_core::{Game, Prompt, RewardContext, Role, SampleRequest, Scorer};
+use sparring_core::{Game, RewardContext, Role, SampleRequest, Scorer};
 use sparring_grpo::UpdateReport;
 
 /// What `events.jsonl` holds of one update of the Solver.
@@ -55,11 +55,13 @@ impl<G: Game> Run<'_, '_, G> {
     fn solver_step(&mut self, slots: &[usize], reference: Option<&dyn Scorer>) -> Result<(), SelfPlayError> {
         let (plan, c) = (self.plan, &self.plan.config.solver);
         let (step, seed) = (self.state.cursor.step, self.step_seed().child("sample"));
-        let request = |(i, &slot): (u64, &usize)| SampleRequest {
-            prompt: Prompt::Messages(self.game.pose(&self.state.pool[slot].task)),
-            n: c.group_size,
-            params: params(c.temperature, c.max_tokens),
-            seed: seed.index(i),
+        let request = |(i, &slot): (u64, &usize)| {
+            SampleRequest::new(
+                self.game.pose(&self.state.pool[slot].task),
+                c.group_size,
+                params(c.temperature, c.max_tokens),
+                seed.index(i),
+            )
         };
         let requests: Vec<SampleRequest> = (0..).zip(slots).map(request).collect();
         let groups = sample(self.roles.solver().sampler(), "solver", &requests, |_| {})?;

@@ -3,7 +3,7 @@ use crate::sampling::{Attempt, params, sample, solve_rate};
 use crate::{Order, SelfPlayError};
 use rand::Rng;
 use rand::seq::SliceRandom;
-use sparring_core::{Game, Prompt, Rejection, Rollout, SampleRequest, Sampler, Seed};
+use sparring_core::{Game, Rejection, Rollout, SampleRequest, Sampler, Seed};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One building of the pool: its inputs.
@@ -66,11 +66,13 @@ impl<G: Game> BuildPool<'_, G> {
         let specs: Vec<G::Spec> = indices.map(|i| self.game.draw(seeds.0.index(i))).collect();
         let requests: Vec<SampleRequest> = (0..)
             .zip(&specs)
-            .map(|(i, spec)| SampleRequest {
-                prompt: Prompt::Messages(self.game.ask(spec)),
-                n: 1,
-                params: params(self.config.temperature, self.max_tokens.0),
-                seed: seeds.1.index(i),
+            .map(|(i, spec)| {
+                SampleRequest::new(
+                    self.game.ask(spec),
+                    1,
+                    params(self.config.temperature, self.max_tokens.0),
+                    seeds.1.index(i),
+                )
             })
             .collect();
         let groups = sample(self.generator, "generator", &requests, |done| progress(done, "proposing"))?;

@@ -2,7 +2,7 @@
 //!
 //! | function | checks |
 //! |---|---|
-//! | [`sampler()`] | shapes; a completion depends on seed, prompt and parameters only; greedy; refusals |
+//! | [`sampler()`] | shapes; a completion depends on seed, prompt and parameters only; every parameter; refusals |
 //! | [`scorer()`] | finite, never positive; a token depends on what is before it only; grouping; refusals |
 //! | [`policy()`] | both, and that they agree: score(sample) = its own log-probabilities, χ² of first tokens |
 //! | [`learner()`] | descent, linearity, zero cotangents, grouping, discarding, what is not finite |
@@ -13,6 +13,7 @@
 //! a toy; for a real backend choose a small model and few [`Options::draws`].
 mod advantage;
 mod checkpoint;
+mod constraints;
 mod game;
 mod learner;
 mod policy;
@@ -110,11 +111,13 @@ impl Options {
 
     /// One request a prompt.
     fn requests(&self, prompts: &[Prompt]) -> Vec<SampleRequest> {
-        let request = |(i, prompt): (usize, &Prompt)| SampleRequest {
-            prompt: prompt.clone(),
-            n: self.group,
-            params: SamplingParams::default().with_max_tokens(self.max_tokens),
-            seed: self.seed.index(i as u64),
+        let request = |(i, prompt): (usize, &Prompt)| {
+            SampleRequest::new(
+                prompt.clone(),
+                self.group,
+                SamplingParams::default().with_max_tokens(self.max_tokens),
+                self.seed.index(i as u64),
+            )
         };
         prompts.iter().enumerate().map(request).collect()
     }

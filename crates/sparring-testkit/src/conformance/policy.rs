@@ -48,12 +48,12 @@ fn chi_square(policy: &dyn Policy, prompt: &Prompt, index: usize, options: &Opti
     /// Cells that expect fewer draws are pooled.
     const LEAST_EXPECTED: f64 = 5.0;
     let check = "policy/chi-square of first tokens";
-    let request = SampleRequest {
-        prompt: prompt.clone(),
-        n: options.draws,
-        params: SamplingParams::default().with_max_tokens(1),
-        seed: options.seed.child("chi-square").index(index as u64),
-    };
+    let request = SampleRequest::new(
+        prompt.clone(),
+        options.draws,
+        SamplingParams::default().with_max_tokens(1),
+        options.seed.child("chi-square").index(index as u64),
+    );
     let drawn = policy.sampler().sample(&[request]).map_err(failed(check))?.pop().unwrap_or_default();
     let mut counts: BTreeMap<u32, f64> = BTreeMap::new();
     for rollout in &drawn {

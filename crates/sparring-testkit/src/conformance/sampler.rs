@@ -1,4 +1,4 @@
-use super::{Options, Outcome, difference, ensure, failed};
+use super::{Options, Outcome, constraints, difference, ensure, failed};
 use sparring_core::{Finish, Prompt, Rollout, SampleRequest, Sampler, SamplingParams};
 
 /// Checks the contract of [`Sampler`] on the given prompts.
@@ -13,6 +13,7 @@ pub fn sampler(sampler: &dyn Sampler, prompts: &[Prompt], options: &Options) -> 
     seeds(sampler, &requests, options)?;
     greedy(sampler, &requests, options)?;
     stop_strings(sampler, &requests, &groups)?;
+    constraints::all(sampler, &requests, &groups, options)?;
     refusals(sampler, &requests)
 }
 
@@ -65,7 +66,7 @@ fn independence(
         let alone = sampler.sample(std::slice::from_ref(request)).map_err(failed(check))?;
         same(check, std::slice::from_ref(group), &alone, options.tolerance)?;
         let check = "sampler/group size";
-        let fewer = SampleRequest { n: request.n.div_ceil(2), ..request.clone() };
+        let fewer = request.clone().with_n(request.n.div_ceil(2));
         let prefix = vec![group[..fewer.n].to_vec()];
         let alone = sampler.sample(&[fewer]).map_err(failed(check))?;
         same(check, &prefix, &alone, options.tolerance)?;
@@ -73,7 +74,7 @@ fn independence(
     Ok(())
 }
 
-fn same(check: &'static str, a: &[Vec<Rollout>], b: &[Vec<Rollout>], tolerance: f32) -> Outcome {
+pub(super) fn same(check: &'static str, a: &[Vec<Rollout>], b: &[Vec<Rollout>], tolerance: f32) -> Outcome {
     ensure(a.len() == b.len(), check, || format!("{} groups against {}", a.len(), b.len()))?;
     for (i, (a, b)) in a.iter().zip(b).enumerate() {
         ensure(a.len() == b.len(), check, || format!("request {i}: another number of completions"))?;
@@ -96,8 +97,8 @@ fn seeds(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) -
     const TOO_UNLIKELY: f32 = -20.0;
     let check = "sampler/seed";
     for (i, request) in requests.iter().enumerate() {
-        let wide = SampleRequest { n: COMPLETIONS, ..request.clone() };
-        let other = SampleRequest { seed: options.seed.child("another").index(i as u64), ..wide.clone() };
+        let wide = request.clone().with_n(COMPLETIONS);
+        let other = wide.clone().with_seed(options.seed.child("another").index(i as u64));
         let groups = sampler.sample(&[wide, other]).map_err(failed(check))?;
         let sum = |rollout: &Rollout| rollout.logp.iter().sum::<f32>();
         if let [first, second] = groups.as_slice() {
@@ -120,7 +121,7 @@ fn greedy(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) 
     let check = "sampler/greedy";
     let params = SamplingParams::greedy().with_max_tokens(options.max_tokens);
     let ask: Vec<SampleRequest> =
-        requests.iter().map(|r| SampleRequest { n: 2, params: params.clone(), ..r.clone() }).collect();
+        requests.iter().map(|r| r.clone().with_n(2).with_params(params.clone())).collect();
     let groups = sampler.sample(&ask).map_err(failed(check))?;
     shape(&ask, &groups).map_err(|failure| super::ConformanceFailure { check, ..failure })?;
     for (i, group) in groups.iter().enumerate() {
@@ -167,7 +168,7 @@ fn refusals(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Outcome {
     let none = sampler.sample(&[]).map_err(failed(check))?;
     ensure(none.is_empty(), check, || format!("{} groups for no request", none.len()))?;
     let Some(request) = requests.first() else { return Ok(()) };
-    let no_completion = SampleRequest { n: 0, ..request.clone() };
+    let no_completion = request.clone().with_n(0);
     let empty = sampler.sample(&[no_completion]).map_err(failed(check))?;
     ensure(empty.len() == 1 && empty[0].is_empty(), check, || "n = 0 is one empty group".to_owned())?;
     let check = "sampler/refuses";
@@ -176,6 +177,6 @@ fn refusals(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Outcome {
     ensure(sampler.sample(&[hot]).is_err(), check, || {
         "a temperature that is no number was taken".to_owned()
     })?;
-    let promptless = SampleRequest { prompt: Prompt::Tokens([].into()), ..request.clone() };
+    let promptless = SampleRequest::new(Vec::<u32>::new(), 1, request.params.clone(), request.seed);
     ensure(sampler.sample(&[promptless]).is_err(), check, || "an empty prompt was taken".to_owned())
 }

@@ -109,7 +109,7 @@ pub trait NextToken: Clone + Send + Sync + 'static {
 /// A policy around a [`NextToken`]: it samples, scores, learns by Adam (arXiv:1412.6980, algorithm 1) with exact
 /// gradients, and is saved and restored.
 ///
-/// It offers all that the traits do: temperature and nucleus, stop strings, entropies, frozen copies. Sequences
+/// It offers all that the traits do: every sampling parameter, hooks, entropies, frozen copies. Sequences
 /// are at most [`NextTokenPolicy::with_max_length`] tokens long.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NextTokenPolicy<M> {

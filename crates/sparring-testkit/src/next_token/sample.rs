@@ -1,17 +1,17 @@
-use super::softmax::{best, nucleus};
+use super::softmax::{best, draw, log_softmax};
 use super::{NextToken, NextTokenPolicy, TokenContext};
 use rand::Rng;
-use sparring_core::{Finish, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
+use sparring_core::{DrawContext, Finish, PolicyError, Prompt, Rollout, SampleRequest, Sampler};
 use std::sync::Arc;
 
 impl<M: NextToken> Sampler for NextTokenPolicy<M> {
     fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-        requests.iter().map(|request| self.group(request)).collect()
+        requests.iter().enumerate().map(|(i, request)| self.group(i, request)).collect()
     }
 }
 
 impl<M: NextToken> NextTokenPolicy<M> {
-    fn group(&self, request: &SampleRequest) -> Result<Vec<Rollout>, PolicyError> {
+    fn group(&self, index: usize, request: &SampleRequest) -> Result<Vec<Rollout>, PolicyError> {
         request.params.validate()?;
         let prompt: Arc<[u32]> = match &request.prompt {
             Prompt::Messages(messages) => self.model.encode(messages).into(),
@@ -26,17 +26,18 @@ impl<M: NextToken> NextTokenPolicy<M> {
                 self.max_length
             )));
         }
-        let draw = |i| self.complete(&prompt, &request.params, request.seed.index(i));
-        (0..request.n as u64).map(draw).collect()
+        (0..request.n as u64).map(|i| self.complete(index, request, &prompt, i)).collect()
     }
 
     fn complete(
         &self,
+        index: usize,
+        request: &SampleRequest,
         prompt: &Arc<[u32]>,
-        params: &SamplingParams,
-        seed: Seed,
+        completion: u64,
     ) -> Result<Rollout, PolicyError> {
-        let mut rng = seed.rng();
+        let (params, end) = (&request.params, self.model.end());
+        let mut rng = request.seed.index(completion).rng();
         let greedy = params.temperature == 0.0;
         let temperature = if greedy { 1.0 } else { f64::from(params.temperature) };
         let room = params.max_tokens.min(self.max_length - prompt.len());
@@ -44,13 +45,26 @@ impl<M: NextToken> NextTokenPolicy<M> {
         let (mut tokens, mut logp, mut text) = (Vec::new(), Vec::new(), String::new());
         let mut finish = Finish::Length;
         while tokens.len() < room && finish == Finish::Length {
-            let logps = self.log_softmax(start.after(&tokens), temperature)?;
-            let (token, drawn) =
-                if greedy { best(&logps) } else { nucleus(&logps, params.top_p, rng.random()) };
+            let mut logits = self.logits(start.after(&tokens))?;
+            let at = DrawContext { prompt, tokens: &tokens, ends: &[end], request: index };
+            if request.adjusts(tokens.len()) {
+                let mut narrow: Vec<f32> = logits.iter().map(|&z| z as f32).collect();
+                request.adjust(at, &mut narrow)?;
+                logits = narrow.into_iter().map(f64::from).collect();
+            }
+            log_softmax(&mut logits, temperature);
+            let (token, drawn) = if greedy { best(&logits) } else { draw(&logits, params, rng.random()) };
             tokens.push(token);
             logp.push(drawn as f32);
-            text.push_str(self.model.decode(token));
-            if token == self.model.end() || params.stop.iter().any(|stop| text.contains(stop.as_str())) {
+            let ended = token == end || params.stop_tokens.contains(&token);
+            let before = text.len();
+            if !ended {
+                text.push_str(self.model.decode(token));
+            }
+            let completed = |stop: &String| {
+                text.matches(stop.as_str()).count() > text[..before].matches(stop.as_str()).count()
+            };
+            if ended || (tokens.len() >= params.min_tokens && params.stop.iter().any(completed)) {
                 finish = Finish::Stop;
             }
         }

@@ -1,31 +1,42 @@
 use super::{NextToken, NextTokenPolicy, TokenContext};
-use sparring_core::PolicyError;
+use sparring_core::{PolicyError, SamplingParams};
 
 impl<M: NextToken> NextTokenPolicy<M> {
+    /// Logits of the next token.
+    pub(super) fn logits(&self, context: TokenContext<'_>) -> Result<Vec<f64>, PolicyError> {
+        let logits = self.model.logits(&self.weights, context);
+        let size = self.vocabulary_size();
+        if logits.len() != size {
+            let what = format!("NextToken::logits gave {} numbers for {size} tokens", logits.len());
+            return Err(PolicyError::Backend { what, source: None });
+        }
+        match logits.iter().position(|z| !z.is_finite()) {
+            Some(token) => Err(PolicyError::NonFinite { what: format!("the logit of token {token}") }),
+            None => Ok(logits),
+        }
+    }
+
     /// log softmax(logits / temperature) of the next token.
     pub(super) fn log_softmax(
         &self,
         context: TokenContext<'_>,
         temperature: f64,
     ) -> Result<Vec<f64>, PolicyError> {
-        let mut logits = self.model.logits(&self.weights, context);
-        let size = self.vocabulary_size();
-        if logits.len() != size {
-            let what = format!("NextToken::logits gave {} numbers for {size} tokens", logits.len());
-            return Err(PolicyError::Backend { what, source: None });
-        }
-        if let Some(token) = logits.iter().position(|z| !z.is_finite()) {
-            return Err(PolicyError::NonFinite { what: format!("the logit of token {token}") });
-        }
-        for z in &mut logits {
-            *z /= temperature;
-        }
-        let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let log_sum = top + logits.iter().map(|z| (z - top).exp()).sum::<f64>().ln();
-        for z in &mut logits {
-            *z -= log_sum;
-        }
+        let mut logits = self.logits(context)?;
+        log_softmax(&mut logits, temperature);
         Ok(logits)
+    }
+}
+
+/// z ← log softmax(z / temperature).
+pub(super) fn log_softmax(logits: &mut [f64], temperature: f64) {
+    for z in logits.iter_mut() {
+        *z /= temperature;
+    }
+    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let log_sum = top + logits.iter().map(|z| (z - top).exp()).sum::<f64>().ln();
+    for z in logits {
+        *z -= log_sum;
     }
 }
 
@@ -52,26 +63,16 @@ pub(super) fn best(logps: &[f64]) -> (u32, f64) {
     logps.iter().enumerate().fold(first, |top, (i, &l)| if l > top.1 { (i as u32, l) } else { top })
 }
 
-/// Inverse of the cumulative distribution at `u` in [0, 1), over the smallest set of tokens with at least
-/// `top_p` of the probability.
-pub(super) fn nucleus(logps: &[f64], top_p: f32, u: f64) -> (u32, f64) {
-    let mut kept: Vec<usize> = (0..logps.len()).collect();
-    let mut mass = 1.0;
-    if top_p < 1.0 {
-        kept.sort_by(|&a, &b| logps[b].total_cmp(&logps[a]).then(a.cmp(&b)));
-        mass = 0.0;
-        let mut count = 0;
-        while count < kept.len() && mass < f64::from(top_p) {
-            mass += logps[kept[count]].exp();
-            count += 1;
-        }
-        kept.truncate(count);
-    }
-    let mut below = 0.0;
-    let mut drawn = kept[0];
-    for &token in &kept {
+/// Inverse of the cumulative distribution at `u` in [0, 1), over what the filters leave.
+pub(super) fn draw(logps: &[f64], params: &SamplingParams, u: f64) -> (u32, f64) {
+    let mut weights: Vec<f32> = logps.iter().map(|l| l.exp() as f32).collect();
+    params.filter(&mut weights, &mut Vec::new());
+    let kept = || logps.iter().enumerate().filter(|&(token, _)| weights[token] > 0.0);
+    let mass: f64 = kept().map(|(_, l)| l.exp()).sum();
+    let (mut below, mut drawn) = (0.0, best(logps).0 as usize);
+    for (token, l) in kept() {
         drawn = token;
-        below += logps[token].exp();
+        below += l.exp();
         if u * mass < below {
             break;
         }

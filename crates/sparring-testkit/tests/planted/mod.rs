@@ -21,6 +21,11 @@ pub enum Bug {
     OneSeedForAll,
     GreedyDraws,
     NoStopStrings,
+    NoTopK,
+    LogpBeforeFilters,
+    EndsTooSoon,
+    NoStopTokens,
+    NoHook,
     TakesAnyTemperature,
     PositiveScore,
     GroupLeaks,
@@ -89,6 +94,10 @@ impl Planted {
             Bug::SeedByGroupSize => request.seed = request.seed.index(request.n as u64),
             Bug::GreedyDraws if wanted == 0.0 => request.params.temperature = 1.0,
             Bug::NoStopStrings => request.params.stop.clear(),
+            Bug::NoTopK => request.params.top_k = 0,
+            Bug::EndsTooSoon => request.params.min_tokens = 0,
+            Bug::NoStopTokens => request.params.stop_tokens.clear(),
+            Bug::NoHook => request.hook = None,
             Bug::TakesAnyTemperature if wanted.is_nan() => request.params.temperature = 1.0,
             Bug::SharperThanItSays if wanted == 1.0 => request.params.temperature = 0.5,
             Bug::TooLong => request.params.max_tokens += 3,
@@ -104,7 +113,9 @@ impl Planted {
             Bug::DropsCompletion => group.truncate(group.len().saturating_sub(1)),
             Bug::MissingLogp => group.iter_mut().for_each(|r| r.logp.truncate(r.tokens.len() - 1)),
             Bug::OneSeedForAll => group = vec![group[0].clone(); n],
-            Bug::SharperThanItSays | Bug::TemperatureNotInLogp => {
+            Bug::SharperThanItSays | Bug::TemperatureNotInLogp if request.params.filters() => {}
+            Bug::LogpBeforeFilters if !request.params.filters() => {}
+            Bug::SharperThanItSays | Bug::TemperatureNotInLogp | Bug::LogpBeforeFilters => {
                 let at = if self.is(Bug::SharperThanItSays) && wanted > 0.0 { wanted } else { 1.0 };
                 for rollout in &mut group {
                     let tokens = [TokenGroup { prompt: &rollout.prompt, completions: vec![&rollout.tokens] }];

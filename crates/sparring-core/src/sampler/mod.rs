@@ -1,0 +1,182 @@
+mod filter;
+mod hook;
+mod params;
+#[cfg(test)]
+mod tests;
+
+pub use hook::{AllowTokens, Hook, LogitHook, OneOf};
+pub use params::SamplingParams;
+
+use crate::{Message, PolicyError, Rollout, Seed};
+use std::sync::Arc;
+
+/// What a completion continues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Prompt {
+    /// A conversation; the backend applies its chat template and asks for the assistant's turn.
+    Messages(Vec<Message>),
+    /// Token ids, taken as they are.
+    Tokens(Arc<[u32]>),
+}
+
+impl From<Vec<Message>> for Prompt {
+    fn from(messages: Vec<Message>) -> Self {
+        Self::Messages(messages)
+    }
+}
+
+impl From<Arc<[u32]>> for Prompt {
+    fn from(tokens: Arc<[u32]>) -> Self {
+        Self::Tokens(tokens)
+    }
+}
+
+impl From<Vec<u32>> for Prompt {
+    fn from(tokens: Vec<u32>) -> Self {
+        Self::Tokens(tokens.into())
+    }
+}
+
+/// A prompt and how many completions of it are wanted.
+///
+/// ```
+/// use sparring_core::{AllowTokens, SampleRequest, SamplingParams, Seed};
+/// let request = SampleRequest::new(vec![5, 6, 7], 8, SamplingParams::default(), Seed::new(1))
+///     .with_hook(AllowTokens::new([0, 3, 4]));
+/// assert_eq!(request.n, 8);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SampleRequest {
+    /// What to continue.
+    pub prompt: Prompt,
+    /// How many completions: the group size.
+    pub n: usize,
+    /// How to draw them.
+    pub params: SamplingParams,
+    /// Completion `i` draws from `seed.index(i)`.
+    pub seed: Seed,
+    /// What changes the logits before a token is drawn.
+    pub hook: Option<Hook>,
+}
+
+/// Where a completion stands when its next token is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct DrawContext<'a> {
+    /// The prompt.
+    pub prompt: &'a [u32],
+    /// The completion so far.
+    pub tokens: &'a [u32],
+    /// The model's own end tokens.
+    pub ends: &'a [u32],
+    /// Index of the request in the call, for errors.
+    pub request: usize,
+}
+
+impl SampleRequest {
+    /// A request without a hook.
+    pub fn new(prompt: impl Into<Prompt>, n: usize, params: SamplingParams, seed: Seed) -> Self {
+        Self { prompt: prompt.into(), n, params, seed, hook: None }
+    }
+
+    /// Sets what changes the logits before a token is drawn.
+    #[must_use]
+    pub fn with_hook(mut self, hook: impl LogitHook + 'static) -> Self {
+        self.hook = Some(Hook::new(hook));
+        self
+    }
+
+    /// Sets the number of completions.
+    #[must_use]
+    pub fn with_n(mut self, n: usize) -> Self {
+        self.n = n;
+        self
+    }
+
+    /// Sets how tokens are drawn.
+    #[must_use]
+    pub fn with_params(mut self, params: SamplingParams) -> Self {
+        self.params = params;
+        self
+    }
+
+    /// Sets the seed.
+    #[must_use]
+    pub fn with_seed(mut self, seed: Seed) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Whether [`SampleRequest::adjust`] may change a logit when `drawn` tokens are drawn.
+    pub fn adjusts(&self, drawn: usize) -> bool {
+        self.hook.is_some() || drawn < self.params.min_tokens || self.params.penalises()
+    }
+
+    /// For samplers: what changes logits before the temperature does (repetition penalty, `min_tokens`, hook).
+    /// At least one logit is left above −∞, and none is NaN or +∞.
+    ///
+    /// # Errors
+    /// The hook's own error, and [`PolicyError::Invalid`] where no token is left to draw.
+    pub fn adjust(&self, at: DrawContext<'_>, logits: &mut [f32]) -> Result<(), PolicyError> {
+        if !self.adjusts(at.tokens.len()) {
+            return Ok(());
+        }
+        if self.params.penalises() {
+            penalise(at.prompt.iter().chain(at.tokens), self.params.repetition_penalty, logits);
+        }
+        if at.tokens.len() < self.params.min_tokens {
+            for &end in at.ends.iter().chain(&self.params.stop_tokens) {
+                if let Some(logit) = logits.get_mut(end as usize) {
+                    *logit = f32::NEG_INFINITY;
+                }
+            }
+        }
+        if let Some(hook) = &self.hook {
+            hook.apply(at.prompt, at.tokens, logits)?;
+        }
+        let fault = if logits.iter().any(|l| l.is_nan() || *l == f32::INFINITY) {
+            "a logit is NaN or +∞ after its hook and penalty; let the hook write finite numbers or −∞"
+        } else if logits.iter().all(|l| *l == f32::NEG_INFINITY) {
+            "its hook and min_tokens leave no token to draw; allow at least one at every step"
+        } else {
+            return Ok(());
+        };
+        let drawn = at.tokens.len();
+        Err(PolicyError::invalid(format!("sample request {}, after {drawn} tokens: {fault}", at.request)))
+    }
+}
+
+/// Each token once, however often it stands there.
+fn penalise<'a>(tokens: impl Iterator<Item = &'a u32>, penalty: f32, logits: &mut [f32]) {
+    let mut seen = vec![false; logits.len()];
+    for &token in tokens {
+        let Some(logit) = logits.get_mut(token as usize) else { continue };
+        if !std::mem::replace(&mut seen[token as usize], true) {
+            *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
+        }
+    }
+}
+
+/// Prompts in, `n` completions each out, in the order of the requests.
+///
+/// # Contract
+/// * The result has one group a request, in order, and each group `n` rollouts.
+/// * Completion `i` of a request depends on (`seed.index(i)`, prompt, params, hook, weights) only: not on the
+///   other requests of the call, on their order, or on the number of threads.
+/// * Tokens are drawn as [`SamplingParams`] says, or the request is refused with [`PolicyError::Unsupported`].
+/// * `Rollout::logp` is the log-probability under the distribution that was drawn from: after penalty, hook,
+///   temperature and filters (at temperature 0: that of temperature 1, after penalty and hook). Without penalty,
+///   `min_tokens`, hook and filters it is what [`Scorer::score`](crate::Scorer::score) gives for the same tokens
+///   at the same temperature, up to rounding. With them it is not, and a ratio of both is no importance ratio:
+///   score the completions again where one is wanted.
+/// * A prompt that leaves no room for a single token is an error, never an empty completion.
+///
+/// `sparring-testkit` checks all of it for any implementation.
+pub trait Sampler: Send + Sync {
+    /// Draws the completions.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] where a request cannot be served, else what the backend met.
+    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError>;
+}
