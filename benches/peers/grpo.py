@@ -30,8 +30,8 @@ def arguments():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--max-others", type=float, default=0.1, help="share of the machine, 0 to 1")
     parser.add_argument("--bench", default="target/release/examples/bench_grpo", help="our program")
-    parser.add_argument("ours", nargs="*", help="more arguments of our program")
-    return parser.parse_args()
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    return argparse.Namespace(**vars(parser.parse_args(sys.argv[1:end])), ours=sys.argv[end + 1:])
 
 
 def busy():
@@ -137,6 +137,9 @@ def main():
     args = arguments()
     if not pathlib.Path(args.bench).exists():
         sys.exit(f"{args.bench}: missing; cargo build --release --example bench_grpo")
+    prompts = args.model / f"prompts_{args.prompt_tokens}.json"
+    if not prompts.exists():
+        sys.exit(f"{prompts}: missing; python benches/peers/prompts.py {args.model} {args.prompt_tokens}")
     sizes = ["--model", args.model]
     for key in SAME:
         if getattr(args, key) is not None:
