@@ -131,10 +131,7 @@ struct Span<P> {
 }
 
 /// The prompt of all, then the own positions of each sequence.
-fn spans<'a>(
-    batch: Batch<'a>,
-    heads: usize,
-) -> impl Iterator<Item = Span<impl Iterator<Item = (usize, usize)> + 'a>> {
+fn spans(batch: Batch<'_>, heads: usize) -> impl Iterator<Item = Span<impl Iterator<Item = (usize, usize)>>> {
     let context = &batch.caches[batch.rows[0].cache].context;
     let shared = Span { queries: 0..batch.rows.len() * heads, from: 0, pages: context.filled(context.len) };
     let mut done = 0;
