@@ -9,7 +9,7 @@
 //! instead (`Sampler`, `Scorer`, `Learner`, `Checkpoint`, `Policy`): read crates/sparring-testkit/src/next_token,
 //! which implements all five, and keep the same contracts; the test below checks them.
 
-use sparring::core::{BoxError, Prompt};
+use sparring::core::BoxError;
 use sparring::grpo::{GrpoConfig, RolloutGroup};
 use sparring::prelude::*;
 use sparring::testkit::{NextToken, NextTokenPolicy, TokenContext};
