@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn it_conforms_and_learns_to_spell() {
-        let prompts = [Prompt::Tokens([1, 2].into()), vec![Message::user("spell")].into()];
+        let prompts = [sparring::core::Prompt::Tokens([1, 2].into()), vec![Message::user("spell")].into()];
         let (dir, options) = (tempfile::tempdir().unwrap(), Options::default());
         conformance::policy(&Bigrams::policy(), &prompts, &options).unwrap();
         conformance::learner(Bigrams::policy, &prompts, &options).unwrap();
