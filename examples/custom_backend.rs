@@ -9,7 +9,7 @@
 //! instead (`Sampler`, `Scorer`, `Learner`, `Checkpoint`, `Policy`): read crates/sparring-testkit/src/next_token,
 //! which implements all five, and keep the same contracts; the test below checks them.
 
-use sparring::core::{BoxError, Prompt};
+use sparring::core::BoxError;
 use sparring::grpo::{GrpoConfig, RolloutGroup};
 use sparring::prelude::*;
 use sparring::testkit::{NextToken, NextTokenPolicy, TokenContext};
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn it_conforms_and_learns_to_spell() {
-        let prompts = [Prompt::Tokens([1, 2].into()), vec![Message::user("spell")].into()];
+        let prompts = [sparring::core::Prompt::Tokens([1, 2].into()), vec![Message::user("spell")].into()];
         let (dir, options) = (tempfile::tempdir().unwrap(), Options::default());
         conformance::policy(&Bigrams::policy(), &prompts, &options).unwrap();
         conformance::learner(Bigrams::policy, &prompts, &options).unwrap();

@@ -9,7 +9,7 @@
 
 use clap::Parser;
 use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::{BoxError, Prompt, RewardContext, Role};
+use sparring::core::{BoxError, RewardContext, Role};
 use sparring::grpo::RolloutGroup;
 use sparring::miniature::{Split, TaskShape, World};
 use sparring::prelude::*;

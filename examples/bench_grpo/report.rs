@@ -11,6 +11,7 @@ pub(crate) struct Report {
     program: &'static str,
     version: &'static str,
     settings: Settings,
+    /// Those that are trained.
     parameters: usize,
     micro: usize,
     pub(crate) step_s: f64,

@@ -3,7 +3,7 @@
 use crate::separate::{self, Separate};
 use crate::settings::Settings;
 use sparring::core::{
-    BoxError, Learner, Policy, Rollout, SampleRequest, Sampler, SamplingParams, Seed,
+    BoxError, Learner, Policy, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed,
 };
 use sparring::grpo::{Grpo, GrpoConfig, GrpoError, LossKind, RolloutGroup, UpdateReport};
 use std::fmt;
@@ -74,12 +74,14 @@ impl<'a> Bench<'a> {
     fn requests(&self, index: usize) -> Vec<SampleRequest> {
         let Settings { prompts, group, completion_tokens, seed, .. } = *self.settings;
         let first = index * prompts;
+        // Of one length, whatever is drawn.
+        let params =
+            SamplingParams::default().with_max_tokens(completion_tokens).with_min_tokens(completion_tokens);
         (first..first + prompts)
             .map(|i| {
-                let prompt = Arc::clone(&self.prompts[i % self.prompts.len()]);
-                let params = SamplingParams::default().with_max_tokens(completion_tokens);
+                let prompt = Prompt::Tokens(Arc::clone(&self.prompts[i % self.prompts.len()]));
                 let seed = Seed::new(seed).child("completions").index(i as u64);
-                SampleRequest::new(prompt, group, params, seed)
+                SampleRequest::new(prompt, group, params.clone(), seed)
             })
             .collect()
     }

@@ -8,10 +8,9 @@ use crate::{model, prompts, run};
 use clap::Parser;
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::{
-    Policy, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
+    Policy, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
 };
 use std::path::Path;
-use std::sync::Arc;
 
 fn settings(model: &Path, more: &[&str]) -> Settings {
     let sizes =
@@ -53,8 +52,9 @@ fn sharing_and_micro_batches_do_not_change_the_update() {
     let shared = settings(folder.path(), &[]);
     let mut policy = model::load(&shared).unwrap();
     let ids = prompts::read(&shared, &policy).unwrap();
-    let request = |(i, ids): (u64, Arc<[u32]>)| {
-        SampleRequest::new(ids, 4, SamplingParams::default().with_max_tokens(5), Seed::new(3).index(i))
+    let params = SamplingParams::default().with_max_tokens(5).with_min_tokens(5);
+    let request = |(i, ids): (u64, _)| {
+        SampleRequest::new(Prompt::Tokens(ids), 4, params.clone(), Seed::new(3).index(i))
     };
     let requests: Vec<_> = (0..).zip(ids.clone()).map(request).collect();
     let rollouts = policy.sample(&requests).unwrap();

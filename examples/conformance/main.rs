@@ -6,17 +6,26 @@
 //! cargo run --release --example conformance -- edge bfcl_edge_cases.jsonl.gz             # corner cases of both
 //! cargo run --release --example conformance -- parse toolparse_edge_cases.jsonl.gz       # texts of eight families
 //! cargo run --release --example conformance -- grpo grpo_golden.json                     # losses and advantages
+//! cargo run --release --example conformance -- hf DIR...                                 # checkpoints
+//! cargo run --release --example conformance -- hf-export OUT DIR...                      # ours, for others to load
 //! ```
 //!
 //! A row is one check, with the verdict that the official code gave. The program says how many agree, lists
 //! those that do not, and fails if a verdict differs. For `parse` the rows hold what a server's parsers read:
 //! there it fails if a text reads differently in pieces than whole, and lists where our reading is another one.
 //! `grpo` compares numbers: relative error at most 1e-9 in `f64`, 1e-5 through the seam in `f32`.
+//! `hf` compares checkpoints with what `transformers` and PEFT compute of them, in `f32`: every DIR is a model folder
+//! with `reference.safetensors` (`ids.j` and `logits.j`, `greedy.prompt` and `greedy.tokens`, `grad.ids`,
+//! `grad.weights` and the gradient of each parameter, `grad.NAME`), and where it has an adapter in `lora`, that folder
+//! has `logits.j` of the same sequences. Logits may differ by 1e-4, gradients by 1e-4 of the largest of their parameter.
+//! `hf-export` trains each DIR and an adapter on it a little, and saves both to OUT with the logits that we compute:
+//! benches/peers/hf_roundtrip.py loads them with `transformers` and PEFT and compares.
 
 mod ast;
 mod decode;
 mod edge;
 mod grpo;
+mod hf;
 mod parse;
 mod rows;
 mod tally;
@@ -60,6 +69,20 @@ enum What {
         /// JSON with a list of `cases`: family, spec, inputs, expected.
         file: PathBuf,
     },
+    /// Checkpoints: logits, greedy tokens, gradients, adapters.
+    Hf {
+        /// Model folders with `reference.safetensors`.
+        #[arg(required = true, value_name = "DIR")]
+        folders: Vec<PathBuf>,
+    },
+    /// Trains checkpoints and adapters a little and saves them with our logits.
+    HfExport {
+        /// A folder of the same name as the model's is written here.
+        out: PathBuf,
+        /// Model folders.
+        #[arg(required = true, value_name = "DIR")]
+        folders: Vec<PathBuf>,
+    },
     /// Corner cases of several stages.
     Edge {
         /// JSON lines, gzipped or not.
@@ -95,6 +118,19 @@ fn run(what: &What, out: &mut dyn Write) -> Result<bool, BoxError> {
             let scores = grpo::compare(file)?;
             write!(out, "{scores}")?;
             Ok(scores.agrees())
+        }
+        What::Hf { folders } => {
+            let scores = hf::compare(folders);
+            write!(out, "{scores}")?;
+            Ok(scores.agrees())
+        }
+        What::HfExport { out: to, folders } => {
+            for folder in folders {
+                let name = folder.file_name().ok_or_else(|| format!("{}: has no name", folder.display()))?;
+                hf::export(folder, &to.join(name))?;
+                writeln!(out, "{}", to.join(name).display())?;
+            }
+            Ok(true)
         }
         What::Parse { file } => {
             let parses = parse::compare(file)?;
@@ -166,6 +202,29 @@ mod tests {
         let scores =
             super::grpo::compare(&PathBuf::from(shared).join("conformance/grpo_golden.json")).unwrap();
         assert!(scores.agrees(), "{scores}");
+    }
+
+    /// The recorded checkpoints, where they are at hand.
+    #[test]
+    fn every_checkpoint_agrees() {
+        let Ok(shared) = std::env::var("SPARRING_SHARED") else {
+            println!("skipped: SPARRING_SHARED is not set");
+            return;
+        };
+        let recorded = std::fs::read_dir(PathBuf::from(shared).join("parity")).unwrap();
+        let folders: Vec<_> =
+            recorded.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+        let scores = super::hf::compare(&folders);
+        assert!(scores.agrees(), "{scores}");
+    }
+
+    #[test]
+    fn a_checkpoint_without_a_reference_fails_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        sparring::miniature::write_base(folder.path()).unwrap();
+        let scores = super::hf::compare(&[folder.path().to_owned()]);
+        assert!(!scores.agrees() && scores.to_string().contains("reference.safetensors"), "{scores}");
+        assert!(!super::hf::compare(&[]).agrees());
     }
 
     #[test]

@@ -5,7 +5,9 @@ mod support;
 
 use proptest::prelude::*;
 use sparring_candle::oracle::Oracle;
-use sparring_candle::{AdamWConfig, CandlePolicy, Family, ModelConfig, PolicyOptions, RopeScaling};
+use sparring_candle::{
+    AdamWConfig, CandlePolicy, Family, ModelConfig, ParamGroup, PolicyOptions, RopeScaling,
+};
 use sparring_core::{
     Learner, Policy, PolicyError, Scorer, Seed, TokenBatch, TokenCotangents, TokenLoss, TokenStats,
 };
@@ -189,27 +191,102 @@ fn every_parameter_gets_a_gradient() {
     }
 }
 
-#[test]
-fn any_grouping_into_micro_batches_gives_the_same_gradient() {
-    let groups = support::groups(4, 40);
-    let loss = Linear::new(completion_tokens(&groups), false);
-    let mut whole = support::tiny(7);
-    with_batch(&groups, 1.0, |batch| whole.accumulate(batch, &loss).unwrap());
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
-    let mut parts = support::tiny(7);
-    let mut flat = 0;
-    for (prompt, completions) in &groups {
-        for completion in completions {
-            let one = vec![(prompt.clone(), vec![completion.clone()])];
-            let weights = loss.logp[flat..flat + completion.len()].to_vec();
-            flat += completion.len();
-            with_batch(&one, 1.0, |b| parts.accumulate(b, &Linear { logp: weights, entropy: None }).unwrap());
+    /// Completions that share a prompt, against each completion with a prompt of its own in a pass of its own.
+    #[test]
+    fn a_shared_prompt_changes_no_gradient(
+        family in prop::sample::select(vec![Family::Qwen2, Family::Qwen3, Family::Llama]),
+        shapes in prop::collection::vec((1..90_usize, prop::collection::vec(0..40_usize, 1..6)), 1..4),
+        shards in 1..=3_usize,
+        temperature in 0.5_f32..2.0,
+        seed: u64,
+    ) {
+        use rand::Rng;
+        let mut config = ModelConfig::new(family, 40, 16, 2, 4, 24).with_kv_heads(2).with_max_positions(160);
+        config.initializer_range = 0.2;
+        let mut rng = Seed::new(seed).rng();
+        let mut ids = |n: usize| -> Vec<u32> { (0..n).map(|_| rng.random_range(0..40)).collect() };
+        let groups: Vec<Group> =
+            shapes.iter().map(|(p, c)| (ids(*p), c.iter().map(|n| ids(*n)).collect())).collect();
+        prop_assume!(completion_tokens(&groups) > 0);
+        let make = |shards: usize| {
+            let options = support::options().with_shards(shards);
+            CandlePolicy::init(config.clone(), support::tokenizer(40), options, Seed::new(7)).unwrap()
+        };
+        let loss = Linear::new(completion_tokens(&groups), true);
+        let mut whole = make(shards);
+        with_batch(&groups, temperature, |batch| whole.accumulate(batch, &loss).unwrap());
+
+        let mut parts = make(1);
+        let mut flat = 0;
+        for (prompt, completions) in &groups {
+            for completion in completions {
+                let one = vec![(prompt.clone(), vec![completion.clone()])];
+                let at = flat..flat + completion.len();
+                flat = at.end;
+                let entropy = loss.entropy.as_ref().map(|e| e[at.clone()].to_vec());
+                let part = Linear { logp: loss.logp[at].to_vec(), entropy };
+                with_batch(&one, temperature, |batch| parts.accumulate(batch, &part).unwrap());
+            }
+        }
+        let want: Vec<Vec<f64>> =
+            parts.gradients().iter().map(|g| g.iter().map(|&v| f64::from(v)).collect()).collect();
+        let worst = largest_relative_difference(&whole, &want);
+        prop_assert!(worst < 1e-5, "{worst}");
+    }
+}
+
+#[test]
+fn layers_that_are_computed_again_give_the_same_bits() {
+    let gradients = |again: bool| {
+        let options = support::options().with_checkpoint_layers(again);
+        let mut config = support::tiny_config();
+        config.num_hidden_layers = 3;
+        let mut policy = CandlePolicy::init(config, support::tokenizer(40), options, Seed::new(3)).unwrap();
+        let groups = support::groups(4, 40);
+        let loss = Linear::new(completion_tokens(&groups), true);
+        for _ in 0..2 {
+            with_batch(&groups, 0.8, |batch| policy.accumulate(batch, &loss).unwrap());
+        }
+        policy.gradients().concat().into_iter().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    assert_eq!(gradients(false), gradients(true));
+}
+
+#[test]
+fn parameter_groups_have_their_own_rate_and_decay() {
+    let groups = support::groups(5, 40);
+    let loss = Linear::new(completion_tokens(&groups), false);
+    let adamw = AdamWConfig::default()
+        .with_weight_decay(0.1)
+        .with_group(ParamGroup::new("layers.0").with_lr_scale(0.0))
+        .with_group(ParamGroup::new("layers").with_lr_scale(0.5).with_weight_decay(0.0));
+    let after = |adamw: AdamWConfig| {
+        let mut policy = support::tiny(9);
+        policy.set_options(support::options().with_adamw(adamw)).unwrap();
+        with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &loss).unwrap());
+        policy.step(1e-2).unwrap();
+        policy.parameters().map(|(name, _, w)| (name.to_owned(), w.to_vec())).collect::<Vec<_>>()
+    };
+    let before: Vec<Vec<f32>> = support::tiny(9).parameters().map(|(_, _, w)| w.to_vec()).collect();
+    let plain = after(AdamWConfig::default());
+    let decayed = after(AdamWConfig::default().with_weight_decay(0.1));
+    for ((((name, got), before), (_, plain)), (_, decayed)) in
+        after(adamw).into_iter().zip(&before).zip(&plain).zip(&decayed)
+    {
+        for (((got, before), plain), decayed) in got.iter().zip(before).zip(plain).zip(decayed) {
+            let want = if name.contains("layers.0") {
+                *before
+            } else if name.contains("layers") {
+                f32::midpoint(*before, *plain)
+            } else {
+                *decayed
+            };
+            assert!((got - want).abs() < 1e-6, "{name}: {got} {want}");
         }
     }
-    let want: Vec<Vec<f64>> =
-        whole.gradients().iter().map(|g| g.iter().map(|&v| f64::from(v)).collect()).collect();
-    let worst = largest_relative_difference(&parts, &want);
-    assert!(worst < 1e-5, "{worst}");
 }
 
 #[test]

@@ -214,6 +214,7 @@ fn messages_go_through_the_chat_template() {
 }
 
 /// Forbids what was drawn before: depends on prompt and completion.
+#[allow(clippy::unnecessary_wraps, reason = "the signature of a hook")]
 fn nothing_twice(prompt: &[u32], tokens: &[u32], logits: &mut [f32]) -> Result<(), PolicyError> {
     for token in prompt.iter().chain(tokens) {
         logits[*token as usize] = f32::NEG_INFINITY;

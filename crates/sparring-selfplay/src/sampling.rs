@@ -1,5 +1,5 @@
 use crate::SelfPlayError;
-use sparring_core::{Game, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
+use sparring_core::{Game, PolicyError, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
 
 /// Completions that go to the sampler in one call: enough to fill a batch, few enough to hold in memory.
 const CHUNK: usize = 512;

@@ -1,7 +1,8 @@
 //! The key-value cache: pages of 64 positions for all layers, with prompts held once per group.
 
 use crate::config::ModelConfig;
-use crate::kernels::PAGE;
+use crate::kernels::{PAGE, PANEL};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Pages, those in use and those to be used again.
@@ -9,39 +10,46 @@ use std::rc::Rc;
 pub(super) struct Pages {
     data: Vec<Vec<f32>>,
     free: Vec<usize>,
-    head: usize,
     heads: usize,
-    size: usize,
+    layers: usize,
+    /// Numbers of the keys and of the values of one head.
+    keys: usize,
+    values: usize,
+}
+
+/// Numbers between the values of one position and those of the next: whole panels, the rest 0.
+pub(super) fn value_width(config: &ModelConfig) -> usize {
+    config.head_dim.next_multiple_of(PANEL)
 }
 
 impl Pages {
     pub(super) fn new(config: &ModelConfig) -> Self {
-        let head = config.head_dim * PAGE;
-        let heads = config.num_key_value_heads;
         Self {
             data: Vec::new(),
             free: Vec::new(),
-            head,
-            heads,
-            size: config.num_hidden_layers * heads * head * 2,
+            heads: config.num_key_value_heads,
+            layers: config.num_hidden_layers,
+            keys: config.head_dim * PAGE,
+            values: value_width(config) * PAGE,
         }
     }
 
     fn take(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {
-            self.data.push(vec![0.0; self.size]);
+            self.data.push(vec![0.0; self.layers * self.heads * (self.keys + self.values)]);
             self.data.len() - 1
         })
     }
 
-    fn at(&self, layer: usize, head: usize) -> usize {
-        (layer * self.heads + head) * self.head * 2
+    fn range(&self, layer: usize, head: usize) -> Range<usize> {
+        let size = self.keys + self.values;
+        let at = (layer * self.heads + head) * size;
+        at..at + size
     }
 
-    /// Keys `[head_dim][PAGE]` and values `[PAGE][head_dim]` of one head.
+    /// Keys `[head_dim][PAGE]` and values `[PAGE][width]` of one head.
     pub(super) fn head(&self, page: usize, layer: usize, head: usize) -> (&[f32], &[f32]) {
-        let at = self.at(layer, head);
-        self.data[page][at..at + 2 * self.head].split_at(self.head)
+        self.data[page][self.range(layer, head)].split_at(self.keys)
     }
 
     /// Writes the key and the value of one position.
@@ -53,12 +61,12 @@ impl Pages {
         key: &[f32],
         value: &[f32],
     ) {
-        let at = self.at(layer, head);
-        let (keys, values) = self.data[page][at..at + 2 * self.head].split_at_mut(self.head);
+        let (range, width) = (self.range(layer, head), self.values / PAGE);
+        let (keys, values) = self.data[page][range].split_at_mut(self.keys);
         for (column, &k) in keys.chunks_exact_mut(PAGE).zip(key) {
             column[slot] = k;
         }
-        values[slot * value.len()..(slot + 1) * value.len()].copy_from_slice(value);
+        values[slot * width..][..value.len()].copy_from_slice(value);
     }
 
     /// Gives pages back.
@@ -75,6 +83,12 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// Pages that hold the first `len` positions, with the number of positions on each.
+    pub(super) fn filled(&self, len: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let filled = move |(i, &page): (usize, &usize)| (page, len.saturating_sub(i * PAGE).min(PAGE));
+        self.pages.iter().enumerate().map(filled).take_while(|(_, n)| *n > 0)
+    }
+
     /// Makes room for `n` more positions.
     pub(super) fn grow(&mut self, n: usize, pages: &mut Pages) {
         self.len += n;
@@ -89,19 +103,4 @@ impl Run {
 pub(super) struct Cache {
     pub(super) context: Rc<Run>,
     pub(super) own: Run,
-}
-
-impl Cache {
-    /// Pages that hold the context and the first `own` positions, with the number of positions on each.
-    pub(super) fn pages(&self, own: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let filled =
-            |len: usize| move |(i, &page): (usize, &usize)| (page, len.saturating_sub(i * PAGE).min(PAGE));
-        self.context
-            .pages
-            .iter()
-            .enumerate()
-            .map(filled(self.context.len))
-            .chain(self.own.pages.iter().enumerate().map(filled(own)))
-            .filter(|(_, n)| *n > 0)
-    }
 }

@@ -4,6 +4,7 @@
 //! rows. What a completion draws therefore depends on its own seed, prompt and weights only, and the
 //! schedule below is free to batch, order and distribute as it likes.
 
+mod attend;
 mod cache;
 mod completion;
 mod draw;
@@ -23,7 +24,7 @@ use crate::threads::run_parts;
 use sparring_core::{PolicyError, Rollout, SampleRequest};
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// What decoding reads.
 #[derive(Debug, Clone, Copy)]
@@ -60,25 +61,69 @@ pub(crate) fn sample(
     let prepared = prepare(&model.spec.config, &model.spec.tokenizer, &ends, requests)?;
     let total: usize = requests.iter().map(|r| r.n).sum();
     let threads = threads.min(total).max(1);
-    let queue = Mutex::new(jobs(requests, threads));
+    let queues = Queues::new(requests, threads);
     let rows = decode_rows.min(total.div_ceil(threads));
-    let run = |_: usize, ()| worker::Worker::new(model, &prepared, rows).run(&queue);
+    let run = |thread: usize, ()| worker::Worker::new(model, &prepared, rows).run(&queues, thread);
     let parts = run_parts(threads, vec![(); threads], run)?;
     let finished = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
     in_order(&prepared, finished.into_iter().flatten())
 }
 
-/// Whole requests where there are enough of them; else each is split, at the price of its prompt twice.
-fn jobs(requests: &[SampleRequest], threads: usize) -> VecDeque<Job> {
-    let parts = if requests.len() >= 2 * threads { 1 } else { threads };
-    let mut jobs = VecDeque::new();
-    for (request, r) in requests.iter().enumerate() {
-        for part in 0..parts {
-            let completions = part * r.n / parts..(part + 1) * r.n / parts;
-            if !completions.is_empty() {
-                jobs.push_back(Job { request, completions });
+/// Jobs of all threads: each begins with its own, and takes the last of another's when it has none left.
+#[derive(Debug)]
+struct Queues(Vec<Mutex<VecDeque<Job>>>);
+
+impl Queues {
+    /// Completions in order, as many for each thread. A request that is split has its prompt read more than once.
+    fn new(requests: &[SampleRequest], threads: usize) -> Self {
+        let total: usize = requests.iter().map(|r| r.n).sum();
+        let queue = |thread: usize| {
+            let share = thread * total / threads..(thread + 1) * total / threads;
+            let mut from = 0;
+            let mut jobs = VecDeque::new();
+            for (request, r) in requests.iter().enumerate() {
+                let inside = |at: usize| at.clamp(from, from + r.n) - from;
+                let completions = inside(share.start)..inside(share.end);
+                if !completions.is_empty() {
+                    jobs.push_back(Job { request, completions });
+                }
+                from += r.n;
             }
+            Mutex::new(jobs)
+        };
+        Self((0..threads).map(queue).collect())
+    }
+
+    fn next(&self, thread: usize) -> Option<Job> {
+        let lock = |t: usize| self.0[t].lock().unwrap_or_else(PoisonError::into_inner);
+        let own = lock(thread).pop_front();
+        own.or_else(|| (1..self.0.len()).find_map(|i| lock((thread + i) % self.0.len()).pop_back()))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use sparring_core::{SamplingParams, Seed};
+
+    #[test]
+    fn every_completion_is_taken_once_and_threads_have_equal_shares() {
+        for (sizes, threads) in [(vec![8; 5], 2), (vec![8], 2), (vec![3, 0, 1, 7], 4), (vec![1, 1], 2)] {
+            let request =
+                |&n: &usize| SampleRequest::new(vec![1], n, SamplingParams::default(), Seed::new(1));
+            let requests: Vec<SampleRequest> = sizes.iter().map(request).collect();
+            let queues = Queues::new(&requests, threads);
+            let total: usize = sizes.iter().sum();
+            for queue in &queues.0 {
+                let share: usize = queue.lock().unwrap().iter().map(|job| job.completions.len()).sum();
+                assert!((total / threads..=total.div_ceil(threads)).contains(&share));
+            }
+            let jobs = std::iter::from_fn(|| queues.next(threads - 1));
+            let mut taken: Vec<_> = jobs.flat_map(|j| j.completions.map(move |c| (j.request, c))).collect();
+            taken.sort_unstable();
+            let all = sizes.iter().enumerate().flat_map(|(r, &n)| (0..n).map(move |c| (r, c)));
+            assert_eq!(taken, all.collect::<Vec<_>>());
         }
     }
-    jobs
 }

@@ -1,13 +1,11 @@
 //! One forward pass over rows of any sequences.
 
 use super::DecodeModel;
+use super::attend::{Attention, Batch, blocks};
 use super::cache::{Cache, Pages};
 use super::weights::DecodePair;
 use crate::config::ModelConfig;
-use crate::kernels::{
-    PAGE, Packed, attend_page, exp_in_place, packed_matmul, rms_forward, rope, row_max, scale_row,
-    score_page, swiglu_forward,
-};
+use crate::kernels::{PAGE, Packed, packed_matmul, rms_forward, rope, swiglu_forward};
 
 /// One token to run through the decoder.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +29,7 @@ pub(super) struct Stepper<'a> {
     gate_up: Vec<f32>,
     product: Vec<f32>,
     low: Vec<f32>,
-    scores: Vec<f32>,
+    attention: Attention,
 }
 
 impl<'a> Stepper<'a> {
@@ -47,7 +45,7 @@ impl<'a> Stepper<'a> {
             gate_up: empty(),
             product: empty(),
             low: empty(),
-            scores: empty(),
+            attention: Attention::default(),
         }
     }
 
@@ -56,13 +54,42 @@ impl<'a> Stepper<'a> {
     }
 
     /// Runs the rows, writing their keys and values into the cache. A row sees the rows before it that
-    /// belong to its sequence.
-    pub(super) fn forward(&mut self, rows: &[Row], caches: &[&Cache], pages: &mut Pages) {
-        let (n, config, weights) = (rows.len(), self.config(), self.model.weights);
-        let (hidden, ff) = (config.hidden_size, config.intermediate_size);
+    /// belong to its sequence. Only for the last `wanted` rows can [`Stepper::logits`] be asked.
+    pub(super) fn forward(&mut self, rows: &[Row], caches: &[&Cache], pages: &mut Pages, wanted: usize) {
+        let (config, weights) = (self.config(), self.model.weights);
+        let hidden = config.hidden_size;
+        self.resize(rows.len());
+        for (x, row) in self.x.chunks_exact_mut(hidden).zip(rows) {
+            // The embedding is the first tensor of the flat buffer.
+            x.copy_from_slice(&self.model.flat[row.token as usize * hidden..][..hidden]);
+        }
+        let eps = config.rms_norm_eps as f32;
+        let mut rows = rows;
+        for (index, layer) in weights.layers.iter().enumerate() {
+            rms_forward(&self.x, &layer.attention_norm, eps, &mut self.normed, &mut self.scales);
+            let products = self.model.spec.layout.layers[index].products();
+            let [qkv, output, gate_up, down] = products.map(|linear| self.model.pair(linear.index));
+            project(&self.normed, &layer.qkv, qkv, &mut self.qkv, false, &mut self.low);
+            self.remember(index, rows, caches, pages);
+            if index + 1 == weights.layers.len() {
+                // Of the other rows only keys and values are needed.
+                rows = self.drop_rows(rows, wanted);
+            }
+            self.attend(index, Batch { rows, caches, pages });
+            project(&self.attended, &layer.output, output, &mut self.x, true, &mut self.low);
+            rms_forward(&self.x, &layer.mlp_norm, eps, &mut self.normed, &mut self.scales);
+            project(&self.normed, &layer.gate_up, gate_up, &mut self.gate_up, false, &mut self.low);
+            swiglu_forward(&self.gate_up, config.intermediate_size, &mut self.product);
+            project(&self.product, &layer.down, down, &mut self.x, true, &mut self.low);
+        }
+    }
+
+    /// Makes the buffers as long as `n` rows.
+    fn resize(&mut self, n: usize) {
+        let (config, ff) = (self.config(), self.config().intermediate_size);
         for (buffer, width) in [
-            (&mut self.x, hidden),
-            (&mut self.normed, hidden),
+            (&mut self.x, config.hidden_size),
+            (&mut self.normed, config.hidden_size),
             (&mut self.scales, 1),
             (&mut self.qkv, config.qkv_width()),
             (&mut self.attended, config.query_width()),
@@ -71,26 +98,15 @@ impl<'a> Stepper<'a> {
         ] {
             buffer.resize(n * width, 0.0);
         }
-        for (x, row) in self.x.chunks_exact_mut(hidden).zip(rows) {
-            // The embedding is the first tensor of the flat buffer.
-            x.copy_from_slice(&self.model.flat[row.token as usize * hidden..][..hidden]);
-        }
-        let eps = config.rms_norm_eps as f32;
-        for (index, layer) in weights.layers.iter().enumerate() {
-            rms_forward(&self.x, &layer.attention_norm, eps, &mut self.normed, &mut self.scales);
-            let products = self.model.spec.layout.layers[index].products();
-            let [qkv, output, gate_up, down] = products.map(|linear| self.model.pair(linear.index));
-            project(&self.normed, &layer.qkv, qkv, &mut self.qkv, false, &mut self.low);
-            self.remember(index, rows, caches, pages);
-            for r in 0..n {
-                self.attend(index, r, rows[r], caches[rows[r].cache], pages);
-            }
-            project(&self.attended, &layer.output, output, &mut self.x, true, &mut self.low);
-            rms_forward(&self.x, &layer.mlp_norm, eps, &mut self.normed, &mut self.scales);
-            project(&self.normed, &layer.gate_up, gate_up, &mut self.gate_up, false, &mut self.low);
-            swiglu_forward(&self.gate_up, ff, &mut self.product);
-            project(&self.product, &layer.down, down, &mut self.x, true, &mut self.low);
-        }
+    }
+
+    /// Forgets all rows but the last `wanted`.
+    fn drop_rows<'r>(&mut self, rows: &'r [Row], wanted: usize) -> &'r [Row] {
+        let dropped = rows.len().saturating_sub(wanted);
+        self.x.drain(..dropped * self.config().hidden_size);
+        self.qkv.drain(..dropped * self.config().qkv_width());
+        self.resize(rows.len() - dropped);
+        &rows[dropped..]
     }
 
     /// Logits of the last `n` rows of the last [`Stepper::forward`].
@@ -121,30 +137,16 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    fn attend(&mut self, layer: usize, r: usize, row: Row, cache: &Cache, pages: &Pages) {
-        let (config, dim) = (self.config(), self.config().head_dim);
-        let scale = 1.0 / (dim as f32).sqrt();
-        let group = config.num_attention_heads / config.num_key_value_heads;
-        let keys = cache.context.len + row.own + 1;
-        // A page's scores are written in whole blocks: the next page overwrites what is beyond its own.
-        self.scores.resize(self.scores.len().max(keys + PAGE), 0.0);
-        for head in 0..config.num_attention_heads {
-            let q = &self.qkv[r * config.qkv_width() + head * dim..][..dim];
-            let out = &mut self.attended[r * config.query_width() + head * dim..][..dim];
-            let mut at = 0;
-            for (page, n) in cache.pages(row.own + 1) {
-                score_page(q, pages.head(page, layer, head / group).0, n, &mut self.scores[at..at + PAGE]);
-                at += n;
+    fn attend(&mut self, layer: usize, batch: Batch<'_>) {
+        let (config, blocks) = (self.config(), blocks(self.config(), batch.rows, batch.caches));
+        let (qkv, query) = (config.qkv_width(), config.query_width());
+        for head in 0..config.num_key_value_heads {
+            for block in &blocks {
+                let rows = Batch { rows: &batch.rows[block.clone()], ..batch };
+                let qkv = &self.qkv[block.start * qkv..block.end * qkv];
+                let attended = &mut self.attended[block.start * query..block.end * query];
+                self.attention.run(config, (layer, head), rows, qkv, attended);
             }
-            let scores = &mut self.scores[..keys];
-            let sum = exp_in_place(scores, scale, row_max(scores) * scale);
-            out.fill(0.0);
-            at = 0;
-            for (page, n) in cache.pages(row.own + 1) {
-                attend_page(&scores[at..at + n], pages.head(page, layer, head / group).1, out);
-                at += n;
-            }
-            scale_row(out, 1.0 / sum);
         }
     }
 }

@@ -5,13 +5,11 @@ use super::completion::{Completion, Finished};
 use super::draw::Scratch;
 use super::request::Prepared;
 use super::step::{Row, Stepper};
-use super::{DecodeModel, Job};
+use super::{DecodeModel, Job, Queues};
 use crate::policy::Spec;
 use sparring_core::PolicyError;
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::{Mutex, PoisonError};
 
 /// Prompt tokens per forward pass.
 const PROMPT_ROWS: usize = 192;
@@ -59,10 +57,10 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Works until the queue is empty and everything taken from it is finished.
-    pub(super) fn run(mut self, queue: &Mutex<VecDeque<Job>>) -> Result<Vec<Finished>, PolicyError> {
+    /// Works until the queues are empty and everything taken from it is finished.
+    pub(super) fn run(mut self, queues: &Queues, thread: usize) -> Result<Vec<Finished>, PolicyError> {
         loop {
-            self.admit(queue)?;
+            self.admit(queues, thread)?;
             if self.active.is_empty() {
                 return Ok(self.finished);
             }
@@ -71,11 +69,10 @@ impl<'a> Worker<'a> {
     }
 
     /// Fills free places with completions that wait, and with new jobs.
-    fn admit(&mut self, queue: &Mutex<VecDeque<Job>>) -> Result<(), PolicyError> {
+    fn admit(&mut self, queues: &Queues, thread: usize) -> Result<(), PolicyError> {
         while self.active.len() < self.rows {
             let Some(waiting) = &mut self.waiting else {
-                let job = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                let Some(job) = job else { return Ok(()) };
+                let Some(job) = queues.next(thread) else { return Ok(()) };
                 self.waiting = Some(self.read_prompt(job));
                 continue;
             };
@@ -102,7 +99,8 @@ impl<'a> Worker<'a> {
         for (chunk, tokens) in prompt.chunks(PROMPT_ROWS).enumerate() {
             let row = |(i, &token): (usize, &u32)| Row { token, cache: 0, own: chunk * PROMPT_ROWS + i };
             let rows: Vec<Row> = tokens.iter().enumerate().map(row).collect();
-            self.stepper.forward(&rows, &[&cache], &mut self.pages);
+            let last = (chunk + 1) * PROMPT_ROWS >= prompt.len();
+            self.stepper.forward(&rows, &[&cache], &mut self.pages, usize::from(last));
         }
         self.stepper.logits(1, &mut self.logits);
         Waiting {
@@ -122,7 +120,7 @@ impl<'a> Worker<'a> {
             rows.push(Row { token: active.completion.last(), cache: i, own });
         }
         let caches: Vec<&Cache> = self.active.iter().map(|a| &a.cache).collect();
-        self.stepper.forward(&rows, &caches, &mut self.pages);
+        self.stepper.forward(&rows, &caches, &mut self.pages, rows.len());
         let mut logits = std::mem::take(&mut self.logits);
         self.stepper.logits(rows.len(), &mut logits);
         for (active, row) in std::mem::take(&mut self.active)

@@ -41,8 +41,10 @@ impl Tile<'_> {
     }
 }
 
-fn tiles(segment: &Segment) -> impl Iterator<Item = Tile<'_>> {
-    segment.rows.clone().step_by(TILE).map(|start| {
+/// Tiles of a segment, or of its rows that predict.
+fn tiles(segment: &Segment, live: bool) -> impl Iterator<Item = Tile<'_>> {
+    let from = if live { segment.live } else { segment.rows.start };
+    (from..segment.rows.end).step_by(TILE).map(|start| {
         let end = segment.rows.end.min(start + TILE);
         Tile { rows: start..end, context: &segment.context, own: segment.rows.start..end }
     })
@@ -98,20 +100,21 @@ impl Head {
     }
 }
 
-/// Writes each row's attention output and log-sum-exp.
+/// Writes each row's attention output and log-sum-exp; where `live`, only those of rows that predict.
 ///
 /// # Shapes
 /// `qkv`: rows × (heads + 2·kv_heads)·head_dim, rotated; `out`: rows × heads·head_dim; `lse`: rows × heads.
 pub(super) fn forward(
     config: &ModelConfig,
     block: &Block,
+    live: bool,
     qkv: &[f32],
     out: &mut [f32],
     lse: &mut [f32],
     scores: &mut Buffer,
 ) {
     let heads = config.num_attention_heads;
-    for tile in block.segments.iter().flat_map(tiles) {
+    for tile in block.segments.iter().flat_map(|s| tiles(s, live)) {
         for head in (0..heads).map(|h| Head::new(config, h)) {
             let scores = scores.fit(tile.rows.len() * tile.keys());
             head.scores(&tile, qkv, scores);
@@ -139,17 +142,19 @@ pub(super) struct Saved<'a> {
     pub(super) lse: &'a [f32],
 }
 
-/// Writes ∂L/∂qkv (of rotated queries and keys) given ∂L/∂out. Shapes as in [`forward`].
+/// Writes ∂L/∂qkv (of rotated queries and keys) given ∂L/∂out, which is not looked at where a row was left out.
+/// Shapes as in [`forward`].
 pub(super) fn backward(
     config: &ModelConfig,
     block: &Block,
+    live: bool,
     saved: Saved<'_>,
     d_out: &[f32],
     d_qkv: &mut [f32],
     (p, dp): (&mut Buffer, &mut Buffer),
 ) {
     d_qkv.fill(0.0);
-    for tile in block.segments.iter().flat_map(tiles) {
+    for tile in block.segments.iter().flat_map(|s| tiles(s, live)) {
         let size = tile.rows.len() * tile.keys();
         for head in (0..config.num_attention_heads).map(|h| Head::new(config, h)) {
             let (p, dp) = (p.fit(size), dp.fit(size));

@@ -1,6 +1,7 @@
 //! The gradient of one block, layer by layer from the last.
 
-use super::plan::Block;
+use super::forward::Reach;
+use super::plan::{Block, Rows};
 use super::workspace::{Activations, LayerActivations, Scratch};
 use super::{Model, Sink, attention, forward, heads, project};
 use crate::kernels::{add, rms_backward, rms_forward, swiglu_backward};
@@ -18,13 +19,14 @@ pub(super) fn backward(
     let hidden = model.config.hidden_size;
     for (i, ranges) in model.layout.layers.iter().enumerate().rev() {
         let input = acts.inputs[i].get(block.rows() * hidden);
+        let reach = Reach::of(model, block, i);
         let mut again = std::mem::take(&mut scratch.layer);
         let layer = acts.layers.get(i).unwrap_or_else(|| {
-            forward::to_gate(model, block, ranges, input, &mut again, scratch);
+            forward::to_gate(model, block, reach, ranges, input, &mut again, scratch);
             &again
         });
-        feed_forward(model, block, ranges, layer, scratch, sink);
-        attend(model, block, ranges, (input, layer), scratch, sink);
+        feed_forward(model, reach.rows, ranges, layer, scratch, sink);
+        attend(model, block, reach, ranges, (input, layer), scratch, sink);
         scratch.layer = again;
     }
     if let Some(d_embedding) = sink.base(&model.layout.embedding) {
@@ -35,37 +37,52 @@ pub(super) fn backward(
     }
 }
 
+/// Moves rows that predict to their places among all rows, and sets the others to 0.
+fn spread(block: &Block, x: &mut [f32], width: usize) {
+    let mut live = block.heads.len();
+    // From the end: a row is never to the left of its place.
+    for row in (0..block.rows()).rev() {
+        if live > 0 && block.heads[live - 1].row == row {
+            live -= 1;
+            x.copy_within(live * width..(live + 1) * width, row * width);
+        } else {
+            x[row * width..(row + 1) * width].fill(0.0);
+        }
+    }
+}
+
 fn feed_forward(
     model: Model<'_>,
-    block: &Block,
+    rows: Rows<'_>,
     ranges: &LayerRanges,
     acts: &LayerActivations,
     scratch: &mut Scratch,
     sink: &mut Sink<'_>,
 ) {
-    let (rows, hidden, ff) = (block.rows(), model.config.hidden_size, model.config.intermediate_size);
-    let dx = scratch.dx.fit(rows * hidden);
-    let d_product = scratch.d_product.fit(rows * ff);
-    project::input(model, block, &ranges.down, dx, d_product, &mut scratch.low);
-    let product = scratch.product.fit(rows * ff);
-    let d_gate_up = scratch.d_gate_up.fit(rows * 2 * ff);
-    swiglu_backward(acts.gate_up.get(rows * 2 * ff), d_product, ff, d_gate_up, product);
-    project::parameters(model, block, &ranges.down, product, dx, sink, &mut scratch.low);
+    let (n, hidden, ff) = (rows.len(), model.config.hidden_size, model.config.intermediate_size);
+    let dx = scratch.dx.fit(n * hidden);
+    let d_product = scratch.d_product.fit(n * ff);
+    project::input(model, rows, &ranges.down, dx, d_product, &mut scratch.low);
+    let product = scratch.product.fit(n * ff);
+    let d_gate_up = scratch.d_gate_up.fit(n * 2 * ff);
+    swiglu_backward(acts.gate_up.get(n * 2 * ff), d_product, ff, d_gate_up, product);
+    project::parameters(model, rows, &ranges.down, product, dx, sink, &mut scratch.low);
 
-    let middle = acts.middle.get(rows * hidden);
+    let middle = acts.middle.get(n * hidden);
     let norm = model.get(&ranges.mlp_norm);
-    let normed = scratch.normed.fit(rows * hidden);
-    rms_forward(middle, norm, model.eps(), normed, scratch.scales.fit(rows));
-    project::parameters(model, block, &ranges.gate_up, normed, d_gate_up, sink, &mut scratch.low);
-    let dh = scratch.dh.fit(rows * hidden);
-    project::input(model, block, &ranges.gate_up, d_gate_up, dh, &mut scratch.low);
+    let normed = scratch.normed.fit(n * hidden);
+    rms_forward(middle, norm, model.eps(), normed, scratch.scales.fit(n));
+    project::parameters(model, rows, &ranges.gate_up, normed, d_gate_up, sink, &mut scratch.low);
+    let dh = scratch.dh.fit(n * hidden);
+    project::input(model, rows, &ranges.gate_up, d_gate_up, dh, &mut scratch.low);
     let dw = sink.base_or(&ranges.mlp_norm, &mut scratch.discard);
-    rms_backward(middle, norm, acts.middle_scales.get(rows), dh, dx, dw);
+    rms_backward(middle, norm, acts.middle_scales.get(n), dh, dx, dw);
 }
 
 fn attend(
     model: Model<'_>,
     block: &Block,
+    reach: Reach<'_>,
     ranges: &LayerRanges,
     (input, acts): (&[f32], &LayerActivations),
     scratch: &mut Scratch,
@@ -73,29 +90,55 @@ fn attend(
 ) {
     let (rows, config) = (block.rows(), model.config);
     let (hidden, width, query) = (config.hidden_size, config.qkv_width(), config.query_width());
-    let dx = scratch.dx.fit(rows * hidden);
-    let attended = acts.attended.get(rows * query);
-    project::parameters(model, block, &ranges.output, attended, dx, sink, &mut scratch.low);
-    let d_attended = scratch.d_product.fit(rows * query);
-    project::input(model, block, &ranges.output, dx, d_attended, &mut scratch.low);
-
+    output(model, block, reach, ranges, acts, scratch, sink);
     let saved = attention::Saved {
         qkv: acts.qkv.get(rows * width),
-        out: attended,
+        out: acts.attended.get(rows * query),
         lse: acts.lse.get(rows * config.num_attention_heads),
     };
-    let tiles = (&mut scratch.scores, &mut scratch.d_scores);
-    attention::backward(config, block, saved, d_attended, scratch.d_qkv.fit(rows * width), tiles);
+    let (tiles, d_attended) =
+        ((&mut scratch.scores, &mut scratch.d_scores), scratch.d_product.get(rows * query));
+    attention::backward(config, block, reach.live, saved, d_attended, scratch.d_qkv.fit(rows * width), tiles);
     heads::backward(model, block, ranges, acts, scratch, sink);
 
     let norm = model.get(&ranges.attention_norm);
     let normed = scratch.normed.fit(rows * hidden);
     rms_forward(input, norm, model.eps(), normed, scratch.scales.fit(rows));
     let d_qkv = scratch.d_qkv.get(rows * width);
-    project::parameters(model, block, &ranges.qkv, normed, d_qkv, sink, &mut scratch.low);
+    project::parameters(model, block.all(), &ranges.qkv, normed, d_qkv, sink, &mut scratch.low);
     let dh = scratch.dh.fit(rows * hidden);
-    project::input(model, block, &ranges.qkv, d_qkv, dh, &mut scratch.low);
+    project::input(model, block.all(), &ranges.qkv, d_qkv, dh, &mut scratch.low);
     let dw = sink.base_or(&ranges.attention_norm, &mut scratch.discard);
-    let dx = scratch.dx.fit(rows * hidden);
-    rms_backward(input, norm, acts.scales.get(rows), dh, dx, dw);
+    rms_backward(input, norm, acts.scales.get(rows), dh, scratch.dx.fit(rows * hidden), dw);
+}
+
+/// The output matrix: writes ∂L/∂(attention's output) of all rows to `scratch.d_product`, and makes `scratch.dx` one
+/// of all rows.
+fn output(
+    model: Model<'_>,
+    block: &Block,
+    reach: Reach<'_>,
+    ranges: &LayerRanges,
+    acts: &LayerActivations,
+    scratch: &mut Scratch,
+    sink: &mut Sink<'_>,
+) {
+    let (rows, n, hidden) = (block.rows(), reach.rows.len(), model.config.hidden_size);
+    let query = model.config.query_width();
+    let attended = acts.attended.get(rows * query);
+    let attended = if reach.live {
+        let live = scratch.product.fit(n * query);
+        forward::gather(block, attended, live, query);
+        live
+    } else {
+        attended
+    };
+    let dx = scratch.dx.get(n * hidden);
+    project::parameters(model, reach.rows, &ranges.output, attended, dx, sink, &mut scratch.low);
+    let d_attended = scratch.d_product.fit(rows * query);
+    project::input(model, reach.rows, &ranges.output, dx, &mut d_attended[..n * query], &mut scratch.low);
+    if reach.live {
+        spread(block, d_attended, query);
+        spread(block, scratch.dx.fit(rows * hidden), hidden);
+    }
 }

@@ -1,6 +1,6 @@
 //! One block of rows through the layers.
 
-use super::plan::Block;
+use super::plan::{Block, Rows};
 use super::workspace::{Activations, Keep, LayerActivations, Scratch};
 use super::{Model, attention, heads, project};
 use crate::kernels::{Write, rms_forward, swiglu_forward};
@@ -29,23 +29,47 @@ pub(super) fn forward(
         let input = acts.inputs[i % slots].get(n);
         let mut passing = std::mem::take(&mut scratch.layer);
         let layer = acts.layers.get_mut(i).unwrap_or(&mut passing);
-        to_gate(model, block, ranges, input, layer, scratch);
-        from_gate(model, block, ranges, layer, scratch, output.fit(n));
+        let reach = Reach::of(model, block, i);
+        to_gate(model, block, reach, ranges, input, layer, scratch);
+        from_gate(model, reach.rows, ranges, layer, scratch, output.fit(reach.rows.len() * hidden));
         scratch.layer = passing;
         acts.inputs[(i + 1) % slots] = output;
     }
 }
 
-/// Output of the last layer: rows × hidden.
+/// Which rows a layer carries beyond its attention.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach<'a> {
+    pub(super) rows: Rows<'a>,
+    /// Only the rows that predict: in the last layer nothing reads the others.
+    pub(super) live: bool,
+}
+
+impl<'a> Reach<'a> {
+    pub(super) fn of(model: Model<'_>, block: &'a Block, layer: usize) -> Self {
+        let live = layer + 1 == model.config.num_hidden_layers;
+        Self { rows: if live { block.live() } else { block.all() }, live }
+    }
+}
+
+/// Copies the rows that predict.
+pub(super) fn gather(block: &Block, from: &[f32], to: &mut [f32], width: usize) {
+    for (row, head) in to.chunks_exact_mut(width).zip(&block.heads) {
+        row.copy_from_slice(&from[head.row * width..][..width]);
+    }
+}
+
+/// Output of the last layer, of the rows that predict: rows × hidden.
 pub(super) fn last_output<'a>(model: Model<'_>, block: &Block, acts: &'a Activations) -> &'a [f32] {
     let last = model.config.num_hidden_layers % acts.inputs.len();
-    acts.inputs[last].get(block.rows() * model.config.hidden_size)
+    acts.inputs[last].get(block.live().len() * model.config.hidden_size)
 }
 
 /// A layer up to its gate and up products: all that its backward pass needs.
 pub(super) fn to_gate(
     model: Model<'_>,
     block: &Block,
+    reach: Reach<'_>,
     ranges: &LayerRanges,
     input: &[f32],
     acts: &mut LayerActivations,
@@ -58,33 +82,43 @@ pub(super) fn to_gate(
     let normed = scratch.normed.fit(rows * hidden);
     rms_forward(input, model.get(&ranges.attention_norm), eps, normed, acts.scales.fit(rows));
     let qkv = acts.qkv.fit(rows * config.qkv_width());
-    project::forward(model, block, &ranges.qkv, normed, qkv, Write::Replace, low);
+    project::forward(model, block.all(), &ranges.qkv, normed, qkv, Write::Replace, low);
     heads::forward(model, block, ranges, acts);
     let qkv = acts.qkv.get(rows * config.qkv_width());
     let attended = acts.attended.fit(rows * query);
     let lse = acts.lse.fit(rows * config.num_attention_heads);
-    attention::forward(config, block, qkv, attended, lse, &mut scratch.scores);
-    let middle = acts.middle.fit(rows * hidden);
-    middle.copy_from_slice(input);
-    project::forward(model, block, &ranges.output, attended, middle, Write::Add, low);
+    attention::forward(config, block, reach.live, qkv, attended, lse, &mut scratch.scores);
+    let n = reach.rows.len();
+    let middle = acts.middle.fit(n * hidden);
+    let attended = if reach.live {
+        gather(block, input, middle, hidden);
+        let live = scratch.product.fit(n * query);
+        gather(block, attended, live, query);
+        live
+    } else {
+        middle.copy_from_slice(input);
+        attended
+    };
+    project::forward(model, reach.rows, &ranges.output, attended, middle, Write::Add, low);
 
-    rms_forward(middle, model.get(&ranges.mlp_norm), eps, normed, acts.middle_scales.fit(rows));
-    let gate_up = acts.gate_up.fit(rows * 2 * config.intermediate_size);
-    project::forward(model, block, &ranges.gate_up, normed, gate_up, Write::Replace, low);
+    let normed = &mut normed[..n * hidden];
+    rms_forward(middle, model.get(&ranges.mlp_norm), eps, normed, acts.middle_scales.fit(n));
+    let gate_up = acts.gate_up.fit(n * 2 * config.intermediate_size);
+    project::forward(model, reach.rows, &ranges.gate_up, normed, gate_up, Write::Replace, low);
 }
 
 /// The rest of the layer, to the residual stream after it.
 fn from_gate(
     model: Model<'_>,
-    block: &Block,
+    rows: Rows<'_>,
     ranges: &LayerRanges,
     acts: &LayerActivations,
     scratch: &mut Scratch,
     output: &mut [f32],
 ) {
-    let (rows, ff) = (block.rows(), model.config.intermediate_size);
-    let product = scratch.product.fit(rows * ff);
-    swiglu_forward(acts.gate_up.get(rows * 2 * ff), ff, product);
+    let (n, ff) = (rows.len(), model.config.intermediate_size);
+    let product = scratch.product.fit(n * ff);
+    swiglu_forward(acts.gate_up.get(n * 2 * ff), ff, product);
     output.copy_from_slice(acts.middle.get(output.len()));
-    project::forward(model, block, &ranges.down, product, output, Write::Add, &mut scratch.low);
+    project::forward(model, rows, &ranges.down, product, output, Write::Add, &mut scratch.low);
 }

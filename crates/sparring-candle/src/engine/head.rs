@@ -3,11 +3,12 @@
 //! Only rows that predict a completion token get logits, and never more than a tile of them exist at a
 //! time: the sums of the softmax go from tile to tile, and the backward pass computes the logits again.
 
+use super::forward::last_output;
 use super::plan::{Block, HeadRow};
 use super::workspace::{Activations, Scratch};
 use super::{Cotangents, HeadSettings, Model, Sink, TokenResults};
 use crate::kernels::{
-    HeadCotangent, Mat, MatMut, SoftmaxSums, Write, add, head_cotangent, matmul, rms_backward, rms_forward,
+    HeadCotangent, Mat, MatMut, SoftmaxSums, Write, head_cotangent, matmul, rms_backward, rms_forward,
 };
 use std::ops::Range;
 
@@ -24,17 +25,14 @@ fn tile(vocab: usize) -> (usize, usize) {
     (rows, TILE / rows)
 }
 
-/// Gathers and normalises the rows that predict.
+/// Normalises the rows that predict.
 fn normalise(model: Model<'_>, block: &Block, acts: &mut Activations) {
-    let (hidden, rows) = (model.config.hidden_size, block.heads.len());
-    let mut input = std::mem::take(&mut acts.head.input);
-    let stream = super::forward::last_output(model, block, acts);
-    for (row, head) in input.fit(rows * hidden).chunks_exact_mut(hidden).zip(&block.heads) {
-        row.copy_from_slice(&stream[head.row * hidden..][..hidden]);
-    }
-    acts.head.input = input;
-    let (input, normed) = (acts.head.input.get(rows * hidden), acts.head.normed.fit(rows * hidden));
-    rms_forward(input, model.get(&model.layout.norm), model.eps(), normed, acts.head.scales.fit(rows));
+    let rows = block.heads.len();
+    let mut head = std::mem::take(&mut acts.head);
+    let (normed, scales) = (head.normed.fit(rows * model.config.hidden_size), head.scales.fit(rows));
+    let stream = last_output(model, block, acts);
+    rms_forward(stream, model.get(&model.layout.norm), model.eps(), normed, scales);
+    acts.head = head;
 }
 
 /// Logits of `words` for some normalised rows.
@@ -106,8 +104,8 @@ pub(super) fn logits(model: Model<'_>, block: &Block, acts: &mut Activations) ->
     logits
 }
 
-/// Adds the gradients of the output matrix and the final norm to `sink`, and writes ∂L/∂(residual stream) to
-/// `scratch.dx`.
+/// Adds the gradients of the output matrix and the final norm to `sink`, and writes ∂L/∂(output of the last layer)
+/// to `scratch.dx`, of the rows that predict.
 pub(super) fn backward(
     model: Model<'_>,
     block: &Block,
@@ -142,14 +140,10 @@ pub(super) fn backward(
             }
         }
     }
-    let d_input = scratch.d_head.zeroed(count * hidden);
-    let (input, scales) = (acts.head.input.get(count * hidden), acts.head.scales.get(count));
+    let (stream, scales) = (last_output(model, block, acts), acts.head.scales.get(count));
     let dw = sink.base_or(&model.layout.norm, &mut scratch.discard);
-    rms_backward(input, model.get(&model.layout.norm), scales, scratch.dh.get(count * hidden), d_input, dw);
-    let dx = scratch.dx.zeroed(block.rows() * hidden);
-    for (row, head) in d_input.chunks_exact(hidden).zip(&block.heads) {
-        add(&mut dx[head.row * hidden..][..hidden], row);
-    }
+    let dx = scratch.dx.zeroed(count * hidden);
+    rms_backward(stream, model.get(&model.layout.norm), scales, scratch.dh.get(count * hidden), dx, dw);
 }
 
 /// Logits of some words of one row to their cotangents.

@@ -13,7 +13,7 @@ pub(crate) mod plan;
 mod project;
 mod workspace;
 
-pub(crate) use plan::Block;
+pub(crate) use plan::{Block, Rows};
 pub(crate) use workspace::{Activations, Buffer, Keep, Workspace};
 
 use crate::config::ModelConfig;

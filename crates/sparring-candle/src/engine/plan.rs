@@ -17,6 +17,20 @@ pub(crate) struct Segment {
     pub(crate) rows: Range<usize>,
     /// Rows of the prompt; empty for the prompt itself.
     pub(crate) context: Range<usize>,
+    /// First of the rows that predict something: all of a completion, the last of a prompt.
+    pub(crate) live: usize,
+}
+
+/// Some rows of a block: how many, and what tells them apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    pub(crate) keys: &'a [u64],
+}
+
+impl Rows<'_> {
+    pub(crate) fn len(self) -> usize {
+        self.keys.len()
+    }
 }
 
 /// A row whose logits are needed, and the tokens that it predicts.
@@ -41,6 +55,8 @@ pub(crate) struct Block {
     pub(crate) positions: Vec<usize>,
     /// What tells each row from all others of the batch, however that is divided.
     pub(crate) keys: Vec<u64>,
+    /// Keys of the rows that predict.
+    pub(crate) live_keys: Vec<u64>,
     pub(crate) segments: Vec<Segment>,
     pub(crate) heads: Vec<HeadRow>,
     pub(crate) targets: Vec<Target>,
@@ -49,6 +65,21 @@ pub(crate) struct Block {
 impl Block {
     pub(crate) fn rows(&self) -> usize {
         self.tokens.len()
+    }
+
+    /// Every row.
+    pub(crate) fn all(&self) -> Rows<'_> {
+        Rows { keys: &self.keys }
+    }
+
+    /// The rows that predict, in the order of `heads`: after the attention of the last layer nothing reads the others.
+    pub(crate) fn live(&self) -> Rows<'_> {
+        Rows { keys: &self.live_keys }
+    }
+
+    fn push_head(&mut self, row: usize, targets: Range<usize>) {
+        self.heads.push(HeadRow { row, targets });
+        self.live_keys.push(self.keys[row]);
     }
 
     fn push_rows(
@@ -64,7 +95,8 @@ impl Block {
         self.keys.extend(first_key..first_key + tokens.len() as u64);
         let rows = start..self.rows();
         if !rows.is_empty() {
-            self.segments.push(Segment { rows: rows.clone(), context });
+            let live = if context.is_empty() { rows.end - 1 } else { rows.start };
+            self.segments.push(Segment { rows: rows.clone(), context, live });
         }
         rows
     }
@@ -75,14 +107,14 @@ impl Block {
         for (completion, flat) in &part.completions {
             self.targets.push(Target { token: completion[0], flat: *flat });
         }
-        self.heads.push(HeadRow { row: prompt.end - 1, targets: first..self.targets.len() });
+        self.push_head(prompt.end - 1, first..self.targets.len());
         for (completion, flat) in &part.completions {
             let inputs = &completion[..completion.len() - 1];
             let rows = self.push_rows(inputs, part.prompt.len(), COMPLETIONS | *flat as u64, prompt.clone());
             for (i, row) in rows.enumerate() {
                 let at = self.targets.len();
                 self.targets.push(Target { token: completion[i + 1], flat: flat + i + 1 });
-                self.heads.push(HeadRow { row, targets: at..at + 1 });
+                self.push_head(row, at..at + 1);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! its gradients are not computed.
 
 use super::workspace::LowRank;
-use super::{Model, Sink, plan::Block};
+use super::{Model, Rows, Sink};
 use crate::kernels::{Mat, MatMut, Write, add, matmul};
 use crate::layout::Linear;
 use crate::lora::Pair;
@@ -15,36 +15,36 @@ use crate::lora::Pair;
 /// `x`: rows × inputs; `y`: rows × outputs.
 pub(super) fn forward(
     model: Model<'_>,
-    block: &Block,
+    rows: Rows<'_>,
     linear: &Linear,
     x: &[f32],
     y: &mut [f32],
     write: Write,
     low: &mut LowRank,
 ) {
-    let (rows, inputs, outputs) = (block.rows(), linear.inputs, linear.outputs);
+    let (n, inputs, outputs) = (rows.len(), linear.inputs, linear.outputs);
     let w = Mat::transposed(model.get(&linear.weight), inputs);
-    matmul(MatMut::rows(y, outputs), write, [rows, outputs, inputs], Mat::rows(x, inputs), w, 1.0);
+    matmul(MatMut::rows(y, outputs), write, [n, outputs, inputs], Mat::rows(x, inputs), w, 1.0);
     if !linear.bias.is_empty() {
         let bias = model.get(&linear.bias);
         y.chunks_exact_mut(outputs).for_each(|row| add(row, bias));
     }
     let Some(adapter) = model.adapter else { return };
     for pair in adapter.pairs(linear) {
-        let x = adapter.dropped(pair, block, x, inputs, &mut low.dropped);
-        let narrow = low.narrow.fit(rows * pair.rank);
+        let x = adapter.dropped(pair, rows, x, inputs, &mut low.dropped);
+        let narrow = low.narrow.fit(n * pair.rank);
         let a = Mat::transposed(adapter.get(&pair.a), inputs);
         matmul(
             MatMut::rows(narrow, pair.rank),
             Write::Replace,
-            [rows, pair.rank, inputs],
+            [n, pair.rank, inputs],
             Mat::rows(x, inputs),
             a,
             1.0,
         );
         let b = Mat::transposed(adapter.get(&pair.b), pair.rank);
         let y = MatMut::rows(&mut y[pair.outputs.start..], outputs);
-        let shape = [rows, pair.outputs.len(), pair.rank];
+        let shape = [n, pair.outputs.len(), pair.rank];
         matmul(y, Write::Add, shape, Mat::rows(narrow, pair.rank), b, pair.scale);
     }
 }
@@ -55,17 +55,17 @@ pub(super) fn forward(
 /// As in [`forward`].
 pub(super) fn parameters(
     model: Model<'_>,
-    block: &Block,
+    rows: Rows<'_>,
     linear: &Linear,
     x: &[f32],
     dy: &[f32],
     sink: &mut Sink<'_>,
     low: &mut LowRank,
 ) {
-    let (rows, inputs, outputs) = (block.rows(), linear.inputs, linear.outputs);
+    let (n, inputs, outputs) = (rows.len(), linear.inputs, linear.outputs);
     if let Some(dw) = sink.base(&linear.weight) {
         let (dy, x) = (Mat::transposed(dy, outputs), Mat::rows(x, inputs));
-        matmul(MatMut::rows(dw, inputs), Write::Add, [outputs, inputs, rows], dy, x, 1.0);
+        matmul(MatMut::rows(dw, inputs), Write::Add, [outputs, inputs, n], dy, x, 1.0);
     }
     if let Some(bias) = sink.base(&linear.bias).filter(|b| !b.is_empty()) {
         dy.chunks_exact(outputs).for_each(|row| add(bias, row));
@@ -73,24 +73,24 @@ pub(super) fn parameters(
     let Some(adapter) = model.adapter else { return };
     for pair in adapter.pairs(linear) {
         let dy = &dy[pair.outputs.start..];
-        let x = adapter.dropped(pair, block, x, inputs, &mut low.dropped);
-        let narrow = low.narrow.fit(rows * pair.rank);
+        let x = adapter.dropped(pair, rows, x, inputs, &mut low.dropped);
+        let narrow = low.narrow.fit(n * pair.rank);
         let a = Mat::transposed(adapter.get(&pair.a), inputs);
         matmul(
             MatMut::rows(narrow, pair.rank),
             Write::Replace,
-            [rows, pair.rank, inputs],
+            [n, pair.rank, inputs],
             Mat::rows(x, inputs),
             a,
             1.0,
         );
         let db = MatMut::rows(sink.adapter(&pair.b), pair.rank);
-        let shape = [pair.outputs.len(), pair.rank, rows];
+        let shape = [pair.outputs.len(), pair.rank, n];
         matmul(db, Write::Add, shape, Mat::transposed(dy, outputs), Mat::rows(narrow, pair.rank), pair.scale);
-        let d_narrow = narrow_gradient(adapter.get(&pair.b), pair, dy, [rows, outputs], &mut low.d_narrow);
+        let d_narrow = narrow_gradient(adapter.get(&pair.b), pair, dy, [n, outputs], &mut low.d_narrow);
         let da = MatMut::rows(sink.adapter(&pair.a), inputs);
         let (d_narrow, x) = (Mat::transposed(d_narrow, pair.rank), Mat::rows(x, inputs));
-        matmul(da, Write::Add, [pair.rank, inputs, rows], d_narrow, x, 1.0);
+        matmul(da, Write::Add, [pair.rank, inputs, n], d_narrow, x, 1.0);
     }
 }
 
@@ -100,27 +100,27 @@ pub(super) fn parameters(
 /// As in [`forward`].
 pub(super) fn input(
     model: Model<'_>,
-    block: &Block,
+    rows: Rows<'_>,
     linear: &Linear,
     dy: &[f32],
     dx: &mut [f32],
     low: &mut LowRank,
 ) {
-    let (rows, inputs, outputs) = (block.rows(), linear.inputs, linear.outputs);
+    let (n, inputs, outputs) = (rows.len(), linear.inputs, linear.outputs);
     let w = Mat::rows(model.get(&linear.weight), inputs);
-    let shape = [rows, inputs, outputs];
+    let shape = [n, inputs, outputs];
     matmul(MatMut::rows(dx, inputs), Write::Replace, shape, Mat::rows(dy, outputs), w, 1.0);
     let Some(adapter) = model.adapter else { return };
     for pair in adapter.pairs(linear) {
         let dy = &dy[pair.outputs.start..];
-        let d_narrow = narrow_gradient(adapter.get(&pair.b), pair, dy, [rows, outputs], &mut low.d_narrow);
+        let d_narrow = narrow_gradient(adapter.get(&pair.b), pair, dy, [n, outputs], &mut low.d_narrow);
         let a = Mat::rows(adapter.get(&pair.a), inputs);
         let d_narrow = Mat::rows(d_narrow, pair.rank);
-        let shape = [rows, inputs, pair.rank];
+        let shape = [n, inputs, pair.rank];
         if adapter.drops() {
-            let d_dropped = low.dropped.fit(rows * inputs);
+            let d_dropped = low.dropped.fit(n * inputs);
             matmul(MatMut::rows(d_dropped, inputs), Write::Replace, shape, d_narrow, a, 1.0);
-            adapter.drop(pair, block, d_dropped, inputs);
+            adapter.drop(pair, rows, d_dropped, inputs);
             add(dx, d_dropped);
         } else {
             matmul(MatMut::rows(dx, inputs), Write::Add, shape, d_narrow, a, 1.0);
@@ -133,11 +133,11 @@ fn narrow_gradient<'b>(
     b: &[f32],
     pair: &Pair,
     dy: &[f32],
-    [rows, stride]: [usize; 2],
+    [n, stride]: [usize; 2],
     out: &'b mut super::workspace::Buffer,
 ) -> &'b [f32] {
-    let out = out.fit(rows * pair.rank);
-    let shape = [rows, pair.rank, pair.outputs.len()];
+    let out = out.fit(n * pair.rank);
+    let shape = [n, pair.rank, pair.outputs.len()];
     let target = MatMut::rows(out, pair.rank);
     matmul(target, Write::Replace, shape, Mat::rows(dy, stride), Mat::rows(b, pair.rank), pair.scale);
     out

@@ -26,7 +26,8 @@ impl Buffer {
     }
 }
 
-/// What one layer keeps for its backward pass, beside its input. Each buffer has one row per row of the block.
+/// What one layer keeps for its backward pass, beside its input. Each buffer has one row per row of the block; in the
+/// last layer, after its attention, one per row that predicts.
 #[derive(Debug, Default)]
 pub(crate) struct LayerActivations {
     /// Scales of the first norm.
@@ -52,7 +53,6 @@ pub(crate) struct LayerActivations {
 /// What the output head keeps: one row per predicting row of the block.
 #[derive(Debug, Default)]
 pub(crate) struct HeadActivations {
-    pub(crate) input: Buffer,
     pub(crate) scales: Buffer,
     pub(crate) normed: Buffer,
     pub(crate) lse: Buffer,
@@ -119,7 +119,6 @@ pub(crate) struct Scratch {
     pub(crate) d_qkv: Buffer,
     /// ∂L/∂(normalised queries and keys) of one row.
     pub(crate) d_heads: Buffer,
-    pub(crate) d_head: Buffer,
     pub(crate) low: LowRank,
     /// Gradients of frozen parameters, which nobody reads.
     pub(crate) discard: Buffer,

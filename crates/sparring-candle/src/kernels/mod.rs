@@ -21,6 +21,7 @@ mod packed;
 mod rope;
 mod softmax;
 mod swiglu;
+mod tile;
 
 pub(crate) use adamw::{AdamStep, adamw, sum_of_squares};
 pub(crate) use attend::{PAGE, attend_page, scale_row, score_page};
@@ -34,6 +35,7 @@ pub(crate) use softmax::{
     softmax_row_backward,
 };
 pub(crate) use swiglu::{swiglu_backward, swiglu_forward};
+pub(crate) use tile::{PANEL, Strided};
 
 use std::sync::OnceLock;
 

@@ -1,7 +1,7 @@
 //! Low-rank factors on the products of a decoder, and how the engine reads them.
 
 use super::LoraConfig;
-use crate::engine::{Block, Buffer};
+use crate::engine::{Buffer, Rows};
 use crate::layout::{Layout, Linear, Parameter};
 use sparring_core::PolicyError;
 use std::ops::Range;
@@ -96,7 +96,7 @@ impl<'a> AdapterView<'a> {
     pub(crate) fn dropped<'b>(
         &self,
         pair: &Pair,
-        block: &Block,
+        rows: Rows<'_>,
         x: &'b [f32],
         width: usize,
         buffer: &'b mut Buffer,
@@ -106,18 +106,18 @@ impl<'a> AdapterView<'a> {
         }
         let copy = buffer.fit(x.len());
         copy.copy_from_slice(x);
-        self.drop(pair, block, copy, width);
+        self.drop(pair, rows, copy, width);
         copy
     }
 
     /// Sets each element to 0 with the probability of the dropout, and scales the others up. What is dropped
     /// depends on the seed, the pair and the token alone, so that forward and backward agree, and so does
     /// any division of a batch.
-    pub(crate) fn drop(&self, pair: &Pair, block: &Block, x: &mut [f32], width: usize) {
+    pub(crate) fn drop(&self, pair: &Pair, rows: Rows<'_>, x: &mut [f32], width: usize) {
         let Some(Dropout { probability, seed }) = self.dropout else { return };
         let keep = 1.0 / (1.0 - probability);
         let limit = (f64::from(probability) * 65536.0) as u64;
-        for (row, key) in x.chunks_exact_mut(width).zip(&block.keys) {
+        for (row, key) in x.chunks_exact_mut(width).zip(rows.keys) {
             let state = mix(mix(seed ^ mix(pair.index)) ^ key);
             for (i, four) in row.chunks_mut(4).enumerate() {
                 let bits = mix(state.wrapping_add(i as u64));

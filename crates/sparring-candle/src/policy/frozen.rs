@@ -104,6 +104,15 @@ impl FrozenPolicy {
         }
     }
 
+    /// Forgets what decoding reads, where it is about to be out of date and nobody shares it: before a step there is
+    /// memory for it or for the gradients.
+    pub(super) fn forget_packed(&mut self) {
+        match &mut self.adapter {
+            Some(adapter) => Weights::forget_packed(&mut adapter.weights),
+            None => Weights::forget_packed(&mut self.weights),
+        }
+    }
+
     /// Takes `n` sets of buffers.
     pub(super) fn take_workspaces(&self, n: usize) -> Vec<Workspace> {
         let mut pool = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);

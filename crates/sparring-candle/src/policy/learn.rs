@@ -38,12 +38,13 @@ impl Learner for CandlePolicy {
         if self.gradients.is_empty() {
             self.gradients = vec![vec![0.0; len]];
         }
-        optimiser::reduce(&mut self.gradients);
+        let threads = self.frozen.options.threads;
+        optimiser::reduce(&mut self.gradients, threads)?;
         let parameters = self.frozen.trained().0.to_vec();
-        let norm = optimiser::norm(&parameters, &self.gradients[0])?;
+        let norm = optimiser::norm(&parameters, &self.gradients[0], threads)?;
         let adamw = self.frozen.options.adamw.clone();
         let weights = self.frozen.trained_mut();
-        let report = self.adam.step(&adamw, lr, &parameters, (weights, &self.gradients[0]), norm);
+        let report = self.adam.step(&adamw, lr, &parameters, (weights, &self.gradients[0]), norm, threads)?;
         self.gradients[0].fill(0.0);
         Ok(report)
     }
@@ -95,6 +96,7 @@ impl CandlePolicy {
         workspaces: &mut [Workspace],
     ) -> Result<(), PolicyError> {
         let len = self.frozen.trained().1.len();
+        self.frozen.forget_packed();
         if self.gradients.len() < shards.len() {
             self.gradients.resize_with(shards.len(), || vec![0.0; len]);
         }

@@ -19,6 +19,13 @@ impl<P> Weights<P> {
         self.packed.get_or_init(|| pack(&self.flat))
     }
 
+    /// Drops what was derived from the buffer, unless others share it.
+    pub(crate) fn forget_packed(this: &mut Arc<Self>) {
+        if let Some(weights) = Arc::get_mut(this) {
+            weights.packed.take();
+        }
+    }
+
     /// The buffer, to change; copied where others share it. What was derived from it is forgotten.
     pub(crate) fn change(this: &mut Arc<Self>) -> &mut Vec<f32> {
         let weights = Arc::make_mut(this);

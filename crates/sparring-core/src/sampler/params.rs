@@ -139,7 +139,7 @@ impl SamplingParams {
 
     /// Whether repetitions are penalised, or the opposite.
     pub(super) fn penalises(&self) -> bool {
-        self.repetition_penalty < 1.0 || self.repetition_penalty > 1.0
+        (self.repetition_penalty - 1.0).abs() > 0.0
     }
 
     /// Checks the ranges.

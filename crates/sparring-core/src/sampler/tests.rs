@@ -157,7 +157,9 @@ fn naive(weights: &[f32], params: &SamplingParams) -> Vec<f32> {
     let largest = weights.iter().copied().fold(0.0, f32::max);
     order.retain(|&i| weights[i] >= params.min_p * largest);
     let mut kept = vec![0.0; weights.len()];
-    order.iter().for_each(|&i| kept[i] = weights[i]);
+    for i in order {
+        kept[i] = weights[i];
+    }
     kept
 }
 

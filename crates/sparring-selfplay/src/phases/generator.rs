@@ -4,7 +4,7 @@ use crate::sampling::{Attempt, params, sample, solve_rate};
 use crate::score::Scored;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparring_core::{Game, Prompt, Rejection, RewardContext, Role, Rollout, SampleRequest, Scorer, Seed};
+use sparring_core::{Game, Rejection, RewardContext, Role, Rollout, SampleRequest, Scorer, Seed};
 use sparring_grpo::UpdateReport;
 use std::collections::BTreeMap;
 

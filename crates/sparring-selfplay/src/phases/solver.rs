@@ -5,7 +5,7 @@ use crate::sampling::{params, sample, solve_rate};
 use crate::score::Scored;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparring_core::{Game, Prompt, RewardContext, Role, SampleRequest, Scorer};
+use sparring_core::{Game, RewardContext, Role, SampleRequest, Scorer};
 use sparring_grpo::UpdateReport;
 
 /// What `events.jsonl` holds of one update of the Solver.

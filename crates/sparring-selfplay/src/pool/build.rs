@@ -3,7 +3,7 @@ use crate::sampling::{Attempt, params, sample, solve_rate};
 use crate::{Order, SelfPlayError};
 use rand::Rng;
 use rand::seq::SliceRandom;
-use sparring_core::{Game, Prompt, Rejection, Rollout, SampleRequest, Sampler, Seed};
+use sparring_core::{Game, Rejection, Rollout, SampleRequest, Sampler, Seed};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One building of the pool: its inputs.

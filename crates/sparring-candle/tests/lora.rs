@@ -1,0 +1,316 @@
+//! The laws of low-rank adapters.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use proptest::prelude::*;
+use sparring_candle::oracle::Oracle;
+use sparring_candle::{AdamWConfig, CandlePolicy, Family, LoraConfig, LoraTargets, ModelConfig};
+use sparring_core::{
+    Checkpoint, Learner, Policy, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
+};
+use sparring_testkit::conformance::{self, Options};
+use std::fs;
+use std::path::Path;
+use support::{Linear, with_batch};
+
+const TOKENS: [u32; 12] = [5, 9, 30, 2, 11, 17, 39, 4, 4, 21, 8, 3];
+
+fn base(family: Family, seed: u64) -> CandlePolicy {
+    let mut config = ModelConfig::new(family, 40, 16, 2, 4, 24).with_kv_heads(2).with_max_positions(96);
+    config.initializer_range = 0.3;
+    CandlePolicy::init(config, support::tokenizer(40), support::options(), Seed::new(seed)).unwrap()
+}
+
+fn tokens(seed: u64) -> usize {
+    support::groups(seed, 40).iter().flat_map(|(_, c)| c).map(Vec::len).sum()
+}
+
+fn accumulate(policy: &mut CandlePolicy, seed: u64) -> f64 {
+    let loss = Linear::new(tokens(seed), true);
+    with_batch(&support::groups(seed, 40), 0.9, |batch| policy.accumulate(batch, &loss).unwrap())
+}
+
+fn train(policy: &mut CandlePolicy, steps: std::ops::Range<u64>) {
+    for seed in steps {
+        accumulate(policy, seed);
+        policy.step(1e-2).unwrap();
+    }
+}
+
+/// A policy whose adapter does something.
+fn trained(config: LoraConfig, seed: u64) -> CandlePolicy {
+    let mut policy = base(Family::Qwen3, seed).with_lora(config, Seed::new(seed + 1)).unwrap();
+    train(&mut policy, 0..2);
+    policy
+}
+
+fn bits(policy: &CandlePolicy) -> Vec<u32> {
+    policy.parameters().flat_map(|(_, _, w)| w.to_vec()).map(f32::to_bits).collect()
+}
+
+fn sample(policy: &CandlePolicy) -> Vec<Rollout> {
+    let params = SamplingParams::default().with_max_tokens(20);
+    let request = SampleRequest::new(Prompt::Tokens(TOKENS.into()), 4, params, Seed::new(3));
+    policy.sample(&[request]).unwrap().remove(0)
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).fold(0.0, |m, (a, b)| m.max((a - b).abs()))
+}
+
+fn configs() -> impl Strategy<Value = LoraConfig> {
+    let targets = prop::sample::select(vec![
+        LoraTargets::all_linear(),
+        LoraTargets::names(["q_proj", "v_proj"]),
+        LoraTargets::names(["layers.1.self_attn.o_proj", "down_proj", "k_proj"]),
+        LoraTargets::Pattern(r".*\.1\..*\.(gate|up)_proj".to_owned()),
+    ]);
+    (1..6_usize, 0.1..20.0_f64, any::<bool>(), targets).prop_map(|(rank, alpha, rslora, targets)| {
+        LoraConfig::new(rank).with_alpha(alpha).with_rslora(rslora).with_targets(targets)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_fresh_adapter_is_the_base(config in configs(), seed: u64) {
+        let base = base(Family::Qwen2, 7);
+        let policy = base.with_lora(config, Seed::new(seed)).unwrap();
+        prop_assert_eq!(policy.logits(&TOKENS).unwrap(), base.logits(&TOKENS).unwrap());
+        prop_assert_eq!(sample(&policy), sample(&base));
+    }
+
+    #[test]
+    fn merged_is_unmerged(config in configs(), seed in 0..1000_u64) {
+        let mut policy = trained(config, seed);
+        let apart = policy.logits(&TOKENS).unwrap();
+        let rollouts = sample(&policy);
+        policy.merge_adapter().unwrap();
+        let merged = policy.logits(&TOKENS).unwrap();
+        prop_assert!(largest_difference(&apart, &merged) < 1e-4);
+        prop_assert!(policy.accumulate_fails() && policy.merge_adapter().is_err());
+        policy.unmerge_adapter().unwrap();
+        prop_assert_eq!(&policy.logits(&TOKENS).unwrap(), &apart);
+        prop_assert_eq!(sample(&policy), rollouts);
+        let whole = policy.into_merged().unwrap();
+        prop_assert!(whole.lora().is_none() && whole.parameter_count() > 1000);
+        prop_assert_eq!(whole.logits(&TOKENS).unwrap(), merged);
+    }
+
+    /// With w' = w + s·b·a: ∂L/∂a = s·bᵀ·∂L/∂w' and ∂L/∂b = s·∂L/∂w'·aᵀ; ∂L/∂w' from candle's automatic
+    /// differentiation of the merged model.
+    #[test]
+    fn gradients_are_those_of_the_oracle(config in configs(), seed in 0..1000_u64) {
+        let mut policy = trained(config.clone(), seed);
+        let whole = policy.duplicate().into_merged().unwrap();
+        let loss = Linear::new(tokens(5), true);
+        let entropy = loss.entropy.clone().unwrap();
+        let names: Vec<String> = whole.parameters().map(|(name, ..)| name.to_owned()).collect();
+        let want = with_batch(&support::groups(5, 40), 0.9, |batch| {
+            Oracle::new(&whole).unwrap().gradients(batch, &loss.logp, &entropy).unwrap()
+        });
+        accumulate(&mut policy, 5);
+        let factors: Vec<_> = policy.parameters().map(|(n, s, w)| (n.to_owned(), s.to_vec(), w.to_vec())).collect();
+        let gradients = policy.gradients();
+        for ((a, b), pair) in gradients.chunks(2).map(|g| (&g[0], &g[1])).zip(factors.chunks(2)) {
+            let [(name, a_shape, a_values), (_, b_shape, b_values)] = pair else { unreachable!() };
+            let matrix = name.strip_prefix("base_model.model.").unwrap().replace("lora_A.weight", "weight");
+            let dw = &want[names.iter().position(|n| *n == matrix).unwrap()];
+            let (rank, inputs, outputs) = (a_shape[0], a_shape[1], b_shape[0]);
+            let s = config.scale();
+            let da = |r: usize, i: usize| -> f64 {
+                (0..outputs).map(|o| s * f64::from(b_values[o * rank + r]) * dw[o * inputs + i]).sum()
+            };
+            let db = |o: usize, r: usize| -> f64 {
+                (0..inputs).map(|i| s * dw[o * inputs + i] * f64::from(a_values[r * inputs + i])).sum()
+            };
+            let a_want: Vec<f64> = (0..rank).flat_map(|r| (0..inputs).map(move |i| (r, i))).map(|(r, i)| da(r, i)).collect();
+            let b_want: Vec<f64> = (0..outputs).flat_map(|o| (0..rank).map(move |r| (o, r))).map(|(o, r)| db(o, r)).collect();
+            for (got, want) in [(a, a_want), (b, b_want)] {
+                let scale = want.iter().fold(1e-3_f64, |m, w| m.max(w.abs()));
+                for (got, want) in got.iter().zip(want) {
+                    prop_assert!((f64::from(*got) - want).abs() < 2e-4 * scale, "{name}: {got} {want}");
+                }
+            }
+        }
+    }
+}
+
+trait Refuses {
+    fn accumulate_fails(&mut self) -> bool;
+}
+
+impl Refuses for CandlePolicy {
+    fn accumulate_fails(&mut self) -> bool {
+        let loss = Linear::new(tokens(1), false);
+        with_batch(&support::groups(1, 40), 1.0, |batch| self.accumulate(batch, &loss)).is_err()
+    }
+}
+
+#[test]
+fn policies_share_a_base_and_leave_it_alone() {
+    let base = base(Family::Llama, 3);
+    let before = (bits(&base), base.logits(&TOKENS).unwrap());
+    let mut solver = base.with_lora(LoraConfig::new(4), Seed::new(1)).unwrap();
+    let mut generator = base.with_lora(LoraConfig::new(2), Seed::new(2)).unwrap();
+    train(&mut solver, 0..3);
+    let alone = generator.logits(&TOKENS).unwrap();
+    train(&mut generator, 3..6);
+    assert_eq!((bits(&base), base.logits(&TOKENS).unwrap()), before);
+    assert_ne!(solver.logits(&TOKENS).unwrap(), generator.logits(&TOKENS).unwrap());
+    assert_eq!(alone, before.1, "one policy's training moved another's adapter");
+    // A frozen copy keeps its adapter while the policy learns on.
+    let frozen = Policy::freeze(&solver).unwrap();
+    let score = |scorer: &dyn Scorer| with_batch(&support::groups(1, 40), 1.0, |b| scorer.score(b).unwrap());
+    let kept = score(frozen.as_ref());
+    train(&mut solver, 6..8);
+    assert_eq!(score(frozen.as_ref()), kept);
+    assert_ne!(score(&solver), kept);
+}
+
+#[test]
+fn the_sampler_uses_the_adapter() {
+    let mut policy = trained(LoraConfig::new(3).with_alpha(20.0), 5);
+    assert_ne!(sample(&policy), sample(&base(Family::Qwen3, 5)));
+    for rollout in sample(&policy) {
+        let groups = vec![(TOKENS.to_vec(), vec![rollout.tokens.clone()])];
+        let scores = with_batch(&groups, 1.0, |batch| policy.score(batch).unwrap());
+        assert!(largest_difference(&scores, &rollout.logp) < 1e-4);
+    }
+    let apart = sample(&policy);
+    train(&mut policy, 5..6);
+    assert_ne!(sample(&policy), apart, "the packed factors are those of before the step");
+}
+
+#[test]
+fn conformance_with_an_adapter() {
+    let config = LoraConfig::new(3);
+    let prompts = [vec![5, 6, 7], vec![9]].map(|ids: Vec<u32>| Prompt::Tokens(ids.into())).to_vec();
+    let make = || {
+        let mut policy = trained(config.clone(), 8);
+        policy.reset();
+        policy
+    };
+    conformance::policy(&make(), &prompts, &Options::default()).unwrap();
+    conformance::learner(make, &prompts, &Options::default()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    conformance::checkpoint(make, &prompts, dir.path(), &Options::default()).unwrap();
+}
+
+#[test]
+fn dropout_is_the_same_forwards_and_backwards_and_however_a_batch_is_divided() {
+    let adapter = tempfile::tempdir().unwrap();
+    trained(LoraConfig::new(3).with_dropout(0.4), 9).save_pretrained(adapter.path()).unwrap();
+    let load = |dir: &Path, shards: usize| {
+        let mut policy = base(Family::Qwen3, 9).load_adapter(dir).unwrap();
+        policy.set_options(support::options().with_shards(shards)).unwrap();
+        policy
+    };
+    let mut policy = load(adapter.path(), 1);
+    let value = accumulate(&mut policy, 3);
+    let gradients = policy.gradients();
+    let mut split = load(adapter.path(), 4);
+    assert!((accumulate(&mut split, 3) - value).abs() < 1e-4 * value.abs());
+    for (a, b) in gradients.iter().zip(split.gradients()) {
+        let scale = a.iter().fold(1e-3_f32, |m, g| m.max(g.abs()));
+        assert!(largest_difference(a, &b) < 1e-4 * scale);
+    }
+    // The second call drops other elements.
+    assert!((accumulate(&mut policy, 3) - value).abs() > 1e-3);
+    // A small step against the gradient changes the loss by −rate·|g|².
+    let squared: f64 = gradients.iter().flatten().map(|g| f64::from(*g).powi(2)).sum();
+    let mut plain = load(adapter.path(), 1);
+    let optimiser = AdamWConfig::default().with_grad_clip(None).with_betas(0.0, 0.0).with_eps(1e6);
+    plain.set_options(support::options().with_shards(1).with_adamw(optimiser)).unwrap();
+    accumulate(&mut plain, 3);
+    // With such an eps the step is lr/eps·g.
+    let rate = 1e-2 / squared.sqrt() * 0.1;
+    plain.step(rate * 1e6).unwrap();
+    let moved = tempfile::tempdir().unwrap();
+    plain.save_pretrained(moved.path()).unwrap();
+    let after = accumulate(&mut load(moved.path(), 1), 3);
+    let (got, want) = (after - value, -rate * squared);
+    assert!((got / want - 1.0).abs() < 0.05, "{got} {want}");
+}
+
+#[test]
+fn dropout_resumes_where_it_was() {
+    let config = LoraConfig::new(2).with_dropout(0.3);
+    let make = || base(Family::Qwen2, 4).with_lora(config.clone(), Seed::new(6)).unwrap();
+    let mut straight = make();
+    train(&mut straight, 0..3);
+    let dir = tempfile::tempdir().unwrap();
+    straight.save(dir.path()).unwrap();
+    train(&mut straight, 3..5);
+    let mut resumed = make();
+    resumed.restore(dir.path()).unwrap();
+    train(&mut resumed, 3..5);
+    assert_eq!(bits(&straight), bits(&resumed));
+    // What is scored and sampled is the whole adapter.
+    let twice = (resumed.logits(&TOKENS).unwrap(), sample(&resumed));
+    assert_eq!((resumed.logits(&TOKENS).unwrap(), sample(&resumed)), twice);
+}
+
+#[test]
+fn an_adapter_folder_reads_back() {
+    let mut config = LoraConfig::new(4).with_rslora(true).with_dropout(0.1);
+    config.rank_pattern.insert("q_proj".to_owned(), 2);
+    config.alpha_pattern.insert(r"layers.0.*down_proj".to_owned(), 1.0);
+    let policy = trained(config.clone(), 2);
+    let dir = tempfile::tempdir().unwrap();
+    policy.save_pretrained(dir.path()).unwrap();
+    let loaded = base(Family::Qwen3, 2).load_adapter(dir.path()).unwrap();
+    assert_eq!(loaded.lora(), Some(&config));
+    assert_eq!(bits(&loaded), bits(&policy));
+    assert_eq!(loaded.logits(&TOKENS).unwrap(), policy.logits(&TOKENS).unwrap());
+    let shapes: Vec<_> = loaded.parameters().filter(|(n, ..)| n.contains("q_proj.lora_A")).collect();
+    assert_eq!((shapes.len(), shapes[0].1), (2, &[2, 16][..]));
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let saved = |change: &dyn Fn(&mut serde_json::Value)| {
+        let dir = tempfile::tempdir().unwrap();
+        trained(LoraConfig::new(2), 1).save_pretrained(dir.path()).unwrap();
+        let file = dir.path().join("adapter_config.json");
+        let mut value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        change(&mut value);
+        fs::write(&file, value.to_string()).unwrap();
+        base(Family::Qwen3, 1).load_adapter(dir.path()).unwrap_err().to_string()
+    };
+    let cases: [(&str, serde_json::Value, &str); 8] = [
+        ("use_dora", true.into(), "\"use_dora\" is set"),
+        ("bias", "all".into(), "\"bias\" is \"all\""),
+        ("peft_type", "IA3".into(), "\"peft_type\" is \"IA3\""),
+        ("modules_to_save", serde_json::json!(["lm_head"]), "\"modules_to_save\" is set"),
+        (
+            "target_modules",
+            serde_json::json!(["q_proj", "c_attn"]),
+            "\"c_attn\" matches no matrix of the model; it has q_proj, k_proj",
+        ),
+        ("target_modules", "(".into(), "is no regular expression"),
+        ("r", 3.into(), "has shape [2, 16]; config.json says [3, 16]"),
+        (
+            "target_modules",
+            serde_json::json!(["q_proj"]),
+            "belongs to no matrix that adapter_config.json names",
+        ),
+    ];
+    for (field, value, want) in cases {
+        let error = saved(&|config| config[field] = value.clone());
+        assert!(error.contains(want) && error.contains("adapter_"), "{error}");
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let error = base(Family::Qwen3, 1).load_adapter(empty.path()).unwrap_err().to_string();
+    assert!(error.contains("adapter_config.json: not found; an adapter folder needs"), "{error}");
+    for bad in
+        [LoraConfig::new(0), LoraConfig::new(1).with_dropout(1.0), LoraConfig::new(1).with_alpha(f64::NAN)]
+    {
+        assert!(base(Family::Llama, 1).with_lora(bad, Seed::new(1)).is_err());
+    }
+    let policy = trained(LoraConfig::new(1), 1);
+    assert!(policy.with_lora(LoraConfig::new(1), Seed::new(1)).is_err());
+}
