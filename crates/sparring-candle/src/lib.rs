@@ -1,4 +1,4 @@
-//! Model backend on the CPU: a trainable decoder, its sampler, AdamW and checkpoints.
+//! Model backends: trainable decoders, their samplers, AdamW and checkpoints.
 //!
 //! ```text
 //!   model folder ──▶ CandlePolicy ──▶ Sampler   prompts to completions: packed weights, paged cache
@@ -6,14 +6,21 @@
 //!                        └──────────▶ Learner   ∂L/∂logp to gradients, by hand; AdamW
 //! ```
 //!
-//! * [`CandlePolicy`] implements every seam of `sparring-core`; [`FrozenPolicy`] samples and scores only.
-//! * [`ModelConfig`] is the shape of a model, [`ChatTokenizer`] its text side, [`PolicyOptions`] the
-//!   settings.
+//! | type | computes with | on | learns |
+//! |---|---|---|---|
+//! | [`CandlePolicy`] | kernels of our own | the CPU | yes |
+//! | [`DevicePolicy`] | candle's stock operations | any device of candle's: CPU, CUDA (feature `cuda`) | yes |
+//! | [`CausalSampler`] | any model with a cache, such as candle-transformers' (feature `transformers`) | as the model | no |
+//!
+//! * The first two read and write the same folders, adapters and checkpoints and pass one test suite; all three
+//!   draw tokens by the same code. [`FrozenPolicy`] is a `CandlePolicy` that samples and scores only.
+//! * [`ModelConfig`] is the shape of a model, [`ChatTokenizer`] its text side, [`PolicyOptions`] and
+//!   [`DeviceOptions`] the settings.
 //! * A group's prompt is computed once, in sampling and in training.
-//! * Same seed, prompt and weights, same tokens, whatever the batch, the order and the number of threads;
-//!   gradients are the same bits for any number of threads.
-//! * [`oracle`] is the same decoder in stock differentiable candle operations: slow, short, and what the
-//!   fast one is tested against.
+//! * `CandlePolicy`: same seed, prompt and weights, same tokens, whatever the batch, the order and the number of
+//!   threads; gradients are the same bits for any number of threads. What holds on a device is said there.
+//! * [`oracle`] is the decoder in stock operations and double precision: slow, short, and what the engine and the
+//!   passes of `DevicePolicy` are tested against.
 
 mod causal;
 mod config;

@@ -43,7 +43,7 @@ fn theirs(policy: &CandlePolicy) -> CausalSampler {
     let config: llama::LlamaConfig = serde_json::from_value(config).unwrap();
     let config = config.into_config(false);
     let model = llama::Llama::load(weights, &config).unwrap();
-    sampler(transformers::llama(model, config, DType::F32, Device::Cpu).unwrap())
+    sampler(transformers::llama(model, &config, DType::F32, Device::Cpu).unwrap())
 }
 
 fn sampler(model: impl CausalModel + 'static) -> CausalSampler {

@@ -12,7 +12,7 @@ use sparring_candle::{
 use sparring_core::{
     Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
 };
-use support::backend::Backend;
+use support::backend::{Backend, device_options};
 use support::{Group, Linear, with_batch};
 
 fn device(policy: &CandlePolicy, options: DeviceOptions) -> DevicePolicy {
@@ -72,7 +72,7 @@ proptest! {
             with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &loss).unwrap());
             policy.step(0.3).unwrap();
         }
-        let mut on_device = device(&policy, DeviceOptions::default().with_pass_tokens(pass_tokens));
+        let mut on_device = device(&policy, device_options().with_pass_tokens(pass_tokens));
         let oracle = Oracle::new(&policy).unwrap();
         let loss = Linear::new(tokens(&groups), entropy);
         let zeros = vec![0.0; tokens(&groups)];
@@ -110,7 +110,7 @@ fn cohorts_of_any_size_draw_what_the_engine_draws() {
     let policy = support::tiny(41);
     let want = policy.sample(&requests()).unwrap();
     for (rows, pass_tokens) in [(1, 1), (2, 8192), (5, 80), (256, 8192)] {
-        let options = DeviceOptions::default().with_decode_rows(rows).with_pass_tokens(pass_tokens);
+        let options = device_options().with_decode_rows(rows).with_pass_tokens(pass_tokens);
         assert_alike(&want, &device(&policy, options).sample(&requests()).unwrap());
     }
 }
@@ -123,7 +123,7 @@ fn hooks_filters_and_stops_work_as_in_the_engine() {
     let request =
         SampleRequest::new(vec![5, 6], 20, params.with_max_tokens(15), Seed::new(1)).with_hook(hook);
     let want = policy.sample(std::slice::from_ref(&request)).unwrap();
-    assert_alike(&want, &device(&policy, DeviceOptions::default()).sample(&[request]).unwrap());
+    assert_alike(&want, &device(&policy, device_options()).sample(&[request]).unwrap());
 }
 
 /// Two steps, an accumulation that is not applied, and where it led.
@@ -166,9 +166,9 @@ fn a_checkpoint_of_one_backend_restores_in_the_other() {
 fn adapters_made_on_the_device_are_those_of_the_engine() {
     let policy = support::tiny(45);
     let (config, seed) = (LoraConfig::new(2), Seed::new(3));
-    let ours = device(&policy, DeviceOptions::default()).with_lora(config.clone(), seed).unwrap();
+    let ours = device(&policy, device_options()).with_lora(config.clone(), seed).unwrap();
     assert_eq!(Backend::weights(&ours), policy.with_lora(config.clone(), seed).unwrap().weights());
-    let dropout = device(&policy, DeviceOptions::default()).with_lora(config.with_dropout(0.1), seed);
+    let dropout = device(&policy, device_options()).with_lora(config.with_dropout(0.1), seed);
     assert!(matches!(dropout, Err(PolicyError::Unsupported { .. })));
     assert!(matches!(ours.with_lora(LoraConfig::new(2), seed), Err(PolicyError::Invalid { .. })));
 }
@@ -187,7 +187,7 @@ fn a_frozen_copy_stays_when_the_policy_learns() {
 #[test]
 fn half_the_bits_follow_single_precision() {
     let policy = support::tiny(47);
-    let options = DeviceOptions::default();
+    let options = device_options();
     let mut single = device(&policy, options.clone());
     let mut half = device(&policy, options.with_precision(Precision::Bf16));
     let groups = support::groups(3, 40);

@@ -34,11 +34,11 @@ pub fn qwen2(model: qwen2::ModelForCausalLM, device: Device) -> impl CausalModel
 /// Where candle cannot make the cache.
 pub fn llama(
     model: llama::Llama,
-    config: llama::Config,
+    config: &llama::Config,
     dtype: DType,
     device: Device,
 ) -> Result<impl CausalModel> {
-    let empty = llama::Cache::new(true, dtype, &config, &device)?;
+    let empty = llama::Cache::new(true, dtype, config, &device)?;
     let forward = |(model, cache): &mut (llama::Llama, llama::Cache), ids: &Tensor, at: usize| {
         model.forward(ids, at, cache)
     };

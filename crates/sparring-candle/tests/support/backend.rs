@@ -1,6 +1,6 @@
 //! What tests ask of every backend of this crate, so that one text tests them all.
 
-use sparring_candle::{CandlePolicy, DeviceOptions, DevicePolicy};
+use sparring_candle::{CandlePolicy, DeviceKind, DeviceOptions, DevicePolicy};
 use sparring_core::{Policy, Seed};
 
 pub(crate) trait Backend: Policy + Sized {
@@ -26,6 +26,13 @@ pub(crate) trait Backend: Policy + Sized {
     }
 }
 
+/// With the feature `cuda`, the suite runs on the CUDA device that the environment variable `SPARRING_CUDA` numbers.
+pub(crate) fn device_options() -> DeviceOptions {
+    let index = std::env::var("SPARRING_CUDA").ok().map(|index| index.parse().unwrap());
+    let device = index.filter(|_| cfg!(feature = "cuda")).map_or(DeviceKind::Cpu, DeviceKind::Cuda);
+    DeviceOptions::default().with_device(device)
+}
+
 impl Backend for CandlePolicy {
     fn of(policy: CandlePolicy) -> Self {
         policy
@@ -47,7 +54,7 @@ impl Backend for CandlePolicy {
 impl Backend for DevicePolicy {
     fn of(policy: CandlePolicy) -> Self {
         let adamw = policy.options().adamw.clone();
-        Self::new(&policy, DeviceOptions::default().with_adamw(adamw)).unwrap()
+        Self::new(&policy, device_options().with_adamw(adamw)).unwrap()
     }
 
     fn logits(&self, tokens: &[u32]) -> Vec<f32> {
