@@ -37,7 +37,7 @@ pub fn llama(
     config: &llama::Config,
     dtype: DType,
     device: Device,
-) -> Result<impl CausalModel> {
+) -> Result<impl CausalModel + use<>> {
     let empty = llama::Cache::new(true, dtype, config, &device)?;
     let forward = |(model, cache): &mut (llama::Llama, llama::Cache), ids: &Tensor, at: usize| {
         model.forward(ids, at, cache)
