@@ -11,7 +11,7 @@ use sparring_core::PolicyError;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DeviceKind {
-    /// The processor. [`CandlePolicy`](crate::CandlePolicy) is much faster there.
+    /// The processor. [`CandlePolicy`](crate::CandlePolicy) is faster there.
     #[default]
     Cpu,
     /// The NVIDIA device of this number, from 0. Needs the feature `cuda`.

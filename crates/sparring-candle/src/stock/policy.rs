@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// A trainable decoder on any device that candle computes on, in candle's stock operations.
 ///
 /// The same models, folders, checkpoints and adapters as [`CandlePolicy`], and the same draws from the same
-/// logits; on a processor `CandlePolicy` is many times faster.
+/// logits; on a processor `CandlePolicy` is two to eight times faster.
 ///
 /// ```no_run
 /// use sparring_candle::{DeviceKind, DeviceOptions, DevicePolicy, Precision};
