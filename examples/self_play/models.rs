@@ -1,15 +1,14 @@
 //! Who plays, and the exams they sit.
 
 use crate::settings::{Args, Settings};
-use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::{BoxError, Policy};
+use sparring::candle::{CandlePolicy, LoraConfig, PolicyOptions};
+use sparring::core::{BoxError, Policy, Seed};
 use sparring::miniature::{self, World};
 use sparring::selfplay::{Exam, Roles, Weights};
 use sparring::tools::ToolTask;
 use sparring_examples::miniature::base_folder;
-use std::path::Path;
 
-/// Generator and Solver: two copies of the base model, or one model that plays both.
+/// Generator and Solver: two copies of the base model, or two adapters on it, or one model that plays both.
 pub(crate) fn load(args: &Args, settings: &Settings) -> Result<Roles, BoxError> {
     let mut options = PolicyOptions::default();
     if let Some(threads) = args.threads {
@@ -18,12 +17,19 @@ pub(crate) fn load(args: &Args, settings: &Settings) -> Result<Roles, BoxError> 
     // The folder of the embedded base is needed only until the models are in memory.
     let scratch = tempfile::tempdir()?;
     let folder = base_folder(args.model.as_deref(), scratch.path())?;
-    let policy = |folder: &Path| -> Result<Box<dyn Policy>, BoxError> {
-        Ok(Box::new(CandlePolicy::load(folder, options.clone())?))
+    let base = CandlePolicy::load(folder, options)?;
+    let policy = |role: &str| -> Result<Box<dyn Policy>, BoxError> {
+        Ok(Box::new(match args.lora {
+            Some(rank) => {
+                let seed = Seed::new(settings.seed).child("lora").child(role);
+                base.with_lora(LoraConfig::new(rank), seed)?
+            }
+            None => base.duplicate(),
+        }))
     };
     Ok(match settings.config.self_play.weights {
-        Weights::Shared => Roles::Shared(policy(folder)?),
-        _ => Roles::Separate { generator: policy(folder)?, solver: policy(folder)? },
+        Weights::Shared => Roles::Shared(policy("both")?),
+        _ => Roles::Separate { generator: policy("generator")?, solver: policy("solver")? },
     })
 }
 

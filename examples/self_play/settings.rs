@@ -30,6 +30,9 @@ pub(crate) struct Args {
     /// Hugging Face folder of the base model, also when resuming [default: the embedded miniature].
     #[arg(long, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
+    /// Train low-rank adapters of this rank, also when resuming: the base is in memory once for both roles.
+    #[arg(long, value_name = "RANK")]
+    pub(crate) lora: Option<usize>,
     /// Threads at work [default: every core]; the result does not depend on it.
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,

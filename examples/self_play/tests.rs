@@ -135,6 +135,17 @@ fn one_thread_and_two_give_the_same_run() {
     assert_eq!(outcomes[0], outcomes[1]);
 }
 
+#[test]
+fn adapters_on_one_base_play_and_resume() {
+    let (_dir, path) = set_up(SETTINGS);
+    let (model, settings, out) = (path("model"), path("settings.toml"), path("run"));
+    run(&["--model", &model, "--config", &settings, "--out", &out, "--lora", "2"]).unwrap();
+    let (_, files) = outcome(Path::new(&out));
+    let adapters = files.keys().filter(|file| file.ends_with("adapter_model.safetensors")).count();
+    assert!(adapters == 2 && !files.keys().any(|file| file.ends_with("model.safetensors")));
+    run(&["--resume", &out, "--model", &model, "--lora", "2"]).unwrap();
+}
+
 /// Folder in which [`a_run_to_be_killed`] plays.
 const VICTIM: &str = "SPARRING_TEST_VICTIM";
 

@@ -3,6 +3,7 @@
 //! Every output element is one chain of multiply-adds over k in ascending order, started at the bias (or
 //! 0): a row's result does not depend on how many rows are computed with it.
 
+use super::math::add as add_to;
 use super::tile::{PANEL, Start, Strided, panel};
 
 /// Inputs worked on at once: a panel's share of them and a few rows of x stay in the first cache.
@@ -17,6 +18,7 @@ pub(crate) struct Packed {
     inputs: usize,
     panels: Vec<f32>,
     bias: Vec<f32>,
+    biased: bool,
 }
 
 impl Packed {
@@ -36,7 +38,7 @@ impl Packed {
         if let Some(bias) = bias {
             padded[..outputs].copy_from_slice(bias);
         }
-        Self { outputs, inputs, panels, bias: padded }
+        Self { outputs, inputs, panels, bias: padded, biased: bias.is_some() }
     }
 
     /// The bias of panel `p`.
@@ -57,6 +59,9 @@ impl Packed {
 pub(crate) fn packed_matmul(x: &[f32], w: &Packed, y: &mut [f32], add: bool) {
     let rows = x.len() / w.inputs;
     assert!(x.len() == rows * w.inputs && y.len() == rows * w.outputs, "shapes of a packed product");
+    if add && w.biased {
+        y.chunks_exact_mut(w.outputs).for_each(|row| add_to(row, &w.bias[..w.outputs]));
+    }
     // A multiple of the rows of a tile of either instruction set.
     let block = (BLOCK / w.inputs / 12).max(2) * 12;
     for (x, y) in x.chunks(block * w.inputs).zip(y.chunks_mut(block * w.outputs)) {
@@ -127,12 +132,13 @@ mod tests {
                     assert!((dot + f64::from(b[o]) - f64::from(alone[o])).abs() < 1e-4);
                 }
             }
-            let plain = Packed::new(&w, inputs, None);
-            let (once, mut zero) = (y.clone(), vec![0.0; y.len()]);
-            packed_matmul(&x, &plain, &mut y, true);
-            packed_matmul(&x, &plain, &mut zero, false);
-            let close = |y: f32, o: f32, z: f32| (y - o - z).abs() < 1e-5 * (1.0 + o.abs() + z.abs());
-            assert!(y.iter().zip(&once).zip(&zero).all(|((y, o), z)| close(*y, *o, *z)));
+            for w in [packed, Packed::new(&w, inputs, None)] {
+                let (mut sum, mut product) = (y.clone(), vec![0.0; y.len()]);
+                packed_matmul(&x, &w, &mut sum, true);
+                packed_matmul(&x, &w, &mut product, false);
+                let close = |s: f32, y: f32, p: f32| (s - y - p).abs() < 1e-5 * (1.0 + y.abs() + p.abs());
+                assert!(sum.iter().zip(&y).zip(&product).all(|((s, y), p)| close(*s, *y, *p)));
+            }
         }
     }
 }
