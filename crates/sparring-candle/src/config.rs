@@ -179,6 +179,20 @@ impl ModelConfig {
         self
     }
 
+    /// Sets whether queries, keys and values have biases (Qwen2 always has).
+    #[must_use]
+    pub fn with_attention_bias(mut self, biased: bool) -> Self {
+        self.attention_bias = biased;
+        self
+    }
+
+    /// Sets the standard deviation of fresh weights.
+    #[must_use]
+    pub fn with_initializer_range(mut self, deviation: f64) -> Self {
+        self.initializer_range = deviation;
+        self
+    }
+
     /// Sets whether the output matrix is the embedding.
     #[must_use]
     pub fn with_tied_embeddings(mut self, tied: bool) -> Self {
@@ -273,6 +287,12 @@ impl ModelConfig {
                 return Err(bad(field, "must be a number above 0"));
             }
         }
+        if self.family == Family::Qwen2 && !self.attention_bias {
+            return Err(bad("attention_bias", "must be true: Qwen2 has biases"));
+        }
+        if self.rope_theta <= 1.0 {
+            return Err(bad("rope_theta", "must be above 1"));
+        }
         self.rope_scaling.fault().map_or(Ok(()), |fault| Err(bad("rope_scaling", fault)))
     }
 
@@ -317,9 +337,12 @@ impl ModelConfig {
         if let Value::Object(ours) = ours {
             map.extend(ours);
         }
-        if self.family == Family::Qwen2 {
+        // What was read never slides (`check_window`).
+        map.shift_remove("layer_types");
+        if self.family != Family::Llama {
             map.insert("use_sliding_window".to_owned(), json!(false));
-        } else {
+        }
+        if self.family != Family::Qwen2 {
             map.insert("attention_bias".to_owned(), json!(self.attention_bias));
         }
         // What programs that know only the older layout read.
@@ -355,11 +378,12 @@ impl ModelConfig {
     }
 }
 
-/// The rotary base and scaling: `rope_parameters`, or the older `rope_theta` and `rope_scaling`.
+/// The rotary base and scaling: `rope_parameters`, or the older `rope_theta` and `rope_scaling`, which count where a file
+/// has both, as they do for `transformers`: model cards tell users to add `rope_scaling`.
 fn rope(fields: Fields<'_>, max_positions: usize) -> Result<(f64, RopeScaling), PolicyError> {
     let mut theta = fields.positive("rope_theta")?;
     let mut scaling = RopeScaling::Plain;
-    for field in ["rope_scaling", "rope_parameters"] {
+    for field in ["rope_parameters", "rope_scaling"] {
         if let Some(rope) = fields.object(field)? {
             theta = rope.positive("rope_theta")?.or(theta);
             scaling = RopeScaling::read(rope, max_positions)?;

@@ -3,14 +3,19 @@
 use serde::{Deserialize, Serialize};
 use sparring_core::PolicyError;
 
+/// Most shards, threads and rows.
+pub(crate) const MOST_SHARDS: usize = 4096;
+
 /// Parameters with settings of their own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ParamGroup {
-    /// Part of the checkpoint names that belong to the group, such as `embed_tokens` or `lora_B`.
+    /// Component of the checkpoint names that belong to the group, or several with dots between them, such as
+    /// `embed_tokens`, `layers.1` or `lora_B`.
     pub name: String,
-    /// What the learning rate is multiplied by, at least 0; 0 freezes the group.
+    /// What the learning rate is multiplied by, at least 0; 0 freezes the group, whose gradient still counts in the norm
+    /// that is clipped.
     #[serde(default = "one")]
     pub lr_scale: f64,
     /// Decoupled weight decay of the group's matrices, in place of the optimiser's.
@@ -113,7 +118,8 @@ impl AdamWConfig {
 
     /// The group of a parameter.
     pub(crate) fn group(&self, parameter: &str) -> Option<&ParamGroup> {
-        self.groups.iter().find(|g| parameter.contains(&g.name))
+        let dotted = format!(".{parameter}.");
+        self.groups.iter().find(|g| dotted.contains(&format!(".{}.", g.name)))
     }
 }
 
@@ -190,7 +196,7 @@ impl PolicyOptions {
         for (field, value) in
             [("threads", self.threads), ("shards", self.shards), ("decode_rows", self.decode_rows)]
         {
-            if value == 0 || value > 4096 {
+            if value == 0 || value > MOST_SHARDS {
                 return bad(field, "must be in 1..=4096");
             }
         }
@@ -211,8 +217,13 @@ impl PolicyOptions {
         }
         for group in groups {
             let (scale, decay) = (group.lr_scale, group.weight_decay.unwrap_or(0.0));
-            if ![scale, decay].into_iter().all(|x| x.is_finite() && x >= 0.0) {
-                return bad("adamw.groups", "must have an lr_scale and a weight_decay of at least 0");
+            let numbers = [scale, decay].into_iter().all(|x| x.is_finite() && x >= 0.0);
+            if group.name.is_empty() || !numbers {
+                let why = format!(
+                    "has a group \"{}\": it needs a name, an lr_scale and a weight_decay of at least 0",
+                    group.name
+                );
+                return bad("adamw.groups", &why);
             }
         }
         Ok(())

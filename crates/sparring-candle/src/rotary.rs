@@ -119,13 +119,17 @@ impl RopeScaling {
             Self::Plain => return None,
             Self::Linear { factor } => (factor, 1),
             Self::Llama3 { factor, low_freq_factor, high_freq_factor, original_positions } => {
-                if !(low_freq_factor > 0.0 && high_freq_factor > low_freq_factor) {
+                if !(low_freq_factor > 0.0
+                    && high_freq_factor > low_freq_factor
+                    && high_freq_factor.is_finite())
+                {
                     return Some("needs 0 < low_freq_factor < high_freq_factor");
                 }
                 (factor, original_positions)
             }
             Self::Yarn { factor, beta_fast, beta_slow, attention_factor, original_positions, .. } => {
-                if !(beta_slow > 0.0 && beta_fast >= beta_slow && attention_factor > 0.0) {
+                let finite = beta_fast.is_finite() && attention_factor.is_finite();
+                if !(beta_slow > 0.0 && beta_fast >= beta_slow && attention_factor > 0.0 && finite) {
                     return Some("needs 0 < beta_slow <= beta_fast and an attention_factor above 0");
                 }
                 (factor, original_positions)
@@ -188,4 +192,75 @@ fn attention_factor(rope: Fields<'_>, factor: f64) -> Result<f64, PolicyError> {
         (Some(m), Some(all)) => scale(m) / scale(all),
         _ => scale(1.0),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::path::Path;
+
+    // Made by transformers 5.23, for the fields in `json!` and max_position_embeddings = 512:
+    //
+    // c = LlamaConfig(hidden_size=32, num_attention_heads=2, head_dim=16, max_position_embeddings=512,
+    //                 rope_parameters=dict(rope_type=kind, rope_theta=10000.0, **fields))
+    // f, a = ROPE_INIT_FUNCTIONS[kind](c, "cpu"); print(kind, ["%.7g" % x for x in f], "%.9g" % a)
+    #[test]
+    fn frequencies_are_those_of_transformers() {
+        let cases = [
+            (
+                json!({"type": "linear", "factor": 3.0}),
+                [
+                    0.333_333_3,
+                    0.105_409_3,
+                    0.033_333_34,
+                    0.010_540_93,
+                    0.003_333_333,
+                    0.001_054_093,
+                    0.000_333_333_4,
+                    0.000_105_409_3,
+                ],
+                1.0,
+            ),
+            (
+                json!({"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                    "original_max_position_embeddings": 64}),
+                [
+                    1.0,
+                    0.244_384_6,
+                    0.013_042_26,
+                    0.003_952_847,
+                    0.001_25,
+                    0.000_395_284_7,
+                    0.000_125,
+                    3.952_847e-5,
+                ],
+                1.0,
+            ),
+            (
+                json!({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}),
+                [1.0, 0.237_170_8, 0.05, 0.007_905_695, 0.002_5, 0.000_790_569_5, 0.000_25, 7.905_695e-5],
+                1.138_629_44,
+            ),
+            (
+                json!({"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 32, "beta_fast": 8.0,
+                    "truncate": false, "mscale": 1.0, "mscale_all_dim": 0.5}),
+                [1.0, 0.120_534, 0.012_5, 0.003_952_847, 0.001_25, 0.000_395_284_7, 0.000_125, 3.952_847e-5],
+                1.094_179_99,
+            ),
+        ];
+        for (fields, want, factor) in cases {
+            let map = fields.as_object().unwrap();
+            let rope = Fields { file: Path::new("config.json"), map };
+            let scaling = RopeScaling::read(rope, 512).unwrap();
+            for (got, want) in scaling.frequencies(16, 10_000.0).iter().zip(want) {
+                assert!((f64::from(*got) / want - 1.0).abs() < 1e-6, "{fields}: {got} {want}");
+            }
+            assert!((scaling.attention_factor() - factor).abs() < 1e-8, "{fields}");
+            let written = scaling.to_json(10_000.0);
+            let again = Fields { file: Path::new("config.json"), map: &written };
+            assert_eq!(RopeScaling::read(again, 512).unwrap(), scaling);
+        }
+    }
 }

@@ -48,11 +48,6 @@ impl TensorFile {
         Ok(metadata.metadata().as_ref().and_then(|m| m.get(key).cloned()))
     }
 
-    /// Shape of a tensor, if the file has it.
-    pub(crate) fn shape(&self, name: &str) -> Result<Option<Vec<usize>>, PolicyError> {
-        Ok(self.open()?.tensor(name).ok().map(|t| t.shape().to_vec()))
-    }
-
     /// Copies a tensor of this shape into `out`, as f32.
     pub(crate) fn copy(&self, name: &str, shape: &[usize], out: &mut [f32]) -> Result<(), PolicyError> {
         let tensors = self.open()?;

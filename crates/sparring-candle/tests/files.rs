@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use sparring_candle::{CandlePolicy, ModelConfig};
+use sparring_candle::{CandlePolicy, Family, ModelConfig, RopeScaling};
 use sparring_core::{Checkpoint, Learner, PolicyError, SampleRequest, Sampler, SamplingParams, Scorer, Seed};
 use std::fs;
 use std::path::Path;
@@ -58,6 +58,55 @@ fn a_saved_model_is_the_same_model() {
                 fs::read(again.join(&name)).unwrap(),
                 "{name:?}"
             );
+        }
+    }
+}
+
+#[test]
+fn every_family_is_saved_as_what_it_is() {
+    let yarn = RopeScaling::Yarn {
+        factor: 4.0,
+        beta_fast: 16.0,
+        beta_slow: 1.0,
+        attention_factor: 1.1,
+        truncate: false,
+        original_positions: 24,
+    };
+    let llama3 = RopeScaling::Llama3 {
+        factor: 8.0,
+        low_freq_factor: 1.0,
+        high_freq_factor: 4.0,
+        original_positions: 32,
+    };
+    for (family, scaling, head_dim) in [
+        (Family::Qwen2, RopeScaling::Linear { factor: 2.0 }, 4),
+        (Family::Qwen3, yarn, 6),
+        (Family::Llama, llama3, 4),
+    ] {
+        let config = ModelConfig::new(family, 40, 16, 2, 4, 24)
+            .with_kv_heads(2)
+            .with_head_dim(head_dim)
+            .with_max_positions(96)
+            .with_attention_bias(true)
+            .with_initializer_range(0.3)
+            .with_rope_scaling(scaling);
+        let policy =
+            CandlePolicy::init(config, support::tokenizer(40), support::options(), Seed::new(1)).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        policy.save_pretrained(dir.path()).unwrap();
+        let loaded = CandlePolicy::load(dir.path(), support::options()).unwrap();
+        assert_eq!(loaded.config().rope_scaling, scaling);
+        assert_eq!(bits(&policy), bits(&loaded));
+        let ids: Vec<u32> = (0..40).collect();
+        assert_eq!(policy.logits(&ids).unwrap(), loaded.logits(&ids).unwrap());
+        // Decoding, too, knows heads, biases and positions.
+        let params = SamplingParams::default().with_max_tokens(20);
+        for rollout in
+            &loaded.sample(&[SampleRequest::new(ids[..30].to_vec(), 4, params, Seed::new(3))]).unwrap()[0]
+        {
+            let groups = vec![(ids[..30].to_vec(), vec![rollout.tokens.clone()])];
+            let scores = with_batch(&groups, 1.0, |batch| loaded.score(batch).unwrap());
+            assert!(scores.iter().zip(&rollout.logp).all(|(a, b)| (a - b).abs() < 1e-4));
         }
     }
 }
@@ -272,6 +321,9 @@ fn old_and_new_configurations_read_alike() {
     let old = read(json!({"rope_theta": 5e5, "rope_scaling": null}));
     let new = read(json!({"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}}));
     assert!((old.rope_theta - 5e5).abs() < 1e-9 && (new.rope_theta - 5e5).abs() < 1e-9);
+    let both = read(json!({"rope_parameters": {"rope_type": "default", "rope_theta": 5e5},
+        "rope_scaling": {"type": "linear", "factor": 2.0}}));
+    assert!(both.rope_scaling == RopeScaling::Linear { factor: 2.0 } && (both.rope_theta - 5e5).abs() < 1e-9);
     assert_eq!((old.head_dim, old.num_key_value_heads, old.tie_word_embeddings), (4, 2, false));
     assert_eq!(read(json!({"head_dim": 6})).head_dim, 6);
 }

@@ -62,7 +62,7 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 
 fn configs() -> impl Strategy<Value = LoraConfig> {
     let targets = prop::sample::select(vec![
-        LoraTargets::all_linear(),
+        LoraTargets::AllLinear,
         LoraTargets::names(["q_proj", "v_proj"]),
         LoraTargets::names(["layers.1.self_attn.o_proj", "down_proj", "k_proj"]),
         LoraTargets::Pattern(r".*\.1\..*\.(gate|up)_proj".to_owned()),
@@ -91,7 +91,9 @@ proptest! {
         policy.merge_adapter().unwrap();
         let merged = policy.logits(&TOKENS).unwrap();
         prop_assert!(largest_difference(&apart, &merged) < 1e-4);
-        prop_assert!(policy.accumulate_fails() && policy.merge_adapter().is_err());
+        prop_assert!(accumulate_fails(&mut policy) && policy.step(1.0).is_err() && policy.merge_adapter().is_err());
+        let dir = tempfile::tempdir().unwrap();
+        prop_assert!(policy.save(dir.path()).is_err() && policy.restore(dir.path()).is_err());
         policy.unmerge_adapter().unwrap();
         prop_assert_eq!(&policy.logits(&TOKENS).unwrap(), &apart);
         prop_assert_eq!(sample(&policy), rollouts);
@@ -139,15 +141,9 @@ proptest! {
     }
 }
 
-trait Refuses {
-    fn accumulate_fails(&mut self) -> bool;
-}
-
-impl Refuses for CandlePolicy {
-    fn accumulate_fails(&mut self) -> bool {
-        let loss = Linear::new(tokens(1), false);
-        with_batch(&support::groups(1, 40), 1.0, |batch| self.accumulate(batch, &loss)).is_err()
-    }
+fn accumulate_fails(policy: &mut CandlePolicy) -> bool {
+    let loss = Linear::new(tokens(1), false);
+    with_batch(&support::groups(1, 40), 1.0, |batch| policy.accumulate(batch, &loss)).is_err()
 }
 
 #[test]
@@ -239,26 +235,35 @@ fn dropout_is_the_same_forwards_and_backwards_and_however_a_batch_is_divided() {
 #[test]
 fn dropout_resumes_where_it_was() {
     let config = LoraConfig::new(2).with_dropout(0.3);
-    let make = || base(Family::Qwen2, 4).with_lora(config.clone(), Seed::new(6)).unwrap();
-    let mut straight = make();
+    let make = |seed| base(Family::Qwen2, 4).with_lora(config.clone(), Seed::new(seed)).unwrap();
+    let mut straight = make(6);
     train(&mut straight, 0..3);
     let dir = tempfile::tempdir().unwrap();
     straight.save(dir.path()).unwrap();
     train(&mut straight, 3..5);
-    let mut resumed = make();
-    resumed.restore(dir.path()).unwrap();
-    train(&mut resumed, 3..5);
-    assert_eq!(bits(&straight), bits(&resumed));
+    let loaded = base(Family::Qwen2, 4).load_adapter(dir.path()).unwrap();
+    for mut resumed in [make(6), make(7), loaded] {
+        resumed.restore(dir.path()).unwrap();
+        train(&mut resumed, 3..5);
+        assert_eq!(bits(&straight), bits(&resumed));
+    }
     // What is scored and sampled is the whole adapter.
-    let twice = (resumed.logits(&TOKENS).unwrap(), sample(&resumed));
-    assert_eq!((resumed.logits(&TOKENS).unwrap(), sample(&resumed)), twice);
+    straight.save_pretrained(dir.path()).unwrap();
+    let file = dir.path().join("adapter_config.json");
+    let text = fs::read_to_string(&file).unwrap().replace("\"lora_dropout\": 0.3", "\"lora_dropout\": 0.0");
+    fs::write(&file, text).unwrap();
+    let whole = base(Family::Qwen2, 4).load_adapter(dir.path()).unwrap();
+    assert_eq!(whole.lora().map(|l| l.dropout), Some(0.0));
+    assert_eq!(straight.logits(&TOKENS).unwrap(), whole.logits(&TOKENS).unwrap());
+    assert_eq!(sample(&straight), sample(&whole));
 }
 
 #[test]
 fn an_adapter_folder_reads_back() {
     let mut config = LoraConfig::new(4).with_rslora(true).with_dropout(0.1);
-    config.rank_pattern.insert("q_proj".to_owned(), 2);
-    config.alpha_pattern.insert(r"layers.0.*down_proj".to_owned(), 1.0);
+    // The first that matches counts.
+    config = config.with_rank_of("layers.0.self_attn.q_proj", 3).with_rank_of("q_proj", 2);
+    config = config.with_alpha_of(r"layers.0.*down_proj", 1.0);
     let policy = trained(config.clone(), 2);
     let dir = tempfile::tempdir().unwrap();
     policy.save_pretrained(dir.path()).unwrap();
@@ -267,7 +272,7 @@ fn an_adapter_folder_reads_back() {
     assert_eq!(bits(&loaded), bits(&policy));
     assert_eq!(loaded.logits(&TOKENS).unwrap(), policy.logits(&TOKENS).unwrap());
     let shapes: Vec<_> = loaded.parameters().filter(|(n, ..)| n.contains("q_proj.lora_A")).collect();
-    assert_eq!((shapes.len(), shapes[0].1), (2, &[2, 16][..]));
+    assert_eq!((shapes.len(), shapes[0].1, shapes[1].1), (2, &[3, 16][..], &[2, 16][..]));
 }
 
 #[test]
@@ -281,7 +286,10 @@ fn what_cannot_be_read_is_named() {
         fs::write(&file, value.to_string()).unwrap();
         base(Family::Qwen3, 1).load_adapter(dir.path()).unwrap_err().to_string()
     };
-    let cases: [(&str, serde_json::Value, &str); 8] = [
+    let cases: [(&str, serde_json::Value, &str); 11] = [
+        ("init_lora_weights", "pissa".into(), "\"init_lora_weights\" is \"pissa\", which changes the base"),
+        ("layers_to_transform", serde_json::json!([0]), "needs target_modules to be a list of names"),
+        ("r", "two".into(), "invalid type"),
         ("use_dora", true.into(), "\"use_dora\" is set"),
         ("bias", "all".into(), "\"bias\" is \"all\""),
         ("peft_type", "IA3".into(), "\"peft_type\" is \"IA3\""),
@@ -311,6 +319,13 @@ fn what_cannot_be_read_is_named() {
     {
         assert!(base(Family::Llama, 1).with_lora(bad, Seed::new(1)).is_err());
     }
+    let named = LoraConfig::new(1).with_targets(LoraTargets::names(["q_proj"]));
+    for (layers, want) in [(vec![0, 9], "there is no layer 9"), (vec![], "matches no matrix")] {
+        let error = base(Family::Llama, 1).with_lora(named.clone().with_layers(layers), Seed::new(1));
+        assert!(error.unwrap_err().to_string().contains(want));
+    }
+    let one = base(Family::Llama, 1).with_lora(named.with_layers([1]), Seed::new(1)).unwrap();
+    assert!(one.parameters().count() == 2 && one.parameters().all(|(name, ..)| name.contains("layers.1.")));
     let policy = trained(LoraConfig::new(1), 1);
     assert!(policy.with_lora(LoraConfig::new(1), Seed::new(1)).is_err());
 }

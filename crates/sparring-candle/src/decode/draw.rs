@@ -8,7 +8,7 @@ use sparring_core::SamplingParams;
 const BLOCK: usize = 64;
 
 /// Weights below this come from logits of −∞, or that far below the largest that no draw ever meets them: the
-/// exponential ends at e^−87, which is above.
+/// exponential is clamped at e^−87 = 1.65e-38.
 const NEVER: f32 = 1.7e-38;
 
 /// Scratch of [`draw`].

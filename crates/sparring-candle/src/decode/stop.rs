@@ -34,9 +34,16 @@ pub(super) fn completed(
         let Some(_) = params.stop.iter().find(found) else { return Ok(false) };
         // What was complete before, while `min_tokens` held, does not count.
         let old = tokenizer.decode(&before[from..])?;
-        let times = |text: &str, stop: &String| text.matches(stop.as_str()).count();
-        return Ok(params.stop.iter().any(|stop| times(&text, stop) > times(&old, stop)));
+        let same = old.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
+        return Ok(params.stop.iter().any(|stop| ends_beyond(&text, stop, same)));
     }
+}
+
+/// Whether `stop` occurs in `text`, occurrences may overlap, with an end beyond byte `from`.
+fn ends_beyond(text: &str, stop: &str, from: usize) -> bool {
+    let text = text.as_bytes();
+    let first = (from + 1).saturating_sub(stop.len());
+    text.get(first..).is_some_and(|rest| rest.windows(stop.len()).any(|w| w == stop.as_bytes()))
 }
 
 #[cfg(test)]
@@ -63,7 +70,10 @@ mod tests {
     fn both(tokens: &[u32], params: &SamplingParams) -> (Option<usize>, Option<usize>) {
         let tokenizer = bytes();
         let text = |n: usize| tokenizer.decode(&tokens[..n]).unwrap();
-        let times = |n: usize, stop: &String| text(n).matches(stop.as_str()).count();
+        // How many ends of the stop string there are, overlapping ones too.
+        let times = |n: usize, stop: &String| {
+            text(n).as_bytes().windows(stop.len()).filter(|w| *w == stop.as_bytes()).count()
+        };
         let late = |n: &usize| *n >= params.min_tokens.max(1);
         let plain = |n: &usize| params.stop.iter().any(|s| times(*n, s) > times(*n - 1, s));
         let found = (1..=tokens.len()).find(|&n| completed(&tokenizer, &tokens[..n], params).unwrap());
@@ -74,6 +84,7 @@ mod tests {
     fn characters_split_over_tokens_and_tokens_without_text() {
         let stop = |s: &str| SamplingParams::default().with_stop([s]);
         assert_eq!(both(&[6, 3, 4, 5, 7], &stop("€")).0, Some(4));
+        assert_eq!(both(&[6, 7, 6, 7, 6], &stop("aba").with_min_tokens(4)).0, Some(5));
         assert_eq!(both(&[1, 2, 3, 4, 5, 6], &stop("é€a")).0, Some(6));
         let mut spread = vec![6];
         spread.extend([0; 70]);

@@ -3,7 +3,7 @@
 //! `y = x·wᵀ + bias + Σ scale·(x·aᵀ)·bᵀ` (arXiv:2106.09685, equation 3). With adapters the base is frozen:
 //! its gradients are not computed.
 
-use super::workspace::LowRank;
+use super::workspace::{Buffer, LowRank};
 use super::{Model, Rows, Sink};
 use crate::kernels::{Mat, MatMut, Write, add, matmul};
 use crate::layout::Linear;
@@ -32,16 +32,7 @@ pub(super) fn forward(
     let Some(adapter) = model.adapter else { return };
     for pair in adapter.pairs(linear) {
         let x = adapter.dropped(pair, rows, x, inputs, &mut low.dropped);
-        let narrow = low.narrow.fit(n * pair.rank);
-        let a = Mat::transposed(adapter.get(&pair.a), inputs);
-        matmul(
-            MatMut::rows(narrow, pair.rank),
-            Write::Replace,
-            [n, pair.rank, inputs],
-            Mat::rows(x, inputs),
-            a,
-            1.0,
-        );
+        let narrow = narrow(adapter.get(&pair.a), pair, x, [n, inputs], &mut low.narrow);
         let b = Mat::transposed(adapter.get(&pair.b), pair.rank);
         let y = MatMut::rows(&mut y[pair.outputs.start..], outputs);
         let shape = [n, pair.outputs.len(), pair.rank];
@@ -74,16 +65,7 @@ pub(super) fn parameters(
     for pair in adapter.pairs(linear) {
         let dy = &dy[pair.outputs.start..];
         let x = adapter.dropped(pair, rows, x, inputs, &mut low.dropped);
-        let narrow = low.narrow.fit(n * pair.rank);
-        let a = Mat::transposed(adapter.get(&pair.a), inputs);
-        matmul(
-            MatMut::rows(narrow, pair.rank),
-            Write::Replace,
-            [n, pair.rank, inputs],
-            Mat::rows(x, inputs),
-            a,
-            1.0,
-        );
+        let narrow = narrow(adapter.get(&pair.a), pair, x, [n, inputs], &mut low.narrow);
         let db = MatMut::rows(sink.adapter(&pair.b), pair.rank);
         let shape = [pair.outputs.len(), pair.rank, n];
         matmul(db, Write::Add, shape, Mat::transposed(dy, outputs), Mat::rows(narrow, pair.rank), pair.scale);
@@ -128,13 +110,21 @@ pub(super) fn input(
     }
 }
 
+/// x·aᵀ.
+fn narrow<'b>(a: &[f32], pair: &Pair, x: &[f32], [n, inputs]: [usize; 2], out: &'b mut Buffer) -> &'b [f32] {
+    let out = out.fit(n * pair.rank);
+    let (x, a) = (Mat::rows(x, inputs), Mat::transposed(a, inputs));
+    matmul(MatMut::rows(out, pair.rank), Write::Replace, [n, pair.rank, inputs], x, a, 1.0);
+    out
+}
+
 /// ∂L/∂(x·aᵀ) = scale·dy·b.
 fn narrow_gradient<'b>(
     b: &[f32],
     pair: &Pair,
     dy: &[f32],
     [n, stride]: [usize; 2],
-    out: &'b mut super::workspace::Buffer,
+    out: &'b mut Buffer,
 ) -> &'b [f32] {
     let out = out.fit(n * pair.rank);
     let shape = [n, pair.rank, pair.outputs.len()];

@@ -1,7 +1,7 @@
 //! Products with weights that were packed once, for decoding.
 //!
 //! Every output element is one chain of multiply-adds over k in ascending order, started at the bias (or
-//! 0): a row's result does not depend on how many rows are computed with it.
+//! 0, or what the product is added to): a row's result does not depend on how many rows are computed with it.
 
 use super::math::add as add_to;
 use super::tile::{PANEL, Start, Strided, panel};

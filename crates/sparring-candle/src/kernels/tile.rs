@@ -1,7 +1,8 @@
 //! The product that decoding is made of: rows against a panel of 16 columns.
 //!
 //! Every element of the result is one chain of multiply-adds over k in ascending order: its bits do not
-//! depend on how many rows are computed with it, on where k is cut, or on the instruction set.
+//! depend on how many rows are computed with it, on where k is cut, or on the instruction set (where it has
+//! fused multiply-adds).
 
 use super::{Fma, Level, level};
 
@@ -43,6 +44,7 @@ pub(crate) fn panel(
     let reach = |rows: usize, stride: usize, width: usize| rows.saturating_sub(1) * stride + width;
     assert!(x.data.len() >= reach(rows, x.stride, k), "left factor is too small");
     assert!(k == 0 || w.data.len() >= reach(k, w.stride, PANEL), "right factor is too small");
+    assert!(rows == 1 || stride >= PANEL, "rows of the result overlap");
     assert!(out.len() >= reach(rows, stride, PANEL), "result is too small");
     assert!(!matches!(start, Start::Row(row) if row.len() < PANEL), "start is too small");
     match level() {

@@ -3,7 +3,7 @@
 use super::LoraConfig;
 use crate::engine::{Buffer, Rows};
 use crate::layout::{Layout, Linear, Parameter};
-use sparring_core::PolicyError;
+use sparring_core::{PolicyError, Seed};
 use std::ops::Range;
 
 /// The two factors of one matrix: `Δw = scale·b·a`.
@@ -69,6 +69,28 @@ pub(crate) struct Dropout {
     pub(crate) seed: u64,
 }
 
+/// Where a policy is in the sequence of what it drops.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DropoutState {
+    pub(crate) seed: Seed,
+    /// Calls of `accumulate` that succeeded.
+    pub(crate) calls: u64,
+}
+
+impl Default for DropoutState {
+    fn default() -> Self {
+        Self { seed: Seed::new(0), calls: 0 }
+    }
+}
+
+impl DropoutState {
+    /// What the next pass drops.
+    pub(crate) fn next(&self, probability: f64) -> Option<Dropout> {
+        let seed = self.seed.index(self.calls).value();
+        (probability > 0.0).then_some(Dropout { probability: probability as f32, seed })
+    }
+}
+
 /// An adapter as a pass reads it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AdapterView<'a> {
@@ -112,7 +134,7 @@ impl<'a> AdapterView<'a> {
 
     /// Sets each element to 0 with the probability of the dropout, and scales the others up. What is dropped
     /// depends on the seed, the pair and the token alone, so that forward and backward agree, and so does
-    /// any division of a batch.
+    /// any division of a batch into shards.
     pub(crate) fn drop(&self, pair: &Pair, rows: Rows<'_>, x: &mut [f32], width: usize) {
         let Some(Dropout { probability, seed }) = self.dropout else { return };
         let keep = 1.0 / (1.0 - probability);

@@ -1,31 +1,55 @@
 //! What an adapter looks like: PEFT's `adapter_config.json`, the part of it that this backend knows.
 
 use crate::layout::Layout;
+use indexmap::IndexMap;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use sparring_core::PolicyError;
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
-/// Which matrices get low-rank factors.
+/// Which matrices get low-rank factors. In a file: `"all-linear"`, a list of names, or a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(from = "Written", into = "Written")]
 #[non_exhaustive]
 pub enum LoraTargets {
+    /// Every matrix of every layer.
+    AllLinear,
     /// Those whose name is one of these or ends in a dot and one of these, such as `q_proj` or
     /// `layers.0.mlp.up_proj`.
     Names(Vec<String>),
-    /// `"all-linear"`: every matrix of every layer. Any other string is a regular expression that the whole name
-    /// must match, such as `.*\.(q|v)_proj`.
+    /// Those whose whole name a regular expression matches, such as `.*\.(q|v)_proj`.
     Pattern(String),
 }
 
-impl LoraTargets {
-    /// Every matrix of every layer.
-    pub fn all_linear() -> Self {
-        Self::Pattern(ALL.to_owned())
-    }
+/// [`LoraTargets`] as PEFT writes them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Names(Vec<String>),
+    Text(String),
+}
 
+impl From<Written> for LoraTargets {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Names(names) => Self::Names(names),
+            Written::Text(text) if text.eq_ignore_ascii_case(ALL) => Self::AllLinear,
+            Written::Text(text) => Self::Pattern(text),
+        }
+    }
+}
+
+impl From<LoraTargets> for Written {
+    fn from(targets: LoraTargets) -> Self {
+        match targets {
+            LoraTargets::AllLinear => Self::Text(ALL.to_owned()),
+            LoraTargets::Names(names) => Self::Names(names),
+            LoraTargets::Pattern(pattern) => Self::Text(pattern),
+        }
+    }
+}
+
+impl LoraTargets {
     /// Matrices by the ends of their names.
     pub fn names<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
         Self::Names(names.into_iter().map(Into::into).collect())
@@ -42,6 +66,7 @@ const ALL: &str = "all-linear";
 /// assert_eq!(lora.scale(), 2.0);
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LoraConfig {
     /// Rank of the factors, at least 1.
@@ -53,20 +78,22 @@ pub struct LoraConfig {
     /// Divide alpha by √rank instead of rank (arXiv:2312.03732).
     #[serde(rename = "use_rslora", default)]
     pub rslora: bool,
-    /// Probability with which an element of the factors' input is dropped in training, in [0, 1).
+    /// Probability with which an element of the factors' input is dropped in training, in [0, 1). What is dropped
+    /// follows from the seed, the number of calls of `accumulate` before, and the token's place in the batch: each
+    /// call drops other elements, and completions that share a prompt share what is dropped from it.
     #[serde(rename = "lora_dropout", default)]
     pub dropout: f64,
     /// Which matrices.
     #[serde(rename = "target_modules")]
     pub targets: LoraTargets,
-    /// Ranks of single matrices, by the end of their names (a regular expression).
+    /// Ranks of single matrices, by the end of their names (a regular expression); the first that matches counts.
     #[serde(default)]
-    pub rank_pattern: BTreeMap<String, usize>,
+    pub rank_pattern: IndexMap<String, usize>,
     /// Alphas of single matrices, likewise.
     #[serde(default)]
-    pub alpha_pattern: BTreeMap<String, f64>,
-    /// Only in these layers; in all of them if `None`.
-    #[serde(default)]
+    pub alpha_pattern: IndexMap<String, f64>,
+    /// Only in these layers (with [`LoraTargets::Names`]); in all of them if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layers_to_transform: Option<Vec<usize>>,
 }
 
@@ -78,9 +105,9 @@ impl LoraConfig {
             alpha: 2.0 * rank as f64,
             rslora: false,
             dropout: 0.0,
-            targets: LoraTargets::all_linear(),
-            rank_pattern: BTreeMap::new(),
-            alpha_pattern: BTreeMap::new(),
+            targets: LoraTargets::AllLinear,
+            rank_pattern: IndexMap::new(),
+            alpha_pattern: IndexMap::new(),
             layers_to_transform: None,
         }
     }
@@ -113,6 +140,27 @@ impl LoraConfig {
         self
     }
 
+    /// Gives the matrices whose names end in `pattern` a rank of their own.
+    #[must_use]
+    pub fn with_rank_of(mut self, pattern: impl Into<String>, rank: usize) -> Self {
+        self.rank_pattern.insert(pattern.into(), rank);
+        self
+    }
+
+    /// Gives the matrices whose names end in `pattern` an alpha of their own.
+    #[must_use]
+    pub fn with_alpha_of(mut self, pattern: impl Into<String>, alpha: f64) -> Self {
+        self.alpha_pattern.insert(pattern.into(), alpha);
+        self
+    }
+
+    /// Only in these layers.
+    #[must_use]
+    pub fn with_layers(mut self, layers: impl IntoIterator<Item = usize>) -> Self {
+        self.layers_to_transform = Some(layers.into_iter().collect());
+        self
+    }
+
     /// What the factors' product is multiplied by, where no pattern says otherwise.
     pub fn scale(&self) -> f64 {
         self.scale_of(self.rank, self.alpha)
@@ -140,12 +188,15 @@ impl LoraConfig {
         if matches!(&self.targets, LoraTargets::Names(names) if names.is_empty()) {
             return bad("target_modules", "names no matrix");
         }
+        if self.layers_to_transform.is_some() && !matches!(self.targets, LoraTargets::Names(_)) {
+            return bad("layers_to_transform", "needs target_modules to be a list of names, as for PEFT");
+        }
         Ok(())
     }
 
     pub(crate) fn matcher(&self) -> Result<Matcher<'_>, PolicyError> {
         let pattern = match &self.targets {
-            LoraTargets::Pattern(p) if p != ALL => Some(regex(&format!("^(?:{p})$"))?),
+            LoraTargets::Pattern(p) => Some(regex(&format!("^(?:{p})$"))?),
             _ => None,
         };
         let tail = |key: &String| regex(&format!(r"^(?:.*\.)?(?:{key})$"));
@@ -177,7 +228,7 @@ impl Matcher<'_> {
     pub(crate) fn of(&self, module: &str) -> Option<(usize, f32)> {
         let layer = || module.split('.').find_map(|part| part.parse::<usize>().ok());
         let in_layers = |layers: &Vec<usize>| layer().is_some_and(|l| layers.contains(&l));
-        if !self.is_named(module) || !self.config.layers_to_transform.as_ref().is_none_or(in_layers) {
+        if !self.config.layers_to_transform.as_ref().is_none_or(in_layers) || !self.is_named(module) {
             return None;
         }
         let rank = self.ranks.iter().find(|(p, _)| p.is_match(module)).map_or(self.config.rank, |(_, r)| *r);
@@ -207,7 +258,15 @@ impl Matcher<'_> {
             let names: Vec<&str> = first.map(|(name, _)| name.rsplit('.').next().unwrap_or(name)).collect();
             names.join(", ")
         };
+        let layers = self.config.layers_to_transform.iter().flatten();
+        if let Some(layer) = layers.into_iter().find(|l| **l >= base.layers.len()) {
+            return Err(PolicyError::invalid(format!(
+                "lora.layers_to_transform: there is no layer {layer}; the model has {}",
+                base.layers.len()
+            )));
+        }
         let unused = match &self.config.targets {
+            LoraTargets::AllLinear => None,
             LoraTargets::Names(names) => {
                 names.iter().zip(&self.used).find(|(_, used)| !used.get()).map(|(name, _)| name.as_str())
             }

@@ -7,7 +7,7 @@ mod peft;
 
 pub use config::{LoraConfig, LoraTargets};
 
-pub(crate) use adapter::{AdapterLayout, AdapterView, Dropout, Pair};
+pub(crate) use adapter::{AdapterLayout, AdapterView, Dropout, DropoutState, Pair};
 pub(crate) use peft::{read, save};
 
 use crate::kernels::{Mat, MatMut, Write, matmul};

@@ -39,7 +39,30 @@ pub(crate) fn read(dir: &Path, base: &Layout) -> Result<(Arc<AdapterSpec>, Vec<f
 
 /// The fields that [`LoraConfig`] reads; PEFT writes dozens more, and null for those that are not set.
 fn known(map: &Map<String, Value>) -> Map<String, Value> {
-    map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect()
+    let fields = [
+        "r",
+        "lora_alpha",
+        "use_rslora",
+        "lora_dropout",
+        "target_modules",
+        "rank_pattern",
+        "alpha_pattern",
+        "layers_to_transform",
+    ];
+    let mut known = Map::new();
+    for field in fields {
+        match map.get(field) {
+            None | Some(Value::Null) => {}
+            // One layer may stand without a list.
+            Some(Value::Number(n)) if field == "layers_to_transform" => {
+                known.insert(field.to_owned(), json!([n]));
+            }
+            Some(value) => {
+                known.insert(field.to_owned(), value.clone());
+            }
+        }
+    }
+    known
 }
 
 /// Variants of LoRA compute something else: reading them as LoRA would give wrong numbers.
@@ -51,6 +74,14 @@ fn refuse_what_is_not_lora(fields: Fields<'_>) -> Result<(), PolicyError> {
         return Err(
             fields.bad("bias", format_args!("is \"{bias}\"; this backend trains no biases (\"none\")"))
         );
+    }
+    // Any other way to begin also changes the base.
+    let plain = [json!(true), json!(false), json!("gaussian"), json!("eva"), json!("orthogonal")];
+    if let Some(kind) = fields.get("init_lora_weights").filter(|kind| !plain.contains(kind)) {
+        let why = format_args!(
+            "is {kind}, which changes the base's weights; save the adapter with PEFT's conversion to LoRA"
+        );
+        return Err(fields.bad("init_lora_weights", why));
     }
     let empty = |v: &Value| match v {
         Value::Null | Value::Bool(false) => true,

@@ -8,32 +8,30 @@ use super::CandlePolicy;
 use super::optimiser::AdamState;
 use crate::folder;
 use crate::layout::{Layout, Parameter};
-use crate::lora::{self, LoraConfig};
+use crate::lora::{self, DropoutState, LoraConfig};
+use crate::options::MOST_SHARDS;
 use crate::tensors::{self, NamedTensor, TensorFile};
-use sparring_core::{Checkpoint, PolicyError};
+use sparring_core::{Checkpoint, PolicyError, Seed};
 use std::path::Path;
 
 const OPTIMIZER: &str = "optimizer.safetensors";
 const STEPS: &str = "steps";
-const WHY: &str = "a checkpoint needs it beside model.safetensors; use another checkpoint";
+const WHY: &str = "a checkpoint needs it beside the weights; use another checkpoint";
 
 impl Checkpoint for CandlePolicy {
     fn save(&self, dir: &Path) -> Result<(), PolicyError> {
+        self.check_unmerged("saving")?;
         self.save_pretrained(dir)?;
         let parameters = self.frozen.trained().0;
-        write_optimizer(dir, parameters, &self.adam, &self.gradients, self.accumulated)
+        write_optimizer(dir, parameters, &self.adam, &self.gradients, self.dropout)
     }
 
     fn restore(&mut self, dir: &Path) -> Result<(), PolicyError> {
-        if self.is_merged() {
-            return Err(PolicyError::invalid(
-                "the adapter is merged; call unmerge_adapter before restoring".to_owned(),
-            ));
-        }
+        self.check_unmerged("restoring")?;
         let weights = read_trained(dir, &self.frozen.spec.layout, self.lora())?;
         let state = read_optimizer(dir, self.frozen.trained().0, weights.len())?;
         *self.frozen.trained_mut() = weights;
-        (self.adam, self.gradients, self.accumulated) = (state.adam, state.gradients, state.accumulated);
+        (self.adam, self.gradients, self.dropout) = (state.adam, state.gradients, state.dropout);
         Ok(())
     }
 }
@@ -44,8 +42,7 @@ pub(crate) struct Trained {
     pub(crate) adam: AdamState,
     /// One a shard, to be summed.
     pub(crate) gradients: Vec<Vec<f32>>,
-    /// Calls of `accumulate`.
-    pub(crate) accumulated: u64,
+    pub(crate) dropout: DropoutState,
 }
 
 /// Writes what a checkpoint holds beside the weights.
@@ -57,7 +54,7 @@ pub(crate) fn write_optimizer(
     parameters: &[Parameter],
     adam: &AdamState,
     gradients: &[Vec<f32>],
-    accumulated: u64,
+    dropout: DropoutState,
 ) -> Result<(), PolicyError> {
     let mut tensors = Vec::new();
     for (kind, values) in [("m.", &adam.m), ("v.", &adam.v)] {
@@ -71,7 +68,8 @@ pub(crate) fn write_optimizer(
             tensors.push(NamedTensor { name, shape: vec![gradient.len()], data: gradient });
         }
     }
-    tensors::write(dir, OPTIMIZER, &tensors, (STEPS, format!("{} {accumulated}", adam.steps)))
+    let counts = format!("{} {} {}", adam.steps, dropout.calls, dropout.seed.value());
+    tensors::write(dir, OPTIMIZER, &tensors, (STEPS, counts))
 }
 
 /// Reads what a checkpoint holds beside the `len` weights.
@@ -84,9 +82,9 @@ pub(crate) fn read_optimizer(
     len: usize,
 ) -> Result<Trained, PolicyError> {
     let file = TensorFile::read(&dir.join(OPTIMIZER), WHY)?;
-    let (steps, accumulated) = read_counts(&file)?;
+    let (steps, dropout) = read_counts(&file)?;
     let adam = read_moments(&file, parameters, len, steps)?;
-    Ok(Trained { adam, gradients: read_gradients(&file, len)?, accumulated })
+    Ok(Trained { adam, gradients: read_gradients(&file, len)?, dropout })
 }
 
 /// The trained weights of a folder, which must be of the same model (or adapter) as the policy that asks.
@@ -111,13 +109,15 @@ pub(crate) fn read_trained(
     )))
 }
 
-/// Optimiser steps, and calls of `accumulate`.
-fn read_counts(file: &TensorFile) -> Result<(u64, u64), PolicyError> {
+/// Optimiser steps, and where dropout is.
+fn read_counts(file: &TensorFile) -> Result<(u64, DropoutState), PolicyError> {
     let text = file.metadata(STEPS)?.unwrap_or_default();
-    let mut counts = text.split(' ').map(str::parse);
-    match (counts.next(), counts.next()) {
-        (Some(Ok(steps)), Some(Ok(accumulated))) => Ok((steps, accumulated)),
-        _ => Err(file.bad("its metadata has no number of steps; use another checkpoint")),
+    let counts: Option<Vec<u64>> = text.split(' ').map(|n| n.parse().ok()).collect();
+    match counts.as_deref() {
+        Some(&[steps, calls, seed]) => Ok((steps, DropoutState { seed: Seed::new(seed), calls })),
+        _ => Err(file.bad(format_args!(
+            "its metadata \"{STEPS}\" is \"{text}\", not three numbers (steps, calls, seed); use another checkpoint"
+        ))),
     }
 }
 
@@ -140,18 +140,21 @@ fn read_moments(
 }
 
 fn read_gradients(file: &TensorFile, len: usize) -> Result<Vec<Vec<f32>>, PolicyError> {
-    let shards = file
-        .names()?
-        .iter()
-        .filter_map(|name| name.strip_prefix("gradient.")?.parse::<usize>().ok())
-        .max()
-        .map_or(0, |last| last + 1);
-    let mut gradients = vec![vec![0.0; len]; shards.min(4096)];
-    for (shard, gradient) in gradients.iter_mut().enumerate() {
-        let name = format!("gradient.{shard}");
-        if file.shape(&name)?.is_some() {
-            file.copy(&name, &[len], gradient)?;
+    let mut gradients = Vec::new();
+    for name in file.names()?.iter().filter(|name| name.starts_with("gradient.")) {
+        let shard: Option<usize> = name.strip_prefix("gradient.").and_then(|n| n.parse().ok());
+        let Some(shard) = shard.filter(|shard| *shard < MOST_SHARDS) else {
+            return Err(
+                file.bad(format_args!("tensor \"{name}\" belongs to no shard; use another checkpoint"))
+            );
+        };
+        if gradients.len() <= shard {
+            gradients.resize_with(shard + 1, Vec::new);
         }
+        gradients[shard] = vec![0.0; len];
+        file.copy(name, &[len], &mut gradients[shard])?;
     }
+    // A shard whose gradient is zero has none in the file.
+    gradients.iter_mut().filter(|g| g.is_empty()).for_each(|g| g.resize(len, 0.0));
     Ok(gradients)
 }

@@ -12,20 +12,16 @@ use sparring_core::{Learner, PolicyError, StepReport, TokenBatch, TokenCotangent
 impl Learner for CandlePolicy {
     fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
         plan::check(batch, self.config())?;
-        if self.is_merged() {
-            return Err(PolicyError::invalid(
-                "the adapter is merged into the weights; call unmerge_adapter before training".to_owned(),
-            ));
-        }
+        self.check_unmerged("training")?;
         let settings = HeadSettings { temperature: batch.temperature, entropy: loss.needs_entropy() };
         let shards = plan::plan(batch, self.frozen.options.shards);
         let mut workspaces = self.frozen.take_workspaces(shards.len());
-        let dropout = self.dropout();
+        let dropout = self.lora().and_then(|lora| self.dropout.next(lora.dropout));
         let forward = self.forward(batch, &shards, settings, dropout, &mut workspaces);
         let outcome = forward.and_then(|(logp, entropy)| {
             let (value, cotangents) = ask(batch, loss, &logp, &entropy)?;
             self.backward(&shards, settings, dropout, &cotangents, &mut workspaces)?;
-            self.accumulated += 1;
+            self.dropout.calls += 1;
             Ok(value)
         });
         self.frozen.return_workspaces(workspaces);
@@ -34,6 +30,7 @@ impl Learner for CandlePolicy {
 
     fn step(&mut self, lr: f64) -> Result<StepReport, PolicyError> {
         check_rate(lr)?;
+        self.check_unmerged("training")?;
         let len = self.frozen.trained().1.len();
         if self.gradients.is_empty() {
             self.gradients = vec![vec![0.0; len]];
@@ -51,7 +48,7 @@ impl Learner for CandlePolicy {
 
     fn reset(&mut self) {
         self.discard();
-        self.accumulated = 0;
+        self.dropout.calls = 0;
         self.adam = AdamState::default();
     }
 
@@ -63,13 +60,6 @@ impl Learner for CandlePolicy {
 }
 
 impl CandlePolicy {
-    /// What the next pass drops.
-    fn dropout(&self) -> Option<Dropout> {
-        let config = &self.frozen.adapter.as_ref()?.spec.config;
-        let seed = self.dropout_seed.index(self.accumulated).value();
-        (config.dropout > 0.0).then_some(Dropout { probability: config.dropout as f32, seed })
-    }
-
     /// Log-probabilities and entropies, flat.
     fn forward(
         &self,

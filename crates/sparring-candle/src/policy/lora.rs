@@ -30,7 +30,7 @@ impl CandlePolicy {
         let spec = AdapterSpec::new(config, &self.frozen.spec.layout)?;
         let weights = spec.init(seed.child("factors"));
         let mut policy = self.with_adapter(spec, weights)?;
-        policy.dropout_seed = seed.child("dropout");
+        policy.dropout.seed = seed.child("dropout");
         Ok(policy)
     }
 
@@ -48,12 +48,30 @@ impl CandlePolicy {
     fn with_adapter(&self, spec: Arc<AdapterSpec>, weights: Vec<f32>) -> Result<Self, PolicyError> {
         if self.frozen.adapter.is_some() {
             return Err(PolicyError::invalid(
-                "the policy has an adapter already; merge it, or begin from the base".to_owned(),
+                "the policy has an adapter already; begin from the base, or make the adapter part of it by into_merged".to_owned(),
             ));
         }
         let mut frozen = self.frozen.clone();
         frozen.adapter = Some(Adapter { spec, weights: Weights::new(weights), unmerged: None });
         Ok(Self::from_frozen(frozen))
+    }
+
+    /// Sets what the adapter's dropout draws from: an adapter that was loaded draws from seed 0, one that was restored
+    /// from a checkpoint goes on where it was.
+    #[must_use]
+    pub fn with_dropout_seed(mut self, seed: Seed) -> Self {
+        self.dropout.seed = seed;
+        self
+    }
+
+    /// Refuses what would change or lose the factors while they are merged.
+    pub(super) fn check_unmerged(&self, doing: &str) -> Result<(), PolicyError> {
+        if self.is_merged() {
+            return Err(PolicyError::invalid(format!(
+                "the adapter is merged into the weights; call unmerge_adapter before {doing}"
+            )));
+        }
+        Ok(())
     }
 
     /// The adapter's settings, if there is one.
@@ -67,7 +85,7 @@ impl CandlePolicy {
     }
 
     /// Adds the adapter to a copy of the base's weights (`w + scale·b·a`): sampling then costs what the base's
-    /// does. The policy cannot be trained until [`CandlePolicy::unmerge_adapter`].
+    /// does. The policy cannot be trained, saved or restored until [`CandlePolicy::unmerge_adapter`].
     ///
     /// # Errors
     /// [`PolicyError::Invalid`] where there is no adapter, or it is merged already.

@@ -19,6 +19,7 @@ use crate::config::ModelConfig;
 use crate::folder::{self, ModelFolder};
 use crate::kernels::RopeTable;
 use crate::layout::Layout;
+use crate::lora::DropoutState;
 use crate::options::PolicyOptions;
 use crate::tokenizer::ChatTokenizer;
 use sparring_core::{
@@ -70,9 +71,7 @@ pub struct CandlePolicy {
     /// One gradient a shard; empty until something was accumulated.
     gradients: Vec<Vec<f32>>,
     adam: AdamState,
-    /// Calls of `accumulate` that succeeded.
-    accumulated: u64,
-    dropout_seed: Seed,
+    dropout: DropoutState,
 }
 
 impl CandlePolicy {
@@ -114,13 +113,14 @@ impl CandlePolicy {
     /// A fresh optimiser on some weights.
     fn from_frozen(frozen: FrozenPolicy) -> Self {
         let (gradients, adam) = (Vec::new(), AdamState::default());
-        Self { frozen, gradients, adam, accumulated: 0, dropout_seed: Seed::new(0) }
+        Self { frozen, gradients, adam, dropout: DropoutState::default() }
     }
 
     /// Another policy with the same weights and a fresh optimiser.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self { dropout_seed: self.dropout_seed, ..Self::from_frozen(self.frozen.clone()) }
+        let dropout = DropoutState { calls: 0, ..self.dropout };
+        Self { dropout, ..Self::from_frozen(self.frozen.clone()) }
     }
 
     /// The current weights, to sample from and to score with; it does not change when the policy learns.

@@ -24,7 +24,7 @@ impl Learner for DevicePolicy {
         let (value, asked) = ask(batch, loss, &logp, &entropy)?;
         let found = self.backward(kept, &asked).map_err(backend)?;
         self.gradients = self.sum_with(found).map_err(backend)?;
-        self.accumulated += 1;
+        self.dropout.calls += 1;
         Ok(value)
     }
 
@@ -42,7 +42,7 @@ impl Learner for DevicePolicy {
 
     fn reset(&mut self) {
         self.discard();
-        self.accumulated = 0;
+        self.dropout.calls = 0;
         self.moments = optimiser::Moments::default();
     }
 

@@ -6,7 +6,7 @@ use super::optimiser::Moments;
 use super::options::DeviceOptions;
 use crate::config::ModelConfig;
 use crate::folder;
-use crate::lora::{self, AdapterSpec, LoraConfig};
+use crate::lora::{self, AdapterSpec, DropoutState, LoraConfig};
 use crate::options::PolicyOptions;
 use crate::policy::CandlePolicy;
 use crate::tokenizer::ChatTokenizer;
@@ -49,8 +49,8 @@ pub struct DevicePolicy {
     /// Sums since the last step, by parameter.
     pub(super) gradients: BTreeMap<String, Tensor>,
     pub(super) moments: Moments,
-    /// Calls of `accumulate` that succeeded.
-    pub(super) accumulated: u64,
+    /// Kept for checkpoints, which the engine may go on from; nothing is dropped here.
+    pub(super) dropout: DropoutState,
 }
 
 impl DevicePolicy {
@@ -79,7 +79,12 @@ impl DevicePolicy {
     }
 
     fn of(model: Model) -> Self {
-        Self { model, gradients: BTreeMap::new(), moments: Moments::default(), accumulated: 0 }
+        Self {
+            model,
+            gradients: BTreeMap::new(),
+            moments: Moments::default(),
+            dropout: DropoutState::default(),
+        }
     }
 
     /// A policy with fresh adapters on this one's weights, which it shares and does not change; see
