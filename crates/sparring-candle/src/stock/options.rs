@@ -1,6 +1,5 @@
 //! Where a [`DevicePolicy`](super::DevicePolicy) computes, and how.
 
-use super::backend;
 use crate::options::{AdamWConfig, PolicyOptions};
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
@@ -27,7 +26,10 @@ impl DeviceKind {
             Self::Cuda(_) if !cfg!(feature = "cuda") => Err(PolicyError::invalid(
                 "device.device is a CUDA device; build sparring-candle with its feature `cuda`",
             )),
-            Self::Cuda(index) => Device::new_cuda(index).map_err(backend),
+            Self::Cuda(index) => Device::new_cuda(index).map_err(|error| {
+                let what = format!("opening CUDA device {index}; see whether nvidia-smi lists it");
+                PolicyError::backend(what, error)
+            }),
         }
     }
 }
