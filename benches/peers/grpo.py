@@ -90,7 +90,8 @@ def gflop(model, args, shared):
     # Backward: as much again for the inputs of a product, and once more for its weights unless those are frozen.
     train = 3 * forward
     if args.lora:
-        train = 2 * weights + 3 * attention + 3 * 2 * rows * layers * args.lora * sum(a + b for a, b in shapes)
+        factors = 2 * rows * layers * args.lora * sum(a + b for a, b in shapes)
+        forward, train = forward + factors, 2 * weights + 3 * attention + 3 * factors
     return forward / 1e9, train / 1e9
 
 

@@ -55,7 +55,7 @@ impl TensorFile {
             tensors.tensor(name).map_err(|_| self.bad(format_args!("tensor \"{name}\" is missing")))?;
         if tensor.shape() != shape {
             return Err(self.bad(format_args!(
-                "tensor \"{name}\" has shape {:?}; config.json says {shape:?}",
+                "tensor \"{name}\" has shape {:?}, where {shape:?} is expected; the files belong to different models",
                 tensor.shape()
             )));
         }

@@ -300,7 +300,7 @@ fn what_cannot_be_read_is_named() {
             "\"c_attn\" matches no matrix of the model; it has q_proj, k_proj",
         ),
         ("target_modules", "(".into(), "is no regular expression"),
-        ("r", 3.into(), "has shape [2, 16]; config.json says [3, 16]"),
+        ("r", 3.into(), "has shape [2, 16], where [3, 16] is expected"),
         (
             "target_modules",
             serde_json::json!(["q_proj"]),

@@ -63,8 +63,12 @@ impl Spec {
 ///
 /// # Memory
 /// `accumulate` keeps the activations of the whole batch that it is given, about
-/// 4·layers·(3·hidden + qkv + attention + 2·intermediate) bytes a token: callers bound it by the size of
-/// their micro-batches. Learning holds one gradient per shard and two moments beside the weights.
+/// 4·layers·(3·hidden + qkv + attention + 2·intermediate) bytes a row (4·layers·hidden with
+/// [`PolicyOptions::checkpoint_layers`]): callers bound it by the size of their micro-batches. A group's prompt is one
+/// row a token, however many completions share it. Learning holds one gradient per shard and two moments beside the
+/// trained weights.
+///
+/// Folders are read through mapped files: they must not be shortened while they are loaded.
 #[derive(Debug)]
 pub struct CandlePolicy {
     frozen: FrozenPolicy,
