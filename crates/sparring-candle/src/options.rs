@@ -1,5 +1,6 @@
 //! Settings of a policy.
 
+use crate::layout::Parameter;
 use serde::{Deserialize, Serialize};
 use sparring_core::PolicyError;
 
@@ -116,8 +117,50 @@ impl AdamWConfig {
         self
     }
 
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] names the field that is out of range.
+    pub fn validate(&self) -> Result<(), PolicyError> {
+        let bad = |field: &str, why: &str| Err(PolicyError::invalid(format!("options.adamw.{field} {why}")));
+        let AdamWConfig { beta1, beta2, eps, weight_decay, grad_clip, ref groups } = *self;
+        for (field, beta) in [("beta1", beta1), ("beta2", beta2)] {
+            if !(0.0..1.0).contains(&beta) {
+                return bad(field, "must be in [0, 1)");
+            }
+        }
+        if !(eps > 0.0 && eps.is_finite()) {
+            return bad("eps", "must be a number above 0");
+        }
+        if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
+            return bad("weight_decay", "must be a number of at least 0");
+        }
+        if grad_clip.is_some_and(|c| !(c > 0.0 && c.is_finite())) {
+            return bad("grad_clip", "must be a number above 0, or null");
+        }
+        for group in groups {
+            let (scale, decay) = (group.lr_scale, group.weight_decay.unwrap_or(0.0));
+            let numbers = [scale, decay].into_iter().all(|x| x.is_finite() && x >= 0.0);
+            if group.name.is_empty() || !numbers {
+                let why = format!(
+                    "has a group \"{}\": it needs a name, an lr_scale and a weight_decay of at least 0",
+                    group.name
+                );
+                return bad("groups", &why);
+            }
+        }
+        Ok(())
+    }
+
+    /// Learning rate and weight decay of a parameter, where the optimiser's rate is `lr`.
+    pub(crate) fn rates(&self, parameter: &Parameter, lr: f64) -> (f64, f64) {
+        let group = self.group(&parameter.name);
+        let decay = group.and_then(|g| g.weight_decay).unwrap_or(self.weight_decay);
+        (lr * group.map_or(1.0, |g| g.lr_scale), if parameter.decays() { decay } else { 0.0 })
+    }
+
     /// The group of a parameter.
-    pub(crate) fn group(&self, parameter: &str) -> Option<&ParamGroup> {
+    fn group(&self, parameter: &str) -> Option<&ParamGroup> {
         let dotted = format!(".{parameter}.");
         self.groups.iter().find(|g| dotted.contains(&format!(".{}.", g.name)))
     }
@@ -200,32 +243,6 @@ impl PolicyOptions {
                 return bad(field, "must be in 1..=4096");
             }
         }
-        let AdamWConfig { beta1, beta2, eps, weight_decay, grad_clip, ref groups } = self.adamw;
-        for (field, beta) in [("adamw.beta1", beta1), ("adamw.beta2", beta2)] {
-            if !(0.0..1.0).contains(&beta) {
-                return bad(field, "must be in [0, 1)");
-            }
-        }
-        if !(eps > 0.0 && eps.is_finite()) {
-            return bad("adamw.eps", "must be a number above 0");
-        }
-        if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
-            return bad("adamw.weight_decay", "must be a number of at least 0");
-        }
-        if grad_clip.is_some_and(|c| !(c > 0.0 && c.is_finite())) {
-            return bad("adamw.grad_clip", "must be a number above 0, or null");
-        }
-        for group in groups {
-            let (scale, decay) = (group.lr_scale, group.weight_decay.unwrap_or(0.0));
-            let numbers = [scale, decay].into_iter().all(|x| x.is_finite() && x >= 0.0);
-            if group.name.is_empty() || !numbers {
-                let why = format!(
-                    "has a group \"{}\": it needs a name, an lr_scale and a weight_decay of at least 0",
-                    group.name
-                );
-                return bad("adamw.groups", &why);
-            }
-        }
-        Ok(())
+        self.adamw.validate()
     }
 }

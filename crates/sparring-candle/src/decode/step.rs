@@ -6,6 +6,7 @@ use super::cache::{Cache, Pages};
 use super::weights::DecodePair;
 use crate::config::ModelConfig;
 use crate::kernels::{PAGE, Packed, packed_matmul, rms_forward, rope, swiglu_forward};
+use std::ops::Range;
 
 /// One token to run through the decoder.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +66,7 @@ impl<'a> Stepper<'a> {
         }
         let eps = config.rms_norm_eps as f32;
         let mut rows = rows;
+        let mut alike = blocks(config, rows, caches);
         for (index, layer) in weights.layers.iter().enumerate() {
             rms_forward(&self.x, &layer.attention_norm, eps, &mut self.normed, &mut self.scales);
             let products = self.model.spec.layout.layers[index].products();
@@ -74,8 +76,9 @@ impl<'a> Stepper<'a> {
             if index + 1 == weights.layers.len() {
                 // Of the other rows only keys and values are needed.
                 rows = self.drop_rows(rows, wanted);
+                alike = blocks(config, rows, caches);
             }
-            self.attend(index, Batch { rows, caches, pages });
+            self.attend(index, Batch { rows, caches, pages }, &alike);
             project(&self.attended, &layer.output, output, &mut self.x, true, &mut self.low);
             rms_forward(&self.x, &layer.mlp_norm, eps, &mut self.normed, &mut self.scales);
             project(&self.normed, &layer.gate_up, gate_up, &mut self.gate_up, false, &mut self.low);
@@ -137,11 +140,11 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    fn attend(&mut self, layer: usize, batch: Batch<'_>) {
-        let (config, blocks) = (self.config(), blocks(self.config(), batch.rows, batch.caches));
+    fn attend(&mut self, layer: usize, batch: Batch<'_>, blocks: &[Range<usize>]) {
+        let config = self.config();
         let (qkv, query) = (config.qkv_width(), config.query_width());
         for head in 0..config.num_key_value_heads {
-            for block in &blocks {
+            for block in blocks {
                 let rows = Batch { rows: &batch.rows[block.clone()], ..batch };
                 let qkv = &self.qkv[block.start * qkv..block.end * qkv];
                 let attended = &mut self.attended[block.start * query..block.end * query];

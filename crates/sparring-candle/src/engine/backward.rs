@@ -125,14 +125,7 @@ fn output(
 ) {
     let (rows, n, hidden) = (block.rows(), reach.rows.len(), model.config.hidden_size);
     let query = model.config.query_width();
-    let attended = acts.attended.get(rows * query);
-    let attended = if reach.live {
-        let live = scratch.product.fit(n * query);
-        forward::gather(block, attended, live, query);
-        live
-    } else {
-        attended
-    };
+    let attended = reach.of_all(block, acts.attended.get(rows * query), &mut scratch.product, query);
     let dx = scratch.dx.get(n * hidden);
     project::parameters(model, reach.rows, &ranges.output, attended, dx, sink, &mut scratch.low);
     let d_attended = scratch.d_product.fit(rows * query);

@@ -1,7 +1,7 @@
 //! One block of rows through the layers.
 
 use super::plan::{Block, Rows};
-use super::workspace::{Activations, Keep, LayerActivations, Scratch};
+use super::workspace::{Activations, Buffer, Keep, LayerActivations, Scratch};
 use super::{Model, attention, heads, project};
 use crate::kernels::{Write, rms_forward, swiglu_forward};
 use crate::layout::LayerRanges;
@@ -50,10 +50,26 @@ impl<'a> Reach<'a> {
         let live = layer + 1 == model.config.num_hidden_layers;
         Self { rows: if live { block.live() } else { block.all() }, live }
     }
+
+    /// The rows of `all` that are carried: all of them, or a copy of some in `buffer`.
+    pub(super) fn of_all<'b>(
+        self,
+        block: &Block,
+        all: &'b [f32],
+        buffer: &'b mut Buffer,
+        width: usize,
+    ) -> &'b [f32] {
+        if !self.live {
+            return all;
+        }
+        let live = buffer.fit(self.rows.len() * width);
+        gather(block, all, live, width);
+        live
+    }
 }
 
 /// Copies the rows that predict.
-pub(super) fn gather(block: &Block, from: &[f32], to: &mut [f32], width: usize) {
+fn gather(block: &Block, from: &[f32], to: &mut [f32], width: usize) {
     for (row, head) in to.chunks_exact_mut(width).zip(&block.heads) {
         row.copy_from_slice(&from[head.row * width..][..width]);
     }
@@ -90,15 +106,12 @@ pub(super) fn to_gate(
     attention::forward(config, block, reach.live, qkv, attended, lse, &mut scratch.scores);
     let n = reach.rows.len();
     let middle = acts.middle.fit(n * hidden);
-    let attended = if reach.live {
+    if reach.live {
         gather(block, input, middle, hidden);
-        let live = scratch.product.fit(n * query);
-        gather(block, attended, live, query);
-        live
     } else {
         middle.copy_from_slice(input);
-        attended
-    };
+    }
+    let attended = reach.of_all(block, attended, &mut scratch.product, query);
     project::forward(model, reach.rows, &ranges.output, attended, middle, Write::Add, low);
 
     let normed = &mut normed[..n * hidden];

@@ -215,18 +215,25 @@ fn parts<'a>(groups: &'a [TokenGroup<'a>]) -> Vec<Part<'a>> {
     let mut flat = 0;
     let mut parts = Vec::with_capacity(groups.len());
     for (index, group) in (0..).zip(groups) {
-        let mut completions = Vec::with_capacity(group.completions.len());
-        for &completion in &group.completions {
-            if !completion.is_empty() {
-                completions.push((completion, flat));
-            }
-            flat += completion.len();
-        }
+        let completions = completions(group, &mut flat);
         if !completions.is_empty() {
             parts.push(Part { group: index, prompt: group.prompt, completions });
         }
     }
     parts
+}
+
+/// The completions of a group that have tokens, with the places of their first tokens among all of the batch; `flat`
+/// is the place of the group's, and then of the next group's.
+pub(crate) fn completions<'a>(group: &TokenGroup<'a>, flat: &mut usize) -> Vec<(&'a [u32], usize)> {
+    let mut found = Vec::with_capacity(group.completions.len());
+    for &completion in &group.completions {
+        if !completion.is_empty() {
+            found.push((completion, *flat));
+        }
+        *flat += completion.len();
+    }
+    found
 }
 
 /// Checks a batch against a model.

@@ -145,3 +145,9 @@ macro_rules! simd {
     };
 }
 pub(crate) use simd;
+
+/// Numbers to test kernels with.
+#[cfg(test)]
+fn numbers(n: usize, seed: f32) -> Vec<f32> {
+    (0..n).map(|i| (i as f32 * 0.37 + seed).sin()).collect()
+}

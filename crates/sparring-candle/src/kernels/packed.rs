@@ -107,11 +107,8 @@ fn product(x: &[f32], w: &Packed, p: usize, start: Start<'_>, (out, stride): (&m
 #[cfg(test)]
 #[allow(clippy::float_cmp)]
 mod tests {
+    use super::super::numbers;
     use super::*;
-
-    fn numbers(n: usize, seed: f32) -> Vec<f32> {
-        (0..n).map(|i| (i as f32 * 0.37 + seed).sin()).collect()
-    }
 
     #[test]
     fn a_row_is_the_same_in_any_batch_and_right() {

@@ -234,11 +234,8 @@ mod x86 {
 #[cfg(test)]
 #[allow(clippy::float_cmp)]
 mod tests {
+    use super::super::numbers;
     use super::*;
-
-    fn numbers(n: usize, seed: f32) -> Vec<f32> {
-        (0..n).map(|i| (i as f32 * 0.37 + seed).sin()).collect()
-    }
 
     #[test]
     fn every_instruction_set_gives_the_same_bits() {

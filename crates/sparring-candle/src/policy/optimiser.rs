@@ -71,10 +71,8 @@ impl AdamState {
         let mut pieces = Vec::new();
         let (mut weights, mut m, mut v) = (weights, self.m.as_mut_slice(), self.v.as_mut_slice());
         for p in parameters {
-            let group = config.group(&p.name);
-            let decay = group.and_then(|g| g.weight_decay).unwrap_or(config.weight_decay);
-            let decay = if p.decays() { decay as f32 } else { 0.0 };
-            let settings = AdamStep { lr: (lr * group.map_or(1.0, |g| g.lr_scale)) as f32, decay, ..shared };
+            let (lr, decay) = config.rates(p, lr);
+            let settings = AdamStep { lr: lr as f32, decay: decay as f32, ..shared };
             let (own, rest) = weights.split_at_mut(p.at.len());
             let (own_m, rest_m) = m.split_at_mut(p.at.len());
             let (own_v, rest_v) = v.split_at_mut(p.at.len());

@@ -63,10 +63,7 @@ impl Moments {
         for p in parameters {
             let Some(w) = variables.get(&p.name) else { continue };
             let w = w.as_detached_tensor();
-            let group = config.group(&p.name);
-            let decay = group.and_then(|g| g.weight_decay).unwrap_or(config.weight_decay);
-            let decay = if p.decays() { decay } else { 0.0 };
-            let lr = lr * group.map_or(1.0, |g| g.lr_scale);
+            let (lr, decay) = config.rates(p, lr);
             let gradient = match gradients.get(&p.name) {
                 Some(gradient) => (gradient * grad_scale)?,
                 None => w.zeros_like()?,

@@ -1,6 +1,6 @@
 //! Where a [`DevicePolicy`](super::DevicePolicy) computes, and how.
 
-use crate::options::{AdamWConfig, PolicyOptions};
+use crate::options::AdamWConfig;
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 use sparring_core::PolicyError;
@@ -139,6 +139,6 @@ impl DeviceOptions {
                 return Err(PolicyError::invalid(format!("device.{field} must be at least 1")));
             }
         }
-        PolicyOptions::default().with_adamw(self.adamw.clone()).validate()
+        self.adamw.validate()
     }
 }

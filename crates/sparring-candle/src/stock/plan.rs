@@ -1,6 +1,7 @@
 //! Dividing a batch into passes of bounded size.
 
-use sparring_core::{TokenBatch, TokenGroup};
+use crate::engine::plan::completions;
+use sparring_core::TokenBatch;
 use std::cmp::Reverse;
 
 /// A completion, and the part of its prompt that it does not share.
@@ -48,18 +49,6 @@ pub(super) fn plan(batch: TokenBatch<'_>, tokens: usize) -> Vec<MicroBatch<'_>> 
     passes
 }
 
-/// The completions that have tokens, with their places.
-fn completions<'a>(group: &TokenGroup<'a>, flat: &mut usize) -> Vec<(&'a [u32], usize)> {
-    let mut found = Vec::with_capacity(group.completions.len());
-    for &completion in &group.completions {
-        if !completion.is_empty() {
-            found.push((completion, *flat));
-        }
-        *flat += completion.len();
-    }
-    found
-}
-
 fn cut<'a>(context: &'a [u32], mut rows: Vec<Row<'a>>, tokens: usize, passes: &mut Vec<MicroBatch<'a>>) {
     rows.sort_by_key(|row| Reverse(row.len()));
     let mut rest = rows.as_slice();
@@ -75,6 +64,7 @@ fn cut<'a>(context: &'a [u32], mut rows: Vec<Row<'a>>, tokens: usize, passes: &m
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use sparring_core::TokenGroup;
 
     proptest! {
         #[test]
