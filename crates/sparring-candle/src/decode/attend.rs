@@ -7,7 +7,7 @@
 use super::cache::{Cache, Pages, value_width};
 use super::step::Row;
 use crate::config::ModelConfig;
-use crate::kernels::{PANEL, Strided, attend_page, exp_in_place, row_max, scale_row, score_page};
+use crate::kernels::{PANEL, attend_page, exp_in_place, row_max, scale_row, score_page};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -74,14 +74,11 @@ impl Attention {
         }
         self.scores.resize(self.scores.len().max(batch.rows.len() * heads * stride), 0.0);
         for span in spans(batch, heads) {
-            let queries = Strided {
-                data: &self.queries[span.queries.start * dim..span.queries.end * dim],
-                stride: dim,
-            };
+            let queries = &self.queries[span.queries.start * dim..span.queries.end * dim];
             let mut at = span.queries.start * stride + span.from;
             for (page, n) in span.pages {
                 let keys = batch.pages.head(page, layer, head).0;
-                score_page(queries, keys, n, (&mut self.scores[at..], stride));
+                score_page(queries, dim, keys, n, (&mut self.scores[at..], stride));
                 at += n;
             }
         }
@@ -93,7 +90,7 @@ impl Attention {
             let mut at = span.queries.start * stride + span.from;
             for (page, n) in span.pages {
                 let values = batch.pages.head(page, layer, head).1;
-                attend_page(Strided { data: &self.scores[at..], stride }, n, values, out, width);
+                attend_page((&self.scores[at..], stride), n, values, out, width);
                 at += n;
             }
         }

@@ -1,7 +1,7 @@
 //! The key-value cache: pages of 64 positions for all layers, with prompts held once per group.
 
 use crate::config::ModelConfig;
-use crate::kernels::{PAGE, PANEL};
+use crate::kernels::{PAGE, PANEL, write_position};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -47,7 +47,7 @@ impl Pages {
         at..at + size
     }
 
-    /// Keys `[head_dim][PAGE]` and values `[PAGE][width]` of one head.
+    /// Keys and values of one head.
     pub(super) fn head(&self, page: usize, layer: usize, head: usize) -> (&[f32], &[f32]) {
         self.data[page][self.range(layer, head)].split_at(self.keys)
     }
@@ -61,12 +61,9 @@ impl Pages {
         key: &[f32],
         value: &[f32],
     ) {
-        let (range, width) = (self.range(layer, head), self.values / PAGE);
+        let range = self.range(layer, head);
         let (keys, values) = self.data[page][range].split_at_mut(self.keys);
-        for (column, &k) in keys.chunks_exact_mut(PAGE).zip(key) {
-            column[slot] = k;
-        }
-        values[slot * width..][..value.len()].copy_from_slice(value);
+        write_position(slot, key, keys, value, values);
     }
 
     /// Gives pages back.

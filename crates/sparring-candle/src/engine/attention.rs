@@ -1,102 +1,204 @@
 //! Causal attention over packed segments with a shared prompt.
 //!
-//! Queries, keys and values are read in place from the rows of `qkv`. Scores exist for a few query rows of
-//! one head at a time; the backward pass recomputes them from the kept log-sum-exp
-//! (arXiv:2205.14135, section 3.1).
+//! Keys and values are copied into panels once per key-value head; the queries of all its heads are computed
+//! together, a few rows at a time. The backward pass recomputes scores from the kept log-sum-exp
+//! (arXiv:2205.14135, section 3.1), for some keys at a time.
 
 use super::plan::{Block, Segment};
 use super::workspace::Buffer;
 use crate::config::ModelConfig;
-use crate::kernels::{Mat, MatMut, Write, dot, matmul, softmax_row, softmax_row_backward};
+use crate::kernels::{
+    Mat, MatMut, PANEL, Panels, Start, dot, pack, packed_len, product, scale_row, softmax_row,
+    softmax_row_backward,
+};
 use std::ops::Range;
 
-/// Query rows per tile of scores.
-const TILE: usize = 64;
+/// Queries per tile of scores, over all heads of a key-value head.
+const QUERIES: usize = 48;
+/// Keys per tile of scores in the backward pass: scores and their gradients stay in the caches.
+const KEYS: usize = 128;
+/// Distance between rows of such a tile: a power of two would put its columns into few sets of the caches.
+const STRIDE: usize = KEYS + PANEL;
 
-/// Query rows of a segment with the keys that they see.
+/// Buffers of one thread.
+#[derive(Debug, Default)]
+pub(crate) struct AttentionScratch {
+    context: KeyValues,
+    own: KeyValues,
+    queries: Queries,
+    /// ∂L/∂output of the tile's queries.
+    gradients: Queries,
+    /// Scores, then probabilities.
+    p: Buffer,
+    dp: Buffer,
+    /// The tile's output, or ∂L/∂query.
+    out: Buffer,
+}
+
+/// Query rows of a segment, with the last of its own keys that they see.
 struct Tile<'a> {
-    /// Query rows.
     rows: Range<usize>,
-    /// Keys of the prompt, all visible; empty for the prompt itself.
-    context: &'a Range<usize>,
-    /// Keys of the segment up to the last query row; causal.
-    own: Range<usize>,
+    segment: &'a Segment,
 }
 
 impl Tile<'_> {
-    fn keys(&self) -> usize {
-        self.context.len() + self.own.len()
+    fn context(&self) -> usize {
+        self.segment.context.len()
     }
 
-    /// Number of keys that the `r`-th query row sees.
-    fn visible(&self, r: usize) -> usize {
-        self.context.len() + (self.rows.start - self.own.start) + r + 1
+    /// Keys of the segment up to the last query row.
+    fn own(&self) -> usize {
+        self.rows.end - self.segment.rows.start
     }
 
-    /// The two ranges of keys with the column of the scores at which each begins.
-    fn key_ranges(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
-        [(0, self.context.clone()), (self.context.len(), self.own.clone())]
-            .into_iter()
-            .filter(|(_, keys)| !keys.is_empty())
+    /// Number of the segment's own keys that a row sees.
+    fn visible(&self, row: usize) -> usize {
+        row + 1 - self.segment.rows.start
     }
 }
 
-/// Tiles of a segment, or of its rows that predict.
-fn tiles(segment: &Segment, live: bool) -> impl Iterator<Item = Tile<'_>> {
+/// Tiles of `count` rows of a segment, or of its rows that predict.
+fn tiles(segment: &Segment, live: bool, count: usize) -> impl Iterator<Item = Tile<'_>> {
     let from = if live { segment.live } else { segment.rows.start };
-    (from..segment.rows.end).step_by(TILE).map(|start| {
-        let end = segment.rows.end.min(start + TILE);
-        Tile { rows: start..end, context: &segment.context, own: segment.rows.start..end }
-    })
+    (from..segment.rows.end)
+        .step_by(count)
+        .map(move |start| Tile { rows: start..segment.rows.end.min(start + count), segment })
 }
 
-/// Where the parts of one head lie in a row.
+/// Where the parts of one key-value head and of its query heads lie in a row.
 #[derive(Clone, Copy)]
-struct Head {
+struct Heads {
     dim: usize,
+    /// Query heads of the key-value head, and the first of them.
+    count: usize,
+    first: usize,
+    /// Query heads of all.
+    all: usize,
     /// Width of a row of `qkv`.
     width: usize,
-    /// Width of a row of the output.
-    out_width: usize,
-    index: usize,
-    query: usize,
     key: usize,
     value: usize,
-    scale: f32,
 }
 
-impl Head {
+impl Heads {
     fn new(config: &ModelConfig, index: usize) -> Self {
-        let dim = config.head_dim;
-        let kv = index / (config.num_attention_heads / config.num_key_value_heads);
+        let (dim, all, kv) = (config.head_dim, config.num_attention_heads, config.num_key_value_heads);
         Self {
             dim,
+            count: all / kv,
+            first: index * (all / kv),
+            all,
             width: config.qkv_width(),
-            out_width: config.query_width(),
-            index,
-            query: index * dim,
-            key: (config.num_attention_heads + kv) * dim,
-            value: (config.num_attention_heads + config.num_key_value_heads + kv) * dim,
-            scale: 1.0 / (dim as f32).sqrt(),
+            key: (all + index) * dim,
+            value: (all + kv + index) * dim,
         }
     }
 
-    fn at(&self, row: usize, column: usize) -> usize {
-        row * self.width + column
+    fn of(config: &ModelConfig) -> impl Iterator<Item = Self> + '_ {
+        (0..config.num_key_value_heads).map(|index| Self::new(config, index))
     }
 
-    fn out(&self, row: usize) -> usize {
-        row * self.out_width + self.index * self.dim
+    /// Rows of a tile.
+    fn rows(&self) -> usize {
+        (QUERIES / self.count).max(1)
     }
 
-    /// `scores = scale·q·kᵀ` for the keys of the tile.
-    fn scores(&self, tile: &Tile<'_>, qkv: &[f32], scores: &mut [f32]) {
-        let q = Mat::rows(&qkv[self.at(tile.rows.start, self.query)..], self.width);
-        for (column, keys) in tile.key_ranges() {
-            let k = Mat::transposed(&qkv[self.at(keys.start, self.key)..], self.width);
-            let out = MatMut::rows(&mut scores[column..], tile.keys());
-            matmul(out, Write::Replace, [tile.rows.len(), keys.len(), self.dim], q, k, self.scale);
+    fn scale(&self) -> f32 {
+        1.0 / (self.dim as f32).sqrt()
+    }
+
+    /// The queries of some rows, one after the other: (row, query head).
+    fn queries(self, rows: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+        rows.flat_map(move |row| (self.first..self.first + self.count).map(move |head| (row, head)))
+    }
+
+    /// Where a query lies in rows of some width that begin with the query heads.
+    fn at(&self, (row, head): (usize, usize), width: usize) -> Range<usize> {
+        let from = row * width + head * self.dim;
+        from..from + self.dim
+    }
+
+    /// Rows of keys or values.
+    fn mat<'a>(&self, qkv: &'a [f32], rows: &Range<usize>, column: usize) -> &'a [f32] {
+        if rows.is_empty() { &[] } else { &qkv[rows.start * self.width + column..] }
+    }
+}
+
+/// A factor in panels.
+#[derive(Debug, Default)]
+struct Packed {
+    panels: Buffer,
+    k: usize,
+    len: usize,
+}
+
+impl Packed {
+    fn pack(&mut self, b: Mat<'_>, [columns, k]: [usize; 2]) {
+        (self.k, self.len) = (k, packed_len(columns, k));
+        pack(b, [columns, k], self.panels.fit(self.len));
+    }
+
+    fn panels(&self) -> Panels<'_> {
+        Panels { data: self.panels.get(self.len), stride: self.k * PANEL }
+    }
+}
+
+/// Keys and values of one head, of some rows.
+#[derive(Debug, Default)]
+struct KeyValues {
+    /// kᵀ: head_dim × keys.
+    keys_across: Packed,
+    /// k: keys × head_dim.
+    keys: Packed,
+    /// vᵀ.
+    values_across: Packed,
+    /// v.
+    values: Packed,
+}
+
+impl KeyValues {
+    /// What the forward pass needs.
+    fn pack_forward(&mut self, heads: Heads, qkv: &[f32], rows: &Range<usize>) {
+        let (k, v) = (heads.mat(qkv, rows, heads.key), heads.mat(qkv, rows, heads.value));
+        self.keys_across.pack(Mat::transposed(k, heads.width), [rows.len(), heads.dim]);
+        self.values.pack(Mat::rows(v, heads.width), [heads.dim, rows.len()]);
+    }
+
+    /// What the backward pass needs.
+    fn pack_backward(&mut self, heads: Heads, qkv: &[f32], rows: &Range<usize>) {
+        let (k, v) = (heads.mat(qkv, rows, heads.key), heads.mat(qkv, rows, heads.value));
+        self.keys_across.pack(Mat::transposed(k, heads.width), [rows.len(), heads.dim]);
+        self.keys.pack(Mat::rows(k, heads.width), [heads.dim, rows.len()]);
+        self.values_across.pack(Mat::transposed(v, heads.width), [rows.len(), heads.dim]);
+    }
+}
+
+/// One row of head_dim for each query of a tile.
+#[derive(Debug, Default)]
+struct Queries {
+    rows: Buffer,
+    /// The same as a right factor: queries × head_dim.
+    panels: Packed,
+    len: usize,
+}
+
+impl Queries {
+    /// Copies them, scaled.
+    fn copy(&mut self, heads: Heads, tile: &Tile<'_>, (data, width): (&[f32], usize), scale: f32) {
+        self.len = tile.rows.len() * heads.count;
+        let rows = self.rows.fit(self.len * heads.dim).chunks_exact_mut(heads.dim);
+        for (row, query) in rows.zip(heads.queries(tile.rows.clone())) {
+            scale_row(&data[heads.at(query, width)], scale, row);
         }
+    }
+
+    /// Packs what was copied.
+    fn pack(&mut self, dim: usize) {
+        self.panels.pack(Mat::rows(self.rows.get(self.len * dim), dim), [dim, self.len]);
+    }
+
+    fn mat(&self, dim: usize) -> Mat<'_> {
+        Mat::rows(self.rows.get(self.len * dim), dim)
     }
 }
 
@@ -111,26 +213,55 @@ pub(super) fn forward(
     qkv: &[f32],
     out: &mut [f32],
     lse: &mut [f32],
-    scores: &mut Buffer,
+    scratch: &mut AttentionScratch,
 ) {
-    let heads = config.num_attention_heads;
-    for tile in block.segments.iter().flat_map(|s| tiles(s, live)) {
-        for head in (0..heads).map(|h| Head::new(config, h)) {
-            let scores = scores.fit(tile.rows.len() * tile.keys());
-            head.scores(&tile, qkv, scores);
-            for (r, row) in scores.chunks_exact_mut(tile.keys()).enumerate() {
-                let (seen, hidden) = row.split_at_mut(tile.visible(r));
-                lse[(tile.rows.start + r) * heads + head.index] = softmax_row(seen);
-                hidden.fill(0.0);
+    for heads in Heads::of(config) {
+        let mut packed = 0..0;
+        for segment in &block.segments {
+            if packed != segment.context {
+                packed = segment.context.clone();
+                scratch.context.pack_forward(heads, qkv, &packed);
             }
-            for (i, (column, keys)) in tile.key_ranges().enumerate() {
-                let p = Mat::rows(&scores[column..], tile.keys());
-                let v = Mat::rows(&qkv[head.at(keys.start, head.value)..], head.width);
-                let out = MatMut::rows(&mut out[head.out(tile.rows.start)..], head.out_width);
-                let write = if i == 0 { Write::Replace } else { Write::Add };
-                matmul(out, write, [tile.rows.len(), head.dim, keys.len()], p, v, 1.0);
+            scratch.own.pack_forward(heads, qkv, &segment.rows);
+            for tile in tiles(segment, live, heads.rows()) {
+                attend(heads, &tile, qkv, out, lse, scratch);
             }
         }
+    }
+}
+
+fn attend(
+    heads: Heads,
+    tile: &Tile<'_>,
+    qkv: &[f32],
+    out: &mut [f32],
+    lse: &mut [f32],
+    scratch: &mut AttentionScratch,
+) {
+    let AttentionScratch { context, own, queries, p, out: result, .. } = scratch;
+    let (dim, all_context, all_own) = (heads.dim, tile.context(), tile.own());
+    let (n, keys) = (tile.rows.len() * heads.count, all_context + all_own);
+    let out_width = heads.all * dim;
+    queries.copy(heads, tile, (qkv, heads.width), heads.scale());
+    let p = p.fit(n * keys);
+    let parts = [(&*context, 0, all_context), (&*own, all_context, all_own)];
+    let parts = || parts.iter().filter(|(_, _, len)| *len > 0);
+    for (part, column, len) in parts() {
+        let scores = MatMut::rows(&mut p[*column..], keys);
+        product([n, *len, dim], queries.mat(dim), part.keys_across.panels(), Start::Zero, scores);
+    }
+    for (scores, query) in p.chunks_exact_mut(keys).zip(heads.queries(tile.rows.clone())) {
+        let (seen, hidden) = scores.split_at_mut(all_context + tile.visible(query.0));
+        lse[query.0 * heads.all + query.1] = softmax_row(seen);
+        hidden.fill(0.0);
+    }
+    let result = result.zeroed(n * dim);
+    for (part, column, len) in parts() {
+        let p = Mat::rows(&p[*column..], keys);
+        product([n, dim, *len], p, part.values.panels(), Start::Out, MatMut::rows(result, dim));
+    }
+    for (result, query) in result.chunks_exact(dim).zip(heads.queries(tile.rows.clone())) {
+        out[heads.at(query, out_width)].copy_from_slice(result);
     }
 }
 
@@ -151,67 +282,77 @@ pub(super) fn backward(
     saved: Saved<'_>,
     d_out: &[f32],
     d_qkv: &mut [f32],
-    (p, dp): (&mut Buffer, &mut Buffer),
+    scratch: &mut AttentionScratch,
 ) {
     d_qkv.fill(0.0);
-    for tile in block.segments.iter().flat_map(|s| tiles(s, live)) {
-        let size = tile.rows.len() * tile.keys();
-        for head in (0..config.num_attention_heads).map(|h| Head::new(config, h)) {
-            let (p, dp) = (p.fit(size), dp.fit(size));
-            score_gradients(head, &tile, config.num_attention_heads, saved, d_out, (p, dp));
-            accumulate(head, &tile, saved.qkv, d_out, (p, dp), d_qkv);
+    for heads in Heads::of(config) {
+        let mut packed = 0..0;
+        for segment in &block.segments {
+            if packed != segment.context {
+                packed = segment.context.clone();
+                scratch.context.pack_backward(heads, saved.qkv, &packed);
+            }
+            scratch.own.pack_backward(heads, saved.qkv, &segment.rows);
+            for tile in tiles(segment, live, heads.rows()) {
+                attend_backward(heads, &tile, saved, d_out, d_qkv, scratch);
+            }
         }
     }
 }
 
-/// Probabilities into `p`, ∂L/∂score into `dp`.
-fn score_gradients(
-    head: Head,
+/// `dq = scale·ds·k`, `dk += scale·dsᵀ·q`, `dv += pᵀ·d_out`.
+fn attend_backward(
+    heads: Heads,
     tile: &Tile<'_>,
-    heads: usize,
     saved: Saved<'_>,
     d_out: &[f32],
-    (p, dp): (&mut [f32], &mut [f32]),
-) {
-    head.scores(tile, saved.qkv, p);
-    let g = Mat::rows(&d_out[head.out(tile.rows.start)..], head.out_width);
-    for (column, keys) in tile.key_ranges() {
-        let v = Mat::transposed(&saved.qkv[head.at(keys.start, head.value)..], head.width);
-        let out = MatMut::rows(&mut dp[column..], tile.keys());
-        matmul(out, Write::Replace, [tile.rows.len(), keys.len(), head.dim], g, v, 1.0);
-    }
-    let rows = p.chunks_exact_mut(tile.keys()).zip(dp.chunks_exact_mut(tile.keys()));
-    for (r, (p, dp)) in rows.enumerate() {
-        let row = tile.rows.start + r;
-        let (at, seen) = (head.out(row), tile.visible(r));
-        let inner = dot(&d_out[at..at + head.dim], &saved.out[at..at + head.dim]);
-        softmax_row_backward(&mut p[..seen], &mut dp[..seen], saved.lse[row * heads + head.index], inner);
-        p[seen..].fill(0.0);
-        dp[seen..].fill(0.0);
-    }
-}
-
-/// `dq += scale·dp·k`, `dk += scale·dpᵀ·q`, `dv += pᵀ·d_out`.
-fn accumulate(
-    head: Head,
-    tile: &Tile<'_>,
-    qkv: &[f32],
-    d_out: &[f32],
-    (p, dp): (&[f32], &[f32]),
     d_qkv: &mut [f32],
+    scratch: &mut AttentionScratch,
 ) {
-    let (n, stride) = (tile.rows.len(), tile.keys());
-    let q = Mat::rows(&qkv[head.at(tile.rows.start, head.query)..], head.width);
-    let g = Mat::rows(&d_out[head.out(tile.rows.start)..], head.out_width);
-    let mut into = |row: usize, column: usize, shape: [usize; 3], a: Mat<'_>, b: Mat<'_>, scale: f32| {
-        let out = MatMut::rows(&mut d_qkv[head.at(row, column)..], head.width);
-        matmul(out, Write::Add, shape, a, b, scale);
-    };
-    for (column, keys) in tile.key_ranges() {
-        let (m, dim) = (keys.len(), head.dim);
-        let k = Mat::rows(&qkv[head.at(keys.start, head.key)..], head.width);
-        into(tile.rows.start, head.query, [n, dim, m], Mat::rows(&dp[column..], stride), k, head.scale);
-        into(keys.start, head.key, [m, dim, n], Mat::transposed(&dp[column..], stride), q, head.scale);
-        into(keys.start, head.value, [m, dim, n], Mat::transposed(&p[column..], stride), g, 1.0);
+    let AttentionScratch { context, own, queries, gradients, p, dp, out: d_query } = scratch;
+    let (dim, n, out_width) = (heads.dim, tile.rows.len() * heads.count, heads.all * heads.dim);
+    queries.copy(heads, tile, (saved.qkv, heads.width), heads.scale());
+    queries.pack(dim);
+    gradients.copy(heads, tile, (d_out, out_width), 1.0);
+    gradients.pack(dim);
+    let (p, dp, d_query) = (p.fit(n * STRIDE), dp.fit(n * STRIDE), d_query.zeroed(n * dim));
+    let parts = [
+        (&*context, tile.segment.context.clone(), false),
+        (&*own, tile.segment.rows.start..tile.rows.end, true),
+    ];
+    for (part, all_keys, causal) in parts {
+        for from in (0..all_keys.len()).step_by(KEYS) {
+            let keys = KEYS.min(all_keys.len() - from);
+            let across = |packed: &Packed, x: &Queries, scores: &mut [f32]| {
+                let panels = packed.panels().from(0, from / PANEL);
+                product([n, keys, dim], x.mat(dim), panels, Start::Zero, MatMut::rows(scores, STRIDE));
+            };
+            across(&part.keys_across, queries, p);
+            across(&part.values_across, gradients, dp);
+            for (i, query) in heads.queries(tile.rows.clone()).enumerate() {
+                let rows = i * STRIDE..i * STRIDE + keys;
+                let (p, dp) = (&mut p[rows.clone()], &mut dp[rows]);
+                let seen = if causal { tile.visible(query.0).saturating_sub(from).min(keys) } else { keys };
+                let at = heads.at(query, out_width);
+                let (lse, inner) =
+                    (saved.lse[query.0 * heads.all + query.1], dot(&d_out[at.clone()], &saved.out[at]));
+                softmax_row_backward(&mut p[..seen], &mut dp[..seen], lse, inner);
+                p[seen..].fill(0.0);
+                dp[seen..].fill(0.0);
+            }
+            let panels = part.keys.panels().from(from, 0);
+            let shape = [n, dim, keys];
+            product(shape, Mat::rows(dp, STRIDE), panels, Start::Out, MatMut::rows(d_query, dim));
+            let mut into = |column: usize, a: &[f32], b: &Queries| {
+                let rows = &mut d_qkv[(all_keys.start + from) * heads.width + column..];
+                let (a, out) = (Mat::transposed(a, STRIDE), MatMut::rows(rows, heads.width));
+                product([keys, dim, n], a, b.panels.panels(), Start::Out, out);
+            };
+            into(heads.key, dp, queries);
+            into(heads.value, p, gradients);
+        }
+    }
+    for (d_query, query) in d_query.chunks_exact(dim).zip(heads.queries(tile.rows.clone())) {
+        scale_row(d_query, heads.scale(), &mut d_qkv[heads.at(query, heads.width)]);
     }
 }

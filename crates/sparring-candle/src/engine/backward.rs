@@ -62,19 +62,19 @@ fn feed_forward(
     let (n, hidden, ff) = (rows.len(), model.config.hidden_size, model.config.intermediate_size);
     let dx = scratch.dx.fit(n * hidden);
     let d_product = scratch.d_product.fit(n * ff);
-    project::input(model, rows, &ranges.down, dx, d_product, &mut scratch.low);
+    project::input(model, rows, &ranges.down, dx, d_product, &mut scratch.products);
     let product = scratch.product.fit(n * ff);
     let d_gate_up = scratch.d_gate_up.fit(n * 2 * ff);
     swiglu_backward(acts.gate_up.get(n * 2 * ff), d_product, ff, d_gate_up, product);
-    project::parameters(model, rows, &ranges.down, product, dx, sink, &mut scratch.low);
+    project::parameters(model, rows, &ranges.down, product, dx, sink, &mut scratch.products);
 
     let middle = acts.middle.get(n * hidden);
     let norm = model.get(&ranges.mlp_norm);
     let normed = scratch.normed.fit(n * hidden);
     rms_forward(middle, norm, model.eps(), normed, scratch.scales.fit(n));
-    project::parameters(model, rows, &ranges.gate_up, normed, d_gate_up, sink, &mut scratch.low);
+    project::parameters(model, rows, &ranges.gate_up, normed, d_gate_up, sink, &mut scratch.products);
     let dh = scratch.dh.fit(n * hidden);
-    project::input(model, rows, &ranges.gate_up, d_gate_up, dh, &mut scratch.low);
+    project::input(model, rows, &ranges.gate_up, d_gate_up, dh, &mut scratch.products);
     let dw = sink.base_or(&ranges.mlp_norm, &mut scratch.discard);
     rms_backward(middle, norm, acts.middle_scales.get(n), dh, dx, dw);
 }
@@ -96,18 +96,17 @@ fn attend(
         out: acts.attended.get(rows * query),
         lse: acts.lse.get(rows * config.num_attention_heads),
     };
-    let (tiles, d_attended) =
-        ((&mut scratch.scores, &mut scratch.d_scores), scratch.d_product.get(rows * query));
-    attention::backward(config, block, reach.live, saved, d_attended, scratch.d_qkv.fit(rows * width), tiles);
+    let (d_attended, d_qkv) = (scratch.d_product.get(rows * query), scratch.d_qkv.fit(rows * width));
+    attention::backward(config, block, reach.live, saved, d_attended, d_qkv, &mut scratch.attention);
     heads::backward(model, block, ranges, acts, scratch, sink);
 
     let norm = model.get(&ranges.attention_norm);
     let normed = scratch.normed.fit(rows * hidden);
     rms_forward(input, norm, model.eps(), normed, scratch.scales.fit(rows));
     let d_qkv = scratch.d_qkv.get(rows * width);
-    project::parameters(model, block.all(), &ranges.qkv, normed, d_qkv, sink, &mut scratch.low);
+    project::parameters(model, block.all(), &ranges.qkv, normed, d_qkv, sink, &mut scratch.products);
     let dh = scratch.dh.fit(rows * hidden);
-    project::input(model, block.all(), &ranges.qkv, d_qkv, dh, &mut scratch.low);
+    project::input(model, block.all(), &ranges.qkv, d_qkv, dh, &mut scratch.products);
     let dw = sink.base_or(&ranges.attention_norm, &mut scratch.discard);
     rms_backward(input, norm, acts.scales.get(rows), dh, scratch.dx.fit(rows * hidden), dw);
 }
@@ -127,9 +126,16 @@ fn output(
     let query = model.config.query_width();
     let attended = reach.of_all(block, acts.attended.get(rows * query), &mut scratch.product, query);
     let dx = scratch.dx.get(n * hidden);
-    project::parameters(model, reach.rows, &ranges.output, attended, dx, sink, &mut scratch.low);
+    project::parameters(model, reach.rows, &ranges.output, attended, dx, sink, &mut scratch.products);
     let d_attended = scratch.d_product.fit(rows * query);
-    project::input(model, reach.rows, &ranges.output, dx, &mut d_attended[..n * query], &mut scratch.low);
+    project::input(
+        model,
+        reach.rows,
+        &ranges.output,
+        dx,
+        &mut d_attended[..n * query],
+        &mut scratch.products,
+    );
     if reach.live {
         spread(block, d_attended, query);
         spread(block, scratch.dx.fit(rows * hidden), hidden);

@@ -93,17 +93,17 @@ pub(super) fn to_gate(
 ) {
     let (rows, config) = (block.rows(), model.config);
     let (hidden, query) = (config.hidden_size, config.query_width());
-    let (eps, low) = (model.eps(), &mut scratch.low);
+    let (eps, products) = (model.eps(), &mut scratch.products);
 
     let normed = scratch.normed.fit(rows * hidden);
     rms_forward(input, model.get(&ranges.attention_norm), eps, normed, acts.scales.fit(rows));
     let qkv = acts.qkv.fit(rows * config.qkv_width());
-    project::forward(model, block.all(), &ranges.qkv, normed, qkv, Write::Replace, low);
+    project::forward(model, block.all(), &ranges.qkv, normed, qkv, Write::Replace, products);
     heads::forward(model, block, ranges, acts);
     let qkv = acts.qkv.get(rows * config.qkv_width());
     let attended = acts.attended.fit(rows * query);
     let lse = acts.lse.fit(rows * config.num_attention_heads);
-    attention::forward(config, block, reach.live, qkv, attended, lse, &mut scratch.scores);
+    attention::forward(config, block, reach.live, qkv, attended, lse, &mut scratch.attention);
     let n = reach.rows.len();
     let middle = acts.middle.fit(n * hidden);
     if reach.live {
@@ -112,12 +112,12 @@ pub(super) fn to_gate(
         middle.copy_from_slice(input);
     }
     let attended = reach.of_all(block, attended, &mut scratch.product, query);
-    project::forward(model, reach.rows, &ranges.output, attended, middle, Write::Add, low);
+    project::forward(model, reach.rows, &ranges.output, attended, middle, Write::Add, products);
 
     let normed = &mut normed[..n * hidden];
     rms_forward(middle, model.get(&ranges.mlp_norm), eps, normed, acts.middle_scales.fit(n));
     let gate_up = acts.gate_up.fit(n * 2 * config.intermediate_size);
-    project::forward(model, reach.rows, &ranges.gate_up, normed, gate_up, Write::Replace, low);
+    project::forward(model, reach.rows, &ranges.gate_up, normed, gate_up, Write::Replace, products);
 }
 
 /// The rest of the layer, to the residual stream after it.
@@ -133,5 +133,5 @@ fn from_gate(
     let product = scratch.product.fit(n * ff);
     swiglu_forward(acts.gate_up.get(n * 2 * ff), ff, product);
     output.copy_from_slice(acts.middle.get(output.len()));
-    project::forward(model, rows, &ranges.down, product, output, Write::Add, &mut scratch.low);
+    project::forward(model, rows, &ranges.down, product, output, Write::Add, &mut scratch.products);
 }

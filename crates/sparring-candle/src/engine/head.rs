@@ -8,7 +8,8 @@ use super::plan::{Block, HeadRow};
 use super::workspace::{Activations, Scratch};
 use super::{Cotangents, HeadSettings, Model, Sink, TokenResults};
 use crate::kernels::{
-    HeadCotangent, Mat, MatMut, SoftmaxSums, Write, head_cotangent, matmul, rms_backward, rms_forward,
+    HeadCotangent, Mat, MatMut, Packing, SoftmaxSums, Write, head_cotangent, matmul, rms_backward,
+    rms_forward,
 };
 use std::ops::Range;
 
@@ -36,12 +37,18 @@ fn normalise(model: Model<'_>, block: &Block, acts: &mut Activations) {
 }
 
 /// Logits of `words` for some normalised rows.
-fn tile_logits(model: Model<'_>, normed: &[f32], words: &Range<usize>, logits: &mut [f32]) {
+fn tile_logits(
+    model: Model<'_>,
+    normed: &[f32],
+    words: &Range<usize>,
+    logits: &mut [f32],
+    packing: &mut Packing,
+) {
     let hidden = model.config.hidden_size;
     let w = &model.get(&model.layout.head)[words.start * hidden..];
     let shape = [normed.len() / hidden, words.len(), hidden];
     let out = MatMut::rows(logits, words.len());
-    matmul(out, Write::Replace, shape, Mat::rows(normed, hidden), Mat::transposed(w, hidden), 1.0);
+    matmul(out, Write::Replace, shape, Mat::rows(normed, hidden), Mat::transposed(w, hidden), packing);
 }
 
 /// Log-probability (and entropy, if asked) of every target of the block.
@@ -67,7 +74,13 @@ pub(super) fn forward(
         sums.resize_with(rows.len(), SoftmaxSums::default);
         for words in steps(vocab, tile_words) {
             let logits = scratch.logits.fit(rows.len() * words.len());
-            tile_logits(model, &normed[rows.start * hidden..rows.end * hidden], &words, logits);
+            tile_logits(
+                model,
+                &normed[rows.start * hidden..rows.end * hidden],
+                &words,
+                logits,
+                &mut scratch.products.packing,
+            );
             let tile = logits.chunks_exact(words.len()).zip(&block.heads[rows.clone()]).zip(&mut sums);
             for ((logits, head), sums) in tile {
                 sums.add(logits, scale, settings.entropy);
@@ -100,7 +113,13 @@ pub(super) fn logits(model: Model<'_>, block: &Block, acts: &mut Activations) ->
     normalise(model, block, acts);
     let (rows, words) = (block.heads.len(), 0..model.config.vocab_size);
     let mut logits = vec![0.0; rows * words.len()];
-    tile_logits(model, acts.head.normed.get(rows * model.config.hidden_size), &words, &mut logits);
+    tile_logits(
+        model,
+        acts.head.normed.get(rows * model.config.hidden_size),
+        &words,
+        &mut logits,
+        &mut Packing::default(),
+    );
     logits
 }
 
@@ -125,18 +144,19 @@ pub(super) fn backward(
         for words in steps(vocab, tile_words) {
             let (n, m) = (rows.len(), words.len());
             let logits = scratch.logits.fit(n * m);
-            tile_logits(model, normed, &words, logits);
+            let packing = &mut scratch.products.packing;
+            tile_logits(model, normed, &words, logits, packing);
             for (logits, r) in logits.chunks_exact_mut(m).zip(rows.clone()) {
                 let saved = (acts.head.lse.get(count)[r], acts.head.entropy.get(count)[r]);
                 row_cotangent(block, &block.heads[r], settings, cotangents, saved, &words, logits);
             }
             let w = Mat::rows(&model.get(&model.layout.head)[words.start * hidden..], hidden);
             let write = if words.start == 0 { Write::Replace } else { Write::Add };
-            matmul(MatMut::rows(d_normed, hidden), write, [n, hidden, m], Mat::rows(logits, m), w, 1.0);
+            matmul(MatMut::rows(d_normed, hidden), write, [n, hidden, m], Mat::rows(logits, m), w, packing);
             if let Some(dw) = sink.base(&model.layout.head) {
                 let out = MatMut::rows(&mut dw[words.start * hidden..], hidden);
                 let (d_logits, x) = (Mat::transposed(logits, m), Mat::rows(normed, hidden));
-                matmul(out, Write::Add, [m, hidden, n], d_logits, x, 1.0);
+                matmul(out, Write::Add, [m, hidden, n], d_logits, x, packing);
             }
         }
     }

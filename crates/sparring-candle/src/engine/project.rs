@@ -3,9 +3,9 @@
 //! `y = x·wᵀ + bias + Σ scale·(x·aᵀ)·bᵀ` (arXiv:2106.09685, equation 3). With adapters the base is frozen:
 //! its gradients are not computed.
 
-use super::workspace::{Buffer, LowRank};
+use super::workspace::{Buffer, ProductScratch};
 use super::{Model, Rows, Sink};
-use crate::kernels::{Mat, MatMut, Write, add, matmul};
+use crate::kernels::{Mat, MatMut, Packing, Write, add, matmul, scale_in_place};
 use crate::layout::Linear;
 use crate::lora::Pair;
 
@@ -20,23 +20,31 @@ pub(super) fn forward(
     x: &[f32],
     y: &mut [f32],
     write: Write,
-    low: &mut LowRank,
+    scratch: &mut ProductScratch,
 ) {
     let (n, inputs, outputs) = (rows.len(), linear.inputs, linear.outputs);
     let w = Mat::transposed(model.get(&linear.weight), inputs);
-    matmul(MatMut::rows(y, outputs), write, [n, outputs, inputs], Mat::rows(x, inputs), w, 1.0);
+    matmul(
+        MatMut::rows(y, outputs),
+        write,
+        [n, outputs, inputs],
+        Mat::rows(x, inputs),
+        w,
+        &mut scratch.packing,
+    );
     if !linear.bias.is_empty() {
         let bias = model.get(&linear.bias);
         y.chunks_exact_mut(outputs).for_each(|row| add(row, bias));
     }
     let Some(adapter) = model.adapter else { return };
     for pair in adapter.pairs(linear) {
-        let x = adapter.dropped(pair, rows, x, inputs, &mut low.dropped);
-        let narrow = narrow(adapter.get(&pair.a), pair, x, [n, inputs], &mut low.narrow);
+        let x = adapter.dropped(pair, rows, x, inputs, &mut scratch.dropped);
+        let narrow =
+            narrow(adapter.get(&pair.a), pair, x, [n, inputs], (&mut scratch.narrow, &mut scratch.packing));
         let b = Mat::transposed(adapter.get(&pair.b), pair.rank);
         let y = MatMut::rows(&mut y[pair.outputs.start..], outputs);
         let shape = [n, pair.outputs.len(), pair.rank];
-        matmul(y, Write::Add, shape, Mat::rows(narrow, pair.rank), b, pair.scale);
+        matmul(y, Write::Add, shape, Mat::rows(narrow, pair.rank), b, &mut scratch.packing);
     }
 }
 
@@ -51,12 +59,12 @@ pub(super) fn parameters(
     x: &[f32],
     dy: &[f32],
     sink: &mut Sink<'_>,
-    low: &mut LowRank,
+    scratch: &mut ProductScratch,
 ) {
     let (n, inputs, outputs) = (rows.len(), linear.inputs, linear.outputs);
     if let Some(dw) = sink.base(&linear.weight) {
         let (dy, x) = (Mat::transposed(dy, outputs), Mat::rows(x, inputs));
-        matmul(MatMut::rows(dw, inputs), Write::Add, [outputs, inputs, n], dy, x, 1.0);
+        matmul(MatMut::rows(dw, inputs), Write::Add, [outputs, inputs, n], dy, x, &mut scratch.packing);
     }
     if let Some(bias) = sink.base(&linear.bias).filter(|b| !b.is_empty()) {
         dy.chunks_exact(outputs).for_each(|row| add(bias, row));
@@ -64,15 +72,18 @@ pub(super) fn parameters(
     let Some(adapter) = model.adapter else { return };
     for pair in adapter.pairs(linear) {
         let dy = &dy[pair.outputs.start..];
-        let x = adapter.dropped(pair, rows, x, inputs, &mut low.dropped);
-        let narrow = narrow(adapter.get(&pair.a), pair, x, [n, inputs], &mut low.narrow);
+        let x = adapter.dropped(pair, rows, x, inputs, &mut scratch.dropped);
+        let narrow =
+            narrow(adapter.get(&pair.a), pair, x, [n, inputs], (&mut scratch.narrow, &mut scratch.packing));
         let db = MatMut::rows(sink.adapter(&pair.b), pair.rank);
         let shape = [pair.outputs.len(), pair.rank, n];
-        matmul(db, Write::Add, shape, Mat::transposed(dy, outputs), Mat::rows(narrow, pair.rank), pair.scale);
-        let d_narrow = narrow_gradient(adapter.get(&pair.b), pair, dy, [n, outputs], &mut low.d_narrow);
+        let (d_pair, narrow) = (Mat::transposed(dy, outputs), Mat::rows(narrow, pair.rank));
+        matmul(db, Write::Add, shape, d_pair, narrow, &mut scratch.packing);
+        let buffers = (&mut scratch.d_narrow, &mut scratch.packing);
+        let d_narrow = narrow_gradient(adapter.get(&pair.b), pair, dy, [n, outputs], buffers);
         let da = MatMut::rows(sink.adapter(&pair.a), inputs);
         let (d_narrow, x) = (Mat::transposed(d_narrow, pair.rank), Mat::rows(x, inputs));
-        matmul(da, Write::Add, [pair.rank, inputs, n], d_narrow, x, 1.0);
+        matmul(da, Write::Add, [pair.rank, inputs, n], d_narrow, x, &mut scratch.packing);
     }
 }
 
@@ -86,36 +97,41 @@ pub(super) fn input(
     linear: &Linear,
     dy: &[f32],
     dx: &mut [f32],
-    low: &mut LowRank,
+    scratch: &mut ProductScratch,
 ) {
     let (n, inputs, outputs) = (rows.len(), linear.inputs, linear.outputs);
     let w = Mat::rows(model.get(&linear.weight), inputs);
     let shape = [n, inputs, outputs];
-    matmul(MatMut::rows(dx, inputs), Write::Replace, shape, Mat::rows(dy, outputs), w, 1.0);
+    matmul(MatMut::rows(dx, inputs), Write::Replace, shape, Mat::rows(dy, outputs), w, &mut scratch.packing);
     let Some(adapter) = model.adapter else { return };
     for pair in adapter.pairs(linear) {
         let dy = &dy[pair.outputs.start..];
-        let d_narrow = narrow_gradient(adapter.get(&pair.b), pair, dy, [n, outputs], &mut low.d_narrow);
+        let buffers = (&mut scratch.d_narrow, &mut scratch.packing);
+        let d_narrow = narrow_gradient(adapter.get(&pair.b), pair, dy, [n, outputs], buffers);
         let a = Mat::rows(adapter.get(&pair.a), inputs);
         let d_narrow = Mat::rows(d_narrow, pair.rank);
         let shape = [n, inputs, pair.rank];
         if adapter.drops() {
-            let d_dropped = low.dropped.fit(n * inputs);
-            matmul(MatMut::rows(d_dropped, inputs), Write::Replace, shape, d_narrow, a, 1.0);
+            let d_dropped = scratch.dropped.fit(n * inputs);
+            matmul(MatMut::rows(d_dropped, inputs), Write::Replace, shape, d_narrow, a, &mut scratch.packing);
             adapter.drop(pair, rows, d_dropped, inputs);
             add(dx, d_dropped);
         } else {
-            matmul(MatMut::rows(dx, inputs), Write::Add, shape, d_narrow, a, 1.0);
+            matmul(MatMut::rows(dx, inputs), Write::Add, shape, d_narrow, a, &mut scratch.packing);
         }
     }
 }
 
-/// x·aᵀ.
-fn narrow<'b>(a: &[f32], pair: &Pair, x: &[f32], [n, inputs]: [usize; 2], out: &'b mut Buffer) -> &'b [f32] {
-    let out = out.fit(n * pair.rank);
+/// scale·x·aᵀ.
+fn narrow<'b>(
+    a: &[f32],
+    pair: &Pair,
+    x: &[f32],
+    [n, inputs]: [usize; 2],
+    (out, packing): (&'b mut Buffer, &mut Packing),
+) -> &'b [f32] {
     let (x, a) = (Mat::rows(x, inputs), Mat::transposed(a, inputs));
-    matmul(MatMut::rows(out, pair.rank), Write::Replace, [n, pair.rank, inputs], x, a, 1.0);
-    out
+    scaled_product(pair, [n, pair.rank, inputs], x, a, (out, packing))
 }
 
 /// ∂L/∂(x·aᵀ) = scale·dy·b.
@@ -124,11 +140,21 @@ fn narrow_gradient<'b>(
     pair: &Pair,
     dy: &[f32],
     [n, stride]: [usize; 2],
-    out: &'b mut Buffer,
+    (out, packing): (&'b mut Buffer, &mut Packing),
 ) -> &'b [f32] {
-    let out = out.fit(n * pair.rank);
     let shape = [n, pair.rank, pair.outputs.len()];
-    let target = MatMut::rows(out, pair.rank);
-    matmul(target, Write::Replace, shape, Mat::rows(dy, stride), Mat::rows(b, pair.rank), pair.scale);
+    scaled_product(pair, shape, Mat::rows(dy, stride), Mat::rows(b, pair.rank), (out, packing))
+}
+
+fn scaled_product<'b>(
+    pair: &Pair,
+    shape: [usize; 3],
+    a: Mat<'_>,
+    b: Mat<'_>,
+    (out, packing): (&'b mut Buffer, &mut Packing),
+) -> &'b [f32] {
+    let out = out.fit(shape[0] * shape[1]);
+    matmul(MatMut::rows(out, shape[1]), Write::Replace, shape, a, b, packing);
+    scale_in_place(out, pair.scale);
     out
 }

@@ -1,5 +1,8 @@
 //! Buffers that live from call to call: allocating them anew costs more than many of the kernels.
 
+use super::attention::AttentionScratch;
+use crate::kernels::Packing;
+
 /// A buffer that grows to the largest size asked for and never shrinks. Contents are left over.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer(Vec<f32>);
@@ -90,10 +93,11 @@ impl Activations {
     }
 }
 
-/// Intermediate results of low-rank adapters.
+/// What products need beside their factors.
 #[derive(Debug, Default)]
-pub(crate) struct LowRank {
-    /// x·aᵀ: rank.
+pub(crate) struct ProductScratch {
+    pub(crate) packing: Packing,
+    /// scale·x·aᵀ of an adapter: rank.
     pub(crate) narrow: Buffer,
     pub(crate) d_narrow: Buffer,
     /// An input with elements dropped, or the gradient of one: inputs.
@@ -106,8 +110,7 @@ pub(crate) struct Scratch {
     pub(crate) normed: Buffer,
     pub(crate) scales: Buffer,
     pub(crate) product: Buffer,
-    pub(crate) scores: Buffer,
-    pub(crate) d_scores: Buffer,
+    pub(crate) attention: AttentionScratch,
     pub(crate) logits: Buffer,
     /// Logits of the targets.
     pub(crate) targets: Buffer,
@@ -119,7 +122,7 @@ pub(crate) struct Scratch {
     pub(crate) d_qkv: Buffer,
     /// ∂L/∂(normalised queries and keys) of one row.
     pub(crate) d_heads: Buffer,
-    pub(crate) low: LowRank,
+    pub(crate) products: ProductScratch,
     /// Gradients of frozen parameters, which nobody reads.
     pub(crate) discard: Buffer,
     /// A layer that is not kept.

@@ -73,6 +73,24 @@ simd! {
     }
 }
 
+simd! {
+    /// `out = k·x`, element by element.
+    fn scale_row(x: &[f32], k: f32, out: &mut [f32]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = x * k;
+        }
+    }
+}
+
+simd! {
+    /// `x *= k`, element by element.
+    fn scale_in_place(x: &mut [f32], k: f32) {
+        for x in x {
+            *x *= k;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Fused, Separate};

@@ -1,22 +1,16 @@
-//! Products with weights that were packed once, for decoding.
-//!
-//! Every output element is one chain of multiply-adds over k in ascending order, started at the bias (or
-//! 0, or what the product is added to): a row's result does not depend on how many rows are computed with it.
+//! Weights that were packed once, for decoding.
 
 use super::math::add as add_to;
-use super::tile::{PANEL, Start, Strided, panel};
+use super::product::{pack, packed_len, product};
+use super::tile::{Mat, MatMut, PANEL, Panels, Start};
 
-/// Inputs worked on at once: a panel's share of them and a few rows of x stay in the first cache.
-const INPUTS: usize = 256;
-/// Numbers of x worked on at once: they stay in the second cache while the panels pass by.
-const BLOCK: usize = 1 << 16;
-
-/// A weight matrix [n, k] in panels of 16 outputs: `panels[p][k][16]`, padded with zeros.
+/// A weight matrix (outputs × inputs) in panels of 16 outputs, with its bias.
 #[derive(Debug, Clone)]
 pub(crate) struct Packed {
     outputs: usize,
     inputs: usize,
     panels: Vec<f32>,
+    /// In whole panels; 0 where there is none.
     bias: Vec<f32>,
     biased: bool,
 }
@@ -25,25 +19,13 @@ impl Packed {
     /// Packs `w` (outputs × inputs, rows one after the other) and its bias, if any.
     pub(crate) fn new(w: &[f32], inputs: usize, bias: Option<&[f32]>) -> Self {
         let outputs = w.len() / inputs;
-        let count = outputs.div_ceil(PANEL);
-        let mut panels = vec![0.0; count * inputs * PANEL];
-        for (panel, rows) in panels.chunks_exact_mut(inputs * PANEL).zip(w.chunks(inputs * PANEL)) {
-            for (j, row) in rows.chunks_exact(inputs).enumerate() {
-                for (k, &v) in row.iter().enumerate() {
-                    panel[k * PANEL + j] = v;
-                }
-            }
-        }
-        let mut padded = vec![0.0; count * PANEL];
+        let mut panels = vec![0.0; packed_len(outputs, inputs)];
+        pack(Mat::transposed(w, inputs), [outputs, inputs], &mut panels);
+        let mut padded = vec![0.0; outputs.next_multiple_of(PANEL)];
         if let Some(bias) = bias {
             padded[..outputs].copy_from_slice(bias);
         }
         Self { outputs, inputs, panels, bias: padded, biased: bias.is_some() }
-    }
-
-    /// The bias of panel `p`.
-    fn bias(&self, p: usize) -> &[f32] {
-        &self.bias[p * PANEL..(p + 1) * PANEL]
     }
 
     /// Number of outputs.
@@ -52,7 +34,7 @@ impl Packed {
     }
 }
 
-/// `y (+)= x·wᵀ + bias`.
+/// `y (+)= x·wᵀ + bias`: a row's result does not depend on how many rows are computed with it.
 ///
 /// # Shapes
 /// `x`: rows × inputs; `y`: rows × outputs.
@@ -62,48 +44,11 @@ pub(crate) fn packed_matmul(x: &[f32], w: &Packed, y: &mut [f32], add: bool) {
     if add && w.biased {
         y.chunks_exact_mut(w.outputs).for_each(|row| add_to(row, &w.bias[..w.outputs]));
     }
-    // A multiple of the rows of a tile of either instruction set.
-    let block = (BLOCK / w.inputs / 12).max(2) * 12;
-    for (x, y) in x.chunks(block * w.inputs).zip(y.chunks_mut(block * w.outputs)) {
-        for p in 0..w.outputs / PANEL {
-            product(
-                x,
-                w,
-                p,
-                if add { Start::Out } else { Start::Row(w.bias(p)) },
-                (&mut y[p * PANEL..], w.outputs),
-            );
-        }
-        last_panel(x, w, y, add);
-    }
+    let panels = Panels { data: &w.panels, stride: w.inputs * PANEL };
+    let start = if add { Start::Out } else { Start::Row(&w.bias) };
+    let shape = [rows, w.outputs, w.inputs];
+    product(shape, Mat::rows(x, w.inputs), panels, start, MatMut::rows(y, w.outputs));
 }
-
-/// Outputs that do not fill a panel are computed beside the result.
-fn last_panel(x: &[f32], w: &Packed, y: &mut [f32], add: bool) {
-    let (p, width) = (w.outputs / PANEL, w.outputs % PANEL);
-    if width == 0 {
-        return;
-    }
-    let mut out = vec![0.0; x.len() / w.inputs * PANEL];
-    let rows = y.chunks_exact_mut(w.outputs).zip(out.chunks_exact_mut(PANEL));
-    rows.for_each(|(y, out)| out[..width].copy_from_slice(&y[p * PANEL..]));
-    product(x, w, p, if add { Start::Out } else { Start::Row(w.bias(p)) }, (&mut out, PANEL));
-    let rows = y.chunks_exact_mut(w.outputs).zip(out.chunks_exact(PANEL));
-    rows.for_each(|(y, out)| y[p * PANEL..].copy_from_slice(&out[..width]));
-}
-
-/// Rows of `x` against panel `p`.
-fn product(x: &[f32], w: &Packed, p: usize, start: Start<'_>, (out, stride): (&mut [f32], usize)) {
-    let rows = x.len() / w.inputs;
-    let weights = &w.panels[p * w.inputs * PANEL..(p + 1) * w.inputs * PANEL];
-    for (i, weights) in weights.chunks(INPUTS * PANEL).enumerate() {
-        let start = if i == 0 { start } else { Start::Out };
-        let x = Strided { data: &x[i * INPUTS..], stride: w.inputs };
-        let w = Strided { data: weights, stride: PANEL };
-        panel([rows, weights.len() / PANEL], x, w, start, (out, stride));
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::float_cmp)]
 mod tests {

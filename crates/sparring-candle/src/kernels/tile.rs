@@ -1,19 +1,58 @@
-//! The product that decoding is made of: rows against a panel of 16 columns.
+//! The product that everything is made of: rows against panels of 16 columns.
 //!
 //! Every element of the result is one chain of multiply-adds over k in ascending order: its bits do not
-//! depend on how many rows are computed with it, on where k is cut, or on the instruction set (where it has
-//! fused multiply-adds).
+//! depend on how many rows or columns are computed with it, on where k is cut, or on the instruction set (where it
+//! has fused multiply-adds).
 
 use super::{Fma, Level, level};
 
 /// Columns of a panel: one AVX-512 register or two AVX2 registers.
 pub(crate) const PANEL: usize = 16;
 
-/// Rows that lie `stride` apart.
+/// A left factor: rows × k.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Strided<'a> {
+pub(crate) struct Mat<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) stride: usize,
+    pub(super) transposed: bool,
+}
+
+impl<'a> Mat<'a> {
+    /// Element (r, i) is `data[r·stride + i]`.
+    pub(crate) fn rows(data: &'a [f32], stride: usize) -> Self {
+        Self { data, stride, transposed: false }
+    }
+
+    /// Element (r, i) is `data[i·stride + r]`.
+    pub(crate) fn transposed(data: &'a [f32], stride: usize) -> Self {
+        Self { data, stride, transposed: true }
+    }
+
+    /// The factor from row `r` and column `i` on.
+    pub(super) fn from(self, r: usize, i: usize) -> Self {
+        let (r, i) = if self.transposed { (i, r) } else { (r, i) };
+        Self { data: &self.data[r * self.stride + i..], ..self }
+    }
+
+    /// Whether it has so many rows and columns.
+    pub(super) fn holds(&self, rows: usize, columns: usize) -> bool {
+        let (rows, columns) = if self.transposed { (columns, rows) } else { (rows, columns) };
+        self.data.len() >= reach(rows, self.stride, columns)
+    }
+}
+
+/// A right factor in panels: element (i, j) is `data[(j / 16)·stride + 16·i + j % 16]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Panels<'a> {
     pub(crate) data: &'a [f32],
     pub(crate) stride: usize,
+}
+
+impl Panels<'_> {
+    /// The factor from row `i` and panel `p` on.
+    pub(crate) fn from(self, i: usize, p: usize) -> Self {
+        Self { data: &self.data[p * self.stride + i * PANEL..], ..self }
+    }
 }
 
 /// What a product is added to.
@@ -21,75 +60,117 @@ pub(crate) struct Strided<'a> {
 pub(crate) enum Start<'a> {
     /// Nothing.
     Zero,
-    /// The same 16 numbers in every row.
+    /// The same numbers in every row, in whole panels.
     Row(&'a [f32]),
     /// What the result holds.
     Out,
 }
 
-/// `out[r][j] = start[r][j] + Σ_{i < k} x[r][i]·w[i][j]` for j < 16.
-///
-/// # Shapes
-/// `x`: rows × k; `w`: k × 16; `out`: rows × 16, its rows `stride` apart.
-pub(crate) fn panel(
-    [rows, k]: [usize; 2],
-    x: Strided<'_>,
-    w: Strided<'_>,
-    start: Start<'_>,
-    (out, stride): (&mut [f32], usize),
-) {
-    if rows == 0 {
-        return;
+/// A result: rows one after the other, `stride` apart.
+#[derive(Debug)]
+pub(crate) struct MatMut<'a> {
+    pub(super) data: &'a mut [f32],
+    pub(super) stride: usize,
+}
+
+impl<'a> MatMut<'a> {
+    /// Rows one after the other, `stride` apart.
+    pub(crate) fn rows(data: &'a mut [f32], stride: usize) -> Self {
+        Self { data, stride }
     }
-    let reach = |rows: usize, stride: usize, width: usize| rows.saturating_sub(1) * stride + width;
-    assert!(x.data.len() >= reach(rows, x.stride, k), "left factor is too small");
-    assert!(k == 0 || w.data.len() >= reach(k, w.stride, PANEL), "right factor is too small");
-    assert!(rows == 1 || stride >= PANEL, "rows of the result overlap");
-    assert!(out.len() >= reach(rows, stride, PANEL), "result is too small");
-    assert!(!matches!(start, Start::Row(row) if row.len() < PANEL), "start is too small");
-    match level() {
-        // SAFETY: `level` found the instruction sets, and every length was asserted above.
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { x86::avx512(rows, x86::Tile::new(k, x, w, start, (out, stride))) },
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { x86::avx2(rows, x86::Tile::new(k, x, w, start, (out, stride))) },
-        Level::Baseline => portable::<super::BaselineFma>([rows, k], x, w, start, (out, stride)),
+
+    /// The result from row `r` and column `j` on.
+    pub(super) fn from(&mut self, r: usize, j: usize) -> MatMut<'_> {
+        MatMut { data: &mut self.data[r * self.stride + j..], stride: self.stride }
     }
 }
 
-fn portable<S: Fma>(
-    [rows, k]: [usize; 2],
-    x: Strided<'_>,
-    w: Strided<'_>,
+/// Length of the slice that some rows need.
+fn reach(rows: usize, stride: usize, width: usize) -> usize {
+    if rows == 0 || width == 0 { 0 } else { (rows - 1) * stride + width }
+}
+
+/// `out[r][j] = start[r][j] + Σ_{i < k} x[r][i]·w[i][j]` for whole panels.
+///
+/// # Shapes
+/// `x`: rows × k; `w`: k × 16·panels; `out`: rows × 16·panels.
+pub(super) fn whole_panels(
+    [rows, panels, k]: [usize; 3],
+    x: Mat<'_>,
+    w: Panels<'_>,
     start: Start<'_>,
-    (out, stride): (&mut [f32], usize),
+    mut out: MatMut<'_>,
 ) {
-    for r in 0..rows {
-        let out = &mut out[r * stride..][..PANEL];
-        let mut sums = [0.0_f32; PANEL];
-        match start {
-            Start::Zero => {}
-            Start::Row(row) => sums.copy_from_slice(&row[..PANEL]),
-            Start::Out => sums.copy_from_slice(out),
-        }
-        for (i, &x) in x.data[r * x.stride..][..k].iter().enumerate() {
-            let w = &w.data[i * w.stride..][..PANEL];
-            for j in 0..PANEL {
-                sums[j] = S::fma(x, w[j], sums[j]);
+    if rows == 0 || panels == 0 {
+        return;
+    }
+    let width = panels * PANEL;
+    assert!(x.holds(rows, k), "left factor is too small");
+    assert!(w.data.len() >= reach(panels, w.stride, k * PANEL), "right factor is too small");
+    assert!(rows == 1 || out.stride >= width, "rows of the result overlap");
+    assert!(out.data.len() >= reach(rows, out.stride, width), "result is too small");
+    assert!(!matches!(start, Start::Row(row) if row.len() < width), "start is too small");
+    match level() {
+        // SAFETY: `level` found the instruction sets, and every length was asserted above.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => unsafe { x86::avx512([rows, panels], x86::Tile::new(k, x, w, start, &mut out)) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => unsafe { x86::avx2([rows, panels], x86::Tile::new(k, x, w, start, &mut out)) },
+        Level::Baseline => portable::<super::BaselineFma>([rows, panels, k], x, w, start, out),
+    }
+}
+
+/// Rows that are computed together where there are no kernels of their own.
+const PORTABLE_ROWS: usize = 4;
+
+fn portable<S: Fma>(
+    [rows, panels, k]: [usize; 3],
+    x: Mat<'_>,
+    w: Panels<'_>,
+    start: Start<'_>,
+    mut out: MatMut<'_>,
+) {
+    let (row, column) = if x.transposed { (1, x.stride) } else { (x.stride, 1) };
+    for p in 0..panels {
+        let w = &w.data[p * w.stride..][..k * PANEL];
+        for from in (0..rows).step_by(PORTABLE_ROWS) {
+            let count = PORTABLE_ROWS.min(rows - from);
+            // Rows that are not there repeat the last one.
+            let at: [usize; PORTABLE_ROWS] = std::array::from_fn(|r| (from + r.min(count - 1)) * row);
+            let mut out = out.from(from, p * PANEL);
+            let mut sums = [[0.0_f32; PANEL]; PORTABLE_ROWS];
+            for (r, sums) in sums.iter_mut().enumerate().take(count) {
+                match start {
+                    Start::Zero => {}
+                    Start::Row(row) => sums.copy_from_slice(&row[p * PANEL..][..PANEL]),
+                    Start::Out => sums.copy_from_slice(&out.from(r, 0).data[..PANEL]),
+                }
+            }
+            for (i, w) in w.chunks_exact(PANEL).enumerate() {
+                for (sums, at) in sums.iter_mut().zip(at) {
+                    let x = x.data[at + i * column];
+                    for j in 0..PANEL {
+                        sums[j] = S::fma(x, w[j], sums[j]);
+                    }
+                }
+            }
+            for (r, sums) in sums.iter().enumerate().take(count) {
+                out.from(r, 0).data[..PANEL].copy_from_slice(sums);
             }
         }
-        out.copy_from_slice(&sums);
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{PANEL, Start, Strided};
+    use super::{Mat, MatMut, PANEL, Panels, Start};
     use std::arch::x86_64::{
-        _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm512_fmadd_ps,
-        _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps,
+        _MM_HINT_T0, _mm_prefetch, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps,
+        _mm256_storeu_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+        _mm512_storeu_ps,
     };
+    use std::hint::black_box;
 
     static ZEROS: [f32; PANEL] = [0.0; PANEL];
 
@@ -97,75 +178,131 @@ mod x86 {
     #[derive(Clone, Copy)]
     pub(super) struct Tile {
         k: usize,
-        x: (*const f32, usize),
+        x: *const f32,
+        stride: usize,
+        transposed: bool,
         w: (*const f32, usize),
-        start: (*const f32, usize),
+        /// Distances between rows and between panels.
+        start: (*const f32, [usize; 2]),
         out: (*mut f32, usize),
     }
 
     impl Tile {
         pub(super) fn new(
             k: usize,
-            x: Strided<'_>,
-            w: Strided<'_>,
+            x: Mat<'_>,
+            w: Panels<'_>,
             start: Start<'_>,
-            (out, stride): (&mut [f32], usize),
+            out: &mut MatMut<'_>,
         ) -> Self {
-            let out = out.as_mut_ptr();
+            let (data, stride) = (out.data.as_mut_ptr(), out.stride);
             let start = match start {
-                Start::Zero => (ZEROS.as_ptr(), 0),
-                Start::Row(row) => (row.as_ptr(), 0),
-                Start::Out => (out.cast_const(), stride),
+                Start::Zero => (ZEROS.as_ptr(), [0, 0]),
+                Start::Row(row) => (row.as_ptr(), [0, PANEL]),
+                Start::Out => (data.cast_const(), [stride, PANEL]),
             };
             Self {
                 k,
-                x: (x.data.as_ptr(), x.stride),
+                x: x.data.as_ptr(),
+                stride: x.stride,
+                transposed: x.transposed,
                 w: (w.data.as_ptr(), w.stride),
                 start,
-                out: (out, stride),
+                out: (data, stride),
             }
         }
 
-        /// The same product from row `r` on.
+        /// The same product from row `r` and panel `p` on.
         ///
         /// # Safety
-        /// There is such a row.
-        unsafe fn from(self, r: usize) -> Self {
-            // SAFETY: the row lies within each of the slices, the caller says.
+        /// There are such a row and such a panel.
+        unsafe fn from(self, r: usize, p: usize) -> Self {
+            let [rows, panels] = self.start.1;
+            // SAFETY: the row and the panel lie within each of the slices, the caller says.
             unsafe {
                 Self {
-                    x: (self.x.0.add(r * self.x.1), self.x.1),
-                    start: (self.start.0.add(r * self.start.1), self.start.1),
-                    out: (self.out.0.add(r * self.out.1), self.out.1),
+                    x: self.x.add(r * if self.transposed { 1 } else { self.stride }),
+                    w: (self.w.0.add(p * self.w.1), self.w.1),
+                    start: (self.start.0.add(r * rows + p * panels), self.start.1),
+                    out: (self.out.0.add(r * self.out.1 + p * PANEL), self.out.1),
                     ..self
                 }
             }
         }
+
+        /// Where rows begin.
+        ///
+        /// # Safety
+        /// There are `R` rows.
+        unsafe fn rows<const R: usize>(&self) -> [*const f32; R] {
+            // Pointers that the compiler knows nothing of: else it adds strides up in every step.
+            // SAFETY: the rows are there.
+            std::array::from_fn(|r| black_box(unsafe { self.x.add(r * self.stride) }))
+        }
+    }
+
+    /// Runs `$step(x of row r, panel's row)` for each of k; four steps a turn, since the loop itself costs.
+    macro_rules! over_k {
+        ($t:ident, $transposed:ident, $step:ident) => {
+            let mut w = $t.w.0;
+            if $transposed {
+                let mut x = $t.x;
+                let four = $t.stride * 4;
+                for _ in 0..$t.k / 4 {
+                    for u in 0..4 {
+                        $step!(w.add(u * PANEL), |r| x.add(u * $t.stride + r));
+                    }
+                    x = x.wrapping_add(four);
+                    w = w.wrapping_add(4 * PANEL);
+                }
+                for _ in 0..$t.k % 4 {
+                    $step!(w, |r| x.add(r));
+                    x = x.wrapping_add($t.stride);
+                    w = w.wrapping_add(PANEL);
+                }
+            } else {
+                let x = $t.rows::<R>();
+                let even = $t.k / 4 * 4;
+                let mut i = 0;
+                while i < even {
+                    for u in 0..4 {
+                        $step!(w.add(u * PANEL), |r| x[r].add(i + u));
+                    }
+                    i += 4;
+                    w = w.wrapping_add(4 * PANEL);
+                }
+                while i < $t.k {
+                    $step!(w, |r| x[r].add(i));
+                    i += 1;
+                    w = w.wrapping_add(PANEL);
+                }
+            }
+        };
     }
 
     /// # Safety
-    /// AVX2 and FMA; R rows of `x` and `out` are there, and k rows of `w`.
+    /// AVX2 and FMA; R rows of `x` and `out` are there, and k rows of a panel.
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn avx2_rows<const R: usize>(t: Tile) {
-        // SAFETY: offsets stay below the lengths that the caller vouches for.
+    unsafe fn avx2_tile<const R: usize, const TRANSPOSED: bool>(t: Tile) {
+        // SAFETY: offsets stay below the lengths that the caller vouches for; a prefetch may go anywhere.
         unsafe {
-            let mut sums = [[_mm256_loadu_ps(ZEROS.as_ptr()); 2]; R];
+            let mut sums = [[_mm256_setzero_ps(); 2]; R];
             for (r, sums) in sums.iter_mut().enumerate() {
-                let start = t.start.0.add(r * t.start.1);
+                _mm_prefetch::<_MM_HINT_T0>(t.out.0.add(r * t.out.1).cast_const().cast());
+                let start = t.start.0.add(r * t.start.1[0]);
                 *sums = [_mm256_loadu_ps(start), _mm256_loadu_ps(start.add(8))];
             }
-            // Pointers of their own: else each step adds up strides again.
-            let x: [*const f32; R] = std::array::from_fn(|r| t.x.0.wrapping_add(r * t.x.1));
-            let mut w = t.w.0;
-            for i in 0..t.k {
-                let (low, high) = (_mm256_loadu_ps(w), _mm256_loadu_ps(w.add(8)));
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    let x = _mm256_broadcast_ss(&*x[r].add(i));
-                    sums[0] = _mm256_fmadd_ps(x, low, sums[0]);
-                    sums[1] = _mm256_fmadd_ps(x, high, sums[1]);
-                }
-                w = w.wrapping_add(t.w.1);
+            macro_rules! step {
+                ($w:expr, |$r:ident| $x:expr) => {
+                    let (low, high) = (_mm256_loadu_ps($w), _mm256_loadu_ps($w.add(8)));
+                    for $r in 0..R {
+                        let x = _mm256_broadcast_ss(&*$x);
+                        sums[$r][0] = _mm256_fmadd_ps(x, low, sums[$r][0]);
+                        sums[$r][1] = _mm256_fmadd_ps(x, high, sums[$r][1]);
+                    }
+                };
             }
+            over_k!(t, TRANSPOSED, step);
             for (r, sums) in sums.iter().enumerate() {
                 let out = t.out.0.add(r * t.out.1);
                 _mm256_storeu_ps(out, sums[0]);
@@ -175,59 +312,102 @@ mod x86 {
     }
 
     /// # Safety
-    /// As [`avx2_rows`], with AVX-512.
+    /// As [`avx2_tile`], with AVX-512 and P panels.
     #[target_feature(enable = "avx512f")]
-    unsafe fn avx512_rows<const R: usize>(t: Tile) {
-        // SAFETY: offsets stay below the lengths that the caller vouches for.
+    unsafe fn avx512_tile<const R: usize, const P: usize, const TRANSPOSED: bool>(t: Tile) {
+        // SAFETY: offsets stay below the lengths that the caller vouches for; a prefetch may go anywhere.
         unsafe {
-            let mut sums = [_mm512_loadu_ps(ZEROS.as_ptr()); R];
-            for (r, sum) in sums.iter_mut().enumerate() {
-                *sum = _mm512_loadu_ps(t.start.0.add(r * t.start.1));
-            }
-            let mut w = t.w.0;
-            for i in 0..t.k {
-                let row = _mm512_loadu_ps(w);
-                for (r, sum) in sums.iter_mut().enumerate() {
-                    *sum = _mm512_fmadd_ps(_mm512_set1_ps(*t.x.0.add(r * t.x.1 + i)), row, *sum);
+            let mut sums = [[_mm512_setzero_ps(); P]; R];
+            for (r, sums) in sums.iter_mut().enumerate() {
+                for (p, sum) in sums.iter_mut().enumerate() {
+                    let out = t.out.0.add(r * t.out.1 + p * PANEL);
+                    _mm_prefetch::<_MM_HINT_T0>(out.cast_const().cast());
+                    *sum = _mm512_loadu_ps(t.start.0.add(r * t.start.1[0] + p * t.start.1[1]));
                 }
-                w = w.wrapping_add(t.w.1);
             }
-            for (r, sum) in sums.iter().enumerate() {
-                _mm512_storeu_ps(t.out.0.add(r * t.out.1), *sum);
+            macro_rules! step {
+                ($w:expr, |$r:ident| $x:expr) => {
+                    let mut row = [_mm512_setzero_ps(); P];
+                    for (p, row) in row.iter_mut().enumerate() {
+                        *row = _mm512_loadu_ps($w.add(p * t.w.1));
+                    }
+                    for $r in 0..R {
+                        let x = _mm512_set1_ps(*$x);
+                        for p in 0..P {
+                            sums[$r][p] = _mm512_fmadd_ps(x, row[p], sums[$r][p]);
+                        }
+                    }
+                };
+            }
+            over_k!(t, TRANSPOSED, step);
+            for (r, sums) in sums.iter().enumerate() {
+                for (p, sum) in sums.iter().enumerate() {
+                    _mm512_storeu_ps(t.out.0.add(r * t.out.1 + p * PANEL), *sum);
+                }
             }
         }
     }
 
+    /// # Safety
+    /// As [`avx512_tile`], for one panel.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn avx512_single<const R: usize, const TRANSPOSED: bool>(t: Tile) {
+        // SAFETY: the caller's.
+        unsafe { avx512_tile::<R, 1, TRANSPOSED>(t) }
+    }
+
+    /// # Safety
+    /// As [`avx512_tile`], for two panels.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn avx512_pair<const R: usize, const TRANSPOSED: bool>(t: Tile) {
+        // SAFETY: the caller's.
+        unsafe { avx512_tile::<R, 2, TRANSPOSED>(t) }
+    }
+
+    /// Calls `$tile::<rows, ...>` for all rows, in tiles as even as possible: 8 rows are 4 + 4, not 6 + 2.
     macro_rules! by_rows {
-        ($(#[$doc:meta])* $name:ident, $feature:literal, $tile:ident, $most:literal, $($r:literal)*) => {
-            $(#[$doc])*
-            #[target_feature(enable = $feature)]
-            pub(super) unsafe fn $name(rows: usize, t: Tile) {
-                // Tiles as even as possible: 8 rows are 4 + 4, not 6 + 2.
-                let tiles = rows.div_ceil($most);
-                for i in 0..tiles {
-                    let (from, to) = (i * rows / tiles, (i + 1) * rows / tiles);
-                    // SAFETY: the caller vouches for the lengths, `rows` of them.
-                    unsafe {
-                        let t = t.from(from);
-                        match to - from {
-                            $($r => $tile::<$r>(t),)*
-                            _ => {}
-                        }
-                    }
+        ($rows:expr, $t:expr, $most:literal, $tile:ident<$($r:literal)*>) => {
+            let tiles = $rows.div_ceil($most);
+            for i in 0..tiles {
+                let (from, to) = (i * $rows / tiles, (i + 1) * $rows / tiles);
+                let t = $t.from(from, 0);
+                match (to - from, t.transposed) {
+                    $(($r, false) => $tile::<$r, false>(t),)*
+                    $(($r, true) => $tile::<$r, true>(t),)*
+                    _ => {}
                 }
             }
         };
     }
-    by_rows! {
-        /// # Safety
-        /// AVX2 and FMA; every row of the product is there.
-        avx2, "avx2,fma", avx2_rows, 6, 1 2 3 4 5 6
+
+    /// # Safety
+    /// AVX2 and FMA; every row and panel of the product is there.
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn avx2([rows, panels]: [usize; 2], t: Tile) {
+        for p in 0..panels {
+            // SAFETY: the caller vouches for the lengths.
+            unsafe {
+                let t = t.from(0, p);
+                by_rows!(rows, t, 6, avx2_tile<1 2 3 4 5 6>);
+            }
+        }
     }
-    by_rows! {
-        /// # Safety
-        /// AVX-512; every row of the product is there.
-        avx512, "avx512f", avx512_rows, 12, 1 2 3 4 5 6 7 8 9 10 11 12
+
+    /// # Safety
+    /// AVX-512; every row and panel of the product is there.
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn avx512([rows, panels]: [usize; 2], t: Tile) {
+        for p in (0..panels).step_by(2) {
+            // SAFETY: the caller vouches for the lengths.
+            unsafe {
+                let t = t.from(0, p);
+                if p + 1 < panels {
+                    by_rows!(rows, t, 12, avx512_pair<1 2 3 4 5 6 7 8 9 10 11 12>);
+                } else {
+                    by_rows!(rows, t, 12, avx512_single<1 2 3 4 5 6 7 8 9 10 11 12>);
+                }
+            }
+        }
     }
 }
 
@@ -239,30 +419,33 @@ mod tests {
 
     #[test]
     fn every_instruction_set_gives_the_same_bits() {
-        for (rows, k) in [(1, 1), (5, 7), (13, 40), (30, 3)] {
-            let (xs, ws, stride) = (k + 3, PANEL + 5, PANEL + 2);
-            let (x, w) = (numbers(rows * xs, 0.1), numbers(k * ws, 0.7));
-            let (x, w) = (Strided { data: &x, stride: xs }, Strided { data: &w, stride: ws });
-            let row = numbers(PANEL, 2.0);
+        for (rows, panels, k, transposed) in
+            [(1, 1, 1, false), (5, 2, 7, true), (13, 3, 40, false), (30, 1, 3, true), (26, 2, 18, true)]
+        {
+            let (stride, panel, width) = (k.max(rows) + 3, k * PANEL + 5, panels * PANEL);
+            let (x, w) = (numbers(rows.max(k) * stride, 0.1), numbers(panels * panel, 0.7));
+            let x = Mat { data: &x, stride, transposed };
+            let (w, out_stride) = (Panels { data: &w, stride: panel }, width + 2);
+            let row = numbers(width, 2.0);
             for start in [Start::Zero, Start::Row(&row), Start::Out] {
-                let mut out = numbers(rows * stride, 1.0);
-                let mut plain = out.clone();
-                panel([rows, k], x, w, start, (&mut out, stride));
-                portable::<super::super::Fused>([rows, k], x, w, start, (&mut plain, stride));
+                let old = numbers(rows * out_stride, 1.0);
+                let (mut out, mut plain) = (old.clone(), old.clone());
+                let shape = [rows, panels, k];
+                whole_panels(shape, x, w, start, MatMut::rows(&mut out, out_stride));
+                portable::<super::super::Fused>(shape, x, w, start, MatMut::rows(&mut plain, out_stride));
                 assert!(level() == Level::Baseline || out == plain);
-                let old = numbers(rows * stride, 1.0);
-                for r in 0..rows {
-                    for j in 0..stride {
-                        let at = r * stride + j;
-                        let from = match start {
-                            Start::Out => old[at],
-                            Start::Row(row) if j < PANEL => row[j],
-                            _ => 0.0,
-                        };
-                        let dot: f32 = (0..k).map(|i| x.data[r * xs + i] * w.data[i * ws + j]).sum();
-                        let want = if j < PANEL { from + dot } else { old[at] };
-                        assert!((out[at] - want).abs() < 1e-5, "{start:?}, row {r}, column {j}");
-                    }
+                for (at, (out, old)) in out.iter().zip(&old).enumerate() {
+                    let (r, j) = (at / out_stride, at % out_stride);
+                    let from = match start {
+                        Start::Out => *old,
+                        Start::Row(row) if j < width => row[j],
+                        _ => 0.0,
+                    };
+                    let dot = |j: usize| -> f32 {
+                        (0..k).map(|i| x.from(r, i).data[0] * w.from(i, j / PANEL).data[j % PANEL]).sum()
+                    };
+                    let want = if j < width { from + dot(j) } else { *old };
+                    assert!((out - want).abs() < 1e-5, "{start:?}, row {r}, column {j}: {out} {want}");
                 }
             }
         }
@@ -271,8 +454,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "result is too small")]
     fn lengths_are_checked() {
-        let x = Strided { data: &[1.0; 8], stride: 4 };
-        let w = Strided { data: &[1.0; 64], stride: PANEL };
-        panel([2, 4], x, w, Start::Zero, (&mut [0.0; 31], PANEL));
+        let (x, w) = (Mat::rows(&[1.0; 8], 4), Panels { data: &[1.0; 64], stride: 64 });
+        whole_panels([2, 1, 4], x, w, Start::Zero, MatMut::rows(&mut [0.0; 31], PANEL));
     }
 }
