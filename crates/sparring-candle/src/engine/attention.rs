@@ -8,13 +8,13 @@ use super::plan::{Block, Segment};
 use super::workspace::Buffer;
 use crate::config::ModelConfig;
 use crate::kernels::{
-    Mat, MatMut, PANEL, Panels, Start, dot, pack, packed_len, product, scale_row, softmax_row,
+    Mat, MatMut, PANEL, Panels, Start, dot, exp_in_place, pack, packed_len, product, row_max, scale_row,
     softmax_row_backward,
 };
 use std::ops::Range;
 
 /// Queries per tile of scores, over all heads of a key-value head.
-const QUERIES: usize = 48;
+const QUERIES: usize = 72;
 /// Keys per tile of scores in the backward pass: scores and their gradients stay in the caches.
 const KEYS: usize = 128;
 /// Distance between rows of such a tile: a power of two would put its columns into few sets of the caches.
@@ -28,9 +28,11 @@ pub(crate) struct AttentionScratch {
     queries: Queries,
     /// ∂L/∂output of the tile's queries.
     gradients: Queries,
-    /// Scores, then probabilities.
+    /// Scores, then probabilities; in the forward pass up to a factor.
     p: Buffer,
     dp: Buffer,
+    /// One number a query: Σ exp(score − max), or Σ p·dp.
+    of_query: Buffer,
     /// The tile's output, or ∂L/∂query.
     out: Buffer,
 }
@@ -238,7 +240,7 @@ fn attend(
     lse: &mut [f32],
     scratch: &mut AttentionScratch,
 ) {
-    let AttentionScratch { context, own, queries, p, out: result, .. } = scratch;
+    let AttentionScratch { context, own, queries, p, of_query, out: result, .. } = scratch;
     let (dim, all_context, all_own) = (heads.dim, tile.context(), tile.own());
     let (n, keys) = (tile.rows.len() * heads.count, all_context + all_own);
     let out_width = heads.all * dim;
@@ -250,9 +252,13 @@ fn attend(
         let scores = MatMut::rows(&mut p[*column..], keys);
         product([n, *len, dim], queries.mat(dim), part.keys_across.panels(), Start::Zero, scores);
     }
-    for (scores, query) in p.chunks_exact_mut(keys).zip(heads.queries(tile.rows.clone())) {
+    let sums = of_query.fit(n);
+    let rows = p.chunks_exact_mut(keys).zip(&mut *sums);
+    for ((scores, sum), query) in rows.zip(heads.queries(tile.rows.clone())) {
         let (seen, hidden) = scores.split_at_mut(all_context + tile.visible(query.0));
-        lse[query.0 * heads.all + query.1] = softmax_row(seen);
+        let max = row_max(seen);
+        *sum = exp_in_place(seen, 1.0, max);
+        lse[query.0 * heads.all + query.1] = max + sum.ln();
         hidden.fill(0.0);
     }
     let result = result.zeroed(n * dim);
@@ -260,8 +266,9 @@ fn attend(
         let p = Mat::rows(&p[*column..], keys);
         product([n, dim, *len], p, part.values.panels(), Start::Out, MatMut::rows(result, dim));
     }
-    for (result, query) in result.chunks_exact(dim).zip(heads.queries(tile.rows.clone())) {
-        out[heads.at(query, out_width)].copy_from_slice(result);
+    let rows = result.chunks_exact(dim).zip(sums);
+    for ((result, sum), query) in rows.zip(heads.queries(tile.rows.clone())) {
+        scale_row(result, 1.0 / *sum, &mut out[heads.at(query, out_width)]);
     }
 }
 
@@ -309,12 +316,17 @@ fn attend_backward(
     d_qkv: &mut [f32],
     scratch: &mut AttentionScratch,
 ) {
-    let AttentionScratch { context, own, queries, gradients, p, dp, out: d_query } = scratch;
+    let AttentionScratch { context, own, queries, gradients, p, dp, of_query, out: d_query } = scratch;
     let (dim, n, out_width) = (heads.dim, tile.rows.len() * heads.count, heads.all * heads.dim);
     queries.copy(heads, tile, (saved.qkv, heads.width), heads.scale());
     queries.pack(dim);
     gradients.copy(heads, tile, (d_out, out_width), 1.0);
     gradients.pack(dim);
+    let inner = of_query.fit(n);
+    for (inner, query) in inner.iter_mut().zip(heads.queries(tile.rows.clone())) {
+        let at = heads.at(query, out_width);
+        *inner = dot(&d_out[at.clone()], &saved.out[at]);
+    }
     let (p, dp, d_query) = (p.fit(n * STRIDE), dp.fit(n * STRIDE), d_query.zeroed(n * dim));
     let parts = [
         (&*context, tile.segment.context.clone(), false),
@@ -333,10 +345,8 @@ fn attend_backward(
                 let rows = i * STRIDE..i * STRIDE + keys;
                 let (p, dp) = (&mut p[rows.clone()], &mut dp[rows]);
                 let seen = if causal { tile.visible(query.0).saturating_sub(from).min(keys) } else { keys };
-                let at = heads.at(query, out_width);
-                let (lse, inner) =
-                    (saved.lse[query.0 * heads.all + query.1], dot(&d_out[at.clone()], &saved.out[at]));
-                softmax_row_backward(&mut p[..seen], &mut dp[..seen], lse, inner);
+                let lse = saved.lse[query.0 * heads.all + query.1];
+                softmax_row_backward(&mut p[..seen], &mut dp[..seen], lse, inner[i]);
                 p[seen..].fill(0.0);
                 dp[seen..].fill(0.0);
             }

@@ -31,8 +31,7 @@ pub(crate) use packed::{Packed, packed_matmul};
 pub(crate) use product::{Packing, Write, matmul, pack, packed_len, product};
 pub(crate) use rope::{RopeTable, rope};
 pub(crate) use softmax::{
-    HeadCotangent, SoftmaxSums, block_sums, exp_in_place, head_cotangent, row_max, softmax_row,
-    softmax_row_backward,
+    HeadCotangent, SoftmaxSums, block_sums, exp_in_place, head_cotangent, row_max, softmax_row_backward,
 };
 pub(crate) use swiglu::{swiglu_backward, swiglu_forward};
 pub(crate) use tile::{Mat, MatMut, PANEL, Panels, Start};

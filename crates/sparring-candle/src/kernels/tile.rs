@@ -241,173 +241,153 @@ mod x86 {
         }
     }
 
-    /// Runs `$step(x of row r, panel's row)` for each of k; four steps a turn, since the loop itself costs.
-    macro_rules! over_k {
-        ($t:ident, $transposed:ident, $step:ident) => {
-            let mut w = $t.w.0;
-            if $transposed {
-                let mut x = $t.x;
-                let four = $t.stride * 4;
-                for _ in 0..$t.k / 4 {
-                    for u in 0..4 {
-                        $step!(w.add(u * PANEL), |r| x.add(u * $t.stride + r));
-                    }
-                    x = x.wrapping_add(four);
-                    w = w.wrapping_add(4 * PANEL);
-                }
-                for _ in 0..$t.k % 4 {
-                    $step!(w, |r| x.add(r));
-                    x = x.wrapping_add($t.stride);
-                    w = w.wrapping_add(PANEL);
-                }
-            } else {
-                let x = $t.rows::<R>();
-                let even = $t.k / 4 * 4;
-                let mut i = 0;
-                while i < even {
-                    for u in 0..4 {
-                        $step!(w.add(u * PANEL), |r| x[r].add(i + u));
-                    }
-                    i += 4;
-                    w = w.wrapping_add(4 * PANEL);
-                }
-                while i < $t.k {
-                    $step!(w, |r| x[r].add(i));
-                    i += 1;
-                    w = w.wrapping_add(PANEL);
-                }
-            }
-        };
-    }
+    /// Numbers of a right factor that stay in the first cache with some rows of the left one.
+    const SMALL: usize = 6 << 10;
 
-    /// # Safety
-    /// AVX2 and FMA; R rows of `x` and `out` are there, and k rows of a panel.
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn avx2_tile<const R: usize, const TRANSPOSED: bool>(t: Tile) {
-        // SAFETY: offsets stay below the lengths that the caller vouches for; a prefetch may go anywhere.
-        unsafe {
-            let mut sums = [[_mm256_setzero_ps(); 2]; R];
-            for (r, sums) in sums.iter_mut().enumerate() {
-                _mm_prefetch::<_MM_HINT_T0>(t.out.0.add(r * t.out.1).cast_const().cast());
-                let start = t.start.0.add(r * t.start.1[0]);
-                *sums = [_mm256_loadu_ps(start), _mm256_loadu_ps(start.add(8))];
-            }
-            macro_rules! step {
-                ($w:expr, |$r:ident| $x:expr) => {
-                    let (low, high) = (_mm256_loadu_ps($w), _mm256_loadu_ps($w.add(8)));
-                    for $r in 0..R {
-                        let x = _mm256_broadcast_ss(&*$x);
-                        sums[$r][0] = _mm256_fmadd_ps(x, low, sums[$r][0]);
-                        sums[$r][1] = _mm256_fmadd_ps(x, high, sums[$r][1]);
+    /// The kernels of one instruction set: `$driver` for a whole product, `$rows` for a tile of rows and any number
+    /// of panels, `$tile` for a tile and one panel or two.
+    macro_rules! kernels {
+        (
+            $(#[$safety:meta])*
+            $feature:literal: $driver:ident, $rows:ident, $tile:ident,
+            lanes $lanes:literal, rows $most:literal: $($r:literal)*, two panels up to $wide:literal rows, $group:literal a time,
+            $zero:ident, $load:ident, $store:ident, $fma:ident, $broadcast:expr
+        ) => {
+            $(#[$safety])*
+            #[target_feature(enable = $feature)]
+            pub(super) unsafe fn $driver([rows, panels]: [usize; 2], t: Tile) {
+                // In tiles as even as possible: 8 rows are 4 + 4, not 6 + 2.
+                let tiles = rows.div_ceil($most);
+                let (each, more) = (rows / tiles, rows % tiles);
+                // Panels that pass by each tile; a panel that is read by several tiles should not go far.
+                let near = tiles == 1 || t.k * panels * PANEL <= SMALL;
+                let step = if near { panels } else { $group };
+                for p in (0..panels).step_by(step) {
+                    let count = step.min(panels - p);
+                    let mut from = 0;
+                    for i in 0..tiles {
+                        let rows = each + usize::from(i < more);
+                        // SAFETY: the caller vouches for the lengths.
+                        unsafe {
+                            let t = t.from(from, p);
+                            match (rows, t.transposed) {
+                                $(($r, false) => $rows::<$r, false>(count, t),)*
+                                $(($r, true) => $rows::<$r, true>(count, t),)*
+                                _ => {}
+                            }
+                        }
+                        from += rows;
                     }
-                };
-            }
-            over_k!(t, TRANSPOSED, step);
-            for (r, sums) in sums.iter().enumerate() {
-                let out = t.out.0.add(r * t.out.1);
-                _mm256_storeu_ps(out, sums[0]);
-                _mm256_storeu_ps(out.add(8), sums[1]);
-            }
-        }
-    }
-
-    /// # Safety
-    /// As [`avx2_tile`], with AVX-512 and P panels.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn avx512_tile<const R: usize, const P: usize, const TRANSPOSED: bool>(t: Tile) {
-        // SAFETY: offsets stay below the lengths that the caller vouches for; a prefetch may go anywhere.
-        unsafe {
-            let mut sums = [[_mm512_setzero_ps(); P]; R];
-            for (r, sums) in sums.iter_mut().enumerate() {
-                for (p, sum) in sums.iter_mut().enumerate() {
-                    let out = t.out.0.add(r * t.out.1 + p * PANEL);
-                    _mm_prefetch::<_MM_HINT_T0>(out.cast_const().cast());
-                    *sum = _mm512_loadu_ps(t.start.0.add(r * t.start.1[0] + p * t.start.1[1]));
                 }
             }
-            macro_rules! step {
-                ($w:expr, |$r:ident| $x:expr) => {
-                    let mut row = [_mm512_setzero_ps(); P];
-                    for (p, row) in row.iter_mut().enumerate() {
-                        *row = _mm512_loadu_ps($w.add(p * t.w.1));
+
+            $(#[$safety])*
+            #[target_feature(enable = $feature)]
+            unsafe fn $rows<const R: usize, const TRANSPOSED: bool>(panels: usize, t: Tile) {
+                let mut p = 0;
+                // SAFETY: the caller vouches for the lengths.
+                unsafe {
+                    let x = if TRANSPOSED { [t.x; R] } else { t.rows::<R>() };
+                    while R <= $wide && p + 2 <= panels {
+                        $tile::<R, { 2 * PANEL / $lanes }, TRANSPOSED>(t.from(0, p), x);
+                        p += 2;
                     }
-                    for $r in 0..R {
-                        let x = _mm512_set1_ps(*$x);
-                        for p in 0..P {
-                            sums[$r][p] = _mm512_fmadd_ps(x, row[p], sums[$r][p]);
+                    while p < panels {
+                        $tile::<R, { PANEL / $lanes }, TRANSPOSED>(t.from(0, p), x);
+                        p += 1;
+                    }
+                }
+            }
+
+            $(#[$safety])*
+            #[target_feature(enable = $feature)]
+            unsafe fn $tile<const R: usize, const V: usize, const TRANSPOSED: bool>(
+                t: Tile,
+                rows: [*const f32; R],
+            ) {
+                // The v-th vector of a row.
+                let at = |panel: usize, v: usize| v * $lanes / PANEL * panel + v * $lanes % PANEL;
+                // SAFETY: offsets stay below the lengths that the caller vouches for; a prefetch may go anywhere.
+                unsafe {
+                    let mut sums = [[$zero(); V]; R];
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        for (v, sum) in sums.iter_mut().enumerate() {
+                            if v * $lanes % PANEL == 0 {
+                                let out = t.out.0.add(r * t.out.1 + v * $lanes);
+                                _mm_prefetch::<_MM_HINT_T0>(out.cast_const().cast());
+                            }
+                            *sum = $load(t.start.0.add(r * t.start.1[0] + at(t.start.1[1], v)));
                         }
                     }
-                };
-            }
-            over_k!(t, TRANSPOSED, step);
-            for (r, sums) in sums.iter().enumerate() {
-                for (p, sum) in sums.iter().enumerate() {
-                    _mm512_storeu_ps(t.out.0.add(r * t.out.1 + p * PANEL), *sum);
-                }
-            }
-        }
-    }
-
-    /// # Safety
-    /// As [`avx512_tile`], for one panel.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn avx512_single<const R: usize, const TRANSPOSED: bool>(t: Tile) {
-        // SAFETY: the caller's.
-        unsafe { avx512_tile::<R, 1, TRANSPOSED>(t) }
-    }
-
-    /// # Safety
-    /// As [`avx512_tile`], for two panels.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn avx512_pair<const R: usize, const TRANSPOSED: bool>(t: Tile) {
-        // SAFETY: the caller's.
-        unsafe { avx512_tile::<R, 2, TRANSPOSED>(t) }
-    }
-
-    /// Calls `$tile::<rows, ...>` for all rows, in tiles as even as possible: 8 rows are 4 + 4, not 6 + 2.
-    macro_rules! by_rows {
-        ($rows:expr, $t:expr, $most:literal, $tile:ident<$($r:literal)*>) => {
-            let tiles = $rows.div_ceil($most);
-            for i in 0..tiles {
-                let (from, to) = (i * $rows / tiles, (i + 1) * $rows / tiles);
-                let t = $t.from(from, 0);
-                match (to - from, t.transposed) {
-                    $(($r, false) => $tile::<$r, false>(t),)*
-                    $(($r, true) => $tile::<$r, true>(t),)*
-                    _ => {}
+                    let mut w = t.w.0;
+                    macro_rules! step {
+                        ($offset:expr, |$row:ident| $x:expr) => {
+                            let mut panel = [$zero(); V];
+                            for (v, vector) in panel.iter_mut().enumerate() {
+                                *vector = $load(w.add($offset * PANEL + at(t.w.1, v)));
+                            }
+                            for $row in 0..R {
+                                let x = $broadcast(&*$x);
+                                for v in 0..V {
+                                    sums[$row][v] = $fma(x, panel[v], sums[$row][v]);
+                                }
+                            }
+                        };
+                    }
+                    // Four steps a turn, since the loop itself costs.
+                    let (fours, rest) = (t.k / 4, t.k % 4);
+                    if TRANSPOSED {
+                        let mut x = t.x;
+                        for _ in 0..fours {
+                            for u in 0..4 {
+                                step!(u, |r| x.add(u * t.stride + r));
+                            }
+                            x = x.wrapping_add(4 * t.stride);
+                            w = w.wrapping_add(4 * PANEL);
+                        }
+                        for _ in 0..rest {
+                            step!(0, |r| x.add(r));
+                            x = x.wrapping_add(t.stride);
+                            w = w.wrapping_add(PANEL);
+                        }
+                    } else {
+                        let mut i = 0;
+                        for _ in 0..fours {
+                            for u in 0..4 {
+                                step!(u, |r| rows[r].add(i + u));
+                            }
+                            i += 4;
+                            w = w.wrapping_add(4 * PANEL);
+                        }
+                        for _ in 0..rest {
+                            step!(0, |r| rows[r].add(i));
+                            i += 1;
+                            w = w.wrapping_add(PANEL);
+                        }
+                    }
+                    for (r, sums) in sums.iter().enumerate() {
+                        for (v, sum) in sums.iter().enumerate() {
+                            $store(t.out.0.add(r * t.out.1 + v * $lanes), *sum);
+                        }
+                    }
                 }
             }
         };
     }
 
-    /// # Safety
-    /// AVX2 and FMA; every row and panel of the product is there.
-    #[target_feature(enable = "avx2,fma")]
-    pub(super) unsafe fn avx2([rows, panels]: [usize; 2], t: Tile) {
-        for p in 0..panels {
-            // SAFETY: the caller vouches for the lengths.
-            unsafe {
-                let t = t.from(0, p);
-                by_rows!(rows, t, 6, avx2_tile<1 2 3 4 5 6>);
-            }
-        }
+    kernels! {
+        /// # Safety
+        /// AVX2 and FMA; every row and panel of the product is there.
+        "avx2,fma": avx2, avx2_rows, avx2_tile,
+        lanes 8, rows 6: 1 2 3 4 5 6, two panels up to 2 rows, 1 a time,
+        _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_broadcast_ss
     }
-
-    /// # Safety
-    /// AVX-512; every row and panel of the product is there.
-    #[target_feature(enable = "avx512f")]
-    pub(super) unsafe fn avx512([rows, panels]: [usize; 2], t: Tile) {
-        for p in (0..panels).step_by(2) {
-            // SAFETY: the caller vouches for the lengths.
-            unsafe {
-                let t = t.from(0, p);
-                if p + 1 < panels {
-                    by_rows!(rows, t, 12, avx512_pair<1 2 3 4 5 6 7 8 9 10 11 12>);
-                } else {
-                    by_rows!(rows, t, 12, avx512_single<1 2 3 4 5 6 7 8 9 10 11 12>);
-                }
-            }
-        }
+    kernels! {
+        /// # Safety
+        /// AVX-512; every row and panel of the product is there.
+        "avx512f": avx512, avx512_rows, avx512_tile,
+        lanes 16, rows 12: 1 2 3 4 5 6 7 8 9 10 11 12, two panels up to 12 rows, 2 a time,
+        _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, |x: &f32| _mm512_set1_ps(*x)
     }
 }
 
