@@ -67,13 +67,28 @@ fn gradients_are_those_of_the_oracle() {
 
 #[test]
 fn long_sequences_cross_tiles_and_chunks() {
-    let mut config = support::tiny_config().with_max_positions(400);
+    let mut config = support::tiny_config().with_max_positions(600).with_head_dim(20);
     config.initializer_range = 0.2;
     let groups = vec![
-        ((0..130).map(|i| i % 40).collect(), vec![(0..150).map(|i| (i * 7) % 40).collect(), vec![3; 70]]),
+        ((0..290).map(|i| i % 40).collect(), vec![(0..270).map(|i| (i * 7) % 40).collect(), vec![3; 70]]),
         ((0..64).map(|i| (i * 3) % 40).collect(), vec![(0..65).map(|i| (i * 11) % 40).collect()]),
     ];
     compare_with_oracle(&config, &groups, 1.0, false, 1, 1e-4);
+}
+
+#[test]
+fn heads_of_any_width_and_number() {
+    let groups = support::groups(3, 40);
+    let long = vec![((0..40).map(|i| i % 40).collect(), vec![(0..30).map(|i| (i * 7) % 40).collect()])];
+    for (heads, kv_heads, dim) in [(2, 1, 16), (3, 3, 20), (4, 2, 32), (2, 2, 48), (80, 1, 2), (7, 1, 4)] {
+        let mut config = ModelConfig::new(Family::Qwen3, 40, 12, 2, heads, 8)
+            .with_kv_heads(kv_heads)
+            .with_head_dim(dim)
+            .with_max_positions(128);
+        config.initializer_range = 0.3;
+        compare_with_oracle(&config, &groups, 1.0, true, 2, 1e-3);
+        compare_with_oracle(&config, &long, 1.0, false, 1, 1e-3);
+    }
 }
 
 fn scalings() -> impl Strategy<Value = RopeScaling> {

@@ -4,7 +4,7 @@
 mod support;
 
 use proptest::prelude::*;
-use sparring_candle::{CandlePolicy, ChatTokenizer};
+use sparring_candle::{CandlePolicy, ChatTokenizer, Family, ModelConfig};
 use sparring_core::{
     AllowTokens, DrawContext, Encoder, Finish, Message, OneOf, PolicyError, Prompt, Rollout, SampleRequest,
     Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
@@ -57,24 +57,39 @@ fn completion_i_does_not_depend_on_n() {
     assert_ne!(many[0].tokens, many[1].tokens);
 }
 
+/// The same with heads of other widths.
+fn wide(family: Family, dim: usize) -> CandlePolicy {
+    let mut config =
+        ModelConfig::new(family, 40, 16, 2, 4, 24).with_kv_heads(2).with_head_dim(dim).with_max_positions(96);
+    config.initializer_range = 0.3;
+    CandlePolicy::init(config, support::tokenizer(40), support::options(), Seed::new(22)).unwrap()
+}
+
 #[test]
 fn scores_are_the_samplers_own_log_probabilities() {
-    let policy = with_rows(2, 64);
-    for temperature in [0.6, 1.0, 1.7] {
-        let mut requests = requests();
-        for r in &mut requests {
-            r.params.temperature = temperature;
+    for policy in
+        [with_rows(2, 64), wide(Family::Qwen3, 20), wide(Family::Llama, 32), wide(Family::Qwen2, 64)]
+    {
+        for temperature in [0.6, 1.0, 1.7] {
+            compare_scores(&policy, temperature);
         }
-        for group in policy.sample(&requests).unwrap().iter().filter(|g| !g.is_empty()) {
-            let groups = [TokenGroup {
-                prompt: &group[0].prompt,
-                completions: group.iter().map(|r| r.tokens.as_slice()).collect(),
-            }];
-            let scores = policy.score(TokenBatch { groups: &groups, temperature }).unwrap();
-            let own = group.iter().flat_map(|r| &r.logp);
-            for (score, own) in scores.iter().zip(own) {
-                assert!((score - own).abs() < 2e-5 * own.abs().max(1.0), "{score} {own}");
-            }
+    }
+}
+
+fn compare_scores(policy: &CandlePolicy, temperature: f32) {
+    let mut requests = requests();
+    for r in &mut requests {
+        r.params.temperature = temperature;
+    }
+    for group in policy.sample(&requests).unwrap().iter().filter(|g| !g.is_empty()) {
+        let groups = [TokenGroup {
+            prompt: &group[0].prompt,
+            completions: group.iter().map(|r| r.tokens.as_slice()).collect(),
+        }];
+        let scores = policy.score(TokenBatch { groups: &groups, temperature }).unwrap();
+        let own = group.iter().flat_map(|r| &r.logp);
+        for (score, own) in scores.iter().zip(own) {
+            assert!((score - own).abs() < 2e-5 * own.abs().max(1.0), "{score} {own}");
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Pages {
     values: usize,
 }
 
-/// Numbers between the values of one position and those of the next: whole panels, the rest 0.
+/// Numbers of a position's values: head_dim in whole panels, the rest 0.
 pub(super) fn value_width(config: &ModelConfig) -> usize {
     config.head_dim.next_multiple_of(PANEL)
 }

@@ -37,7 +37,7 @@ pub(crate) struct AttentionScratch {
     out: Buffer,
 }
 
-/// Query rows of a segment, with the last of its own keys that they see.
+/// Some query rows of a segment.
 struct Tile<'a> {
     rows: Range<usize>,
     segment: &'a Segment,
@@ -120,21 +120,21 @@ impl Heads {
         from..from + self.dim
     }
 
-    /// Rows of keys or values.
-    fn mat<'a>(&self, qkv: &'a [f32], rows: &Range<usize>, column: usize) -> &'a [f32] {
+    /// Rows of keys or values, from their column on.
+    fn column_of<'a>(&self, qkv: &'a [f32], rows: &Range<usize>, column: usize) -> &'a [f32] {
         if rows.is_empty() { &[] } else { &qkv[rows.start * self.width + column..] }
     }
 }
 
 /// A factor in panels.
 #[derive(Debug, Default)]
-struct Packed {
+struct Factor {
     panels: Buffer,
     k: usize,
     len: usize,
 }
 
-impl Packed {
+impl Factor {
     fn pack(&mut self, b: Mat<'_>, [columns, k]: [usize; 2]) {
         (self.k, self.len) = (k, packed_len(columns, k));
         pack(b, [columns, k], self.panels.fit(self.len));
@@ -149,26 +149,26 @@ impl Packed {
 #[derive(Debug, Default)]
 struct KeyValues {
     /// kᵀ: head_dim × keys.
-    keys_across: Packed,
+    keys_across: Factor,
     /// k: keys × head_dim.
-    keys: Packed,
+    keys: Factor,
     /// vᵀ.
-    values_across: Packed,
+    values_across: Factor,
     /// v.
-    values: Packed,
+    values: Factor,
 }
 
 impl KeyValues {
     /// What the forward pass needs.
     fn pack_forward(&mut self, heads: Heads, qkv: &[f32], rows: &Range<usize>) {
-        let (k, v) = (heads.mat(qkv, rows, heads.key), heads.mat(qkv, rows, heads.value));
+        let (k, v) = (heads.column_of(qkv, rows, heads.key), heads.column_of(qkv, rows, heads.value));
         self.keys_across.pack(Mat::transposed(k, heads.width), [rows.len(), heads.dim]);
         self.values.pack(Mat::rows(v, heads.width), [heads.dim, rows.len()]);
     }
 
     /// What the backward pass needs.
     fn pack_backward(&mut self, heads: Heads, qkv: &[f32], rows: &Range<usize>) {
-        let (k, v) = (heads.mat(qkv, rows, heads.key), heads.mat(qkv, rows, heads.value));
+        let (k, v) = (heads.column_of(qkv, rows, heads.key), heads.column_of(qkv, rows, heads.value));
         self.keys_across.pack(Mat::transposed(k, heads.width), [rows.len(), heads.dim]);
         self.keys.pack(Mat::rows(k, heads.width), [heads.dim, rows.len()]);
         self.values_across.pack(Mat::transposed(v, heads.width), [rows.len(), heads.dim]);
@@ -180,7 +180,7 @@ impl KeyValues {
 struct Queries {
     rows: Buffer,
     /// The same as a right factor: queries × head_dim.
-    panels: Packed,
+    panels: Factor,
     len: usize,
 }
 
@@ -217,16 +217,32 @@ pub(super) fn forward(
     lse: &mut [f32],
     scratch: &mut AttentionScratch,
 ) {
+    each_tile(config, block, live, qkv, scratch, KeyValues::pack_forward, |heads, tile, scratch| {
+        attend(heads, tile, qkv, out, lse, scratch);
+    });
+}
+
+/// Runs `run` on every tile of every head, with its keys and values packed by `pack`.
+fn each_tile(
+    config: &ModelConfig,
+    block: &Block,
+    live: bool,
+    qkv: &[f32],
+    scratch: &mut AttentionScratch,
+    pack: fn(&mut KeyValues, Heads, &[f32], &Range<usize>),
+    mut run: impl FnMut(Heads, &Tile<'_>, &mut AttentionScratch),
+) {
     for heads in Heads::of(config) {
         let mut packed = 0..0;
         for segment in &block.segments {
+            // Neighbours share a prompt; nobody reads what an empty range left over.
             if packed != segment.context {
                 packed = segment.context.clone();
-                scratch.context.pack_forward(heads, qkv, &packed);
+                pack(&mut scratch.context, heads, qkv, &packed);
             }
-            scratch.own.pack_forward(heads, qkv, &segment.rows);
+            pack(&mut scratch.own, heads, qkv, &segment.rows);
             for tile in tiles(segment, live, heads.rows()) {
-                attend(heads, &tile, qkv, out, lse, scratch);
+                run(heads, &tile, scratch);
             }
         }
     }
@@ -292,19 +308,9 @@ pub(super) fn backward(
     scratch: &mut AttentionScratch,
 ) {
     d_qkv.fill(0.0);
-    for heads in Heads::of(config) {
-        let mut packed = 0..0;
-        for segment in &block.segments {
-            if packed != segment.context {
-                packed = segment.context.clone();
-                scratch.context.pack_backward(heads, saved.qkv, &packed);
-            }
-            scratch.own.pack_backward(heads, saved.qkv, &segment.rows);
-            for tile in tiles(segment, live, heads.rows()) {
-                attend_backward(heads, &tile, saved, d_out, d_qkv, scratch);
-            }
-        }
-    }
+    each_tile(config, block, live, saved.qkv, scratch, KeyValues::pack_backward, |heads, tile, scratch| {
+        attend_backward(heads, tile, saved, d_out, d_qkv, scratch);
+    });
 }
 
 /// `dq = scale·ds·k`, `dk += scale·dsᵀ·q`, `dv += pᵀ·d_out`.
@@ -335,7 +341,7 @@ fn attend_backward(
     for (part, all_keys, causal) in parts {
         for from in (0..all_keys.len()).step_by(KEYS) {
             let keys = KEYS.min(all_keys.len() - from);
-            let across = |packed: &Packed, x: &Queries, scores: &mut [f32]| {
+            let across = |packed: &Factor, x: &Queries, scores: &mut [f32]| {
                 let panels = packed.panels().from(0, from / PANEL);
                 product([n, keys, dim], x.mat(dim), panels, Start::Zero, MatMut::rows(scores, STRIDE));
             };

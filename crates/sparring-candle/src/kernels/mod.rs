@@ -1,7 +1,7 @@
 //! Numeric kernels in f32.
 //!
-//! One portable body per kernel, compiled for several instruction sets; the best one that the machine has
-//! is chosen at run time, so that a plain `cargo build` is fast everywhere. All `unsafe` of the crate but the mapping of files is in
+//! One portable body per kernel, compiled for several instruction sets, and for the matrix product one of intrinsics
+//! beside it; the best one that the machine has is chosen at run time, so that a plain `cargo build` is fast. All `unsafe` of the crate but the mapping of files is in
 //! this folder: calls of functions compiled for an instruction set that was found to be there, and pointer
 //! arithmetic whose bounds are asserted first.
 //!

@@ -49,6 +49,7 @@ pub(crate) fn packed_matmul(x: &[f32], w: &Packed, y: &mut [f32], add: bool) {
     let shape = [rows, w.outputs, w.inputs];
     product(shape, Mat::rows(x, w.inputs), panels, start, MatMut::rows(y, w.outputs));
 }
+
 #[cfg(test)]
 #[allow(clippy::float_cmp)]
 mod tests {

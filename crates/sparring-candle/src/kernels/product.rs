@@ -6,7 +6,7 @@ use super::tile::{Mat, MatMut, PANEL, Panels, Start, whole_panels};
 const INNER: usize = 256;
 /// Numbers of the left factor in a piece: they stay in the second cache while the panels pass by.
 const BLOCK: usize = 1 << 16;
-/// Rows of a strip, into which a transposed left factor is copied: those of a tile of either instruction set.
+/// Rows of a strip, into which a transposed left factor is copied: a multiple of the rows of a tile (6 or 12, in `tile`).
 const STRIP: usize = 12;
 
 /// What happens to the old value of a result.
@@ -35,7 +35,7 @@ pub(crate) fn product(
     start: Start<'_>,
     mut out: MatMut<'_>,
 ) {
-    // A multiple of the rows of a tile of either instruction set.
+    // Whole tiles.
     let block = (BLOCK / k.clamp(1, INNER) / STRIP).max(2) * STRIP;
     for from in (0..rows).step_by(block) {
         let rows = block.min(rows - from);
@@ -77,6 +77,8 @@ fn piece([rows, columns, k]: [usize; 3], x: Mat<'_>, w: Panels<'_>, start: Start
 
 /// Writes `b` (k × columns) in panels that are k rows long; what is beyond the last column is 0.
 pub(crate) fn pack(b: Mat<'_>, [columns, k]: [usize; 2], panels: &mut [f32]) {
+    assert!(b.holds(k, columns), "right factor is too small");
+    assert!(panels.len() >= packed_len(columns, k), "panels are too small");
     for (p, panel) in panels.chunks_exact_mut((k * PANEL).max(1)).enumerate().take(columns.div_ceil(PANEL)) {
         let width = PANEL.min(columns - p * PANEL);
         let b = b.from(0, p * PANEL);
@@ -139,7 +141,11 @@ pub(crate) fn matmul(
 ) {
     assert!(a.holds(rows, k), "left factor is too small");
     assert!(b.holds(k, columns), "right factor is too small");
-    for i in (0..k.max(1)).step_by(INNER) {
+    if k == 0 {
+        let nothing = Panels { data: &[], stride: 0 };
+        return product([rows, columns, 0], Mat::rows(&[], 0), nothing, write.start(), c);
+    }
+    for i in (0..k).step_by(INNER) {
         let k = INNER.min(k - i);
         let start = if i == 0 { write.start() } else { Start::Out };
         let len = packed_len(columns, k);
@@ -181,7 +187,7 @@ mod tests {
         fn products_are_sums_over_k(
             rows in 1_usize..40,
             columns in 1_usize..50,
-            k in prop_oneof![1_usize..30, 250_usize..270, 510_usize..520],
+            k in prop_oneof![0_usize..30, 250_usize..270, 510_usize..520],
             (a_transposed, b_transposed, add) in any::<(bool, bool, bool)>(),
         ) {
             let stride = rows.max(columns).max(k) + 3;
@@ -200,6 +206,12 @@ mod tests {
                 prop_assert!((f64::from(*new) - want).abs() < 1e-5 * (10 + k) as f64, "row {}, column {}", r, j);
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "right factor is too small")]
+    fn what_is_not_there_is_not_packed() {
+        pack(Mat::rows(&[0.0; 7], 4), [4, 2], &mut [0.0; 32]);
     }
 
     #[test]

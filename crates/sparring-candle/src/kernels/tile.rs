@@ -85,38 +85,50 @@ impl<'a> MatMut<'a> {
     }
 }
 
-/// Length of the slice that some rows need.
+/// Length of the slice that some rows need; the largest number where it has none.
 fn reach(rows: usize, stride: usize, width: usize) -> usize {
-    if rows == 0 || width == 0 { 0 } else { (rows - 1) * stride + width }
+    if rows == 0 || width == 0 {
+        return 0;
+    }
+    (rows - 1).checked_mul(stride).and_then(|from| from.checked_add(width)).unwrap_or(usize::MAX)
 }
 
 /// `out[r][j] = start[r][j] + Σ_{i < k} x[r][i]·w[i][j]` for whole panels.
 ///
 /// # Shapes
 /// `x`: rows × k; `w`: k × 16·panels; `out`: rows × 16·panels.
-pub(super) fn whole_panels(
+pub(super) fn whole_panels(shape: [usize; 3], x: Mat<'_>, w: Panels<'_>, start: Start<'_>, out: MatMut<'_>) {
+    whole_panels_at(level(), shape, x, w, start, out);
+}
+
+fn whole_panels_at(
+    level: Level,
     [rows, panels, k]: [usize; 3],
-    x: Mat<'_>,
-    w: Panels<'_>,
+    mut x: Mat<'_>,
+    mut w: Panels<'_>,
     start: Start<'_>,
-    mut out: MatMut<'_>,
+    out: MatMut<'_>,
 ) {
     if rows == 0 || panels == 0 {
         return;
     }
-    let width = panels * PANEL;
+    if k == 0 {
+        // Nothing of the factors is read, and there need not be anything.
+        (x.stride, w.stride) = (0, 0);
+    }
+    let width = panels.saturating_mul(PANEL);
     assert!(x.holds(rows, k), "left factor is too small");
-    assert!(w.data.len() >= reach(panels, w.stride, k * PANEL), "right factor is too small");
+    assert!(w.data.len() >= reach(panels, w.stride, k.saturating_mul(PANEL)), "right factor is too small");
     assert!(rows == 1 || out.stride >= width, "rows of the result overlap");
     assert!(out.data.len() >= reach(rows, out.stride, width), "result is too small");
     assert!(!matches!(start, Start::Row(row) if row.len() < width), "start is too small");
-    match level() {
-        // SAFETY: `level` found the instruction sets, and every length was asserted above.
+    match level {
+        // SAFETY: the machine has the instruction sets of a level, and every length was asserted above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { x86::avx512([rows, panels], x86::Tile::new(k, x, w, start, &mut out)) },
+        Level::Avx512 => unsafe { x86::avx512([rows, panels], x86::Tile::new(k, x, w, start, out)) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { x86::avx2([rows, panels], x86::Tile::new(k, x, w, start, &mut out)) },
+        Level::Avx2 => unsafe { x86::avx2([rows, panels], x86::Tile::new(k, x, w, start, out)) },
         Level::Baseline => portable::<super::BaselineFma>([rows, panels, k], x, w, start, out),
     }
 }
@@ -188,14 +200,9 @@ mod x86 {
     }
 
     impl Tile {
-        pub(super) fn new(
-            k: usize,
-            x: Mat<'_>,
-            w: Panels<'_>,
-            start: Start<'_>,
-            out: &mut MatMut<'_>,
-        ) -> Self {
-            let (data, stride) = (out.data.as_mut_ptr(), out.stride);
+        pub(super) fn new(k: usize, x: Mat<'_>, w: Panels<'_>, start: Start<'_>, out: MatMut<'_>) -> Self {
+            let MatMut { data, stride } = out;
+            let data = data.as_mut_ptr();
             let start = match start {
                 Start::Zero => (ZEROS.as_ptr(), [0, 0]),
                 Start::Row(row) => (row.as_ptr(), [0, PANEL]),
@@ -221,7 +228,7 @@ mod x86 {
             // SAFETY: the row and the panel lie within each of the slices, the caller says.
             unsafe {
                 Self {
-                    x: self.x.add(r * if self.transposed { 1 } else { self.stride }),
+                    x: self.x.wrapping_add(r * if self.transposed { 1 } else { self.stride }),
                     w: (self.w.0.add(p * self.w.1), self.w.1),
                     start: (self.start.0.add(r * rows + p * panels), self.start.1),
                     out: (self.out.0.add(r * self.out.1 + p * PANEL), self.out.1),
@@ -267,13 +274,13 @@ mod x86 {
                     let mut from = 0;
                     for i in 0..tiles {
                         let rows = each + usize::from(i < more);
-                        // SAFETY: the caller vouches for the lengths.
+// SAFETY: the caller vouches for the lengths.
                         unsafe {
                             let t = t.from(from, p);
                             match (rows, t.transposed) {
                                 $(($r, false) => $rows::<$r, false>(count, t),)*
                                 $(($r, true) => $rows::<$r, true>(count, t),)*
-                                _ => {}
+                                _ => unreachable!("no tile has so many rows"),
                             }
                         }
                         from += rows;
@@ -281,7 +288,8 @@ mod x86 {
                 }
             }
 
-            $(#[$safety])*
+            /// # Safety
+            /// The instruction sets; `R` rows and all panels of the product, transposed as it says, are there.
             #[target_feature(enable = $feature)]
             unsafe fn $rows<const R: usize, const TRANSPOSED: bool>(panels: usize, t: Tile) {
                 let mut p = 0;
@@ -299,7 +307,8 @@ mod x86 {
                 }
             }
 
-            $(#[$safety])*
+            /// # Safety
+            /// As `$rows`, with panels for `V` vectors; `rows` are where the rows of `t.x` begin, unless transposed.
             #[target_feature(enable = $feature)]
             unsafe fn $tile<const R: usize, const V: usize, const TRANSPOSED: bool>(
                 t: Tile,
@@ -397,11 +406,33 @@ mod tests {
     use super::super::numbers;
     use super::*;
 
+    /// What this machine has.
+    fn levels() -> Vec<Level> {
+        match level() {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => vec![Level::Avx2, Level::Avx512],
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => vec![Level::Avx2],
+            Level::Baseline => vec![],
+        }
+    }
+
+    /// Few rows and many, whose panels come one after the other or stay with a tile, and panels without a partner.
+    const SHAPES: [(usize, usize, usize, bool); 9] = [
+        (1, 1, 1, false),
+        (5, 2, 7, true),
+        (13, 3, 40, false),
+        (30, 1, 3, true),
+        (26, 2, 18, true),
+        (1, 3, 9, false),
+        (2, 2, 7, true),
+        (13, 5, 100, false),
+        (26, 5, 100, true),
+    ];
+
     #[test]
     fn every_instruction_set_gives_the_same_bits() {
-        for (rows, panels, k, transposed) in
-            [(1, 1, 1, false), (5, 2, 7, true), (13, 3, 40, false), (30, 1, 3, true), (26, 2, 18, true)]
-        {
+        for (rows, panels, k, transposed) in SHAPES {
             let (stride, panel, width) = (k.max(rows) + 3, k * PANEL + 5, panels * PANEL);
             let (x, w) = (numbers(rows.max(k) * stride, 0.1), numbers(panels * panel, 0.7));
             let x = Mat { data: &x, stride, transposed };
@@ -409,12 +440,15 @@ mod tests {
             let row = numbers(width, 2.0);
             for start in [Start::Zero, Start::Row(&row), Start::Out] {
                 let old = numbers(rows * out_stride, 1.0);
-                let (mut out, mut plain) = (old.clone(), old.clone());
+                let mut plain = old.clone();
                 let shape = [rows, panels, k];
-                whole_panels(shape, x, w, start, MatMut::rows(&mut out, out_stride));
                 portable::<super::super::Fused>(shape, x, w, start, MatMut::rows(&mut plain, out_stride));
-                assert!(level() == Level::Baseline || out == plain);
-                for (at, (out, old)) in out.iter().zip(&old).enumerate() {
+                for level in levels() {
+                    let mut out = old.clone();
+                    whole_panels_at(level, shape, x, w, start, MatMut::rows(&mut out, out_stride));
+                    assert!(out == plain, "{level:?}, {shape:?}, {start:?}");
+                }
+                for (at, (out, old)) in plain.iter().zip(&old).enumerate() {
                     let (r, j) = (at / out_stride, at % out_stride);
                     let from = match start {
                         Start::Out => *old,
@@ -425,8 +459,21 @@ mod tests {
                         (0..k).map(|i| x.from(r, i).data[0] * w.from(i, j / PANEL).data[j % PANEL]).sum()
                     };
                     let want = if j < width { from + dot(j) } else { *old };
-                    assert!((out - want).abs() < 1e-5, "{start:?}, row {r}, column {j}: {out} {want}");
+                    assert!((out - want).abs() < 1e-4, "{start:?}, row {r}, column {j}: {out} {want}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_product_over_nothing_is_its_start() {
+        let row = numbers(2 * PANEL, 2.0);
+        for x in [Mat::rows(&[], 7), Mat::transposed(&[], 7)] {
+            for (start, want) in [(Start::Zero, 0.0), (Start::Row(&row), row[3]), (Start::Out, 5.0)] {
+                let mut out = [5.0; 14 * PANEL];
+                let w = Panels { data: &[], stride: 9 };
+                whole_panels([7, 2, 0], x, w, start, MatMut::rows(&mut out, 2 * PANEL));
+                assert_eq!(out[6 * 2 * PANEL + 3], want);
             }
         }
     }
