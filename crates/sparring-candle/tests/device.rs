@@ -13,14 +13,10 @@ use sparring_core::{
     Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
 };
 use support::backend::{Backend, device_options};
-use support::{Group, Linear, with_batch};
+use support::{Group, Linear, completion_tokens, with_batch};
 
 fn device(policy: &CandlePolicy, options: DeviceOptions) -> DevicePolicy {
     DevicePolicy::new(policy, options).unwrap()
-}
-
-fn tokens(groups: &[Group]) -> usize {
-    groups.iter().flat_map(|(_, c)| c).map(Vec::len).sum()
 }
 
 /// Largest difference from the oracle's gradient, relative to the largest element of the parameter's, or a
@@ -61,21 +57,21 @@ proptest! {
         let mut ids = |n: usize| -> Vec<u32> { (0..n).map(|_| rng.random_range(0..30)).collect() };
         let groups: Vec<Group> =
             shapes.iter().map(|(p, c)| (ids(*p), c.iter().map(|n| ids(*n)).collect())).collect();
-        prop_assume!(tokens(&groups) > 0);
+        prop_assume!(completion_tokens(&groups) > 0);
         let seed = Seed::new(seed);
         let mut policy =
             CandlePolicy::init(config, support::tokenizer(30), support::options(), seed).unwrap();
         if lora {
             policy = policy.with_lora(LoraConfig::new(2), seed).unwrap();
             // The second factor begins at zero: move it.
-            let loss = Linear::new(tokens(&groups), false);
+            let loss = Linear::new(completion_tokens(&groups), false);
             with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &loss).unwrap());
             policy.step(0.3).unwrap();
         }
         let mut on_device = device(&policy, device_options().with_pass_tokens(pass_tokens));
         let oracle = Oracle::new(&policy).unwrap();
-        let loss = Linear::new(tokens(&groups), entropy);
-        let zeros = vec![0.0; tokens(&groups)];
+        let loss = Linear::new(completion_tokens(&groups), entropy);
+        let zeros = vec![0.0; completion_tokens(&groups)];
         with_batch(&groups, temperature, |batch| {
             let (logp, _) = oracle.score(batch).unwrap();
             for (got, want) in on_device.score(batch).unwrap().iter().zip(&logp) {
@@ -131,10 +127,13 @@ fn train(policy: &mut dyn Policy, steps: u64) -> Vec<f32> {
     let groups = support::groups(7, 40);
     with_batch(&groups, 1.0, |batch| {
         for step in 0..steps {
-            policy.learner().accumulate(batch, &Linear::new(tokens(&groups), step % 2 == 0)).unwrap();
+            policy
+                .learner()
+                .accumulate(batch, &Linear::new(completion_tokens(&groups), step % 2 == 0))
+                .unwrap();
             policy.learner().step(3e-3).unwrap();
         }
-        policy.learner().accumulate(batch, &Linear::new(tokens(&groups), false)).unwrap();
+        policy.learner().accumulate(batch, &Linear::new(completion_tokens(&groups), false)).unwrap();
         policy.scorer().score(batch).unwrap()
     })
 }
@@ -191,7 +190,7 @@ fn half_the_bits_follow_single_precision() {
     let mut single = device(&policy, options.clone());
     let mut half = device(&policy, options.with_precision(Precision::Bf16));
     let groups = support::groups(3, 40);
-    let loss = Linear::new(tokens(&groups), true);
+    let loss = Linear::new(completion_tokens(&groups), true);
     with_batch(&groups, 1.0, |batch| {
         let (a, b) = (single.score(batch).unwrap(), half.score(batch).unwrap());
         assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 0.3 && a.to_bits() != b.to_bits()));
@@ -217,7 +216,7 @@ fn half_the_bits_follow_single_precision() {
 fn a_gradient_that_is_not_finite_is_named_and_changes_nothing() {
     let mut policy = DevicePolicy::tiny(49);
     let groups = support::groups(3, 40);
-    let loss = Linear { logp: vec![f32::MAX; tokens(&groups)], entropy: None };
+    let loss = Linear { logp: vec![f32::MAX; completion_tokens(&groups)], entropy: None };
     with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &loss).unwrap());
     let before = policy.weights().unwrap();
     match policy.step(1e-3) {

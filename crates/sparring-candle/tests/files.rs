@@ -8,24 +8,7 @@ use sparring_candle::{CandlePolicy, Family, ModelConfig, RopeScaling};
 use sparring_core::{Checkpoint, Learner, PolicyError, SampleRequest, Sampler, SamplingParams, Scorer, Seed};
 use std::fs;
 use std::path::Path;
-use support::{Linear, with_batch};
-
-fn bits(policy: &CandlePolicy) -> Vec<u32> {
-    policy.parameters().flat_map(|(_, _, w)| w.to_vec()).map(f32::to_bits).collect()
-}
-
-fn accumulate(policy: &mut CandlePolicy, seed: u64) {
-    let groups = support::groups(seed, 40);
-    let n = groups.iter().flat_map(|(_, c)| c).map(Vec::len).sum();
-    with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &Linear::new(n, false)).unwrap());
-}
-
-fn train(policy: &mut CandlePolicy, steps: std::ops::Range<u64>) {
-    for step in steps {
-        accumulate(policy, step);
-        policy.step(1e-2).unwrap();
-    }
-}
+use support::{accumulate, bits, train, with_batch};
 
 #[test]
 fn a_saved_model_is_the_same_model() {

@@ -12,7 +12,7 @@ use sparring_core::{
 use sparring_testkit::conformance::{self, Options};
 use std::fs;
 use std::path::Path;
-use support::{Linear, with_batch};
+use support::{Linear, accumulate, bits, completion_tokens, train, with_batch};
 
 const TOKENS: [u32; 12] = [5, 9, 30, 2, 11, 17, 39, 4, 4, 21, 8, 3];
 
@@ -22,31 +22,11 @@ fn base(family: Family, seed: u64) -> CandlePolicy {
     CandlePolicy::init(config, support::tokenizer(40), support::options(), Seed::new(seed)).unwrap()
 }
 
-fn tokens(seed: u64) -> usize {
-    support::groups(seed, 40).iter().flat_map(|(_, c)| c).map(Vec::len).sum()
-}
-
-fn accumulate(policy: &mut CandlePolicy, seed: u64) -> f64 {
-    let loss = Linear::new(tokens(seed), true);
-    with_batch(&support::groups(seed, 40), 0.9, |batch| policy.accumulate(batch, &loss).unwrap())
-}
-
-fn train(policy: &mut CandlePolicy, steps: std::ops::Range<u64>) {
-    for seed in steps {
-        accumulate(policy, seed);
-        policy.step(1e-2).unwrap();
-    }
-}
-
 /// A policy whose adapter does something.
 fn trained(config: LoraConfig, seed: u64) -> CandlePolicy {
     let mut policy = base(Family::Qwen3, seed).with_lora(config, Seed::new(seed + 1)).unwrap();
     train(&mut policy, 0..2);
     policy
-}
-
-fn bits(policy: &CandlePolicy) -> Vec<u32> {
-    policy.parameters().flat_map(|(_, _, w)| w.to_vec()).map(f32::to_bits).collect()
 }
 
 fn sample(policy: &CandlePolicy) -> Vec<Rollout> {
@@ -108,7 +88,7 @@ proptest! {
     fn gradients_are_those_of_the_oracle(config in configs(), seed in 0..1000_u64) {
         let mut policy = trained(config.clone(), seed);
         let whole = policy.duplicate().into_merged().unwrap();
-        let loss = Linear::new(tokens(5), true);
+        let loss = Linear::new(completion_tokens(&support::groups(5, 40)), true);
         let entropy = loss.entropy.clone().unwrap();
         let names: Vec<String> = whole.parameters().map(|(name, ..)| name.to_owned()).collect();
         let want = with_batch(&support::groups(5, 40), 0.9, |batch| {
@@ -142,7 +122,7 @@ proptest! {
 }
 
 fn accumulate_fails(policy: &mut CandlePolicy) -> bool {
-    let loss = Linear::new(tokens(1), false);
+    let loss = Linear::new(completion_tokens(&support::groups(1, 40)), false);
     with_batch(&support::groups(1, 40), 1.0, |batch| policy.accumulate(batch, &loss)).is_err()
 }
 

@@ -5,7 +5,7 @@ pub(crate) mod backend;
 
 use serde_json::json;
 use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
-use sparring_core::{Seed, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats};
+use sparring_core::{Learner, Seed, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats};
 
 /// Text of a `tokenizer.json` with the words `w0`, `w1`, …, ChatML's special tokens and a tag that is not special.
 pub(crate) fn tokenizer_json(words: usize) -> String {
@@ -68,6 +68,11 @@ pub(crate) fn with_batch<R>(groups: &[Group], temperature: f32, f: impl FnOnce(T
     f(TokenBatch { groups: &borrow(groups), temperature })
 }
 
+/// How many tokens the completions have.
+pub(crate) fn completion_tokens(groups: &[Group]) -> usize {
+    groups.iter().flat_map(|(_, c)| c).map(Vec::len).sum()
+}
+
 /// Some groups of different shapes, an empty completion and a one-token completion among them.
 pub(crate) fn groups(seed: u64, vocab: u32) -> Vec<Group> {
     use rand::Rng;
@@ -112,4 +117,24 @@ impl TokenLoss for Linear {
     fn needs_entropy(&self) -> bool {
         self.entropy.is_some()
     }
+}
+
+/// The gradient of a fixed loss on some batch.
+pub(crate) fn accumulate(policy: &mut CandlePolicy, seed: u64) -> f64 {
+    let groups = groups(seed, 40);
+    let loss = Linear::new(completion_tokens(&groups), true);
+    with_batch(&groups, 0.9, |batch| policy.accumulate(batch, &loss).unwrap())
+}
+
+/// A step on each of some batches.
+pub(crate) fn train(policy: &mut CandlePolicy, steps: std::ops::Range<u64>) {
+    for seed in steps {
+        accumulate(policy, seed);
+        policy.step(1e-2).unwrap();
+    }
+}
+
+/// All that is trained.
+pub(crate) fn bits(policy: &CandlePolicy) -> Vec<u32> {
+    policy.parameters().flat_map(|(_, _, w)| w.to_vec()).map(f32::to_bits).collect()
 }
