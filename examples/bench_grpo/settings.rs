@@ -5,11 +5,16 @@ use serde::Serialize;
 use sparring::core::BoxError;
 use std::path::PathBuf;
 
-/// Measures GRPO steps of fixed lengths on a checkpoint.
+/// Measures GRPO steps of fixed lengths on a checkpoint; the weights are thrown away.
+///
+/// A completion's reward is its share of even token ids. The last line is JSON: seconds are medians over the measured
+/// steps, `train_tok_s` counts a prompt once for each of its completions though it is computed once, and memory is the
+/// process's largest.
 #[derive(Debug, Clone, Parser, Serialize)]
 #[command(name = "bench_grpo")]
 pub(crate) struct Settings {
-    /// Hugging Face folder of the model. Texts of `prompts_P.json` in it (a list; each P tokens) are the prompts.
+    /// Hugging Face folder of the model. Texts of `prompts_P.json` in it (a list; each P tokens) are the prompts;
+    /// without the file, random tokens are.
     #[arg(long, value_name = "DIR")]
     pub(crate) model: PathBuf,
     /// Prompts of a step.
@@ -37,7 +42,7 @@ pub(crate) struct Settings {
     /// Trains adapters of this rank on all projections instead of the weights.
     #[arg(long, value_name = "RANK")]
     pub(crate) lora: Option<usize>,
-    /// Threads at work [default: every core].
+    /// Threads at work, every core unless said; each holds a gradient of its own.
     #[arg(long, default_value_t = cores())]
     pub(crate) threads: usize,
     /// Does not compute the entropy that the update reports.

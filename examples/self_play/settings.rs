@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Train low-rank adapters of this rank, also when resuming: the base is in memory once for both roles.
     #[arg(long, value_name = "RANK")]
     pub(crate) lora: Option<usize>,
-    /// Threads at work [default: every core]; the result does not depend on it.
+    /// Threads at work [default: every core]; the result does not depend on it. Sampling uses all of them, learning two.
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
 }
