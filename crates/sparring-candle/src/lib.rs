@@ -42,6 +42,7 @@ mod template;
 mod tensors;
 mod threads;
 mod tokenizer;
+mod trace;
 
 #[cfg(feature = "transformers")]
 pub use causal::transformers;

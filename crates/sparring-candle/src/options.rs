@@ -182,15 +182,25 @@ pub struct PolicyOptions {
     /// Keep only each layer's input between forward and backward, and compute the rest again
     /// (arXiv:1604.06174): a third more work, and a fraction of the memory. The gradient has the same bits.
     pub checkpoint_layers: bool,
+    /// Most memory, in MiB, for what sampling computed and learning from the same rollouts need not compute again: about
+    /// 4·layers·(2·hidden + qkv + attention) bytes a token, until the next step. With 0 nothing is kept. Results do
+    /// not depend on it.
+    pub recall_mib: usize,
     /// The optimiser.
     pub adamw: AdamWConfig,
 }
 
 impl Default for PolicyOptions {
-    /// Every core, two shards, 64 sequences a thread.
+    /// Every core, two shards, 64 sequences a thread, half a gibibyte to recall.
     fn default() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { threads, shards: 2, decode_rows: 64, checkpoint_layers: false, adamw: AdamWConfig::default() }
+        Self {
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            shards: 2,
+            decode_rows: 64,
+            checkpoint_layers: false,
+            recall_mib: 512,
+            adamw: AdamWConfig::default(),
+        }
     }
 }
 
@@ -220,6 +230,13 @@ impl PolicyOptions {
     #[must_use]
     pub fn with_checkpoint_layers(mut self, again: bool) -> Self {
         self.checkpoint_layers = again;
+        self
+    }
+
+    /// Sets how much memory there is for what sampling computed.
+    #[must_use]
+    pub fn with_recall_mib(mut self, mib: usize) -> Self {
+        self.recall_mib = mib;
         self
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Attention {
     /// Scores, then probabilities up to a factor: one row a query.
     scores: Vec<f32>,
     sums: Vec<f32>,
+    /// log Σ exp(score) of each query.
+    lse: Vec<f32>,
     out: Vec<f32>,
 }
 
@@ -51,14 +53,14 @@ impl Attention {
     /// Attention of one layer, for the rows of `block` and one key-value head.
     ///
     /// # Shapes
-    /// `qkv`: rows × qkv width; `attended`: rows × query width.
+    /// `qkv`: rows × qkv width; `attended`: rows × query width; `lse` (log Σ exp(score)): rows × heads.
     pub(super) fn run(
         &mut self,
         config: &ModelConfig,
         (layer, head): (usize, usize),
         batch: Batch<'_>,
         qkv: &[f32],
-        attended: &mut [f32],
+        (attended, lse): (&mut [f32], &mut [f32]),
     ) {
         let (dim, width) = (config.head_dim, value_width(config));
         let heads = config.num_attention_heads / config.num_key_value_heads;
@@ -68,9 +70,10 @@ impl Attention {
         // Scores are written in whole panels.
         let stride = longest + PANEL;
         let at = head * heads * dim;
-        self.queries.clear();
-        for row in qkv.chunks_exact(config.qkv_width()) {
-            self.queries.extend_from_slice(&row[at..at + heads * dim]);
+        self.queries.resize(batch.rows.len() * heads * dim, 0.0);
+        let rows = self.queries.chunks_exact_mut(heads * dim).zip(qkv.chunks_exact(config.qkv_width()));
+        for (queries, row) in rows {
+            scale_row(&row[at..at + heads * dim], 1.0 / (dim as f32).sqrt(), queries);
         }
         self.scores.resize(self.scores.len().max(batch.rows.len() * heads * stride), 0.0);
         for span in spans(batch, heads) {
@@ -82,7 +85,7 @@ impl Attention {
                 at += n;
             }
         }
-        self.soften(batch, heads, context.len, stride, 1.0 / (dim as f32).sqrt());
+        self.soften(batch, heads, context.len, stride);
         self.out.clear();
         self.out.resize(batch.rows.len() * heads * width, 0.0);
         for span in spans(batch, heads) {
@@ -101,17 +104,25 @@ impl Attention {
                 scale_row(out, 1.0 / sum, row);
             }
         }
+        let rows = lse.chunks_exact_mut(config.num_attention_heads).zip(self.lse.chunks_exact(heads));
+        for (row, lse) in rows {
+            row[head * heads..(head + 1) * heads].copy_from_slice(lse);
+        }
     }
 
     /// Scores to probabilities times their sum, which is kept. A row that does not see all positions of its
     /// sequence that others of the block see has probability 0 there.
-    fn soften(&mut self, batch: Batch<'_>, heads: usize, context: usize, stride: usize, scale: f32) {
+    fn soften(&mut self, batch: Batch<'_>, heads: usize, context: usize, stride: usize) {
         self.sums.clear();
+        self.lse.clear();
         let rows = self.scores.chunks_exact_mut(heads * stride);
         for (row, scores) in batch.rows.iter().zip(rows) {
             for scores in scores.chunks_exact_mut(stride) {
                 let (seen, unseen) = scores.split_at_mut(context + row.own + 1);
-                self.sums.push(exp_in_place(seen, scale, row_max(seen) * scale));
+                let max = row_max(seen);
+                let sum = exp_in_place(seen, 1.0, max);
+                self.sums.push(sum);
+                self.lse.push(max + sum.ln());
                 unseen.fill(0.0);
             }
         }

@@ -27,6 +27,13 @@ pub(crate) struct Finished {
     rollout: Rollout,
 }
 
+impl Finished {
+    /// What was drawn.
+    pub(super) fn rollout(&self) -> &Rollout {
+        &self.rollout
+    }
+}
+
 impl Completion {
     /// Completion `index` of request `request`, before its first token.
     pub(crate) fn new(requests: &[Prepared<'_>], request: usize, index: usize) -> Self {

@@ -21,6 +21,7 @@ pub(crate) use weights::{DecodeAdapter, DecodeWeights};
 
 use crate::policy::Spec;
 use crate::threads::run_parts;
+use crate::trace::Recorder;
 use sparring_core::{PolicyError, Rollout, SampleRequest};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -50,12 +51,13 @@ struct Job {
     completions: Range<usize>,
 }
 
-/// Draws all completions.
+/// Draws all completions, and keeps what learning can use where there is a recorder.
 pub(crate) fn sample(
     model: DecodeModel<'_>,
     requests: &[SampleRequest],
     threads: usize,
     decode_rows: usize,
+    recorder: Option<Recorder<'_>>,
 ) -> Result<Vec<Vec<Rollout>>, PolicyError> {
     let ends: Vec<u32> = model.spec.tokenizer.end_tokens().collect();
     let prepared = prepare(&model.spec.config, &model.spec.tokenizer, &ends, requests)?;
@@ -63,7 +65,7 @@ pub(crate) fn sample(
     let threads = threads.min(total).max(1);
     let queues = Queues::new(requests, threads);
     let rows = decode_rows.min(total.div_ceil(threads));
-    let run = |thread: usize, ()| worker::Worker::new(model, &prepared, rows).run(&queues, thread);
+    let run = |thread: usize, ()| worker::Worker::new(model, &prepared, rows, recorder).run(&queues, thread);
     let parts = run_parts(threads, vec![(); threads], run)?;
     let finished = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
     in_order(&prepared, finished.into_iter().flatten())

@@ -6,6 +6,7 @@ use super::cache::{Cache, Pages};
 use super::weights::DecodePair;
 use crate::config::ModelConfig;
 use crate::kernels::{PAGE, Packed, packed_matmul, rms_forward, rope, swiglu_forward};
+use crate::trace::{Part, Trace};
 use std::ops::Range;
 
 /// One token to run through the decoder.
@@ -27,6 +28,7 @@ pub(super) struct Stepper<'a> {
     scales: Vec<f32>,
     qkv: Vec<f32>,
     attended: Vec<f32>,
+    lse: Vec<f32>,
     gate_up: Vec<f32>,
     product: Vec<f32>,
     low: Vec<f32>,
@@ -43,6 +45,7 @@ impl<'a> Stepper<'a> {
             scales: empty(),
             qkv: empty(),
             attended: empty(),
+            lse: empty(),
             gate_up: empty(),
             product: empty(),
             low: empty(),
@@ -55,8 +58,16 @@ impl<'a> Stepper<'a> {
     }
 
     /// Runs the rows, writing their keys and values into the cache. A row sees the rows before it that
-    /// belong to its sequence. Only for the last `wanted` rows can [`Stepper::logits`] be asked.
-    pub(super) fn forward(&mut self, rows: &[Row], caches: &[&Cache], pages: &mut Pages, wanted: usize) {
+    /// belong to its sequence. Only for the last `wanted` rows can [`Stepper::logits`] be asked. What traces want
+    /// is written to them: one a cache, where there is one.
+    pub(super) fn forward(
+        &mut self,
+        rows: &[Row],
+        caches: &[&Cache],
+        traces: &mut [Option<&mut Trace>],
+        pages: &mut Pages,
+        wanted: usize,
+    ) {
         let (config, weights) = (self.config(), self.model.weights);
         let hidden = config.hidden_size;
         self.resize(rows.len());
@@ -68,10 +79,12 @@ impl<'a> Stepper<'a> {
         let mut rows = rows;
         let mut alike = blocks(config, rows, caches);
         for (index, layer) in weights.layers.iter().enumerate() {
+            note(rows, traces, index, Part::Input, &self.x);
             rms_forward(&self.x, &layer.attention_norm, eps, &mut self.normed, &mut self.scales);
             let products = self.model.spec.layout.layers[index].products();
             let [qkv, output, gate_up, down] = products.map(|linear| self.model.pair(linear.index));
             project(&self.normed, &layer.qkv, qkv, &mut self.qkv, false, &mut self.low);
+            note(rows, traces, index, Part::Qkv, &self.qkv);
             self.remember(index, rows, caches, pages);
             if index + 1 == weights.layers.len() {
                 // Of the other rows only keys and values are needed.
@@ -79,11 +92,19 @@ impl<'a> Stepper<'a> {
                 alike = blocks(config, rows, caches);
             }
             self.attend(index, Batch { rows, caches, pages }, &alike);
+            note(rows, traces, index, Part::Attended, &self.attended);
+            note(rows, traces, index, Part::Lse, &self.lse);
             project(&self.attended, &layer.output, output, &mut self.x, true, &mut self.low);
+            note(rows, traces, index, Part::Middle, &self.x);
             rms_forward(&self.x, &layer.mlp_norm, eps, &mut self.normed, &mut self.scales);
             project(&self.normed, &layer.gate_up, gate_up, &mut self.gate_up, false, &mut self.low);
             swiglu_forward(&self.gate_up, config.intermediate_size, &mut self.product);
             project(&self.product, &layer.down, down, &mut self.x, true, &mut self.low);
+        }
+        for (row, x) in rows.iter().zip(self.x.chunks_exact(hidden)) {
+            if let Some(trace) = &mut traces[row.cache] {
+                trace.put_output(row.own, x);
+            }
         }
     }
 
@@ -96,6 +117,7 @@ impl<'a> Stepper<'a> {
             (&mut self.scales, 1),
             (&mut self.qkv, config.qkv_width()),
             (&mut self.attended, config.query_width()),
+            (&mut self.lse, config.num_attention_heads),
             (&mut self.gate_up, 2 * ff),
             (&mut self.product, ff),
         ] {
@@ -142,14 +164,25 @@ impl<'a> Stepper<'a> {
 
     fn attend(&mut self, layer: usize, batch: Batch<'_>, blocks: &[Range<usize>]) {
         let config = self.config();
-        let (qkv, query) = (config.qkv_width(), config.query_width());
+        let (qkv, query, heads) = (config.qkv_width(), config.query_width(), config.num_attention_heads);
         for head in 0..config.num_key_value_heads {
             for block in blocks {
                 let rows = Batch { rows: &batch.rows[block.clone()], ..batch };
                 let qkv = &self.qkv[block.start * qkv..block.end * qkv];
                 let attended = &mut self.attended[block.start * query..block.end * query];
-                self.attention.run(config, (layer, head), rows, qkv, attended);
+                let lse = &mut self.lse[block.start * heads..block.end * heads];
+                self.attention.run(config, (layer, head), rows, qkv, (attended, lse));
             }
+        }
+    }
+}
+
+/// Writes a part of each row to its trace.
+fn note(rows: &[Row], traces: &mut [Option<&mut Trace>], layer: usize, part: Part, values: &[f32]) {
+    let Some(width) = values.len().checked_div(rows.len()) else { return };
+    for (row, values) in rows.iter().zip(values.chunks_exact(width)) {
+        if let Some(trace) = &mut traces[row.cache] {
+            trace.put(row.own, layer, part, values);
         }
     }
 }
@@ -157,9 +190,12 @@ impl<'a> Stepper<'a> {
 /// `y (+)= x·wᵀ + bias`, and the adapter's share.
 fn project(x: &[f32], w: &Packed, pair: Option<&DecodePair>, y: &mut [f32], add: bool, low: &mut Vec<f32>) {
     packed_matmul(x, w, y, add);
-    if let Some(DecodePair { a, b }) = pair {
+    if let Some(DecodePair { a, scales, b }) = pair {
         low.resize(y.len() / w.outputs() * a.outputs(), 0.0);
         packed_matmul(x, a, low, false);
+        for low in low.chunks_exact_mut(scales.len()) {
+            low.iter_mut().zip(scales).for_each(|(low, scale)| *low *= scale);
+        }
         packed_matmul(low, b, y, true);
     }
 }

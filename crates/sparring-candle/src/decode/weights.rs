@@ -72,7 +72,9 @@ impl DecodeWeights {
 pub(super) struct DecodePair {
     /// Σ ranks × inputs.
     pub(super) a: Packed,
-    /// outputs × Σ ranks, scaled; zero where a matrix does not see another's factor.
+    /// What each column of `x·aᵀ` is multiplied by.
+    pub(super) scales: Vec<f32>,
+    /// outputs × Σ ranks; zero where a matrix does not see another's factor.
     pub(super) b: Packed,
 }
 
@@ -95,13 +97,14 @@ impl DecodeAdapter {
             let mut column = 0;
             for pair in pairs {
                 for (row, factors) in pair.outputs.clone().zip(flat[pair.b.clone()].chunks_exact(pair.rank)) {
-                    let row = &mut b[row * width + column..][..pair.rank];
-                    row.iter_mut().zip(factors).for_each(|(b, f)| *b = f * pair.scale);
+                    b[row * width + column..][..pair.rank].copy_from_slice(factors);
                 }
                 column += pair.rank;
             }
+            let scales = pairs.iter().flat_map(|p| std::iter::repeat_n(p.scale, p.rank)).collect();
             (width > 0).then(|| DecodePair {
                 a: Packed::new(&a, linear.inputs, None),
+                scales,
                 b: Packed::new(&b, width, None),
             })
         };

@@ -7,7 +7,8 @@ use super::request::Prepared;
 use super::step::{Row, Stepper};
 use super::{DecodeModel, Job, Queues};
 use crate::policy::Spec;
-use sparring_core::PolicyError;
+use crate::trace::{Recorder, Trace};
+use sparring_core::{PolicyError, Rollout};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -20,18 +21,22 @@ struct Waiting {
     completions: Range<usize>,
     context: Rc<Run>,
     first_logits: Rc<[f32]>,
+    /// For the completions that are recorded.
+    traces: Vec<Trace>,
 }
 
 /// A completion in progress, and what it attends to.
 struct Active {
     completion: Completion,
     cache: Cache,
+    trace: Option<Trace>,
 }
 
 pub(super) struct Worker<'a> {
     spec: &'a Spec,
     requests: &'a [Prepared<'a>],
     rows: usize,
+    recorder: Option<Recorder<'a>>,
     stepper: Stepper<'a>,
     pages: Pages,
     waiting: Option<Waiting>,
@@ -42,11 +47,17 @@ pub(super) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(model: DecodeModel<'a>, requests: &'a [Prepared<'a>], rows: usize) -> Self {
+    pub(super) fn new(
+        model: DecodeModel<'a>,
+        requests: &'a [Prepared<'a>],
+        rows: usize,
+        recorder: Option<Recorder<'a>>,
+    ) -> Self {
         Self {
             spec: model.spec,
             requests,
             rows,
+            recorder,
             stepper: Stepper::new(model),
             pages: Pages::new(&model.spec.config),
             waiting: None,
@@ -84,6 +95,7 @@ impl<'a> Worker<'a> {
             let active = Active {
                 completion: Completion::new(self.requests, waiting.request, completion),
                 cache: Cache { context: Rc::clone(&waiting.context), own: Run::default() },
+                trace: waiting.traces.pop(),
             };
             let mut logits = waiting.first_logits.to_vec();
             self.advance(active, &mut logits)?;
@@ -93,21 +105,29 @@ impl<'a> Worker<'a> {
 
     /// Runs a prompt through the decoder and keeps its cache and its last logits.
     fn read_prompt(&mut self, job: Job) -> Waiting {
-        let prompt = &self.requests[job.request].prompt;
+        let Prepared { prompt, max_tokens, .. } = &self.requests[job.request];
+        let reserve =
+            |r: Recorder<'_>| r.reserve(prompt.len(), job.completions.len(), max_tokens.saturating_sub(1));
+        let (mut trace, traces) = self.recorder.and_then(reserve).unzip();
         let mut cache = Cache { context: Rc::new(Run::default()), own: Run::default() };
         cache.own.grow(prompt.len(), &mut self.pages);
         for (chunk, tokens) in prompt.chunks(PROMPT_ROWS).enumerate() {
             let row = |(i, &token): (usize, &u32)| Row { token, cache: 0, own: chunk * PROMPT_ROWS + i };
             let rows: Vec<Row> = tokens.iter().enumerate().map(row).collect();
             let last = (chunk + 1) * PROMPT_ROWS >= prompt.len();
-            self.stepper.forward(&rows, &[&cache], &mut self.pages, usize::from(last));
+            let traces = &mut [trace.as_mut()];
+            self.stepper.forward(&rows, &[&cache], traces, &mut self.pages, usize::from(last));
         }
         self.stepper.logits(1, &mut self.logits);
+        if let (Some(recorder), Some(trace)) = (self.recorder, trace) {
+            recorder.keep_prompt(prompt, trace);
+        }
         Waiting {
             request: job.request,
             completions: job.completions,
             context: Rc::new(cache.own),
             first_logits: self.logits.as_slice().into(),
+            traces: traces.unwrap_or_default(),
         }
     }
 
@@ -119,8 +139,9 @@ impl<'a> Worker<'a> {
             active.cache.own.grow(1, &mut self.pages);
             rows.push(Row { token: active.completion.last(), cache: i, own });
         }
-        let caches: Vec<&Cache> = self.active.iter().map(|a| &a.cache).collect();
-        self.stepper.forward(&rows, &caches, &mut self.pages, rows.len());
+        let parts = self.active.iter_mut().map(|a| (&a.cache, a.trace.as_mut()));
+        let (caches, mut traces): (Vec<&Cache>, Vec<_>) = parts.unzip();
+        self.stepper.forward(&rows, &caches, &mut traces, &mut self.pages, rows.len());
         let mut logits = std::mem::take(&mut self.logits);
         self.stepper.logits(rows.len(), &mut logits);
         for (active, row) in std::mem::take(&mut self.active)
@@ -141,6 +162,10 @@ impl<'a> Worker<'a> {
             self.active.push(active);
             return Ok(());
         };
+        if let (Some(recorder), Some(trace)) = (self.recorder, active.trace) {
+            let Rollout { prompt, tokens, .. } = finished.rollout();
+            recorder.keep_completion(prompt, &tokens[..tokens.len() - 1], trace);
+        }
         self.finished.push(finished);
         self.pages.release(&active.cache.own.pages);
         self.release(Some(active.cache.context));

@@ -2,8 +2,8 @@
 
 use super::forward::Reach;
 use super::plan::{Block, Rows};
-use super::workspace::{Activations, LayerActivations, Scratch};
-use super::{Model, Sink, attention, forward, heads, project};
+use super::workspace::{Activations, Buffer, LayerActivations, Scratch};
+use super::{Model, Sink, attention, forward, heads, project, recall};
 use crate::kernels::{add, rms_backward, rms_forward, swiglu_backward};
 use crate::layout::LayerRanges;
 
@@ -18,16 +18,12 @@ pub(super) fn backward(
 ) {
     let hidden = model.config.hidden_size;
     for (i, ranges) in model.layout.layers.iter().enumerate().rev() {
-        let input = acts.inputs[i].get(block.rows() * hidden);
         let reach = Reach::of(model, block, i);
-        let mut again = std::mem::take(&mut scratch.layer);
-        let layer = acts.layers.get(i).unwrap_or_else(|| {
-            forward::to_gate(model, block, reach, ranges, input, &mut again, scratch);
-            &again
-        });
+        let mut again = (std::mem::take(&mut scratch.layer), std::mem::take(&mut scratch.input));
+        let (input, layer) = kept(model, block, (i, ranges, reach), acts, &mut again, scratch);
         feed_forward(model, reach.rows, ranges, layer, scratch, sink);
         attend(model, block, reach, ranges, (input, layer), scratch, sink);
-        scratch.layer = again;
+        (scratch.layer, scratch.input) = again;
     }
     if let Some(d_embedding) = sink.base(&model.layout.embedding) {
         let dx = scratch.dx.get(block.rows() * hidden);
@@ -35,6 +31,27 @@ pub(super) fn backward(
             add(&mut d_embedding[token as usize * hidden..][..hidden], row);
         }
     }
+}
+
+/// The input of a layer and what it keeps: from the forward pass, from traces, or computed again.
+fn kept<'a>(
+    model: Model<'_>,
+    block: &Block,
+    (i, ranges, reach): (usize, &LayerRanges, Reach<'_>),
+    acts: &'a Activations,
+    (layer, input): &'a mut (LayerActivations, Buffer),
+    scratch: &mut Scratch,
+) -> (&'a [f32], &'a LayerActivations) {
+    if let Some(recalled) = &acts.recalled {
+        recall::to_gate(model, block, reach, ranges, (recalled, i), layer, scratch);
+        return (recall::input(model, block, (recalled, i), input), layer);
+    }
+    let input = acts.inputs[i].get(block.rows() * model.config.hidden_size);
+    let kept = acts.layers.get(i).unwrap_or_else(|| {
+        forward::to_gate(model, block, reach, ranges, input, layer, scratch);
+        layer
+    });
+    (input, kept)
 }
 
 /// Moves rows that predict to their places among all rows, and sets the others to 0.
@@ -76,7 +93,7 @@ fn feed_forward(
     let dh = scratch.dh.fit(n * hidden);
     project::input(model, rows, &ranges.gate_up, d_gate_up, dh, &mut scratch.products);
     let dw = sink.base_or(&ranges.mlp_norm, &mut scratch.discard);
-    rms_backward(middle, norm, acts.middle_scales.get(n), dh, dx, dw);
+    rms_backward(middle, norm, scratch.scales.get(n), dh, dx, dw);
 }
 
 fn attend(
@@ -108,7 +125,7 @@ fn attend(
     let dh = scratch.dh.fit(rows * hidden);
     project::input(model, block.all(), &ranges.qkv, d_qkv, dh, &mut scratch.products);
     let dw = sink.base_or(&ranges.attention_norm, &mut scratch.discard);
-    rms_backward(input, norm, acts.scales.get(rows), dh, scratch.dx.fit(rows * hidden), dw);
+    rms_backward(input, norm, scratch.scales.get(rows), dh, scratch.dx.fit(rows * hidden), dw);
 }
 
 /// The output matrix: writes ∂L/∂(attention's output) of all rows to `scratch.d_product`, and makes `scratch.dx` one

@@ -93,10 +93,10 @@ pub(super) fn to_gate(
 ) {
     let (rows, config) = (block.rows(), model.config);
     let (hidden, query) = (config.hidden_size, config.query_width());
-    let (eps, products) = (model.eps(), &mut scratch.products);
+    let products = &mut scratch.products;
 
     let normed = scratch.normed.fit(rows * hidden);
-    rms_forward(input, model.get(&ranges.attention_norm), eps, normed, acts.scales.fit(rows));
+    rms_forward(input, model.get(&ranges.attention_norm), model.eps(), normed, scratch.scales.fit(rows));
     let qkv = acts.qkv.fit(rows * config.qkv_width());
     project::forward(model, block.all(), &ranges.qkv, normed, qkv, Write::Replace, products);
     heads::forward(model, block, ranges, acts);
@@ -114,10 +114,22 @@ pub(super) fn to_gate(
     let attended = reach.of_all(block, attended, &mut scratch.product, query);
     project::forward(model, reach.rows, &ranges.output, attended, middle, Write::Add, products);
 
-    let normed = &mut normed[..n * hidden];
-    rms_forward(middle, model.get(&ranges.mlp_norm), eps, normed, acts.middle_scales.fit(n));
-    let gate_up = acts.gate_up.fit(n * 2 * config.intermediate_size);
-    project::forward(model, reach.rows, &ranges.gate_up, normed, gate_up, Write::Replace, products);
+    gate(model, reach.rows, ranges, acts, scratch);
+}
+
+/// The gate and up products.
+pub(super) fn gate(
+    model: Model<'_>,
+    rows: Rows<'_>,
+    ranges: &LayerRanges,
+    acts: &mut LayerActivations,
+    scratch: &mut Scratch,
+) {
+    let (n, hidden) = (rows.len(), model.config.hidden_size);
+    let (middle, normed) = (acts.middle.get(n * hidden), scratch.normed.fit(n * hidden));
+    rms_forward(middle, model.get(&ranges.mlp_norm), model.eps(), normed, scratch.scales.fit(n));
+    let gate_up = acts.gate_up.fit(n * 2 * model.config.intermediate_size);
+    project::forward(model, rows, &ranges.gate_up, normed, gate_up, Write::Replace, &mut scratch.products);
 }
 
 /// The rest of the layer, to the residual stream after it.

@@ -11,9 +11,11 @@ mod head;
 mod heads;
 pub(crate) mod plan;
 mod project;
+mod recall;
 mod workspace;
 
-pub(crate) use plan::{Block, Rows};
+pub(crate) use plan::{Block, Rows, Segment};
+pub(crate) use recall::Recalled;
 pub(crate) use workspace::{Activations, Buffer, Keep, Workspace};
 
 use crate::config::ModelConfig;
@@ -110,18 +112,24 @@ impl Cotangents<'_> {
     }
 }
 
-/// Runs the blocks of a shard forward, keeping what [`backward_shard`] needs.
+/// Runs the blocks of a shard forward, keeping what [`backward_shard`] needs; not those whose traces `recall` has.
 pub(crate) fn forward_shard(
     model: Model<'_>,
     blocks: &[Block],
     head: HeadSettings,
     keep: Keep,
+    recall: impl Fn(&Block) -> Option<Recalled>,
     workspace: &mut Workspace,
 ) -> TokenResults {
     let mut results = TokenResults::default();
     workspace.kept.resize_with(blocks.len().max(workspace.kept.len()), Activations::default);
     for (block, acts) in blocks.iter().zip(&mut workspace.kept) {
-        forward::forward(model, block, keep, acts, &mut workspace.scratch);
+        acts.recalled = recall(block);
+        if acts.recalled.is_some() {
+            recall::forward(model, block, acts);
+        } else {
+            forward::forward(model, block, keep, acts, &mut workspace.scratch);
+        }
         head::forward(model, block, head, acts, &mut workspace.scratch, &mut results);
     }
     results
@@ -152,11 +160,12 @@ pub(crate) fn backward_shard(
     workspace: &mut Workspace,
     sink: &mut Sink<'_>,
 ) {
-    for (block, acts) in blocks.iter().zip(&workspace.kept) {
+    for (block, acts) in blocks.iter().zip(&mut workspace.kept) {
         if !cotangents.vanish_on(block) {
             head::backward(model, block, head, cotangents, acts, &mut workspace.scratch, sink);
             backward::backward(model, block, acts, &mut workspace.scratch, sink);
         }
+        acts.recalled = None;
     }
 }
 

@@ -23,19 +23,9 @@ pub(super) fn forward(
     scratch: &mut ProductScratch,
 ) {
     let (n, inputs, outputs) = (rows.len(), linear.inputs, linear.outputs);
-    let w = Mat::transposed(model.get(&linear.weight), inputs);
-    matmul(
-        MatMut::rows(y, outputs),
-        write,
-        [n, outputs, inputs],
-        Mat::rows(x, inputs),
-        w,
-        &mut scratch.packing,
-    );
-    if !linear.bias.is_empty() {
-        let bias = model.get(&linear.bias);
-        y.chunks_exact_mut(outputs).for_each(|row| add(row, bias));
-    }
+    let write = begin(model.get(&linear.bias), y, write);
+    let (x_rows, w) = (Mat::rows(x, inputs), Mat::transposed(model.get(&linear.weight), inputs));
+    matmul(MatMut::rows(y, outputs), write, [n, outputs, inputs], x_rows, w, &mut scratch.packing);
     let Some(adapter) = model.adapter else { return };
     for pair in adapter.pairs(linear) {
         let x = adapter.dropped(pair, rows, x, inputs, &mut scratch.dropped);
@@ -46,6 +36,20 @@ pub(super) fn forward(
         let shape = [n, pair.outputs.len(), pair.rank];
         matmul(y, Write::Add, shape, Mat::rows(narrow, pair.rank), b, &mut scratch.packing);
     }
+}
+
+/// Puts the bias where the sum begins, as decoding does: both get the same bits.
+fn begin(bias: &[f32], y: &mut [f32], write: Write) -> Write {
+    if bias.is_empty() {
+        return write;
+    }
+    for row in y.chunks_exact_mut(bias.len()) {
+        match write {
+            Write::Replace => row.copy_from_slice(bias),
+            Write::Add => add(row, bias),
+        }
+    }
+    Write::Add
 }
 
 /// Adds the gradients of the product's parameters to `sink`, given ∂L/∂y in `dy`.

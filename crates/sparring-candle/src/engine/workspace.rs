@@ -1,6 +1,7 @@
 //! Buffers that live from call to call: allocating them anew costs more than many of the kernels.
 
 use super::attention::AttentionScratch;
+use super::recall::Recalled;
 use crate::kernels::Packing;
 
 /// A buffer that grows to the largest size asked for and never shrinks. Contents are left over.
@@ -33,8 +34,6 @@ impl Buffer {
 /// last layer, after its attention, one per row that predicts.
 #[derive(Debug, Default)]
 pub(crate) struct LayerActivations {
-    /// Scales of the first norm.
-    pub(crate) scales: Buffer,
     /// Queries and keys before their norms, where they have norms: (heads + kv_heads)·head_dim.
     pub(crate) heads: Buffer,
     /// Scales of those norms: heads + kv_heads.
@@ -47,8 +46,6 @@ pub(crate) struct LayerActivations {
     pub(crate) lse: Buffer,
     /// The residual stream between attention and feed-forward: hidden.
     pub(crate) middle: Buffer,
-    /// Scales of the second norm.
-    pub(crate) middle_scales: Buffer,
     /// Gate and up: 2·intermediate.
     pub(crate) gate_up: Buffer,
 }
@@ -71,6 +68,8 @@ pub(crate) enum Keep {
     Inputs,
     /// Nothing but the last layer's output.
     Nothing,
+    /// As `Nothing`, of a pass that was not run: traces have the rest.
+    Output,
 }
 
 /// Everything that a forward pass over one block keeps.
@@ -81,13 +80,19 @@ pub(crate) struct Activations {
     /// One a layer, or one that passes.
     pub(crate) layers: Vec<LayerActivations>,
     pub(crate) head: HeadActivations,
+    /// What stands in for the inputs and the layers.
+    pub(crate) recalled: Option<Recalled>,
 }
 
 impl Activations {
     /// Makes the buffers that a pass over `layers` layers needs.
     pub(crate) fn prepare(&mut self, keep: Keep, layers: usize) {
-        let inputs = if keep == Keep::Nothing { 2 } else { layers + 1 };
-        let kept = if keep == Keep::Layers { layers } else { 0 };
+        let (inputs, kept) = match keep {
+            Keep::Layers => (layers + 1, layers),
+            Keep::Inputs => (layers + 1, 0),
+            Keep::Nothing => (2, 0),
+            Keep::Output => (1, 0),
+        };
         self.inputs.resize_with(inputs, Buffer::default);
         self.layers.resize_with(kept, LayerActivations::default);
     }
@@ -125,8 +130,9 @@ pub(crate) struct Scratch {
     pub(crate) products: ProductScratch,
     /// Gradients of frozen parameters, which nobody reads.
     pub(crate) discard: Buffer,
-    /// A layer that is not kept.
+    /// A layer that is not kept, and its input.
     pub(crate) layer: LayerActivations,
+    pub(crate) input: Buffer,
 }
 
 /// Buffers of one shard.

@@ -9,6 +9,7 @@ use crate::layout::Parameter;
 use crate::lora::{AdapterSpec, AdapterView, Dropout};
 use crate::options::PolicyOptions;
 use crate::threads::run_parts;
+use crate::trace::{Recorder, Version};
 use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler, Scorer, TokenBatch, TokenGroup};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -175,11 +176,27 @@ pub(super) fn gather(
 
 impl Sampler for FrozenPolicy {
     fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+        self.sample_with(requests, None)
+    }
+}
+
+impl FrozenPolicy {
+    /// Which weights these are.
+    pub(super) fn version(&self) -> Version {
+        (self.weights.id(), self.unmerged().map(|a| a.weights.id()))
+    }
+
+    /// Samples, and keeps what learning can use.
+    pub(super) fn sample_with(
+        &self,
+        requests: &[SampleRequest],
+        recorder: Option<Recorder<'_>>,
+    ) -> Result<Vec<Vec<Rollout>>, PolicyError> {
         let weights = self.weights.packed(|flat| DecodeWeights::new(&self.spec, flat));
         let adapter = self
             .unmerged()
             .map(|a| a.weights.packed(|flat| DecodeAdapter::new(&a.spec.layout, &self.spec, flat)));
         let model = decode::DecodeModel { spec: &self.spec, flat: &self.weights.flat, weights, adapter };
-        decode::sample(model, requests, self.options.threads, self.options.decode_rows)
+        decode::sample(model, requests, self.options.threads, self.options.decode_rows, recorder)
     }
 }

@@ -42,6 +42,7 @@ impl Learner for CandlePolicy {
         let adamw = self.frozen.options.adamw.clone();
         let weights = self.frozen.trained_mut();
         let report = self.adam.step(&adamw, lr, &parameters, (weights, &self.gradients[0]), norm, threads)?;
+        self.traces.clear();
         self.gradients[0].fill(0.0);
         Ok(report)
     }
@@ -71,8 +72,11 @@ impl CandlePolicy {
     ) -> Result<(Vec<f32>, Vec<f32>), PolicyError> {
         let keep = if self.frozen.options.checkpoint_layers { Keep::Inputs } else { Keep::Layers };
         let model = self.frozen.model_with(dropout);
+        let version = self.frozen.version();
+        // Sampling drops nothing.
+        let recall = |block: &Block| self.traces.of(version, block).filter(|_| dropout.is_none());
         let run = |i: usize, workspace: &mut Workspace| {
-            engine::forward_shard(model, &shards[i], settings, keep, workspace)
+            engine::forward_shard(model, &shards[i], settings, keep, recall, workspace)
         };
         gather(batch, run_parts(self.frozen.options.threads, workspaces.iter_mut().collect(), run)?)
     }
@@ -149,4 +153,41 @@ pub(crate) fn ask(
         return Err(PolicyError::NonFinite { what: format!("the loss ({value})") });
     }
     Ok((value, cotangents))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::config::ModelConfig;
+    use crate::options::PolicyOptions;
+    use crate::tokenizer::ChatTokenizer;
+    use sparring_core::{SampleRequest, Sampler, SamplingParams, Seed, TokenGroup};
+
+    #[test]
+    fn rollouts_that_were_just_sampled_are_recalled() {
+        let text = r#"{"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "unk_token": "a",
+            "vocab": {"a": 0, "b": 1, "c": 2}}}"#;
+        let tokenizer = ChatTokenizer::from_text(text, None, None).unwrap();
+        let config = ModelConfig::qwen2(3, 8, 2, 2, 12);
+        let mut policy =
+            CandlePolicy::init(config, tokenizer, PolicyOptions::default(), Seed::new(1)).unwrap();
+        let params = SamplingParams::default().with_max_tokens(9);
+        let requests = [(300, 5), (4, 3)]
+            .map(|(len, n)| SampleRequest::new(vec![1_u32; len], n, params.clone(), Seed::new(len as u64)));
+        let rollouts = policy.sample(&requests).unwrap();
+        let group = |i: usize| TokenGroup {
+            prompt: &rollouts[i][0].prompt,
+            completions: rollouts[i].iter().map(|r| r.tokens.as_slice()).collect(),
+        };
+        let groups = [group(0), group(1)];
+        let blocks: Vec<Block> =
+            plan::plan(TokenBatch { groups: &groups, temperature: 1.0 }, 3).into_iter().flatten().collect();
+        let recalled = |policy: &CandlePolicy| {
+            blocks.iter().filter(|b| policy.traces.of(policy.frozen.version(), b).is_some()).count()
+        };
+        assert_eq!(recalled(&policy), blocks.len());
+        policy.step(0.0).unwrap();
+        assert_eq!(recalled(&policy), 0);
+    }
 }

@@ -22,6 +22,7 @@ use crate::layout::Layout;
 use crate::lora::DropoutState;
 use crate::options::PolicyOptions;
 use crate::tokenizer::ChatTokenizer;
+use crate::trace::{Shape, Traces};
 use sparring_core::{
     Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, TokenBatch,
 };
@@ -66,7 +67,8 @@ impl Spec {
 /// 4·layers·(3·hidden + qkv + attention + 2·intermediate) bytes a row (4·layers·hidden with
 /// [`PolicyOptions::checkpoint_layers`]): callers bound it by the size of their micro-batches. A group's prompt is one
 /// row a token, however many completions share it. Learning holds one gradient per shard and two moments beside the
-/// trained weights.
+/// trained weights. Sampling keeps what it computed, up to [`PolicyOptions::recall_mib`]; rows that are then learned from
+/// with the same weights keep no activations.
 ///
 /// Folders are read through mapped files: they must not be shortened while they are loaded.
 #[derive(Debug)]
@@ -76,6 +78,8 @@ pub struct CandlePolicy {
     gradients: Vec<Vec<f32>>,
     adam: AdamState,
     dropout: DropoutState,
+    /// What sampling computed with the weights as they are.
+    traces: Traces,
 }
 
 impl CandlePolicy {
@@ -117,7 +121,7 @@ impl CandlePolicy {
     /// A fresh optimiser on some weights.
     fn from_frozen(frozen: FrozenPolicy) -> Self {
         let (gradients, adam) = (Vec::new(), AdamState::default());
-        Self { frozen, gradients, adam, dropout: DropoutState::default() }
+        Self { frozen, gradients, adam, dropout: DropoutState::default(), traces: Traces::default() }
     }
 
     /// Another policy with the same weights and a fresh optimiser.
@@ -194,6 +198,12 @@ impl CandlePolicy {
         self.frozen.trained().0.iter().map(|p| p.at.clone().map(sum).collect()).collect()
     }
 
+    /// Bytes of what sampling computed that learning from the same rollouts will not compute again; see
+    /// [`PolicyOptions::recall_mib`].
+    pub fn recalled_bytes(&self) -> usize {
+        self.traces.bytes()
+    }
+
     /// Logits after each token of a sequence, at temperature 1.
     ///
     /// # Shapes
@@ -214,7 +224,10 @@ impl Scorer for CandlePolicy {
 
 impl Sampler for CandlePolicy {
     fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-        self.frozen.sample(requests)
+        let limit = self.frozen.options.recall_mib.saturating_mul(1 << 20);
+        let shape = Shape::new(self.config());
+        let recorder = (limit > 0).then(|| self.traces.record(self.frozen.version(), shape, limit));
+        self.frozen.sample_with(requests, recorder)
     }
 }
 

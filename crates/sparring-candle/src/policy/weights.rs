@@ -1,5 +1,6 @@
 //! Weights that policies share, with the layout that decoding reads.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// A flat buffer, and what was derived from it when first needed.
@@ -7,11 +8,23 @@ use std::sync::{Arc, OnceLock};
 pub(crate) struct Weights<P> {
     pub(crate) flat: Vec<f32>,
     packed: OnceLock<P>,
+    /// Another one after each change.
+    id: u64,
+}
+
+fn next_id() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl<P> Weights<P> {
     pub(crate) fn new(flat: Vec<f32>) -> Arc<Self> {
-        Arc::new(Self { flat, packed: OnceLock::new() })
+        Arc::new(Self { flat, packed: OnceLock::new(), id: next_id() })
+    }
+
+    /// What tells these weights from all others, and from what they were.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     /// What decoding reads; packed once after each change, by whoever asks first.
@@ -30,12 +43,13 @@ impl<P> Weights<P> {
     pub(crate) fn change(this: &mut Arc<Self>) -> &mut Vec<f32> {
         let weights = Arc::make_mut(this);
         weights.packed.take();
+        weights.id = next_id();
         &mut weights.flat
     }
 }
 
 impl<P> Clone for Weights<P> {
     fn clone(&self) -> Self {
-        Self { flat: self.flat.clone(), packed: OnceLock::new() }
+        Self { flat: self.flat.clone(), packed: OnceLock::new(), id: next_id() }
     }
 }
