@@ -10,7 +10,8 @@ and the slowest; memory is the largest of all rounds.
 
 The share of the peak is what the step's matrix products need (no recomputation, attention counted causally, the
 head for completion tokens only), in GFLOP, over the time, over the fastest product of 1536 x 1536 f32 matrices that
-torch reached between the runs, with as many threads. A prompt is counted once a group in a program that shares it.
+torch reached between the runs, with as many threads. A prompt is counted once a group in a program that shares it. A
+forward pass counts in training also where it is recalled from sampling instead of being run: its share may exceed 1.
 `others` is the share of the machine that other processes used: with much of it numbers are worth little, the more so
 those of a program that joins its threads after every operation. Rounds in which it exceeds --max-others for either
 program are repeated, as often as there are rounds; if none was quiet, all count, and a warning says so.

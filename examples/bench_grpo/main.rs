@@ -2,13 +2,14 @@
 //!
 //! ```sh
 //! cargo run --release --example bench_grpo -- --model DIR --prompts 8 --group 8 --prompt-tokens 128 \
-//!     --completion-tokens 128 --steps 4 [--micro 16] [--no-sharing] [--threads 2] [--lora 16]
+//!     --completion-tokens 128 --steps 4 [--micro 16] [--no-sharing] [--threads 2] [--lora 16] [--recall-mib 0]
 //! ```
 //!
 //! A step is what a trainer does: draw `prompts` × `group` completions, reward each (by its share of even token
 //! ids), and take one optimiser step on DAPO's loss (no KL term, norm clipped at 1, AdamW at 1e-5). It is on-policy:
-//! the log-probabilities of the update are its own old ones, so no pass of its own computes them. The entropy is
-//! computed and reported, as the peers do by default. benches/peers/grpo.py runs the same work with TRL.
+//! the log-probabilities of the update are its own old ones, so no pass of its own computes them; and what sampling
+//! computed, training recalls, as it does for any trainer (`--recall-mib 0` switches that off). The entropy is computed and
+//! reported, as the peers do by default. benches/peers/grpo.py runs the same work with TRL.
 //!
 //! | number | what is counted |
 //! |---|---|

@@ -36,6 +36,10 @@ pub(crate) struct Settings {
     /// [default: one group for each thread].
     #[arg(long, value_name = "N")]
     pub(crate) micro: Option<usize>,
+    /// Most memory for what sampling computed and training then recalls, in MiB; with 0 training computes everything
+    /// [default: the library's].
+    #[arg(long, value_name = "MIB")]
+    pub(crate) recall_mib: Option<usize>,
     /// Computes a group's prompt for each completion again, in sampling and in training.
     #[arg(long)]
     pub(crate) no_sharing: bool,
@@ -73,6 +77,18 @@ impl Settings {
             Some((flag, _)) => Err(format!("{flag} is 0; it must be at least 1").into()),
             None => Ok(()),
         }
+    }
+
+    /// Refuses lengths for which a model has no positions.
+    pub(crate) fn check_length(&self, positions: usize) -> Result<(), BoxError> {
+        let length = self.prompt_tokens + self.completion_tokens;
+        if length <= positions {
+            return Ok(());
+        }
+        let why = format!(
+            "--prompt-tokens and --completion-tokens are {length} together; the model's limit is {positions} (max_position_embeddings)"
+        );
+        Err(why.into())
     }
 
     /// Completions that are learned from at a time.

@@ -2,9 +2,7 @@
 
 use crate::separate::{self, Separate};
 use crate::settings::Settings;
-use sparring::core::{
-    BoxError, Learner, Policy, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed,
-};
+use sparring::core::{BoxError, Learner, Policy, Prompt, Rollout, SampleRequest, SamplingParams, Seed};
 use sparring::grpo::{Grpo, GrpoConfig, GrpoError, LossKind, RolloutGroup, UpdateReport};
 use std::fmt;
 use std::sync::Arc;
@@ -58,7 +56,11 @@ impl<'a> Bench<'a> {
         let start = Instant::now();
         let requests = self.requests(index);
         let sampling = Instant::now();
-        let rollouts = self.sample(policy.sampler(), &requests)?;
+        let rollouts = if self.settings.no_sharing {
+            separate::sample(policy.sampler(), &requests)?
+        } else {
+            policy.sampler().sample(&requests)?
+        };
         let rollout_s = sampling.elapsed().as_secs_f64();
         let rewards: Vec<Vec<_>> =
             rollouts.iter().map(|group| group.iter().map(|r| Some(even(r))).collect()).collect();
@@ -84,28 +86,6 @@ impl<'a> Bench<'a> {
                 SampleRequest::new(prompt, group, params.clone(), seed)
             })
             .collect()
-    }
-
-    /// # Errors
-    /// What the sampler met; a completion of another length.
-    fn sample(
-        &self,
-        sampler: &dyn Sampler,
-        requests: &[SampleRequest],
-    ) -> Result<Vec<Vec<Rollout>>, BoxError> {
-        let rollouts = if self.settings.no_sharing {
-            separate::sample(sampler, requests)?
-        } else {
-            sampler.sample(requests)?
-        };
-        let asked = self.settings.completion_tokens;
-        match rollouts.iter().flatten().find(|rollout| rollout.tokens.len() != asked) {
-            Some(other) => {
-                let drawn = other.tokens.len();
-                Err(format!("a completion has {drawn} tokens instead of {asked}; the model's length may leave no room for more").into())
-            }
-            None => Ok(rollouts),
-        }
     }
 
     /// One update.

@@ -28,7 +28,7 @@ fn base() -> tempfile::TempDir {
 #[test]
 fn a_run_reports_every_measured_step_and_repeats() {
     let folder = base();
-    for more in [&[] as &[&str], &["--no-sharing", "--micro", "3", "--no-entropy"]] {
+    for more in [&[] as &[&str], &["--no-sharing", "--micro", "3", "--no-entropy"], &["--recall-mib", "0"]] {
         let settings = settings(folder.path(), more);
         let mut progress = Vec::new();
         let report = run(&settings, &mut progress).unwrap();
@@ -103,7 +103,7 @@ fn what_cannot_be_measured_is_refused() {
     let limit =
         CandlePolicy::load(folder.path(), PolicyOptions::default()).unwrap().config().max_position_embeddings;
     let long = Settings { prompts: 1, group: 1, prompt_tokens: limit - 2, ..settings(folder.path(), &[]) };
-    assert!(error(long).contains("has 2 tokens instead of 5"));
+    assert!(error(long).contains(&format!("are {} together; the model's limit is {limit}", limit + 3)));
 }
 
 #[test]

@@ -36,13 +36,13 @@ mod mapped;
 mod options;
 pub mod oracle;
 mod policy;
+mod recall;
 mod rotary;
 mod stock;
 mod template;
 mod tensors;
 mod threads;
 mod tokenizer;
-mod trace;
 
 #[cfg(feature = "transformers")]
 pub use causal::transformers;
@@ -50,7 +50,7 @@ pub use causal::{CausalModel, CausalSampler, TensorModel};
 pub use config::{Family, ModelConfig};
 pub use lora::{LoraConfig, LoraTargets};
 pub use options::{AdamWConfig, ParamGroup, PolicyOptions};
-pub use policy::{CandlePolicy, FrozenPolicy};
+pub use policy::{CandlePolicy, FrozenPolicy, RecallReport};
 pub use rotary::RopeScaling;
 pub use stock::{DeviceKind, DeviceOptions, DevicePolicy, Precision};
 pub use tokenizer::ChatTokenizer;

@@ -180,11 +180,12 @@ pub struct PolicyOptions {
     /// Sequences that each thread decodes at a time.
     pub decode_rows: usize,
     /// Keep only each layer's input between forward and backward, and compute the rest again
-    /// (arXiv:1604.06174): a third more work, and a fraction of the memory. The gradient has the same bits.
+    /// (arXiv:1604.06174): a third more work, and a fraction of the memory. The gradient has the same bits. Rows whose
+    /// activations were recorded in sampling keep none of their own either way.
     pub checkpoint_layers: bool,
-    /// Most memory, in MiB, for what sampling computed and learning from the same rollouts need not compute again: about
-    /// 4·layers·(2·hidden + qkv + attention) bytes a token, until the next step. With 0 nothing is kept. Results do
-    /// not depend on it.
+    /// Most memory of a policy, in MiB, for activations that sampling records, so that learning from the same rollouts
+    /// before the next step need not run their forward pass again: about 4·layers·(2·hidden + qkv + attention) bytes a
+    /// token of prompt or completion. What does not fit is computed. With 0 nothing is recorded. Results do not depend on it.
     pub recall_mib: usize,
     /// The optimiser.
     pub adamw: AdamWConfig,
@@ -233,7 +234,7 @@ impl PolicyOptions {
         self
     }
 
-    /// Sets how much memory there is for what sampling computed.
+    /// Sets how much memory there is for activations that sampling records.
     #[must_use]
     pub fn with_recall_mib(mut self, mib: usize) -> Self {
         self.recall_mib = mib;
@@ -245,6 +246,10 @@ impl PolicyOptions {
     pub fn with_adamw(mut self, adamw: AdamWConfig) -> Self {
         self.adamw = adamw;
         self
+    }
+
+    pub(crate) fn recall_bytes(&self) -> usize {
+        self.recall_mib.saturating_mul(1 << 20)
     }
 
     /// Checks the ranges.

@@ -25,6 +25,35 @@
 //! assert_eq!(calls[0].name, "book_hotel");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! GRPO on a Hugging Face folder, with a reward of your own (`folder` is any Qwen2, Qwen3 or Llama; here it is the
+//! miniature's base):
+//!
+//! ```
+//! use sparring::candle::{CandlePolicy, PolicyOptions};
+//! use sparring::grpo::{GrpoConfig, RolloutGroup};
+//! use sparring::prelude::*;
+//!
+//! # let files = tempfile::tempdir()?;
+//! # let (folder, trained) = (files.path().join("base"), files.path().join("trained"));
+//! # sparring::miniature::write_base(&folder)?;
+//! let mut policy = CandlePolicy::load(&folder, PolicyOptions::default())?;
+//! let grpo = GrpoConfig::default().build()?;
+//! let params = SamplingParams::default().with_max_tokens(24);
+//! for step in 0..2 {
+//!     let prompt = vec![Message::user("Book a hotel in Rome for two.")];
+//!     let request = SampleRequest::new(prompt, 8, params.clone(), Seed::new(1).index(step));
+//!     let rollouts = policy.sample(&[request])?.remove(0);
+//!     let rewards: Vec<_> = rollouts.iter().map(|r| Some(f32::from(r.text.contains("Rome")))).collect();
+//!     let group = RolloutGroup::new(&rollouts, &rewards);
+//!     let report = grpo.update(&mut policy, None, &[group], 1e-5)?;
+//!     println!("mean reward {:.2}, gradient {:.2}", report.reward_mean, report.grad_norm);
+//! }
+//! policy.save_pretrained(&trained)?; // `transformers` loads it
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `policy.with_lora(LoraConfig::new(16), seed)` trains an adapter instead, and `save_pretrained` then writes what PEFT loads.
 #![forbid(unsafe_code)]
 
 pub use sparring_candle as candle;

@@ -20,8 +20,8 @@ pub(crate) use request::{Prepared, prepare};
 pub(crate) use weights::{DecodeAdapter, DecodeWeights};
 
 use crate::policy::Spec;
+use crate::recall::Recorder;
 use crate::threads::run_parts;
-use crate::trace::Recorder;
 use sparring_core::{PolicyError, Rollout, SampleRequest};
 use std::collections::VecDeque;
 use std::ops::Range;

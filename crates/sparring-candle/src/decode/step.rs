@@ -5,8 +5,8 @@ use super::attend::{Attention, Batch, blocks};
 use super::cache::{Cache, Pages};
 use super::weights::DecodePair;
 use crate::config::ModelConfig;
-use crate::kernels::{PAGE, Packed, packed_matmul, rms_forward, rope, swiglu_forward};
-use crate::trace::{Part, Trace};
+use crate::kernels::{PAGE, Packed, Write, packed_matmul, rms_forward, rope, swiglu_forward};
+use crate::recall::{Part, Recording};
 use std::ops::Range;
 
 /// One token to run through the decoder.
@@ -58,13 +58,13 @@ impl<'a> Stepper<'a> {
     }
 
     /// Runs the rows, writing their keys and values into the cache. A row sees the rows before it that
-    /// belong to its sequence. Only for the last `wanted` rows can [`Stepper::logits`] be asked. What traces want
-    /// is written to them: one a cache, where there is one.
+    /// belong to its sequence. Only for the last `wanted` rows can [`Stepper::logits`] be asked. What learning will
+    /// need is written to the recordings, one a cache, where there is one with room for it.
     pub(super) fn forward(
         &mut self,
         rows: &[Row],
         caches: &[&Cache],
-        traces: &mut [Option<&mut Trace>],
+        recordings: &mut [Option<&mut Recording>],
         pages: &mut Pages,
         wanted: usize,
     ) {
@@ -79,12 +79,12 @@ impl<'a> Stepper<'a> {
         let mut rows = rows;
         let mut alike = blocks(config, rows, caches);
         for (index, layer) in weights.layers.iter().enumerate() {
-            note(rows, traces, index, Part::Input, &self.x);
+            note(rows, recordings, index, Part::Input, &self.x);
             rms_forward(&self.x, &layer.attention_norm, eps, &mut self.normed, &mut self.scales);
             let products = self.model.spec.layout.layers[index].products();
             let [qkv, output, gate_up, down] = products.map(|linear| self.model.pair(linear.index));
-            project(&self.normed, &layer.qkv, qkv, &mut self.qkv, false, &mut self.low);
-            note(rows, traces, index, Part::Qkv, &self.qkv);
+            project(&self.normed, &layer.qkv, qkv, &mut self.qkv, Write::Replace, &mut self.low);
+            note(rows, recordings, index, Part::Qkv, &self.qkv);
             self.remember(index, rows, caches, pages);
             if index + 1 == weights.layers.len() {
                 // Of the other rows only keys and values are needed.
@@ -92,18 +92,18 @@ impl<'a> Stepper<'a> {
                 alike = blocks(config, rows, caches);
             }
             self.attend(index, Batch { rows, caches, pages }, &alike);
-            note(rows, traces, index, Part::Attended, &self.attended);
-            note(rows, traces, index, Part::Lse, &self.lse);
-            project(&self.attended, &layer.output, output, &mut self.x, true, &mut self.low);
-            note(rows, traces, index, Part::Middle, &self.x);
+            note(rows, recordings, index, Part::Attended, &self.attended);
+            note(rows, recordings, index, Part::Lse, &self.lse);
+            project(&self.attended, &layer.output, output, &mut self.x, Write::Add, &mut self.low);
+            note(rows, recordings, index, Part::Middle, &self.x);
             rms_forward(&self.x, &layer.mlp_norm, eps, &mut self.normed, &mut self.scales);
-            project(&self.normed, &layer.gate_up, gate_up, &mut self.gate_up, false, &mut self.low);
+            project(&self.normed, &layer.gate_up, gate_up, &mut self.gate_up, Write::Replace, &mut self.low);
             swiglu_forward(&self.gate_up, config.intermediate_size, &mut self.product);
-            project(&self.product, &layer.down, down, &mut self.x, true, &mut self.low);
+            project(&self.product, &layer.down, down, &mut self.x, Write::Add, &mut self.low);
         }
         for (row, x) in rows.iter().zip(self.x.chunks_exact(hidden)) {
-            if let Some(trace) = &mut traces[row.cache] {
-                trace.put_output(row.own, x);
+            if let Some(recording) = &mut recordings[row.cache] {
+                recording.put_output(row.own, x);
             }
         }
     }
@@ -143,7 +143,7 @@ impl<'a> Stepper<'a> {
         let eps = self.config().rms_norm_eps as f32;
         rms_forward(x, &self.model.weights.norm, eps, &mut self.normed, &mut self.scales);
         logits.resize(n * self.model.weights.head.outputs(), 0.0);
-        packed_matmul(&self.normed, &self.model.weights.head, logits, false);
+        packed_matmul(&self.normed, &self.model.weights.head, logits, Write::Replace);
     }
 
     /// Rotates queries and keys to their positions, and writes keys and values into the cache.
@@ -177,25 +177,32 @@ impl<'a> Stepper<'a> {
     }
 }
 
-/// Writes a part of each row to its trace.
-fn note(rows: &[Row], traces: &mut [Option<&mut Trace>], layer: usize, part: Part, values: &[f32]) {
+/// Records a part of each row.
+fn note(rows: &[Row], recordings: &mut [Option<&mut Recording>], layer: usize, part: Part, values: &[f32]) {
     let Some(width) = values.len().checked_div(rows.len()) else { return };
     for (row, values) in rows.iter().zip(values.chunks_exact(width)) {
-        if let Some(trace) = &mut traces[row.cache] {
-            trace.put(row.own, layer, part, values);
+        if let Some(recording) = &mut recordings[row.cache] {
+            recording.put(row.own, layer, part, values);
         }
     }
 }
 
 /// `y (+)= x·wᵀ + bias`, and the adapter's share.
-fn project(x: &[f32], w: &Packed, pair: Option<&DecodePair>, y: &mut [f32], add: bool, low: &mut Vec<f32>) {
-    packed_matmul(x, w, y, add);
+fn project(
+    x: &[f32],
+    w: &Packed,
+    pair: Option<&DecodePair>,
+    y: &mut [f32],
+    write: Write,
+    low: &mut Vec<f32>,
+) {
+    packed_matmul(x, w, y, write);
     if let Some(DecodePair { a, scales, b }) = pair {
         low.resize(y.len() / w.outputs() * a.outputs(), 0.0);
-        packed_matmul(x, a, low, false);
+        packed_matmul(x, a, low, Write::Replace);
         for low in low.chunks_exact_mut(scales.len()) {
             low.iter_mut().zip(scales).for_each(|(low, scale)| *low *= scale);
         }
-        packed_matmul(low, b, y, true);
+        packed_matmul(low, b, y, Write::Add);
     }
 }

@@ -7,7 +7,7 @@ use super::request::Prepared;
 use super::step::{Row, Stepper};
 use super::{DecodeModel, Job, Queues};
 use crate::policy::Spec;
-use crate::trace::{Recorder, Trace};
+use crate::recall::{Recorder, Recording};
 use sparring_core::{PolicyError, Rollout};
 use std::ops::Range;
 use std::rc::Rc;
@@ -21,15 +21,15 @@ struct Waiting {
     completions: Range<usize>,
     context: Rc<Run>,
     first_logits: Rc<[f32]>,
-    /// For the completions that are recorded.
-    traces: Vec<Trace>,
+    /// Whether the prompt is recorded, and so its completions are, too.
+    recorded: bool,
 }
 
 /// A completion in progress, and what it attends to.
 struct Active {
     completion: Completion,
     cache: Cache,
-    trace: Option<Trace>,
+    recording: Option<Recording>,
 }
 
 pub(super) struct Worker<'a> {
@@ -95,7 +95,7 @@ impl<'a> Worker<'a> {
             let active = Active {
                 completion: Completion::new(self.requests, waiting.request, completion),
                 cache: Cache { context: Rc::clone(&waiting.context), own: Run::default() },
-                trace: waiting.traces.pop(),
+                recording: self.recorder.filter(|_| waiting.recorded).map(|r| r.start()),
             };
             let mut logits = waiting.first_logits.to_vec();
             self.advance(active, &mut logits)?;
@@ -105,29 +105,31 @@ impl<'a> Worker<'a> {
 
     /// Runs a prompt through the decoder and keeps its cache and its last logits.
     fn read_prompt(&mut self, job: Job) -> Waiting {
-        let Prepared { prompt, max_tokens, .. } = &self.requests[job.request];
-        let reserve =
-            |r: Recorder<'_>| r.reserve(prompt.len(), job.completions.len(), max_tokens.saturating_sub(1));
-        let (mut trace, traces) = self.recorder.and_then(reserve).unzip();
+        let prompt = &self.requests[job.request].prompt;
+        let mut recording = self.recorder.and_then(|recorder| {
+            let mut recording = recorder.start();
+            recorder.grow(&mut recording, prompt.len()).then_some(recording)
+        });
         let mut cache = Cache { context: Rc::new(Run::default()), own: Run::default() };
         cache.own.grow(prompt.len(), &mut self.pages);
         for (chunk, tokens) in prompt.chunks(PROMPT_ROWS).enumerate() {
             let row = |(i, &token): (usize, &u32)| Row { token, cache: 0, own: chunk * PROMPT_ROWS + i };
             let rows: Vec<Row> = tokens.iter().enumerate().map(row).collect();
             let last = (chunk + 1) * PROMPT_ROWS >= prompt.len();
-            let traces = &mut [trace.as_mut()];
-            self.stepper.forward(&rows, &[&cache], traces, &mut self.pages, usize::from(last));
+            let recordings = &mut [recording.as_mut()];
+            self.stepper.forward(&rows, &[&cache], recordings, &mut self.pages, usize::from(last));
         }
         self.stepper.logits(1, &mut self.logits);
-        if let (Some(recorder), Some(trace)) = (self.recorder, trace) {
-            recorder.keep_prompt(prompt, trace);
+        let recorded = recording.is_some();
+        if let (Some(recorder), Some(recording)) = (self.recorder, recording) {
+            recorder.keep_prompt(prompt, recording);
         }
         Waiting {
             request: job.request,
             completions: job.completions,
             context: Rc::new(cache.own),
             first_logits: self.logits.as_slice().into(),
-            traces: traces.unwrap_or_default(),
+            recorded,
         }
     }
 
@@ -139,9 +141,10 @@ impl<'a> Worker<'a> {
             active.cache.own.grow(1, &mut self.pages);
             rows.push(Row { token: active.completion.last(), cache: i, own });
         }
-        let parts = self.active.iter_mut().map(|a| (&a.cache, a.trace.as_mut()));
-        let (caches, mut traces): (Vec<&Cache>, Vec<_>) = parts.unzip();
-        self.stepper.forward(&rows, &caches, &mut traces, &mut self.pages, rows.len());
+        self.grow_recordings();
+        let parts = self.active.iter_mut().map(|a| (&a.cache, a.recording.as_mut()));
+        let (caches, mut recordings): (Vec<&Cache>, Vec<_>) = parts.unzip();
+        self.stepper.forward(&rows, &caches, &mut recordings, &mut self.pages, rows.len());
         let mut logits = std::mem::take(&mut self.logits);
         self.stepper.logits(rows.len(), &mut logits);
         for (active, row) in std::mem::take(&mut self.active)
@@ -154,6 +157,25 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
+    /// Makes room for the next row of every completion that is recorded. Where there is none, the last group is not recorded
+    /// any more, so that the others are recorded as a whole.
+    fn grow_recordings(&mut self) {
+        let Some(recorder) = self.recorder else { return };
+        for i in 0..self.active.len() {
+            let rows = self.active[i].cache.own.len;
+            while self.active[i].recording.as_mut().is_some_and(|r| !recorder.grow(r, rows)) {
+                let last = self.active.iter().rev().find(|a| a.recording.is_some());
+                let Some(request) = last.map(|a| a.completion.request) else { return };
+                recorder.forget(&self.requests[request].prompt);
+                if let Some(waiting) = self.waiting.as_mut().filter(|w| w.request == request) {
+                    waiting.recorded = false;
+                }
+                let group = self.active.iter_mut().filter(|a| a.completion.request == request);
+                group.for_each(|a| a.recording = None);
+            }
+        }
+    }
+
     /// Draws a token; the completion goes on, or is finished.
     fn advance(&mut self, mut active: Active, logits: &mut [f32]) -> Result<(), PolicyError> {
         let tokenizer = &self.spec.tokenizer;
@@ -162,9 +184,9 @@ impl<'a> Worker<'a> {
             self.active.push(active);
             return Ok(());
         };
-        if let (Some(recorder), Some(trace)) = (self.recorder, active.trace) {
+        if let (Some(recorder), Some(recording)) = (self.recorder, active.recording) {
             let Rollout { prompt, tokens, .. } = finished.rollout();
-            recorder.keep_completion(prompt, &tokens[..tokens.len() - 1], trace);
+            recorder.keep_completion(prompt, &tokens[..tokens.len() - 1], recording);
         }
         self.finished.push(finished);
         self.pages.release(&active.cache.own.pages);

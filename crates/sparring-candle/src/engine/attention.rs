@@ -5,11 +5,10 @@
 //! (arXiv:2205.14135, section 3.1), for some keys at a time.
 
 use super::plan::{Block, Segment};
-use super::workspace::Buffer;
 use crate::config::ModelConfig;
 use crate::kernels::{
-    Mat, MatMut, PANEL, Panels, Start, dot, exp_in_place, pack, packed_len, product, row_max, scale_row,
-    softmax_row_backward,
+    Buffer, Mat, MatMut, PANEL, Panels, Start, dot, exp_in_place, pack, packed_len, product, row_max,
+    scale_row, softmax_row_backward,
 };
 use std::ops::Range;
 

@@ -2,9 +2,9 @@
 
 use super::forward::Reach;
 use super::plan::{Block, Rows};
-use super::workspace::{Activations, Buffer, LayerActivations, Scratch};
+use super::workspace::{Activations, LayerActivations, Scratch};
 use super::{Model, Sink, attention, forward, heads, project, recall};
-use crate::kernels::{add, rms_backward, rms_forward, swiglu_backward};
+use crate::kernels::{Buffer, add, rms_backward, rms_forward, swiglu_backward};
 use crate::layout::LayerRanges;
 
 /// Adds the gradient of every trained parameter of the layers and of the embedding to `sink`; `scratch.dx`
@@ -20,7 +20,7 @@ pub(super) fn backward(
     for (i, ranges) in model.layout.layers.iter().enumerate().rev() {
         let reach = Reach::of(model, block, i);
         let mut again = (std::mem::take(&mut scratch.layer), std::mem::take(&mut scratch.input));
-        let (input, layer) = kept(model, block, (i, ranges, reach), acts, &mut again, scratch);
+        let (input, layer) = layer(model, block, (i, ranges, reach), acts, &mut again, scratch);
         feed_forward(model, reach.rows, ranges, layer, scratch, sink);
         attend(model, block, reach, ranges, (input, layer), scratch, sink);
         (scratch.layer, scratch.input) = again;
@@ -33,23 +33,23 @@ pub(super) fn backward(
     }
 }
 
-/// The input of a layer and what it keeps: from the forward pass, from traces, or computed again.
-fn kept<'a>(
+/// The input of a layer and what its backward pass needs: from the forward pass, recalled, or computed again.
+fn layer<'a>(
     model: Model<'_>,
     block: &Block,
     (i, ranges, reach): (usize, &LayerRanges, Reach<'_>),
     acts: &'a Activations,
-    (layer, input): &'a mut (LayerActivations, Buffer),
+    (again, input): &'a mut (LayerActivations, Buffer),
     scratch: &mut Scratch,
 ) -> (&'a [f32], &'a LayerActivations) {
     if let Some(recalled) = &acts.recalled {
-        recall::to_gate(model, block, reach, ranges, (recalled, i), layer, scratch);
-        return (recall::input(model, block, (recalled, i), input), layer);
+        recall::to_gate(model, block, (i, ranges, reach), recalled, (again, input), scratch);
+        return (input.get(block.rows() * model.config.hidden_size), again);
     }
     let input = acts.inputs[i].get(block.rows() * model.config.hidden_size);
     let kept = acts.layers.get(i).unwrap_or_else(|| {
-        forward::to_gate(model, block, reach, ranges, input, layer, scratch);
-        layer
+        forward::to_gate(model, block, reach, ranges, input, again, scratch);
+        again
     });
     (input, kept)
 }

@@ -1,9 +1,9 @@
 //! One block of rows through the layers.
 
 use super::plan::{Block, Rows};
-use super::workspace::{Activations, Buffer, Keep, LayerActivations, Scratch};
+use super::workspace::{Activations, Keep, LayerActivations, Scratch};
 use super::{Model, attention, heads, project};
-use crate::kernels::{Write, rms_forward, swiglu_forward};
+use crate::kernels::{Buffer, Write, rms_forward, swiglu_forward};
 use crate::layout::LayerRanges;
 
 /// Runs `block` through all layers; the result is the last of `acts.inputs` that was written,
@@ -17,6 +17,7 @@ pub(super) fn forward(
 ) {
     let hidden = model.config.hidden_size;
     let n = block.rows() * hidden;
+    acts.recalled = None;
     acts.prepare(keep, model.config.num_hidden_layers);
     let embedding = model.get(&model.layout.embedding);
     let rows = acts.inputs[0].fit(n).chunks_exact_mut(hidden);
@@ -77,8 +78,11 @@ fn gather(block: &Block, from: &[f32], to: &mut [f32], width: usize) {
 
 /// Output of the last layer, of the rows that predict: rows × hidden.
 pub(super) fn last_output<'a>(model: Model<'_>, block: &Block, acts: &'a Activations) -> &'a [f32] {
-    let last = model.config.num_hidden_layers % acts.inputs.len();
-    acts.inputs[last].get(block.live().len() * model.config.hidden_size)
+    let output = match &acts.recalled {
+        Some(_) => &acts.output,
+        None => &acts.inputs[model.config.num_hidden_layers % acts.inputs.len()],
+    };
+    output.get(block.live().len() * model.config.hidden_size)
 }
 
 /// A layer up to its gate and up products: all that its backward pass needs.

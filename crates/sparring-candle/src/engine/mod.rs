@@ -1,7 +1,7 @@
 //! The decoder's forward and backward passes, written by hand over packed rows.
 //!
 //! No operation graph: each layer keeps what its backward pass needs (inputs, rotated queries and keys,
-//! attention outputs, gate and up) and recomputes the rest. Shards share nothing but the weights, so a
+//! attention outputs, gate and up) and recomputes the rest; of rows that were just sampled it recalls most of that. Shards share nothing but the weights, so a
 //! thread runs one from the beginning to the end without waiting for another.
 
 mod attention;
@@ -14,12 +14,12 @@ mod project;
 mod recall;
 mod workspace;
 
-pub(crate) use plan::{Block, Rows, Segment};
+pub(crate) use plan::{Block, Rows};
 pub(crate) use recall::Recalled;
-pub(crate) use workspace::{Activations, Buffer, Keep, Workspace};
+pub(crate) use workspace::{Activations, Keep, Workspace};
 
 use crate::config::ModelConfig;
-use crate::kernels::RopeTable;
+use crate::kernels::{Buffer, RopeTable};
 use crate::layout::Layout;
 use crate::lora::AdapterView;
 use std::ops::Range;
@@ -112,7 +112,7 @@ impl Cotangents<'_> {
     }
 }
 
-/// Runs the blocks of a shard forward, keeping what [`backward_shard`] needs; not those whose traces `recall` has.
+/// Runs the blocks of a shard forward, keeping what [`backward_shard`] needs; not those that `recall` has.
 pub(crate) fn forward_shard(
     model: Model<'_>,
     blocks: &[Block],
@@ -124,11 +124,9 @@ pub(crate) fn forward_shard(
     let mut results = TokenResults::default();
     workspace.kept.resize_with(blocks.len().max(workspace.kept.len()), Activations::default);
     for (block, acts) in blocks.iter().zip(&mut workspace.kept) {
-        acts.recalled = recall(block);
-        if acts.recalled.is_some() {
-            recall::forward(model, block, acts);
-        } else {
-            forward::forward(model, block, keep, acts, &mut workspace.scratch);
+        match recall(block) {
+            Some(recalled) => recall::forward(model, block, recalled, acts),
+            None => forward::forward(model, block, keep, acts, &mut workspace.scratch),
         }
         head::forward(model, block, head, acts, &mut workspace.scratch, &mut results);
     }
@@ -165,7 +163,6 @@ pub(crate) fn backward_shard(
             head::backward(model, block, head, cotangents, acts, &mut workspace.scratch, sink);
             backward::backward(model, block, acts, &mut workspace.scratch, sink);
         }
-        acts.recalled = None;
     }
 }
 

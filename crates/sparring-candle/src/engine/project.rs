@@ -3,9 +3,9 @@
 //! `y = x·wᵀ + bias + Σ scale·(x·aᵀ)·bᵀ` (arXiv:2106.09685, equation 3). With adapters the base is frozen:
 //! its gradients are not computed.
 
-use super::workspace::{Buffer, ProductScratch};
+use super::workspace::ProductScratch;
 use super::{Model, Rows, Sink};
-use crate::kernels::{Mat, MatMut, Packing, Write, add, matmul, scale_in_place};
+use crate::kernels::{Buffer, Mat, MatMut, Packing, Write, add, matmul, scale_in_place};
 use crate::layout::Linear;
 use crate::lora::Pair;
 

@@ -1,34 +1,8 @@
-//! Buffers that live from call to call: allocating them anew costs more than many of the kernels.
+//! What passes keep and work in, from call to call.
 
 use super::attention::AttentionScratch;
 use super::recall::Recalled;
-use crate::kernels::Packing;
-
-/// A buffer that grows to the largest size asked for and never shrinks. Contents are left over.
-#[derive(Debug, Default)]
-pub(crate) struct Buffer(Vec<f32>);
-
-impl Buffer {
-    /// The first `n` elements, whatever they hold.
-    pub(crate) fn fit(&mut self, n: usize) -> &mut [f32] {
-        if self.0.len() < n {
-            self.0.resize(n, 0.0);
-        }
-        &mut self.0[..n]
-    }
-
-    /// The first `n` elements, set to 0.
-    pub(crate) fn zeroed(&mut self, n: usize) -> &mut [f32] {
-        let slice = self.fit(n);
-        slice.fill(0.0);
-        slice
-    }
-
-    /// The first `n` elements, to read; `fit` or `zeroed` made them.
-    pub(crate) fn get(&self, n: usize) -> &[f32] {
-        &self.0[..n]
-    }
-}
+use crate::kernels::{Buffer, Packing};
 
 /// What one layer keeps for its backward pass, beside its input. Each buffer has one row per row of the block; in the
 /// last layer, after its attention, one per row that predicts.
@@ -68,8 +42,6 @@ pub(crate) enum Keep {
     Inputs,
     /// Nothing but the last layer's output.
     Nothing,
-    /// As `Nothing`, of a pass that was not run: traces have the rest.
-    Output,
 }
 
 /// Everything that a forward pass over one block keeps.
@@ -80,8 +52,9 @@ pub(crate) struct Activations {
     /// One a layer, or one that passes.
     pub(crate) layers: Vec<LayerActivations>,
     pub(crate) head: HeadActivations,
-    /// What stands in for the inputs and the layers.
+    /// What stands in for inputs and layers where the pass was not run, with the output of the last layer.
     pub(crate) recalled: Option<Recalled>,
+    pub(crate) output: Buffer,
 }
 
 impl Activations {
@@ -91,7 +64,6 @@ impl Activations {
             Keep::Layers => (layers + 1, layers),
             Keep::Inputs => (layers + 1, 0),
             Keep::Nothing => (2, 0),
-            Keep::Output => (1, 0),
         };
         self.inputs.resize_with(inputs, Buffer::default);
         self.layers.resize_with(kept, LayerActivations::default);
@@ -143,4 +115,11 @@ pub(crate) struct Workspace {
     /// Activations that only pass through (scoring).
     pub(crate) passing: Activations,
     pub(crate) scratch: Scratch,
+}
+
+impl Workspace {
+    /// Lets go of what was recalled.
+    pub(crate) fn forget_recalled(&mut self) {
+        self.kept.iter_mut().for_each(|acts| acts.recalled = None);
+    }
 }

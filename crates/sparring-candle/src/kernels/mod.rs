@@ -14,6 +14,7 @@
 
 mod adamw;
 mod attend;
+mod buffer;
 mod math;
 mod norm;
 mod packed;
@@ -25,6 +26,7 @@ mod tile;
 
 pub(crate) use adamw::{AdamStep, adamw, sum_of_squares};
 pub(crate) use attend::{PAGE, attend_page, score_page, write_position};
+pub(crate) use buffer::Buffer;
 pub(crate) use math::{add, dot, scale_in_place, scale_row};
 pub(crate) use norm::{rms_backward, rms_forward};
 pub(crate) use packed::{Packed, packed_matmul};

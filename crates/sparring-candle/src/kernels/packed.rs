@@ -1,7 +1,7 @@
 //! Weights that were packed once, for decoding.
 
 use super::math::add as add_to;
-use super::product::{pack, packed_len, product};
+use super::product::{Write, pack, packed_len, product};
 use super::tile::{Mat, MatMut, PANEL, Panels, Start};
 
 /// A weight matrix (outputs × inputs) in panels of 16 outputs, with its bias.
@@ -38,14 +38,14 @@ impl Packed {
 ///
 /// # Shapes
 /// `x`: rows × inputs; `y`: rows × outputs.
-pub(crate) fn packed_matmul(x: &[f32], w: &Packed, y: &mut [f32], add: bool) {
+pub(crate) fn packed_matmul(x: &[f32], w: &Packed, y: &mut [f32], write: Write) {
     let rows = x.len() / w.inputs;
     assert!(x.len() == rows * w.inputs && y.len() == rows * w.outputs, "shapes of a packed product");
-    if add && w.biased {
+    if write == Write::Add && w.biased {
         y.chunks_exact_mut(w.outputs).for_each(|row| add_to(row, &w.bias[..w.outputs]));
     }
     let panels = Panels { data: &w.panels, stride: w.inputs * PANEL };
-    let start = if add { Start::Out } else { Start::Row(&w.bias) };
+    let start = if write == Write::Add { Start::Out } else { Start::Row(&w.bias) };
     let shape = [rows, w.outputs, w.inputs];
     product(shape, Mat::rows(x, w.inputs), panels, start, MatMut::rows(y, w.outputs));
 }
@@ -63,10 +63,10 @@ mod tests {
                 (numbers(rows * inputs, 0.1), numbers(outputs * inputs, 0.7), numbers(outputs, 2.0));
             let packed = Packed::new(&w, inputs, Some(&b));
             let mut y = vec![1.0; rows * outputs];
-            packed_matmul(&x, &packed, &mut y, false);
+            packed_matmul(&x, &packed, &mut y, Write::Replace);
             for r in 0..rows {
                 let mut alone = vec![0.0; outputs];
-                packed_matmul(&x[r * inputs..(r + 1) * inputs], &packed, &mut alone, false);
+                packed_matmul(&x[r * inputs..(r + 1) * inputs], &packed, &mut alone, Write::Replace);
                 assert_eq!(alone, y[r * outputs..(r + 1) * outputs]);
                 for o in 0..outputs {
                     let dot: f64 = (0..inputs)
@@ -77,8 +77,8 @@ mod tests {
             }
             for w in [packed, Packed::new(&w, inputs, None)] {
                 let (mut sum, mut product) = (y.clone(), vec![0.0; y.len()]);
-                packed_matmul(&x, &w, &mut sum, true);
-                packed_matmul(&x, &w, &mut product, false);
+                packed_matmul(&x, &w, &mut sum, Write::Add);
+                packed_matmul(&x, &w, &mut product, Write::Replace);
                 let close = |s: f32, y: f32, p: f32| (s - y - p).abs() < 1e-5 * (1.0 + y.abs() + p.abs());
                 assert!(sum.iter().zip(&y).zip(&product).all(|((s, y), p)| close(*s, *y, *p)));
             }

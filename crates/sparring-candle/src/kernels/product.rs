@@ -1,5 +1,6 @@
 //! Matrix products, cut into pieces that stay in the caches, on the calling thread.
 
+use super::buffer::Buffer;
 use super::tile::{Mat, MatMut, PANEL, Panels, Start, whole_panels};
 
 /// Inner dimension of a piece: a panel's share of it, and a few rows of the left factor, stay in the first cache.
@@ -126,8 +127,8 @@ pub(crate) fn packed_len(columns: usize, k: usize) -> usize {
 /// Copies of pieces of the factors, from call to call.
 #[derive(Debug, Default)]
 pub(crate) struct Packing {
-    right: Vec<f32>,
-    left: Vec<f32>,
+    right: Buffer,
+    left: Buffer,
 }
 
 /// `c (+)= a·b`, a of rows × k and b of k × columns.
@@ -149,8 +150,7 @@ pub(crate) fn matmul(
         let k = INNER.min(k - i);
         let start = if i == 0 { write.start() } else { Start::Out };
         let len = packed_len(columns, k);
-        packing.right.resize(packing.right.len().max(len), 0.0);
-        let right = &mut packing.right[..len];
+        let right = packing.right.fit(len);
         pack(b.from(i, 0), [columns, k], right);
         let w = Panels { data: right, stride: k * PANEL };
         if a.transposed {
@@ -165,9 +165,9 @@ pub(crate) fn matmul(
 }
 
 /// A few rows of a transposed factor, side by side: the factor's own lie too far apart for the caches.
-fn strip<'b>(a: Mat<'_>, [rows, k]: [usize; 2], buffer: &'b mut Vec<f32>) -> Mat<'b> {
-    buffer.resize(INNER * STRIP, 0.0);
-    copy_rows::<STRIP>(a, rows, &mut buffer[..k * STRIP]);
+fn strip<'b>(a: Mat<'_>, [rows, k]: [usize; 2], buffer: &'b mut Buffer) -> Mat<'b> {
+    let buffer = buffer.fit(k * STRIP);
+    copy_rows::<STRIP>(a, rows, buffer);
     Mat::transposed(buffer, STRIP)
 }
 

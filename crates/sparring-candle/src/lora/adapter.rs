@@ -1,7 +1,8 @@
 //! Low-rank factors on the products of a decoder, and how the engine reads them.
 
 use super::LoraConfig;
-use crate::engine::{Buffer, Rows};
+use crate::engine::Rows;
+use crate::kernels::Buffer;
 use crate::layout::{Layout, Linear, Parameter};
 use sparring_core::{PolicyError, Seed};
 use std::ops::Range;

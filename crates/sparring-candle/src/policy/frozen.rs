@@ -8,8 +8,8 @@ use crate::engine::{self, HeadSettings, Model, TokenResults, Workspace};
 use crate::layout::Parameter;
 use crate::lora::{AdapterSpec, AdapterView, Dropout};
 use crate::options::PolicyOptions;
+use crate::recall::{Recorder, Version};
 use crate::threads::run_parts;
-use crate::trace::{Recorder, Version};
 use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler, Scorer, TokenBatch, TokenGroup};
 use std::sync::{Arc, Mutex, PoisonError};
 

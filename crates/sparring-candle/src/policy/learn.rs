@@ -4,7 +4,7 @@ use super::CandlePolicy;
 use super::frozen::gather;
 use super::optimiser::{self, AdamState};
 use crate::engine::plan::{self, Block};
-use crate::engine::{self, Cotangents, HeadSettings, Keep, Sink, Workspace};
+use crate::engine::{self, Cotangents, HeadSettings, Keep, Recalled, Sink, Workspace};
 use crate::lora::Dropout;
 use crate::threads::run_parts;
 use sparring_core::{Learner, PolicyError, StepReport, TokenBatch, TokenCotangents, TokenLoss, TokenStats};
@@ -22,8 +22,10 @@ impl Learner for CandlePolicy {
             let (value, cotangents) = ask(batch, loss, &logp, &entropy)?;
             self.backward(&shards, settings, dropout, &cotangents, &mut workspaces)?;
             self.dropout.calls += 1;
+            self.count_rows(&shards, &workspaces);
             Ok(value)
         });
+        workspaces.iter_mut().for_each(Workspace::forget_recalled);
         self.frozen.return_workspaces(workspaces);
         outcome
     }
@@ -42,7 +44,7 @@ impl Learner for CandlePolicy {
         let adamw = self.frozen.options.adamw.clone();
         let weights = self.frozen.trained_mut();
         let report = self.adam.step(&adamw, lr, &parameters, (weights, &self.gradients[0]), norm, threads)?;
-        self.traces.clear();
+        self.recordings.clear();
         self.gradients[0].fill(0.0);
         Ok(report)
     }
@@ -73,12 +75,23 @@ impl CandlePolicy {
         let keep = if self.frozen.options.checkpoint_layers { Keep::Inputs } else { Keep::Layers };
         let model = self.frozen.model_with(dropout);
         let version = self.frozen.version();
-        // Sampling drops nothing.
-        let recall = |block: &Block| self.traces.of(version, block).filter(|_| dropout.is_none());
+        let recall = |block: &Block| {
+            // Sampling drops nothing.
+            if dropout.is_some() { None } else { Recalled::find(&self.recordings, version, block) }
+        };
         let run = |i: usize, workspace: &mut Workspace| {
             engine::forward_shard(model, &shards[i], settings, keep, recall, workspace)
         };
         gather(batch, run_parts(self.frozen.options.threads, workspaces.iter_mut().collect(), run)?)
+    }
+
+    /// Counts the rows of a batch that ran forward.
+    fn count_rows(&mut self, shards: &[Vec<Block>], workspaces: &[Workspace]) {
+        for (blocks, workspace) in shards.iter().zip(workspaces) {
+            for (block, acts) in blocks.iter().zip(&workspace.kept) {
+                self.rows[usize::from(acts.recalled.is_none())] += block.rows() as u64;
+            }
+        }
     }
 
     fn backward(
@@ -153,41 +166,4 @@ pub(crate) fn ask(
         return Err(PolicyError::NonFinite { what: format!("the loss ({value})") });
     }
     Ok((value, cotangents))
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::config::ModelConfig;
-    use crate::options::PolicyOptions;
-    use crate::tokenizer::ChatTokenizer;
-    use sparring_core::{SampleRequest, Sampler, SamplingParams, Seed, TokenGroup};
-
-    #[test]
-    fn rollouts_that_were_just_sampled_are_recalled() {
-        let text = r#"{"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "unk_token": "a",
-            "vocab": {"a": 0, "b": 1, "c": 2}}}"#;
-        let tokenizer = ChatTokenizer::from_text(text, None, None).unwrap();
-        let config = ModelConfig::qwen2(3, 8, 2, 2, 12);
-        let mut policy =
-            CandlePolicy::init(config, tokenizer, PolicyOptions::default(), Seed::new(1)).unwrap();
-        let params = SamplingParams::default().with_max_tokens(9);
-        let requests = [(300, 5), (4, 3)]
-            .map(|(len, n)| SampleRequest::new(vec![1_u32; len], n, params.clone(), Seed::new(len as u64)));
-        let rollouts = policy.sample(&requests).unwrap();
-        let group = |i: usize| TokenGroup {
-            prompt: &rollouts[i][0].prompt,
-            completions: rollouts[i].iter().map(|r| r.tokens.as_slice()).collect(),
-        };
-        let groups = [group(0), group(1)];
-        let blocks: Vec<Block> =
-            plan::plan(TokenBatch { groups: &groups, temperature: 1.0 }, 3).into_iter().flatten().collect();
-        let recalled = |policy: &CandlePolicy| {
-            blocks.iter().filter(|b| policy.traces.of(policy.frozen.version(), b).is_some()).count()
-        };
-        assert_eq!(recalled(&policy), blocks.len());
-        policy.step(0.0).unwrap();
-        assert_eq!(recalled(&policy), 0);
-    }
 }

@@ -21,8 +21,8 @@ use crate::kernels::RopeTable;
 use crate::layout::Layout;
 use crate::lora::DropoutState;
 use crate::options::PolicyOptions;
+use crate::recall::Recordings;
 use crate::tokenizer::ChatTokenizer;
-use crate::trace::{Shape, Traces};
 use sparring_core::{
     Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, TokenBatch,
 };
@@ -67,8 +67,8 @@ impl Spec {
 /// 4·layers·(3·hidden + qkv + attention + 2·intermediate) bytes a row (4·layers·hidden with
 /// [`PolicyOptions::checkpoint_layers`]): callers bound it by the size of their micro-batches. A group's prompt is one
 /// row a token, however many completions share it. Learning holds one gradient per shard and two moments beside the
-/// trained weights. Sampling keeps what it computed, up to [`PolicyOptions::recall_mib`]; rows that are then learned from
-/// with the same weights keep no activations.
+/// trained weights. Sampling records activations, up to [`PolicyOptions::recall_mib`], and what is then learned from with
+/// the same weights keeps few of its own.
 ///
 /// Folders are read through mapped files: they must not be shortened while they are loaded.
 #[derive(Debug)]
@@ -78,8 +78,22 @@ pub struct CandlePolicy {
     gradients: Vec<Vec<f32>>,
     adam: AdamState,
     dropout: DropoutState,
-    /// What sampling computed with the weights as they are.
-    traces: Traces,
+    /// What sampling computed.
+    recordings: Recordings,
+    /// Rows that were recalled, and rows that were computed.
+    rows: [u64; 2],
+}
+
+/// What learning had of the activations that sampling recorded ([`PolicyOptions::recall_mib`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecallReport {
+    /// Rows (tokens of prompts and completions) of `accumulate` whose forward pass was recalled from sampling.
+    pub recalled_rows: u64,
+    /// Rows whose forward pass was run.
+    pub computed_rows: u64,
+    /// Memory that is held for recordings, those of the next rows or of none.
+    pub bytes: usize,
 }
 
 impl CandlePolicy {
@@ -121,7 +135,9 @@ impl CandlePolicy {
     /// A fresh optimiser on some weights.
     fn from_frozen(frozen: FrozenPolicy) -> Self {
         let (gradients, adam) = (Vec::new(), AdamState::default());
-        Self { frozen, gradients, adam, dropout: DropoutState::default(), traces: Traces::default() }
+        let recordings = Recordings::new(&frozen.spec.config);
+        recordings.set_limit(frozen.options.recall_bytes());
+        Self { frozen, gradients, adam, dropout: DropoutState::default(), recordings, rows: [0; 2] }
     }
 
     /// Another policy with the same weights and a fresh optimiser.
@@ -176,6 +192,7 @@ impl CandlePolicy {
     /// [`PolicyError::Invalid`] names the option that is out of range.
     pub fn set_options(&mut self, options: PolicyOptions) -> Result<(), PolicyError> {
         options.validate()?;
+        self.recordings.set_limit(options.recall_bytes());
         self.frozen.options = options;
         Ok(())
     }
@@ -198,10 +215,10 @@ impl CandlePolicy {
         self.frozen.trained().0.iter().map(|p| p.at.clone().map(sum).collect()).collect()
     }
 
-    /// Bytes of what sampling computed that learning from the same rollouts will not compute again; see
-    /// [`PolicyOptions::recall_mib`].
-    pub fn recalled_bytes(&self) -> usize {
-        self.traces.bytes()
+    /// How much of what learning read so far had been recorded by sampling.
+    pub fn recall_report(&self) -> RecallReport {
+        let [recalled_rows, computed_rows] = self.rows;
+        RecallReport { recalled_rows, computed_rows, bytes: self.recordings.bytes() }
     }
 
     /// Logits after each token of a sequence, at temperature 1.
@@ -224,9 +241,8 @@ impl Scorer for CandlePolicy {
 
 impl Sampler for CandlePolicy {
     fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-        let limit = self.frozen.options.recall_mib.saturating_mul(1 << 20);
-        let shape = Shape::new(self.config());
-        let recorder = (limit > 0).then(|| self.traces.record(self.frozen.version(), shape, limit));
+        let records = self.frozen.options.recall_mib > 0;
+        let recorder = records.then(|| self.recordings.recorder(self.frozen.version()));
         self.frozen.sample_with(requests, recorder)
     }
 }
