@@ -64,8 +64,7 @@ fn evaluate(args: &Args) -> Result<Report, BoxError> {
 }
 
 fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxError> {
-    // Nothing is learned from what is sampled.
-    let policy = CandlePolicy::load(folder, PolicyOptions::default().with_recall_mib(0))?;
+    let policy = CandlePolicy::load(folder, PolicyOptions::default())?;
     let tokenizer = policy.tokenizer();
     let name = model_name(folder)?;
 

@@ -185,7 +185,8 @@ pub struct PolicyOptions {
     pub checkpoint_layers: bool,
     /// Most memory of a policy, in MiB, for activations that sampling records, so that learning from the same rollouts
     /// before the next step need not run their forward pass again: about 4·layers·(2·hidden + qkv + attention) bytes a
-    /// token of prompt or completion. What does not fit is computed. With 0 nothing is recorded. Results do not depend on it.
+    /// token of prompt or completion. As many calls of the sampler are recorded as were last learned from; what does not
+    /// fit is computed. With 0 nothing is recorded. Results do not depend on it.
     pub recall_mib: usize,
     /// The optimiser.
     pub adamw: AdamWConfig,

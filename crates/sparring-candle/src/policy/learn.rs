@@ -14,6 +14,7 @@ impl Learner for CandlePolicy {
         plan::check(batch, self.config())?;
         self.check_unmerged("training")?;
         let settings = HeadSettings { temperature: batch.temperature, entropy: loss.needs_entropy() };
+        self.recordings.learn();
         let shards = plan::plan(batch, self.frozen.options.shards);
         let mut workspaces = self.frozen.take_workspaces(shards.len());
         let dropout = self.lora().and_then(|lora| self.dropout.next(lora.dropout));

@@ -242,7 +242,7 @@ impl Scorer for CandlePolicy {
 impl Sampler for CandlePolicy {
     fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
         let records = self.frozen.options.recall_mib > 0;
-        let recorder = records.then(|| self.recordings.recorder(self.frozen.version()));
+        let recorder = records.then(|| self.recordings.recorder(self.frozen.version())).flatten();
         self.frozen.sample_with(requests, recorder)
     }
 }

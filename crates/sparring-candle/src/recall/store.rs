@@ -15,11 +15,14 @@ pub(crate) struct Recordings {
     store: Mutex<Store>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Store {
     version: Version,
-    /// Calls of the sampler.
+    /// Calls of the sampler, and how many of them were before something was last learned.
     calls: u64,
+    learned_after: u64,
+    /// Calls that something was then learned from, the last time: so many are recorded. In an exam there are more.
+    calls_a_step: u64,
     prompts: HashMap<Arc<[u32]>, Prompt>,
 }
 
@@ -35,6 +38,13 @@ struct Prompt {
     own: Entry,
     /// By all tokens but the last, which is not run through the decoder.
     completions: HashMap<Vec<u32>, Entry>,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        let (version, prompts) = (Version::default(), HashMap::new());
+        Self { version, calls: 0, learned_after: 0, calls_a_step: 1, prompts }
+    }
 }
 
 impl Store {
@@ -80,15 +90,25 @@ impl Recordings {
         }
     }
 
-    /// Begins a call of the sampler.
-    pub(crate) fn recorder(&self, version: Version) -> Recorder<'_> {
+    /// Begins a call of the sampler, which is recorded where something may be learned from it.
+    pub(crate) fn recorder(&self, version: Version) -> Option<Recorder<'_>> {
         let mut store = self.lock();
         if store.version != version {
             store.prompts.clear();
             store.version = version;
         }
         store.calls += 1;
-        Recorder { recordings: self, call: store.calls }
+        let records = store.calls - store.learned_after <= store.calls_a_step;
+        records.then_some(Recorder { recordings: self, call: store.calls })
+    }
+
+    /// Says that something is learned from the calls so far.
+    pub(crate) fn learn(&self) {
+        let mut store = self.lock();
+        if store.calls > store.learned_after {
+            store.calls_a_step = store.calls - store.learned_after;
+            store.learned_after = store.calls;
+        }
     }
 
     /// The recording of a prompt, or of a completion after it, by those weights.
@@ -202,7 +222,7 @@ mod tests {
     #[test]
     fn recordings_are_found_by_tokens_and_weights() {
         let recordings = recordings(10);
-        let recorder = recordings.recorder(VERSION);
+        let recorder = recordings.recorder(VERSION).unwrap();
         let long: Vec<u32> = (0..40).collect();
         assert!(keep(recorder, &long, &[4, 5]) && keep(recorder, &[1], &[6]));
         // Another thread records the same prompt, and another completion.
@@ -222,16 +242,17 @@ mod tests {
     #[test]
     fn earlier_calls_make_room_and_the_same_call_does_not() {
         let recordings = recordings(3);
-        let first = recordings.recorder(VERSION);
+        recordings.lock().calls_a_step = 3;
+        let first = recordings.recorder(VERSION).unwrap();
         assert!(keep(first, &[1], &[2; PAGE_ROWS]));
         assert!(!keep(first, &[3], &[4]));
-        let second = recordings.recorder(VERSION);
+        let second = recordings.recorder(VERSION).unwrap();
         // The prompt is asked again; its old completion makes room.
         assert!(keep(second, &[1], &[5; PAGE_ROWS + 1]));
         assert_eq!(found(&recordings, &[1], None), Some(vec![1]));
         assert_eq!(found(&recordings, &[1], Some(&[2; PAGE_ROWS])), None);
         assert!(!keep(second, &[3], &[4]));
-        let third = recordings.recorder(VERSION);
+        let third = recordings.recorder(VERSION).unwrap();
         assert!(keep(third, &[3], &[4]));
         assert_eq!(found(&recordings, &[1], None), None);
     }
@@ -241,7 +262,7 @@ mod tests {
         let recordings = recordings(4);
         let limit = recordings.bytes();
         assert_eq!(limit, 0);
-        let recorder = recordings.recorder(VERSION);
+        let recorder = recordings.recorder(VERSION).unwrap();
         assert!(keep(recorder, &[1; 2 * PAGE_ROWS], &[1; 2 * PAGE_ROWS]));
         let most = recordings.bytes();
         recordings.clear();
@@ -253,5 +274,21 @@ mod tests {
         recordings.set_limit(0);
         assert_eq!(recordings.bytes(), 0);
         assert!(!keep(recorder, &[1], &[1]));
+    }
+
+    #[test]
+    fn as_many_calls_are_recorded_as_were_learned_from() {
+        let recordings = recordings(1);
+        let recorded = |calls: usize| {
+            let of_call = |_| recordings.recorder(VERSION).is_some();
+            (0..calls).map(of_call).filter(|recorded| *recorded).count()
+        };
+        assert_eq!(recorded(3), 1);
+        recordings.learn();
+        recordings.learn();
+        assert_eq!(recorded(2), 2);
+        recordings.learn();
+        // A step of two calls, then an exam.
+        assert_eq!(recorded(9), 2);
     }
 }
