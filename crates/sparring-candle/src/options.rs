@@ -181,12 +181,13 @@ pub struct PolicyOptions {
     pub decode_rows: usize,
     /// Keep only each layer's input between forward and backward, and compute the rest again
     /// (arXiv:1604.06174): a third more work, and a fraction of the memory. The gradient has the same bits. Rows whose
-    /// activations were recorded in sampling keep none of their own either way.
+    /// activations were recorded in sampling keep few of their own either way.
     pub checkpoint_layers: bool,
     /// Most memory of a policy, in MiB, for activations that sampling records, so that learning from the same rollouts
     /// before the next step need not run their forward pass again: about 4·layers·(2·hidden + qkv + attention) bytes a
-    /// token of prompt or completion. As many calls of the sampler are recorded as were last learned from; what does not
-    /// fit is computed. With 0 nothing is recorded. Results do not depend on it.
+    /// token, each prompt and completion rounded up to 16 tokens. As many calls of the sampler are recorded as there
+    /// were before the last steps; what does not fit is computed, that of earlier calls first. An adapter with dropout
+    /// records nothing, and with 0 nobody does. Results do not depend on it.
     pub recall_mib: usize,
     /// The optimiser.
     pub adamw: AdamWConfig,

@@ -9,7 +9,7 @@ use sparring_core::{
     Checkpoint, Learner, Rollout, SampleRequest, Sampler, SamplingParams, Seed, TokenCotangents, TokenLoss,
     TokenStats,
 };
-use support::{Group, Linear, bits, completion_tokens, with_batch};
+use support::{Group, Linear, completion_tokens, with_batch};
 
 fn requests(seed: u64, max_tokens: usize) -> Vec<SampleRequest> {
     let params = SamplingParams::default().with_max_tokens(max_tokens);
@@ -37,6 +37,13 @@ fn gradient(policy: &CandlePolicy) -> Vec<u32> {
     policy.gradients().concat().into_iter().map(f32::to_bits).collect()
 }
 
+/// Learns from a call of the sampler, so that further ones are recorded, and forgets it.
+fn begin(policy: &mut CandlePolicy) {
+    let rollouts = policy.sample(&requests(99, 2)).unwrap();
+    accumulate(policy, &groups(&rollouts));
+    policy.discard();
+}
+
 #[derive(Debug, Clone)]
 struct Case {
     config: ModelConfig,
@@ -62,6 +69,7 @@ impl Case {
     /// Losses and the last gradient of rollouts that are learned from, two groups at a time.
     fn run(&self, recall_mib: usize) -> (Vec<u64>, Vec<u32>) {
         let mut policy = self.policy(recall_mib);
+        begin(&mut policy);
         let mut losses = Vec::new();
         for step in 0..2 {
             let groups = groups(&policy.sample(&requests(self.seed + step, 30)).unwrap());
@@ -136,6 +144,8 @@ fn policy(recall_mib: usize) -> CandlePolicy {
 #[test]
 fn there_is_a_limit_within_which_the_last_call_is_recorded() {
     let (mut recalling, mut plain) = (policy(1), policy(0));
+    begin(&mut recalling);
+    let before = recalling.recall_report();
     for seed in 0..20 {
         let rollouts = recalling.sample(&requests(seed, 30)).unwrap();
         assert_eq!(rollouts, plain.sample(&requests(seed, 30)).unwrap());
@@ -145,26 +155,39 @@ fn there_is_a_limit_within_which_the_last_call_is_recorded() {
         accumulate(&mut plain, &groups);
         assert!(gradient(&recalling) == gradient(&plain));
     }
-    assert_eq!(recalling.recall_report().computed_rows, 0);
+    assert_eq!(recalling.recall_report().computed_rows, before.computed_rows);
     assert_eq!((plain.recall_report().recalled_rows, plain.recall_report().bytes), (0, 0));
 }
 
-/// Of a call that is too large the first groups are recorded, as a whole.
+/// Of a call that is too large the first groups are recorded, as a whole. Two requests have one prompt.
 #[test]
 fn what_does_not_fit_is_computed() {
     let (mut recalling, mut plain) = (policy(1), policy(0));
+    recalling.set_options(options(1).with_threads(1).with_shards(1)).unwrap();
+    plain.set_options(options(0).with_threads(1).with_shards(1)).unwrap();
+    begin(&mut recalling);
     let params = SamplingParams::default().with_max_tokens(90).with_min_tokens(90);
     let request =
-        |i: u32| SampleRequest::new(vec![i; 200], 8, params.clone(), Seed::new(9).index(u64::from(i)));
-    let requests: Vec<_> = (0..6).map(request).collect();
+        |i: u32| SampleRequest::new(vec![i / 2; 100], 3, params.clone(), Seed::new(9).index(u64::from(i)));
+    let requests: Vec<_> = (0..8).map(request).collect();
     let groups = groups(&recalling.sample(&requests).unwrap());
-    for group in groups.chunks(1) {
-        accumulate(&mut recalling, group);
-        accumulate(&mut plain, group);
-    }
+    let recalled: Vec<bool> = groups
+        .iter()
+        .map(|group| {
+            let before = recalling.recall_report();
+            accumulate(&mut recalling, std::slice::from_ref(group));
+            accumulate(&mut plain, std::slice::from_ref(group));
+            let after = recalling.recall_report();
+            assert!(
+                (after.recalled_rows > before.recalled_rows) != (after.computed_rows > before.computed_rows)
+            );
+            after.recalled_rows > before.recalled_rows
+        })
+        .collect();
+    // A prompt takes 7 pages of 16 rows and each of its 6 completions 6, and there are 89.
+    assert_eq!(recalled, [true, true, true, true, false, false, false, false]);
     assert!(gradient(&recalling) == gradient(&plain));
-    let report = recalling.recall_report();
-    assert!(report.recalled_rows > 0 && report.computed_rows > 0 && report.bytes <= 1 << 20, "{report:?}");
+    assert!(recalling.recall_report().bytes <= 1 << 20);
     recalling.set_options(options(0)).unwrap();
     assert_eq!(recalling.recall_report().bytes, 0);
 }
@@ -178,8 +201,10 @@ fn a_loss_that_fails_pins_nothing() {
         }
     }
     let mut policy = policy(64);
+    begin(&mut policy);
     let groups = groups(&policy.sample(&requests(1, 20)).unwrap());
     assert!(with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &NotANumber).is_err()));
+    assert!(policy.recall_report().bytes > 0);
     policy.set_options(options(0)).unwrap();
     assert_eq!(policy.recall_report().bytes, 0);
 }
@@ -190,8 +215,10 @@ fn dropout_is_not_what_was_sampled() {
         let lora = LoraConfig::new(3).with_dropout(0.5);
         let mut policy = policy(recall_mib).with_lora(lora, Seed::new(1)).unwrap();
         support::train(&mut policy, 0..2);
+        begin(&mut policy);
         let groups = groups(&policy.sample(&requests(1, 20)).unwrap());
         accumulate(&mut policy, &groups);
+        assert_eq!(policy.recall_report().bytes, 0);
         gradient(&policy)
     };
     assert!(gradient_of(64) == gradient_of(0));
@@ -205,22 +232,39 @@ fn other_weights_recall_nothing_of_these() {
         policy
     });
     let rollouts = policies.each_mut().map(|policy| {
+        begin(policy);
+        // Recorded before the merge and after it, by two sets of weights.
+        let before = policy.sample(&requests(1, 20)).unwrap();
         policy.merge_adapter().unwrap();
-        let rollouts = policy.sample(&requests(1, 20)).unwrap();
+        let merged = policy.sample(&requests(1, 20)).unwrap();
         policy.unmerge_adapter().unwrap();
-        accumulate(policy, &groups(&rollouts));
-        rollouts
+        accumulate(policy, &groups(&merged));
+        (before, merged)
     });
     assert_eq!(rollouts[0], rollouts[1]);
     assert!(gradient(&policies[0]) == gradient(&policies[1]));
-    assert_eq!(bits(&policies[0]), bits(&policies[1]));
-    assert_eq!(policies[0].recall_report().recalled_rows, 0);
+}
+
+#[test]
+fn a_step_makes_other_weights() {
+    let mut policies = [64, 0].map(policy);
+    for policy in &mut policies {
+        begin(policy);
+        let groups = groups(&policy.sample(&requests(1, 20)).unwrap());
+        accumulate(policy, &groups);
+        let recalled = policy.recall_report().recalled_rows;
+        policy.step(1e-2).unwrap();
+        accumulate(policy, &groups);
+        assert_eq!(policy.recall_report().recalled_rows, recalled);
+    }
+    assert!(gradient(&policies[0]) == gradient(&policies[1]));
 }
 
 #[test]
 fn restored_weights_recall_nothing() {
     let (folder, mut policy) = (tempfile::tempdir().unwrap(), policy(64));
     policy.save(folder.path()).unwrap();
+    begin(&mut policy);
     let groups = groups(&policy.sample(&requests(1, 20)).unwrap());
     policy.restore(folder.path()).unwrap();
     accumulate(&mut policy, &groups);

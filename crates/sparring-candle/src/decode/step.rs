@@ -59,7 +59,7 @@ impl<'a> Stepper<'a> {
 
     /// Runs the rows, writing their keys and values into the cache. A row sees the rows before it that
     /// belong to its sequence. Only for the last `wanted` rows can [`Stepper::logits`] be asked. What learning will
-    /// need is written to the recordings, one a cache, where there is one with room for it.
+    /// need is written to the recordings: one a cache, with room for its rows, or none.
     pub(super) fn forward(
         &mut self,
         rows: &[Row],

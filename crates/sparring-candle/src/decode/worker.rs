@@ -21,8 +21,6 @@ struct Waiting {
     completions: Range<usize>,
     context: Rc<Run>,
     first_logits: Rc<[f32]>,
-    /// Whether the prompt is recorded, and so its completions are, too.
-    recorded: bool,
 }
 
 /// A completion in progress, and what it attends to.
@@ -92,10 +90,11 @@ impl<'a> Worker<'a> {
                 self.release(done.map(|w| w.context));
                 continue;
             };
+            let prompt = &self.requests[waiting.request].prompt;
             let active = Active {
                 completion: Completion::new(self.requests, waiting.request, completion),
                 cache: Cache { context: Rc::clone(&waiting.context), own: Run::default() },
-                recording: self.recorder.filter(|_| waiting.recorded).map(|r| r.start()),
+                recording: self.recorder.and_then(|r| r.completion(prompt)),
             };
             let mut logits = waiting.first_logits.to_vec();
             self.advance(active, &mut logits)?;
@@ -106,10 +105,7 @@ impl<'a> Worker<'a> {
     /// Runs a prompt through the decoder and keeps its cache and its last logits.
     fn read_prompt(&mut self, job: Job) -> Waiting {
         let prompt = &self.requests[job.request].prompt;
-        let mut recording = self.recorder.and_then(|recorder| {
-            let mut recording = recorder.start();
-            recorder.grow(&mut recording, prompt.len()).then_some(recording)
-        });
+        let mut recording = self.recorder.and_then(|recorder| recorder.prompt(prompt));
         let mut cache = Cache { context: Rc::new(Run::default()), own: Run::default() };
         cache.own.grow(prompt.len(), &mut self.pages);
         for (chunk, tokens) in prompt.chunks(PROMPT_ROWS).enumerate() {
@@ -120,7 +116,6 @@ impl<'a> Worker<'a> {
             self.stepper.forward(&rows, &[&cache], recordings, &mut self.pages, usize::from(last));
         }
         self.stepper.logits(1, &mut self.logits);
-        let recorded = recording.is_some();
         if let (Some(recorder), Some(recording)) = (self.recorder, recording) {
             recorder.keep_prompt(prompt, recording);
         }
@@ -129,7 +124,6 @@ impl<'a> Worker<'a> {
             completions: job.completions,
             context: Rc::new(cache.own),
             first_logits: self.logits.as_slice().into(),
-            recorded,
         }
     }
 
@@ -157,20 +151,18 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Makes room for the next row of every completion that is recorded. Where there is none, the last group is not recorded
-    /// any more, so that the others are recorded as a whole.
+    /// Makes room for the next row of every completion that is recorded. Where there is none, this thread's last group is
+    /// not recorded any more, so that the others are recorded as a whole.
     fn grow_recordings(&mut self) {
         let Some(recorder) = self.recorder else { return };
         for i in 0..self.active.len() {
             let rows = self.active[i].cache.own.len;
             while self.active[i].recording.as_mut().is_some_and(|r| !recorder.grow(r, rows)) {
-                let last = self.active.iter().rev().find(|a| a.recording.is_some());
-                let Some(request) = last.map(|a| a.completion.request) else { return };
-                recorder.forget(&self.requests[request].prompt);
-                if let Some(waiting) = self.waiting.as_mut().filter(|w| w.request == request) {
-                    waiting.recorded = false;
-                }
-                let group = self.active.iter_mut().filter(|a| a.completion.request == request);
+                let prompt = |a: &Active| &self.requests[a.completion.request].prompt;
+                let recorded = self.active.iter().rev().find(|a| a.recording.is_some());
+                let given_up = recorded.map(prompt);
+                given_up.inspect(|prompt| recorder.give_up(prompt));
+                let group = self.active.iter_mut().filter(|a| Some(prompt(a)) == given_up);
                 group.for_each(|a| a.recording = None);
             }
         }

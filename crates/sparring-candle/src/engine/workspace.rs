@@ -52,8 +52,9 @@ pub(crate) struct Activations {
     /// One a layer, or one that passes.
     pub(crate) layers: Vec<LayerActivations>,
     pub(crate) head: HeadActivations,
-    /// What stands in for inputs and layers where the pass was not run, with the output of the last layer.
+    /// What stands in for inputs and layers where the pass was not run.
     pub(crate) recalled: Option<Recalled>,
+    /// Output of the last layer, of rows that predict, where the pass was not run.
     pub(crate) output: Buffer,
 }
 

@@ -31,7 +31,6 @@ impl Checkpoint for CandlePolicy {
         let weights = read_trained(dir, &self.frozen.spec.layout, self.lora())?;
         let state = read_optimizer(dir, self.frozen.trained().0, weights.len())?;
         *self.frozen.trained_mut() = weights;
-        self.recordings.clear();
         (self.adam, self.gradients, self.dropout) = (state.adam, state.gradients, state.dropout);
         Ok(())
     }

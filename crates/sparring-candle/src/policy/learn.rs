@@ -45,7 +45,6 @@ impl Learner for CandlePolicy {
         let adamw = self.frozen.options.adamw.clone();
         let weights = self.frozen.trained_mut();
         let report = self.adam.step(&adamw, lr, &parameters, (weights, &self.gradients[0]), norm, threads)?;
-        self.recordings.clear();
         self.gradients[0].fill(0.0);
         Ok(report)
     }

@@ -94,7 +94,6 @@ impl CandlePolicy {
         let Some(adapter) = frozen.adapter.as_mut().filter(|a| a.unmerged.is_none()) else {
             return Err(PolicyError::invalid("there is no adapter that is not merged".to_owned()));
         };
-        self.recordings.clear();
         adapter.unmerged = Some(Arc::clone(&frozen.weights));
         let weights = Weights::change(&mut frozen.weights);
         adapter.spec.merge(&frozen.spec.layout, &adapter.weights.flat, weights);
@@ -108,7 +107,6 @@ impl CandlePolicy {
     pub fn unmerge_adapter(&mut self) -> Result<(), PolicyError> {
         let base = self.frozen.adapter.as_mut().and_then(|a| a.unmerged.take());
         self.frozen.weights = base.ok_or_else(|| PolicyError::invalid("no adapter is merged".to_owned()))?;
-        self.recordings.clear();
         Ok(())
     }
 

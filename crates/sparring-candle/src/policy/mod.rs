@@ -92,7 +92,7 @@ pub struct RecallReport {
     pub recalled_rows: u64,
     /// Rows whose forward pass was run.
     pub computed_rows: u64,
-    /// Memory that is held for recordings, those of the next rows or of none.
+    /// Memory that is held for recordings, in use or free.
     pub bytes: usize,
 }
 
@@ -241,7 +241,9 @@ impl Scorer for CandlePolicy {
 
 impl Sampler for CandlePolicy {
     fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-        let records = self.frozen.options.recall_mib > 0;
+        // What is merged cannot be learned from; what drops elements drops none in sampling.
+        let learns = !self.is_merged() && self.lora().is_none_or(|lora| lora.dropout == 0.0);
+        let records = learns && self.frozen.options.recall_mib > 0;
         let recorder = records.then(|| self.recordings.recorder(self.frozen.version())).flatten();
         self.frozen.sample_with(requests, recorder)
     }

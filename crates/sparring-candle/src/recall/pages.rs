@@ -5,7 +5,7 @@ use crate::config::ModelConfig;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Rows of a page.
+/// Rows of a page: few, since of a short completion's page most is not used.
 pub(super) const PAGE_ROWS: usize = 16;
 
 /// The pages of one policy. Those that are not needed are kept to be used again, since new memory costs as much as filling

@@ -19,6 +19,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
+    /// In the order of their numbers.
     const ALL: [Self; 5] = [Self::Input, Self::Qkv, Self::Attended, Self::Lse, Self::Middle];
 
     fn width(self, config: &ModelConfig) -> usize {
@@ -34,8 +35,8 @@ impl Part {
 /// The layout of a row.
 #[derive(Debug, Clone)]
 pub(super) struct RowLayout {
-    /// Each part's place in a layer.
-    parts: Vec<(Part, Range<usize>)>,
+    /// Each part's place in a layer, in the order of [`Part::ALL`].
+    parts: [Range<usize>; 5],
     /// Numbers of a layer.
     layer: usize,
     /// Where the output of the last layer lies.
@@ -48,9 +49,9 @@ impl RowLayout {
         let place = |part: Part| {
             let from = layer;
             layer += part.width(config);
-            (part, from..layer)
+            from..layer
         };
-        let parts = Part::ALL.map(place).to_vec();
+        let parts = Part::ALL.map(place);
         let layers = layer * config.num_hidden_layers;
         Self { parts, layer, output: layers..layers + config.hidden_size }
     }
@@ -61,7 +62,7 @@ impl RowLayout {
     }
 
     pub(super) fn part(&self, layer: usize, part: Part) -> Range<usize> {
-        let place = self.parts.iter().find(|(p, _)| *p == part).map_or(0..0, |(_, place)| place.clone());
+        let place = &self.parts[part as usize];
         layer * self.layer + place.start..layer * self.layer + place.end
     }
 
