@@ -127,6 +127,12 @@ impl FrozenPolicy {
         self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).extend(workspaces);
     }
 
+    /// Frees the activations of the last pass: what is recorded now will stand in for the next ones.
+    pub(super) fn free_activations(&self) {
+        let mut pool = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.iter_mut().for_each(|workspace| workspace.kept.clear());
+    }
+
     pub(super) fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>, PolicyError> {
         let prompt = &tokens[..tokens.len().min(1)];
         // The engine gives logits where a token is predicted: let the last position predict any token.

@@ -245,6 +245,9 @@ impl Sampler for CandlePolicy {
         let learns = !self.is_merged() && self.lora().is_none_or(|lora| lora.dropout == 0.0);
         let records = learns && self.frozen.options.recall_mib > 0;
         let recorder = records.then(|| self.recordings.recorder(self.frozen.version())).flatten();
+        if recorder.is_some() {
+            self.frozen.free_activations();
+        }
         self.frozen.sample_with(requests, recorder)
     }
 }
