@@ -12,7 +12,7 @@
 //! | [`candle`] | `sparring-candle` | the model backend |
 //! | [`selfplay`] | `sparring-selfplay` | the Generator/Solver loop over any game |
 //! | [`eval`] | `sparring-eval` | benchmarks, run and scored over any sampler |
-//! | [`recipes`] | `sparring-recipes` | Tool-R0 as a composition of the above, and its presets |
+//! | [`recipes`] | `sparring-recipes` | Tool-R0 and Tool-Zero as compositions of the above, and their presets |
 //! | [`miniature`] | `sparring-miniature` | a small world and a pretrained base to start from |
 //! | [`testkit`] | `sparring-testkit` | toy policies, and conformance checks for your own implementations |
 //!
