@@ -1,8 +1,9 @@
 //! The decoder's forward and backward passes, written by hand over packed rows.
 //!
 //! No operation graph: each layer keeps what its backward pass needs (inputs, rotated queries and keys,
-//! attention outputs, gate and up) and recomputes the rest; of rows that were just sampled it recalls most of that. Shards share nothing but the weights, so a
-//! thread runs one from the beginning to the end without waiting for another.
+//! attention outputs, gate and up) and recomputes the rest; of rows that were just sampled it recalls most of that.
+//! Shards share nothing but the weights, so a thread runs one from the beginning to the end without waiting for
+//! another.
 
 mod attention;
 mod backward;
@@ -158,7 +159,7 @@ pub(crate) fn backward_shard(
     workspace: &mut Workspace,
     sink: &mut Sink<'_>,
 ) {
-    for (block, acts) in blocks.iter().zip(&mut workspace.kept) {
+    for (block, acts) in blocks.iter().zip(&workspace.kept) {
         if !cotangents.vanish_on(block) {
             head::backward(model, block, head, cotangents, acts, &mut workspace.scratch, sink);
             backward::backward(model, block, acts, &mut workspace.scratch, sink);

@@ -1,8 +1,9 @@
 //! Layers whose forward pass was run in sampling.
 
 use super::forward::{Reach, gate};
+use super::plan::{Block, Segment};
 use super::workspace::{Activations, LayerActivations, Scratch};
-use super::{Model, heads, plan::Block};
+use super::{Model, heads};
 use crate::kernels::Buffer;
 use crate::layout::LayerRanges;
 use crate::recall::{Part, Recording, Recordings, Version};
@@ -15,7 +16,7 @@ pub(crate) struct Recalled(Vec<Arc<Recording>>);
 impl Recalled {
     /// What was recorded of a block with those weights, if all of it was.
     pub(crate) fn find(recordings: &Recordings, version: Version, block: &Block) -> Option<Self> {
-        let find = |segment: &super::plan::Segment| {
+        let find = |segment: &Segment| {
             let (context, own) =
                 (&block.tokens[segment.context.clone()], &block.tokens[segment.rows.clone()]);
             let found = if context.is_empty() {

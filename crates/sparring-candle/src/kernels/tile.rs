@@ -274,7 +274,7 @@ mod x86 {
                     let mut from = 0;
                     for i in 0..tiles {
                         let rows = each + usize::from(i < more);
-// SAFETY: the caller vouches for the lengths.
+                        // SAFETY: the caller vouches for the lengths.
                         unsafe {
                             let t = t.from(from, p);
                             match (rows, t.transposed) {

@@ -11,7 +11,7 @@ use crate::options::PolicyOptions;
 use crate::recall::{Recorder, Version};
 use crate::threads::run_parts;
 use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler, Scorer, TokenBatch, TokenGroup};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Low-rank factors on a base.
 #[derive(Debug, Clone)]
@@ -114,9 +114,13 @@ impl FrozenPolicy {
         }
     }
 
+    fn pool(&self) -> MutexGuard<'_, Vec<Workspace>> {
+        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes `n` sets of buffers.
     pub(super) fn take_workspaces(&self, n: usize) -> Vec<Workspace> {
-        let mut pool = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.pool();
         let mut taken: Vec<_> = (0..n).map_while(|_| pool.pop()).collect();
         taken.resize_with(n, Workspace::default);
         taken
@@ -124,13 +128,12 @@ impl FrozenPolicy {
 
     /// Gives buffers back.
     pub(super) fn return_workspaces(&self, workspaces: Vec<Workspace>) {
-        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).extend(workspaces);
+        self.pool().extend(workspaces);
     }
 
     /// Frees the activations of the last pass: what is recorded now will stand in for the next ones.
     pub(super) fn free_activations(&self) {
-        let mut pool = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
-        pool.iter_mut().for_each(|workspace| workspace.kept.clear());
+        self.pool().iter_mut().for_each(|workspace| workspace.kept.clear());
     }
 
     pub(super) fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>, PolicyError> {

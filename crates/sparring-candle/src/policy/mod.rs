@@ -244,7 +244,7 @@ impl Sampler for CandlePolicy {
         // What is merged cannot be learned from; what drops elements drops none in sampling.
         let learns = !self.is_merged() && self.lora().is_none_or(|lora| lora.dropout == 0.0);
         let records = learns && self.frozen.options.recall_mib > 0;
-        let recorder = records.then(|| self.recordings.recorder(self.frozen.version())).flatten();
+        let recorder = if records { self.recordings.recorder(self.frozen.version()) } else { None };
         if recorder.is_some() {
             self.frozen.free_activations();
         }

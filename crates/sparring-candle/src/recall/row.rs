@@ -33,7 +33,7 @@ impl Part {
 }
 
 /// The layout of a row.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct RowLayout {
     /// Each part's place in a layer, in the order of [`Part::ALL`].
     parts: [Range<usize>; 5],
