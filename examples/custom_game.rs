@@ -5,12 +5,14 @@
 //! ```
 //!
 //! A game is five methods; the loop (probe, pool, curriculum, checkpoints, report) comes with it. The players
-//! are toys that learn each prompt by heart. Put real models into `Roles`, and nothing else changes.
+//! are toys that learn each prompt by heart. Put real models into `Players`, and nothing else changes.
 
 use sparring::core::{BoxError, Rejection};
 use sparring::prelude::*;
 use sparring::reward::{Sum, solve_rate::SolveRate};
-use sparring::selfplay::{Exam, GeneratorSummary, Roles, SelfPlay, SelfPlayConfig, Summary, write_report};
+use sparring::selfplay::{
+    Evaluation, GeneratorSummary, Players, SelfPlay, SelfPlayConfig, Summary, write_report,
+};
 use sparring::testkit::ToyPolicy;
 use std::{io::Write, path::Path};
 
@@ -24,7 +26,7 @@ impl Game for Sorting {
         2 + (seed.value() % 2) as usize
     }
 
-    fn ask(&self, letters: &usize) -> Vec<Message> {
+    fn generator_prompt(&self, letters: &usize) -> Vec<Message> {
         vec![Message::user(format!("Write {letters} letters that are not in order."))]
     }
 
@@ -39,7 +41,7 @@ impl Game for Sorting {
         Ok(out.text.clone())
     }
 
-    fn pose(&self, word: &String) -> Vec<Message> {
+    fn solver_prompt(&self, word: &String) -> Vec<Message> {
         vec![Message::user(format!("Sort {word}"))]
     }
 
@@ -82,11 +84,11 @@ const SETTINGS: &str = "
 
 fn play(dir: &Path) -> Result<Summary, BoxError> {
     let toy = |seed| Box::new(ToyPolicy::new("abc", Seed::new(seed)));
-    let roles = Roles::Separate { generator: toy(1), solver: toy(2) };
+    let players = Players::Separate { generator: toy(1), solver: toy(2) };
     let plan = SelfPlayConfig::from_toml(SETTINGS, "SETTINGS")?.build()?;
     let words = ["ba", "ca", "cb", "aba", "aca", "acb", "bac", "bca", "cab", "cba"].map(String::from);
-    let run = SelfPlay::new(plan, &Sorting, Box::new(invents()), Box::new(sorts()), roles, Seed::new(3));
-    Ok(run.with_exam(Exam::greedy("words", words.to_vec())).run(dir)?)
+    let run = SelfPlay::new(plan, &Sorting, Box::new(invents()), Box::new(sorts()), players, Seed::new(3));
+    Ok(run.with_evaluation(Evaluation::greedy("words", words.to_vec())).run(dir)?)
 }
 
 fn main() -> Result<(), BoxError> {

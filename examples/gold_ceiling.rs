@@ -9,7 +9,7 @@
 
 use clap::Parser;
 use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::{BoxError, RewardContext, Role};
+use sparring::core::{BoxError, Player, RewardContext};
 use sparring::grpo::RolloutGroup;
 use sparring::miniature::{Split, TaskShape, World};
 use sparring::prelude::*;
@@ -64,14 +64,14 @@ fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, 
             .collect();
         let request = |(i, task)| {
             SampleRequest::new(
-                recipe.game.pose(task),
+                recipe.game.solver_prompt(task),
                 c.group_size,
                 params.clone(),
                 seed.child("sample").index(i),
             )
         };
         let groups = solver.sampler().sample(&(0..).zip(&tasks).map(request).collect::<Vec<_>>())?;
-        let context = RewardContext::at(step, c.steps, Role::Solver).with_batch(&groups);
+        let context = RewardContext::at(step, c.steps, Player::Solver).with_batch(&groups);
         let score = |(task, group): (&ToolTask, &Vec<_>)| recipe.solver_reward.score(task, group, &context);
         let rewards = tasks.iter().zip(&groups).map(score).collect::<Result<Vec<_>, _>>()?;
         let batch: Vec<RolloutGroup<'_>> = groups

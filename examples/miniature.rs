@@ -1,19 +1,19 @@
-//! Tool-R0's game in the miniature's words, and its exams.
+//! Tool-R0's game in the miniature's words, and its evaluations.
 
 use sparring::core::{BoxError, Game, Message, SampleRequest, Sampler, SamplingParams, Seed};
-use sparring::miniature::{self, Exam, GENERATOR_PROMPT, SOLVER_PROMPT, World};
-use sparring::recipes::tool_r0::{MenuStyle, Prompts, TaskSpec};
+use sparring::miniature::{self, GENERATOR_PROMPT, SOLVER_PROMPT, TestSet, World};
+use sparring::recipes::tool_r0::{Prompts, TaskSpec, ToolListStyle};
 use sparring::tools::ToolTask;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Most tokens of an answer in an exam.
+/// Most tokens of an answer in an evaluation.
 pub const ANSWER_TOKENS: usize = 120;
 
 /// The miniature's prompt templates.
 pub fn prompts() -> Prompts {
     let one = |text: &str| vec![Message::user(text)];
-    Prompts::new(one(GENERATOR_PROMPT), one(SOLVER_PROMPT), MenuStyle::Compact)
+    Prompts::new(one(GENERATOR_PROMPT), one(SOLVER_PROMPT), ToolListStyle::Compact)
 }
 
 /// The game that the miniature's models play.
@@ -31,7 +31,7 @@ pub fn base_folder<'a>(model: Option<&'a Path>, scratch: &'a Path) -> Result<&'a
     Ok(scratch)
 }
 
-/// Prints the share that a model solves of the first `most` tasks of every exam, greedily and at temperature 1.
+/// Prints the share that a model solves of the first `most` tasks of every evaluation, greedily and at temperature 1.
 ///
 /// # Errors
 /// What the sampler reports.
@@ -44,11 +44,11 @@ pub fn print_accuracies(
 ) -> Result<(), BoxError> {
     let world = World::new();
     let mut line = format!("{when}:");
-    for exam in Exam::ALL {
-        let tasks: Vec<_> = exam.tasks(&world).into_iter().take(most).collect();
+    for evaluation in TestSet::ALL {
+        let tasks: Vec<_> = evaluation.tasks(&world).into_iter().take(most).collect();
         for temperature in [0.0, 1.0] {
             let share = accuracy(sampler, game, &tasks, temperature, Seed::new(7))?;
-            write!(line, "  {} T={temperature} {:.1} %", exam.name(), 100.0 * share)?;
+            write!(line, "  {} T={temperature} {:.1} %", evaluation.name(), 100.0 * share)?;
         }
     }
     println!("{line}");
@@ -70,7 +70,9 @@ pub fn accuracy(
     let requests: Vec<SampleRequest> = tasks
         .iter()
         .enumerate()
-        .map(|(i, task)| SampleRequest::new(game.pose(task), 1, params.clone(), seed.index(i as u64)))
+        .map(|(i, task)| {
+            SampleRequest::new(game.solver_prompt(task), 1, params.clone(), seed.index(i as u64))
+        })
         .collect();
     let groups = sampler.sample(&requests)?;
     let solved = tasks.iter().zip(&groups).filter(|(task, group)| game.solved(task, &group[0])).count();

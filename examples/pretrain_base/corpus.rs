@@ -5,7 +5,9 @@ use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 use sparring::core::{Game, Message, Seed};
 use sparring::miniature::{Document, DocumentMix, World, plan};
-use sparring::recipes::tool_r0::{Context, MenuStyle, TaskSpec, ToolR0Game, render_answer, render_proposal};
+use sparring::recipes::tool_r0::{
+    Context, TaskSpec, ToolListStyle, ToolR0Game, render_answer, render_proposal,
+};
 use sparring::tools::ToolSpec;
 
 /// Share of proposals and answers that lose one of their tags.
@@ -32,7 +34,7 @@ impl Corpus<'_> {
         match self.world.document(&self.mix, seed) {
             Document::Catalogue(tools) => {
                 let index: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
-                let completion = format!("{}\n{}", index.join(", "), MenuStyle::Compact.write(&tools));
+                let completion = format!("{}\n{}", index.join(", "), ToolListStyle::Compact.write(&tools));
                 Text { prompt: Vec::new(), completion }
             }
             Document::Index { tools, entries } => {
@@ -59,13 +61,15 @@ impl Corpus<'_> {
                     arguments: Some(arguments),
                 };
                 let completion = break_sometimes(render_proposal(&task, &think), seed);
-                Text { prompt: self.game.ask(&spec), completion }
+                Text { prompt: self.game.generator_prompt(&spec), completion }
             }
             Document::Answer { task, calls, think } => {
                 let completion = break_sometimes(render_answer(&calls, &think), seed);
-                Text { prompt: self.game.pose(&task), completion }
+                Text { prompt: self.game.solver_prompt(&task), completion }
             }
-            Document::Prose { task, text } => Text { prompt: self.game.pose(&task), completion: text },
+            Document::Prose { task, text } => {
+                Text { prompt: self.game.solver_prompt(&task), completion: text }
+            }
             _ => Text { prompt: Vec::new(), completion: String::new() },
         }
     }
@@ -73,7 +77,7 @@ impl Corpus<'_> {
 
 /// Tools, and lines about them.
 fn page(tools: &[ToolSpec], lines: impl Iterator<Item = String>) -> Text {
-    let page = std::iter::once(MenuStyle::Compact.write(tools)).chain(lines);
+    let page = std::iter::once(ToolListStyle::Compact.write(tools)).chain(lines);
     Text { prompt: Vec::new(), completion: page.collect::<Vec<_>>().join("\n") }
 }
 

@@ -16,9 +16,7 @@ use corpus::{Corpus, Text};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::seq::SliceRandom;
 use sparring::candle::{AdamWConfig, CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
-use sparring::core::{
-    BoxError, Policy, Seed, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats,
-};
+use sparring::core::{BoxError, Policy, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
 use sparring::grpo::LrSchedule;
 use sparring::miniature::{DocumentMix, World};
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
@@ -185,8 +183,8 @@ struct MeanNll {
 }
 
 impl TokenLoss for MeanNll {
-    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
-        cotangents.logp.fill(-1.0 / self.tokens as f32);
+    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
+        gradients.logp.fill(-1.0 / self.tokens as f32);
         -stats.logp.iter().map(|&l| f64::from(l)).sum::<f64>() / self.tokens as f64
     }
 }

@@ -6,9 +6,9 @@
 //! cargo run --release --example self_play -- --resume runs/q               # go on where it was stopped
 //! ```
 //!
-//! A Generator invents requests, menus of tools and the calls that serve them; a Solver answers them. The
+//! A Generator invents requests, lists of tools and the calls that serve them; a Solver answers them. The
 //! Generator is paid for tasks that the Solver solves sometimes, the Solver for right calls. Both start as
-//! the same base model. At the end the Solver has sat exams on tools that no document showed the base in use.
+//! the same base model. At the end the Solver has been evaluated on tools that no document showed the base in use.
 
 mod errors;
 mod models;
@@ -23,7 +23,7 @@ use progress::Progress;
 use settings::{Args, Settings};
 use sparring::core::{BoxError, Seed, one_line};
 use sparring::recipes::tool_r0::ToolR0;
-use sparring::selfplay::{Exam, SelfPlay, write_report};
+use sparring::selfplay::{Evaluation, SelfPlay, write_report};
 use sparring::tools::ToolTask;
 use std::io::Write;
 use std::process::ExitCode;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         .init();
     match Args::try_parse()
         .map_err(|error| errors::usage(&error))
-        .and_then(|args| play(&args, models::exams()))
+        .and_then(|args| play(&args, models::evaluations()))
     {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -45,13 +45,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn play(args: &Args, exams: Vec<Exam<ToolTask>>) -> Result<(), BoxError> {
+fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Result<(), BoxError> {
     // 1. What is played: a preset or a file of settings; of a run that is resumed, its own.
     let settings = Settings::read(args)?;
     let recipe: ToolR0 = settings.config.clone().build()?;
 
     // 2. Who plays: Generator and Solver, two copies of one base model.
-    let roles = models::load(args, &settings)?;
+    let players = models::load(args, &settings)?;
 
     // 3. The run. Every random choice descends from the seed: the same seed gives the same run.
     let mut run = SelfPlay::new(
@@ -59,14 +59,14 @@ fn play(args: &Args, exams: Vec<Exam<ToolTask>>) -> Result<(), BoxError> {
         &recipe.game,
         Box::new(recipe.generator_reward),
         Box::new(recipe.solver_reward),
-        roles,
+        players,
         Seed::new(settings.seed),
     )
     .with_preset(&settings.preset)
     .with_config_text(settings.config.to_toml()?)
     .with_observer(Progress::new());
-    for exam in exams {
-        run = run.with_exam(exam);
+    for evaluation in evaluations {
+        run = run.with_evaluation(evaluation);
     }
     let summary = if settings.resume { run.resume(&settings.dir)? } else { run.run(&settings.dir)? };
 

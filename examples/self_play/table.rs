@@ -2,19 +2,19 @@
 
 use serde_json::Value;
 use sparring::core::BoxError;
-use sparring::selfplay::{ExamScore, IterationRow, Summary};
+use sparring::selfplay::{EvaluationScore, IterationRow, Summary};
 use std::fmt::Write;
 use std::path::Path;
 
 /// Updates over which a first and a last value are averaged.
 const WINDOW: usize = 5;
 
-/// The outcome of the run in `dir`: exams, rewards by component, pools, times.
+/// The outcome of the run in `dir`: evaluations, rewards by component, pools, times.
 pub(crate) fn render(summary: &Summary, dir: &Path) -> Result<String, BoxError> {
     let path = dir.join("events.jsonl");
     let events = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut out = String::new();
-    exams(&mut out, summary)?;
+    evaluations(&mut out, summary)?;
     learning(&mut out, "Generator", "generator_step", &GENERATOR, &events)?;
     learning(&mut out, "Solver", "solver_step", &SOLVER, &events)?;
     pools(&mut out, &summary.iterations)?;
@@ -22,13 +22,13 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> Result<String, BoxError> 
     Ok(out)
 }
 
-fn exams(out: &mut String, summary: &Summary) -> Result<(), BoxError> {
-    let last = summary.iterations.last().map_or(&summary.base_exams, |row| &row.exams);
+fn evaluations(out: &mut String, summary: &Summary) -> Result<(), BoxError> {
+    let last = summary.iterations.last().map_or(&summary.base_evaluations, |row| &row.evaluations);
     writeln!(out, "\n{:32} {:>14}  {:>14}", "Solver's accuracy, %", "before", "after")?;
-    for before in &summary.base_exams {
+    for before in &summary.base_evaluations {
         let after = last.iter().find(|score| score.name == before.name);
         let after = after.map_or_else(|| "-".to_owned(), percent);
-        writeln!(out, "  {:30} {:>14}  {after:>14}", exam_name(&before.name), percent(before))?;
+        writeln!(out, "  {:30} {:>14}  {after:>14}", evaluation_name(&before.name), percent(before))?;
     }
     if let Some(gain) = summary.relative_gain {
         writeln!(out, "  relative gain, held-out tools, greedy: {:+.0} %", 100.0 * gain)?;
@@ -36,7 +36,7 @@ fn exams(out: &mut String, summary: &Summary) -> Result<(), BoxError> {
     Ok(())
 }
 
-fn exam_name(name: &str) -> String {
+fn evaluation_name(name: &str) -> String {
     let (set, how) = match name.strip_suffix("_t1") {
         Some(set) => (set, "temperature 1"),
         None => (name, "greedy"),
@@ -50,7 +50,7 @@ fn exam_name(name: &str) -> String {
     format!("{set}, {how}")
 }
 
-fn percent(score: &ExamScore) -> String {
+fn percent(score: &EvaluationScore) -> String {
     format!("{:.1} ± {:.1}", 100.0 * score.accuracy, 100.0 * score.standard_error)
 }
 

@@ -7,7 +7,7 @@ use sparring::candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
 use sparring::core::{Game, Rollout, Seed, one_line};
 use sparring::miniature::{Split, TaskShape, World};
 use sparring::recipes::tool_r0::{Preset, TaskSpec, render_answer, render_proposal};
-use sparring::selfplay::Exam;
+use sparring::selfplay::Evaluation;
 use sparring::tools::ToolTask;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -62,17 +62,17 @@ role = "user"
 content = "{{ question }}"
 "#;
 
-fn exams() -> Vec<Exam<ToolTask>> {
-    let mut exams = models::exams();
-    for exam in &mut exams {
-        exam.tasks.truncate(3);
+fn evaluations() -> Vec<Evaluation<ToolTask>> {
+    let mut evaluations = models::evaluations();
+    for evaluation in &mut evaluations {
+        evaluation.tasks.truncate(3);
     }
-    exams
+    evaluations
 }
 
 fn run(arguments: &[&str]) -> Result<(), String> {
     let args = Args::try_parse_from([&["self_play"], arguments].concat()).map_err(|e| e.to_string())?;
-    play(&args, exams()).map_err(|error| one_line(&*error))
+    play(&args, evaluations()).map_err(|error| one_line(&*error))
 }
 
 #[test]

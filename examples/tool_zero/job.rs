@@ -4,16 +4,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sparring::core::BoxError;
 use sparring::recipes::tool_zero::{Arm, Coverage, StepRecord};
-use sparring::selfplay::ExamScore;
+use sparring::selfplay::EvaluationScore;
 use std::path::Path;
 
-/// Accuracy on both exams.
+/// Accuracy on both evaluations.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Accuracy {
     /// On the family that was trained on, tools held out.
-    pub(crate) intra: ExamScore,
+    pub(crate) intra: EvaluationScore,
     /// On the other family.
-    pub(crate) cross: ExamScore,
+    pub(crate) cross: EvaluationScore,
 }
 
 /// One arm with one seed.
@@ -31,7 +31,7 @@ pub(crate) struct RunResult {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct BaseResult {
     pub(crate) accuracy: Accuracy,
-    /// Several tries at temperature 1 on the first tasks of each exam.
+    /// Several tries at temperature 1 on the first tasks of each evaluation.
     pub(crate) intra: Coverage,
     pub(crate) cross: Coverage,
     /// On training tasks as they are, and with masked names.

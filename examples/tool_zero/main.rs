@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn compare(settings: &Settings) -> Result<(), BoxError> {
-    // 1. Who learns, and on what: the base model, the tasks to learn on, the exams.
+    // 1. Who learns, and on what: the base model, the tasks to learn on, the evaluations.
     let study = Study::open(settings)?;
 
     // 2. What the base can do.

@@ -128,7 +128,7 @@ fn curves(settings: &Settings, runs: &[RunResult]) -> String {
         figure("supervised loss, nats a token", &all(&|r| r.sigma.is_none().then_some(r.loss))),
         figure("length of an answer, tokens", &all(&|r| r.length)),
         figure("length of a thought, characters", &all(&|r| r.thought)),
-        figure("groups without a signal, share", &all(&|r| r.dead_groups)),
+        figure("groups without a signal, share", &all(&|r| r.zero_advantage_groups)),
         figure("gradient norm", &all(&|r| Some(r.grad_norm))),
     ]);
     let note = "Means over the seeds; thick lines are running means of five updates. Arms that mask names are measured \

@@ -36,9 +36,9 @@ pub(crate) struct Args {
     /// Examine on validation tasks instead of the test tasks: to choose settings by.
     #[arg(long)]
     validation: bool,
-    /// Tasks of each exam [default: the preset's].
+    /// Tasks of each evaluation [default: the preset's].
     #[arg(long, value_name = "N")]
-    exam: Option<usize>,
+    evaluation: Option<usize>,
     /// m/T: the share of the run after which general and strict reward weigh the same [default: 0.25].
     #[arg(long, value_name = "SHARE")]
     middle: Option<f64>,
@@ -56,11 +56,11 @@ pub(crate) struct Args {
 pub(crate) struct Tasks {
     /// Tasks to learn on.
     pub(crate) training: usize,
-    /// Tasks of each exam.
-    pub(crate) exam: usize,
-    /// Tasks of each exam on which the base tries several times.
+    /// Tasks of each evaluation.
+    pub(crate) evaluation: usize,
+    /// Tasks of each evaluation on which the base tries several times.
     pub(crate) coverage: usize,
-    /// Whether the exams are of validation tasks.
+    /// Whether the evaluations are of validation tasks.
     pub(crate) validation: bool,
 }
 
@@ -99,8 +99,8 @@ impl Settings {
             c.supervised.thought = GoldThought::Plan;
         }
         config.tasks.validation = args.validation;
-        if let Some(exam) = args.exam {
-            config.tasks.exam = exam;
+        if let Some(evaluation) = args.evaluation {
+            config.tasks.evaluation = evaluation;
         }
         let arms = if args.arms.is_empty() {
             Arm::DEFAULT.to_vec()
@@ -121,7 +121,7 @@ impl Settings {
         Ok(Self { preset: args.preset.clone(), config, arms, seeds, dir, threads })
     }
 
-    /// Which tasks the exams are made of.
+    /// Which tasks the evaluations are made of.
     pub(crate) fn examined(&self) -> Part {
         if self.config.tasks.validation { Part::Validation } else { Part::Test }
     }
@@ -132,12 +132,12 @@ fn preset(name: &str) -> Result<(Config, u64), BoxError> {
     let mut tool_zero = ToolZeroConfig::default();
     match name {
         "full" => {
-            let tasks = Tasks { training: 800, exam: 300, coverage: 200, validation: false };
+            let tasks = Tasks { training: 800, evaluation: 300, coverage: 200, validation: false };
             Ok((Config { tasks, tool_zero }, 3))
         }
         "quick" => {
             tool_zero.updates = 12;
-            let tasks = Tasks { training: 200, exam: 100, coverage: 25, validation: false };
+            let tasks = Tasks { training: 200, evaluation: 100, coverage: 25, validation: false };
             Ok((Config { tasks, tool_zero }, 1))
         }
         other => Err(format!("there is no preset `{other}`; choose full or quick").into()),

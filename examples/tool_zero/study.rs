@@ -8,7 +8,7 @@ use sparring::core::{BoxError, Policy, SamplingParams, Seed};
 use sparring::miniature::{Family, Part, World, write_base};
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::recipes::tool_zero::{Arm, ToolZero, Training, coverage, mask_names};
-use sparring::selfplay::Exam;
+use sparring::selfplay::Evaluation;
 use sparring::tools::ToolTask;
 use sparring_examples::miniature::prompts;
 use std::path::PathBuf;
@@ -20,8 +20,8 @@ use std::time::Instant;
 const TRAINED: Family = Family::Errands;
 /// Answers that the base tries on each task.
 const TRIES: usize = 8;
-/// Exams and tries draw from it: the same for all arms and seeds.
-const EXAM_SEED: Seed = Seed::new(11);
+/// Evaluations and tries draw from it: the same for all arms and seeds.
+const EVALUATION_SEED: Seed = Seed::new(11);
 
 /// Everything that the runs share.
 pub(crate) struct Study<'a> {
@@ -30,8 +30,8 @@ pub(crate) struct Study<'a> {
     game: ToolR0Game,
     base: CandlePolicy,
     training: Vec<ToolTask>,
-    intra: Exam<ToolTask>,
-    cross: Exam<ToolTask>,
+    intra: Evaluation<ToolTask>,
+    cross: Evaluation<ToolTask>,
 }
 
 impl<'a> Study<'a> {
@@ -54,8 +54,8 @@ impl<'a> Study<'a> {
             game,
             base,
             training: TRAINED.tasks(&world, Part::Train, tasks.training),
-            intra: Exam::greedy("intra", TRAINED.tasks(&world, part, tasks.exam)),
-            cross: Exam::greedy("cross", TRAINED.other().tasks(&world, part, tasks.exam)),
+            intra: Evaluation::greedy("intra", TRAINED.tasks(&world, part, tasks.evaluation)),
+            cross: Evaluation::greedy("cross", TRAINED.other().tasks(&world, part, tasks.evaluation)),
         })
     }
 
@@ -75,12 +75,13 @@ impl<'a> Study<'a> {
         let count = self.settings.config.tasks.coverage;
         let tries = |tasks: &[ToolTask]| {
             let tasks = &tasks[..count.min(tasks.len())];
-            let found = coverage(&self.game, base.sampler(), tasks, TRIES, &params, EXAM_SEED.child("tries"));
+            let found =
+                coverage(&self.game, base.sampler(), tasks, TRIES, &params, EVALUATION_SEED.child("tries"));
             progress.add(1, "");
             found
         };
         let masked =
-            (0..).zip(&self.training).take(count).map(|(i, task)| mask_names(task, EXAM_SEED.index(i)));
+            (0..).zip(&self.training).take(count).map(|(i, task)| mask_names(task, EVALUATION_SEED.index(i)));
         let masked: Vec<ToolTask> = masked.collect();
         let result = BaseResult {
             accuracy,
@@ -123,7 +124,7 @@ impl<'a> Study<'a> {
         results.into_iter().flatten().collect()
     }
 
-    /// One arm with one seed: train, then sit the exams.
+    /// One arm with one seed: train, then run the evaluations.
     fn run(&self, arm: Arm, seed: u64, progress: &Progress) -> Result<RunResult, BoxError> {
         let path = self.settings.dir.join(format!("runs/{arm}-{seed}.json"));
         if let Some(known) = job::read(&path)? {
@@ -163,8 +164,10 @@ impl<'a> Study<'a> {
 
     fn examine(&self, policy: &CandlePolicy) -> Result<Accuracy, BoxError> {
         let most = self.plan.config().max_tokens;
-        let sit = |exam: &Exam<ToolTask>| exam.sit(&self.game, policy.sampler(), most, EXAM_SEED);
-        Ok(Accuracy { intra: sit(&self.intra)?, cross: sit(&self.cross)? })
+        let run = |evaluation: &Evaluation<ToolTask>| {
+            evaluation.run(&self.game, policy.sampler(), most, EVALUATION_SEED)
+        };
+        Ok(Accuracy { intra: run(&self.intra)?, cross: run(&self.cross)? })
     }
 }
 

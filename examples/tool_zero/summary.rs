@@ -31,7 +31,7 @@ impl OverSeeds {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ArmSummary {
     pub(crate) arm: Arm,
-    /// Accuracy on each exam, in [0, 1].
+    /// Accuracy on each evaluation, in [0, 1].
     pub(crate) intra: OverSeeds,
     pub(crate) cross: OverSeeds,
     /// Relative to SFT and to SFT, then RL, seed by seed: 0.07 is 7 % above; absent where that arm did not run.
@@ -48,7 +48,7 @@ pub(crate) struct Summary {
     pub(crate) preset: String,
     pub(crate) seeds: u64,
     pub(crate) updates: usize,
-    pub(crate) exam_tasks: usize,
+    pub(crate) evaluation_tasks: usize,
     pub(crate) validation: bool,
     pub(crate) base: BaseResult,
     pub(crate) arms: Vec<ArmSummary>,
@@ -60,7 +60,7 @@ pub(crate) fn write(settings: &Settings, base: BaseResult, runs: &[RunResult]) -
         preset: settings.preset.clone(),
         seeds: settings.seeds,
         updates: settings.config.tool_zero.updates,
-        exam_tasks: settings.config.tasks.exam,
+        evaluation_tasks: settings.config.tasks.evaluation,
         validation: settings.config.tasks.validation,
         base,
         arms: settings.arms.iter().map(|&arm| summarise(arm, runs)).collect(),
@@ -96,7 +96,7 @@ fn summarise(arm: Arm, runs: &[RunResult]) -> ArmSummary {
     }
 }
 
-/// A record an update and an exam, run by run.
+/// A record an update and an evaluation, run by run.
 fn events(runs: &[RunResult]) -> Result<String, BoxError> {
     let mut text = String::new();
     for run in runs {
@@ -115,7 +115,7 @@ fn events(runs: &[RunResult]) -> Result<String, BoxError> {
             line("step", serde_json::to_value(record)?);
         }
         for score in [&run.accuracy.intra, &run.accuracy.cross] {
-            line("exam", serde_json::to_value(score)?);
+            line("evaluation", serde_json::to_value(score)?);
         }
     }
     Ok(text)

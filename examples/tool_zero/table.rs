@@ -7,11 +7,11 @@ use std::fmt::Write;
 /// One row an arm.
 pub(crate) fn render(summary: &Summary) -> Result<String, BoxError> {
     let mut out = String::new();
-    let exams = if summary.validation { "validation tasks" } else { "test tasks" };
+    let evaluations = if summary.validation { "validation tasks" } else { "test tasks" };
     writeln!(
         out,
-        "\nAccuracy in %, greedy, {} {exams} each; mean ± standard error over {} seed(s)\n",
-        summary.exam_tasks, summary.seeds
+        "\nAccuracy in %, greedy, {} {evaluations} each; mean ± standard error over {} seed(s)\n",
+        summary.evaluation_tasks, summary.seeds
     )?;
     writeln!(
         out,

@@ -14,7 +14,7 @@ fn settings(out: &Path, arguments: &[&str]) -> Settings {
     let mut settings = Settings::read(&Args::try_parse_from(all.concat()).unwrap()).unwrap();
     let (c, tasks) = (&mut settings.config.tool_zero, &mut settings.config.tasks);
     (c.prompts_per_step, c.group_size, c.max_tokens, c.supervised.examples_per_step) = (1, 2, 12, 1);
-    (tasks.training, tasks.exam, tasks.coverage) = (4, 1, 1);
+    (tasks.training, tasks.evaluation, tasks.coverage) = (4, 1, 1);
     settings
 }
 

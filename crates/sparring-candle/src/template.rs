@@ -206,8 +206,12 @@ mod tests {
         let tools =
             [json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}})];
         let text = template.render_with_tools(&messages, &tools).unwrap();
-        let menu = r#"{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}"#;
-        assert_eq!(text, format!(r#"{menu}[useru][assistantf{{"b": 1.0, "a": [1]}}][toolr]26 Jul 2024"#));
+        let tool_list =
+            r#"{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}"#;
+        assert_eq!(
+            text,
+            format!(r#"{tool_list}[useru][assistantf{{"b": 1.0, "a": [1]}}][toolr]26 Jul 2024"#)
+        );
         let text = template.render_with_tools(&messages[..1], &[]).unwrap();
         assert_eq!(text, template.render(&[Message::user("u")], true).unwrap());
     }

@@ -4,7 +4,7 @@
 mod support;
 
 use sparring_candle::{AdamWConfig, CandlePolicy, ParamGroup};
-use sparring_core::{Learner, Policy, PolicyError, Scorer, TokenCotangents, TokenLoss, TokenStats};
+use sparring_core::{Learner, Policy, PolicyError, Scorer, TokenGradients, TokenLoss, TokenStats};
 use support::{Linear, completion_tokens, with_batch};
 
 #[test]
@@ -45,7 +45,7 @@ fn parameter_groups_have_their_own_rate_and_decay() {
 fn zero_cotangents_change_nothing_but_decay() {
     struct Silent;
     impl TokenLoss for Silent {
-        fn evaluate(&self, _: TokenStats<'_>, _: TokenCotangents<'_>) -> f64 {
+        fn evaluate(&self, _: TokenStats<'_>, _: TokenGradients<'_>) -> f64 {
             0.0
         }
     }
@@ -105,18 +105,18 @@ fn adamw_against_the_formula() {
     }
 }
 
-/// Writes one value into one cotangent, or returns it as the loss.
+/// Writes one value into one gradient, or returns it as the loss.
 struct Broken {
     at: Option<usize>,
     value: f32,
 }
 
 impl TokenLoss for Broken {
-    fn evaluate(&self, _: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
-        cotangents.logp.fill(1.0);
+    fn evaluate(&self, _: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
+        gradients.logp.fill(1.0);
         match self.at {
             Some(at) => {
-                cotangents.logp[at] = self.value;
+                gradients.logp[at] = self.value;
                 0.0
             }
             None => f64::from(self.value),
@@ -141,7 +141,7 @@ fn what_is_not_finite_is_named_and_changes_nothing() {
     assert!(told(error).contains("the loss"));
     assert!(policy.gradients().iter().flatten().all(|g| *g == 0.0));
 
-    // A finite cotangent whose gradient overflows is found at the step.
+    // A finite gradient whose gradient overflows is found at the step.
     let before: Vec<f32> = policy.parameters().flat_map(|(_, _, w)| w.to_vec()).collect();
     let huge = Broken { at: Some(0), value: f32::MAX };
     with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &huge).unwrap());
@@ -172,8 +172,8 @@ fn frozen_weights_stay() {
 fn learning_lowers_the_loss() {
     struct Likelihood;
     impl TokenLoss for Likelihood {
-        fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
-            cotangents.logp.fill(-1.0);
+        fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
+            gradients.logp.fill(-1.0);
             -stats.logp.iter().map(|l| f64::from(*l)).sum::<f64>()
         }
     }

@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use sparring_candle::{CandlePolicy, Family, LoraConfig, LoraTargets, ModelConfig, PolicyOptions};
 use sparring_core::{
-    Checkpoint, Learner, Rollout, SampleRequest, Sampler, SamplingParams, Seed, TokenCotangents, TokenLoss,
+    Checkpoint, Learner, Rollout, SampleRequest, Sampler, SamplingParams, Seed, TokenGradients, TokenLoss,
     TokenStats,
 };
 use support::{Group, Linear, completion_tokens, with_batch};
@@ -196,7 +196,7 @@ fn what_does_not_fit_is_computed() {
 fn a_loss_that_fails_pins_nothing() {
     struct NotANumber;
     impl TokenLoss for NotANumber {
-        fn evaluate(&self, _: TokenStats<'_>, _: TokenCotangents<'_>) -> f64 {
+        fn evaluate(&self, _: TokenStats<'_>, _: TokenGradients<'_>) -> f64 {
             f64::NAN
         }
     }

@@ -50,7 +50,7 @@ pub enum PolicyError {
         #[source]
         source: Option<BoxError>,
     },
-    /// A loss, cotangent or gradient was not finite; nothing was applied.
+    /// A loss, or a gradient, was not finite; nothing was applied.
     #[error("{what} is not finite; nothing was applied (lower the learning rate, or check the rewards)")]
     NonFinite {
         /// The loss, the sequence or the parameter.

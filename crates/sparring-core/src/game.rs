@@ -36,7 +36,7 @@ pub trait Game: Send + Sync {
     fn draw(&self, seed: Seed) -> Self::Spec;
 
     /// The Generator's prompt.
-    fn ask(&self, spec: &Self::Spec) -> Vec<Message>;
+    fn generator_prompt(&self, spec: &Self::Spec) -> Vec<Message>;
 
     /// Reads the Generator's completion.
     ///
@@ -45,7 +45,7 @@ pub trait Game: Send + Sync {
     fn read(&self, spec: &Self::Spec, out: &Rollout) -> Result<Self::Task, Rejection>;
 
     /// The Solver's prompt.
-    fn pose(&self, task: &Self::Task) -> Vec<Message>;
+    fn solver_prompt(&self, task: &Self::Task) -> Vec<Message>;
 
     /// Whether the completion solves the task.
     fn solved(&self, task: &Self::Task, out: &Rollout) -> bool;

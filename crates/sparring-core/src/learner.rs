@@ -44,7 +44,7 @@ pub struct TokenStats<'a> {
 
 /// Where a loss writes its derivatives, flat (see [`TokenBatch`]). Zero on entry.
 #[derive(Debug)]
-pub struct TokenCotangents<'a> {
+pub struct TokenGradients<'a> {
     /// ∂L/∂logp of each token.
     pub logp: &'a mut [f32],
     /// ∂L/∂entropy of each token: present where [`TokenLoss::needs_entropy`] asks for it.
@@ -60,7 +60,7 @@ pub struct TokenCotangents<'a> {
 /// normalisers are totals of the whole update, so any split gives the same step.
 pub trait TokenLoss: Send + Sync {
     /// Returns L for one (micro-)batch and writes ∂L/∂logp (and ∂L/∂entropy).
-    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64;
+    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64;
 
     /// Whether the loss uses per-token entropies.
     fn needs_entropy(&self) -> bool {
@@ -98,14 +98,14 @@ pub trait Scorer: Send + Sync {
 ///
 /// # Contract
 /// * Gradients of successive `accumulate` calls add up until `step`, in any grouping into micro-batches.
-/// * All-zero cotangents change no weight beyond the optimiser's own decay.
+/// * All-zero gradients change no weight beyond the optimiser's own decay.
 /// * A non-finite loss or gradient is an error that names its origin, and changes nothing.
 /// * The same calls on the same state give the same bits, whatever the number of threads.
 pub trait Learner: Scorer {
-    /// Runs forward, asks `loss` for L and its cotangents, and adds the gradient to the accumulator.
+    /// Runs forward, asks `loss` for L and its gradients, and adds the gradient to the accumulator.
     ///
     /// # Errors
-    /// As [`Scorer::score`]; [`PolicyError::NonFinite`] where L or a cotangent is not a number.
+    /// As [`Scorer::score`]; [`PolicyError::NonFinite`] where L or a gradient is not a number.
     fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError>;
 
     /// Applies the accumulated gradient with learning rate `lr`, and clears it.

@@ -56,12 +56,12 @@ pub use error::{BoxError, PolicyError, one_line};
 pub use event::{Event, Observer, Phase};
 pub use game::{Game, Rejection, TaskSource, task_source_fn};
 pub use learner::{
-    Learner, Scorer, StepReport, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats,
+    Learner, Scorer, StepReport, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
 };
-pub use message::{Message, Speaker};
+pub use message::{Message, Role};
 pub use policy::{Checkpoint, Policy};
 pub use reward::{
-    Component, Reward, RewardContext, RewardFn, Role, ScoreError, check_scores, reward_fn, sum_components,
+    Component, Player, Reward, RewardContext, RewardFn, ScoreError, check_scores, reward_fn, sum_components,
 };
 pub use rollout::{Finish, Rollout};
 pub use sampler::{

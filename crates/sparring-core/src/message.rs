@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Speaker {
+pub enum Role {
     /// Instructions that frame the conversation.
     System,
     /// The person, or the program, that asks.
@@ -13,7 +13,7 @@ pub enum Speaker {
     Assistant,
 }
 
-impl Speaker {
+impl Role {
     /// The name that chat templates use: `system`, `user` or `assistant`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ impl Speaker {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
     /// Who speaks.
-    pub role: Speaker,
+    pub role: Role,
     /// What is said.
     pub content: String,
 }
@@ -36,16 +36,16 @@ pub struct Message {
 impl Message {
     /// A system message.
     pub fn system(content: impl Into<String>) -> Self {
-        Self { role: Speaker::System, content: content.into() }
+        Self { role: Role::System, content: content.into() }
     }
 
     /// A user message.
     pub fn user(content: impl Into<String>) -> Self {
-        Self { role: Speaker::User, content: content.into() }
+        Self { role: Role::User, content: content.into() }
     }
 
     /// An assistant message.
     pub fn assistant(content: impl Into<String>) -> Self {
-        Self { role: Speaker::Assistant, content: content.into() }
+        Self { role: Role::Assistant, content: content.into() }
     }
 }

@@ -5,14 +5,14 @@ use std::fmt;
 /// The two players of self-play.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Role {
+pub enum Player {
     /// Invents tasks.
     Generator,
     /// Solves them.
     Solver,
 }
 
-impl Role {
+impl Player {
     /// `generator` or `solver`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ pub struct RewardContext<'a> {
     /// Number of steps of the current phase.
     pub total_steps: usize,
     /// Who is scored; `None` outside self-play.
-    pub role: Option<Role>,
+    pub player: Option<Player>,
     /// For a Generator's group: share of the frozen Solver's samples that solved each completion's task, in
     /// [0, 1]; `None` for a completion that was not probed. Empty where nothing is probed.
     pub solve_rates: &'a [Option<f32>],
@@ -41,9 +41,9 @@ pub struct RewardContext<'a> {
 }
 
 impl<'a> RewardContext<'a> {
-    /// A context at `step` of `total_steps`, for `role`.
-    pub fn at(step: usize, total_steps: usize, role: Role) -> Self {
-        Self { step, total_steps, role: Some(role), ..Self::default() }
+    /// A context at `step` of `total_steps`, for `player`.
+    pub fn at(step: usize, total_steps: usize, player: Player) -> Self {
+        Self { step, total_steps, player: Some(player), ..Self::default() }
     }
 
     /// Adds the solve rates of a Generator's group.

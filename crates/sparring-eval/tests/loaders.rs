@@ -157,8 +157,8 @@ fn seal_tools() {
     let items = Folder::new(&files).load(Suite::SealTools);
     assert_eq!(items[0].category, "out_domain_single");
     // Those that follow in the same field, from the gold's place around.
-    let menu: Vec<_> = items[0].tools.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!(menu, ["a", "b", "c", "d", "z"]);
+    let tool_list: Vec<_> = items[0].tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(tool_list, ["a", "b", "c", "d", "z"]);
     assert_eq!(items[0].tools[0].parameters_schema()["properties"]["n"]["type"], "integer");
     assert!(Folder::new(&files[..1]).error(Suite::SealTools).contains("tool.jsonl: not found"));
     let bad = test.replace("\"api\":\"b\",", "");
@@ -180,9 +180,9 @@ fn api_bank() {
         items.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(),
         ["apibank_l1_a_0", "apibank_l2_b_0", "apibank_l2_b_1"]
     );
-    let menu = |item: &Item| item.tools.iter().map(|tool| tool.name.clone()).collect::<Vec<_>>();
+    let tool_list = |item: &Item| item.tools.iter().map(|tool| tool.name.clone()).collect::<Vec<_>>();
     assert_eq!(
-        (menu(&items[0]), menu(&items[1]), menu(&items[2])),
+        (tool_list(&items[0]), tool_list(&items[1]), tool_list(&items[2])),
         (vec!["Get".into()], vec!["ToolSearcher".into()], vec!["ToolSearcher".into(), "Get".into()])
     );
     // What the search says of a tool holds in every dialogue.
@@ -196,7 +196,7 @@ fn api_bank() {
 }
 
 #[test]
-fn api_bank_menus_do_not_depend_on_the_order_of_files() {
+fn api_bank_tool_lists_do_not_depend_on_the_order_of_files() {
     let found = |about: &str, parameters: &str| {
         format!(
             r#"{{"role": "API", "api_name": "ToolSearcher", "param_dict": {{}}, "result": {{"output": {{"name": "Get", "description": "{about}", "input_parameters": {parameters}}}}}}}"#
@@ -210,22 +210,22 @@ fn api_bank_menus_do_not_depend_on_the_order_of_files() {
         found("Short.", r#"{"n": {"type": "int"}}"#),
         found("Long.", r#"{"n": {"type": "int"}, "m": {"type": "str"}}"#),
     ];
-    let menus = |order: [usize; 4]| {
+    let tool_lists = |order: [usize; 4]| {
         let names = ["1", "2", "3", "4"].map(|n| format!("level-1-given-desc/{n}.jsonl"));
         let files: Vec<_> =
             names.iter().map(String::as_str).zip(order.map(|i| dialogues[i].as_str())).collect();
         let items = Folder::new(&files).load(Suite::ApiBank);
-        let mut menus: Vec<_> = items.iter().map(|item| format!("{:?}", item.tools)).collect();
-        menus.sort();
-        (menus, items)
+        let mut tool_lists: Vec<_> = items.iter().map(|item| format!("{:?}", item.tools)).collect();
+        tool_lists.sort();
+        (tool_lists, items)
     };
-    let (one, items) = menus([0, 1, 2, 3]);
+    let (one, items) = tool_lists([0, 1, 2, 3]);
     let get = items.iter().flat_map(|item| &item.tools).find(|tool| tool.name == "Get").unwrap();
     assert_eq!(get.description, "Long.");
     assert_eq!(get.parameters.keys().collect::<Vec<_>>(), ["n", "m", "b", "z"]);
     assert_eq!(get.parameters["n"]["type"], "int");
     for order in [[3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
-        assert_eq!(menus(order).0, one);
+        assert_eq!(tool_lists(order).0, one);
     }
 }
 

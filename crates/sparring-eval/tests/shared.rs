@@ -53,7 +53,7 @@ fn bfcl() {
     });
     assert_eq!(with_answers.count(), 2501);
     assert_eq!(items.len(), 2501 + 240 + 884 + 16);
-    // The types of the menus are JSON Schema's, and Java's arguments are texts.
+    // The types of the tool lists are JSON Schema's, and Java's arguments are texts.
     let java = items.iter().find(|item| item.id == "simple_java_1").unwrap();
     assert!(java.tools[0].parameters.values().all(|schema| schema["type"] == "string"));
     let python = items.iter().find(|item| item.id == "simple_python_0").unwrap();
@@ -88,7 +88,7 @@ fn seal_tools() {
 fn api_bank() {
     let Some(items) = items(Suite::ApiBank, "api_bank/lv1-lv2-samples") else { return };
     assert_eq!(counts(&items), BTreeMap::from([("apibank_l1", 389), ("apibank_l2", 119)]));
-    // On level 1 every call is on the menu, by construction.
+    // On level 1 every call is on the tool list, by construction.
     assert!(with(&items, &Defect::NotOffered).iter().all(|id| id.starts_with("apibank_l2")));
     assert!(items.iter().any(|item| item.messages.iter().any(|turn| turn.role == TurnRole::Tool)));
 }
@@ -120,7 +120,7 @@ fn hammer_and_unified_say_the_same() {
             );
         }
         assert_eq!(item.messages.len(), other.messages.len(), "{}", item.id);
-        let menu = |item: &Item| -> Vec<(String, Vec<String>, Vec<Value>)> {
+        let tool_list = |item: &Item| -> Vec<(String, Vec<String>, Vec<Value>)> {
             let tool = |t: &sparring_tools::ToolSpec| {
                 let schema = t.parameters_schema();
                 let types =
@@ -129,7 +129,7 @@ fn hammer_and_unified_say_the_same() {
             };
             item.tools.iter().map(tool).collect()
         };
-        assert_eq!(menu(item), menu(other), "{}", item.id);
+        assert_eq!(tool_list(item), tool_list(other), "{}", item.id);
     }
 }
 

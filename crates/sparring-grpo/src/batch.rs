@@ -3,7 +3,7 @@ use crate::loss::{Objective, Sequence, SequenceLoss};
 use crate::select::{high_covariance, high_entropy, keeps_sequence};
 use crate::surrogate::Surrogate;
 use crate::tally::{Fault, Tally};
-use sparring_core::{Rollout, TokenCotangents, TokenGroup, TokenLoss, TokenStats};
+use sparring_core::{Rollout, TokenGradients, TokenGroup, TokenLoss, TokenStats};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -166,10 +166,10 @@ impl<'a> BatchLoss<'a> {
         }
     }
 
-    fn run(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>, tally: &mut Tally) -> f64 {
+    fn run(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>, tally: &mut Tally) -> f64 {
         let entropies = stats.entropy.unwrap_or_default();
-        let entropy_slots = cotangents.entropy.unwrap_or_default();
-        if !self.fits(stats.logp.len(), cotangents.logp.len(), entropies.len(), entropy_slots.len()) {
+        let entropy_slots = gradients.entropy.unwrap_or_default();
+        if !self.fits(stats.logp.len(), gradients.logp.len(), entropies.len(), entropy_slots.len()) {
             tally.fault = Some(Fault::Length);
             return f64::NAN;
         }
@@ -190,7 +190,7 @@ impl<'a> BatchLoss<'a> {
         for (index, (item, row)) in self.items.iter().zip(&rows).enumerate() {
             let here = at..at + row.logp.len();
             at = here.end;
-            let part = self.completion(item, row, &mut cotangents.logp[here.clone()], tally);
+            let part = self.completion(item, row, &mut gradients.logp[here.clone()], tally);
             if !part.is_finite() {
                 tally.fault = Some(Fault::NonFinite { item: index, what: "the loss" });
                 return f64::NAN;
@@ -228,7 +228,7 @@ impl<'a> BatchLoss<'a> {
             *slope = (item.weight * exact[t]) as f32;
             if row.counts[t] {
                 tally.see(ratios[t], kl[t], item.advantage, objective.clip);
-                // A cotangent that overflows is as bad as a loss that does.
+                // A gradient that overflows is as bad as a loss that does.
                 finite &= row.logp[t].is_finite() && slope.is_finite();
             }
         }
@@ -260,9 +260,9 @@ fn broken_entropy(rows: &[Row], entropies: &[f32]) -> Option<usize> {
 }
 
 impl TokenLoss for BatchLoss<'_> {
-    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
         let mut tally = Tally::default();
-        let loss = self.run(stats, cotangents, &mut tally);
+        let loss = self.run(stats, gradients, &mut tally);
         *self.tally.lock().unwrap_or_else(PoisonError::into_inner) = tally;
         loss
     }

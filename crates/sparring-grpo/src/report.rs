@@ -26,7 +26,7 @@ pub struct UpdateReport {
     /// Groups of the update.
     pub groups: usize,
     /// Groups without a signal: every advantage is 0.
-    pub dead_groups: usize,
+    pub zero_advantage_groups: usize,
     /// Completions of the update.
     pub completions: usize,
     /// Completions without a reward.
@@ -98,7 +98,7 @@ pub(crate) fn describe(
         advantage_std,
         advantage_max: advantages().fold(0.0, |max, a| a.abs().max(max)),
         groups: groups.len(),
-        dead_groups: graded.iter().filter(|group| group.dead()).count(),
+        zero_advantage_groups: graded.iter().filter(|group| group.dead()).count(),
         completions,
         unrewarded: rewards().filter(|reward| reward.is_none()).count(),
         truncated: share(rollouts().filter(|rollout| rollout.truncated()).count()),

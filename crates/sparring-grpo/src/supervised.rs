@@ -18,7 +18,7 @@
 
 use crate::GrpoError;
 use serde::{Deserialize, Serialize};
-use sparring_core::{Learner, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats};
+use sparring_core::{Learner, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
 
 /// L = −w·Σ_t ℓ_t over the completion tokens of a batch: with w one over the tokens of the whole update, the mean
 /// negative log-likelihood of a token, in nats.
@@ -29,8 +29,8 @@ pub struct NegativeLogLikelihood {
 }
 
 impl TokenLoss for NegativeLogLikelihood {
-    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
-        cotangents.logp.fill(-self.weight as f32);
+    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
+        gradients.logp.fill(-self.weight as f32);
         -self.weight * stats.logp.iter().map(|&logp| f64::from(logp)).sum::<f64>()
     }
 }
@@ -135,8 +135,8 @@ mod tests {
         let quarter = NegativeLogLikelihood { weight: 0.25 };
         let mut slopes = [0.0_f32; 3];
         let value = |logp: &[f32], slopes: &mut [f32]| {
-            let cotangents = TokenCotangents { logp: slopes, entropy: None };
-            quarter.evaluate(TokenStats { logp, entropy: None }, cotangents)
+            let gradients = TokenGradients { logp: slopes, entropy: None };
+            quarter.evaluate(TokenStats { logp, entropy: None }, gradients)
         };
         let at = value(&logp, &mut slopes);
         for t in 0..3 {

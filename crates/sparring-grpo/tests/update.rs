@@ -183,7 +183,7 @@ fn dead_groups_cost_nothing_and_change_nothing() {
     let grpo = GrpoConfig::default().build().unwrap();
     let mut spy = Spy::new(toy());
     let report = update(&grpo, &mut spy, &groups, &dead).unwrap();
-    assert_eq!((report.dead_groups, report.steps, report.learned_tokens), (3, 0, 0));
+    assert_eq!((report.zero_advantage_groups, report.steps, report.learned_tokens), (3, 0, 0));
     assert_eq!((spy.calls, spy.steps, report.ratio_max), (0, 0, 1.0));
     assert_eq!(spy.toy, toy());
     let report = update(&grpo, &mut spy, &[], &Vec::new()).unwrap();
@@ -194,7 +194,7 @@ fn dead_groups_cost_nothing_and_change_nothing() {
     mixed[1] = varied(&groups)[1].clone();
     let report = update(&grpo, &mut spy, &groups, &mixed).unwrap();
     let live: usize = groups[1].iter().map(|r| r.tokens.len()).sum();
-    assert_eq!((report.dead_groups, report.learned_tokens, report.steps), (2, live, 1));
+    assert_eq!((report.zero_advantage_groups, report.learned_tokens, report.steps), (2, live, 1));
     // … unless they are dropped: then the update is that of the live group alone.
     let dropping = GrpoConfig::default().with_drop_zero_signal(true).build().unwrap();
     let (mut a, mut b) = (Spy::new(toy()), Spy::new(toy()));

@@ -31,7 +31,7 @@ pub(crate) fn corrupt(task: &ToolTask, rng: &mut impl Rng) -> Vec<ToolCall> {
     Vec::new()
 }
 
-/// A call of some other tool of the menu, with the values at hand.
+/// A call of some other tool offered, with the values at hand.
 fn misuse(task: &ToolTask, right: Option<&ToolCall>, rng: &mut impl Rng) -> ToolCall {
     let values: Vec<Value> = task.calls.iter().flat_map(|c| c.arguments.values().cloned()).collect();
     let others: Vec<_> = task.tools.iter().filter(|t| right.is_none_or(|r| r.name != t.name)).collect();
@@ -50,7 +50,7 @@ fn misuse(task: &ToolTask, right: Option<&ToolCall>, rng: &mut impl Rng) -> Tool
     ToolCall { name: tool.name.clone(), arguments }
 }
 
-/// What one answers who never reads beyond the first tool of the menu: a call of it, with the values that the
+/// What one answers who never reads beyond the first tool offered: a call of it, with the values that the
 /// request gives under its parameters' names, and with whatever is at hand for the rest.
 pub(crate) fn first_tool(task: &ToolTask, rng: &mut impl Rng) -> Vec<ToolCall> {
     let said: Map<String, Value> = task.calls.iter().flat_map(|c| c.arguments.clone()).collect();

@@ -1,6 +1,6 @@
 use crate::corrupt::{corrupt, first_tool};
 use crate::request::{Clause, Phrasing, clause, request};
-use crate::task::{Posing, menu};
+use crate::task::{Posing, tool_list};
 use crate::world::Tool;
 use crate::{Action, Split, TaskShape, World};
 use rand::Rng;
@@ -88,7 +88,7 @@ pub struct DocumentMix {
     pub solver_prose: f64,
     /// Share of Solver-format documents whose request no tool serves.
     pub solver_no_call: f64,
-    /// Share of Solver-format documents, among those with a call list, that call the first tool of the menu,
+    /// Share of Solver-format documents, among those with a call list, that call the first tool offered,
     /// whatever was asked, without a plan.
     pub solver_first_tool: f64,
     /// Share of Solver-format documents, among those with a call list, whose calls are wrong otherwise.
@@ -259,7 +259,7 @@ impl World {
         let shape = TaskShape::new(rng.random_range(fewest..=4), 1);
         let others: Vec<&Action> = self.training().iter().collect();
         match self.training().choose(rng) {
-            Some(first) => menu(vec![first.tool(rng)], shape, &others, rng),
+            Some(first) => tool_list(vec![first.tool(rng)], shape, &others, rng),
             None => Vec::new(),
         }
     }
@@ -312,7 +312,7 @@ fn draw_shape(no_call: f64, rng: &mut impl Rng) -> TaskShape {
 pub struct Intent {
     /// Verb and object by their plain names.
     pub wanted: String,
-    /// The tool of the menu that serves it.
+    /// The tool offered that serves it.
     pub tool: Option<String>,
 }
 
@@ -349,7 +349,7 @@ fn plan_of(wanted: &[String], calls: &[ToolCall]) -> String {
 fn proposal(shape: TaskShape, posing: Posing, mix: &DocumentMix, rng: &mut impl Rng) -> Document {
     let Posing { mut task, wanted } = posing;
     let think = if rng.random_bool(0.8) { plan_of(&wanted, &task.calls) } else { pick(VAGUE, rng) };
-    // Whoever makes up a menu writes down the tools that it is about first, in the order of their use.
+    // Whoever makes up a tool list writes down the tools that it is about first, in the order of their use.
     let calls = &task.calls;
     task.tools
         .sort_by_key(|tool| calls.iter().position(|call| call.name == tool.name).unwrap_or(calls.len()));

@@ -7,11 +7,11 @@ use sparring_tools::ToolTask;
 
 /// The families' own seed: their tasks are fixed, whatever the seed of a run.
 const FAMILY_SEED: Seed = Seed::new(0x00FA_3117);
-/// Share of tasks whose request no tool of the menu serves.
+/// Share of tasks whose request no tool offered serves.
 const NO_CALL_SHARE: f64 = 0.1;
 /// Share of tasks with two calls.
 const TWO_CALL_SHARE: f64 = 0.25;
-/// Tools on the menu of each task.
+/// Tools offered of each task.
 const TOOLS: usize = 4;
 
 /// Two sets of tasks with tools and wording of their own, as two published data sets have them: to train on one,
@@ -22,7 +22,7 @@ const TOOLS: usize = 4;
 /// | [`Errands`](Self::Errands) | travel, food, work, home | that of every document of the base |
 /// | [`Leisure`](Self::Leisure) | fun, health, news, shop | other frames; half of the requests name the details first |
 ///
-/// A tenth of the tasks need no call, a quarter take two, the rest one; four tools are on the menu.
+/// A tenth of the tasks need no call, a quarter take two, the rest one; four tools are offered.
 ///
 /// ```
 /// use sparring_miniature::{Family, Part, World};
@@ -43,7 +43,7 @@ pub enum Family {
 pub enum Part {
     /// To learn on: training tools.
     Train,
-    /// To choose settings by: training tools, other requests and menus.
+    /// To choose settings by: training tools, other requests and tool lists.
     Validation,
     /// To report: the family's held-out tools, which no document showed in use, beside any others of the family.
     Test,

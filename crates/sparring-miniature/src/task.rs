@@ -12,9 +12,9 @@ const NEAR_SHARE: f64 = 0.6;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TaskShape {
-    /// Tools on the menu: at least the number of calls, and at least 1.
+    /// Tools offered: at least the number of calls, and at least 1.
     pub tools: usize,
-    /// Calls: 0 (no tool of the menu can serve the request), 1 or 2.
+    /// Calls: 0 (no tool offered can serve the request), 1 or 2.
     pub calls: usize,
     /// Whether the request is a short conversation (one call only).
     pub multi_turn: bool,
@@ -51,7 +51,7 @@ pub(crate) struct Posing {
 }
 
 impl World {
-    /// Draws a task of this shape: request, menu and gold calls.
+    /// Draws a task of this shape: request, tool list and gold calls.
     ///
     /// ```
     /// use sparring_core::Seed;
@@ -80,7 +80,7 @@ impl World {
 pub(crate) struct Scope<'a> {
     /// Actions that requests are about.
     pub(crate) subjects: &'a [&'a Action],
-    /// Actions that menus are filled with.
+    /// Actions that tool lists are filled with.
     pub(crate) others: &'a [&'a Action],
     pub(crate) phrasing: Phrasing,
 }
@@ -110,7 +110,7 @@ impl Scope<'_> {
         let calls = clauses.into_iter().take(shape.calls).map(|c| c.call).collect();
         let domain = first.domain().to_owned();
         let wanted = asked.iter().map(|tool| crate::document::wanted(tool.action.name())).collect();
-        let tools = menu(asked, shape, others, &mut rng);
+        let tools = tool_list(asked, shape, others, &mut rng);
         let tools = tools.into_iter().map(|tool| tool.spec).collect();
         Posing { task: ToolTask { question, tools, calls, domain }, wanted }
     }
@@ -128,20 +128,25 @@ fn companion<'a>(actions: &[&'a Action], first: &Action, rng: &mut impl Rng) -> 
 }
 
 /// The tools asked for (unless no call is wanted) and distractors, shuffled. No two are of one action.
-pub(crate) fn menu(asked: Vec<Tool>, shape: TaskShape, pool: &[&Action], rng: &mut impl Rng) -> Vec<Tool> {
+pub(crate) fn tool_list(
+    asked: Vec<Tool>,
+    shape: TaskShape,
+    pool: &[&Action],
+    rng: &mut impl Rng,
+) -> Vec<Tool> {
     let wanted: Vec<Action> = asked.iter().map(|tool| tool.action.clone()).collect();
     let mut free: Vec<&Action> =
         pool.iter().copied().filter(|a| !wanted.iter().any(|w| w.name() == a.name())).collect();
-    let mut menu = if shape.calls == 0 { Vec::new() } else { asked };
-    while menu.len() < shape.tools.max(1) && !free.is_empty() {
+    let mut tool_list = if shape.calls == 0 { Vec::new() } else { asked };
+    while tool_list.len() < shape.tools.max(1) && !free.is_empty() {
         let near: Vec<usize> =
             (0..free.len()).filter(|&i| wanted.iter().any(|w| w.resembles(free[i]))).collect();
         let i = match near.choose(rng) {
             Some(&i) if rng.random_bool(NEAR_SHARE) => i,
             _ => rng.random_range(0..free.len()),
         };
-        menu.push(free.swap_remove(i).tool(rng));
+        tool_list.push(free.swap_remove(i).tool(rng));
     }
-    menu.shuffle(rng);
-    menu
+    tool_list.shuffle(rng);
+    tool_list
 }

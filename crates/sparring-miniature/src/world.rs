@@ -71,8 +71,8 @@ pub(crate) struct Parameter {
     pub(crate) required: bool,
 }
 
-/// A tool as one menu has it: as if every provider had chosen parameters of their own. Whoever wants to call it
-/// has to read the menu, for no name says which parameters it comes with.
+/// A tool as one tool list has it: as if every provider had chosen parameters of their own. Whoever wants to call it
+/// has to read the tool list, for no name says which parameters it comes with.
 pub(crate) struct Tool {
     pub(crate) action: Action,
     pub(crate) parameters: Vec<Parameter>,

@@ -1,8 +1,8 @@
-//! What the world promises: enough tools, clean splits, sound labels, fixed exams.
+//! What the world promises: enough tools, clean splits, sound labels, fixed test sets.
 
 use proptest::prelude::*;
 use sparring_core::Seed;
-use sparring_miniature::{Document, DocumentMix, Exam, Family, Intent, Part, Split, TaskShape, World};
+use sparring_miniature::{Document, DocumentMix, Family, Intent, Part, Split, TaskShape, TestSet, World};
 use sparring_tools::{ToolTask, structure};
 use std::collections::HashSet;
 
@@ -36,7 +36,7 @@ fn only_catalogues_show_held_out_tools() {
     let held_out = names(world.held_out());
     let mut catalogued = HashSet::new();
     for i in 0..6000 {
-        let menu: Vec<String> = match world.document(&DocumentMix::default(), Seed::new(5).index(i)) {
+        let tool_list: Vec<String> = match world.document(&DocumentMix::default(), Seed::new(5).index(i)) {
             Document::Catalogue(tools) => {
                 catalogued.extend(tools.into_iter().map(|t| t.name));
                 continue;
@@ -61,7 +61,7 @@ fn only_catalogues_show_held_out_tools() {
             Document::Requests(_) => continue,
             other => panic!("a kind of document that this test does not know: {other:?}"),
         };
-        assert!(menu.iter().all(|name| !held_out.contains(name)), "{menu:?}");
+        assert!(tool_list.iter().all(|name| !held_out.contains(name)), "{tool_list:?}");
     }
     assert!(held_out.is_subset(&catalogued));
 }
@@ -71,7 +71,7 @@ fn argument_problems(task: &ToolTask) -> Vec<String> {
     task.calls
         .iter()
         .filter_map(|call| match by_name(&call.name) {
-            None => Some(format!("{} is not on the menu", call.name)),
+            None => Some(format!("{} is not on the tool list", call.name)),
             Some(tool) => tool.validate(call).err().map(|p| format!("{p:?}")),
         })
         .collect()
@@ -169,29 +169,29 @@ fn pages_have_as_many_near_misses_as_the_mix_says() {
     assert!((share - mix.pages_no_call).abs() < 0.04, "{share}");
 }
 
-/// FNV-1a over the exams' JSON: their tasks are part of the interface, so a change must be deliberate.
+/// FNV-1a over the test sets' JSON: their tasks are part of the interface, so a change must be deliberate.
 #[test]
-fn exams_are_fixed() {
+fn test_sets_are_fixed() {
     let world = World::new();
-    let digest = |exam: Exam| {
-        let text = serde_json::to_string(&exam.tasks(&world)).unwrap();
+    let digest = |set: TestSet| {
+        let text = serde_json::to_string(&set.tasks(&world)).unwrap();
         text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
     };
     let pinned = [5_124_391_374_246_981_387, 12_579_594_864_609_864_676, 10_354_231_307_711_243_174];
-    assert_eq!(Exam::ALL.map(digest), pinned);
+    assert_eq!(TestSet::ALL.map(digest), pinned);
 }
 
 #[test]
-fn exams_are_about_what_they_say() {
+fn test_sets_are_about_what_they_say() {
     let world = World::new();
     let (training, held_out) = (names(world.training()), names(world.held_out()));
-    let called = |exam: Exam| -> HashSet<String> {
-        exam.tasks(&world).into_iter().flat_map(|t| t.calls).map(|c| c.name).collect()
+    let called = |set: TestSet| -> HashSet<String> {
+        set.tasks(&world).into_iter().flat_map(|t| t.calls).map(|c| c.name).collect()
     };
-    assert!(called(Exam::HeldOut).is_subset(&held_out) && called(Exam::HeldOut).len() >= 30);
-    assert!(called(Exam::Familiar).is_subset(&training));
-    assert!(called(Exam::NoCall).is_empty());
-    assert!(Exam::HeldOut.tasks(&world).len() >= 500);
+    assert!(called(TestSet::HeldOut).is_subset(&held_out) && called(TestSet::HeldOut).len() >= 30);
+    assert!(called(TestSet::Familiar).is_subset(&training));
+    assert!(called(TestSet::NoCall).is_empty());
+    assert!(TestSet::HeldOut.tasks(&world).len() >= 500);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn families_share_neither_tools_nor_wording() {
     assert!(!first(Family::Errands).iter().any(framed) && first(Family::Leisure).iter().any(framed));
 }
 
-/// As the exams', the families' tasks are part of the interface.
+/// As the test sets', the families' tasks are part of the interface.
 #[test]
 fn families_are_fixed() {
     let world = World::new();

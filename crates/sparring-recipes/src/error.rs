@@ -52,7 +52,7 @@ pub enum RecipeError {
         /// What is wrong and what to do.
         why: String,
     },
-    /// Sampling, scoring or an exam failed.
+    /// Sampling, scoring or an evaluation failed.
     #[error(transparent)]
     Play(#[from] SelfPlayError),
     /// A gold answer could not be encoded.

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::json;
-use sparring_core::{Game, Rollout, Seed, Speaker};
+use sparring_core::{Game, Role, Rollout, Seed};
 use sparring_recipes::tool_r0::{
     Context, GameOptions, Prompts, SpecDistribution, TaskSpec, ToolR0Game, render_answer, render_proposal,
     without_called_tools,
@@ -200,7 +200,7 @@ fn names(task: &ToolTask) -> Vec<&str> {
 }
 
 #[test]
-fn a_menu_without_its_tools_is_as_long_as_before() {
+fn a_tool_list_without_its_tools_is_as_long_as_before() {
     let derived = without_called_tools(&task(), Some(&ride()), Seed::new(1)).unwrap();
     assert_eq!(derived.tools.len(), 2);
     assert!(names(&derived).contains(&"play_song") && !names(&derived).contains(&"book_table"));
@@ -233,13 +233,13 @@ fn duplicates_share_a_signature() {
 
 #[test]
 fn prompts_carry_specification_question_and_menu() {
-    let ask = game().ask(&spec(4, 0));
-    assert_eq!(ask[0].role, Speaker::System);
+    let ask = game().generator_prompt(&spec(4, 0));
+    assert_eq!(ask[0].role, Role::System);
     for part in ["food", "single_turn", "exactly 4 tools", "[]", "<available_tools>", "<tool_call_answer>"] {
         assert!(ask[0].content.contains(part), "{part}");
     }
-    assert!(game().ask(&spec(3, 2))[0].content.contains("exactly 2 calls"));
-    let pose = game().pose(&task());
+    assert!(game().generator_prompt(&spec(3, 2))[0].content.contains("exactly 2 calls"));
+    let pose = game().solver_prompt(&task());
     assert!(pose[0].content.contains("[]"), "the Solver is told that it may abstain");
     assert!(
         pose[1].content.contains(&task().question) && pose[1].content.contains("\"name\": \"play_song\"")
@@ -247,8 +247,8 @@ fn prompts_carry_specification_question_and_menu() {
 }
 
 #[test]
-fn a_menu_s_order_says_nothing_of_the_tool_that_is_called() {
-    let off = game_with(options(|o| o.shuffle_menu = false));
+fn a_tool_list_s_order_says_nothing_of_the_tool_that_is_called() {
+    let off = game_with(options(|o| o.shuffle_tools = false));
     let mut first = 0;
     for i in 0..400 {
         let mut proposed = task();

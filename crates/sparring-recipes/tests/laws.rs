@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn tools_of_another_task_fill_a_menu_up_to_its_length(
+    fn tools_of_another_task_fill_a_tool_list_up_to_its_length(
         task in task(), other in task(), names in prop::collection::vec("[a-d]_tool", 3), seed in any::<u64>(),
     ) {
         let mut other = ToolTask { domain: "food".into(), ..other };

@@ -8,7 +8,7 @@ use sparring_core::{
     Checkpoint, Learner, Policy, PolicyError, Sampler, Scorer, Seed, StepReport, TokenBatch, TokenLoss,
 };
 use sparring_recipes::tool_r0::{Preset, ToolR0, ToolR0Config, render_answer, render_proposal};
-use sparring_selfplay::{Exam, Roles, SelfPlay, Summary};
+use sparring_selfplay::{Evaluation, Players, SelfPlay, Summary};
 use sparring_testkit::ScriptedSampler;
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
 use std::path::Path;
@@ -114,16 +114,16 @@ fn config() -> ToolR0Config {
 
 fn play(config: ToolR0Config, dir: &Path) -> Summary {
     let recipe: ToolR0 = config.build().unwrap();
-    let roles = Roles::Separate { generator: Box::new(generator()), solver: Box::new(solver()) };
+    let players = Players::Separate { generator: Box::new(generator()), solver: Box::new(solver()) };
     SelfPlay::new(
         recipe.self_play,
         &recipe.game,
         Box::new(recipe.generator_reward),
         Box::new(recipe.solver_reward),
-        roles,
+        players,
         Seed::new(3),
     )
-    .with_exam(Exam::greedy("heldout", vec![booking("Rome"), booking("Oslo")]))
+    .with_evaluation(Evaluation::greedy("heldout", vec![booking("Rome"), booking("Oslo")]))
     .run(dir)
     .unwrap()
 }
@@ -141,8 +141,8 @@ fn tool_r0_plays_end_to_end() {
     assert!(row.pool.readable < row.pool.candidates);
     assert!(row.pool.distinct <= CITIES.len());
     assert!(row.pool.proposed > 0 && row.pool.derived > 0, "{:?}", row.pool);
-    // Greedy exams take the first completion, which is right.
-    assert!((summary.base_exams[0].accuracy - 1.0).abs() < 1e-9);
+    // Greedy evaluations take the first completion, which is right.
+    assert!((summary.base_evaluations[0].accuracy - 1.0).abs() < 1e-9);
     let tasks = std::fs::read_to_string(dir.path().join("run/tasks/iteration-1.jsonl")).unwrap();
     assert_eq!(tasks.lines().count(), row.pool.selected);
 }

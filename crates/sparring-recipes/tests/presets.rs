@@ -64,7 +64,7 @@ fn paper_released_and_corrected_differ_where_they_should() {
     assert!(corrected.game.derive_no_call && !paper.game.derive_no_call && !released.game.derive_no_call);
     let sized = |c: &ToolR0Config| c.game.stratify_arguments;
     assert!(sized(&corrected) && !sized(&paper) && !sized(&released));
-    assert!(corrected.game.shuffle_menu && !paper.game.shuffle_menu && !released.game.shuffle_menu);
+    assert!(corrected.game.shuffle_tools && !paper.game.shuffle_tools && !released.game.shuffle_tools);
     let gated = |c: &ToolR0Config| c.solver_reward.accuracy_rules.matcher.gate_on_name;
     assert!(gated(&corrected) && !gated(&paper) && !gated(&released));
     assert!(corrected.game.structure.grounding.is_some() && released.game.structure.grounding.is_none());

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::{Map, Value, json};
-use sparring_core::{Reward, RewardContext, Role, Rollout};
+use sparring_core::{Player, Reward, RewardContext, Rollout};
 use sparring_recipes::tool_r0::{
     Context, GeneratorReward, GeneratorRewardConfig, Preset, SolverReward, SolverRewardConfig, TaskSpec,
     render_answer, render_proposal,
@@ -141,7 +141,7 @@ fn generator(
 ) -> Vec<(String, Vec<Option<f32>>)> {
     let reward = GeneratorReward::new(config).unwrap();
     let group = [Rollout::from_text(text)];
-    let ctx = RewardContext::at(0, 1, Role::Generator).with_solve_rates(rates);
+    let ctx = RewardContext::at(0, 1, Player::Generator).with_solve_rates(rates);
     let parts = reward.components(&spec(), &group, &ctx).unwrap();
     let sum: f32 = parts.iter().filter_map(|(_, scores)| scores[0]).sum();
     assert_close(reward.score(&spec(), &group, &ctx).unwrap()[0], sum);
@@ -179,7 +179,7 @@ fn an_unprobed_proposal_is_not_difficult_and_no_probe_is_no_term() {
 }
 
 #[test]
-fn validity_weighs_menu_required_arguments_and_grounding() {
+fn validity_weighs_tool_list_required_arguments_and_grounding() {
     let cases = [
         (call("nowhere", &json!({"city": "Paris"})), 0.2),
         (call("get_forecast", &json!({"days": 3})), 0.6),

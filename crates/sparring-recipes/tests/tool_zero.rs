@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use serde_json::json;
-use sparring_core::{Game, Message, Policy, Prompt, Rejection, RewardContext, Role, Rollout, Seed};
+use sparring_core::{Game, Message, Player, Policy, Prompt, Rejection, RewardContext, Rollout, Seed};
 use sparring_recipes::tool_zero::{
     Arm, GoldThought, Stage, StepRecord, ToolZeroConfig, Training, gold_answer, mask_names,
 };
@@ -20,7 +20,7 @@ impl Game for Ask {
 
     fn draw(&self, _: Seed) {}
 
-    fn ask(&self, (): &()) -> Vec<Message> {
+    fn generator_prompt(&self, (): &()) -> Vec<Message> {
         Vec::new()
     }
 
@@ -28,7 +28,7 @@ impl Game for Ask {
         Err(Rejection::new("unused", "nothing is read"))
     }
 
-    fn pose(&self, task: &ToolTask) -> Vec<Message> {
+    fn solver_prompt(&self, task: &ToolTask) -> Vec<Message> {
         vec![Message::user(task.question.clone())]
     }
 
@@ -115,7 +115,7 @@ fn supervision_teaches_the_gold_answers() {
     let records = training.run(Arm::Sft, &mut policy, &mut |_| {}).unwrap();
     assert!(records[79].loss < 0.1 * records[0].loss, "{} to {}", records[0].loss, records[79].loss);
     let params = sparring_core::SamplingParams::greedy().with_max_tokens(2);
-    let prompt: Prompt = Ask.pose(&tasks[1]).into();
+    let prompt: Prompt = Ask.solver_prompt(&tasks[1]).into();
     let request = sparring_core::SampleRequest::new(prompt, 1, params, Seed::new(1));
     let said = policy.sampler().sample(&[request]).unwrap().remove(0).remove(0);
     assert_eq!(said.text, gold_answer(&tasks[1], GoldThought::None));
@@ -135,7 +135,7 @@ fn arms_are_paid_for_what_they_say() {
     };
     let right = |task: &ToolTask| Rollout::from_text(gold_answer(task, GoldThought::Plan));
     let score = |arm: Arm, task: &ToolTask, step: usize| {
-        let ctx = RewardContext::at(step, 48, Role::Solver);
+        let ctx = RewardContext::at(step, 48, Player::Solver);
         let group = [right(task), wrong(task), Rollout::from_text("no")];
         let scores = plan.reward(arm).score(task, &group, &ctx).unwrap();
         scores.into_iter().map(|score| (score.unwrap() * 100.0).round() / 100.0).collect::<Vec<f32>>()

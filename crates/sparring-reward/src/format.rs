@@ -87,7 +87,7 @@ impl GeneratorFormat {
         let thought = !self.require_think || block("think").is_some();
         GeneratorFormatParts {
             tags: thought && question.is_some() && tools.is_some() && calls.is_some(),
-            tools: tools.is_some_and(|b| json::relaxed(b.content).is_ok_and(|v| is_menu(&v))),
+            tools: tools.is_some_and(|b| json::relaxed(b.content).is_ok_and(|v| is_tool_list(&v))),
             calls: calls.is_some_and(|b| json::relaxed(b.content).is_ok_and(|v| self.are_calls(&v))),
             question: question.is_none_or(|q| self.is_question(q)),
         }
@@ -109,7 +109,7 @@ impl GeneratorFormat {
 }
 
 /// A non-empty list of objects with non-empty names, whose `parameters` are objects where they are given.
-fn is_menu(value: &Value) -> bool {
+fn is_tool_list(value: &Value) -> bool {
     let named = |tool: &Value| {
         let name = tool.get("name").and_then(Value::as_str).is_some_and(|name| !name.trim().is_empty());
         name && tool.get("parameters").is_none_or(Value::is_object)
@@ -221,19 +221,19 @@ mod tests {
 
     #[test]
     fn generator_parts() {
-        let (menu, calls) = (r#"[{"name": "f", "parameters": {}}]"#, r#"[{"name": "f"}]"#);
+        let (tool_list, calls) = (r#"[{"name": "f", "parameters": {}}]"#, r#"[{"name": "f"}]"#);
         let format = GeneratorFormat::default();
         let score = |text: &str| format.parts(text).score();
-        let good = proposal("Is it raining?", menu, calls);
+        let good = proposal("Is it raining?", tool_list, calls);
         let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
         assert!(close(score(&good), 1.0));
         assert!(close(score(&good.replace("<think>hm</think>", "")), 0.0));
         assert!(close(score(&proposal("Is it raining?", "[{}]", calls)), 2.0 / 3.0));
         assert!(close(score(&proposal("Is it raining?", "[]", "oops")), 1.0 / 3.0));
-        assert!(close(score(&proposal("Hi", menu, calls)), 0.0));
-        assert!(close(score(&proposal("The CONTROL SPEC says so", menu, calls)), 0.0));
-        assert!(close(score(&proposal("", menu, calls)), 0.0));
-        let none = proposal("Is it raining?", menu, "[]");
+        assert!(close(score(&proposal("Hi", tool_list, calls)), 0.0));
+        assert!(close(score(&proposal("The CONTROL SPEC says so", tool_list, calls)), 0.0));
+        assert!(close(score(&proposal("", tool_list, calls)), 0.0));
+        let none = proposal("Is it raining?", tool_list, "[]");
         assert!(close(score(&none), 1.0));
         assert!(close(GeneratorFormat::released().parts(&none).score(), 2.0 / 3.0));
         let bare = GeneratorFormat::default().with_require_think(false);

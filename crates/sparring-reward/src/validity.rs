@@ -34,8 +34,8 @@ pub enum Scope {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Validity {
-    /// Share of "the called tool is on the menu", λ_menu.
-    pub menu: f64,
+    /// Share of "the called tool is on the tool list", λ_tools.
+    pub tool_list: f64,
     /// Share of "every required argument is given", λ_gold.
     pub required: f64,
     /// Share of "the values occur in the question", λ_value.
@@ -54,7 +54,7 @@ impl Default for Validity {
     /// 0.4, 0.4, 0.2 over every call; all values grounded, in any script.
     fn default() -> Self {
         Self {
-            menu: 0.4,
+            tool_list: 0.4,
             required: 0.4,
             values: 0.2,
             grounding: Grounding::All,
@@ -80,8 +80,8 @@ pub struct Asked {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct ValidityParts {
-    /// Share of calls of a tool on the menu.
-    pub menu: f64,
+    /// Share of calls of a tool offered.
+    pub tool_list: f64,
     /// Share of calls with every required argument; 0 for a call of an unknown tool.
     pub required: f64,
     /// Grounding of the values, mean over the calls; 1 for a call without arguments.
@@ -104,10 +104,10 @@ impl Validity {
         self
     }
 
-    /// `r_valid = λ_menu·menu + λ_gold·required + λ_value·values + λ_spec·compliance`, in [0, sum of the shares].
+    /// `r_valid = λ_tools·tool_list + λ_gold·required + λ_value·values + λ_spec·compliance`, in [0, sum of the shares].
     pub fn score(&self, task: &ToolTask, asked: Option<Asked>) -> f64 {
         let parts = self.parts(task, asked);
-        self.menu * parts.menu
+        self.tool_list * parts.tool_list
             + self.required * parts.required
             + self.values * parts.values
             + self.compliance * parts.compliance
@@ -116,7 +116,7 @@ impl Validity {
     /// The terms.
     ///
     /// A task without gold calls makes no claim that could be wrong: its terms are 1 (whether no tool can
-    /// serve it is not a matter of structure), except on an empty menu, where all are 0.
+    /// serve it is not a matter of structure), except on an empty tool list, where all are 0.
     pub fn parts(&self, task: &ToolTask, asked: Option<Asked>) -> ValidityParts {
         let compliance = asked.map_or(1.0, |asked| {
             let mut kept = vec![task.tools.len() == asked.tools, task.calls.len() == asked.calls];
@@ -129,13 +129,13 @@ impl Validity {
         };
         if calls.is_empty() {
             let one = if task.tools.is_empty() { 0.0 } else { 1.0 };
-            return ValidityParts { menu: one, required: one, values: one, compliance };
+            return ValidityParts { tool_list: one, required: one, values: one, compliance };
         }
         let mean = |term: &dyn Fn(&ToolCall) -> f64| calls.iter().map(term).sum::<f64>() / calls.len() as f64;
         let tool = |call: &ToolCall| task.tools.iter().find(|tool| tool.name.trim() == call.name.trim());
         let indicator = |yes: bool| f64::from(u8::from(yes));
         ValidityParts {
-            menu: mean(&|call| indicator(tool(call).is_some())),
+            tool_list: mean(&|call| indicator(tool(call).is_some())),
             required: mean(&|call| {
                 let complete = |tool: &sparring_tools::ToolSpec| {
                     tool.required.iter().all(|name| call.arguments.contains_key(name))
@@ -159,7 +159,7 @@ impl Validity {
 }
 
 /// [`Validity`] of a completion's calls, as if they were the gold calls of its task: whether they call tools of the
-/// menu, give what is required, and take their values from the question. A completion that cannot be read scores 0.
+/// tool list, give what is required, and take their values from the question. A completion that cannot be read scores 0.
 /// Component: `validity`.
 pub struct CallValidity {
     parser: Box<dyn CallParser>,

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use sparring_grpo::{Grpo, GrpoConfig, LrSchedule};
 use std::fmt::Display;
 
-/// Whether the two roles are two models or one.
+/// Whether the two players are two models or one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -92,7 +92,7 @@ pub struct SolverConfig {
     pub lr: f64,
     /// How the learning rate moves within a phase.
     pub lr_schedule: LrSchedule,
-    /// Most tokens of an answer: in training, probe, verification and exams.
+    /// Most tokens of an answer: in training, probe, verification and evaluations.
     pub max_tokens: usize,
     /// Sampling temperature in training, greater than 0.
     pub temperature: f32,

@@ -44,19 +44,19 @@ pub enum SelfPlayError {
         what: String,
     },
     /// A model backend failed.
-    #[error("the {role}'s model failed")]
+    #[error("the {player}'s model failed")]
     Policy {
         /// Whose backend, and doing what.
-        role: &'static str,
+        player: &'static str,
         /// The cause.
         #[source]
         source: PolicyError,
     },
     /// An update failed; nothing was applied.
-    #[error("update of the {role} failed (iteration {iteration}, step {step})")]
+    #[error("update of the {player} failed (iteration {iteration}, step {step})")]
     Update {
         /// Who was trained.
-        role: &'static str,
+        player: &'static str,
         /// Iteration, from 1.
         iteration: usize,
         /// Update of the phase, from 0.
@@ -86,10 +86,10 @@ impl SelfPlayError {
     }
 
     /// A backend's error; one about a file keeps the file in front.
-    pub(crate) fn policy(role: &'static str) -> impl Fn(PolicyError) -> Self {
+    pub(crate) fn policy(player: &'static str) -> impl Fn(PolicyError) -> Self {
         move |error| match error {
             PolicyError::Io { path, source } => Self::Io { path, remedy: remedy(&source), cause: source },
-            source => Self::Policy { role, source },
+            source => Self::Policy { player, source },
         }
     }
 

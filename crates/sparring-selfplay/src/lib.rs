@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!            ┌─ TrainGenerator ─┐   ┌──── BuildPool ────┐   ┌── TrainSolver ──┐   ┌ Evaluate ┐
-//! draw specs │ ask → read →     │   │ candidates → dedup│   │ pose → reward → │   │  exams   │
+//! draw specs │ ask → read →     │   │ candidates → dedup│   │ pose → reward → │   │  evaluations   │
 //!      ────▶ │ probe the frozen │ ─▶│ → verify → select │ ─▶│ GRPO, from easy │ ─▶│          │ ─┐
 //!            │ Solver → GRPO    │   │ → order           │   │ to hard         │   │          │  │
 //!            └──────────────────┘   └───────────────────┘   └─────────────────┘   └──────────┘  │
@@ -17,7 +17,7 @@
 //!
 //! ```
 //! use sparring_core::{Game, Message, Rejection, Rollout, Seed, reward_fn};
-//! use sparring_selfplay::{Exam, Roles, SelfPlay, SelfPlayConfig, write_report};
+//! use sparring_selfplay::{Evaluation, Players, SelfPlay, SelfPlayConfig, write_report};
 //! use sparring_testkit::ToyPolicy;
 //!
 //! struct Echo;
@@ -25,13 +25,13 @@
 //!     type Spec = ();
 //!     type Task = String;
 //!     fn draw(&self, _: Seed) {}
-//!     fn ask(&self, _: &()) -> Vec<Message> {
+//!     fn generator_prompt(&self, _: &()) -> Vec<Message> {
 //!         vec![Message::user("a letter, please")]
 //!     }
 //!     fn read(&self, _: &(), out: &Rollout) -> Result<String, Rejection> {
 //!         if out.text.len() == 1 { Ok(out.text.clone()) } else { Err(Rejection::new("length", "not a letter")) }
 //!     }
-//!     fn pose(&self, task: &String) -> Vec<Message> {
+//!     fn solver_prompt(&self, task: &String) -> Vec<Message> {
 //!         vec![Message::user(task.clone())]
 //!     }
 //!     fn solved(&self, task: &String, out: &Rollout) -> bool {
@@ -49,10 +49,10 @@
 //!     &Echo,
 //!     Box::new(reward_fn("one letter", |_: &(), out: &Rollout| Some(out.text.len() as f32))),
 //!     Box::new(reward_fn("same", |task: &String, out: &Rollout| Some(f32::from(u8::from(out.text == *task))))),
-//!     Roles::Separate { generator: toy(1), solver: toy(2) },
+//!     Players::Separate { generator: toy(1), solver: toy(2) },
 //!     Seed::new(3),
 //! )
-//! .with_exam(Exam::greedy("heldout", ["a", "b", "c", "d"].map(String::from).to_vec()));
+//! .with_evaluation(Evaluation::greedy("heldout", ["a", "b", "c", "d"].map(String::from).to_vec()));
 //!
 //! let dir = std::env::temp_dir().join(format!("sparring-doc-{}", std::process::id()));
 //! let summary = run.run(&dir)?;
@@ -67,7 +67,7 @@
 //! | file | what |
 //! |---|---|
 //! | `config.toml`, `run.json` | settings; seed and preset |
-//! | `events.jsonl` | a record of every update, pool and exam |
+//! | `events.jsonl` | a record of every update, pool and evaluation |
 //! | `tasks/iteration-N.jsonl` | the pool of each iteration, with each task's statistics |
 //! | `checkpoints/` | the newest two checkpoints |
 //! | `summary.json` | what the run came to ([`Summary`]) |
@@ -80,12 +80,12 @@
 
 mod config;
 mod error;
-mod exam;
+mod evaluation;
 mod journal;
 mod phases;
+mod players;
 mod pool;
 pub mod report;
-mod roles;
 mod run;
 mod sampling;
 mod score;
@@ -98,13 +98,13 @@ mod tests;
 
 pub use config::{GeneratorConfig, Order, SelfPlayConfig, SelfPlayPlan, SolverConfig, Weights};
 pub use error::SelfPlayError;
-pub use exam::{Exam, ExamScore, ShownAnswer, accuracy_with_error};
+pub use evaluation::{Evaluation, EvaluationScore, ShownAnswer, accuracy_with_error};
+pub use players::Players;
 pub use pool::{
     Agreement, Bucket, Keep, Mix, Origin, PoolConfig, PoolTask, PoolYield, apportion, equal_quotas,
     order_tasks, select_balanced, training_slots,
 };
 pub use report::{Report, write_report};
-pub use roles::Roles;
 pub use sampling::{sample, solve_rate};
 pub use score::Scored;
 pub use selfplay::SelfPlay;

@@ -1,9 +1,9 @@
 use crate::journal::Journal;
 use crate::state::{Cursor, State};
 use crate::store::{Checkpoints, RunFolder, disk, unserialisable};
-use crate::{Exam, Roles, SelfPlayError, SelfPlayPlan, Summary};
+use crate::{Evaluation, Players, SelfPlayError, SelfPlayPlan, Summary};
 use serde::Serialize;
-use sparring_core::{Game, Phase, Reward, Role, Rollout, Scorer, Seed};
+use sparring_core::{Game, Phase, Player, Reward, Rollout, Scorer, Seed};
 use sparring_grpo::{Grpo, RolloutGroup, UpdateReport};
 use std::time::Instant;
 
@@ -13,8 +13,8 @@ pub(crate) struct Run<'r, 'a, G: Game> {
     pub(crate) game: &'r G,
     pub(crate) generator_reward: &'r (dyn Reward<G::Spec> + 'a),
     pub(crate) solver_reward: &'r (dyn Reward<G::Task> + 'a),
-    pub(crate) exams: &'r [Exam<G::Task>],
-    pub(crate) roles: &'r mut Roles,
+    pub(crate) evaluations: &'r [Evaluation<G::Task>],
+    pub(crate) players: &'r mut Players,
     pub(crate) seed: Seed,
     pub(crate) preset: &'r str,
     pub(crate) folder: RunFolder,
@@ -32,7 +32,7 @@ struct RunStarted<'a> {
     seed: u64,
     preset: &'a str,
     config: &'a crate::SelfPlayConfig,
-    exams: Vec<&'a str>,
+    evaluations: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -53,7 +53,7 @@ impl<G: Game> Run<'_, '_, G> {
                     seed: self.seed.value(),
                     preset: self.preset,
                     config: &self.plan.config,
-                    exams: self.exams.iter().map(|e| e.name.as_str()).collect(),
+                    evaluations: self.evaluations.iter().map(|e| e.name.as_str()).collect(),
                 },
             )?;
             self.checkpoint()?;
@@ -101,12 +101,12 @@ impl<G: Game> Run<'_, '_, G> {
     /// when the phase began.
     pub(crate) fn begin_training(
         &mut self,
-        role: Role,
+        player: Player,
         kl: bool,
     ) -> Result<Option<Box<dyn Scorer>>, SelfPlayError> {
         let (first, newest) = (self.state.cursor.step == 0, self.state.serial);
         if first && self.plan.config.fresh_optimizer {
-            self.policy_mut(role).learner().reset();
+            self.policy_mut(player).learner().reset();
         }
         if !kl {
             return Ok(None);
@@ -114,26 +114,26 @@ impl<G: Game> Run<'_, '_, G> {
         // The newest checkpoint was written at the phase boundary if no step is done yet.
         let reference = *self.state.reference.get_or_insert(newest);
         if !first {
-            self.checkpoints.restore(reference, self.roles)?;
+            self.checkpoints.restore(reference, self.players)?;
         }
-        let frozen = self.policy_mut(role).freeze().map_err(SelfPlayError::policy(role.as_str()))?;
+        let frozen = self.policy_mut(player).freeze().map_err(SelfPlayError::policy(player.as_str()))?;
         if !first {
-            self.checkpoints.restore(newest, self.roles)?;
+            self.checkpoints.restore(newest, self.players)?;
         }
         Ok(Some(frozen))
     }
 
-    fn policy_mut(&mut self, role: Role) -> &mut dyn sparring_core::Policy {
-        match role {
-            Role::Generator => self.roles.generator_mut(),
-            Role::Solver => self.roles.solver_mut(),
+    fn policy_mut(&mut self, player: Player) -> &mut dyn sparring_core::Policy {
+        match player {
+            Player::Generator => self.players.generator_mut(),
+            Player::Solver => self.players.solver_mut(),
         }
     }
 
     /// One update of one model.
     pub(crate) fn update(
         &mut self,
-        role: Role,
+        player: Player,
         grpo: &Grpo,
         reference: Option<&dyn Scorer>,
         groups: &[Vec<Rollout>],
@@ -146,8 +146,8 @@ impl<G: Game> Run<'_, '_, G> {
             .zip(rewards)
             .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
             .collect();
-        grpo.update(self.policy_mut(role).learner(), reference, &groups, lr)
-            .map_err(|source| SelfPlayError::Update { role: role.as_str(), iteration, step, source })
+        grpo.update(self.policy_mut(player).learner(), reference, &groups, lr)
+            .map_err(|source| SelfPlayError::Update { player: player.as_str(), iteration, step, source })
     }
 
     /// Counts an update as done; every so many, writes a checkpoint.
@@ -167,7 +167,7 @@ impl<G: Game> Run<'_, '_, G> {
         self.state.serial += 1;
         let state = serde_json::to_vec(&self.state).map_err(|e| unserialisable(&e))?;
         let in_use = [self.state.reference, self.saved_reference];
-        self.checkpoints.save(self.state.serial, &state, self.roles, in_use)?;
+        self.checkpoints.save(self.state.serial, &state, self.players, in_use)?;
         self.saved_reference = self.state.reference;
         Ok(())
     }
@@ -199,7 +199,7 @@ pub(crate) fn load<T: serde::de::DeserializeOwned>(
     folder: &RunFolder,
     checkpoints: &Checkpoints,
     serial: u64,
-    roles: &mut Roles,
+    players: &mut Players,
 ) -> Result<State<T>, SelfPlayError> {
     let text = checkpoints.verified_state(serial)?;
     let path = checkpoints.folder(serial).join("state.json");
@@ -210,6 +210,6 @@ pub(crate) fn load<T: serde::de::DeserializeOwned>(
     }
     // Fails where the file is shorter than the checkpoint says; changes nothing otherwise.
     disk::at_least(&folder.path("events.jsonl"), state.events_bytes)?;
-    checkpoints.restore(serial, roles)?;
+    checkpoints.restore(serial, players)?;
     Ok(state)
 }

@@ -6,21 +6,21 @@ const CHUNK: usize = 512;
 
 /// Samples every request, in order, in chunks. What a completion is does not depend on the chunks.
 ///
-/// `done` hears how many requests are through; `role` is named in errors.
+/// `done` hears how many requests are through; `player` is named in errors.
 ///
 /// # Errors
 /// [`SelfPlayError::Policy`] for what the backend met, [`SelfPlayError::Invalid`] where it broke the sampler's
 /// contract.
 pub fn sample(
     sampler: &dyn Sampler,
-    role: &'static str,
+    player: &'static str,
     requests: &[SampleRequest],
     mut done: impl FnMut(usize),
 ) -> Result<Vec<Vec<Rollout>>, SelfPlayError> {
     let mut groups = Vec::with_capacity(requests.len());
     for chunk in chunks(requests) {
-        let sampled = sampler.sample(chunk).map_err(SelfPlayError::policy(role))?;
-        checked(role, chunk, &sampled)?;
+        let sampled = sampler.sample(chunk).map_err(SelfPlayError::policy(player))?;
+        checked(player, chunk, &sampled)?;
         groups.extend(sampled);
         done(groups.len());
     }
@@ -31,7 +31,7 @@ pub fn sample(
 /// `None` instead of ending the run.
 pub(crate) fn sample_where_possible(
     sampler: &dyn Sampler,
-    role: &'static str,
+    player: &'static str,
     requests: &[SampleRequest],
     mut done: impl FnMut(usize),
 ) -> Result<Vec<Option<Vec<Rollout>>>, SelfPlayError> {
@@ -39,15 +39,15 @@ pub(crate) fn sample_where_possible(
     for chunk in chunks(requests) {
         match sampler.sample(chunk) {
             Ok(sampled) => {
-                checked(role, chunk, &sampled)?;
+                checked(player, chunk, &sampled)?;
                 groups.extend(sampled.into_iter().map(Some));
             }
             Err(PolicyError::Invalid { .. }) => {
                 for request in chunk {
-                    groups.push(sample_one(sampler, role, request)?);
+                    groups.push(sample_one(sampler, player, request)?);
                 }
             }
-            Err(error) => return Err(SelfPlayError::policy(role)(error)),
+            Err(error) => return Err(SelfPlayError::policy(player)(error)),
         }
         done(groups.len());
     }
@@ -56,20 +56,20 @@ pub(crate) fn sample_where_possible(
 
 fn sample_one(
     sampler: &dyn Sampler,
-    role: &'static str,
+    player: &'static str,
     request: &SampleRequest,
 ) -> Result<Option<Vec<Rollout>>, SelfPlayError> {
     let request = std::slice::from_ref(request);
     match sampler.sample(request) {
         Ok(mut sampled) => {
-            checked(role, request, &sampled)?;
+            checked(player, request, &sampled)?;
             Ok(sampled.pop())
         }
         Err(PolicyError::Invalid { what }) => {
-            tracing::debug!(role, what, "a task cannot be posed");
+            tracing::debug!(player, what, "a task cannot be posed");
             Ok(None)
         }
-        Err(error) => Err(SelfPlayError::policy(role)(error)),
+        Err(error) => Err(SelfPlayError::policy(player)(error)),
     }
 }
 
@@ -80,13 +80,13 @@ fn chunks(requests: &[SampleRequest]) -> impl Iterator<Item = &[SampleRequest]> 
 }
 
 /// The sampler's contract: one group a request, `n` rollouts each.
-fn checked(role: &str, requests: &[SampleRequest], sampled: &[Vec<Rollout>]) -> Result<(), SelfPlayError> {
+fn checked(player: &str, requests: &[SampleRequest], sampled: &[Vec<Rollout>]) -> Result<(), SelfPlayError> {
     let kept = requests.len() == sampled.len() && requests.iter().zip(sampled).all(|(r, g)| r.n == g.len());
     if kept {
         Ok(())
     } else {
         Err(SelfPlayError::invalid(format!(
-            "{role}: the sampler broke its contract: it must return one group a request and n completions a \
+            "{player}: the sampler broke its contract: it must return one group a request and n completions a \
              group"
         )))
     }
@@ -102,7 +102,12 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     fn request<G: Game>(self, game: &G, task: &G::Task, seed: Seed) -> SampleRequest {
-        SampleRequest::new(game.pose(task), self.samples, params(self.temperature, self.max_tokens), seed)
+        SampleRequest::new(
+            game.solver_prompt(task),
+            self.samples,
+            params(self.temperature, self.max_tokens),
+            seed,
+        )
     }
 
     /// Samples the Solver on each task with the training prompt; task `i` draws from `seed.index(i)`.

@@ -2,7 +2,7 @@ use crate::journal::Journal;
 use crate::run::{Run, load};
 use crate::state::State;
 use crate::store::{RunFolder, RunInfo};
-use crate::{Exam, Roles, SelfPlayError, SelfPlayPlan, Summary};
+use crate::{Evaluation, Players, SelfPlayError, SelfPlayPlan, Summary};
 use serde::Serialize;
 use sparring_core::{Game, Observer, Reward, Seed, one_line};
 use std::fmt;
@@ -15,9 +15,9 @@ pub struct SelfPlay<'a, G: Game> {
     game: &'a G,
     generator_reward: Box<dyn Reward<G::Spec> + 'a>,
     solver_reward: Box<dyn Reward<G::Task> + 'a>,
-    roles: Roles,
+    players: Players,
     seed: Seed,
-    exams: Vec<Exam<G::Task>>,
+    evaluations: Vec<Evaluation<G::Task>>,
     observers: Vec<Box<dyn Observer + 'a>>,
     preset: String,
     config_text: Option<String>,
@@ -47,7 +47,7 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         game: &'a G,
         generator_reward: Box<dyn Reward<G::Spec> + 'a>,
         solver_reward: Box<dyn Reward<G::Task> + 'a>,
-        roles: Roles,
+        players: Players,
         seed: Seed,
     ) -> Self {
         Self {
@@ -55,19 +55,19 @@ impl<'a, G: Game> SelfPlay<'a, G> {
             game,
             generator_reward,
             solver_reward,
-            roles,
+            players,
             seed,
-            exams: Vec::new(),
+            evaluations: Vec::new(),
             observers: Vec::new(),
             preset: String::new(),
             config_text: None,
         }
     }
 
-    /// Adds an exam.
+    /// Adds an evaluation.
     #[must_use]
-    pub fn with_exam(mut self, exam: Exam<G::Task>) -> Self {
-        self.exams.push(exam);
+    pub fn with_evaluation(mut self, evaluation: Evaluation<G::Task>) -> Self {
+        self.evaluations.push(evaluation);
         self
     }
 
@@ -93,13 +93,13 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     }
 
     /// The models, as they are now.
-    pub fn roles(&self) -> &Roles {
-        &self.roles
+    pub fn players(&self) -> &Players {
+        &self.players
     }
 
     /// Gives the models back.
-    pub fn into_roles(self) -> Roles {
-        self.roles
+    pub fn into_roles(self) -> Players {
+        self.players
     }
 
     /// Starts a new run in the folder `dir`, which is made if it is missing, and plays it to the end.
@@ -129,7 +129,7 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         let mut damaged = Vec::new();
         let mut found: Option<State<G::Task>> = None;
         for serial in checkpoints.list()? {
-            match load(&folder, &checkpoints, serial, &mut self.roles) {
+            match load(&folder, &checkpoints, serial, &mut self.players) {
                 Ok(state) => {
                     found = Some(state);
                     break;
@@ -171,8 +171,8 @@ impl<'a, G: Game> SelfPlay<'a, G> {
             game: self.game,
             generator_reward: self.generator_reward.as_ref(),
             solver_reward: self.solver_reward.as_ref(),
-            exams: &self.exams,
-            roles: &mut self.roles,
+            evaluations: &self.evaluations,
+            players: &mut self.players,
             seed: self.seed,
             preset: &self.preset,
             checkpoints: folder.checkpoints(),
@@ -196,11 +196,14 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     }
 
     fn check(&self) -> Result<(), SelfPlayError> {
-        self.roles.check(self.plan.config.weights)?;
-        for (i, exam) in self.exams.iter().enumerate() {
-            exam.check()?;
-            if self.exams[..i].iter().any(|other| other.name == exam.name) {
-                return Err(SelfPlayError::invalid(format!("exam {}: two exams have this name", exam.name)));
+        self.players.check(self.plan.config.weights)?;
+        for (i, evaluation) in self.evaluations.iter().enumerate() {
+            evaluation.check()?;
+            if self.evaluations[..i].iter().any(|other| other.name == evaluation.name) {
+                return Err(SelfPlayError::invalid(format!(
+                    "evaluation {}: two evaluations have this name",
+                    evaluation.name
+                )));
             }
         }
         Ok(())

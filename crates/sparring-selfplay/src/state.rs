@@ -1,4 +1,4 @@
-use crate::{ExamScore, PoolTask, PoolYield};
+use crate::{EvaluationScore, PoolTask, PoolYield};
 use serde::{Deserialize, Serialize};
 use sparring_core::Phase;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,7 +67,7 @@ impl<T> State<T> {
 /// What the summary is made of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ledger {
-    pub(crate) base: Vec<ExamScore>,
+    pub(crate) base: Vec<EvaluationScore>,
     pub(crate) iterations: Vec<IterationRow>,
     /// Seconds by phase.
     pub(crate) seconds: BTreeMap<String, f64>,
@@ -100,8 +100,8 @@ pub struct IterationRow {
     pub pool: PoolYield,
     /// The Solver's updates.
     pub solver: SolverCurve,
-    /// The exams after the iteration.
-    pub exams: Vec<ExamScore>,
+    /// The evaluations after the iteration.
+    pub evaluations: Vec<EvaluationScore>,
 }
 
 /// The Generator's training, one entry an update.

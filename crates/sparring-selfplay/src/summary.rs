@@ -1,4 +1,4 @@
-use crate::ExamScore;
+use crate::EvaluationScore;
 use crate::state::{IterationRow, Ledger};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -15,19 +15,19 @@ pub struct Summary {
     pub seed: u64,
     /// Name of the preset; empty where none.
     pub preset: String,
-    /// Before the first iteration: `<exam>_accuracy` and `<exam>_standard_error` for each exam.
+    /// Before the first iteration: `<evaluation>_accuracy` and `<evaluation>_standard_error` for each evaluation.
     pub base: Map<String, Value>,
     /// The same after the last iteration.
     #[serde(rename = "final")]
     pub last: Map<String, Value>,
-    /// (final − base) / base accuracy of the exam `heldout`, or of the first where there is none of that name;
+    /// (final − base) / base accuracy of the evaluation `heldout`, or of the first where there is none of that name;
     /// `None` where the base accuracy is 0.
     pub relative_gain: Option<f64>,
     /// The Generator's progress.
     pub generator: GeneratorSummary,
-    /// Scores of every exam before the first iteration.
-    pub base_exams: Vec<ExamScore>,
-    /// Every iteration: curves, pool and exams.
+    /// Scores of every evaluation before the first iteration.
+    pub base_evaluations: Vec<EvaluationScore>,
+    /// Every iteration: curves, pool and evaluations.
     pub iterations: Vec<IterationRow>,
     /// Seconds of wall clock by phase.
     pub phase_seconds: BTreeMap<String, f64>,
@@ -58,7 +58,7 @@ pub struct GeneratorSummary {
 
 impl Summary {
     pub(crate) fn new(seed: u64, preset: &str, ledger: &Ledger) -> Self {
-        let last = ledger.iterations.last().map_or(&ledger.base, |row| &row.exams);
+        let last = ledger.iterations.last().map_or(&ledger.base, |row| &row.evaluations);
         let last = if last.is_empty() { &ledger.base } else { last };
         Self {
             seed,
@@ -67,7 +67,7 @@ impl Summary {
             last: by_name(last),
             relative_gain: relative_gain(&ledger.base, last),
             generator: GeneratorSummary::new(&ledger.iterations),
-            base_exams: ledger.base.clone(),
+            base_evaluations: ledger.base.clone(),
             iterations: ledger.iterations.clone(),
             phase_seconds: ledger.seconds.clone(),
             wall_seconds: ledger.wall_seconds,
@@ -86,7 +86,7 @@ impl Summary {
     }
 }
 
-fn by_name(scores: &[ExamScore]) -> Map<String, Value> {
+fn by_name(scores: &[EvaluationScore]) -> Map<String, Value> {
     let mut map = Map::new();
     for score in scores {
         map.insert(format!("{}_accuracy", score.name), Value::from(score.accuracy));
@@ -95,7 +95,7 @@ fn by_name(scores: &[ExamScore]) -> Map<String, Value> {
     map
 }
 
-fn relative_gain(base: &[ExamScore], last: &[ExamScore]) -> Option<f64> {
+fn relative_gain(base: &[EvaluationScore], last: &[EvaluationScore]) -> Option<f64> {
     let before = base.iter().find(|s| s.name == "heldout").or_else(|| base.first())?;
     let after = last.iter().find(|s| s.name == before.name)?;
     (before.accuracy > 0.0).then(|| (after.accuracy - before.accuracy) / before.accuracy)

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use sparring_core::{Event, Game, Message, Rejection, Rollout, Seed, reward_fn};
-use sparring_selfplay::{Exam, Roles, SelfPlay, SelfPlayConfig, Summary};
+use sparring_selfplay::{Evaluation, Players, SelfPlay, SelfPlayConfig, Summary};
 use sparring_testkit::ToyPolicy;
 use std::path::Path;
 use std::process::Command;
@@ -16,7 +16,7 @@ impl Game for Echo {
 
     fn draw(&self, _: Seed) {}
 
-    fn ask(&self, (): &()) -> Vec<Message> {
+    fn generator_prompt(&self, (): &()) -> Vec<Message> {
         vec![Message::user("a letter, please")]
     }
 
@@ -24,7 +24,7 @@ impl Game for Echo {
         if out.text.len() == 1 { Ok(out.text.clone()) } else { Err(Rejection::new("length", "no letter")) }
     }
 
-    fn pose(&self, task: &String) -> Vec<Message> {
+    fn solver_prompt(&self, task: &String) -> Vec<Message> {
         vec![Message::user(task.clone())]
     }
 
@@ -55,10 +55,10 @@ fn play(dir: &Path, death: usize) -> Summary {
         Box::new(reward_fn("same", |task: &String, out: &Rollout| {
             Some(f32::from(u8::from(out.text == *task)))
         })),
-        Roles::Separate { generator: toy(1), solver: toy(2) },
+        Players::Separate { generator: toy(1), solver: toy(2) },
         Seed::new(3),
     )
-    .with_exam(Exam::greedy("heldout", ["a", "b", "c", "d"].map(String::from).to_vec()))
+    .with_evaluation(Evaluation::greedy("heldout", ["a", "b", "c", "d"].map(String::from).to_vec()))
     .with_observer(observer);
     let begun = dir.join("run.json").exists();
     if begun { run.resume(dir) } else { run.run(dir) }.unwrap().without_times()
@@ -97,7 +97,8 @@ fn dying_again_and_again_it_ends_the_same() {
         let mut all: Vec<_> =
             std::fs::read_dir(dir.join("checkpoints")).unwrap().map(|e| e.unwrap().path()).collect();
         all.sort();
-        let file = |role: &str| std::fs::read(all[all.len() - 1].join(role).join("next-token.bin")).unwrap();
+        let file =
+            |player: &str| std::fs::read(all[all.len() - 1].join(player).join("next-token.bin")).unwrap();
         (file("generator"), file("solver"))
     };
     assert!(newest(dir.path()) == newest(whole.path()), "the same weights, bit for bit");

@@ -1,18 +1,18 @@
 use sparring_core::{
-    Learner, PolicyError, Scorer, StepReport, TokenBatch, TokenCotangents, TokenLoss, TokenStats,
+    Learner, PolicyError, Scorer, StepReport, TokenBatch, TokenGradients, TokenLoss, TokenStats,
 };
 
 /// A learner without weights, to look at what a loss writes: the log-probability of token `i` is `logp[i]`, and its
-/// cotangents add up in `slopes[i]`.
+/// gradients add up in `slopes[i]`.
 ///
 /// ```
 /// use sparring_core::{Learner, TokenBatch, TokenGroup};
 /// use sparring_testkit::Tape;
-/// # use sparring_core::{TokenCotangents, TokenLoss, TokenStats};
+/// # use sparring_core::{TokenGradients, TokenLoss, TokenStats};
 /// # struct Nll;
 /// # impl TokenLoss for Nll {
-/// #     fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
-/// #         cotangents.logp.fill(-1.0);
+/// #     fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
+/// #         gradients.logp.fill(-1.0);
 /// #         -stats.logp.iter().map(|&l| f64::from(l)).sum::<f64>()
 /// #     }
 /// # }
@@ -68,7 +68,7 @@ impl Learner for Tape {
         let asks = loss.needs_entropy();
         let value = loss.evaluate(
             TokenStats { logp: &logp, entropy: asks.then_some(&entropy) },
-            TokenCotangents { logp: &mut slopes, entropy: asks.then_some(&mut entropy_slopes) },
+            TokenGradients { logp: &mut slopes, entropy: asks.then_some(&mut entropy_slopes) },
         );
         for ((id, a), b) in ids.into_iter().zip(slopes).zip(entropy_slopes) {
             self.slopes[id] += f64::from(a);

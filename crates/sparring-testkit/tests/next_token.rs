@@ -1,7 +1,7 @@
 //! Policies made of a model of the next token: one that is not linear in its weights, and faulty ones.
 #![allow(clippy::unwrap_used, missing_docs)]
 use sparring_core::{Checkpoint, Learner, Message, PolicyError, Prompt, SampleRequest, Sampler, Scorer};
-use sparring_core::{SamplingParams, Seed, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats};
+use sparring_core::{SamplingParams, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
 use sparring_testkit::{NextToken, NextTokenPolicy, TokenContext, conformance};
 
 const TOKENS: usize = 5;
@@ -68,8 +68,8 @@ impl NextToken for LowRank {
 struct MaximumLikelihood;
 
 impl TokenLoss for MaximumLikelihood {
-    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
-        cotangents.logp.fill(-1.0);
+    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
+        gradients.logp.fill(-1.0);
         -stats.logp.iter().map(|&l| f64::from(l)).sum::<f64>()
     }
 }

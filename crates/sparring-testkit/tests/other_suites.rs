@@ -166,7 +166,7 @@ impl Game for Sums {
         (seed.value() % 5) as u32 + self.noise("draw")
     }
 
-    fn ask(&self, spec: &u32) -> Vec<Message> {
+    fn generator_prompt(&self, spec: &u32) -> Vec<Message> {
         let text = if self.bug == "ask" { String::new() } else { format!("a sum with {spec}") };
         vec![Message::user(text)]
     }
@@ -178,7 +178,7 @@ impl Game for Sums {
         Ok(Sum { a: number(a)? + self.noise("read"), b: number(b)?, hidden: 7 })
     }
 
-    fn pose(&self, task: &Sum) -> Vec<Message> {
+    fn solver_prompt(&self, task: &Sum) -> Vec<Message> {
         let hidden = if self.bug == "pose" { task.hidden } else { 0 };
         vec![Message::user(format!("{}+{}{}", task.a, task.b, " ".repeat(hidden as usize)))]
     }

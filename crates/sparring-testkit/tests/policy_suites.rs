@@ -70,7 +70,7 @@ fn planted_bugs_are_caught() {
         (Bug::ClampsCotangents, "learner/linearity"),
         (Bug::Overwrites, "learner/micro-batches"),
         (Bug::NormalisesByMicroBatch, "learner/micro-batches"),
-        (Bug::Drifts, "learner/zero cotangents"),
+        (Bug::Drifts, "learner/zero gradients"),
         (Bug::NeverClears, "learner/step clears"),
         (Bug::DiscardForgetsNothing, "learner/discard"),
         (Bug::ResetKeepsMoments, "learner/reset"),

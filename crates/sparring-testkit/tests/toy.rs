@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 use proptest::prelude::*;
 use sparring_core::{
-    Learner, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenCotangents,
+    Learner, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGradients,
     TokenGroup, TokenLoss, TokenStats,
 };
 use sparring_testkit::ToyPolicy;
@@ -14,9 +14,9 @@ struct Linear {
 }
 
 impl TokenLoss for Linear {
-    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
-        cotangents.logp.copy_from_slice(&self.slopes);
-        cotangents.entropy.unwrap().fill(self.entropy);
+    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
+        gradients.logp.copy_from_slice(&self.slopes);
+        gradients.entropy.unwrap().fill(self.entropy);
         let entropies: f32 = stats.entropy.unwrap().iter().sum();
         stats.logp.iter().zip(&self.slopes).map(|(l, c)| f64::from(l * c)).sum::<f64>()
             + f64::from(self.entropy * entropies)

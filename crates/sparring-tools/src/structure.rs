@@ -169,7 +169,7 @@ impl StructureRules {
 
 /// Checks a task: the question, the tools, then every call.
 ///
-/// Not a matter of rules: a question, at least one tool, distinct tool names, calls of tools on the menu, and
+/// Not a matter of rules: a question, at least one tool, distinct tool names, calls of tools on the tool list, and
 /// all required arguments (`no_tools`, `duplicate_tool`, `unknown_tool`, `missing_argument`).
 ///
 /// # Errors
@@ -177,12 +177,12 @@ impl StructureRules {
 pub fn check(task: &ToolTask, rules: &StructureRules) -> Result<(), Violation> {
     check_question(task, rules)?;
     if task.tools.is_empty() {
-        return fail("no_tools", "the menu is empty");
+        return fail("no_tools", "no tools are offered");
     }
     for (i, tool) in task.tools.iter().enumerate() {
         check_tool(tool, rules)?;
         if task.tools[..i].iter().any(|other| other.name == tool.name) {
-            return fail("duplicate_tool", format!("{} is on the menu twice", tool.name));
+            return fail("duplicate_tool", format!("{} is on the tool list twice", tool.name));
         }
     }
     if task.calls.len() < rules.min_calls {
@@ -275,7 +275,7 @@ fn check_tool(tool: &ToolSpec, rules: &StructureRules) -> Result<(), Violation> 
 
 fn check_call(task: &ToolTask, call: &ToolCall, rules: &StructureRules) -> Result<(), Violation> {
     let Some(tool) = task.tools.iter().find(|tool| tool.name == call.name) else {
-        return fail("unknown_tool", format!("{:?} is not on the menu", call.name));
+        return fail("unknown_tool", format!("{:?} is not on the tool list", call.name));
     };
     for (argument, value) in &call.arguments {
         if rules.flat_arguments && (value.is_array() || value.is_object()) {

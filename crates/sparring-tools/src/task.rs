@@ -1,9 +1,9 @@
 use crate::{ToolCall, ToolSpec};
 use serde::{Deserialize, Serialize};
 
-/// A user request, the menu of tools it comes with, and the calls that serve it.
+/// A user request, the list of tools it comes with, and the calls that serve it.
 ///
-/// An empty `calls` says that no tool of the menu can serve the request.
+/// An empty `calls` says that no tool offered can serve the request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolTask {
     /// What the user asks for.

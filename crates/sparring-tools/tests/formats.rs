@@ -310,16 +310,16 @@ fn escapes_are_those_of_the_notation() {
 
 #[test]
 fn no_call_begins_inside_other_json() {
-    let menu = r#"{"tools": [{"name": "f", "parameters": {"a": 1}}], "path": "C:\apps"}"#;
+    let tool_list = r#"{"tools": [{"name": "f", "parameters": {"a": 1}}], "path": "C:\apps"}"#;
     for format in [Format::Llama3Json, Format::Xlam, Format::Hammer, Format::Llama4] {
         let parser = format.parser();
-        let reading = parser.read(menu);
-        assert_eq!((reading.calls, reading.content.as_str()), (vec![], menu), "{}", format.name());
+        let reading = parser.read(tool_list);
+        assert_eq!((reading.calls, reading.content.as_str()), (vec![], tool_list), "{}", format.name());
         let wrapped = format!(r#"Here: {{"thought": "[x", "tool_calls": [{F}, {G}]}} Done."#);
         let reading = parser.read(&wrapped);
         assert_eq!((reading.calls, reading.content.as_str()), (two(), "Here: Done."), "{}", format.name());
         for text in [
-            menu,
+            tool_list,
             &wrapped,
             r#"{"tool_calls": []}"#,
             r#"{"tool_calls": [1]} or [so {"name": "f", "arguments": {}}"#,

@@ -64,15 +64,15 @@ fn rules_about_the_question() {
 #[test]
 fn rules_about_the_tools() {
     let good = call(&json!({"city": "Oslo", "people": 2, "place": "Maaemo"}));
-    let menu = |tools: &Value| task(QUESTION, tools, &good);
+    let tool_list = |tools: &Value| task(QUESTION, tools, &good);
     let with = |key: &str, value: &str| {
         let mut tool = book();
         tool[key] = json!(value);
-        menu(&json!([tool]))
+        tool_list(&json!([tool]))
     };
     check_rows([
-        ("no tools", menu(&json!([])), "no_tools", "no_tools"),
-        ("a tool twice", menu(&json!([book(), book()])), "duplicate_tool", "duplicate_tool"),
+        ("no tools", tool_list(&json!([])), "no_tools", "no_tools"),
+        ("a tool twice", tool_list(&json!([book(), book()])), "duplicate_tool", "duplicate_tool"),
         ("a generic name", with("name", "API"), "tool_name", "tool_name"),
         ("a short name", with("name", "bt"), "tool_name", "tool_name"),
         ("no description", with("description", "x"), "tool_description", "tool_description"),

@@ -8,7 +8,7 @@ use std::fmt;
 pub(super) enum Width {
     /// Pure functions on `f64`.
     F64,
-    /// The seam: log-probabilities and cotangents in `f32`.
+    /// The seam: log-probabilities and gradients in `f32`.
     F32,
 }
 

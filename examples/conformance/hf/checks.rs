@@ -4,7 +4,7 @@ use super::scores::Scores;
 use crate::rows::BoxError;
 use sparring::candle::CandlePolicy;
 use sparring::core::{
-    Learner, Prompt, SampleRequest, Sampler, SamplingParams, Seed, TokenBatch, TokenCotangents, TokenGroup,
+    Learner, Prompt, SampleRequest, Sampler, SamplingParams, Seed, TokenBatch, TokenGradients, TokenGroup,
     TokenLoss, TokenStats,
 };
 
@@ -102,8 +102,8 @@ fn max(a: f64, b: f64) -> f64 {
 pub(super) struct Weighted(pub(super) Vec<f32>);
 
 impl TokenLoss for Weighted {
-    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
-        cotangents.logp.copy_from_slice(&self.0);
+    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
+        gradients.logp.copy_from_slice(&self.0);
         stats.logp.iter().zip(&self.0).map(|(logp, weight)| f64::from(*logp) * f64::from(*weight)).sum()
     }
 }

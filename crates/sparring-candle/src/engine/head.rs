@@ -129,7 +129,7 @@ pub(super) fn backward(
     model: Model<'_>,
     block: &Block,
     settings: HeadSettings,
-    cotangents: Cotangents<'_>,
+    gradients: Cotangents<'_>,
     acts: &Activations,
     scratch: &mut Scratch,
     sink: &mut Sink<'_>,
@@ -148,7 +148,7 @@ pub(super) fn backward(
             tile_logits(model, normed, &words, logits, packing);
             for (logits, r) in logits.chunks_exact_mut(m).zip(rows.clone()) {
                 let saved = (acts.head.lse.get(count)[r], acts.head.entropy.get(count)[r]);
-                row_cotangent(block, &block.heads[r], settings, cotangents, saved, &words, logits);
+                row_cotangent(block, &block.heads[r], settings, gradients, saved, &words, logits);
             }
             let w = Mat::rows(&model.get(&model.layout.head)[words.start * hidden..], hidden);
             let write = if words.start == 0 { Write::Replace } else { Write::Add };
@@ -166,22 +166,22 @@ pub(super) fn backward(
     rms_backward(stream, model.get(&model.layout.norm), scales, scratch.dh.get(count * hidden), dx, dw);
 }
 
-/// Logits of some words of one row to their cotangents.
+/// Logits of some words of one row to their gradients.
 fn row_cotangent(
     block: &Block,
     head: &HeadRow,
     settings: HeadSettings,
-    cotangents: Cotangents<'_>,
+    gradients: Cotangents<'_>,
     (lse, row_entropy): (f32, f32),
     words: &Range<usize>,
     logits: &mut [f32],
 ) {
     let targets = &block.targets[head.targets.clone()];
     let scale = 1.0 / settings.temperature;
-    let logp = targets.iter().map(|t| cotangents.logp[t.flat]).sum();
-    let entropy = targets.iter().map(|t| cotangents.entropy_at(t.flat)).sum();
+    let logp = targets.iter().map(|t| gradients.logp[t.flat]).sum();
+    let entropy = targets.iter().map(|t| gradients.entropy_at(t.flat)).sum();
     head_cotangent(logits, HeadCotangent { scale, lse, logp, entropy, row_entropy });
     for target in targets.iter().filter(|t| words.contains(&(t.token as usize))) {
-        logits[target.token as usize - words.start] += scale * cotangents.logp[target.flat];
+        logits[target.token as usize - words.start] += scale * gradients.logp[target.flat];
     }
 }

@@ -107,7 +107,7 @@ impl Cotangents<'_> {
         self.entropy.map_or(0.0, |e| e[flat])
     }
 
-    /// Whether no token of the block has a cotangent: its gradient is then exactly 0.
+    /// Whether no token of the block has a gradient: its gradient is then exactly 0.
     fn vanish_on(&self, block: &Block) -> bool {
         block.targets.iter().all(|t| self.logp[t.flat] == 0.0 && self.entropy_at(t.flat) == 0.0)
     }
@@ -155,13 +155,13 @@ pub(crate) fn backward_shard(
     model: Model<'_>,
     blocks: &[Block],
     head: HeadSettings,
-    cotangents: Cotangents<'_>,
+    gradients: Cotangents<'_>,
     workspace: &mut Workspace,
     sink: &mut Sink<'_>,
 ) {
     for (block, acts) in blocks.iter().zip(&workspace.kept) {
-        if !cotangents.vanish_on(block) {
-            head::backward(model, block, head, cotangents, acts, &mut workspace.scratch, sink);
+        if !gradients.vanish_on(block) {
+            head::backward(model, block, head, gradients, acts, &mut workspace.scratch, sink);
             backward::backward(model, block, acts, &mut workspace.scratch, sink);
         }
     }

@@ -7,7 +7,7 @@ use crate::engine::plan::{self, Block};
 use crate::engine::{self, Cotangents, HeadSettings, Keep, Recalled, Sink, Workspace};
 use crate::lora::Dropout;
 use crate::threads::run_parts;
-use sparring_core::{Learner, PolicyError, StepReport, TokenBatch, TokenCotangents, TokenLoss, TokenStats};
+use sparring_core::{Learner, PolicyError, StepReport, TokenBatch, TokenGradients, TokenLoss, TokenStats};
 
 impl Learner for CandlePolicy {
     fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
@@ -20,8 +20,8 @@ impl Learner for CandlePolicy {
         let dropout = self.lora().and_then(|lora| self.dropout.next(lora.dropout));
         let forward = self.forward(batch, &shards, settings, dropout, &mut workspaces);
         let outcome = forward.and_then(|(logp, entropy)| {
-            let (value, cotangents) = ask(batch, loss, &logp, &entropy)?;
-            self.backward(&shards, settings, dropout, &cotangents, &mut workspaces)?;
+            let (value, gradients) = ask(batch, loss, &logp, &entropy)?;
+            self.backward(&shards, settings, dropout, &gradients, &mut workspaces)?;
             self.dropout.calls += 1;
             self.count_rows(&shards, &workspaces);
             Ok(value)
@@ -99,7 +99,7 @@ impl CandlePolicy {
         shards: &[Vec<Block>],
         settings: HeadSettings,
         dropout: Option<Dropout>,
-        cotangents: &Asked,
+        gradients: &Asked,
         workspaces: &mut [Workspace],
     ) -> Result<(), PolicyError> {
         let len = self.frozen.trained().1.len();
@@ -108,11 +108,11 @@ impl CandlePolicy {
             self.gradients.resize_with(shards.len(), || vec![0.0; len]);
         }
         let model = self.frozen.model_with(dropout);
-        let cotangents = cotangents.borrow();
+        let gradients = gradients.borrow();
         let run = |i: usize, (workspace, gradient): (&mut Workspace, &mut Vec<f32>)| {
             let mut sink =
                 if model.adapter.is_some() { Sink::Adapter(gradient) } else { Sink::Base(gradient) };
-            engine::backward_shard(model, &shards[i], settings, cotangents, workspace, &mut sink);
+            engine::backward_shard(model, &shards[i], settings, gradients, workspace, &mut sink);
         };
         let parts = workspaces.iter_mut().zip(&mut self.gradients).collect();
         run_parts(self.frozen.options.threads, parts, run).map(drop)
@@ -149,13 +149,12 @@ pub(crate) fn ask(
     entropy: &[f32],
 ) -> Result<(f64, Asked), PolicyError> {
     let wanted = loss.needs_entropy();
-    let mut cotangents =
-        Asked { logp: vec![0.0; logp.len()], entropy: wanted.then(|| vec![0.0; logp.len()]) };
+    let mut gradients = Asked { logp: vec![0.0; logp.len()], entropy: wanted.then(|| vec![0.0; logp.len()]) };
     let value = loss.evaluate(
         TokenStats { logp, entropy: wanted.then_some(entropy) },
-        TokenCotangents { logp: &mut cotangents.logp, entropy: cotangents.entropy.as_deref_mut() },
+        TokenGradients { logp: &mut gradients.logp, entropy: gradients.entropy.as_deref_mut() },
     );
-    let parts = [("logp", Some(&cotangents.logp)), ("entropy", cotangents.entropy.as_ref())];
+    let parts = [("logp", Some(&gradients.logp)), ("entropy", gradients.entropy.as_ref())];
     for (name, values) in parts {
         if let Some(flat) = values.and_then(|v| v.iter().position(|c| !c.is_finite())) {
             let place = plan::place(batch, flat);
@@ -165,5 +164,5 @@ pub(crate) fn ask(
     if !value.is_finite() {
         return Err(PolicyError::NonFinite { what: format!("the loss ({value})") });
     }
-    Ok((value, cotangents))
+    Ok((value, gradients))
 }

@@ -22,7 +22,7 @@ struct Store {
     calls: u64,
     learned_after: u64,
     /// Calls between the last learnings, the latest first: no more than in either are recorded, since between steps there
-    /// may be an exam.
+    /// may be an evaluation.
     between: [u64; 2],
     prompts: HashMap<Arc<[u32]>, Prompt>,
     /// Prompts of the last call for which there was no memory.
@@ -334,7 +334,7 @@ mod tests {
         };
         assert_eq!(recorded(1), 0);
         assert_eq!([recorded(1), recorded(1)], [1, 1]);
-        // An exam of 8 calls before the step, which is then not recorded; the next ones are.
+        // An evaluation of 8 calls before the step, which is then not recorded; the next ones are.
         assert_eq!([recorded(9), recorded(1), recorded(1)], [1, 1, 1]);
         // Steps of two calls.
         assert_eq!([recorded(2), recorded(2), recorded(2)], [1, 1, 2]);

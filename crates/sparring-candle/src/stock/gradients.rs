@@ -9,12 +9,12 @@ pub(super) fn track(x: &Tensor) -> Result<Tensor> {
     Ok(Var::from_tensor(&x.detach())?.into_inner())
 }
 
-/// The gradient of Σ ⟨cotangent, output⟩.
+/// The gradient of Σ ⟨gradient, output⟩.
 pub(super) fn pull(outputs: &[(&Tensor, &Tensor)]) -> Result<GradStore> {
     let mut total: Option<Tensor> = None;
-    for (output, cotangent) in outputs {
+    for (output, gradient) in outputs {
         // The sum may overflow a narrow type; its derivative does not.
-        let term = (*output * cotangent.detach())?.sum_all()?.to_dtype(DType::F32)?;
+        let term = (*output * gradient.detach())?.sum_all()?.to_dtype(DType::F32)?;
         total = Some(match total {
             Some(total) => (total + term)?,
             None => term,

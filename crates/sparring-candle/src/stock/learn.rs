@@ -81,11 +81,11 @@ impl DevicePolicy {
         let weights = self.model.tracked();
         let mut sink = Gradients::new(&self.model.variables);
         for (pass, states) in kept {
-            let cotangents = TokenGradients {
+            let gradients = TokenGradients {
                 logp: pass.collect(&asked.logp),
                 entropy: asked.entropy.as_ref().map(|h| pass.collect(h)),
             };
-            pass.backward(&weights, states, &cotangents, &mut sink)?;
+            pass.backward(&weights, states, &gradients, &mut sink)?;
         }
         Ok(sink.into_sums())
     }

@@ -111,13 +111,13 @@ impl<'a> Pass<'a> {
         &self,
         weights: &Weights,
         mut kept: Vec<Streams>,
-        cotangents: &TokenGradients,
+        gradients: &TokenGradients,
         sink: &mut Gradients<'_>,
     ) -> Result<()> {
         let decoder = Decoder { config: self.config, weights };
         let Some(last) = kept.pop() else { return Ok(()) };
         let mut slope =
-            Streams { context: None, rows: self.head_backward(decoder, &last.rows, cotangents, sink)? };
+            Streams { context: None, rows: self.head_backward(decoder, &last.rows, gradients, sink)? };
         for (i, x) in kept.into_iter().enumerate().rev() {
             let x = Streams { context: x.context.as_ref().map(track).transpose()?, rows: track(&x.rows)? };
             let y = self.layer(decoder, i, &x)?;
@@ -197,7 +197,7 @@ impl<'a> Pass<'a> {
         &self,
         decoder: Decoder<'_>,
         rows: &Tensor,
-        cotangents: &TokenGradients,
+        gradients: &TokenGradients,
         sink: &mut Gradients<'_>,
     ) -> Result<Tensor> {
         let hidden = self.hidden(rows)?;
@@ -209,8 +209,8 @@ impl<'a> Pass<'a> {
             let slope = |of: &[f32], like: &Tensor| {
                 Tensor::new(&of[part.clone()], rows.device())?.to_dtype(like.dtype())
             };
-            let d_logp = slope(&cotangents.logp, &logp)?;
-            let d_entropy = cotangents.entropy.as_ref().map(|of| slope(of, &entropy)).transpose()?;
+            let d_logp = slope(&gradients.logp, &logp)?;
+            let d_entropy = gradients.entropy.as_ref().map(|of| slope(of, &entropy)).transpose()?;
             let mut outputs = vec![(&logp, &d_logp)];
             outputs.extend(d_entropy.as_ref().map(|d| (&entropy, d)));
             let found = pull(&outputs)?;

@@ -5,7 +5,7 @@ pub(crate) mod backend;
 
 use serde_json::json;
 use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
-use sparring_core::{Learner, Seed, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats};
+use sparring_core::{Learner, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
 
 /// Text of a `tokenizer.json` with the words `w0`, `w1`, …, ChatML's special tokens and a tag that is not special.
 pub(crate) fn tokenizer_json(words: usize) -> String {
@@ -100,15 +100,15 @@ impl Linear {
 }
 
 impl TokenLoss for Linear {
-    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
         let dot = |a: &[f32], b: &[f32]| -> f64 {
             a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
         };
         assert_eq!(stats.logp.len(), self.logp.len());
-        cotangents.logp.copy_from_slice(&self.logp);
+        gradients.logp.copy_from_slice(&self.logp);
         let mut loss = dot(stats.logp, &self.logp);
         if let Some(weights) = &self.entropy {
-            cotangents.entropy.unwrap().copy_from_slice(weights);
+            gradients.entropy.unwrap().copy_from_slice(weights);
             loss += dot(stats.entropy.unwrap(), weights);
         }
         loss

@@ -2,7 +2,7 @@
 //!
 //! Every call that the dialogue makes is an item: the turns before it are the question. Definitions of the APIs are
 //! no part of these files. They are taken from what `ToolSearcher` returns anywhere in the folder; an API that it
-//! never returns has the parameters that the dialogues give it, as strings. On level 1 the menu is the APIs of the
+//! never returns has the parameters that the dialogues give it, as strings. On level 1 the tool list is the APIs of the
 //! dialogue; on level 2 it is `ToolSearcher` and what it has found so far.
 
 use super::{schema, source};
@@ -101,7 +101,7 @@ fn call(line: &Record) -> Result<ToolCall, EvalError> {
 }
 
 fn items(dialogue: &Dialogue, apis: &Apis) -> Result<Vec<Item>, EvalError> {
-    let mut menu: Vec<String> = if dialogue.search { vec![SEARCH.to_owned()] } else { names(dialogue) };
+    let mut tool_list: Vec<String> = if dialogue.search { vec![SEARCH.to_owned()] } else { names(dialogue) };
     let (mut turns, mut items): (Vec<Turn>, Vec<Item>) = (Vec::new(), Vec::new());
     for line in &dialogue.lines {
         match line.text("role")? {
@@ -110,12 +110,12 @@ fn items(dialogue: &Dialogue, apis: &Apis) -> Result<Vec<Item>, EvalError> {
             "API" => {
                 let gold = call(line)?;
                 let id = format!("{}_{}_{}", dialogue.category, dialogue.name, items.len());
-                let tools = menu.iter().filter_map(|name| apis.get(name).cloned()).collect();
+                let tools = tool_list.iter().filter_map(|name| apis.get(name).cloned()).collect();
                 items.push(Item::calls(id, dialogue.category, turns.clone(), tools, vec![gold.clone()]));
                 if dialogue.search && gold.name == SEARCH {
                     let found = found(line).into_iter().map(|tool| tool.name);
-                    let new: Vec<_> = found.filter(|name| !menu.contains(name)).collect();
-                    menu.extend(new);
+                    let new: Vec<_> = found.filter(|name| !tool_list.contains(name)).collect();
+                    tool_list.extend(new);
                 }
                 turns.push(Turn::calling(vec![gold]));
                 turns.push(Turn::new(TurnRole::Tool, result(line)));

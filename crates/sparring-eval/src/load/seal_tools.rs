@@ -1,7 +1,7 @@
 //! Seal-Tools (fairyshine/Seal-Tools): questions with one call or several, and 4,076 tools.
 //!
-//! The paper's models see the tools that a retriever found. The files do not hold them, so the menu is ours: the
-//! tools of the gold, filled up to [`MENU`] with the tools that follow in `tool.jsonl` within the same field,
+//! The paper's models see the tools that a retriever found. The files do not hold them, so the tool list is ours: the
+//! tools of the gold, filled up to [`TOOLS_OFFERED`] with the tools that follow in `tool.jsonl` within the same field,
 //! sorted by name.
 
 use super::{present, schema, source};
@@ -12,8 +12,8 @@ use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Tools on offer: as many as in the menus of Hammer's version of this benchmark.
-const MENU: usize = 5;
+/// Tools on offer: as many as in the tool lists of Hammer's version of this benchmark.
+const TOOLS_OFFERED: usize = 5;
 
 const FILES: [(&str, &str); 3] =
     [("test_in_domain.jsonl", "in_domain"), ("test_out_domain.jsonl", "out_domain"), ("dev.jsonl", "dev")];
@@ -35,7 +35,7 @@ fn item(record: &Record, domain: &str, shelf: &Shelf) -> Result<Item, EvalError>
     let gold = record.records("calling")?.iter().map(call).collect::<Result<Vec<_>, _>>()?;
     let kind = if gold.len() == 1 { "single" } else { "multiple" };
     let messages = vec![Turn::new(TurnRole::User, record.text("query")?)];
-    let tools = shelf.menu(&gold);
+    let tools = shelf.tool_list(&gold);
     let chained = gold.iter().any(|call| call.arguments.values().any(is_placeholder));
     let mut item = Item::calls(record.text("id")?, format!("{domain}_{kind}"), messages, tools, gold);
     if chained {
@@ -77,7 +77,7 @@ impl Shelf {
         Ok(Self { tools, index })
     }
 
-    fn menu(&self, gold: &[ToolCall]) -> Vec<ToolSpec> {
+    fn tool_list(&self, gold: &[ToolCall]) -> Vec<ToolSpec> {
         let mut chosen: Vec<usize> = Vec::new();
         for i in gold.iter().filter_map(|call| self.index.get(&call.name)) {
             if !chosen.contains(i) {
@@ -90,16 +90,16 @@ impl Shelf {
         // Where the field is small, tools of other fields follow.
         let fillers = after.clone().filter(same_field).chain(after.filter(|i| !same_field(i)));
         for i in fillers {
-            if chosen.len() >= MENU {
+            if chosen.len() >= TOOLS_OFFERED {
                 break;
             }
             if !chosen.contains(&i) {
                 chosen.push(i);
             }
         }
-        let mut menu: Vec<_> = chosen.into_iter().map(|i| self.tools[i].1.clone()).collect();
-        menu.sort_by(|a, b| a.name.cmp(&b.name));
-        menu
+        let mut tool_list: Vec<_> = chosen.into_iter().map(|i| self.tools[i].1.clone()).collect();
+        tool_list.sort_by(|a, b| a.name.cmp(&b.name));
+        tool_list
     }
 }
 

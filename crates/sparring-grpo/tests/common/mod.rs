@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 use sparring_core::{
     Finish, Learner, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
-    StepReport, TokenBatch, TokenCotangents, TokenLoss, TokenStats,
+    StepReport, TokenBatch, TokenGradients, TokenLoss, TokenStats,
 };
 use sparring_testkit::ToyPolicy;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,13 +44,13 @@ impl Spy {
 struct Faulty<'a>(&'a dyn TokenLoss, Failure);
 
 impl TokenLoss for Faulty<'_> {
-    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
         let mut logp = stats.logp.to_vec();
         match self.1 {
             Failure::Nan(token) => logp[token] = f32::NAN,
             _ => drop(logp.pop()),
         }
-        self.0.evaluate(TokenStats { logp: &logp, ..stats }, cotangents)
+        self.0.evaluate(TokenStats { logp: &logp, ..stats }, gradients)
     }
 }
 

@@ -5,33 +5,33 @@ use rand::seq::SliceRandom;
 use sparring_core::Seed;
 use sparring_tools::{ToolSpec, ToolTask};
 
-/// The same request with a menu that cannot serve it: every called tool is taken off, the answer is no call.
+/// The same request with a tool list that cannot serve it: every called tool is taken off, the answer is no call.
 ///
-/// Tools of `other`, where it is of another domain, take their places, so that the length of the menu does not show
+/// Tools of `other`, where it is of another domain, take their places, so that the length of the tool list does not show
 /// that one is missing. The tools are shuffled, so that their order does not show it either.
 ///
 /// `None` where the task has no call, no tool remains, or one of the task's own has the description of a
 /// called one, for it might serve the request after all.
 ///
 /// Tool-R0 has no such tasks, and its Solver forgets to abstain: in a reproduction, accuracy on irrelevant
-/// menus fell from 28.8 % to 2.1 %.
+/// tool lists fell from 28.8 % to 2.1 %.
 pub fn without_called_tools(task: &ToolTask, other: Option<&ToolTask>, seed: Seed) -> Option<ToolTask> {
     if task.calls.is_empty() {
         return None;
     }
-    let (called, mut menu) = split(task);
-    if called.is_empty() || menu.iter().any(|tool| called.iter().any(|c| alike(tool, c))) {
+    let (called, mut tool_list) = split(task);
+    if called.is_empty() || tool_list.iter().any(|tool| called.iter().any(|c| alike(tool, c))) {
         return None;
     }
     let mut rng = seed.rng();
     let elsewhere = other.filter(|o| o.domain != task.domain).map_or(&[][..], |o| o.tools.as_slice());
     let strangers = elsewhere.iter().filter(|tool| !called.iter().any(|c| alike(tool, c)));
-    fill(&mut menu, strangers.cloned().collect(), task.tools.len(), &mut rng);
-    menu.shuffle(&mut rng);
-    let menu = Some(menu).filter(|menu| !menu.is_empty())?;
+    fill(&mut tool_list, strangers.cloned().collect(), task.tools.len(), &mut rng);
+    tool_list.shuffle(&mut rng);
+    let tool_list = Some(tool_list).filter(|tool_list| !tool_list.is_empty())?;
     Some(ToolTask {
         question: task.question.clone(),
-        tools: menu,
+        tools: tool_list,
         calls: Vec::new(),
         domain: task.domain.clone(),
     })
@@ -43,12 +43,12 @@ fn split(task: &ToolTask) -> (Vec<ToolSpec>, Vec<ToolSpec>) {
     task.tools.iter().cloned().partition(called)
 }
 
-/// Adds tools, drawn without replacement and never two alike, until the menu has `size`.
-fn fill(menu: &mut Vec<ToolSpec>, mut from: Vec<ToolSpec>, size: usize, rng: &mut impl Rng) {
+/// Adds tools, drawn without replacement and never two alike, until the tool list has `size`.
+fn fill(tool_list: &mut Vec<ToolSpec>, mut from: Vec<ToolSpec>, size: usize, rng: &mut impl Rng) {
     from.shuffle(rng);
     for tool in from {
-        if menu.len() < size && !menu.iter().any(|known| alike(known, &tool)) {
-            menu.push(tool);
+        if tool_list.len() < size && !tool_list.iter().any(|known| alike(known, &tool)) {
+            tool_list.push(tool);
         }
     }
 }

@@ -13,8 +13,8 @@ use sparring_tools::{ToolTask, signature_with, structure};
 /// From so many arguments on, tasks count as alike in size.
 const MANY_ARGUMENTS: usize = 4;
 
-/// Tool-R0's game: the Generator writes a request, a menu of tools and the calls that serve it; the Solver
-/// is posed request and menu and must give the calls.
+/// Tool-R0's game: the Generator writes a request, a list of tools and the calls that serve it; the Solver
+/// is given request and tools and must give the calls.
 #[derive(Debug, Clone)]
 pub struct ToolR0Game {
     specs: SpecDistribution,
@@ -41,8 +41,8 @@ impl ToolR0Game {
         &self.options
     }
 
-    /// Reads a proposal's text for a specification, with the menu in the text's order ([`Game::read`] shuffles
-    /// it where [`GameOptions::shuffle_menu`] says so).
+    /// Reads a proposal's text for a specification, with the tool list in the text's order ([`Game::read`] shuffles
+    /// it where [`GameOptions::shuffle_tools`] says so).
     ///
     /// # Errors
     /// A [`Rejection`] by the first rule broken: `missing_block`, `tools_json`, `calls_json`, `spec_tools`,
@@ -93,13 +93,13 @@ impl Game for ToolR0Game {
         self.specs.draw(seed)
     }
 
-    fn ask(&self, spec: &TaskSpec) -> Vec<Message> {
-        self.prompts.ask(spec)
+    fn generator_prompt(&self, spec: &TaskSpec) -> Vec<Message> {
+        self.prompts.generator_prompt(spec)
     }
 
     fn read(&self, spec: &TaskSpec, out: &Rollout) -> Result<ToolTask, Rejection> {
         let mut task = self.read_text(spec, &out.text)?;
-        if self.options.shuffle_menu {
+        if self.options.shuffle_tools {
             // A function of question and tools: a task that is written down and read again stays the same.
             task.tools.sort_by(|a, b| a.name.cmp(&b.name));
             task.tools.shuffle(&mut Seed::new(0).child(&task.question).rng());
@@ -107,8 +107,8 @@ impl Game for ToolR0Game {
         Ok(task)
     }
 
-    fn pose(&self, task: &ToolTask) -> Vec<Message> {
-        self.prompts.pose(task)
+    fn solver_prompt(&self, task: &ToolTask) -> Vec<Message> {
+        self.prompts.solver_prompt(task)
     }
 
     fn solved(&self, task: &ToolTask, out: &Rollout) -> bool {

@@ -14,7 +14,6 @@ mod derive;
 mod domains;
 mod game;
 mod generator_reward;
-mod menu;
 mod options;
 mod presets;
 mod prompts;
@@ -23,6 +22,7 @@ mod render;
 mod solver_reward;
 mod spec;
 pub mod tags;
+mod tool_list;
 mod verifier;
 
 pub use config::{ToolR0, ToolR0Config};
@@ -30,7 +30,6 @@ pub use derive::without_called_tools;
 pub use domains::DOMAINS;
 pub use game::ToolR0Game;
 pub use generator_reward::{GeneratorReward, GeneratorRewardConfig, WithoutJudge};
-pub use menu::MenuStyle;
 pub use options::{GameOptions, Verifier};
 pub use presets::Preset;
 pub use prompts::{CheckedPrompts, Prompts};
@@ -39,6 +38,7 @@ pub(crate) use render::render_calls;
 pub use render::{render_answer, render_proposal};
 pub use solver_reward::{SolverReward, SolverRewardConfig};
 pub use spec::{CallsWeight, Context, CountRange, SpecDistribution, TaskSpec};
+pub use tool_list::ToolListStyle;
 
 use crate::RecipeError;
 

@@ -33,9 +33,9 @@ pub struct GameOptions {
     pub verifier: Verifier,
     /// Which tasks are duplicates.
     pub signature: SignatureRule,
-    /// Whether a proposal's menu is shuffled when it is read. Who writes a task puts the tool it is about first
+    /// Whether a proposal's tool list is shuffled when it is read. Who writes a task puts the tool it is about first
     /// more often than not; a Solver that always calls the first tool would be right, and never learn to choose.
-    pub shuffle_menu: bool,
+    pub shuffle_tools: bool,
     /// Whether a balanced pool is balanced by domain and by number of arguments, or by domain alone. A call with
     /// one argument is the easiest to get right, for Generator and Solver; where such tasks fill the pool, the
     /// Solver unlearns to give the others.
@@ -54,7 +54,7 @@ impl Default for GameOptions {
             enforce_spec: true,
             verifier: Verifier::EveryCall,
             signature: SignatureRule::default(),
-            shuffle_menu: true,
+            shuffle_tools: true,
             stratify_arguments: true,
             derive_no_call: true,
             structure: StructureRules::corrected(),
@@ -68,7 +68,7 @@ impl GameOptions {
         Self {
             enforce_spec: false,
             verifier: Verifier::FirstCall,
-            shuffle_menu: false,
+            shuffle_tools: false,
             stratify_arguments: false,
             derive_no_call: false,
             signature: SignatureRule::Released,

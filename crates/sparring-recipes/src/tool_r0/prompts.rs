@@ -1,9 +1,9 @@
-use super::menu::MenuStyle;
+use super::tool_list::ToolListStyle;
 use super::{Context, TaskSpec};
 use crate::RecipeError;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::{Deserialize, Serialize};
-use sparring_core::{Message, Speaker};
+use sparring_core::{Message, Role};
 use sparring_tools::ToolTask;
 
 /// Templates of both roles' prompts, in minijinja syntax.
@@ -11,7 +11,7 @@ use sparring_tools::ToolTask;
 /// | role | variables |
 /// |---|---|
 /// | Generator | `domain`, `context` (`single_turn` or `multi_turn`), `tools`, `calls`, `arguments` (numbers; the last is none where it is not asked for) |
-/// | Solver | `question`, `menu` (the tools as JSON) |
+/// | Solver | `question`, `tools` (the tools as JSON) |
 ///
 /// [`Prompts::build`] compiles and tries them; only [`CheckedPrompts`] are used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,9 +22,9 @@ pub struct Prompts {
     pub generator: Vec<Message>,
     /// The Solver's conversation; the content of each message is a template.
     pub solver: Vec<Message>,
-    /// How `menu` is written.
+    /// How `tools` is written.
     #[serde(default)]
-    pub menu: MenuStyle,
+    pub tool_list: ToolListStyle,
 }
 
 impl Default for Prompts {
@@ -35,8 +35,8 @@ impl Default for Prompts {
 
 impl Prompts {
     /// Prompts of these messages.
-    pub fn new(generator: Vec<Message>, solver: Vec<Message>, menu: MenuStyle) -> Self {
-        Self { generator, solver, menu }
+    pub fn new(generator: Vec<Message>, solver: Vec<Message>, tool_list: ToolListStyle) -> Self {
+        Self { generator, solver, tool_list }
     }
 
     /// What Tool-R0's prompts say (arXiv 2602.21320, figures 10 and 12), in other words and with two
@@ -50,9 +50,9 @@ impl Prompts {
             ],
             solver: vec![
                 Message::system(include_str!("solver_system.txt").trim_end()),
-                Message::user("User request:\n{{ question }}\n\nAvailable tools (JSON):\n{{ menu }}"),
+                Message::user("User request:\n{{ question }}\n\nAvailable tools (JSON):\n{{ tools }}"),
             ],
-            menu: MenuStyle::Indented,
+            tool_list: ToolListStyle::Indented,
         }
     }
 
@@ -72,7 +72,7 @@ impl Prompts {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         let generator = add(&mut environment, "generator", &self.generator, GENERATOR_VARIABLES)?;
         let solver = add(&mut environment, "solver", &self.solver, SOLVER_VARIABLES)?;
-        let checked = CheckedPrompts { environment, generator, solver, menu: self.menu };
+        let checked = CheckedPrompts { environment, generator, solver, tool_list: self.tool_list };
         for context in [Context::SingleTurn, Context::MultiTurn] {
             for calls in 0..3 {
                 for arguments in [None, Some(2)] {
@@ -81,46 +81,42 @@ impl Prompts {
                 }
             }
         }
-        checked.try_render(&checked.solver, &context! { question => "?", menu => "[]" })?;
+        checked.try_render(&checked.solver, &context! { question => "?", tools => "[]" })?;
         Ok(checked)
     }
 }
 
 const GENERATOR_VARIABLES: &[&str] = &["domain", "context", "tools", "calls", "arguments"];
-const SOLVER_VARIABLES: &[&str] = &["question", "menu"];
+const SOLVER_VARIABLES: &[&str] = &["question", "tools"];
 
 /// Templates that compiled and rendered; made by [`Prompts::build`].
 #[derive(Debug, Clone)]
 pub struct CheckedPrompts {
     environment: Environment<'static>,
-    generator: Vec<(Speaker, String)>,
-    solver: Vec<(Speaker, String)>,
-    menu: MenuStyle,
+    generator: Vec<(Role, String)>,
+    solver: Vec<(Role, String)>,
+    tool_list: ToolListStyle,
 }
 
 impl CheckedPrompts {
     /// The Generator's prompt for a specification.
-    pub fn ask(&self, spec: &TaskSpec) -> Vec<Message> {
+    pub fn generator_prompt(&self, spec: &TaskSpec) -> Vec<Message> {
         self.render(&self.generator, &generator_values(spec))
     }
 
     /// The Solver's prompt for a task.
-    pub fn pose(&self, task: &ToolTask) -> Vec<Message> {
-        let menu = self.menu.write(&task.tools);
-        self.render(&self.solver, &context! { question => task.question.as_str(), menu => menu })
+    pub fn solver_prompt(&self, task: &ToolTask) -> Vec<Message> {
+        let tool_list = self.tool_list.write(&task.tools);
+        self.render(&self.solver, &context! { question => task.question.as_str(), tools => tool_list })
     }
 
     /// A template that was tried can still fail on other values (an index out of range, say); the message
     /// then holds the error, because a prompt has no other way to say so.
-    fn render(&self, templates: &[(Speaker, String)], values: &Value) -> Vec<Message> {
+    fn render(&self, templates: &[(Role, String)], values: &Value) -> Vec<Message> {
         self.try_render(templates, values).unwrap_or_else(|error| vec![Message::user(error.to_string())])
     }
 
-    fn try_render(
-        &self,
-        templates: &[(Speaker, String)],
-        values: &Value,
-    ) -> Result<Vec<Message>, RecipeError> {
+    fn try_render(&self, templates: &[(Role, String)], values: &Value) -> Result<Vec<Message>, RecipeError> {
         templates
             .iter()
             .map(|(role, name)| {
@@ -151,7 +147,7 @@ fn add(
     role: &str,
     messages: &[Message],
     variables: &[&str],
-) -> Result<Vec<(Speaker, String)>, RecipeError> {
+) -> Result<Vec<(Role, String)>, RecipeError> {
     let mut names = Vec::new();
     for (i, message) in messages.iter().enumerate() {
         let name = format!("{role}[{i}]");

@@ -11,7 +11,7 @@ pub struct Proposal {
     pub think: Option<String>,
     /// The request; `None` where the block is missing or empty.
     pub question: Option<String>,
-    /// The menu: a non-empty list of tools, or what is wrong with it.
+    /// The tool list: a non-empty list of tools, or what is wrong with it.
     pub tools: Result<Vec<ToolSpec>, Rejection>,
     /// The gold calls, possibly none, or what is wrong with them.
     pub calls: Result<Vec<ToolCall>, Rejection>,
@@ -78,9 +78,9 @@ fn blocks(text: &str, order: BlockOrder) -> [Option<&str>; 4] {
 fn read_tools(text: &str) -> Result<Vec<ToolSpec>, Rejection> {
     let bad = |detail: String| Rejection::new("tools_json", detail);
     let value = json::relaxed(text).map_err(|error| bad(error.to_string()))?;
-    let list = value.as_array().ok_or_else(|| bad("the menu is not a list".to_owned()))?;
+    let list = value.as_array().ok_or_else(|| bad("the tools are not a list".to_owned()))?;
     if list.is_empty() {
-        return Err(bad("the menu is empty".to_owned()));
+        return Err(bad("no tools are offered".to_owned()));
     }
     list.iter().map(|tool| ToolSpec::from_json(tool).map_err(|error| bad(error.to_string()))).collect()
 }

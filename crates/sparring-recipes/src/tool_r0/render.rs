@@ -1,5 +1,5 @@
-use super::menu::MenuStyle;
 use super::tags;
+use super::tool_list::ToolListStyle;
 use sparring_tools::{ToolCall, ToolTask};
 
 /// Writes the Generator's completion that [`ToolR0Game`](super::ToolR0Game) reads as this task: the four
@@ -11,7 +11,7 @@ pub fn render_proposal(task: &ToolTask, think: &str) -> String {
     let blocks = [
         block(tags::THINK, think),
         block(tags::QUESTION, &task.question),
-        block(tags::TOOLS, &hide_tags(MenuStyle::Compact.write(&task.tools))),
+        block(tags::TOOLS, &hide_tags(ToolListStyle::Compact.write(&task.tools))),
         block(tags::ANSWER, &calls_json(&task.calls)),
     ];
     blocks.join("\n")

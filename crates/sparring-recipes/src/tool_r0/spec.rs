@@ -32,9 +32,9 @@ pub struct TaskSpec {
     pub domain: String,
     /// Single or multi turn, c.
     pub context: Context,
-    /// Number of tools on the menu, m.
+    /// Number of tools offered, m.
     pub tools: usize,
-    /// Number of gold calls, n; 0 asks for a request that no tool of the menu serves.
+    /// Number of gold calls, n; 0 asks for a request that no tool offered serves.
     pub calls: usize,
     /// Number of arguments of all gold calls together, where it is asked for. The paper does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,7 +60,7 @@ impl CountRange {
     }
 }
 
-/// One possible number of calls, and the menus and sizes it comes with.
+/// One possible number of calls, and the tool lists and sizes it comes with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallsWeight {

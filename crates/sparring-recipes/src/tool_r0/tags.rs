@@ -4,7 +4,7 @@
 pub const THINK: &str = "think";
 /// The request that the Generator writes.
 pub const QUESTION: &str = "question";
-/// The menu that the Generator writes.
+/// The tool list that the Generator writes.
 pub const TOOLS: &str = "available_tools";
 /// The calls: the Generator's gold, the Solver's answer.
 pub const ANSWER: &str = "tool_call_answer";

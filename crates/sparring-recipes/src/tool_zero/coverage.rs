@@ -27,7 +27,8 @@ pub fn coverage<G: Game<Task = ToolTask>>(
     params: &SamplingParams,
     seed: Seed,
 ) -> Result<Coverage, RecipeError> {
-    let request = |(i, task)| SampleRequest::new(game.pose(task), samples, params.clone(), seed.index(i));
+    let request =
+        |(i, task)| SampleRequest::new(game.solver_prompt(task), samples, params.clone(), seed.index(i));
     let requests: Vec<SampleRequest> = (0..).zip(tasks).map(request).collect();
     let groups = sparring_selfplay::sample(sampler, "model", &requests, |_| {})?;
     let rates: Vec<f64> = tasks

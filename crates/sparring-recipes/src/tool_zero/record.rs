@@ -46,7 +46,7 @@ pub struct StepRecord {
     pub thought: Option<f64>,
     /// Share of the groups whose answers all have the same reward: they teach nothing.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub dead_groups: Option<f64>,
+    pub zero_advantage_groups: Option<f64>,
     /// Loss: of a supervised update the mean negative log-likelihood of a token, nats.
     pub loss: f64,
     /// Norm of the gradient.
@@ -66,7 +66,7 @@ impl StepRecord {
             solved: None,
             length: None,
             thought: None,
-            dead_groups: None,
+            zero_advantage_groups: None,
             loss: 0.0,
             grad_norm: 0.0,
         }

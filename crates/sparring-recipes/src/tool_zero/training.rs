@@ -4,7 +4,7 @@ use crate::tool_r0::tags;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use sparring_core::{
-    Encoder, Game, Learner, Policy, Prompt, RewardContext, Role, Rollout, SampleRequest, SamplingParams,
+    Encoder, Game, Learner, Player, Policy, Prompt, RewardContext, Rollout, SampleRequest, SamplingParams,
     Seed, TokenGroup,
 };
 use sparring_grpo::{GrpoError, RolloutGroup, supervised};
@@ -106,7 +106,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         let count = c.supervised.examples_per_step;
         let mut encoded = Vec::with_capacity(count);
         for task in self.slots("supervised", step * count, count) {
-            let prompt = self.encoder.prompt(&Prompt::Messages(self.game.pose(task)));
+            let prompt = self.encoder.prompt(&Prompt::Messages(self.game.solver_prompt(task)));
             let answer = self.encoder.completion(&gold_answer(task, c.supervised.thought));
             encoded.push((prompt.map_err(RecipeError::Encode)?, answer.map_err(RecipeError::Encode)?));
         }
@@ -134,12 +134,12 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         let seed = self.seed.child("sample").index(step as u64);
         let params = SamplingParams::default().with_temperature(c.temperature).with_max_tokens(c.max_tokens);
         let request = |(i, task): (u64, &Cow<'_, ToolTask>)| {
-            SampleRequest::new(self.game.pose(task), c.group_size, params.clone(), seed.index(i))
+            SampleRequest::new(self.game.solver_prompt(task), c.group_size, params.clone(), seed.index(i))
         };
         let requests: Vec<SampleRequest> = (0..).zip(&tasks).map(request).collect();
         let groups = sample(policy.sampler(), "model", &requests, |_| {})?;
         let (mut scored, mut measured, mut solved) = (Scored::default(), Scored::default(), 0.0);
-        let ctx = RewardContext::at(step, c.updates, Role::Solver).with_batch(&groups);
+        let ctx = RewardContext::at(step, c.updates, Player::Solver).with_batch(&groups);
         for (task, group) in tasks.iter().zip(&groups) {
             scored.add(&*rewards.reward, task, group, &ctx)?;
             measured.add(&*rewards.measures, task, group, &ctx)?;
@@ -162,7 +162,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
             solved: Some(solved / count),
             length: Some(report.length_mean),
             thought: Some(thought_length(&groups)),
-            dead_groups: Some(report.dead_groups as f64 / count),
+            zero_advantage_groups: Some(report.zero_advantage_groups as f64 / count),
             loss: report.loss,
             grad_norm: report.grad_norm,
             ..StepRecord::new(step, Stage::Reinforced, lr)

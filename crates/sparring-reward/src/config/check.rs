@@ -125,7 +125,7 @@ impl RewardConfig {
             Self::ExtraCalls(rule) => at_least_0("alpha", rule.alpha),
             Self::Accuracy { rules, .. } => at_least_0("rules.extra_call_penalty", rules.extra_call_penalty),
             Self::Validity { rules, .. } => {
-                finite("rules.menu", rules.menu)?;
+                finite("rules.tool_list", rules.tool_list)?;
                 finite("rules.required", rules.required)?;
                 finite("rules.values", rules.values)
             }

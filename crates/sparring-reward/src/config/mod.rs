@@ -1,7 +1,7 @@
 //! Rewards as data: a tree of settings that builds a checked reward.
 //!
 //! ```
-//! use sparring_core::{Reward, RewardContext, Role, Rollout};
+//! use sparring_core::{Reward, RewardContext, Player, Rollout};
 //! use sparring_reward::RewardConfig;
 //! use sparring_tools::{ToolCall, ToolTask};
 //!
@@ -21,7 +21,7 @@
 //!     domain: String::new(),
 //! };
 //! let group = [Rollout::from_text("<think>Ask.</think><answer>[forecast(city='Oslo')]</answer>")];
-//! let score = reward.score(&task, &group, &RewardContext::at(25, 100, Role::Solver))?;
+//! let score = reward.score(&task, &group, &RewardContext::at(25, 100, Player::Solver))?;
 //! assert_eq!(score, [Some(1.0 + 0.5 * 1.0 + 0.5 * 0.5)]);
 //! # Ok::<(), sparring_core::BoxError>(())
 //! ```
@@ -190,7 +190,7 @@ pub enum RewardConfig {
         #[serde(default)]
         rules: AccuracySettings,
     },
-    /// [`CallValidity`](crate::validity::CallValidity): whether the calls fit the menu and the question; of tool tasks.
+    /// [`CallValidity`](crate::validity::CallValidity): whether the calls fit the tool list and the question; of tool tasks.
     Validity {
         /// The format of calls.
         #[serde(default)]

@@ -4,7 +4,7 @@ use crate::sampling::{Attempt, params, sample, solve_rate};
 use crate::score::Scored;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparring_core::{Game, Rejection, RewardContext, Role, Rollout, SampleRequest, Scorer, Seed};
+use sparring_core::{Game, Player, Rejection, RewardContext, Rollout, SampleRequest, Scorer, Seed};
 use sparring_grpo::UpdateReport;
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl<G: Game> Run<'_, '_, G> {
     pub(crate) fn train_generator(&mut self) -> Result<(), SelfPlayError> {
         let plan = self.plan;
         self.begin(plan.config.generator.steps);
-        let reference = self.begin_training(Role::Generator, plan.generator_grpo.config().kl_coef > 0.0)?;
+        let reference = self.begin_training(Player::Generator, plan.generator_grpo.config().kl_coef > 0.0)?;
         while self.state.cursor.step < plan.config.generator.steps {
             self.generator_step(reference.as_deref())?;
             self.advance(plan.config.generator.steps)?;
@@ -61,13 +61,13 @@ impl<G: Game> Run<'_, '_, G> {
         let mut scored = Scored::default();
         for (i, (spec, group)) in specs.iter().zip(&groups).enumerate() {
             let rates = proposals.rates.get(i).map_or(&[][..], Vec::as_slice);
-            let ctx = RewardContext::at(step, c.steps, Role::Generator);
+            let ctx = RewardContext::at(step, c.steps, Player::Generator);
             let ctx = ctx.with_solve_rates(rates).with_batch(&groups);
             scored.add(self.generator_reward, spec, group, &ctx)?;
         }
         let lr = c.lr_schedule.at(step, c.steps, c.lr);
         let update =
-            self.update(Role::Generator, &plan.generator_grpo, reference, &groups, &scored.rewards, lr)?;
+            self.update(Player::Generator, &plan.generator_grpo, reference, &groups, &scored.rewards, lr)?;
         self.note_generator_step(lr, &scored, proposals, update)
     }
 
@@ -75,14 +75,14 @@ impl<G: Game> Run<'_, '_, G> {
         let c = &self.plan.config.generator;
         let request = |(i, spec): (u64, &G::Spec)| {
             SampleRequest::new(
-                self.game.ask(spec),
+                self.game.generator_prompt(spec),
                 c.group_size,
                 params(c.temperature, c.max_tokens),
                 seed.index(i),
             )
         };
         let requests: Vec<SampleRequest> = (0..).zip(specs).map(request).collect();
-        sample(self.roles.generator().sampler(), "generator", &requests, |_| {})
+        sample(self.players.generator().sampler(), "generator", &requests, |_| {})
     }
 
     /// Reads every proposal, and has the Solver attempt each distinct task once.
@@ -122,7 +122,7 @@ impl<G: Game> Run<'_, '_, G> {
             max_tokens: c.solver.max_tokens,
         };
         let posed: Vec<&G::Task> = distinct.iter().collect();
-        let answers = attempt.run(self.game, self.roles.solver().sampler(), &posed, seed, |_| {})?;
+        let answers = attempt.run(self.game, self.players.solver().sampler(), &posed, seed, |_| {})?;
         let rates: Vec<Option<f32>> = (distinct.iter().zip(&answers))
             .map(|(task, rollouts)| rollouts.as_ref().map(|r| solve_rate(self.game, task, r)))
             .collect();

@@ -25,8 +25,8 @@ impl<G: Game> Run<'_, '_, G> {
         }
         let build = BuildPool {
             game: self.game,
-            generator: self.roles.generator().sampler(),
-            solver: self.roles.solver().sampler(),
+            generator: self.players.generator().sampler(),
+            solver: self.players.solver().sampler(),
             config: &config.pool,
             order: config.solver.order,
             max_tokens: (config.generator.max_tokens, config.solver.max_tokens),

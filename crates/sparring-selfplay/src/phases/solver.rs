@@ -5,7 +5,7 @@ use crate::sampling::{params, sample, solve_rate};
 use crate::score::Scored;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparring_core::{Game, RewardContext, Role, SampleRequest, Scorer};
+use sparring_core::{Game, Player, RewardContext, SampleRequest, Scorer};
 use sparring_grpo::UpdateReport;
 
 /// What `events.jsonl` holds of one update of the Solver.
@@ -43,7 +43,7 @@ impl<G: Game> Run<'_, '_, G> {
             return Ok(());
         }
         let slots = training_slots(self.state.pool.len(), c.steps * c.prompts_per_step);
-        let reference = self.begin_training(Role::Solver, plan.solver_grpo.config().kl_coef > 0.0)?;
+        let reference = self.begin_training(Player::Solver, plan.solver_grpo.config().kl_coef > 0.0)?;
         while self.state.cursor.step < c.steps {
             let first = self.state.cursor.step * c.prompts_per_step;
             self.solver_step(&slots[first..first + c.prompts_per_step], reference.as_deref())?;
@@ -57,25 +57,26 @@ impl<G: Game> Run<'_, '_, G> {
         let (step, seed) = (self.state.cursor.step, self.step_seed().child("sample"));
         let request = |(i, &slot): (u64, &usize)| {
             SampleRequest::new(
-                self.game.pose(&self.state.pool[slot].task),
+                self.game.solver_prompt(&self.state.pool[slot].task),
                 c.group_size,
                 params(c.temperature, c.max_tokens),
                 seed.index(i),
             )
         };
         let requests: Vec<SampleRequest> = (0..).zip(slots).map(request).collect();
-        let groups = sample(self.roles.solver().sampler(), "solver", &requests, |_| {})?;
+        let groups = sample(self.players.solver().sampler(), "solver", &requests, |_| {})?;
         let mut scored = Scored::default();
         let (mut rates, mut verified) = (Vec::new(), Vec::new());
         for (&slot, group) in slots.iter().zip(&groups) {
             let entry = &self.state.pool[slot];
-            let ctx = RewardContext::at(step, c.steps, Role::Solver).with_batch(&groups);
+            let ctx = RewardContext::at(step, c.steps, Player::Solver).with_batch(&groups);
             scored.add(self.solver_reward, &entry.task, group, &ctx)?;
             rates.push(solve_rate(self.game, &entry.task, group));
             verified.push(entry.solve_rate);
         }
         let lr = c.lr_schedule.at(step, c.steps, c.lr);
-        let update = self.update(Role::Solver, &plan.solver_grpo, reference, &groups, &scored.rewards, lr)?;
+        let update =
+            self.update(Player::Solver, &plan.solver_grpo, reference, &groups, &scored.rewards, lr)?;
         let record = SolverStep {
             iteration: self.state.cursor.iteration,
             step,

@@ -68,7 +68,7 @@ impl<G: Game> BuildPool<'_, G> {
             .zip(&specs)
             .map(|(i, spec)| {
                 SampleRequest::new(
-                    self.game.ask(spec),
+                    self.game.generator_prompt(spec),
                     1,
                     params(self.config.temperature, self.max_tokens.0),
                     seeds.1.index(i),

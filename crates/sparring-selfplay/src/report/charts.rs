@@ -135,7 +135,7 @@ fn draw(chart: impl FnOnce(&Root<'_>) -> Result<(), Box<dyn Error>>) -> String {
     match drawn {
         Ok(()) => svg.replace("#010203", "currentColor").replacen(
             "<svg width=\"520\" height=\"280\"",
-            "<svg role=\"img\"",
+            "<svg player=\"img\"",
             1,
         ),
         Err(error) => {

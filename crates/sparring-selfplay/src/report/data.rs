@@ -15,7 +15,7 @@ pub(super) struct RunData {
     pub(super) summary: Option<Summary>,
     pub(super) generator: Vec<Value>,
     pub(super) solver: Vec<Value>,
-    pub(super) exams: Vec<ExamData>,
+    pub(super) evaluations: Vec<ExamData>,
     /// By iteration.
     pub(super) pools: Vec<(usize, PoolYield)>,
     /// Iteration, phase, seconds.
@@ -24,7 +24,7 @@ pub(super) struct RunData {
     pub(super) tasks: Vec<(usize, Vec<PoolTask<Value>>)>,
 }
 
-/// One exam over the iterations.
+/// One evaluation over the iterations.
 #[derive(Debug, Default)]
 pub(super) struct ExamData {
     pub(super) name: String,
@@ -58,7 +58,7 @@ impl RunData {
             summary: None,
             generator: Vec::new(),
             solver: Vec::new(),
-            exams: Vec::new(),
+            evaluations: Vec::new(),
             pools: Vec::new(),
             timings: Vec::new(),
             tasks: Vec::new(),
@@ -89,17 +89,21 @@ impl RunData {
         match value["kind"].as_str() {
             Some("generator_step") => self.generator.push(value),
             Some("solver_step") => self.solver.push(value),
-            Some("exam_tasks") => {
-                let name = value["exam"].as_str().unwrap_or_default().to_owned();
+            Some("evaluation_tasks") => {
+                let name = value["evaluation"].as_str().unwrap_or_default().to_owned();
                 let tasks = value["tasks"].as_array().cloned().unwrap_or_default();
-                self.exam(&name).tasks = tasks;
+                self.evaluation(&name).tasks = tasks;
             }
-            Some("exam") => {
+            Some("evaluation") => {
                 if let Ok(line) = serde_json::from_value::<ExamLine>(value) {
-                    let exam = self.exam(&line.name);
-                    exam.scores.push((line.iteration, line.accuracy, line.standard_error));
+                    let evaluation = self.evaluation(&line.name);
+                    evaluation.scores.push((line.iteration, line.accuracy, line.standard_error));
                     for a in line.shown {
-                        exam.answers.entry(a.task).or_default().push((line.iteration, a.answer, a.solved));
+                        evaluation.answers.entry(a.task).or_default().push((
+                            line.iteration,
+                            a.answer,
+                            a.solved,
+                        ));
                     }
                 }
             }
@@ -117,12 +121,12 @@ impl RunData {
         }
     }
 
-    fn exam(&mut self, name: &str) -> &mut ExamData {
-        let place = self.exams.iter().position(|e| e.name == name).unwrap_or(self.exams.len());
-        if place == self.exams.len() {
-            self.exams.push(ExamData { name: name.to_owned(), ..ExamData::default() });
+    fn evaluation(&mut self, name: &str) -> &mut ExamData {
+        let place = self.evaluations.iter().position(|e| e.name == name).unwrap_or(self.evaluations.len());
+        if place == self.evaluations.len() {
+            self.evaluations.push(ExamData { name: name.to_owned(), ..ExamData::default() });
         }
-        &mut self.exams[place]
+        &mut self.evaluations[place]
     }
 
     pub(super) fn title(&self) -> String {

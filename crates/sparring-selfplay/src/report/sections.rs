@@ -11,11 +11,11 @@ fn percent(share: f64) -> String {
 /// The numbers that matter most.
 pub(super) fn headline(data: &RunData) -> String {
     let mut cards = String::new();
-    for exam in &data.exams {
-        if let (Some(first), Some(last)) = (exam.scores.first(), exam.scores.last()) {
+    for evaluation in &data.evaluations {
+        if let (Some(first), Some(last)) = (evaluation.scores.first(), evaluation.scores.last()) {
             let value = format!("{} → {}", percent(first.1), percent(last.1));
             let detail = format!("standard errors {} and {}", percent(first.2), percent(last.2));
-            cards += &card(&value, &format!("{} accuracy", exam.name), &detail);
+            cards += &card(&value, &format!("{} accuracy", evaluation.name), &detail);
         }
     }
     if let Some(summary) = &data.summary {
@@ -40,25 +40,25 @@ fn duration(seconds: f64) -> String {
 
 /// Accuracy over the iterations.
 pub(super) fn accuracy(data: &RunData) -> String {
-    let series = |exam: &ExamData| Series {
-        name: exam.name.clone(),
-        points: exam.scores.iter().map(|&(i, a, se)| (i as f64, 100.0 * a, 100.0 * se)).collect(),
+    let series = |evaluation: &ExamData| Series {
+        name: evaluation.name.clone(),
+        points: evaluation.scores.iter().map(|&(i, a, se)| (i as f64, 100.0 * a, 100.0 * se)).collect(),
     };
-    let series: Vec<Series> = data.exams.iter().map(series).collect();
+    let series: Vec<Series> = data.evaluations.iter().map(series).collect();
     let chart = lines(&series, "iteration", Some((0.0, 100.0)), &[]);
     if chart.is_empty() {
         return String::new();
     }
     let mut rows = Vec::new();
-    for exam in &data.exams {
-        let mut row = vec![exam.name.clone()];
-        row.extend(exam.scores.iter().map(|s| format!("{:.1} ± {:.1}", 100.0 * s.1, 100.0 * s.2)));
+    for evaluation in &data.evaluations {
+        let mut row = vec![evaluation.name.clone()];
+        row.extend(evaluation.scores.iter().map(|s| format!("{:.1} ± {:.1}", 100.0 * s.1, 100.0 * s.2)));
         rows.push(row);
     }
-    let count = data.exams.iter().map(|e| e.scores.len()).max().unwrap_or(0);
+    let count = data.evaluations.iter().map(|e| e.scores.len()).max().unwrap_or(0);
     let heads: Vec<String> =
         (0..count).map(|i| if i == 0 { "base".to_owned() } else { format!("iteration {i}") }).collect();
-    let head: Vec<&str> = std::iter::once("exam, %").chain(heads.iter().map(String::as_str)).collect();
+    let head: Vec<&str> = std::iter::once("evaluation, %").chain(heads.iter().map(String::as_str)).collect();
     let body = figures(&[named("accuracy, %", &series, &chart)]) + &table(&head, &rows);
     section("The Solver's accuracy", "Error bars are one standard error.", &body)
 }
@@ -180,12 +180,13 @@ pub(super) fn pool(data: &RunData) -> String {
     section("The task pool", "From the Generator's candidates to the tasks the Solver trains on.", &body)
 }
 
-/// Exam tasks with the Solver's answers before and after.
+/// Evaluation tasks with the Solver's answers before and after.
 pub(super) fn answers(data: &RunData, show: &dyn Fn(&Value) -> String) -> String {
     let mut body = String::new();
-    for exam in data.exams.iter().filter(|e| e.scores.len() > 1) {
-        for (i, answers) in &exam.answers {
-            let (Some(task), Some(first), Some(last)) = (exam.tasks.get(*i), answers.first(), answers.last())
+    for evaluation in data.evaluations.iter().filter(|e| e.scores.len() > 1) {
+        for (i, answers) in &evaluation.answers {
+            let (Some(task), Some(first), Some(last)) =
+                (evaluation.tasks.get(*i), answers.first(), answers.last())
             else {
                 continue;
             };
@@ -198,7 +199,7 @@ pub(super) fn answers(data: &RunData, show: &dyn Fn(&Value) -> String) -> String
                 body,
                 "<details><summary>{}, task {}: {} → {}</summary>\n<pre>{}</pre>\n<div class=\"two\">{}{}</div>\n\
                  </details>\n",
-                escape(&exam.name),
+                escape(&evaluation.name),
                 i + 1,
                 verdict(first.2),
                 verdict(last.2),
@@ -208,7 +209,7 @@ pub(super) fn answers(data: &RunData, show: &dyn Fn(&Value) -> String) -> String
             );
         }
     }
-    section("Held-out tasks, before and after", "The first tasks of each exam, not a selection.", &body)
+    section("Held-out tasks, before and after", "The first tasks of each evaluation, not a selection.", &body)
 }
 
 /// Some tasks that the Generator invented.

@@ -1,6 +1,6 @@
 use super::disk;
 use super::folder::unserialisable;
-use crate::{Roles, SelfPlayError};
+use crate::{Players, SelfPlayError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,12 +60,12 @@ impl Checkpoints {
         &self,
         serial: u64,
         state: &[u8],
-        roles: &Roles,
+        players: &Players,
         in_use: [Option<u64>; 2],
     ) -> Result<(), SelfPlayError> {
         let temporary = self.dir.join(".writing");
         disk::remove_folder(&temporary)?;
-        let written = write(&temporary, state, roles).and_then(|()| {
+        let written = write(&temporary, state, players).and_then(|()| {
             // Left by a damaged checkpoint that the run fell back from.
             disk::remove_folder(&self.folder(serial))?;
             disk::rename(&temporary, &self.folder(serial))
@@ -106,21 +106,21 @@ impl Checkpoints {
     }
 
     /// Reads the weights and optimisers of checkpoint `serial`.
-    pub(crate) fn restore(&self, serial: u64, roles: &mut Roles) -> Result<(), SelfPlayError> {
+    pub(crate) fn restore(&self, serial: u64, players: &mut Players) -> Result<(), SelfPlayError> {
         let folder = self.folder(serial);
-        for (name, role, policy) in roles.named_mut() {
-            policy.restore(&folder.join(name)).map_err(SelfPlayError::policy(role))?;
+        for (name, player, policy) in players.named_mut() {
+            policy.restore(&folder.join(name)).map_err(SelfPlayError::policy(player))?;
         }
         Ok(())
     }
 }
 
 /// Writes a whole checkpoint into `folder`, flushed to the disk.
-fn write(folder: &Path, state: &[u8], roles: &Roles) -> Result<(), SelfPlayError> {
-    for (name, role, policy) in roles.named() {
+fn write(folder: &Path, state: &[u8], players: &Players) -> Result<(), SelfPlayError> {
+    for (name, player, policy) in players.named() {
         let place = folder.join(name);
         disk::create_folder(&place)?;
-        policy.save(&place).map_err(SelfPlayError::policy(role))?;
+        policy.save(&place).map_err(SelfPlayError::policy(player))?;
     }
     disk::write_synced(&folder.join("state.json"), state)?;
     let mut files = BTreeMap::new();
@@ -129,7 +129,7 @@ fn write(folder: &Path, state: &[u8], roles: &Roles) -> Result<(), SelfPlayError
         disk::sync_file(&path)?;
         files.insert(relative.to_string_lossy().into_owned(), entry(&path)?);
     }
-    for (name, ..) in roles.named() {
+    for (name, ..) in players.named() {
         disk::sync_folder(&folder.join(name))?;
     }
     let manifest = serde_json::to_vec_pretty(&Manifest { files }).map_err(|e| unserialisable(&e))?;

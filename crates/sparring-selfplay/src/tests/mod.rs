@@ -6,7 +6,7 @@ mod resume;
 mod run;
 mod settings;
 
-use crate::{Exam, Roles, SelfPlay, SelfPlayConfig, SelfPlayError, Summary, Weights};
+use crate::{Evaluation, Players, SelfPlay, SelfPlayConfig, SelfPlayError, Summary, Weights};
 use serde::{Deserialize, Serialize};
 use sparring_core::{Game, Message, Policy, Rejection, Reward, Rollout, Seed, one_line, reward_fn};
 use sparring_testkit::ToyPolicy;
@@ -38,7 +38,7 @@ impl Game for Sums {
         LETTERS.as_bytes()[(seed.value() % 4) as usize] as char
     }
 
-    fn ask(&self, spec: &char) -> Vec<Message> {
+    fn generator_prompt(&self, spec: &char) -> Vec<Message> {
         vec![Message::user(format!("write {spec}"))]
     }
 
@@ -52,7 +52,7 @@ impl Game for Sums {
         Ok(Sum { letters: out.text.clone() })
     }
 
-    fn pose(&self, task: &Sum) -> Vec<Message> {
+    fn solver_prompt(&self, task: &Sum) -> Vec<Message> {
         // One task cannot be posed: the prompt is empty.
         if task.letters == "dd" { Vec::new() } else { vec![Message::user(task.letters.clone())] }
     }
@@ -118,7 +118,7 @@ pub(super) fn toy(seed: u64) -> Box<dyn Policy> {
     Box::new(ToyPolicy::new(LETTERS, Seed::new(seed)))
 }
 
-fn exam_tasks() -> Vec<Sum> {
+fn evaluation_tasks() -> Vec<Sum> {
     let letters = LETTERS.chars();
     let pairs =
         letters.clone().flat_map(|a| letters.clone().map(move |b| Sum { letters: format!("{a}{b}") }));
@@ -127,28 +127,28 @@ fn exam_tasks() -> Vec<Sum> {
 
 /// The toy run of these settings.
 pub(super) fn game(config: SelfPlayConfig) -> SelfPlay<'static, Sums> {
-    let roles = match config.weights {
-        Weights::Separate => Roles::Separate { generator: toy(1), solver: toy(2) },
-        Weights::Shared => Roles::Shared(toy(1)),
+    let players = match config.weights {
+        Weights::Separate => Players::Separate { generator: toy(1), solver: toy(2) },
+        Weights::Shared => Players::Shared(toy(1)),
     };
     let invents = reward_fn("readable", |spec: &char, out: &Rollout| {
         Some(f32::from(u8::from(out.text.starts_with(*spec))) + f32::from(u8::from(out.text.len() == 2)))
     });
-    assemble(config, roles, Box::new(invents), 7)
+    assemble(config, players, Box::new(invents), 7)
 }
 
 pub(super) fn assemble(
     config: SelfPlayConfig,
-    roles: Roles,
+    players: Players,
     invents: Box<dyn Reward<char>>,
     seed: u64,
 ) -> SelfPlay<'static, Sums> {
     let solves =
         reward_fn("solved", |task: &Sum, out: &Rollout| Some(f32::from(u8::from(Sums.solved(task, out)))));
-    SelfPlay::new(config.build().unwrap(), &Sums, invents, Box::new(solves), roles, Seed::new(seed))
+    SelfPlay::new(config.build().unwrap(), &Sums, invents, Box::new(solves), players, Seed::new(seed))
         .with_preset("toy")
-        .with_exam(Exam::greedy("heldout", exam_tasks()))
-        .with_exam(Exam::sampled("heldout_t1", exam_tasks(), 1.0, 4))
+        .with_evaluation(Evaluation::greedy("heldout", evaluation_tasks()))
+        .with_evaluation(Evaluation::sampled("heldout_t1", evaluation_tasks(), 1.0, 4))
 }
 
 /// A hash of every weight and every number of the optimiser, for each model.
@@ -166,7 +166,7 @@ pub(super) fn weights(run: &SelfPlay<'_, Sums>) -> Vec<u64> {
         }
         hasher.finish()
     };
-    run.roles().named().into_iter().map(save).collect()
+    run.players().named().into_iter().map(save).collect()
 }
 
 /// What a run ends with: all that may not depend on interruptions.

@@ -125,7 +125,7 @@ fn shared_weights_and_a_frozen_generator_run() {
     assert_ne!(end.weights[1], weights(&untouched)[1], "the Solver learns");
     assert!(end.summary.generator.valid_rate_first.is_some(), "measured on the pool's candidates");
 
-    let mut run = assemble(tiny_config(), Roles::Shared(toy(1)), Box::new(Broken(None)), 7);
+    let mut run = assemble(tiny_config(), Players::Shared(toy(1)), Box::new(Broken(None)), 7);
     assert!(run.run("unused").unwrap_err().to_string().contains("weights"));
 }
 
@@ -185,8 +185,8 @@ fn a_broken_reward_stops_the_run_by_name() {
     ];
     for (scores, wanted) in cases {
         let dir = tempfile::tempdir().unwrap();
-        let roles = Roles::Separate { generator: toy(1), solver: toy(2) };
-        let mut run = assemble(tiny_config(), roles, Box::new(Broken(scores)), 7);
+        let players = Players::Separate { generator: toy(1), solver: toy(2) };
+        let mut run = assemble(tiny_config(), players, Box::new(Broken(scores)), 7);
         let error = one_line(&run.run(dir.path()).unwrap_err());
         assert!(error.starts_with("reward `broken` failed") && error.contains(wanted), "{error}");
     }

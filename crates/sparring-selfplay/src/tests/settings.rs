@@ -43,9 +43,10 @@ fn an_unknown_field_names_file_and_line() {
 
 #[test]
 fn exams_are_checked() {
-    let run = |exam| game(tiny_config()).with_exam(exam).run("unused").unwrap_err().to_string();
-    assert!(run(Exam::greedy("heldout", exam_tasks())).contains("two exams"));
-    assert!(run(Exam::greedy("held out", exam_tasks())).contains("letters, digits"));
-    assert!(run(Exam::greedy("none", Vec::new())).contains("at least one task"));
-    assert!(run(Exam::sampled("cold", exam_tasks(), -1.0, 1)).contains("temperature"));
+    let run =
+        |evaluation| game(tiny_config()).with_evaluation(evaluation).run("unused").unwrap_err().to_string();
+    assert!(run(Evaluation::greedy("heldout", evaluation_tasks())).contains("two evaluations"));
+    assert!(run(Evaluation::greedy("held out", evaluation_tasks())).contains("letters, digits"));
+    assert!(run(Evaluation::greedy("none", Vec::new())).contains("at least one task"));
+    assert!(run(Evaluation::sampled("cold", evaluation_tasks(), -1.0, 1)).contains("temperature"));
 }

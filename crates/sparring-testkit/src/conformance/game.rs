@@ -52,10 +52,12 @@ fn specification<G: Game>(game: &G, seed: sparring_core::Seed) -> Result<G::Spec
     ensure(written == json(&game.draw(seed))?, "game/draw", || format!("{seed:?} draws two specifications"))?;
     let read: G::Spec = serde_json::from_str(&written).map_err(failed("game/round trip"))?;
     ensure(json(&read)? == written, "game/round trip", || format!("a specification changed: {written}"))?;
-    let prompt = game.ask(&spec);
+    let prompt = game.generator_prompt(&spec);
     let empty = prompt.iter().all(|message| message.content.is_empty());
     ensure(!empty, "game/ask", || "the Generator's prompt is empty".to_owned())?;
-    ensure(prompt == game.ask(&read), "game/ask", || "two prompts for one specification".to_owned())?;
+    ensure(prompt == game.generator_prompt(&read), "game/ask", || {
+        "two prompts for one specification".to_owned()
+    })?;
     Ok(spec)
 }
 
@@ -86,10 +88,12 @@ fn task<G: Game>(game: &G, task: &G::Task, answers: &[Rollout]) -> Outcome {
     let written = json(task)?;
     let read: G::Task = serde_json::from_str(&written).map_err(failed("game/round trip"))?;
     ensure(json(&read)? == written, "game/round trip", || format!("a task changed: {written}"))?;
-    let prompt = game.pose(task);
+    let prompt = game.solver_prompt(task);
     let empty = prompt.iter().all(|message| message.content.is_empty());
     ensure(!empty, "game/pose", || format!("the Solver's prompt is empty: {written}"))?;
-    ensure(prompt == game.pose(&read), "game/pose", || format!("two prompts for one task: {written}"))?;
+    ensure(prompt == game.solver_prompt(&read), "game/pose", || {
+        format!("two prompts for one task: {written}")
+    })?;
     let named = game.signature(task) == game.signature(&read) && game.stratum(task) == game.stratum(&read);
     ensure(named, "game/signature", || format!("signature or stratum is lost on disk: {written}"))?;
     let garbage: Vec<Rollout> = GARBAGE.iter().map(|text| Rollout::from_text(*text)).collect();

@@ -2,11 +2,11 @@ use super::{Options, Outcome, difference, ensure, failed, grouped, samples, ungr
 use crate::conformance::ConformanceFailure;
 use rand::Rng;
 use sparring_core::{
-    Policy, PolicyError, Prompt, Rollout, TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats,
+    Policy, PolicyError, Prompt, Rollout, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
 };
 use std::sync::Mutex;
 
-/// L = Σ_t c_t·logp_t (+ e·Σ_t H_t): its cotangents are c and e, whatever the policy.
+/// L = Σ_t c_t·logp_t (+ e·Σ_t H_t): its gradients are c and e, whatever the policy.
 pub(super) struct LinearLoss {
     pub(super) slopes: Vec<f32>,
     /// Coefficient of the entropies; `None` asks for none.
@@ -27,15 +27,15 @@ impl LinearLoss {
 }
 
 impl TokenLoss for LinearLoss {
-    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
         let entropies = stats.entropy.unwrap_or_default();
         *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
             (stats.logp.to_vec(), entropies.to_vec());
-        for (out, slope) in cotangents.logp.iter_mut().zip(&self.slopes) {
+        for (out, slope) in gradients.logp.iter_mut().zip(&self.slopes) {
             *out = *slope;
         }
         let coefficient = self.entropy.unwrap_or(0.0);
-        if let Some(out) = cotangents.entropy {
+        if let Some(out) = gradients.entropy {
             out.fill(coefficient);
         }
         let sum: f64 = stats.logp.iter().zip(&self.slopes).map(|(l, c)| f64::from(l * c)).sum();
@@ -202,9 +202,9 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         Ok(())
     }
 
-    /// All-zero cotangents change nothing; and a step leaves no gradient behind.
+    /// All-zero gradients change nothing; and a step leaves no gradient behind.
     fn zero_cotangents(&self) -> Outcome {
-        let check = "learner/zero cotangents";
+        let check = "learner/zero gradients";
         let zeros = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
         let mut policy = (self.fresh)();
         let before = self.score(&policy, check)?;
@@ -250,7 +250,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         Ok(())
     }
 
-    /// A loss or a cotangent that is no number is an error, and nothing changes.
+    /// A loss or a gradient that is no number is an error, and nothing changes.
     fn non_finite(&self) -> Outcome {
         let check = "learner/not finite";
         let zeros = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
@@ -260,7 +260,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         if let Some(slope) = bad_slope.slopes.last_mut() {
             *slope = f32::INFINITY;
         }
-        for (what, loss) in [("loss", bad_value), ("cotangent", bad_slope)] {
+        for (what, loss) in [("loss", bad_value), ("gradient", bad_slope)] {
             let mut policy = (self.fresh)();
             let before = self.score(&policy, check)?;
             let outcome = self.accumulate(&mut policy, &loss);

@@ -5,7 +5,7 @@
 //! | [`sampler()`] | shapes; a completion depends on seed, prompt and parameters only; every parameter; refusals |
 //! | [`scorer()`] | finite, never positive; a token depends on what is before it only; grouping; refusals |
 //! | [`policy()`] | both, and that they agree: score(sample) = its own log-probabilities, χ² of first tokens |
-//! | [`learner()`] | descent, linearity, zero cotangents, grouping, discarding, what is not finite |
+//! | [`learner()`] | descent, linearity, zero gradients, grouping, discarding, what is not finite |
 //! | [`checkpoint()`] | save and restore in the middle of training, bit for bit; damaged files |
 //! | [`reward()`], [`advantage()`], [`game()`] | shapes, finiteness, determinism, round trips |
 //!

@@ -1,5 +1,5 @@
 use super::{Options, Outcome, ensure, failed};
-use sparring_core::{Component, Reward, RewardContext, Role, Rollout, check_scores, sum_components};
+use sparring_core::{Component, Player, Reward, RewardContext, Rollout, check_scores, sum_components};
 
 /// Rounding that a sum of components may differ by from the score, relative to the size of its terms.
 const ROUNDING: f32 = 1e-5;
@@ -43,12 +43,12 @@ fn contexts<'a>(
     partly: &'a [Option<f32>],
     batch: &'a [Vec<Rollout>],
 ) -> [(&'static str, RewardContext<'a>); 7] {
-    let at = |step, role| RewardContext::at(step, STEPS, role);
-    let middle = at(STEPS / 2, Role::Generator);
+    let at = |step, player| RewardContext::at(step, STEPS, player);
+    let middle = at(STEPS / 2, Player::Generator);
     [
         ("default context", RewardContext::default()),
-        ("first step", at(0, Role::Solver)),
-        ("last step", at(STEPS - 1, Role::Solver)),
+        ("first step", at(0, Player::Solver)),
+        ("last step", at(STEPS - 1, Player::Solver)),
         ("with solve rates", middle.with_solve_rates(probed)),
         ("with solve rates, some `None`", middle.with_solve_rates(partly)),
         ("with a batch", middle.with_batch(batch)),

@@ -1,7 +1,7 @@
 use super::softmax::{d_logits, entropy};
 use super::{NextToken, NextTokenPolicy, TokenContext};
 use sparring_core::{
-    Learner, PolicyError, Scorer, StepReport, TokenBatch, TokenCotangents, TokenLoss, TokenStats,
+    Learner, PolicyError, Scorer, StepReport, TokenBatch, TokenGradients, TokenLoss, TokenStats,
 };
 
 /// Adam's constants (arXiv:1412.6980, algorithm 1).
@@ -64,13 +64,13 @@ impl<M: NextToken> Learner for NextTokenPolicy<M> {
         let mut d_entropy = entropies.as_ref().map(|e| vec![0.0; e.len()]);
         let value = loss.evaluate(
             TokenStats { logp: &logp, entropy: entropies.as_deref() },
-            TokenCotangents { logp: &mut d_logp, entropy: d_entropy.as_deref_mut() },
+            TokenGradients { logp: &mut d_logp, entropy: d_entropy.as_deref_mut() },
         );
         if !value.is_finite() {
             return Err(PolicyError::NonFinite { what: "the loss".to_owned() });
         }
         if let Some(t) = d_logp.iter().chain(d_entropy.iter().flatten()).position(|d| !d.is_finite()) {
-            let what = format!("the cotangent of completion token {}", t % places.len().max(1));
+            let what = format!("the gradient of completion token {}", t % places.len().max(1));
             return Err(PolicyError::NonFinite { what });
         }
         for (t, (place, logps)) in places.iter().zip(&forward).enumerate() {

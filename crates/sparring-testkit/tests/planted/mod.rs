@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 use sparring_core::{
     Checkpoint, Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, StepReport,
-    TokenBatch, TokenCotangents, TokenGroup, TokenLoss, TokenStats,
+    TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
 };
 use sparring_testkit::ToyPolicy;
 use std::path::Path;
@@ -162,13 +162,13 @@ struct Distorted<'a> {
 }
 
 impl TokenLoss for Distorted<'_> {
-    fn evaluate(&self, stats: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
+    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
         let shifted: Vec<f32> = stats.logp.iter().map(|l| l - 0.1).collect();
         let logp = if self.bug == Bug::LossSeesOtherLogp { &shifted } else { stats.logp };
-        let TokenCotangents { logp: slopes, mut entropy } = cotangents;
+        let TokenGradients { logp: slopes, mut entropy } = gradients;
         let value = self.loss.evaluate(
             TokenStats { logp, entropy: stats.entropy },
-            TokenCotangents { logp: slopes, entropy: entropy.as_deref_mut() },
+            TokenGradients { logp: slopes, entropy: entropy.as_deref_mut() },
         );
         let n = slopes.len() as f32;
         for slope in slopes.iter_mut() {
@@ -198,8 +198,8 @@ impl TokenLoss for Distorted<'_> {
 struct Known<'a>(&'a [f32]);
 
 impl TokenLoss for Known<'_> {
-    fn evaluate(&self, _: TokenStats<'_>, cotangents: TokenCotangents<'_>) -> f64 {
-        for (out, slope) in cotangents.logp.iter_mut().zip(self.0) {
+    fn evaluate(&self, _: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
+        for (out, slope) in gradients.logp.iter_mut().zip(self.0) {
             *out = if slope.is_finite() { *slope } else { 1.0 };
         }
         0.0

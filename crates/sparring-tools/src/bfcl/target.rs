@@ -45,7 +45,7 @@ fn gold_entry(gold: &Value) -> Result<(&str, &Value), Exception> {
     object.iter().next().map(|(name, arguments)| (name.as_str(), arguments)).ok_or(Exception::Index)
 }
 
-/// Whether this is the document of the function with this name. The value is compared before its key: menus are
+/// Whether this is the document of the function with this name. The value is compared before its key: tool lists are
 /// long, most names differ in length, and a key is one more place in memory to look at.
 #[inline]
 fn is_named(function: &Value, name: &str) -> bool {

@@ -204,7 +204,7 @@ impl Format {
         self.parser_for(Vec::new())
     }
 
-    /// A parser for a menu: the tools' schemas say of which types untyped arguments are. Calls of other tools
+    /// A parser for a tool list: the tools' schemas say of which types untyped arguments are. Calls of other tools
     /// are read too; whether a call is allowed is for validation to say.
     pub fn parser_for(self, tools: Vec<ToolSpec>) -> Box<dyn CallParser> {
         match self.grammar() {

@@ -38,7 +38,7 @@ pub struct ToolSpec {
     pub name: String,
     /// What it does, for the model.
     pub description: String,
-    /// Parameter name to its JSON Schema, in menu order (`{"city": {"type": "string"}}`).
+    /// Parameter name to its JSON Schema, in tool list order (`{"city": {"type": "string"}}`).
     pub parameters: Map<String, Value>,
     /// Names of the parameters that every call must give.
     pub required: Vec<String>,

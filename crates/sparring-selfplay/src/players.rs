@@ -3,7 +3,7 @@ use sparring_core::Policy;
 use std::fmt;
 
 /// The models that play.
-pub enum Roles {
+pub enum Players {
     /// Generator and Solver each have their own weights.
     Separate {
         /// Invents tasks.
@@ -15,7 +15,7 @@ pub enum Roles {
     Shared(Box<dyn Policy>),
 }
 
-impl fmt::Debug for Roles {
+impl fmt::Debug for Players {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Separate { .. } => "Separate { .. }",
@@ -24,7 +24,7 @@ impl fmt::Debug for Roles {
     }
 }
 
-impl Roles {
+impl Players {
     /// The Generator.
     pub fn generator(&self) -> &dyn Policy {
         match self {
@@ -53,7 +53,7 @@ impl Roles {
         }
     }
 
-    /// Each model once, with its folder in a checkpoint and its role in errors.
+    /// Each model once, with its folder in a checkpoint and its player in errors.
     pub(crate) fn named(&self) -> Vec<(&'static str, &'static str, &dyn Policy)> {
         match self {
             Self::Separate { generator, solver } => {
@@ -76,7 +76,7 @@ impl Roles {
         match (self, weights) {
             (Self::Separate { .. }, Weights::Separate) | (Self::Shared(_), Weights::Shared) => Ok(()),
             _ => Err(SelfPlayError::invalid(
-                "weights: the setting and the models differ; give Roles::Separate with `separate`, Roles::Shared \
+                "weights: the setting and the models differ; give Players::Separate with `separate`, Players::Shared \
                  with `shared`",
             )),
         }

@@ -3,28 +3,28 @@ use rand::Rng;
 use sparring_core::Seed;
 use sparring_tools::ToolTask;
 
-/// The exams' own seed: their tasks are fixed, whatever the seed of a run.
-const EXAM_SEED: Seed = Seed::new(0xE4A3);
+/// The test sets' own seed: their tasks are fixed, whatever the seed of a run.
+const TEST_SEED: Seed = Seed::new(0xE4A3);
 /// Share of two-call tasks among tasks with calls: that of Tool-R0's specifications.
 const TWO_CALL_SHARE: f64 = 0.18;
 
-/// Tools on the menu of each task.
+/// Tools offered of each task.
 const TOOLS: usize = 4;
 
 /// A fixed test set, written by the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Exam {
+pub enum TestSet {
     /// 600 tasks over held-out tools, with one call or two.
     HeldOut,
     /// 300 tasks over training tools, with requests drawn for this set alone.
     Familiar,
-    /// 300 tasks whose request no tool of the menu serves; the tools asked for are held-out ones.
+    /// 300 tasks whose request no tool offered serves; the tools asked for are held-out ones.
     NoCall,
 }
 
-impl Exam {
-    /// Every exam.
+impl TestSet {
+    /// Every set.
     pub const ALL: [Self; 3] = [Self::HeldOut, Self::Familiar, Self::NoCall];
 
     /// `heldout`, `familiar` or `no_call`.
@@ -46,7 +46,7 @@ impl Exam {
 
     /// The tasks: the same on every machine.
     pub fn tasks(self, world: &World) -> Vec<ToolTask> {
-        let seed = EXAM_SEED.child(self.name());
+        let seed = TEST_SEED.child(self.name());
         let split = if self == Self::Familiar { Split::Training } else { Split::HeldOut };
         (0..self.size() as u64)
             .map(|i| {

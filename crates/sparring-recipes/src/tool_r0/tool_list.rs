@@ -1,11 +1,11 @@
 use serde::{Deserialize, Serialize};
 use sparring_tools::ToolSpec;
 
-/// How a menu of tools is written as JSON.
+/// How a list of tools is written as JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum MenuStyle {
+pub enum ToolListStyle {
     /// On one line, without blanks: the fewest tokens.
     Compact,
     /// Indented by two blanks, as Tool-R0 trains its Solver.
@@ -13,8 +13,8 @@ pub enum MenuStyle {
     Indented,
 }
 
-impl MenuStyle {
-    /// Writes the menu.
+impl ToolListStyle {
+    /// Writes the tool list.
     pub fn write(self, tools: &[ToolSpec]) -> String {
         let json = match self {
             Self::Compact => serde_json::to_string(tools),

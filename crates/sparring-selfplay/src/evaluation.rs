@@ -5,7 +5,7 @@ use sparring_core::{Game, Sampler, Seed};
 
 /// Held-out tasks on which the Solver is measured before the first and after every iteration.
 #[derive(Debug, Clone)]
-pub struct Exam<T> {
+pub struct Evaluation<T> {
     /// Its name: `heldout` becomes `base.heldout_accuracy` and `final.heldout_accuracy` of the summary.
     pub name: String,
     /// The tasks.
@@ -16,56 +16,58 @@ pub struct Exam<T> {
     pub samples: usize,
 }
 
-impl<T> Exam<T> {
-    /// A greedy exam: one answer a task at temperature 0.
+impl<T> Evaluation<T> {
+    /// A greedy evaluation: one answer a task at temperature 0.
     pub fn greedy(name: impl Into<String>, tasks: Vec<T>) -> Self {
         Self { name: name.into(), tasks, temperature: 0.0, samples: 1 }
     }
 
-    /// An exam of `samples` answers a task at this temperature.
+    /// An evaluation of `samples` answers a task at this temperature.
     pub fn sampled(name: impl Into<String>, tasks: Vec<T>, temperature: f32, samples: usize) -> Self {
         Self { name: name.into(), tasks, temperature, samples }
     }
 
-    /// Sits the exam: the share of answers that solve their task. A task that cannot be posed counts as not
-    /// solved. The random numbers follow from `seed` and the exam's name.
+    /// Runs the evaluation: the share of answers that solve their task. A task that cannot be posed counts as not
+    /// solved. The random numbers follow from `seed` and the evaluation's name.
     ///
     /// # Errors
     /// [`SelfPlayError::Policy`] for what the backend met.
-    pub fn sit<G: Game<Task = T>>(
+    pub fn run<G: Game<Task = T>>(
         &self,
         game: &G,
         solver: &dyn Sampler,
         max_tokens: usize,
         seed: Seed,
-    ) -> Result<ExamScore, SelfPlayError> {
-        sit(game, solver, self, max_tokens, seed, 0, |_| {}).map(|(score, _)| score)
+    ) -> Result<EvaluationScore, SelfPlayError> {
+        run_evaluation(game, solver, self, max_tokens, seed, 0, |_| {}).map(|(score, _)| score)
     }
 
     pub(crate) fn check(&self) -> Result<(), SelfPlayError> {
         let name = &self.name;
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
             return Err(SelfPlayError::invalid(format!(
-                "exam {name:?}: a name is made of letters, digits, `_` and `-`"
+                "evaluation {name:?}: a name is made of letters, digits, `_` and `-`"
             )));
         }
         if self.tasks.is_empty() || self.samples == 0 {
             return Err(SelfPlayError::invalid(format!(
-                "exam {name}: give at least one task and one sample"
+                "evaluation {name}: give at least one task and one sample"
             )));
         }
         if !(self.temperature.is_finite() && self.temperature >= 0.0) {
-            return Err(SelfPlayError::invalid(format!("exam {name}: the temperature must be at least 0")));
+            return Err(SelfPlayError::invalid(format!(
+                "evaluation {name}: the temperature must be at least 0"
+            )));
         }
         Ok(())
     }
 }
 
-/// The outcome of one exam.
+/// The outcome of one evaluation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct ExamScore {
-    /// The exam.
+pub struct EvaluationScore {
+    /// The evaluation.
     pub name: String,
     /// Share of the answers that solve their task, in [0, 1].
     pub accuracy: f64,
@@ -81,7 +83,7 @@ pub struct ExamScore {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ShownAnswer {
-    /// Index of the task in its exam.
+    /// Index of the task in its evaluation.
     pub task: usize,
     /// What the Solver said.
     pub answer: String,
@@ -114,27 +116,27 @@ pub fn accuracy_with_error(rates: &[f32], samples: usize) -> (f64, f64) {
     (p, variance.max(0.0).sqrt())
 }
 
-/// Sits an exam. A task that cannot be posed counts as not solved. The first `shown` tasks' first answers
+/// Runs an evaluation. A task that cannot be posed counts as not solved. The first `shown` tasks' first answers
 /// come back with the score.
-pub(crate) fn sit<G: Game>(
+pub(crate) fn run_evaluation<G: Game>(
     game: &G,
     solver: &dyn Sampler,
-    exam: &Exam<G::Task>,
+    evaluation: &Evaluation<G::Task>,
     max_tokens: usize,
     seed: Seed,
     shown: usize,
     done: impl FnMut(usize),
-) -> Result<(ExamScore, Vec<ShownAnswer>), SelfPlayError> {
-    let attempt = Attempt { samples: exam.samples, temperature: exam.temperature, max_tokens };
-    let tasks: Vec<&G::Task> = exam.tasks.iter().collect();
-    // The same random numbers at every sitting: differences are the weights'.
-    let answers = attempt.run(game, solver, &tasks, seed.child(&exam.name), done)?;
+) -> Result<(EvaluationScore, Vec<ShownAnswer>), SelfPlayError> {
+    let attempt = Attempt { samples: evaluation.samples, temperature: evaluation.temperature, max_tokens };
+    let tasks: Vec<&G::Task> = evaluation.tasks.iter().collect();
+    // The same random numbers at every evaluation: differences are the weights'.
+    let answers = attempt.run(game, solver, &tasks, seed.child(&evaluation.name), done)?;
     let mut rates = Vec::with_capacity(tasks.len());
     let mut examples = Vec::new();
     for (i, (task, rollouts)) in tasks.iter().zip(&answers).enumerate() {
         let rollouts = rollouts.as_deref().unwrap_or_default();
         let solved = rollouts.iter().filter(|r| game.solved(task, r)).count();
-        rates.push(solved as f32 / exam.samples as f32);
+        rates.push(solved as f32 / evaluation.samples as f32);
         if let Some(first) = rollouts.first().filter(|_| i < shown) {
             examples.push(ShownAnswer {
                 task: i,
@@ -143,13 +145,13 @@ pub(crate) fn sit<G: Game>(
             });
         }
     }
-    let (accuracy, standard_error) = accuracy_with_error(&rates, exam.samples);
-    let score = ExamScore {
-        name: exam.name.clone(),
+    let (accuracy, standard_error) = accuracy_with_error(&rates, evaluation.samples);
+    let score = EvaluationScore {
+        name: evaluation.name.clone(),
         accuracy,
         standard_error,
         tasks: tasks.len(),
-        samples: exam.samples,
+        samples: evaluation.samples,
     };
     Ok((score, examples))
 }
