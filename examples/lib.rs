@@ -1,4 +1,2 @@
-//! What the example programs share.
+//! The examples are the files beside this one; each says on top how it is run.
 #![forbid(unsafe_code)]
-
-pub mod miniature;

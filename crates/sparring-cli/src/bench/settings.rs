@@ -1,0 +1,106 @@
+//! The command line.
+
+use serde::Serialize;
+use sparring::core::BoxError;
+use std::path::PathBuf;
+
+/// Measures GRPO steps of fixed lengths on a checkpoint; the weights are thrown away.
+///
+/// A completion's reward is its share of even token ids. The last line is JSON: seconds are medians over the measured
+/// steps, `train_tok_s` counts a prompt once for each of its completions though it is computed once, and memory is the
+/// process's largest.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+pub(crate) struct Settings {
+    /// Hugging Face folder of the model. Texts of `prompts_P.json` in it (a list; each P tokens) are the prompts;
+    /// without the file, random tokens are.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: PathBuf,
+    /// Prompts of a step.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) prompts: usize,
+    /// Completions of a prompt.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) group: usize,
+    /// Tokens of a prompt.
+    #[arg(long, default_value_t = 128)]
+    pub(crate) prompt_tokens: usize,
+    /// Tokens of a completion: none ends earlier.
+    #[arg(long, default_value_t = 128)]
+    pub(crate) completion_tokens: usize,
+    /// Measured steps, after one that warms up.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) steps: usize,
+    /// Completions that are learned from at a time: more of them need more memory
+    /// [default: one group for each thread].
+    #[arg(long, value_name = "N")]
+    pub(crate) micro: Option<usize>,
+    /// Most memory for what sampling computed and training then recalls, in MiB; with 0 training computes everything
+    /// [default: the library's].
+    #[arg(long, value_name = "MIB")]
+    pub(crate) recall_mib: Option<usize>,
+    /// Computes a group's prompt for each completion again, in sampling and in training.
+    #[arg(long)]
+    pub(crate) no_sharing: bool,
+    /// Trains adapters of this rank on all projections instead of the weights.
+    #[arg(long, value_name = "RANK")]
+    pub(crate) lora: Option<usize>,
+    /// Threads at work, every core unless said; each holds a gradient of its own.
+    #[arg(long, default_value_t = cores())]
+    pub(crate) threads: usize,
+    /// Does not compute the entropy that the update reports.
+    #[arg(long)]
+    pub(crate) no_entropy: bool,
+    /// Seed of the completions, and of the prompts where the model's folder has none.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+impl Settings {
+    /// Refuses work that there is none of.
+    pub(crate) fn check(&self) -> Result<(), BoxError> {
+        let sizes = [
+            ("--prompts", self.prompts),
+            ("--group", self.group),
+            ("--prompt-tokens", self.prompt_tokens),
+            ("--completion-tokens", self.completion_tokens),
+            ("--steps", self.steps),
+            ("--micro", self.micro()),
+            ("--threads", self.threads),
+        ];
+        match sizes.into_iter().find(|(_, size)| *size == 0) {
+            Some((flag, _)) => Err(format!("{flag} is 0; it must be at least 1").into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses lengths for which a model has no positions.
+    pub(crate) fn check_length(&self, positions: usize) -> Result<(), BoxError> {
+        let length = self.prompt_tokens + self.completion_tokens;
+        if length <= positions {
+            return Ok(());
+        }
+        let why = format!(
+            "--prompt-tokens and --completion-tokens are {length} together; the model's limit is {positions} (max_position_embeddings)"
+        );
+        Err(why.into())
+    }
+
+    /// Completions that are learned from at a time.
+    pub(crate) fn micro(&self) -> usize {
+        self.micro.unwrap_or(self.group * self.threads).min(self.completions())
+    }
+
+    /// Tokens of a micro-batch, as the update counts them: a group's prompt once.
+    pub(crate) fn micro_tokens(&self) -> usize {
+        self.micro().div_ceil(self.group) * self.prompt_tokens + self.micro() * self.completion_tokens
+    }
+
+    /// Completions of a step.
+    pub(crate) fn completions(&self) -> usize {
+        self.prompts * self.group
+    }
+}

@@ -1,0 +1,106 @@
+//! The program `sparring`, and what the examples share with it.
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `sparring play` | Tool-R0: a Generator and a Solver teach each other to call tools |
+//! | `sparring study` | experiments with several arms and seeds: Tool-Zero's, and the yardstick of self-play |
+//! | `sparring eval` | scores a model on a tool-calling benchmark |
+//! | `sparring bench` | seconds, tokens a second and memory of a GRPO step |
+//! | `sparring conform` | compares our results with recorded ones of other programs |
+//! | `sparring pretrain` | makes the base model that `sparring-miniature` embeds |
+//!
+//! `sparring COMMAND --help` lists the options of a command.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod conform;
+mod errors;
+mod eval;
+pub mod miniature;
+mod play;
+mod pretrain;
+pub mod progress;
+mod study;
+
+use clap::{Parser, Subcommand};
+use sparring::core::{BoxError, one_line};
+use sparring::selfplay::Summary;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Trains language models to call tools by self-play reinforcement learning.
+#[derive(Debug, Parser)]
+#[command(name = "sparring", version)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Play(play::Args),
+    #[command(subcommand)]
+    Study(study::Study),
+    Eval(eval::Args),
+    Bench(bench::Settings),
+    #[command(subcommand)]
+    Conform(conform::What),
+    Pretrain(pretrain::Args),
+}
+
+/// Runs the program on this process's command line.
+pub fn main() -> ExitCode {
+    start_logging();
+    exit_code(Args::try_parse().map_err(|error| errors::usage(&error)).and_then(|args| run(&args.command)))
+}
+
+/// Runs a command; `false` says that it ran and found what it should not.
+fn run(command: &Command) -> Result<bool, BoxError> {
+    match command {
+        Command::Play(args) => play::play(args, miniature::evaluations()).map(|()| true),
+        Command::Study(study) => study::run(study).map(|()| true),
+        Command::Eval(args) => eval::run(args).map(|()| true),
+        Command::Bench(settings) => bench::print(settings).map(|()| true),
+        Command::Conform(what) => conform::run(what, &mut std::io::stdout().lock()),
+        Command::Pretrain(args) => pretrain::run(args).map(|()| true),
+    }
+}
+
+/// The outcome of the self-play run in `dir` as a table: evaluations, rewards, pools, times.
+///
+/// # Errors
+/// What the file system says of `events.jsonl`.
+pub fn outcome(summary: &Summary, dir: &Path) -> Result<String, BoxError> {
+    play::table::render(summary, dir)
+}
+
+/// Sends log messages to standard error; the environment variable `RUST_LOG` chooses them.
+pub fn start_logging() {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .init();
+}
+
+/// How a program ends: an error is printed as one line.
+pub fn exit_code(outcome: Result<bool, BoxError>) -> ExitCode {
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {}", one_line(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The options of one command, from its words.
+#[cfg(test)]
+fn parse<A: clap::Args>(words: &[&str]) -> Result<A, clap::Error> {
+    #[derive(Parser)]
+    struct Only<A: clap::Args> {
+        #[command(flatten)]
+        options: A,
+    }
+    Ok(Only::try_parse_from([&["sparring"], words].concat())?.options)
+}

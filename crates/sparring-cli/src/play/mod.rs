@@ -1,0 +1,60 @@
+//! Two small models teach each other to call tools, from no data at all (Tool-R0, arXiv 2602.21320).
+//!
+//! ```sh
+//! sparring play                                  # the miniature, on a laptop CPU
+//! sparring play --preset quick --out runs/q      # one short iteration
+//! sparring play --resume runs/q                  # go on where it was stopped
+//! ```
+//!
+//! A Generator invents requests, lists of tools and the calls that serve them; a Solver answers them. The
+//! Generator is paid for tasks that the Solver solves sometimes, the Solver for right calls. Both start as
+//! the same base model. At the end the Solver has been evaluated on tools that no document showed the base in use.
+
+mod models;
+mod settings;
+pub(crate) mod table;
+#[cfg(test)]
+mod tests;
+
+use crate::progress::Progress;
+pub(crate) use settings::Args;
+use settings::Settings;
+use sparring::core::{BoxError, Seed};
+use sparring::recipes::tool_r0::ToolR0;
+use sparring::selfplay::{Evaluation, SelfPlay, write_report};
+use sparring::tools::ToolTask;
+use std::io::Write;
+
+/// Plays or resumes a run, and prints what came of it.
+pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Result<(), BoxError> {
+    // 1. What is played: a preset or a file of settings; of a run that is resumed, its own.
+    let settings = Settings::read(args)?;
+    let recipe: ToolR0 = settings.config.clone().build()?;
+
+    // 2. Who plays: Generator and Solver, two copies of one base model.
+    let players = models::load(args, &settings)?;
+
+    // 3. The run. Every random choice descends from the seed: the same seed gives the same run.
+    let mut run = SelfPlay::new(
+        recipe.self_play,
+        &recipe.game,
+        Box::new(recipe.generator_reward),
+        Box::new(recipe.solver_reward),
+        players,
+        Seed::new(settings.seed),
+    )
+    .with_preset(&settings.preset)
+    .with_config_text(settings.config.to_toml()?)
+    .with_observer(Progress::new());
+    for evaluation in evaluations {
+        run = run.with_evaluation(evaluation);
+    }
+    let summary = if settings.resume { run.resume(&settings.dir)? } else { run.run(&settings.dir)? };
+
+    // 4. What came of it.
+    let report = write_report(&settings.dir)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", table::render(&summary, &settings.dir)?)?;
+    writeln!(out, "report: {}", report.display())?;
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! The command line, and what it asks for.
+
+use crate::miniature;
+use sparring::core::BoxError;
+use sparring::recipes::tool_r0::{Preset, ToolR0Config};
+use sparring::selfplay::RunInfo;
+use std::path::{Path, PathBuf};
+
+/// Two small models teach each other to call tools.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Named settings: paper, released, corrected, shared-weights, frozen-generator, no-difficulty,
+    /// rectangular-band, miniature or quick.
+    #[arg(long, default_value = "miniature", conflicts_with_all = ["config", "resume"])]
+    preset: String,
+    /// A TOML file of settings instead; `extends = "miniature"` in it starts from a preset.
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    config: Option<PathBuf>,
+    /// Seed of every random choice.
+    #[arg(long, default_value_t = 1, conflicts_with = "resume")]
+    seed: u64,
+    /// Folder of a new run [default: runs/PRESET-SEED].
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Folder of a run to go on with, from its newest checkpoint.
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
+    /// Hugging Face folder of the base model, also when resuming [default: the embedded miniature].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// Train low-rank adapters of this rank, also when resuming: the base is in memory once for both roles.
+    #[arg(long, value_name = "RANK")]
+    pub(crate) lora: Option<usize>,
+    /// Threads at work [default: every core]; the result does not depend on it. Sampling uses all of them, learning two.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// What is to be played, and where.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) config: ToolR0Config,
+    pub(crate) preset: String,
+    pub(crate) seed: u64,
+    pub(crate) dir: PathBuf,
+    pub(crate) resume: bool,
+}
+
+impl Settings {
+    /// Settings of a new run, or of the run that is resumed.
+    pub(crate) fn read(args: &Args) -> Result<Self, BoxError> {
+        if let Some(dir) = &args.resume {
+            let info = RunInfo::read(dir)?;
+            let file = dir.join("config.toml").display().to_string();
+            let config = ToolR0Config::from_toml(&info.config, &file)?;
+            return Ok(Self { config, preset: info.preset, seed: info.seed, dir: dir.clone(), resume: true });
+        }
+        let (mut config, preset) = match &args.config {
+            Some(path) => (read_file(path)?, stem(path)),
+            None => (Preset::load(&args.preset)?, args.preset.clone()),
+        };
+        if config.prompts.is_none() && args.model.is_none() {
+            // The miniature base only knows its own, short prompts.
+            config = config.with_prompts(miniature::prompts());
+        }
+        let dir = match &args.out {
+            Some(dir) => dir.clone(),
+            None => Path::new("runs").join(format!("{preset}-{}", args.seed)),
+        };
+        Ok(Self { config, preset, seed: args.seed, dir, resume: false })
+    }
+}
+
+fn read_file(path: &Path) -> Result<ToolR0Config, BoxError> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("{name}: {error} (--config takes a TOML file of settings)"))?;
+    Ok(ToolR0Config::from_toml(&text, &name)?)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "custom".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Settings, BoxError> {
+        Settings::read(&crate::parse(arguments)?)
+    }
+
+    #[test]
+    fn defaults_play_the_miniature_with_its_prompts() {
+        let settings = read(&[]).unwrap();
+        assert_eq!((settings.preset.as_str(), settings.seed, settings.resume), ("miniature", 1, false));
+        assert_eq!(settings.dir, Path::new("runs/miniature-1"));
+        assert_eq!(settings.config.prompts, Some(miniature::prompts()));
+        let other = read(&["--model", "somewhere", "--preset", "paper"]).unwrap();
+        assert_eq!(other.config.prompts, None);
+    }
+
+    #[test]
+    fn a_file_of_settings_names_the_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mine.toml");
+        std::fs::write(&path, "extends = \"quick\"\n[self_play]\niterations = 2\n").unwrap();
+        let settings = read(&["--config", &path.to_string_lossy()]).unwrap();
+        assert_eq!((settings.preset.as_str(), settings.config.self_play.iterations), ("mine", 2));
+        let missing = read(&["--config", "none.toml"]).unwrap_err().to_string();
+        assert!(missing.starts_with("none.toml: "), "{missing}");
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        assert!(read(&["--resume", "x", "--seed", "2"]).is_err());
+        assert!(read(&["--config", "x", "--preset", "quick"]).is_err());
+        let error = read(&["--resume", "/nonexistent"]).unwrap_err().to_string();
+        assert!(error.starts_with("/nonexistent"), "{error}");
+    }
+}

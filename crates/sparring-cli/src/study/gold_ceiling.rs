@@ -1,0 +1,126 @@
+//! What the miniature's Solver reaches when the world itself writes its tasks: the yardstick of self-play.
+//!
+//! ```sh
+//! sparring study gold-ceiling --preset miniature --seed 1
+//! ```
+//!
+//! The Solver's side of a preset (reward, updates, learning rate, iterations, numbers of tools and calls), but the tasks
+//! are the world's, over training tools, never twice the same, and with labels that are always right.
+
+use crate::miniature::{base_folder, print_accuracies, prompts};
+use sparring::candle::{CandlePolicy, PolicyOptions};
+use sparring::core::{BoxError, Player, RewardContext};
+use sparring::grpo::RolloutGroup;
+use sparring::miniature::{Split, TaskShape, World};
+use sparring::prelude::*;
+use sparring::recipes::tool_r0::{Preset, ToolR0};
+use std::path::PathBuf;
+
+/// Trains the Solver on gold labels.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Whose Solver settings are used.
+    #[arg(long, default_value = "miniature")]
+    preset: String,
+    /// Seed of tasks and samples.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Hugging Face folder of the base model [default: the embedded miniature].
+    #[arg(long)]
+    model: Option<PathBuf>,
+}
+
+/// Trains on gold tasks, and prints the accuracies after each iteration.
+pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
+    let recipe = Preset::load(&args.preset)?.with_prompts(prompts()).build()?;
+    let scratch = tempfile::tempdir()?;
+    let folder = base_folder(args.model.as_deref(), scratch.path())?;
+    let mut solver = CandlePolicy::load(folder, PolicyOptions::default())?;
+    print_accuracies("base", solver.sampler(), &recipe.game, usize::MAX)?;
+    let loops = &recipe.config.self_play;
+    for iteration in 1..=loops.iterations {
+        if loops.fresh_optimizer {
+            solver.learner().reset();
+        }
+        let reward = train(&mut solver, &recipe, Seed::new(args.seed).index(iteration as u64))?;
+        let when = format!("iteration {iteration}, mean reward {reward:.2}");
+        print_accuracies(&when, solver.sampler(), &recipe.game, usize::MAX)?;
+    }
+    Ok(())
+}
+
+/// The updates of one iteration; returns the mean reward of the last.
+fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, BoxError> {
+    let (world, c) = (World::new(), &recipe.config.self_play.solver);
+    let grpo = c.grpo.clone().with_temperature(c.temperature).build()?;
+    let reference = if grpo.config().kl_coef > 0.0 { Some(solver.freeze()) } else { None };
+    let params = SamplingParams::default().with_temperature(c.temperature).with_max_tokens(c.max_tokens);
+    let mut last = 0.0;
+    for step in 0..c.steps {
+        let seed = seed.index(step as u64);
+        let tasks: Vec<ToolTask> = (0..c.prompts_per_step as u64)
+            .map(|i| gold(&world, recipe, seed.child("task").index(i)))
+            .collect();
+        let request = |(i, task)| {
+            SampleRequest::new(
+                recipe.game.solver_prompt(task),
+                c.group_size,
+                params.clone(),
+                seed.child("sample").index(i),
+            )
+        };
+        let groups = solver.sampler().sample(&(0..).zip(&tasks).map(request).collect::<Vec<_>>())?;
+        let context = RewardContext::at(step, c.steps, Player::Solver).with_batch(&groups);
+        let score = |(task, group): (&ToolTask, &Vec<_>)| recipe.solver_reward.score(task, group, &context);
+        let rewards = tasks.iter().zip(&groups).map(score).collect::<Result<Vec<_>, _>>()?;
+        let batch: Vec<RolloutGroup<'_>> = groups
+            .iter()
+            .zip(&rewards)
+            .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
+            .collect();
+        let reference = reference.as_ref().map(|frozen| frozen as &dyn Scorer);
+        let lr = c.lr_schedule.at(step, c.steps, c.lr);
+        last = grpo.update(solver.learner(), reference, &batch, lr)?.reward_mean;
+    }
+    Ok(last)
+}
+
+/// A task of the preset's numbers of tools and calls, over training tools and of the world's own sizes; as often
+/// a derived one as in a pool of the preset.
+fn gold(world: &World, recipe: &ToolR0, seed: Seed) -> ToolTask {
+    let spec = recipe.game.draw(seed.child("spec"));
+    let shape = TaskShape::new(spec.tools, spec.calls);
+    let task = world.task(Split::Training, shape, seed.child("task"));
+    let other = world.task(Split::Training, shape, seed.child("other"));
+    let share = f64::from(recipe.config.self_play.pool.derived_share);
+    if rand::Rng::random_bool(&mut seed.child("derive").rng(), share) {
+        recipe.game.derive(&task, Some(&other), seed.child("derived")).pop().unwrap_or(task)
+    } else {
+        task
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_sound_and_only_about_training_tools() {
+        let world = World::new();
+        let recipe = Preset::load("miniature").unwrap().with_prompts(prompts()).build().unwrap();
+        let mut calls = [0; 3];
+        for i in 0..400 {
+            let task = gold(&world, &recipe, Seed::new(1).index(i));
+            assert_eq!(task, gold(&world, &recipe, Seed::new(1).index(i)));
+            let known = |name: &str| world.training().iter().any(|action| action.name() == name);
+            assert!(task.tools.iter().all(|tool| known(&tool.name)), "{task:?}");
+            let sound = |call: &ToolCall| {
+                task.tools.iter().any(|tool| tool.name == call.name && tool.validate(call).is_ok())
+            };
+            assert!(task.calls.iter().all(sound), "{task:?}");
+            calls[task.calls.len()] += 1;
+        }
+        // Without a call, with one and with two: each a good part of the mixture.
+        assert!(calls.iter().all(|&n| n > 30), "{calls:?}");
+    }
+}
