@@ -1,10 +1,10 @@
 """GRPO steps of Sparring and of TRL on one checkpoint, programs taking turns: seconds, memory, and their ratio.
 
     pip install torch transformers trl accelerate datasets peft
-    cargo build --release --example bench_grpo
+    cargo build --release --bin sparring
     python benches/peers/grpo.py MODEL_FOLDER --prompt-tokens 128 --completion-tokens 128 --rounds 3 [-- --no-sharing]
 
-Both programs do the work that examples/bench_grpo describes; what follows `--` goes to ours alone. The runs are
+Both programs do the work that `sparring bench` describes; what follows `--` goes to ours alone. The runs are
 refused where the two report different work. Times are medians over the measured steps of all rounds, with the fastest
 and the slowest; memory is the largest of all rounds.
 
@@ -30,7 +30,7 @@ def arguments():
                           ("steps", 3), ("rounds", 3), ("threads", os.cpu_count()), ("lora", None), ("peer-micro", 8)]:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--max-others", type=float, default=0.1, help="share of the machine, 0 to 1")
-    parser.add_argument("--bench", default="target/release/examples/bench_grpo", help="our program")
+    parser.add_argument("--bench", default="target/release/sparring", help="our program")
     end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     return argparse.Namespace(**vars(parser.parse_args(sys.argv[1:end])), ours=sys.argv[end + 1:])
 
@@ -138,7 +138,7 @@ def table(args, results, peak):
 def main():
     args = arguments()
     if not pathlib.Path(args.bench).exists():
-        sys.exit(f"{args.bench}: missing; cargo build --release --example bench_grpo")
+        sys.exit(f"{args.bench}: missing; cargo build --release --bin sparring")
     prompts = args.model / f"prompts_{args.prompt_tokens}.json"
     if not prompts.exists():
         sys.exit(f"{prompts}: missing; python benches/peers/prompts.py {args.model} {args.prompt_tokens}")
@@ -150,7 +150,7 @@ def main():
     quiet = lambda pair: all(report["others"] <= args.max_others for report in pair)
     while len(rounds) < 2 * args.rounds and sum(map(quiet, rounds)) < args.rounds:
         peak = max(peak, product_gflops(args.threads))
-        mine = run([args.bench, *sizes, *args.ours])
+        mine = run([args.bench, "bench", *sizes, *args.ours])
         other = run([sys.executable, HERE / "grpo_trl.py", *sizes, "--micro", args.peer_micro])
         check_same_work(mine, other)
         rounds.append((mine, other))

@@ -1,10 +1,10 @@
-"""TRL's GRPOTrainer at the work of examples/bench_grpo: the same lengths, reward and settings; one line of JSON.
+"""TRL's GRPOTrainer at the work of `sparring bench`: the same lengths, reward and settings; one line of JSON.
 
     python benches/peers/grpo_trl.py --model DIR --prompts 8 --group 8 --prompt-tokens 128 --completion-tokens 128 \
         --steps 4 [--micro 8] [--threads 2] [--lora 16]
 
 Prompts are the texts of prompts_P.json in the model's folder (prompts.py writes it), in order. The first step warms up.
-What is counted where is what bench_grpo counts: `rollout_s` is the generation, `train_s` the forward and backward
+What is counted where is what `sparring bench` counts: `rollout_s` is the generation, `train_s` the forward and backward
 passes with clipping and AdamW, `step_s` everything between two steps, `peak_rss_mib` the process with its libraries.
 """
 import argparse, json, os, pathlib, resource, statistics, sys, tempfile, time
@@ -69,7 +69,7 @@ def trainer_with(clock, args):
             if out["prompt_ids"].shape[1] != args.prompt_tokens:
                 sys.exit(f"prompts have {out['prompt_ids'].shape[1]} tokens instead of {args.prompt_tokens}")
             if out.get("old_per_token_logps") is not None or out.get("ref_per_token_logps") is not None:
-                sys.exit("the trainer computed old or reference log-probabilities, which bench_grpo does not")
+                sys.exit("the trainer computed old or reference log-probabilities, which sparring bench does not")
             return out
 
         def training_step(self, *rest, **named):

@@ -1,7 +1,7 @@
 """What Sparring trains and saves, loaded by `transformers` and PEFT: the same logits?
 
     pip install torch transformers peft
-    cargo run --release --example conformance -- hf-export OUT MODEL_FOLDER...
+    sparring conform hf-export OUT MODEL_FOLDER...
     python benches/peers/hf_roundtrip.py OUT/*
 
 Every folder has a checkpoint, and in `lora` an adapter on it; beside each lies ours.safetensors with the logits that

@@ -81,7 +81,7 @@ impl Default for SupervisedConfig {
 }
 
 /// Settings of Tool-Zero's experiment, as a TOML file holds them; [`ToolZeroConfig::build`] checks them. `Default`
-/// is what `examples/tool_zero` runs: the paper's method, sized for the miniature.
+/// is what `sparring study tool-zero` runs: the paper's method, sized for the miniature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
