@@ -19,6 +19,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("sparring-eval", &["sparring-core", "sparring-tools"]),
     ("sparring-miniature", &["sparring-core", "sparring-tools"]),
     ("sparring-testkit", &["sparring-core"]),
+    ("sparring-cli", &["sparring", "sparring-testkit"]),
 ];
 
 fn packages() -> Vec<Package> {
