@@ -32,7 +32,6 @@
 #![forbid(unsafe_code)]
 
 mod error;
-mod layers;
 pub mod papers;
 pub mod tool_r0;
 pub mod tool_zero;

@@ -133,12 +133,12 @@ impl<T: ?Sized> Reward<T> for Sum<T> {
 /// A reward times a weight: a number, or a [`Schedule`] over the steps of the context.
 ///
 /// ```
-/// use sparring_core::{reward_fn, Reward, RewardContext, Rollout, Player};
+/// use sparring_core::{reward_fn, Reward, RewardContext, Rollout};
 /// use sparring_reward::{Schedule, Weighted};
 ///
 /// let long = || reward_fn("long", |_: &str, out: &Rollout| Some(out.text.len() as f32));
 /// let group = [Rollout::from_text("four")];
-/// let middle = RewardContext::at(50, 101, Player::Solver);
+/// let middle = RewardContext::at(50, 101);
 /// assert_eq!(Weighted::new(0.5, long()).score("task", &group, &middle)?, [Some(2.0)]);
 /// let rising = Weighted::new(Schedule::Linear { from: 0.0, to: 2.0 }, long());
 /// assert_eq!(rising.score("task", &group, &middle)?, [Some(4.0)]);

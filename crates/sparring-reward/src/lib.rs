@@ -47,6 +47,7 @@ pub mod reference_format;
 pub mod repetition;
 mod schedule;
 pub mod semantic;
+pub mod settings;
 pub mod solve_rate;
 pub mod tags;
 pub mod tool_use;

@@ -4,7 +4,7 @@
 //! [`tool_r0`](crate::tool_r0).
 //!
 //! ```
-//! use sparring_core::{Reward, RewardContext, Player, Rollout};
+//! use sparring_core::{Reward, RewardContext, Rollout};
 //! use sparring_recipes::papers::PaperPreset;
 //! use sparring_tools::{ToolCall, ToolTask};
 //!

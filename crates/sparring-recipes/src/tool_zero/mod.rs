@@ -10,7 +10,7 @@
 //! [`Arm`] one way to train. Tasks are answered once and compared with a reference; no tool is run.
 //!
 //! ```
-//! use sparring_core::{Reward, RewardContext, Player, Rollout};
+//! use sparring_core::{Reward, RewardContext, Rollout};
 //! use sparring_recipes::tool_zero::{Arm, ToolZeroConfig};
 //! use sparring_tools::{ToolCall, ToolTask};
 //!
@@ -22,7 +22,7 @@
 //!     r#"<think>rain</think><tool_call_answer>[{{"name":"forecast","arguments":{{"city":"{city}"}}}}]</tool_call_answer>"#
 //! ));
 //! let group = [said("Oslo"), said("Rome")];
-//! let at = |step| reward.score(&task, &group, &RewardContext::at(step, 60, Player::Solver));
+//! let at = |step| reward.score(&task, &group, &RewardContext::at(step, 60));
 //! let (early, late) = (at(0)?, at(59)?);
 //! // A wrong value costs little at first and much in the end.
 //! assert!(early[0].unwrap() - early[1].unwrap() < 0.4 && late[0].unwrap() - late[1].unwrap() > 1.2);

@@ -139,7 +139,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         let requests: Vec<SampleRequest> = (0..).zip(&tasks).map(request).collect();
         let groups = sample(policy.sampler(), "model", &requests, |_| {})?;
         let (mut scored, mut measured, mut solved) = (Scored::default(), Scored::default(), 0.0);
-        let ctx = RewardContext::at(step, c.updates, Player::Solver).with_batch(&groups);
+        let ctx = RewardContext::at(step, c.updates).with_player(Player::Solver).with_batch(&groups);
         for (task, group) in tasks.iter().zip(&groups) {
             scored.add(&*rewards.reward, task, group, &ctx)?;
             measured.add(&*rewards.measures, task, group, &ctx)?;
