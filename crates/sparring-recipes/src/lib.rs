@@ -33,7 +33,9 @@
 
 mod error;
 pub mod papers;
+mod preset;
 pub mod tool_r0;
 pub mod tool_zero;
 
 pub use error::RecipeError;
+pub use preset::{Preset, PresetSettings};

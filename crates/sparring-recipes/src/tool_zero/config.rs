@@ -189,7 +189,7 @@ impl ToolZeroConfig {
     /// # Errors
     /// [`RecipeError::Setting`] where a number does not fit TOML.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
-        toml::to_string_pretty(self).map_err(|error| RecipeError::setting("settings", error.to_string()))
+        crate::preset::to_toml(self)
     }
 }
 
