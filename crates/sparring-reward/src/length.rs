@@ -1,4 +1,4 @@
-//! A reward for long reasoning: ToolRL's ablation (arXiv 2504.13958), where it hurts.
+//! A reward for long reasoning: an ablation of ToolRL (arXiv 2504.13958), which found that it hurts.
 
 use crate::{RewardError, Schedule};
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use sparring_reward::format::GeneratorFormat;
 use sparring_reward::repetition::{Repetition, RepetitionSettings};
 use sparring_reward::semantic::{Judge, semantic};
 use sparring_reward::solve_rate::Band;
-use sparring_reward::validity::{Asked, Validity};
+use sparring_reward::validity::{RequestedCounts, ValiditySettings};
 use sparring_tools::ToolTask;
 use std::fmt;
 
@@ -45,7 +45,7 @@ pub struct GeneratorRewardConfig {
     /// How the format is scored; the question's rules gate every term.
     pub format_rules: GeneratorFormat,
     /// How the validity is scored.
-    pub validity_rules: Validity,
+    pub validity_rules: ValiditySettings,
     /// The wanted solve rates.
     pub band: Band,
     /// A penalty for questions that are alike; left out, as in Tool-R0, there is none.
@@ -63,7 +63,7 @@ impl Default for GeneratorRewardConfig {
             without_judge: WithoutJudge::default(),
             accepted: 0.0,
             format_rules: GeneratorFormat::default(),
-            validity_rules: Validity::default(),
+            validity_rules: ValiditySettings::default(),
             band: Band::default(),
             repetition: None,
         }
@@ -75,7 +75,7 @@ impl GeneratorRewardConfig {
     pub fn released() -> Self {
         Self {
             format_rules: GeneratorFormat::released(),
-            validity_rules: Validity::released(),
+            validity_rules: ValiditySettings::released(),
             ..Self::default()
         }
     }
@@ -196,7 +196,7 @@ impl GeneratorReward {
         let c = &self.config;
         let parts = c.format_rules.parts(text);
         let task = if parts.tags && parts.question { read(spec, text) } else { None };
-        let asked = Asked { tools: spec.tools, calls: spec.calls, arguments: spec.arguments };
+        let asked = RequestedCounts { tools: spec.tools, calls: spec.calls, arguments: spec.arguments };
         let validity = task.as_ref().map_or(0.0, |task| c.validity_rules.score(task, Some(asked)));
         let difficulty = match (probe, &task) {
             (Probe::Off, _) => None,

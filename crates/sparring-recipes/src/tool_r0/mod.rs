@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  SpecDistribution ─draw─▶ TaskSpec ─Prompts─▶ Generator ─▶ four blocks ─read─▶ ToolTask
-//!                                                                                   │ pose
+//!                                                                                   │ prompt
 //!                            Verifier ◀─solved─ two blocks ◀─ Solver ◀─Prompts──────┘
 //! ```
 //!

@@ -2,8 +2,8 @@
 //! reward that moves from general to strict; and the arms that it is compared with.
 //!
 //! ```text
-//!  tasks ─mask?─▶ Game::pose ─▶ Sampler ─▶ groups ─▶ arm's reward ─▶ Grpo ─▶ Learner      (reinforced updates)
-//!    └─────────▶ Encoder ─────────────────▶ gold answers ─▶ negative log-likelihood ─▶ Learner   (supervised)
+//!  tasks ─mask?─▶ prompts ─▶ Sampler ─▶ groups ─▶ arm's reward ─▶ Grpo ─▶ Learner      (reinforced updates)
+//!    └─────────▶ Encoder ──────────────▶ gold answers ─▶ negative log-likelihood ─▶ Learner   (supervised)
 //! ```
 //!
 //! [`ToolZeroConfig`] is what a file holds, [`ToolZero`] what it builds, [`Training`] the loop over a list of tasks,
@@ -39,7 +39,7 @@ mod reward;
 mod training;
 
 pub use arm::Arm;
-pub use config::{RewardConfig, ScheduleConfig, SupervisedConfig, ToolZero, ToolZeroConfig};
+pub use config::{ScheduleConfig, SupervisedConfig, ToolZero, ToolZeroConfig, ToolZeroRewardConfig};
 pub use coverage::{Coverage, coverage};
 pub use gold::{GoldThought, gold_answer};
 pub use masking::mask_names;

@@ -9,12 +9,12 @@ use crate::extract::{Extract, Present};
 use crate::format::SolverFormat;
 use crate::length::Length;
 use crate::majority::Majority;
+use crate::ordered_tags::OrderedTags;
 use crate::reference_format::ReferenceFormat;
 use crate::repetition::RepetitionSettings;
 use crate::solve_rate::{Band, RateShape};
-use crate::tags::OrderedTags;
 use crate::tool_use::ToolUse;
-use crate::validity::Validity;
+use crate::validity::ValiditySettings;
 use serde::{Deserialize, Serialize};
 
 /// Declares the kinds twice: as the public enum, which is written with its `kind` inside, and as a private one with the
@@ -72,9 +72,9 @@ kinds! {
             name: String,
             /// The share of `late`, in [0, 1].
             sigma: Schedule,
-            /// What counts in the end, where sigma rises.
+            /// The reward of the end of training, where sigma rises.
             late: Box<RewardConfig>,
-            /// What counts at first.
+            /// The reward of its beginning.
             early: Box<RewardConfig>,
         },
         /// [`Product`](crate::Product).
@@ -87,17 +87,17 @@ kinds! {
         },
         /// [`Gate`](crate::Gate).
         Gate {
-            /// What has to be above 0.
+            /// The condition: a reward that has to be above 0.
             gate: Box<RewardConfig>,
-            /// What then counts.
+            /// The reward where the gate is open.
             reward: Box<RewardConfig>,
         },
         /// [`Clamp`](crate::Clamp).
         Clamp {
-            /// The least; none where left out.
+            /// The lower limit, if any.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             min: Option<f64>,
-            /// The most; none where left out.
+            /// The upper limit, if any.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             max: Option<f64>,
             /// What is limited.
@@ -105,9 +105,9 @@ kinds! {
         },
         /// [`Range`](crate::Range).
         Range {
-            /// Worth of 0.
+            /// The score for 0.
             min: Schedule,
-            /// Worth of 1.
+            /// The score for 1.
             max: Schedule,
             /// A reward in [0, 1].
             reward: Box<RewardConfig>,
@@ -119,7 +119,7 @@ kinds! {
             name: String,
             /// The rows, from the top.
             rows: Vec<Tier>,
-            /// The last resort; where left out, the table does not apply to what no row takes.
+            /// The score where no row applies; if absent, the table does not apply there.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             otherwise: Option<Schedule>,
         },
@@ -143,7 +143,7 @@ kinds! {
             /// Where the question is.
             #[serde(default)]
             question: Extract,
-            /// How repetition is measured and punished.
+            /// How repetition is measured, and how much it costs.
             #[serde(default)]
             rules: RepetitionSettings,
         },
@@ -190,7 +190,7 @@ kinds! {
             format: CallFormat,
             /// What counts.
             #[serde(default)]
-            rules: Validity,
+            rules: ValiditySettings,
         },
     }
 }
