@@ -41,9 +41,16 @@ pub struct RewardContext<'a> {
 }
 
 impl<'a> RewardContext<'a> {
-    /// A context at `step` of `total_steps`, for `player`.
-    pub fn at(step: usize, total_steps: usize, player: Player) -> Self {
-        Self { step, total_steps, player: Some(player), ..Self::default() }
+    /// A context at `step` of `total_steps`.
+    pub fn at(step: usize, total_steps: usize) -> Self {
+        Self { step, total_steps, ..Self::default() }
+    }
+
+    /// Sets the player who is scored.
+    #[must_use]
+    pub fn with_player(mut self, player: Player) -> Self {
+        self.player = Some(player);
+        self
     }
 
     /// Adds the solve rates of a Generator's group.
@@ -113,10 +120,10 @@ pub trait Reward<T: ?Sized>: Send + Sync {
     }
 }
 
-/// How scores break the contract of [`Reward`].
+/// Scores that break the contract of [`Reward`].
 ///
-/// It is no case of [`PolicyError`](crate::PolicyError), the other error of this crate: that one is about models,
-/// and its callers decide by it whether to try again. A reward that breaks its contract has to be mended.
+/// This is not a case of [`PolicyError`](crate::PolicyError): that error is about models, and callers decide by it
+/// whether to try again. Here a retry does not help; the reward has a bug.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScoreError {
@@ -265,14 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn a_breach_is_told_with_the_component() {
-        let told =
+    fn a_breach_names_the_component() {
+        let message =
             |scores: &[&[Option<f32>]]| sum_components("sum", &parts(scores), 2).unwrap_err().to_string();
         let fine: &[Option<f32>] = &[Some(1.0), None];
-        assert_eq!(told(&[fine, &[None]]), "\"part 1\" gave 1 scores for 2 completions");
+        assert_eq!(message(&[fine, &[None]]), "\"part 1\" gave 1 scores for 2 completions");
         let nan: &[Option<f32>] = &[None, Some(f32::NAN)];
-        assert_eq!(told(&[nan, fine]), "\"part 0\" gave completion 1 a score that is not finite");
+        assert_eq!(message(&[nan, fine]), "\"part 0\" gave completion 1 a score that is not finite");
         let huge: &[Option<f32>] = &[Some(f32::MAX), None];
-        assert_eq!(told(&[huge, huge]), "\"sum\" gave completion 0 a score that is not finite");
+        assert_eq!(message(&[huge, huge]), "\"sum\" gave completion 0 a score that is not finite");
     }
 }

@@ -1,21 +1,13 @@
 use sparring_core::PolicyError;
 use sparring_grpo::GrpoError;
+use sparring_reward::RewardError;
+use sparring_reward::settings::Settings;
 use sparring_selfplay::SelfPlayError;
 
 /// What can go wrong when a recipe is read, built or run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipeError {
-    /// A settings file is not valid TOML, or has a field or value that does not exist.
-    #[error("{file}:{line}: {what}")]
-    Syntax {
-        /// The file.
-        file: String,
-        /// Line in the file, from 1; 0 where unknown.
-        line: usize,
-        /// The field, and what is wrong with it.
-        what: String,
-    },
     /// A setting is out of range or contradicts another.
     #[error("{field}: {why}")]
     Setting {
@@ -24,14 +16,14 @@ pub enum RecipeError {
         /// What is wrong and what to do.
         why: String,
     },
-    /// A setting read from a file is out of range or contradicts another.
-    #[error("{file}:{line}: {field}: {why}")]
+    /// The same of a file; and a file that is not TOML, or has a field or value that does not exist.
+    #[error("{file}:{line}: {}{}{why}", .field, if .field.is_empty() { "" } else { ": " })]
     SettingAt {
         /// The file.
         file: String,
         /// Line in the file, from 1.
         line: usize,
-        /// Path of the field, dots between tables.
+        /// Path of the field, `reward.parts[1].each`; empty where the file is not TOML.
         field: String,
         /// What is wrong and what to do.
         why: String,
@@ -52,6 +44,9 @@ pub enum RecipeError {
         /// What is wrong and what to do.
         why: String,
     },
+    /// A reward failed.
+    #[error(transparent)]
+    Reward(RewardError),
     /// Sampling, scoring or an evaluation failed.
     #[error(transparent)]
     Play(#[from] SelfPlayError),
@@ -77,11 +72,32 @@ impl RecipeError {
         Self::Setting { field: field.into(), why: why.into() }
     }
 
+    /// Adds file and line to an error about a setting.
+    pub(crate) fn located<T>(self, settings: &Settings<T>) -> Self {
+        let Self::Setting { field, why } = self else { return self };
+        match settings.origin(&field) {
+            Some((file, line)) => Self::SettingAt { file, line, field, why },
+            None => Self::Setting { field, why },
+        }
+    }
+
     /// The same about a part of the settings: `outer.field`.
     pub(crate) fn within(self, outer: &str) -> Self {
         match self {
             Self::Setting { field, why } => Self::Setting { field: format!("{outer}.{field}"), why },
             other => other,
+        }
+    }
+}
+
+impl From<RewardError> for RecipeError {
+    fn from(error: RewardError) -> Self {
+        match error {
+            RewardError::Invalid { setting, what } => Self::setting(setting, what),
+            RewardError::Located { file, line, setting, what } => {
+                Self::SettingAt { file, line, field: setting, why: what }
+            }
+            other => Self::Reward(other),
         }
     }
 }

@@ -32,9 +32,10 @@
 #![forbid(unsafe_code)]
 
 mod error;
-mod layers;
 pub mod papers;
+mod preset;
 pub mod tool_r0;
 pub mod tool_zero;
 
 pub use error::RecipeError;
+pub use preset::{Preset, PresetSettings};

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::float_cmp)]
 
 use serde_json::{Value, json};
-use sparring_core::{Player, Reward, RewardContext, Rollout};
+use sparring_core::{Reward, RewardContext, Rollout};
 use sparring_grpo::{AdvantageKind, LossKind, ReferenceKind};
 use sparring_recipes::papers::{PaperConfig, PaperPreset};
 use sparring_tools::{Format, ToolTask, calls_from_value};
@@ -15,7 +15,7 @@ fn task(reference: &Value) -> ToolTask {
 }
 
 fn at(step: usize) -> RewardContext<'static> {
-    RewardContext::at(step, 105, Player::Solver)
+    RewardContext::at(step, 105)
 }
 
 /// The preset's score of one completion at a step.

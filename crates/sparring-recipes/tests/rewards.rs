@@ -141,7 +141,7 @@ fn generator(
 ) -> Vec<(String, Vec<Option<f32>>)> {
     let reward = GeneratorReward::new(config).unwrap();
     let group = [Rollout::from_text(text)];
-    let ctx = RewardContext::at(0, 1, Player::Generator).with_solve_rates(rates);
+    let ctx = RewardContext::at(0, 1).with_player(Player::Generator).with_solve_rates(rates);
     let parts = reward.components(&spec(), &group, &ctx).unwrap();
     let sum: f32 = parts.iter().filter_map(|(_, scores)| scores[0]).sum();
     assert_close(reward.score(&spec(), &group, &ctx).unwrap()[0], sum);

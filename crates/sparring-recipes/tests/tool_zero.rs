@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use serde_json::json;
-use sparring_core::{Game, Message, Player, Policy, Prompt, Rejection, RewardContext, Rollout, Seed};
+use sparring_core::{Game, Message, Policy, Prompt, Rejection, RewardContext, Rollout, Seed};
 use sparring_recipes::tool_zero::{
     Arm, GoldThought, Stage, StepRecord, ToolZeroConfig, Training, gold_answer, mask_names,
 };
@@ -135,7 +135,7 @@ fn arms_are_paid_for_what_they_say() {
     };
     let right = |task: &ToolTask| Rollout::from_text(gold_answer(task, GoldThought::Plan));
     let score = |arm: Arm, task: &ToolTask, step: usize| {
-        let ctx = RewardContext::at(step, 48, Player::Solver);
+        let ctx = RewardContext::at(step, 48);
         let group = [right(task), wrong(task), Rollout::from_text("no")];
         let scores = plan.reward(arm).score(task, &group, &ctx).unwrap();
         scores.into_iter().map(|score| (score.unwrap() * 100.0).round() / 100.0).collect::<Vec<f32>>()

@@ -1,9 +1,9 @@
-//! Rewards made of rewards.
+//! Rewards composed of other rewards.
 //!
-//! A part that does not apply (`None`) is left out and never counts as 0; where no part applies, the whole
-//! does not. A failing part stops everything and is named. Sums, weights, mixtures and gates are written as what
-//! they make of their parts' components; the score is their sum. Products, ranges, limits and tiers are no sums of
-//! their parts: each has one component, of its own name.
+//! A part that does not apply (`None`) is left out and never counts as 0; where no part applies, neither does the whole.
+//! A part that fails stops the run, and the error names it. Sums, weights, mixtures and gates keep the components of
+//! their parts; the score is the components' sum. Products, ranges, limits and tiers are not sums of their parts: each
+//! has one component, under its own name.
 
 mod constant;
 mod mix;
@@ -133,12 +133,12 @@ impl<T: ?Sized> Reward<T> for Sum<T> {
 /// A reward times a weight: a number, or a [`Schedule`] over the steps of the context.
 ///
 /// ```
-/// use sparring_core::{reward_fn, Reward, RewardContext, Rollout, Player};
+/// use sparring_core::{reward_fn, Reward, RewardContext, Rollout};
 /// use sparring_reward::{Schedule, Weighted};
 ///
 /// let long = || reward_fn("long", |_: &str, out: &Rollout| Some(out.text.len() as f32));
 /// let group = [Rollout::from_text("four")];
-/// let middle = RewardContext::at(50, 101, Player::Solver);
+/// let middle = RewardContext::at(50, 101);
 /// assert_eq!(Weighted::new(0.5, long()).score("task", &group, &middle)?, [Some(2.0)]);
 /// let rising = Weighted::new(Schedule::Linear { from: 0.0, to: 2.0 }, long());
 /// assert_eq!(rising.score("task", &group, &middle)?, [Some(4.0)]);
@@ -181,9 +181,9 @@ impl<T: ?Sized, R: Reward<T>> Reward<T> for Weighted<R> {
 
 /// A reward that counts only where another one is above 0.
 ///
-/// Where the gate scores 0 or less, the whole is `Some(0.0)`, whatever the reward says, even where it would
-/// not apply. Where the gate does not apply, it is open. A shut gate hides no broken scorer: a score that is not
-/// finite, or a wrong number of them, is an error on either side of it.
+/// Where the gate scores 0 or less, the result is `Some(0.0)`, even where the reward would not apply. Where the gate
+/// does not apply, it is open. A closed gate does not hide a broken reward: a score that is not finite, or a wrong
+/// number of scores, is an error in either of the two.
 #[derive(Debug, Clone)]
 pub struct Gate<G, R> {
     gate: G,
@@ -216,11 +216,11 @@ impl<T: ?Sized, G: Reward<T>, R: Reward<T>> Reward<T> for Gate<G, R> {
         let gate = sum_components(self.gate.name(), &gate, group.len())?;
         let mut components = self.reward.components(task, group, ctx)?;
         if components.is_empty() {
-            // A reward without parts applies to nothing; the 0 of a shut gate needs a place.
+            // A reward without parts applies to nothing; the 0 of a closed gate needs a place.
             components.push((self.reward.name().to_owned(), vec![None; group.len()]));
         }
         for (name, scores) in &mut components {
-            // Before the 0 of a shut gate takes their place.
+            // Before the 0 of a closed gate takes their place.
             check_scores(name, scores, group.len())?;
             for (score, gate) in scores.iter_mut().zip(&gate) {
                 if gate.is_some_and(|gate| gate <= 0.0) {

@@ -1,3 +1,4 @@
+use crate::config::read::place;
 use sparring_core::BoxError;
 use thiserror::Error;
 
@@ -22,10 +23,22 @@ pub enum RewardError {
         /// What it did, and what is expected.
         what: String,
     },
-    /// A setting is out of range.
-    #[error("{setting}: {what}")]
+    /// A setting is out of range, or not what its kind reads.
+    #[error("{}", place(setting, what))]
     Invalid {
         /// The setting; a path with dots where settings nest.
+        setting: String,
+        /// What it is, and what is expected.
+        what: String,
+    },
+    /// The same, of a file.
+    #[error("{file}:{line}: {}", place(setting, what))]
+    Located {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// Path of the setting: `reward.parts[1].each`; empty where the file cannot be read at all.
         setting: String,
         /// What it is, and what is expected.
         what: String,
@@ -56,7 +69,13 @@ impl RewardError {
         Self::Contract { reward: reward.to_owned(), what: what.into() }
     }
 
-    pub(crate) fn invalid(setting: impl Into<String>, what: impl Into<String>) -> Self {
+    /// A setting that is wrong, by its path; `what` says what is expected.
+    ///
+    /// ```
+    /// let error = sparring_reward::RewardError::invalid("each", "must be at least 0").within("parts[1]");
+    /// assert_eq!(error.to_string(), "parts[1].each: must be at least 0");
+    /// ```
+    pub fn invalid(setting: impl Into<String>, what: impl Into<String>) -> Self {
         Self::Invalid { setting: setting.into(), what: what.into() }
     }
 }

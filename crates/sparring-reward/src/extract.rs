@@ -6,7 +6,7 @@ use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 use sparring_tools::canonical_json;
 use sparring_tools::tags::{Case, last_block};
 
-/// Where the part is.
+/// Which part of a completion counts.
 ///
 /// ```
 /// use sparring_reward::extract::Extract;
@@ -43,8 +43,8 @@ impl Extract {
         Self::Tag { tag: tag.into() }
     }
 
-    /// The part, without white space around it; `None` where there is none, or nothing in it. Calls that cannot be
-    /// read are none; no calls are an answer.
+    /// The part, trimmed; `None` where it is missing or empty. Calls that cannot be read count as missing; an empty
+    /// list of calls is an answer.
     pub fn of(&self, text: &str) -> Option<String> {
         let part = match self {
             Self::Text => text.to_owned(),

@@ -1,4 +1,4 @@
-//! Whether a completion has the form it should have, whatever it says.
+//! Format rewards of Tool-R0: whether a completion has the required form, whatever its content.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 use sparring_tools::tags::{Case, last_block};
 use sparring_tools::{call_from_value, json};
 
-/// Where a Generator puts the parts of a task, and what its format is worth (arXiv 2602.21320, Eq. 1).
+/// The Generator's format reward (arXiv 2602.21320, Eq. 1).
 ///
 /// `r_fmt = (1[tags] + 1[tools] + 1[calls]) / 3`, in [0, 1]: the paper's sum, normalised as in the released code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub struct GeneratorFormatParts {
     pub tools: bool,
     /// The calls are readable.
     pub calls: bool,
-    /// The question is a question and no echo of the prompt. Without it, nothing counts.
+    /// The question is long enough and not copied from the prompt. Without it, the score is 0.
     pub question: bool,
 }
 
@@ -135,14 +135,14 @@ impl<T: ?Sized> Reward<T> for GeneratorFormat {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SolverFormat {
-    /// Worth of the block.
+    /// Weight of the block.
     pub tag: f64,
-    /// Worth of its being readable.
+    /// Weight of being readable.
     pub parse: f64,
-    /// Worth of its being calls.
+    /// Weight of holding calls.
     pub norm: f64,
-    /// Whether `[]` is an answer in full format, as declining is. In the released code it is not: 0.6, and a
-    /// Solver so trained never declines.
+    /// Whether `[]`, which declines, gets the full score. In the released code it gets 0.6, and a Solver trained with
+    /// it never declines.
     pub allow_no_calls: bool,
     /// Whether one readable call among unreadable ones is enough for `norm`, as in the released code.
     pub lenient: bool,

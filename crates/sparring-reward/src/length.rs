@@ -1,4 +1,4 @@
-//! A reward for long reasoning: ToolRL's ablation (arXiv 2504.13958), where it hurts.
+//! A reward for long reasoning: an ablation of ToolRL (arXiv 2504.13958), which found that it hurts.
 
 use crate::{RewardError, Schedule};
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,6 @@ impl<T: ?Sized> Reward<T> for Length {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use sparring_core::Player;
 
     #[test]
     fn words_of_the_last_thought() {
@@ -82,7 +81,7 @@ mod tests {
         let moving =
             Length { target: Schedule::Ramp { from: 384.0, to: 640.0, steps: 105 }, ..Length::default() };
         let group = [Rollout::from_text(format!("<think>{}</think>", "word ".repeat(384)))];
-        let at = |step| moving.score("", &group, &RewardContext::at(step, 105, Player::Solver)).unwrap()[0];
+        let at = |step| moving.score("", &group, &RewardContext::at(step, 105)).unwrap()[0];
         assert_eq!([at(0), at(105)], [Some(1.0), Some(0.6)]);
         let broken = Length { target: Schedule::Constant(0.0), ..Length::default() };
         assert!(broken.score("", &group, &RewardContext::default()).is_err());

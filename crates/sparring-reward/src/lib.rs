@@ -6,9 +6,10 @@
 //!   Band::evaluate(p), penalties(..)       SolveRate, Repetition, ..      Mix, Gate
 //! ```
 //!
-//! A [`RewardConfig`] holds such a tree as data and builds it, checked. Every formula of a paper is a small function with its equation in the docs; the types around them only
-//! bring a group's texts and the context to it. In the modules of Tool-R0 (arXiv 2602.21320), `Default` is its
-//! corrected reading; each `released()` does what its published code does, for comparison.
+//! A [`RewardConfig`] is such a tree as data; it is checked when it is built, and takes kinds of your own
+//! ([`config::Registry`]). Every formula of a paper is a small function with its equation in the docs; the types around
+//! it apply it to a group of completions. In the modules of Tool-R0 (arXiv 2602.21320), `Default` is the corrected
+//! reading of the paper; `released()` does what its published code does, for comparison.
 //!
 //! ```
 //! use sparring_core::{Reward, RewardContext, Rollout};
@@ -43,12 +44,13 @@ pub mod extract;
 pub mod format;
 pub mod length;
 pub mod majority;
+pub mod ordered_tags;
 pub mod reference_format;
 pub mod repetition;
 mod schedule;
 pub mod semantic;
+pub mod settings;
 pub mod solve_rate;
-pub mod tags;
 pub mod tool_use;
 pub mod validity;
 

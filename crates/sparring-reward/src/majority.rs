@@ -1,21 +1,22 @@
-//! The majority's answer as a label: R-Zero (arXiv 2508.05004) and Agent0 (arXiv 2511.16043).
+//! Majority voting: the most frequent answer as the label, as in R-Zero (arXiv 2508.05004) and Agent0 (arXiv
+//! 2511.16043).
 
 use crate::extract::Extract;
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
-/// What happens where several answers are given equally often.
+/// Which answer is the label where several are equally frequent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ties {
-    /// The one that was given first is the majority's, as in the released code of R-Zero. It is the only rule under
-    /// which the order of the answers matters.
+    /// The one that was given first, as in the released code of R-Zero. Only here does the order of the answers
+    /// matter.
     #[default]
     First,
-    /// Each of them is.
+    /// Each of them.
     All,
-    /// None is: there is no label.
+    /// None: there is no label.
     Undecided,
 }
 

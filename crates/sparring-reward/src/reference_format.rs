@@ -1,4 +1,4 @@
-//! A format that depends on what the reference contains: ToolRL's (arXiv 2504.13958).
+//! ToolRL's format reward (arXiv 2504.13958), which depends on what the reference contains.
 
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};

@@ -1,4 +1,4 @@
-//! A penalty for asking the same again: R-Zero's (arXiv 2508.05004), as Tool-R0's code carries it.
+//! A penalty for similar questions: R-Zero's (arXiv 2508.05004), as in Tool-R0's code.
 
 use crate::RewardError;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub enum Measure {
     Bleu,
 }
 
-/// Which questions are one cluster.
+/// Which questions form a cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -46,7 +46,7 @@ pub enum Missing {
     Alone,
 }
 
-/// How repetition is measured and punished.
+/// How repetition is measured, and how much it costs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -57,7 +57,7 @@ pub struct RepetitionSettings {
     pub weight: f64,
     /// How far apart two questions are.
     pub measure: Measure,
-    /// Which questions are one cluster.
+    /// Which questions form a cluster.
     pub linkage: Linkage,
     /// Completions without a question.
     pub missing: Missing,

@@ -1,4 +1,4 @@
-//! A reward for using tools while answering: Agent0's (arXiv 2511.16043).
+//! Agent0's reward for using tools while answering (arXiv 2511.16043).
 
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};

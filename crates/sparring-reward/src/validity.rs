@@ -1,4 +1,4 @@
-//! Whether a proposed task hangs together: Tool-R0's validity (arXiv 2602.21320, Eq. 2), over every gold call.
+//! Whether a proposed task is consistent: Tool-R0's validity (arXiv 2602.21320, Eq. 2), over every gold call.
 
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
@@ -21,7 +21,7 @@ pub enum Grounding {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Scope {
+pub enum CountedCalls {
     /// The mean over every call: a bogus second call costs its share.
     #[default]
     EveryCall,
@@ -29,28 +29,28 @@ pub enum Scope {
     FirstCall,
 }
 
-/// Shares and settings of validity.
+/// The weights of the terms of validity, and how they are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
-pub struct Validity {
-    /// Share of "the called tool is on the tool list", λ_tools.
+pub struct ValiditySettings {
+    /// Weight of "the called tool is on the tool list": λ_menu in the paper.
     pub tool_list: f64,
-    /// Share of "every required argument is given", λ_gold.
+    /// Weight of "every required argument is given": λ_gold in the paper.
     pub required: f64,
-    /// Share of "the values occur in the question", λ_value.
+    /// Weight of "the values occur in the question": λ_value in the paper.
     pub values: f64,
     /// How grounding counts.
     pub grounding: Grounding,
     /// Which characters count for it.
     pub letters: Letters,
     /// Which calls count.
-    pub scope: Scope,
-    /// Share of keeping to the asked numbers of tools, calls and arguments; added to the others, 0 as in the paper.
+    pub scope: CountedCalls,
+    /// Weight of having the requested numbers of tools, calls and arguments; 0 in the paper, which has no such term.
     pub compliance: f64,
 }
 
-impl Default for Validity {
+impl Default for ValiditySettings {
     /// 0.4, 0.4, 0.2 over every call; all values grounded, in any script.
     fn default() -> Self {
         Self {
@@ -59,20 +59,20 @@ impl Default for Validity {
             values: 0.2,
             grounding: Grounding::All,
             letters: Letters::AllScripts,
-            scope: Scope::EveryCall,
+            scope: CountedCalls::EveryCall,
             compliance: 0.0,
         }
     }
 }
 
-/// What was asked for: numbers of tools, of calls and, it may be, of arguments.
+/// The numbers of tools, calls and, optionally, arguments that the Generator was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestedCounts {
     /// Number of tools, m.
     pub tools: usize,
     /// Number of gold calls, n.
     pub calls: usize,
-    /// Number of arguments of all calls together; `None`: not asked for.
+    /// Number of arguments of all calls together; `None` where none was requested.
     pub arguments: Option<usize>,
 }
 
@@ -86,26 +86,26 @@ pub struct ValidityParts {
     pub required: f64,
     /// Grounding of the values, mean over the calls; 1 for a call without arguments.
     pub values: f64,
-    /// Share of the asked numbers (of tools, of calls, of arguments) that are kept; 1 where nothing was asked.
+    /// Share of the requested numbers (of tools, of calls, of arguments) that are met; 1 where none was requested.
     pub compliance: f64,
 }
 
-impl Validity {
-    /// What the released code means to do: the first call, Latin letters only. (Its check of required arguments
+impl ValiditySettings {
+    /// The intent of the released code: the first call, Latin letters only. (Its check of required arguments
     /// misses the place where its prompt puts them; here both places count, as the data of a tool do.)
     pub fn released() -> Self {
-        Self { letters: Letters::Ascii, scope: Scope::FirstCall, ..Self::default() }
+        Self { letters: Letters::Ascii, scope: CountedCalls::FirstCall, ..Self::default() }
     }
 
-    /// Sets the share of keeping to the asked numbers.
+    /// Sets the weight of the requested numbers.
     #[must_use]
     pub fn with_compliance(mut self, compliance: f64) -> Self {
         self.compliance = compliance;
         self
     }
 
-    /// `r_valid = λ_tools·tool_list + λ_gold·required + λ_value·values + λ_spec·compliance`, in [0, sum of the shares].
-    pub fn score(&self, task: &ToolTask, asked: Option<Asked>) -> f64 {
+    /// `r_valid = λ_menu·tool_list + λ_gold·required + λ_value·values + λ_spec·compliance`, in [0, sum of the weights].
+    pub fn score(&self, task: &ToolTask, asked: Option<RequestedCounts>) -> f64 {
         let parts = self.parts(task, asked);
         self.tool_list * parts.tool_list
             + self.required * parts.required
@@ -115,17 +115,17 @@ impl Validity {
 
     /// The terms.
     ///
-    /// A task without gold calls makes no claim that could be wrong: its terms are 1 (whether no tool can
-    /// serve it is not a matter of structure), except on an empty tool list, where all are 0.
-    pub fn parts(&self, task: &ToolTask, asked: Option<Asked>) -> ValidityParts {
+    /// For a task without gold calls the terms are 1, except with an empty tool list, where they are 0. Whether
+    /// really no tool serves the request is not checked here.
+    pub fn parts(&self, task: &ToolTask, asked: Option<RequestedCounts>) -> ValidityParts {
         let compliance = asked.map_or(1.0, |asked| {
             let mut kept = vec![task.tools.len() == asked.tools, task.calls.len() == asked.calls];
             kept.extend(asked.arguments.map(|arguments| task.argument_count() == arguments));
             kept.iter().filter(|kept| **kept).count() as f64 / kept.len() as f64
         });
         let calls = match self.scope {
-            Scope::EveryCall => &task.calls[..],
-            Scope::FirstCall => &task.calls[..task.calls.len().min(1)],
+            CountedCalls::EveryCall => &task.calls[..],
+            CountedCalls::FirstCall => &task.calls[..task.calls.len().min(1)],
         };
         if calls.is_empty() {
             let one = if task.tools.is_empty() { 0.0 } else { 1.0 };
@@ -158,12 +158,12 @@ impl Validity {
     }
 }
 
-/// [`Validity`] of a completion's calls, as if they were the gold calls of its task: whether they call tools of the
+/// [`ValiditySettings`] of a completion's calls, as if they were the gold calls of its task: whether they call tools of the
 /// tool list, give what is required, and take their values from the question. A completion that cannot be read scores 0.
 /// Component: `validity`.
 pub struct CallValidity {
     parser: Box<dyn CallParser>,
-    rules: Validity,
+    rules: ValiditySettings,
 }
 
 impl std::fmt::Debug for CallValidity {
@@ -176,8 +176,8 @@ impl std::fmt::Debug for CallValidity {
 }
 
 impl CallValidity {
-    /// Validity of calls in this format.
-    pub fn new(parser: impl CallParser + 'static, rules: Validity) -> Self {
+    /// ValiditySettings of calls in this format.
+    pub fn new(parser: impl CallParser + 'static, rules: ValiditySettings) -> Self {
         Self { parser: Box::new(parser), rules }
     }
 }
@@ -227,19 +227,22 @@ mod tests {
     #[test]
     fn every_call_counts_and_both_places_of_required() {
         let good = json!({"name": "book", "arguments": {"city": "Oslo", "nights": 2}});
-        let valid = Validity::default();
+        let valid = ValiditySettings::default();
         close(valid.score(&task(&json!([good])), None), 1.0);
         close(valid.score(&task(&json!([{"name": "book", "arguments": {"nights": 2}}])), None), 0.6);
         close(valid.score(&task(&json!([{"name": "pay", "arguments": {}}])), None), 0.6);
         close(valid.score(&task(&json!([good, {"name": "fly", "arguments": {"to": "Rome"}}])), None), 0.5);
-        close(Validity::released().score(&task(&json!([good, {"name": "fly", "arguments": {}}])), None), 1.0);
+        close(
+            ValiditySettings::released().score(&task(&json!([good, {"name": "fly", "arguments": {}}])), None),
+            1.0,
+        );
         close(valid.score(&task(&json!([{"name": "pay", "arguments": {"amount": 99.5}}])), None), 1.0);
     }
 
     #[test]
     fn grounding_is_all_or_a_share() {
         let calls = json!([{"name": "book", "arguments": {"city": "Oslo", "nights": 3, "late": true}}]);
-        let mut valid = Validity::default();
+        let mut valid = ValiditySettings::default();
         close(valid.parts(&task(&calls), None).values, 0.0);
         valid.grounding = Grounding::Fraction;
         close(valid.parts(&task(&calls), None).values, 0.5);
@@ -247,16 +250,16 @@ mod tests {
 
     #[test]
     fn a_task_without_calls_claims_nothing_and_counts_are_checked_when_asked() {
-        let valid = Validity::default().with_compliance(0.5);
-        let asked = Some(Asked { tools: 2, calls: 1, arguments: None });
+        let valid = ValiditySettings::default().with_compliance(0.5);
+        let asked = Some(RequestedCounts { tools: 2, calls: 1, arguments: None });
         close(valid.score(&task(&json!([])), None), 1.5);
         close(valid.score(&task(&json!([])), asked), 1.25);
-        let asked = Some(Asked { tools: 2, calls: 0, arguments: Some(0) });
+        let asked = Some(RequestedCounts { tools: 2, calls: 0, arguments: Some(0) });
         close(valid.score(&task(&json!([])), asked), 1.5);
-        let asked = Some(Asked { tools: 3, calls: 0, arguments: Some(1) });
+        let asked = Some(RequestedCounts { tools: 3, calls: 0, arguments: Some(1) });
         close(valid.score(&task(&json!([])), asked), 1.0 + 0.5 / 3.0);
         let mut empty = task(&json!([]));
         empty.tools.clear();
-        close(Validity::default().score(&empty, None), 0.0);
+        close(ValiditySettings::default().score(&empty, None), 0.0);
     }
 }

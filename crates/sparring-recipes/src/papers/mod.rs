@@ -4,7 +4,7 @@
 //! [`tool_r0`](crate::tool_r0).
 //!
 //! ```
-//! use sparring_core::{Reward, RewardContext, Player, Rollout};
+//! use sparring_core::{Reward, RewardContext, Rollout};
 //! use sparring_recipes::papers::PaperPreset;
 //! use sparring_tools::{ToolCall, ToolTask};
 //!
@@ -27,100 +27,13 @@ mod update;
 pub use update::UpdateConfig;
 
 use crate::RecipeError;
-use crate::layers::{self, Layer, Origins};
+use crate::preset::{self, Preset, PresetSettings, presets};
 use serde::{Deserialize, Serialize};
 use sparring_reward::{BoxReward, RewardConfig, RewardError};
 use sparring_tools::ToolTask;
 
-/// A named, embedded settings file: `tool-zero/paper`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PaperPreset {
-    name: &'static str,
-    file: &'static str,
-    toml: &'static str,
-}
-
-macro_rules! presets {
-    ($($name:literal),* $(,)?) => {
-        &[$(PaperPreset {
-            name: $name,
-            file: concat!("presets/", $name, ".toml"),
-            toml: include_str!(concat!("../../presets/", $name, ".toml")),
-        }),*]
-    };
-}
-
-const PRESETS: &[PaperPreset] = presets![
-    "tool-zero/paper",
-    "tool-zero/figure-3",
-    "tool-zero/response-scope",
-    "tool-zero/multiset-bonus",
-    "tool-zero/precise",
-    "tool-zero/abrupt",
-    "tool-zero/plain",
-    "toolrl/original",
-    "toolrl/length",
-    "toolrl/dynamic-length",
-    "toolrl/equal-max",
-    "toolrl/two-stage",
-    "toolrl/dynamic-scale",
-    "toolrl/finegrained",
-    "toolrl/intermediate",
-    "toolrl/coarse",
-    "tool-n1/binary",
-    "tool-n1/v1",
-    "tool-n1/v2",
-    "tool-n1/v3",
-    "tool-n1/v4",
-    "r-zero/paper",
-    "r-zero/code",
-    "absolute-zero/paper",
-    "absolute-zero/code",
-    "agent0/paper",
-    "agent0/code",
-];
-
-impl PaperPreset {
-    /// Every preset, paper by paper.
-    pub fn all() -> &'static [Self] {
-        PRESETS
-    }
-
-    /// The preset of this name.
-    ///
-    /// # Errors
-    /// [`RecipeError::UnknownPreset`] lists the names that exist.
-    pub fn find(name: &str) -> Result<Self, RecipeError> {
-        PRESETS.iter().find(|preset| preset.name == name).copied().ok_or_else(|| RecipeError::UnknownPreset {
-            name: name.to_owned(),
-            known: PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>().join(", "),
-        })
-    }
-
-    /// Reads and checks the preset of this name.
-    ///
-    /// # Errors
-    /// [`RecipeError::UnknownPreset`] lists the names that exist.
-    pub fn load(name: &str) -> Result<PaperConfig, RecipeError> {
-        let preset = Self::find(name)?;
-        PaperConfig::from_toml(preset.toml, preset.file)
-    }
-
-    /// Its name, folder and file.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// Its file within this crate.
-    pub fn file(&self) -> &'static str {
-        self.file
-    }
-
-    /// Its text.
-    pub fn toml(&self) -> &'static str {
-        self.toml
-    }
-}
+/// A paper's settings under a name: `tool-zero/paper`.
+pub type PaperPreset = Preset<PaperConfig>;
 
 /// What a paper's file holds: one reward, or one for each role of self-play.
 ///
@@ -150,19 +63,49 @@ pub struct PaperConfig {
     pub solver_update: Option<UpdateConfig>,
 }
 
+impl PresetSettings for PaperConfig {
+    const PRESETS: &'static [PaperPreset] = presets![
+        "tool-zero/paper",
+        "tool-zero/figure-3",
+        "tool-zero/response-scope",
+        "tool-zero/multiset-bonus",
+        "tool-zero/precise",
+        "tool-zero/abrupt",
+        "tool-zero/plain",
+        "toolrl/original",
+        "toolrl/length",
+        "toolrl/dynamic-length",
+        "toolrl/equal-max",
+        "toolrl/two-stage",
+        "toolrl/dynamic-scale",
+        "toolrl/finegrained",
+        "toolrl/intermediate",
+        "toolrl/coarse",
+        "tool-n1/binary",
+        "tool-n1/v1",
+        "tool-n1/v2",
+        "tool-n1/v3",
+        "tool-n1/v4",
+        "r-zero/paper",
+        "r-zero/code",
+        "absolute-zero/paper",
+        "absolute-zero/code",
+        "agent0/paper",
+        "agent0/code",
+    ];
+
+    fn check(&self) -> Result<(), RecipeError> {
+        self.validate()
+    }
+}
+
 impl PaperConfig {
     /// Reads settings from TOML and checks them; `filename` is named in errors.
     ///
     /// # Errors
     /// [`RecipeError`] names the file, the line and the field.
     pub fn from_toml(text: &str, filename: &str) -> Result<Self, RecipeError> {
-        let find = |name: &str| {
-            let preset = PaperPreset::find(name)?;
-            Ok(Layer { file: preset.file().to_owned(), text: preset.toml().to_owned() })
-        };
-        let (config, origins): (Self, Origins) = layers::read_extended(text, filename, find)?;
-        config.validate().map_err(|error| origins.locate(error))?;
-        Ok(config)
+        preset::from_toml(text, filename)
     }
 
     /// The settings as TOML, complete.
@@ -170,7 +113,7 @@ impl PaperConfig {
     /// # Errors
     /// [`RecipeError::Setting`] where a number does not fit TOML.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
-        toml::to_string_pretty(self).map_err(|error| RecipeError::setting("settings", error.to_string()))
+        preset::to_toml(self)
     }
 
     /// Checks every reward and update that is there.
@@ -223,8 +166,5 @@ fn build<T: ?Sized>(
     make: impl Fn(&RewardConfig) -> Result<BoxReward<T>, RewardError>,
 ) -> Result<BoxReward<T>, RecipeError> {
     let config = config.ok_or_else(|| RecipeError::setting(field, "is not among these settings"))?;
-    make(config).map_err(|error| match error.within(field) {
-        RewardError::Invalid { setting, what } => RecipeError::setting(setting, what),
-        other => RecipeError::setting(field, other.to_string()),
-    })
+    make(config).map_err(|error| error.within(field).into())
 }

@@ -1,12 +1,11 @@
 use super::game::ToolR0Game;
 use super::generator_reward::{GeneratorReward, GeneratorRewardConfig};
 use super::options::GameOptions;
-use super::presets::Preset;
 use super::prompts::Prompts;
 use super::solver_reward::{SolverReward, SolverRewardConfig};
 use super::spec::SpecDistribution;
 use crate::RecipeError;
-use crate::layers::{self, Layer, Origins};
+use crate::preset::{self, PresetSettings, presets};
 use serde::{Deserialize, Serialize};
 use sparring_grpo::{GrpoConfig, GrpoError};
 use sparring_selfplay::{SelfPlayConfig, SelfPlayError, SelfPlayPlan};
@@ -45,19 +44,35 @@ pub struct ToolR0Config {
     pub self_play: SelfPlayConfig,
 }
 
+/// A Tool-R0 configuration under a name: `paper`.
+pub type Preset = preset::Preset<ToolR0Config>;
+
+impl PresetSettings for ToolR0Config {
+    /// The paper, the released code, the corrected reading, its ablations, and the two small ones.
+    const PRESETS: &'static [Preset] = presets![
+        "paper",
+        "released",
+        "corrected",
+        "shared-weights",
+        "frozen-generator",
+        "no-difficulty",
+        "rectangular-band",
+        "miniature",
+        "quick",
+    ];
+
+    fn check(&self) -> Result<(), RecipeError> {
+        self.validate()
+    }
+}
+
 impl ToolR0Config {
     /// Reads settings from TOML and checks them; `filename` is named in errors.
     ///
     /// # Errors
     /// [`RecipeError`] names the file, the line and the field.
     pub fn from_toml(text: &str, filename: &str) -> Result<Self, RecipeError> {
-        let find = |name: &str| {
-            let preset = Preset::find(name)?;
-            Ok(Layer { file: preset.file().to_owned(), text: preset.toml().to_owned() })
-        };
-        let (config, origins): (Self, Origins) = layers::read_extended(text, filename, find)?;
-        config.validate().map_err(|error| origins.locate(error))?;
-        Ok(config)
+        preset::from_toml(text, filename)
     }
 
     /// The settings as TOML, complete.
@@ -65,7 +80,7 @@ impl ToolR0Config {
     /// # Errors
     /// [`RecipeError::Setting`] where a number does not fit TOML.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
-        toml::to_string_pretty(self).map_err(|error| RecipeError::setting("settings", error.to_string()))
+        preset::to_toml(self)
     }
 
     /// Sets the prompts.
@@ -82,12 +97,12 @@ impl ToolR0Config {
         self
     }
 
-    /// Checks every setting.
+    /// Checks every setting, as [`build`](Self::build) does.
     ///
     /// # Errors
     /// [`RecipeError`] names the field.
     pub fn validate(&self) -> Result<(), RecipeError> {
-        self.clone().build().map(|_| ())
+        self.parts().map(drop)
     }
 
     /// Checks the settings and makes what a run needs.
@@ -95,6 +110,12 @@ impl ToolR0Config {
     /// # Errors
     /// [`RecipeError`] names the field.
     pub fn build(self) -> Result<ToolR0, RecipeError> {
+        let (game, generator_reward, solver_reward, self_play) = self.parts()?;
+        Ok(ToolR0 { game, generator_reward, solver_reward, self_play, config: self })
+    }
+
+    /// The parts of the recipe; making them is what checks the settings.
+    fn parts(&self) -> Result<(ToolR0Game, GeneratorReward, SolverReward, SelfPlayPlan), RecipeError> {
         let prompts = self.prompts.clone().unwrap_or_default();
         let game = ToolR0Game::new(self.spec.clone(), &prompts, self.game.clone())?;
         let generator_reward = GeneratorReward::new(self.generator_reward.clone())?;
@@ -106,7 +127,7 @@ impl ToolR0Config {
         check_grpo("self_play.generator.grpo", &self.self_play.generator.grpo)?;
         check_grpo("self_play.solver.grpo", &self.self_play.solver.grpo)?;
         let self_play = self.self_play.clone().build().map_err(self_play_error)?;
-        Ok(ToolR0 { game, generator_reward, solver_reward, self_play, config: self })
+        Ok((game, generator_reward, solver_reward, self_play))
     }
 }
 

@@ -3,12 +3,11 @@ use super::spec::TaskSpec;
 use crate::RecipeError;
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout, sum_components};
-use sparring_reward::RewardError;
 use sparring_reward::format::GeneratorFormat;
 use sparring_reward::repetition::{Repetition, RepetitionSettings};
 use sparring_reward::semantic::{Judge, semantic};
 use sparring_reward::solve_rate::Band;
-use sparring_reward::validity::{Asked, Validity};
+use sparring_reward::validity::{RequestedCounts, ValiditySettings};
 use sparring_tools::ToolTask;
 use std::fmt;
 
@@ -17,10 +16,10 @@ use std::fmt;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WithoutJudge {
-    /// The difficulty takes it over, so that the curriculum weighs the same; unless it has no weight itself.
+    /// It is added to the difficulty's, so that the curriculum keeps its weight; unless the difficulty has none.
     #[default]
-    DifficultyTakesIt,
-    /// Nothing: the curriculum weighs less.
+    AddToDifficulty,
+    /// It is dropped, so that the curriculum weighs less.
     Drop,
 }
 
@@ -37,7 +36,7 @@ pub struct GeneratorRewardConfig {
     pub difficulty: f32,
     /// Weight of the judge's rating in [0, 1].
     pub semantic: f32,
-    /// What becomes of the semantic term's weight without a judge.
+    /// What happens to the semantic term's weight without a judge.
     pub without_judge: WithoutJudge,
     /// Weight of being a task at all by the game's rules (structure, the numbers asked for). It needs probes: a
     /// proposal that could be probed was accepted. 0 as in the paper, where a duplicate tool, say, costs a
@@ -46,7 +45,7 @@ pub struct GeneratorRewardConfig {
     /// How the format is scored; the question's rules gate every term.
     pub format_rules: GeneratorFormat,
     /// How the validity is scored.
-    pub validity_rules: Validity,
+    pub validity_rules: ValiditySettings,
     /// The wanted solve rates.
     pub band: Band,
     /// A penalty for questions that are alike; left out, as in Tool-R0, there is none.
@@ -64,7 +63,7 @@ impl Default for GeneratorRewardConfig {
             without_judge: WithoutJudge::default(),
             accepted: 0.0,
             format_rules: GeneratorFormat::default(),
-            validity_rules: Validity::default(),
+            validity_rules: ValiditySettings::default(),
             band: Band::default(),
             repetition: None,
         }
@@ -76,7 +75,7 @@ impl GeneratorRewardConfig {
     pub fn released() -> Self {
         Self {
             format_rules: GeneratorFormat::released(),
-            validity_rules: Validity::released(),
+            validity_rules: ValiditySettings::released(),
             ..Self::default()
         }
     }
@@ -140,13 +139,13 @@ impl GeneratorReward {
         ] {
             super::check_weight(&format!("generator_reward.{field}"), weight)?;
         }
-        config.band.validate().map_err(|error| reward_error(error.within("band")))?;
+        config.band.validate().map_err(|error| error.within("generator_reward.band"))?;
         let question: Question = |text| Proposal::parse(text).question;
         let repetition = config
             .repetition
             .map(|settings| Repetition::new(question, settings))
             .transpose()
-            .map_err(|error| reward_error(error.within("repetition")))?;
+            .map_err(|error| error.within("generator_reward.repetition"))?;
         Ok(Self { config, repetition, judge: None })
     }
 
@@ -197,7 +196,7 @@ impl GeneratorReward {
         let c = &self.config;
         let parts = c.format_rules.parts(text);
         let task = if parts.tags && parts.question { read(spec, text) } else { None };
-        let asked = Asked { tools: spec.tools, calls: spec.calls, arguments: spec.arguments };
+        let asked = RequestedCounts { tools: spec.tools, calls: spec.calls, arguments: spec.arguments };
         let validity = task.as_ref().map_or(0.0, |task| c.validity_rules.score(task, Some(asked)));
         let difficulty = match (probe, &task) {
             (Probe::Off, _) => None,
@@ -227,21 +226,12 @@ impl GeneratorReward {
 
     fn difficulty_weight(&self) -> f32 {
         let c = &self.config;
-        let takes = c.without_judge == WithoutJudge::DifficultyTakesIt;
-        if self.judge.is_none() && takes && c.difficulty > 0.0 {
+        let added = c.without_judge == WithoutJudge::AddToDifficulty;
+        if self.judge.is_none() && added && c.difficulty > 0.0 {
             c.difficulty + c.semantic
         } else {
             c.difficulty
         }
-    }
-}
-
-fn reward_error(error: RewardError) -> RecipeError {
-    match error {
-        RewardError::Invalid { setting, what } => {
-            RecipeError::setting(format!("generator_reward.{setting}"), what)
-        }
-        other => RecipeError::setting("generator_reward", other.to_string()),
     }
 }
 

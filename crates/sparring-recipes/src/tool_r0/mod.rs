@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  SpecDistribution ─draw─▶ TaskSpec ─Prompts─▶ Generator ─▶ four blocks ─read─▶ ToolTask
-//!                                                                                   │ pose
+//!                                                                                   │ prompt
 //!                            Verifier ◀─solved─ two blocks ◀─ Solver ◀─Prompts──────┘
 //! ```
 //!
@@ -15,7 +15,6 @@ mod domains;
 mod game;
 mod generator_reward;
 mod options;
-mod presets;
 mod prompts;
 mod proposal;
 mod render;
@@ -25,13 +24,12 @@ pub mod tags;
 mod tool_list;
 mod verifier;
 
-pub use config::{ToolR0, ToolR0Config};
+pub use config::{Preset, ToolR0, ToolR0Config};
 pub use derive::without_called_tools;
 pub use domains::DOMAINS;
 pub use game::ToolR0Game;
 pub use generator_reward::{GeneratorReward, GeneratorRewardConfig, WithoutJudge};
 pub use options::{GameOptions, Verifier};
-pub use presets::Preset;
 pub use prompts::{CheckedPrompts, Prompts};
 pub use proposal::Proposal;
 pub(crate) use render::render_calls;

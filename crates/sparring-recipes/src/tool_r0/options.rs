@@ -33,8 +33,8 @@ pub struct GameOptions {
     pub verifier: Verifier,
     /// Which tasks are duplicates.
     pub signature: SignatureRule,
-    /// Whether a proposal's tool list is shuffled when it is read. Who writes a task puts the tool it is about first
-    /// more often than not; a Solver that always calls the first tool would be right, and never learn to choose.
+    /// Whether a proposal's tool list is shuffled when it is read. A Generator puts the tool that a task is about
+    /// first more often than not; a Solver that always calls the first tool would be right, and never learn to choose.
     pub shuffle_tools: bool,
     /// Whether a balanced pool is balanced by domain and by number of arguments, or by domain alone. A call with
     /// one argument is the easiest to get right, for Generator and Solver; where such tasks fill the pool, the

@@ -79,9 +79,9 @@ pub struct CallsWeight {
     pub arguments: Vec<CountRange>,
 }
 
-/// The distribution of [`TaskSpec`]s: first the domain and the context, then n given the context, then m
-/// and, where it is asked for, the number of arguments given n. Weights need not sum to 1. The default is Tool-R0's (arXiv 2602.21320, §3.1 and its released
-/// code):
+/// The distribution of [`TaskSpec`]s: first the domain and the context, then n given the context, then m and, where it
+/// is asked for, the number of arguments given n. Weights need not sum to 1. The default is Tool-R0's (arXiv 2602.21320,
+/// §3.1 and its released code):
 ///
 /// ```text
 /// d ~ uniform over 32 domains          c ~ {single 0.9, multi 0.1}

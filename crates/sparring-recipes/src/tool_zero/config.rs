@@ -1,4 +1,4 @@
-use super::reward::Parts;
+use super::reward::Components;
 use super::{Arm, GoldThought};
 use crate::RecipeError;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ impl Default for ScheduleConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
-pub struct RewardConfig {
+pub struct ToolZeroRewardConfig {
     /// Strict reward of wrong calls: 0 in equation 4, -1 in figure 3.
     pub ast_fail: f64,
     /// What one invalid value costs; at least 0.
@@ -49,7 +49,7 @@ pub struct RewardConfig {
     pub scope: Scope,
 }
 
-impl Default for RewardConfig {
+impl Default for ToolZeroRewardConfig {
     fn default() -> Self {
         Self {
             ast_fail: 0.0,
@@ -105,7 +105,7 @@ pub struct ToolZeroConfig {
     /// The schedule of the moving reward.
     pub schedule: ScheduleConfig,
     /// The reward.
-    pub reward: RewardConfig,
+    pub reward: ToolZeroRewardConfig,
     /// Supervised updates.
     pub supervised: SupervisedConfig,
     /// The reinforced updates; the temperature is set from above.
@@ -124,7 +124,7 @@ impl Default for ToolZeroConfig {
             lr_schedule: LrSchedule::cosine(),
             lr: Arm::ALL.into_iter().map(|arm| (arm, default_lr(arm))).collect(),
             schedule: ScheduleConfig::default(),
-            reward: RewardConfig::default(),
+            reward: ToolZeroRewardConfig::default(),
             supervised: SupervisedConfig::default(),
             grpo: GrpoConfig::default(),
         }
@@ -189,7 +189,7 @@ impl ToolZeroConfig {
     /// # Errors
     /// [`RecipeError::Setting`] where a number does not fit TOML.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
-        toml::to_string_pretty(self).map_err(|error| RecipeError::setting("settings", error.to_string()))
+        crate::preset::to_toml(self)
     }
 }
 
@@ -228,11 +228,11 @@ impl ToolZero {
 
     /// The reward of an arm's reinforced updates.
     pub fn reward(&self, arm: Arm) -> BoxReward<ToolTask> {
-        Parts(&self.config.reward).of(arm, self.sigma(arm))
+        Components(&self.config.reward).of(arm, self.sigma(arm))
     }
 
     /// Every component of the reward, unweighted: the same for all arms, to compare them by.
     pub fn measures(&self) -> BoxReward<ToolTask> {
-        Box::new(Parts(&self.config.reward).all())
+        Box::new(Components(&self.config.reward).all())
     }
 }

@@ -2,15 +2,15 @@
 //! reward that moves from general to strict; and the arms that it is compared with.
 //!
 //! ```text
-//!  tasks ─mask?─▶ Game::pose ─▶ Sampler ─▶ groups ─▶ arm's reward ─▶ Grpo ─▶ Learner      (reinforced updates)
-//!    └─────────▶ Encoder ─────────────────▶ gold answers ─▶ negative log-likelihood ─▶ Learner   (supervised)
+//!  tasks ─mask?─▶ prompts ─▶ Sampler ─▶ groups ─▶ arm's reward ─▶ Grpo ─▶ Learner      (reinforced updates)
+//!    └─────────▶ Encoder ──────────────▶ gold answers ─▶ negative log-likelihood ─▶ Learner   (supervised)
 //! ```
 //!
 //! [`ToolZeroConfig`] is what a file holds, [`ToolZero`] what it builds, [`Training`] the loop over a list of tasks,
 //! [`Arm`] one way to train. Tasks are answered once and compared with a reference; no tool is run.
 //!
 //! ```
-//! use sparring_core::{Reward, RewardContext, Player, Rollout};
+//! use sparring_core::{Reward, RewardContext, Rollout};
 //! use sparring_recipes::tool_zero::{Arm, ToolZeroConfig};
 //! use sparring_tools::{ToolCall, ToolTask};
 //!
@@ -22,7 +22,7 @@
 //!     r#"<think>rain</think><tool_call_answer>[{{"name":"forecast","arguments":{{"city":"{city}"}}}}]</tool_call_answer>"#
 //! ));
 //! let group = [said("Oslo"), said("Rome")];
-//! let at = |step| reward.score(&task, &group, &RewardContext::at(step, 60, Player::Solver));
+//! let at = |step| reward.score(&task, &group, &RewardContext::at(step, 60));
 //! let (early, late) = (at(0)?, at(59)?);
 //! // A wrong value costs little at first and much in the end.
 //! assert!(early[0].unwrap() - early[1].unwrap() < 0.4 && late[0].unwrap() - late[1].unwrap() > 1.2);
@@ -39,7 +39,7 @@ mod reward;
 mod training;
 
 pub use arm::Arm;
-pub use config::{RewardConfig, ScheduleConfig, SupervisedConfig, ToolZero, ToolZeroConfig};
+pub use config::{ScheduleConfig, SupervisedConfig, ToolZero, ToolZeroConfig, ToolZeroRewardConfig};
 pub use coverage::{Coverage, coverage};
 pub use gold::{GoldThought, gold_answer};
 pub use masking::mask_names;

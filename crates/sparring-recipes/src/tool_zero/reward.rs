@@ -1,21 +1,21 @@
 //! The arms' rewards, composed of the components of `sparring-reward`.
 
-use super::{Arm, RewardConfig};
+use super::{Arm, ToolZeroRewardConfig};
 use crate::tool_r0::tags;
 use sparring_reward::calls::{AstMatch, MultiCallBonus, TokenOverlap, ValuePenalty};
-use sparring_reward::tags::OrderedTags;
+use sparring_reward::ordered_tags::OrderedTags;
 use sparring_reward::{BoxReward, Mix, Schedule, Sum};
 use sparring_tools::{Format, ToolTask};
 
 /// Tool-Zero's components with the tags and the call format of the answers.
-pub(super) struct Parts<'a>(pub(super) &'a RewardConfig);
+pub(super) struct Components<'a>(pub(super) &'a ToolZeroRewardConfig);
 
 /// R_format: the tags in order.
 fn format() -> OrderedTags {
     OrderedTags::new([tags::THINK, tags::ANSWER])
 }
 
-impl Parts<'_> {
+impl Components<'_> {
     fn overlap(&self) -> TokenOverlap {
         let mut overlap =
             TokenOverlap::of(Format::ToolR0).with_measure(self.0.overlap).with_scope(self.0.scope);

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 pub struct Training<'a, G> {
     /// The checked settings.
     pub plan: &'a ToolZero,
-    /// How tasks are posed, and when they are solved.
+    /// Writes the prompts, and decides what solves a task.
     pub game: &'a G,
     /// The model's text side, for gold answers.
     pub encoder: &'a dyn Encoder,
@@ -47,7 +47,7 @@ struct Rewards {
 }
 
 impl<G: Game<Task = ToolTask>> Training<'_, G> {
-    /// Trains `policy` by `arm`; `told` hears of every update. The optimiser starts afresh, also between the two
+    /// Trains `policy` by `arm`; `on_step` is called after every update. The optimiser starts afresh, also between the two
     /// stages of [`Arm::SftThenRl`].
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         &self,
         arm: Arm,
         policy: &mut dyn Policy,
-        told: &mut dyn FnMut(&StepRecord),
+        on_step: &mut dyn FnMut(&StepRecord),
     ) -> Result<Vec<StepRecord>, RecipeError> {
         if self.tasks.is_empty() {
             return Err(RecipeError::setting("tasks", "give at least one task to learn on"));
@@ -76,7 +76,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
             } else {
                 self.reinforce(&rewards, step, supervised, policy)?
             };
-            told(&record);
+            on_step(&record);
             records.push(record);
         }
         Ok(records)
@@ -130,7 +130,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         policy: &mut dyn Policy,
     ) -> Result<StepRecord, RecipeError> {
         let (c, arm) = (self.plan.config(), rewards.arm);
-        let tasks = self.posed(arm, step, c.prompts_per_step);
+        let tasks = self.prompted(arm, step, c.prompts_per_step);
         let seed = self.seed.child("sample").index(step as u64);
         let params = SamplingParams::default().with_temperature(c.temperature).with_max_tokens(c.max_tokens);
         let request = |(i, task): (u64, &Cow<'_, ToolTask>)| {
@@ -139,7 +139,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         let requests: Vec<SampleRequest> = (0..).zip(&tasks).map(request).collect();
         let groups = sample(policy.sampler(), "model", &requests, |_| {})?;
         let (mut scored, mut measured, mut solved) = (Scored::default(), Scored::default(), 0.0);
-        let ctx = RewardContext::at(step, c.updates, Player::Solver).with_batch(&groups);
+        let ctx = RewardContext::at(step, c.updates).with_player(Player::Solver).with_batch(&groups);
         for (task, group) in tasks.iter().zip(&groups) {
             scored.add(&*rewards.reward, task, group, &ctx)?;
             measured.add(&*rewards.measures, task, group, &ctx)?;
@@ -170,14 +170,14 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
     }
 
     /// The tasks of an update, masked where the arm masks.
-    fn posed(&self, arm: Arm, step: usize, count: usize) -> Vec<Cow<'_, ToolTask>> {
+    fn prompted(&self, arm: Arm, step: usize, count: usize) -> Vec<Cow<'_, ToolTask>> {
         let seed = self.seed.child("mask").index(step as u64);
-        let pose = |(i, task): (u64, _)| {
+        let task = |(i, task): (u64, _)| {
             let seed = seed.index(i);
             let mask = arm.masks() && seed.child("whether").rng().random_bool(self.plan.config().mask_share);
             if mask { Cow::Owned(mask_names(task, seed)) } else { Cow::Borrowed(task) }
         };
-        (0..).zip(self.slots("reinforced", step * count, count)).map(pose).collect()
+        (0..).zip(self.slots("reinforced", step * count, count)).map(task).collect()
     }
 }
 

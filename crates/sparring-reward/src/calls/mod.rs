@@ -1,4 +1,4 @@
-//! Rewards of the calls that a completion makes, held against the calls of its task.
+//! Rewards that compare the calls of a completion with the calls of its task.
 //!
 //! ```text
 //!   completion ──parser──▶ Answer { text, calls or why they cannot be read } ──CallRule──▶ score
@@ -28,7 +28,7 @@ use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 use sparring_tools::tags::{Case, last_block};
 use sparring_tools::{CallParser, ParseError, ToolCall, ToolTask};
 
-/// A completion as a rule sees it.
+/// A completion, parsed: what a rule scores.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Answer<'a> {
@@ -36,7 +36,7 @@ pub struct Answer<'a> {
     pub text: &'a str,
     /// Its calls; none where it declines to call. `Err` where they cannot be read.
     pub calls: Result<&'a [ToolCall], &'a ParseError>,
-    /// What read them.
+    /// The parser that read them.
     pub parser: &'a dyn CallParser,
 }
 
@@ -66,7 +66,7 @@ pub trait CallRule: Send + Sync {
     /// Scores one completion.
     fn score(&self, task: &ToolTask, answer: &Answer<'_>) -> Option<f64>;
 
-    /// This rule on texts in a format of yours; its own setting is not looked at.
+    /// This rule on texts in a format of yours; its own format setting is ignored.
     fn read_by<P: CallParser>(self, parser: P) -> ReadBy<P, Self>
     where
         Self: Sized,

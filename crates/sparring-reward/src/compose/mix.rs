@@ -7,14 +7,14 @@ use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout};
 /// that does not apply is left out; the other keeps its share.
 ///
 /// ```
-/// use sparring_core::{reward_fn, Reward, RewardContext, Rollout, Player};
+/// use sparring_core::{reward_fn, Reward, RewardContext, Rollout};
 /// use sparring_reward::{Mix, Schedule};
 ///
 /// let strict = reward_fn("strict", |_: &str, out: &Rollout| Some(f32::from(u8::from(out.text == "42"))));
 /// let general = reward_fn("general", |_: &str, out: &Rollout| Some(if out.text.contains('4') { 0.5 } else { -0.5 }));
 /// let reward = Mix::new(Schedule::Sigmoid { from: 0.0, to: 1.0, slope: 0.1, middle: 25.0 }, strict, general);
 /// let group = ["42", "40", "7"].map(Rollout::from_text);
-/// let scores = reward.score("task", &group, &RewardContext::at(25, 100, Player::Solver))?;
+/// let scores = reward.score("task", &group, &RewardContext::at(25, 100))?;
 /// assert_eq!(scores, [Some(0.75), Some(0.25), Some(-0.25)]);
 /// # Ok::<(), sparring_core::BoxError>(())
 /// ```

@@ -2,7 +2,7 @@ use super::{Scores, total};
 use crate::{RewardError, Schedule};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
-/// A reward in [0, 1] put on a range: `min + (max - min)·r`, where both ends may follow a [`Schedule`].
+/// Maps a reward in [0, 1] onto a range: `min + (max - min)·r`, where both ends may follow a [`Schedule`].
 ///
 /// ToolRL's `R_corr = 6·score/S_max - 3` (arXiv 2504.13958) and its dynamic scales. One component, under the
 /// reward's name. A reward outside of [0, 1] is an error.
@@ -26,7 +26,7 @@ pub struct Range<R> {
 }
 
 impl<R> Range<R> {
-    /// `reward` put on [min, max].
+    /// `reward`, mapped onto [min, max].
     pub fn new(min: impl Into<Schedule>, max: impl Into<Schedule>, reward: R) -> Self {
         Self { min: min.into(), max: max.into(), reward }
     }
@@ -45,7 +45,7 @@ impl<T: ?Sized, R: Reward<T>> Reward<T> for Range<R> {
         let put = |share: f32| {
             let share = f64::from(share);
             if !(-ROUNDING..=1.0 + ROUNDING).contains(&share) {
-                let what = format!("scored {share}, expected 0 to 1, to put it on a range");
+                let what = format!("scored {share}, expected 0 to 1, to map it onto a range");
                 return Err(RewardError::contract(self.reward.name(), what));
             }
             Ok((min + (max - min) * share.clamp(0.0, 1.0)) as f32)
@@ -56,7 +56,7 @@ impl<T: ?Sized, R: Reward<T>> Reward<T> for Range<R> {
     }
 }
 
-/// A reward kept within limits: R-Zero's `max(0, r_unc - r_rep)` (arXiv 2508.05004). One component, under the
+/// Limits a reward to an interval: R-Zero's `max(0, r_unc - r_rep)` (arXiv 2508.05004). One component, under the
 /// reward's name.
 ///
 /// ```

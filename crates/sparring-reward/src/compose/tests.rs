@@ -104,7 +104,7 @@ fn the_schedule_follows_the_step() {
     let reward = Weighted::new(Schedule::Linear { from: 0.0, to: 1.0 }, Read("left", left));
     let group = [Rollout::from_text("4"), Rollout::from_text("none")];
     let at = |step| {
-        let ctx = RewardContext::at(step, 5, sparring_core::Player::Solver);
+        let ctx = RewardContext::at(step, 5);
         reward.score("", &group, &ctx).unwrap()
     };
     assert_eq!(at(0), [Some(0.0), None]);

@@ -3,9 +3,9 @@ use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
 /// A table read from the top: the first row whose conditions all hold gives the score.
 ///
-/// A condition is a reward; it holds where it applies and is above 0. Where no row holds, the last resort gives the
-/// score, and without one the table does not apply. Every row's reward is asked, so that none that is broken
-/// stays hidden. One component, of its own name.
+/// A condition is a reward; it holds where it applies and is above 0. Where no row holds, `otherwise` gives the
+/// score; without it, the table does not apply. Every row's reward is evaluated, so that a broken one cannot stay
+/// hidden. One component, of its own name.
 ///
 /// Tool-N1's graded rewards (arXiv 2505.00024) and Absolute Zero's composite (arXiv 2505.03335) are such tables.
 ///
@@ -27,18 +27,18 @@ use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 /// ```
 pub struct Tiers<T: ?Sized> {
     name: String,
-    rows: Vec<Row<T>>,
+    rows: Vec<Tier<T>>,
     otherwise: Option<BoxReward<T>>,
 }
 
-struct Row<T: ?Sized> {
+struct Tier<T: ?Sized> {
     when: Vec<BoxReward<T>>,
     then: BoxReward<T>,
 }
 
 impl<T: ?Sized> std::fmt::Debug for Tiers<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let when = |row: &Row<T>| row.when.iter().map(|c| c.name().to_owned()).collect::<Vec<_>>();
+        let when = |row: &Tier<T>| row.when.iter().map(|c| c.name().to_owned()).collect::<Vec<_>>();
         let rows: Vec<_> = self.rows.iter().map(|row| (when(row), row.then.name().to_owned())).collect();
         f.debug_struct("Tiers").field("name", &self.name).field("rows", &rows).finish_non_exhaustive()
     }
@@ -57,11 +57,11 @@ impl<T: ?Sized> Tiers<T> {
         when: impl IntoIterator<Item = BoxReward<T>>,
         then: impl Reward<T> + 'static,
     ) -> Self {
-        self.rows.push(Row { when: when.into_iter().collect(), then: Box::new(then) });
+        self.rows.push(Tier { when: when.into_iter().collect(), then: Box::new(then) });
         self
     }
 
-    /// Sets the last resort.
+    /// Sets the score where no row holds.
     #[must_use]
     pub fn otherwise(mut self, reward: impl Reward<T> + 'static) -> Self {
         self.otherwise = Some(Box::new(reward));

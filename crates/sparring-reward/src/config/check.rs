@@ -1,6 +1,6 @@
 //! The ranges of settings, with their paths.
 
-use super::{RewardConfig, Tier};
+use super::RewardConfig;
 use crate::{RewardError, Schedule};
 
 type Checked = Result<(), RewardError>;
@@ -17,7 +17,7 @@ fn check(setting: &str, right: bool, what: &str) -> Checked {
     if right { Ok(()) } else { Err(RewardError::invalid(setting, what)) }
 }
 
-fn schedule(setting: &str, schedule: &Schedule) -> Checked {
+pub(super) fn schedule(setting: &str, schedule: &Schedule) -> Checked {
     schedule.validate().map_err(|e| e.within(setting))
 }
 
@@ -34,46 +34,31 @@ fn ends(schedule: &Schedule) -> [f64; 2] {
 }
 
 impl RewardConfig {
-    /// Checks this node and everything below it.
+    /// Checks this node's own settings; what is below it is checked when it is built.
     pub(super) fn check(&self) -> Checked {
-        let inside = |config: &Self, path: &str| config.check().map_err(|e| e.within(path));
         match self {
             Self::Sum { name, parts } | Self::Product { name, parts } => {
                 check("name", !name.is_empty(), "must not be empty")?;
-                check("parts", !parts.is_empty(), "must be one part or more")?;
-                each(parts, "parts")
+                check("parts", !parts.is_empty(), "must be one part or more")
             }
-            Self::Weighted { weight, reward } => {
-                schedule("weight", weight)?;
-                inside(reward, "reward")
-            }
-            Self::Mix { name, sigma, late, early } => {
+            Self::Weighted { weight, .. } => schedule("weight", weight),
+            Self::Mix { name, sigma, .. } => {
                 check("name", !name.is_empty(), "must not be empty")?;
                 schedule("sigma", sigma)?;
                 let share = ends(sigma).iter().all(|end| (0.0..=1.0).contains(end));
-                check("sigma", share, "must stay in [0, 1]")?;
-                inside(late, "late")?;
-                inside(early, "early")
+                check("sigma", share, "must stay in [0, 1]")
             }
-            Self::Gate { gate, reward } => {
-                inside(gate, "gate")?;
-                inside(reward, "reward")
-            }
-            Self::Clamp { min, max, reward } => {
+            Self::Clamp { min, max, .. } => {
                 let (low, high) = (min.unwrap_or(f64::NEG_INFINITY), max.unwrap_or(f64::INFINITY));
-                check("min", low <= high, "must be a number, and at most `max`")?;
-                inside(reward, "reward")
+                check("min", low <= high, "must be a number, and at most `max`")
             }
-            Self::Range { min, max, reward } => {
+            Self::Range { min, max, .. } => {
                 schedule("min", min)?;
-                schedule("max", max)?;
-                inside(reward, "reward")
+                schedule("max", max)
             }
-            Self::Tiers { name, rows, otherwise } => {
+            Self::Tiers { name, otherwise, .. } => {
                 check("name", !name.is_empty(), "must not be empty")?;
-                otherwise.iter().try_for_each(|value| schedule("otherwise", value))?;
-                let row = |(i, row): (usize, &Tier)| row.check().map_err(|e| e.within(&format!("rows[{i}]")));
-                rows.iter().enumerate().try_for_each(row)
+                otherwise.iter().try_for_each(|value| schedule("otherwise", value))
             }
             Self::Constant { value } => schedule("value", value),
             leaf => leaf.check_leaf(),
@@ -131,21 +116,5 @@ impl RewardConfig {
             }
             _ => Ok(()),
         }
-    }
-}
-
-fn each(configs: &[RewardConfig], list: &str) -> Checked {
-    let one =
-        |(i, config): (usize, &RewardConfig)| config.check().map_err(|e| e.within(&format!("{list}[{i}]")));
-    configs.iter().enumerate().try_for_each(one)
-}
-
-impl Tier {
-    fn check(&self) -> Checked {
-        let one = self.value.is_some() != self.reward.is_some();
-        check("", one, "must have one of `value` and `reward`")?;
-        each(&self.when, "when")?;
-        self.value.iter().try_for_each(|value| schedule("value", value))?;
-        self.reward.iter().try_for_each(|reward| reward.check().map_err(|e| e.within("reward")))
     }
 }

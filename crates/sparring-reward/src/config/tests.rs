@@ -144,7 +144,7 @@ proptest! {
             calls: vec![ToolCall::new("f", [("a", 1.into())])],
         };
         let group: Vec<Rollout> = texts.iter().map(|text| Rollout::from_text(text.as_str())).collect();
-        let ctx = RewardContext::at(step, 100, sparring_core::Player::Solver);
+        let ctx = RewardContext::at(step, 100);
         for kind in kinds() {
             let reward = read(kind).build().unwrap();
             let scores = reward.score(&task, &group, &ctx).unwrap();

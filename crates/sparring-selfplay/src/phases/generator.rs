@@ -61,7 +61,7 @@ impl<G: Game> Run<'_, '_, G> {
         let mut scored = Scored::default();
         for (i, (spec, group)) in specs.iter().zip(&groups).enumerate() {
             let rates = proposals.rates.get(i).map_or(&[][..], Vec::as_slice);
-            let ctx = RewardContext::at(step, c.steps, Player::Generator);
+            let ctx = RewardContext::at(step, c.steps).with_player(Player::Generator);
             let ctx = ctx.with_solve_rates(rates).with_batch(&groups);
             scored.add(self.generator_reward, spec, group, &ctx)?;
         }

@@ -69,7 +69,7 @@ impl<G: Game> Run<'_, '_, G> {
         let (mut rates, mut verified) = (Vec::new(), Vec::new());
         for (&slot, group) in slots.iter().zip(&groups) {
             let entry = &self.state.pool[slot];
-            let ctx = RewardContext::at(step, c.steps, Player::Solver).with_batch(&groups);
+            let ctx = RewardContext::at(step, c.steps).with_player(Player::Solver).with_batch(&groups);
             scored.add(self.solver_reward, &entry.task, group, &ctx)?;
             rates.push(solve_rate(self.game, &entry.task, group));
             verified.push(entry.solve_rate);

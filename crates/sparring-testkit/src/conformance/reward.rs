@@ -43,7 +43,7 @@ fn contexts<'a>(
     partly: &'a [Option<f32>],
     batch: &'a [Vec<Rollout>],
 ) -> [(&'static str, RewardContext<'a>); 7] {
-    let at = |step, player| RewardContext::at(step, STEPS, player);
+    let at = |step, player| RewardContext::at(step, STEPS).with_player(player);
     let middle = at(STEPS / 2, Player::Generator);
     [
         ("default context", RewardContext::default()),

@@ -1,17 +1,17 @@
-//! Whether a completion's tags are there, in order.
+//! A format reward: whether a completion has the required tags, in order.
 
 use crate::RewardError;
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
-/// Which tags a completion has to have, and what that is worth. Component: `format`.
+/// Scores whether a completion has the required tags in order. Component: `format`.
 ///
 /// `R_format ∈ {0, 1}`, 1 where every special token is there and in the right order (arXiv 2511.01934, Eq. 2): the
 /// tokens `<tag>` and `</tag>` of each tag, one tag after the other. Between two of them anything may stand; of
 /// several, the first that follows the one before counts.
 ///
 /// ```
-/// use sparring_reward::tags::OrderedTags;
+/// use sparring_reward::ordered_tags::OrderedTags;
 /// let format = OrderedTags::default(); // <think> and <answer>, 1 or 0
 /// assert_eq!(format.of_text("<think>2 + 2</think> <answer>4</answer>"), 1.0);
 /// assert_eq!(format.of_text("<answer>4</answer> <think>2 + 2</think>"), 0.0);
@@ -25,13 +25,13 @@ use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 pub struct OrderedTags {
     /// The tags, in order; at least one.
     pub tags: Vec<String>,
-    /// Score where all is well.
+    /// Score where every tag is there, in order.
     pub pass: f64,
-    /// Score where it is not.
+    /// Score where one is missing or out of order.
     pub fail: f64,
     /// Whether each tag counts: `fail + (pass - fail)·(tags in order / tags)` instead of one or the other.
     pub graded: bool,
-    /// Whether each special token may be there once only.
+    /// Whether each opening and closing tag may occur only once.
     pub once: bool,
     /// Whether nothing but white space may stand outside of the tags.
     pub anchored: bool,
