@@ -84,7 +84,8 @@ fn train(out: &mut impl Write) -> Result<String, BoxError> {
         let group = RolloutGroup::new(&rollouts, &rewards);
         let report = grpo.update(model.learner(), None, &[group], 0.1)?;
         if step % 40 == 0 {
-            writeln!(out, "step {step:3}: mean reward {:.2}, {:?}", report.reward_mean, rollouts[0].text)?;
+            let mean = report.reward_mean.unwrap_or_default();
+            writeln!(out, "step {step:3}: mean reward {mean:.2}, {:?}", rollouts[0].text)?;
         }
     }
     request.params = SamplingParams::greedy().with_max_tokens(10);

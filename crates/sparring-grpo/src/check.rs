@@ -2,7 +2,8 @@
 use crate::surrogate::Surrogate;
 use crate::{Aggregation, Grpo, GrpoConfig, GrpoError};
 
-type Check = (&'static str, bool, &'static str);
+/// A field, whether it is as it must be, and what it must be.
+pub(crate) type Check = (&'static str, bool, &'static str);
 
 fn at_least_0(x: f64) -> bool {
     x.is_finite() && x >= 0.0
@@ -13,13 +14,15 @@ fn above_0(x: f64) -> bool {
 }
 
 impl GrpoConfig {
-    /// Checks every field.
+    /// Checks every field: its range, and that it is used. A field that the chosen loss, advantage or driver would
+    /// ignore has to be at its default.
     ///
     /// # Errors
-    /// [`GrpoError::Config`] names the field that is out of range.
+    /// [`GrpoError::Config`] names the field that is out of range or does nothing.
     pub fn build(self) -> Result<Grpo, GrpoError> {
-        let checks = self.bounds().into_iter().chain(self.terms()).chain(self.driver());
-        match checks.into_iter().find(|(_, holds, _)| !holds) {
+        let mut checks =
+            self.bounds().into_iter().chain(self.terms()).chain(self.driver()).chain(self.unused());
+        match checks.find(|(_, holds, _)| !holds) {
             Some((field, _, why)) => Err(GrpoError::Config { field, why: why.to_owned() }),
             None => Ok(Grpo::from_checked(self)),
         }
@@ -54,7 +57,7 @@ impl GrpoConfig {
     fn terms(&self) -> [Check; 10] {
         let number = "must be a finite number, at least 0";
         [
-            ("kl_coef", at_least_0(self.kl_coef), number),
+            ("kl.coef", at_least_0(self.kl.coef), number),
             ("entropy_coef", at_least_0(self.entropy_coef), number),
             ("log_ratio_coef", at_least_0(self.log_ratio_coef), number),
             ("advantage_epsilon", at_least_0(self.advantage_epsilon), number),
@@ -75,18 +78,19 @@ impl GrpoConfig {
                 self.soft_overlong.is_none_or(|soft| soft.cache >= 1 && soft.cache <= soft.max),
                 "must have 1 <= cache <= max",
             ),
-            (
-                "kl_ratio_weighted",
-                !(self.kl_ratio_weighted && self.kl_in_reward()),
-                "has no meaning with kl_placement = \"reward\": switch one off",
-            ),
+            ("drift_threshold", at_least_0(self.drift_threshold), number),
         ]
     }
 
-    fn driver(&self) -> [Check; 5] {
+    fn driver(&self) -> [Check; 6] {
         [
             ("epochs", self.epochs > 0, "must be at least 1"),
             ("mini_batches", self.mini_batches > 0, "must be at least 1"),
+            (
+                "dynamic_sampling.max_rounds",
+                self.dynamic_sampling.is_none_or(|sampling| sampling.max_rounds > 0),
+                "must be at least 1; leave dynamic_sampling out to switch it off",
+            ),
             ("micro_batch_tokens", self.micro_batch_tokens > 0, "must be at least 1"),
             (
                 "temperature",

@@ -1,32 +1,50 @@
-//! Groups without a signal, drawn again.
+//! Zero-advantage groups, drawn again.
+use serde::{Deserialize, Serialize};
+
+/// Dynamic sampling (DAPO, arXiv:2503.14476, section 3.2 and eq. 11): zero-advantage groups are drawn again, until an
+/// update is full. A training loop honours it, by [`resample`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DynamicSampling {
+    /// Most rounds of drawing for one update, at least 1; after them it goes on with fewer groups.
+    pub max_rounds: usize,
+}
+
+impl Default for DynamicSampling {
+    /// Ten rounds, as DAPO's released script has it.
+    fn default() -> Self {
+        Self { max_rounds: 10 }
+    }
+}
 
 /// What [`resample`] kept, and what it cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resampled<G> {
-    /// The live groups, in the order in which they were drawn; as many as were wanted unless the rounds ran out.
+    /// The groups to learn from, in the order in which they were drawn; as many as were wanted unless the rounds ran
+    /// out.
     pub groups: Vec<G>,
     /// Groups drawn in all.
     pub drawn: usize,
-    /// Those without a signal.
-    pub dead: usize,
+    /// The zero-advantage ones.
+    pub zero_advantage: usize,
     /// Rounds used.
     pub rounds: usize,
 }
 
-/// Dynamic sampling (DAPO, arXiv:2503.14476, section 3.2): draws until `wanted` groups carry a signal, in at most
-/// `max_rounds` rounds. `draw(round, missing)` gives groups (more than `missing` is fine: the rest is dropped),
-/// `alive` says whether a group carries a signal ([`has_signal`]).
+/// Draws until `wanted` groups are not zero-advantage groups, in at most `max_rounds` rounds ([`DynamicSampling`]).
+/// `draw(round, missing)` gives groups (more than `missing` is fine: the rest is dropped), and `zero_advantage` says
+/// which to leave out ([`is_zero_advantage`]).
 ///
-/// The `wanted` first live groups in drawing order are kept, so that the outcome does not depend on how many a round
+/// The `wanted` first such groups in drawing order are kept, so that the outcome does not depend on how many a round
 /// gave at once.
 ///
 /// ```
-/// use sparring_grpo::{has_signal, resample};
+/// use sparring_grpo::{is_zero_advantage, resample};
 /// let rewards = [[1.0, 1.0], [0.0, 1.0], [0.0, 0.0], [1.0, 0.0]];
 /// let mut next = rewards.iter();
 /// let draw = |_round, missing| Ok::<_, ()>(next.by_ref().take(missing).collect::<Vec<_>>());
-/// let kept = resample(2, 10, draw, |group| has_signal(&group.map(Some)))?;
-/// assert_eq!((kept.groups.len(), kept.drawn, kept.dead, kept.rounds), (2, 4, 2, 3));
+/// let kept = resample(2, 10, draw, |group| is_zero_advantage(&group.map(Some)))?;
+/// assert_eq!((kept.groups.len(), kept.drawn, kept.zero_advantage, kept.rounds), (2, 4, 2, 3));
 /// # Ok::<(), ()>(())
 /// ```
 ///
@@ -36,9 +54,9 @@ pub fn resample<G, E>(
     wanted: usize,
     max_rounds: usize,
     mut draw: impl FnMut(usize, usize) -> Result<Vec<G>, E>,
-    alive: impl Fn(&G) -> bool,
+    zero_advantage: impl Fn(&G) -> bool,
 ) -> Result<Resampled<G>, E> {
-    let mut kept = Resampled { groups: Vec::new(), drawn: 0, dead: 0, rounds: 0 };
+    let mut kept = Resampled { groups: Vec::new(), drawn: 0, zero_advantage: 0, rounds: 0 };
     while kept.groups.len() < wanted && kept.rounds < max_rounds {
         let drawn = draw(kept.rounds, wanted - kept.groups.len())?;
         kept.rounds += 1;
@@ -47,8 +65,8 @@ pub fn resample<G, E>(
         }
         for group in drawn {
             kept.drawn += 1;
-            if !alive(&group) {
-                kept.dead += 1;
+            if zero_advantage(&group) {
+                kept.zero_advantage += 1;
             } else if kept.groups.len() < wanted {
                 kept.groups.push(group);
             }
@@ -57,8 +75,8 @@ pub fn resample<G, E>(
     Ok(kept)
 }
 
-/// Whether rewards differ: without that, a group has no advantage.
-pub fn has_signal(rewards: &[Option<f32>]) -> bool {
+/// Whether the rewards of a group are equal, or there are none: then every advantage within the group is 0.
+pub fn is_zero_advantage(rewards: &[Option<f32>]) -> bool {
     let present: Vec<f32> = rewards.iter().flatten().copied().collect();
-    !crate::advantage::equal(&present)
+    crate::advantage::equal(&present)
 }

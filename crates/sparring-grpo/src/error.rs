@@ -4,10 +4,10 @@ use sparring_core::PolicyError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrpoError {
-    /// A setting is out of range.
+    /// A setting is out of range, or does nothing beside the others.
     #[error("grpo.{field} {why}")]
     Config {
-        /// The field of [`GrpoConfig`](crate::GrpoConfig).
+        /// The field of [`GrpoConfig`](crate::GrpoConfig), as a path.
         field: &'static str,
         /// What it must be.
         why: String,
@@ -31,7 +31,7 @@ pub enum GrpoError {
         what: &'static str,
     },
     /// A KL term was asked for without a model to stay close to.
-    #[error("grpo.kl_coef is above 0 but no reference model was given; pass one, or set kl_coef to 0")]
+    #[error("grpo.kl.coef is above 0 but no reference model was given; pass one, or set kl.coef to 0")]
     MissingReference,
     /// The backend failed.
     #[error("the policy failed during {during}")]

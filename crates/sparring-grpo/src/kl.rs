@@ -1,4 +1,5 @@
-//! Estimators of KL(π‖π_ref) from one sampled token (Schulman, "Approximating KL Divergence", 2020).
+//! KL(π‖π_ref): its estimators from one sampled token (Schulman, "Approximating KL Divergence", 2020), and the settings
+//! of the term.
 use crate::surrogate::Dual;
 use serde::{Deserialize, Serialize};
 
@@ -7,19 +8,118 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KlEstimator {
-    /// x: unbiased, of high variance, of either sign. Its slope is 1 everywhere.
+    /// x: unbiased, of high variance, of either sign. Its gradient is 1 everywhere.
     K1,
-    /// x² / 2: never negative; its slope is x.
+    /// x² / 2: never negative; its gradient is x.
     K2,
     /// e^(−x) + x − 1: unbiased, never negative (arXiv:2402.03300, eq. 4).
     #[default]
     K3,
     /// |x|.
     Abs,
-    /// The value of k1 with the slope of k2, whose mean is the slope of the divergence.
-    K1WithSlopeOfK2,
-    /// The value of k3 with the slope of k2 (verl's `k3+`).
-    K3WithSlopeOfK2,
+    /// The value of k1 with the gradient of k2, whose mean is the gradient of the divergence.
+    K1WithGradientOfK2,
+    /// The value of k3 with the gradient of k2 (verl's `k3+`).
+    K3WithGradientOfK2,
+}
+
+/// Where the KL divergence to the reference model is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum KlPlacement {
+    /// Into the loss of every token.
+    #[default]
+    Loss,
+    /// Into the reward: β·Σ_t k_t is subtracted before the advantages (PPO for language models, arXiv:1909.08593).
+    Reward,
+}
+
+/// The KL term: β times the estimated divergence to the reference model. In TOML,
+/// `kl = { coef = 0.01, estimator = "k3" }`. A coefficient of 0, the default, switches the term off.
+///
+/// ```
+/// use sparring_grpo::{GrpoConfig, KlConfig, KlEstimator};
+/// let kl = KlConfig::new(0.001).with_estimator(KlEstimator::K2).with_bounded(true);
+/// assert!(GrpoConfig::default().with_kl(kl).build().is_ok());
+/// // Switched off, the other fields would do nothing.
+/// let error = GrpoConfig::default().with_kl(kl.with_coef(0.0)).build().unwrap_err();
+/// assert!(error.to_string().starts_with("grpo.kl.estimator"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct KlConfig {
+    /// β, at least 0; 0 computes none.
+    pub coef: f64,
+    /// Which estimator.
+    pub estimator: KlEstimator,
+    /// Where the term is put.
+    pub placement: KlPlacement,
+    /// Whether the estimate is multiplied by the probability ratio r to the policy that sampled, which is differentiated
+    /// too: unbiased where the sampler is not the current policy (arXiv:2512.02556, eq. 7). In the loss only.
+    pub ratio_weighted: bool,
+    /// Whether the estimate is bounded ([`KlEstimator::bounded`]).
+    pub bounded: bool,
+}
+
+impl KlConfig {
+    /// β·k3 in the loss (arXiv:2402.03300, eq. 3 and 4).
+    pub fn new(coef: f64) -> Self {
+        Self { coef, ..Self::default() }
+    }
+
+    /// Sets β.
+    #[must_use]
+    pub const fn with_coef(mut self, coef: f64) -> Self {
+        self.coef = coef;
+        self
+    }
+
+    /// Sets the estimator.
+    #[must_use]
+    pub const fn with_estimator(mut self, estimator: KlEstimator) -> Self {
+        self.estimator = estimator;
+        self
+    }
+
+    /// Sets where the term is put.
+    #[must_use]
+    pub const fn with_placement(mut self, placement: KlPlacement) -> Self {
+        self.placement = placement;
+        self
+    }
+
+    /// Sets whether the estimate is multiplied by the probability ratio.
+    #[must_use]
+    pub const fn with_ratio_weighted(mut self, ratio_weighted: bool) -> Self {
+        self.ratio_weighted = ratio_weighted;
+        self
+    }
+
+    /// Sets whether the estimate is bounded.
+    #[must_use]
+    pub const fn with_bounded(mut self, bounded: bool) -> Self {
+        self.bounded = bounded;
+        self
+    }
+
+    /// The estimate of one token, bounded where asked for, and its gradient with respect to `logp`.
+    pub(crate) fn estimate(&self, logp: f64, reference: f64) -> Dual {
+        if self.bounded {
+            self.estimator.bounded(logp, reference)
+        } else {
+            self.estimator.of(logp, reference)
+        }
+    }
+
+    pub(crate) fn in_loss(&self) -> bool {
+        self.coef > 0.0 && self.placement == KlPlacement::Loss
+    }
+
+    pub(crate) fn in_reward(&self) -> bool {
+        self.coef > 0.0 && self.placement == KlPlacement::Reward
+    }
 }
 
 /// Bounds that keep one token from deciding an update (NeMo-RL's; verl has them for k3 alone).
@@ -27,42 +127,34 @@ const MAX_LOG_RATIO: f64 = 20.0;
 const MAX_ESTIMATE: f64 = 10.0;
 
 impl KlEstimator {
-    /// The estimate in nats and its slope with respect to `logp`.
+    /// The estimate in nats and its gradient with respect to `logp`.
     pub fn of(self, logp: f64, reference: f64) -> Dual {
         let x = logp - reference;
-        let k2 = Dual { value: 0.5 * x * x, slope: x };
+        let k2 = Dual { value: 0.5 * x * x, gradient: x };
         // exp_m1 keeps the digits of a small x.
-        let k3 = Dual { value: (-x).exp_m1() + x, slope: -(-x).exp_m1() };
+        let k3 = Dual { value: (-x).exp_m1() + x, gradient: -(-x).exp_m1() };
         match self {
-            Self::K1 => Dual { value: x, slope: 1.0 },
+            Self::K1 => Dual { value: x, gradient: 1.0 },
             Self::K2 => k2,
             Self::K3 => k3,
-            Self::Abs => Dual { value: x.abs(), slope: if x == 0.0 { 0.0 } else { x.signum() } },
-            Self::K1WithSlopeOfK2 => Dual { value: x, ..k2 },
-            Self::K3WithSlopeOfK2 => Dual { value: k3.value, ..k2 },
+            Self::Abs => Dual { value: x.abs(), gradient: if x == 0.0 { 0.0 } else { x.signum() } },
+            Self::K1WithGradientOfK2 => Dual { value: x, ..k2 },
+            Self::K3WithGradientOfK2 => Dual { value: k3.value, ..k2 },
         }
     }
 
-    /// The same with x clamped to ±20 and the estimate to ±10; no slope where a bound is active, but for those that
-    /// borrow the slope of k2.
+    /// The same with x clamped to ±20 and the estimate to ±10; no gradient where a bound is active, but for those that
+    /// borrow the gradient of k2.
     pub fn bounded(self, logp: f64, reference: f64) -> Dual {
         let x = logp - reference;
         let kl = self.of(x.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO), 0.0);
         let inside = x.abs() <= MAX_LOG_RATIO && kl.value.abs() <= MAX_ESTIMATE;
-        let slope = match self {
-            Self::K1WithSlopeOfK2 | Self::K3WithSlopeOfK2 => x,
-            _ if inside => kl.slope,
+        let gradient = match self {
+            Self::K1WithGradientOfK2 | Self::K3WithGradientOfK2 => x,
+            _ if inside => kl.gradient,
             _ => 0.0,
         };
-        Dual { value: kl.value.clamp(-MAX_ESTIMATE, MAX_ESTIMATE), slope }
-    }
-
-    /// The estimate times the probability ratio r = exp(log_ratio) to the policy that sampled, which is
-    /// differentiated too: unbiased where the sampler is not the current policy (arXiv:2512.02556, eq. 7).
-    pub fn weighted(self, logp: f64, reference: f64, log_ratio: f64) -> Dual {
-        let kl = self.of(logp, reference);
-        let ratio = log_ratio.exp();
-        Dual { value: ratio * kl.value, slope: ratio * (kl.value + kl.slope) }
+        Dual { value: kl.value.clamp(-MAX_ESTIMATE, MAX_ESTIMATE), gradient }
     }
 }
 
@@ -78,13 +170,10 @@ mod tests {
         }
         let half = (0.5_f64).ln();
         let k3 = KlEstimator::K3.of(half, 0.0);
-        assert!((k3.value - (2.0 + half - 1.0)).abs() < 1e-15 && (k3.slope + 1.0).abs() < 1e-15);
+        assert!((k3.value - (2.0 + half - 1.0)).abs() < 1e-15 && (k3.gradient + 1.0).abs() < 1e-15);
         assert!((KlEstimator::K2.of(half, 0.0).value - half * half / 2.0).abs() < 1e-15);
-        // The slope of r·k3 at r = e^d is r·x: the exponentials of the reference cancel.
-        let w = KlEstimator::K3.weighted(-1.0, -2.5, 0.3);
-        assert!((w.slope - 0.3_f64.exp() * 1.5).abs() < 1e-12);
         let far = KlEstimator::K3.bounded(-9.0, -1.0);
-        assert_eq!((far.value, far.slope), (10.0, 0.0));
-        assert_eq!(KlEstimator::K1.bounded(-90.0, -1.0), Dual { value: -10.0, slope: 0.0 });
+        assert_eq!((far.value, far.gradient), (10.0, 0.0));
+        assert_eq!(KlEstimator::K1.bounded(-90.0, -1.0), Dual { value: -10.0, gradient: 0.0 });
     }
 }

@@ -15,7 +15,7 @@
 //! |---|---|
 //! | [`advantage`] | rewards to advantages, within groups, batches and keys |
 //! | [`surrogate`] | the policy objective of one token, and its derivative |
-//! | [`kl`] | estimators of the KL divergence, and their derivatives |
+//! | [`kl`] | the KL term: its settings, its estimators and their derivatives |
 //! | [`importance`] | corrections for a sampler that is not quite the policy |
 //! | [`select`] | which tokens and sequences carry the policy term |
 //! | [`normaliser`] | the losses by name, and what they divide by |
@@ -39,7 +39,7 @@
 //!         rollouts.iter().map(|r| Some(r.text.matches('b').count() as f32 / 4.0)).collect();
 //!     let group = RolloutGroup::new(&rollouts, &rewards);
 //!     let report = grpo.update(policy.learner(), None, &[group], 0.5)?;
-//!     rewards_seen.push(report.reward_mean);
+//!     rewards_seen.extend(report.reward_mean);
 //! }
 //! assert!(rewards_seen[39] > rewards_seen[0]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -48,17 +48,19 @@
 
 mod adpo;
 pub mod advantage;
-mod batch;
 mod check;
 mod config;
+mod drift;
 mod dynamic;
 mod error;
 mod group;
 pub mod importance;
 pub mod kl;
 pub mod loss;
+mod micro_batch;
 pub mod normaliser;
 mod overlong;
+mod papers;
 mod prepare;
 mod reference;
 mod report;
@@ -67,16 +69,17 @@ pub mod select;
 pub mod supervised;
 pub mod surrogate;
 mod tally;
+mod unused;
 mod update;
 
 pub use adpo::Adpo;
 pub use advantage::{AdvantageKind, advantages};
-pub use config::{GrpoConfig, KlPlacement, OldLogp};
-pub use dynamic::{Resampled, has_signal, resample};
+pub use config::{GrpoConfig, OldLogp};
+pub use dynamic::{DynamicSampling, Resampled, is_zero_advantage, resample};
 pub use error::GrpoError;
 pub use group::RolloutGroup;
 pub use importance::{ImportanceCorrection, ImportanceLevel, Outside};
-pub use kl::KlEstimator;
+pub use kl::{KlConfig, KlEstimator, KlPlacement};
 pub use normaliser::{Aggregation, LossKind, RatioLevel};
 pub use overlong::SoftOverlong;
 pub use reference::{Reference, ReferenceKind};

@@ -1,6 +1,6 @@
 //! The loss of one completion, of every term together, and its derivatives.
 use crate::surrogate::{Clip, Dual, Point, Surrogate, Term, shaped};
-use crate::{KlEstimator, RatioLevel};
+use crate::{KlConfig, RatioLevel};
 
 /// The terms of the loss and their coefficients.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -11,14 +11,8 @@ pub struct Objective {
     pub clip: Clip,
     /// What the ratio belongs to.
     pub level: RatioLevel,
-    /// Which estimator of the KL divergence.
-    pub kl: KlEstimator,
-    /// Its coefficient β, at least 0.
-    pub kl_coef: f64,
-    /// Whether the estimate is weighted by the ratio.
-    pub kl_ratio_weighted: bool,
-    /// Whether the estimate is bounded ([`KlEstimator::bounded`]).
-    pub kl_bounded: bool,
+    /// The KL term, where a [`Sequence`] has a reference; its placement is not looked at.
+    pub kl: KlConfig,
     /// Coefficient of (log r)² of each token, at least 0 (prime-rl's pull towards the sampler).
     pub log_ratio_coef: f64,
     /// γ of [`shaped`], for tokens that an expert wrote.
@@ -54,7 +48,7 @@ pub struct SequenceLoss {
     /// Σ_t (w·ℓ_t + β·k_t + …) over the tokens that count.
     pub value: f64,
     /// Its derivative with respect to each log-probability; 0 for tokens that do not count.
-    pub slopes: Vec<f64>,
+    pub gradients: Vec<f64>,
     /// r of each token, or of the sequence; 1 for tokens that do not count.
     pub ratios: Vec<f64>,
     /// The KL estimate of each token, nats; 0 without a reference.
@@ -69,7 +63,7 @@ impl Objective {
     /// use sparring_grpo::loss::{Objective, Sequence};
     /// let good = Sequence { logp: &[-1.0, -2.0], advantage: 1.5, ..Sequence::default() };
     /// // On-policy, the gradient is REINFORCE's: −A for every token.
-    /// assert_eq!(Objective::default().sequence(&good).slopes, [-1.5, -1.5]);
+    /// assert_eq!(Objective::default().sequence(&good).gradients, [-1.5, -1.5]);
     /// ```
     ///
     /// # Panics
@@ -78,7 +72,7 @@ impl Objective {
         let tokens = sequence.logp.len();
         let mut out = SequenceLoss {
             value: 0.0,
-            slopes: vec![0.0; tokens],
+            gradients: vec![0.0; tokens],
             ratios: vec![1.0; tokens],
             kl: vec![0.0; tokens],
         };
@@ -93,15 +87,15 @@ impl Objective {
         for (place, &t) in live.iter().enumerate() {
             let term = self.token(sequence, t, level.log_ratio[place], phi, &mut out);
             out.value += term.value;
-            out.slopes[t] += term.by_logp;
+            out.gradients[t] += term.by_logp;
             if self.level == RatioLevel::Sequence || self.is_geometric() {
                 shared += term.by_log_ratio;
             } else {
-                out.slopes[t] += term.by_log_ratio;
+                out.gradients[t] += term.by_log_ratio;
             }
         }
-        for (&t, slope) in live.iter().zip(&level.slopes) {
-            out.slopes[t] += shared * slope;
+        for (&t, gradient) in live.iter().zip(&level.gradients) {
+            out.gradients[t] += shared * gradient;
         }
         out
     }
@@ -110,7 +104,7 @@ impl Objective {
         matches!(self.surrogate, Surrogate::GeometricMean { .. })
     }
 
-    /// Log-ratio that counts for each live token, and the slope of the shared one.
+    /// Log-ratio that counts for each live token, and the gradient of the shared one.
     fn log_ratios(&self, sequence: &Sequence<'_>, live: &[usize]) -> Level {
         let n = live.len() as f64;
         let own: Vec<f64> = live.iter().map(|&t| sequence.log_ratio(t)).collect();
@@ -121,14 +115,14 @@ impl Objective {
             let mean = clipped.iter().map(|d| d.value).sum::<f64>() / n;
             return Level {
                 log_ratio: vec![mean; live.len()],
-                slopes: clipped.iter().map(|d| d.slope / n).collect(),
+                gradients: clipped.iter().map(|d| d.gradient / n).collect(),
             };
         }
         match self.level {
-            RatioLevel::Token => Level { log_ratio: own, slopes: Vec::new() },
+            RatioLevel::Token => Level { log_ratio: own, gradients: Vec::new() },
             RatioLevel::Sequence | RatioLevel::SequenceToken => {
                 let mean = own.iter().sum::<f64>() / n;
-                Level { log_ratio: vec![mean; live.len()], slopes: vec![1.0 / n; live.len()] }
+                Level { log_ratio: vec![mean; live.len()], gradients: vec![1.0 / n; live.len()] }
             }
         }
     }
@@ -158,17 +152,17 @@ impl Objective {
         let logp = sequence.logp[t];
         out.ratios[t] = log_ratio.exp();
         let mut term = if t < sequence.expert_prefix {
-            let Dual { value, slope } = shaped(logp, sequence.advantage, self.expert_gamma);
-            Term { value, by_logp: slope, by_log_ratio: 0.0 }
+            let Dual { value, gradient } = shaped(logp, sequence.advantage, self.expert_gamma);
+            Term { value, by_logp: gradient, by_log_ratio: 0.0 }
         } else {
             self.policy(sequence, t, log_ratio, phi)
         };
         if let Some(reference) = sequence.reference {
             let kl = self.divergence(logp, reference[t], log_ratio);
             out.kl[t] = kl.value;
-            term.value += self.kl_coef * kl.value;
-            term.by_logp += self.kl_coef * kl.by_logp;
-            term.by_log_ratio += self.kl_coef * kl.by_log_ratio;
+            term.value += self.kl.coef * kl.value;
+            term.by_logp += self.kl.coef * kl.by_logp;
+            term.by_log_ratio += self.kl.coef * kl.by_log_ratio;
         }
         if self.log_ratio_coef > 0.0 {
             let d = sequence.log_ratio(t);
@@ -205,19 +199,14 @@ impl Objective {
         }
     }
 
-    /// The KL estimate by itself.
-    pub(crate) fn estimate(&self, logp: f64, reference: f64) -> Dual {
-        if self.kl_bounded { self.kl.bounded(logp, reference) } else { self.kl.of(logp, reference) }
-    }
-
     /// The KL estimate, with r in front of it where it is weighted.
     fn divergence(&self, logp: f64, reference: f64, log_ratio: f64) -> Term {
-        let kl = self.estimate(logp, reference);
-        if !self.kl_ratio_weighted {
-            return Term { value: kl.value, by_logp: kl.slope, by_log_ratio: 0.0 };
+        let kl = self.kl.estimate(logp, reference);
+        if !self.kl.ratio_weighted {
+            return Term { value: kl.value, by_logp: kl.gradient, by_log_ratio: 0.0 };
         }
         let ratio = log_ratio.exp();
-        Term { value: ratio * kl.value, by_logp: ratio * kl.slope, by_log_ratio: ratio * kl.value }
+        Term { value: ratio * kl.value, by_logp: ratio * kl.gradient, by_log_ratio: ratio * kl.value }
     }
 }
 
@@ -225,7 +214,7 @@ impl Objective {
 struct Level {
     log_ratio: Vec<f64>,
     /// ∂(shared log-ratio)/∂logp of each live token.
-    slopes: Vec<f64>,
+    gradients: Vec<f64>,
 }
 
 impl Sequence<'_> {
@@ -236,5 +225,20 @@ impl Sequence<'_> {
 
     fn log_ratio(&self, t: usize) -> f64 {
         self.old.map_or(0.0, |old| self.logp[t] - old[t])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gradient_of_a_weighted_k3_is_the_ratio_times_the_difference() {
+        let kl = KlConfig::new(1.0).with_ratio_weighted(true);
+        let completion =
+            Sequence { logp: &[-1.0], old: Some(&[-1.3]), reference: Some(&[-2.5]), ..Sequence::default() };
+        let loss = Objective { kl, ..Objective::default() }.sequence(&completion);
+        // With r = e^d and x = logp − ref: the exponentials of the reference cancel.
+        assert!((loss.gradients[0] - 0.3_f64.exp() * 1.5).abs() < 1e-12, "{loss:?}");
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// | `dapo` | clipped | token | mean of the batch's tokens | arXiv:2503.14476, eq. 8 |
 /// | `luspo` | clipped | sequence | sum of a completion's tokens | TRL |
 /// | `gspo` | clipped | sequence | mean of completions' means | arXiv:2507.18071, eq. 5 |
-/// | `gspo_token` | clipped | sequence, slope of the token | mean of completions' means | arXiv:2507.18071, eq. 13 |
+/// | `gspo_token` | clipped | sequence, gradient of the token | mean of completions' means | arXiv:2507.18071, eq. 13 |
 /// | `cispo` | weighted score, at most 5 | token | mean of the batch's tokens | arXiv:2506.13585, eq. 4 |
 /// | `sapo` | soft gate, τ 1 and 1.05 | token | mean of completions' means | arXiv:2511.20347 |
 /// | `vespo` | φ-weighted score | sequence | mean of the batch's tokens | TRL |
@@ -100,7 +100,7 @@ pub enum RatioLevel {
     Token,
     /// s = (π(completion) / π_old(completion))^(1/n), differentiated through the whole sequence.
     Sequence,
-    /// The value of s with the slope of the token's own ratio.
+    /// The value of s with the gradient of the token's own ratio.
     SequenceToken,
 }
 

@@ -1,5 +1,5 @@
 use crate::advantage::{Baselines, GroupRewards};
-use crate::batch::{Item, micro_batches};
+use crate::micro_batch::{LearnedCompletion, micro_batches};
 use crate::normaliser::Totals;
 use crate::surrogate::Surrogate;
 use crate::{AdvantageKind, Grpo, GrpoError, OldLogp, RolloutGroup, advantages};
@@ -11,22 +11,23 @@ pub(crate) type Rewards = [Vec<Option<f64>>];
 
 /// One optimiser step's share of the rollouts.
 pub(crate) struct MiniBatch<'a> {
-    pub(crate) items: Vec<Item<'a>>,
-    pub(crate) calls: Vec<Range<usize>>,
+    pub(crate) completions: Vec<LearnedCompletion<'a>>,
+    /// Ranges of `completions`.
+    pub(crate) micro_batches: Vec<Range<usize>>,
     /// Unmasked completion tokens, learned or not.
     pub(crate) tokens: usize,
 }
 
-/// One group after its checks.
-pub(crate) struct Graded<'a> {
+/// One group with its advantages.
+pub(crate) struct GroupAdvantages<'a> {
     index: usize,
     group: RolloutGroup<'a>,
     pub(crate) advantages: Vec<f64>,
 }
 
-impl Graded<'_> {
-    /// Whether the group carries no signal.
-    pub(crate) fn dead(&self) -> bool {
+impl GroupAdvantages<'_> {
+    /// Whether every advantage is 0.
+    pub(crate) fn is_zero_advantage(&self) -> bool {
         self.advantages.iter().all(|&a| a == 0.0)
     }
 }
@@ -42,18 +43,23 @@ impl Grpo {
             let what = "has no parts, which advantage = \"normalize_then_sum\" is made of; use RolloutGroup::with_parts";
             return Err(GrpoError::Group { group, what: what.to_owned() });
         }
+        let clips = self.config.objective().surrogate.clips();
+        if let Some(group) = groups.iter().position(|group| !clips && group.clip_highs.is_some()) {
+            let what = "has clip_highs, which do nothing with a surrogate that does not clip; leave them out";
+            return Err(GrpoError::Group { group, what: what.to_owned() });
+        }
         groups.iter().enumerate().try_for_each(|(index, group)| check(index, group, sampler))
     }
 
     /// Advantages of checked groups, from `rewards` (which may differ from what the groups say).
-    pub(crate) fn grade<'a>(
+    pub(crate) fn group_advantages<'a>(
         &self,
         groups: &[RolloutGroup<'a>],
         rewards: &Rewards,
         baselines: &mut Baselines,
-    ) -> Result<Vec<Graded<'a>>, GrpoError> {
+    ) -> Result<Vec<GroupAdvantages<'a>>, GrpoError> {
         let all = self.advantages(groups, rewards, baselines);
-        let grade = |(index, (group, mut advantages)): (usize, (&RolloutGroup<'a>, Vec<f64>))| {
+        let one = |(index, (group, mut advantages)): (usize, (&RolloutGroup<'a>, Vec<f64>))| {
             if let Some(scales) = group.scales {
                 advantages.iter_mut().zip(scales).for_each(|(a, &scale)| *a *= f64::from(scale));
             }
@@ -65,10 +71,10 @@ impl Grpo {
                 Some(completion) => {
                     Err(GrpoError::NonFinite { group: index, completion, what: "the advantage" })
                 }
-                None => Ok(Graded { index, group: *group, advantages }),
+                None => Ok(GroupAdvantages { index, group: *group, advantages }),
             }
         };
-        groups.iter().zip(all).enumerate().map(grade).collect()
+        groups.iter().zip(all).enumerate().map(one).collect()
     }
 
     fn advantages(
@@ -100,70 +106,75 @@ impl Grpo {
         self.estimator().batch(&described, baselines)
     }
 
-    /// Cuts the groups into optimiser steps, and those into calls of the learner.
-    pub(crate) fn mini_batches<'a>(&self, graded: &[Graded<'a>]) -> Vec<MiniBatch<'a>> {
-        let live: Vec<&Graded<'a>> =
-            graded.iter().filter(|group| !self.config.drop_zero_signal || !group.dead()).collect();
+    /// Cuts the groups into optimiser steps, and those into micro-batches.
+    pub(crate) fn mini_batches<'a>(&self, groups: &[GroupAdvantages<'a>]) -> Vec<MiniBatch<'a>> {
+        let drops = self.config.drop_zero_advantage;
+        let kept: Vec<&GroupAdvantages<'a>> =
+            groups.iter().filter(|group| !drops || !group.is_zero_advantage()).collect();
         let count = self.config.mini_batches;
-        let all_tokens: usize = live.iter().map(|group| self.group_tokens(group)).sum();
+        let all_tokens: usize = kept.iter().map(|group| self.group_tokens(group)).sum();
         let tokens_per_step = all_tokens as f64 / count as f64;
         (0..count)
-            .map(|i| &live[i * live.len() / count..(i + 1) * live.len() / count])
+            .map(|i| &kept[i * kept.len() / count..(i + 1) * kept.len() / count])
             .map(|part| self.mini_batch(part, tokens_per_step))
             .collect()
     }
 
-    fn mini_batch<'a>(&self, part: &[&Graded<'a>], tokens_per_step: f64) -> MiniBatch<'a> {
+    fn mini_batch<'a>(&self, part: &[&GroupAdvantages<'a>], tokens_per_step: f64) -> MiniBatch<'a> {
         let totals = Totals {
-            completions: part.iter().map(|graded| graded.group.rollouts.len()).sum(),
-            tokens: part.iter().map(|graded| self.group_tokens(graded)).sum(),
+            completions: part.iter().map(|group| group.group.rollouts.len()).sum(),
+            tokens: part.iter().map(|group| self.group_tokens(group)).sum(),
             tokens_per_step,
             max_tokens: self.config.max_completion_tokens.unwrap_or(1),
         };
-        let mut items = Vec::new();
-        for graded in part {
-            let rollouts = graded.group.rollouts.iter().zip(&graded.advantages).enumerate();
-            for (completion, (rollout, &advantage)) in rollouts {
+        let mut completions = Vec::new();
+        for group in part {
+            for (index, (rollout, &advantage)) in
+                group.group.rollouts.iter().zip(&group.advantages).enumerate()
+            {
                 if self.unmasked(rollout) > 0 && (advantage != 0.0 || self.regularised()) {
-                    items.push(self.item(graded, completion, &totals));
+                    completions.push(self.learned(group, index, &totals));
                 }
             }
         }
-        let calls = micro_batches(&items, self.config.micro_batch_tokens);
-        MiniBatch { items, calls, tokens: totals.tokens }
+        self.in_micro_batches(completions, totals.tokens)
     }
 
-    fn item<'a>(&self, graded: &Graded<'a>, completion: usize, totals: &Totals) -> Item<'a> {
-        let group = graded.group;
-        let rollout = &group.rollouts[completion];
-        Item {
-            group: graded.index,
-            completion,
+    fn in_micro_batches<'a>(&self, completions: Vec<LearnedCompletion<'a>>, tokens: usize) -> MiniBatch<'a> {
+        let micro_batches = micro_batches(&completions, self.config.micro_batch_tokens);
+        MiniBatch { completions, micro_batches, tokens }
+    }
+
+    fn learned<'a>(&self, of: &GroupAdvantages<'a>, index: usize, totals: &Totals) -> LearnedCompletion<'a> {
+        let group = of.group;
+        let rollout = &group.rollouts[index];
+        LearnedCompletion {
+            group: of.index,
+            index,
             rollout,
-            advantage: graded.advantages[completion],
+            advantage: of.advantages[index],
             weight: self.config.normaliser().token_weight(self.unmasked(rollout), totals),
             old: None,
             reference: None,
-            clip_high: group.clip_highs.map(|highs| f64::from(highs[completion])),
-            expert_prefix: group.expert_prefixes.map_or(0, |prefixes| prefixes[completion]),
+            clip_high: group.clip_highs.map(|highs| f64::from(highs[index])),
+            expert_prefix: group.expert_prefixes.map_or(0, |prefixes| prefixes[index]),
         }
     }
 
     /// Every completion with tokens, as one batch: to be scored before there are advantages.
-    pub(crate) fn ungraded<'a>(&self, groups: &[RolloutGroup<'a>]) -> MiniBatch<'a> {
+    pub(crate) fn without_advantages<'a>(&self, groups: &[RolloutGroup<'a>]) -> MiniBatch<'a> {
         let totals = Totals { completions: 1, tokens: 1, tokens_per_step: 1.0, max_tokens: 1 };
-        let mut items = Vec::new();
+        let mut completions = Vec::new();
         for (index, group) in groups.iter().enumerate() {
-            let graded = Graded { index, group: *group, advantages: vec![0.0; group.rollouts.len()] };
-            let live = (0..group.rollouts.len()).filter(|&i| !group.rollouts[i].tokens.is_empty());
-            items.extend(live.map(|i| self.item(&graded, i, &totals)));
+            let zeros = GroupAdvantages { index, group: *group, advantages: vec![0.0; group.rollouts.len()] };
+            let written = (0..group.rollouts.len()).filter(|&i| !group.rollouts[i].tokens.is_empty());
+            completions.extend(written.map(|i| self.learned(&zeros, i, &totals)));
         }
-        let calls = micro_batches(&items, self.config.micro_batch_tokens);
-        MiniBatch { items, calls, tokens: 0 }
+        self.in_micro_batches(completions, 0)
     }
 
-    fn group_tokens(&self, graded: &Graded<'_>) -> usize {
-        graded.group.rollouts.iter().map(|rollout| self.unmasked(rollout)).sum()
+    fn group_tokens(&self, group: &GroupAdvantages<'_>) -> usize {
+        group.group.rollouts.iter().map(|rollout| self.unmasked(rollout)).sum()
     }
 
     /// Completion tokens that carry loss.
@@ -176,7 +187,7 @@ impl Grpo {
 
     /// Whether completions without an advantage have a gradient all the same.
     fn regularised(&self) -> bool {
-        self.config.kl_in_loss()
+        self.config.kl.in_loss()
             || self.config.entropy_coef > 0.0
             || self.config.log_ratio_coef > 0.0
             || matches!(self.config.objective().surrogate, Surrogate::KlCov { .. })

@@ -1,22 +1,35 @@
-use crate::prepare::{Graded, Rewards};
+use crate::drift::Drift;
+use crate::prepare::{GroupAdvantages, Rewards};
 use crate::tally::Tally;
 use crate::{GrpoConfig, RolloutGroup};
 use serde::Serialize;
+use sparring_core::Rollout;
 
 /// What one update did. Shares are in [0, 1], lengths in tokens, divergences and entropies in nats.
 ///
-/// The loss of a policy gradient is no measure of progress: watch the rewards, the share of dead groups,
-/// the entropy and the gradient's norm.
+/// The loss of a policy gradient is no measure of progress: watch the rewards, the share of zero-advantage groups, the
+/// entropy and the gradient's norm.
+///
+/// # Drift
+///
+/// The drift is |log-probability of the sampler − of the learner| before the first optimiser step of the update, at the
+/// temperature that is learned at; it costs no extra pass over the model. It is close to 0 where the sampler is the
+/// learner, and shows stale weights, another temperature, or log-probabilities of a distribution that was cut (top-p)
+/// where the sampler renormalises them, as [`Rollout::logp`](sparring_core::Rollout) asks. Measured are the tokens that
+/// the policy wrote itself, of the completions that are learned (not of zero-advantage groups, nor of masked
+/// completions, unless a KL or entropy term learns them). With recomputed old log-probabilities, or one step, these are
+/// all such completions of the update; with [`OldLogp::Sampler`](crate::OldLogp) and several mini-batches they are those
+/// of the first mini-batch, which is all that the learner computes before it moves.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct UpdateReport {
     /// Mean of the rewards that the advantages were made of: those given, with `soft_overlong` and a KL term in the
-    /// reward where those are asked for.
-    pub reward_mean: f64,
-    /// Their standard deviation over the whole update (n in the denominator).
-    pub reward_std: f64,
-    /// Smallest and largest reward; 0 where there was none.
-    pub reward_range: (f64, f64),
+    /// reward where those are asked for. `None` where there was none.
+    pub reward_mean: Option<f64>,
+    /// Their standard deviation over the whole update (n in the denominator); `None` where there was none.
+    pub reward_std: Option<f64>,
+    /// Smallest and largest reward; `None` where there was none.
+    pub reward_range: Option<(f64, f64)>,
     /// Mean of the advantages: 0 for those that subtract their group's mean.
     pub advantage_mean: f64,
     /// Standard deviation of the advantages (n in the denominator).
@@ -25,7 +38,7 @@ pub struct UpdateReport {
     pub advantage_max: f64,
     /// Groups of the update.
     pub groups: usize,
-    /// Groups without a signal: every advantage is 0.
+    /// Groups of which every advantage is 0.
     pub zero_advantage_groups: usize,
     /// Completions of the update.
     pub completions: usize,
@@ -33,13 +46,15 @@ pub struct UpdateReport {
     pub unrewarded: usize,
     /// Share of the completions cut off by the length limit.
     pub truncated: f64,
-    /// Mean length of the completions.
-    pub length_mean: f64,
-    /// Length of the longest.
+    /// Mean number of tokens that the policy wrote in a completion; `None` without completions.
+    pub length_mean: Option<f64>,
+    /// The largest such number.
     pub length_max: usize,
-    /// Completion tokens of the update.
+    /// Completion tokens of the update that the policy wrote.
     pub tokens: usize,
-    /// Completion tokens that went through the learner, in all epochs.
+    /// Completion tokens of the update that the environment wrote ([`Rollout::observations`](sparring_core::Rollout)).
+    pub observation_tokens: usize,
+    /// Tokens that the policy wrote and that went through the learner, in all epochs.
     pub learned_tokens: usize,
     /// Loss, mean over the optimiser steps.
     pub loss: f64,
@@ -52,9 +67,11 @@ pub struct UpdateReport {
     pub kl: Option<f64>,
     /// Mean entropy over the learned tokens; `None` where nothing asked for it.
     pub entropy: Option<f64>,
-    /// Share of the learned tokens below 1 − ε_low with a negative advantage: clipped.
+    /// Share of the learned tokens with a negative advantage and a ratio below the surrogate's lower bound: 1 − ε_low, or
+    /// CISPO's `min`; 0 with a surrogate without bounds.
     pub clip_low: f64,
-    /// Share of the learned tokens above 1 + ε_high with a positive advantage: clipped.
+    /// Share of the learned tokens with a positive advantage and a ratio above the surrogate's upper bound: 1 + ε_high,
+    /// or CISPO's `max`; 0 with a surrogate without bounds.
     pub clip_high: f64,
     /// Smallest ratio of a learned token; 1 where there was none.
     pub ratio_min: f64,
@@ -63,48 +80,64 @@ pub struct UpdateReport {
     /// (Σr)² / (n·Σr²) over the ratios of the learned tokens: the share of them that an importance-weighted mean is
     /// worth. In [0, 1]; 1 on-policy, 0 where a ratio overflows.
     pub effective_sample_size: f64,
-    /// Optimiser steps that were applied; 0 where every group was dead and nothing else asked for one.
+    /// Mean drift, nats a token; `None` where nothing was learned, or no rollout has log-probabilities.
+    pub drift_mean: Option<f64>,
+    /// Largest drift of a token, nats; `None` as [`UpdateReport::drift_mean`].
+    pub drift_max: Option<f64>,
+    /// Whether the mean drift is above [`GrpoConfig::drift_threshold`].
+    pub drifted: bool,
+    /// Optimiser steps that were applied; 0 where every advantage was 0 and nothing else asked for one.
     pub steps: usize,
 }
 
-/// Mean and standard deviation (n in the denominator); zeros for none.
-fn mean_std(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
-    let n = values.clone().count().max(1) as f64;
-    let mean = values.clone().sum::<f64>() / n;
-    (mean, (values.map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt())
+impl UpdateReport {
+    pub(crate) fn set_drift(&mut self, drift: Drift, threshold: f64) {
+        let measured = drift.mean_and_max();
+        (self.drift_mean, self.drift_max) = measured.unzip();
+        self.drifted = measured.is_some_and(|(mean, _)| mean > threshold);
+    }
+}
+
+/// Mean and standard deviation (n in the denominator); `None` for no values.
+fn mean_std(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
+    let n = values.clone().count();
+    let mean = values.clone().sum::<f64>() / n as f64;
+    (n > 0).then(|| (mean, (values.map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64).sqrt()))
 }
 
 /// What the report says before anything is learned. `rewards` are those that the advantages were made of.
 pub(crate) fn describe(
     groups: &[RolloutGroup<'_>],
     rewards: &Rewards,
-    graded: &[Graded<'_>],
+    group_advantages: &[GroupAdvantages<'_>],
 ) -> UpdateReport {
     let rollouts = || groups.iter().flat_map(|group| group.rollouts);
     let rewards = || rewards.iter().flatten();
     let given = || rewards().flatten().copied();
-    let advantages = || graded.iter().flat_map(|group| &group.advantages).copied();
+    let advantages = || group_advantages.iter().flat_map(|group| &group.advantages).copied();
     let completions = rollouts().count();
-    let tokens: usize = rollouts().map(|rollout| rollout.tokens.len()).sum();
+    let written = |rollout: &Rollout| (0..rollout.tokens.len()).filter(|&t| rollout.wrote(t)).count();
+    let tokens: usize = rollouts().map(written).sum();
     let share = |count: usize| count as f64 / completions.max(1) as f64;
-    let (reward_mean, reward_std) = mean_std(given());
-    let (advantage_mean, advantage_std) = mean_std(advantages());
+    let (reward_mean, reward_std) = mean_std(given()).unzip();
+    let (advantage_mean, advantage_std) = mean_std(advantages()).unwrap_or_default();
     let range = given().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), r| (low.min(r), high.max(r)));
     UpdateReport {
         reward_mean,
         reward_std,
-        reward_range: if range.0 <= range.1 { range } else { (0.0, 0.0) },
+        reward_range: (range.0 <= range.1).then_some(range),
         advantage_mean,
         advantage_std,
         advantage_max: advantages().fold(0.0, |max, a| a.abs().max(max)),
         groups: groups.len(),
-        zero_advantage_groups: graded.iter().filter(|group| group.dead()).count(),
+        zero_advantage_groups: group_advantages.iter().filter(|group| group.is_zero_advantage()).count(),
         completions,
         unrewarded: rewards().filter(|reward| reward.is_none()).count(),
         truncated: share(rollouts().filter(|rollout| rollout.truncated()).count()),
-        length_mean: share(tokens),
-        length_max: rollouts().map(|rollout| rollout.tokens.len()).max().unwrap_or(0),
+        length_mean: (completions > 0).then(|| share(tokens)),
+        length_max: rollouts().map(written).max().unwrap_or(0),
         tokens,
+        observation_tokens: rollouts().map(|rollout| rollout.tokens.len()).sum::<usize>() - tokens,
         ..UpdateReport::default()
     }
 }
@@ -117,7 +150,7 @@ pub(crate) fn finish(report: &mut UpdateReport, tally: &Tally, config: &GrpoConf
     report.grad_clipped /= steps;
     let tokens = tally.tokens.max(1) as f64;
     report.learned_tokens = tally.tokens;
-    report.kl = config.kl_in_loss().then_some(tally.kl / tokens).or(report.kl);
+    report.kl = config.kl.in_loss().then_some(tally.kl / tokens).or(report.kl);
     report.effective_sample_size = tally.effective_sample_size();
     report.entropy = config.needs_entropy().then_some(tally.entropy / tokens);
     report.clip_low = tally.clip_low as f64 / tokens;

@@ -17,6 +17,7 @@
 //! ```
 
 use crate::GrpoError;
+use crate::micro_batch::pack;
 use serde::{Deserialize, Serialize};
 use sparring_core::{Learner, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
 
@@ -53,7 +54,7 @@ pub struct SupervisedReport {
 
 /// One optimiser step at rate `lr` on the mean negative log-likelihood of the examples' completion tokens.
 ///
-/// The examples go to the learner in calls of at most `micro_batch_tokens` tokens, prompts included, or of one
+/// The examples go to the learner in micro-batches of at most `micro_batch_tokens` tokens, prompts included, or of one
 /// group where that is longer; the step does not depend on it, up to rounding. Examples without a token are no
 /// step.
 ///
@@ -79,8 +80,8 @@ pub fn update(
         return Ok(report);
     }
     let loss = NegativeLogLikelihood { weight: 1.0 / tokens as f64 };
-    for groups in calls(examples, micro_batch_tokens) {
-        let batch = TokenBatch { groups, temperature: 1.0 };
+    for range in pack(examples.iter().map(|group| (1, cost(group))), micro_batch_tokens) {
+        let batch = TokenBatch { groups: &examples[range], temperature: 1.0 };
         let value = learner.accumulate(batch, &loss).inspect_err(|_| learner.discard());
         report.loss += value.map_err(GrpoError::policy("Learner::accumulate"))?;
     }
@@ -90,22 +91,9 @@ pub fn update(
     Ok(report)
 }
 
-/// Neighbouring groups, as many as fit.
-fn calls<'g, 'a>(examples: &'g [TokenGroup<'a>], budget: usize) -> Vec<&'g [TokenGroup<'a>]> {
-    let mut calls = Vec::new();
-    let (mut first, mut used) = (0, 0);
-    for (i, group) in examples.iter().enumerate() {
-        let cost = group.prompt.len() + group.completions.iter().map(|c| c.len()).sum::<usize>();
-        if i > first && used + cost > budget {
-            calls.push(&examples[first..i]);
-            (first, used) = (i, 0);
-        }
-        used += cost;
-    }
-    if first < examples.len() {
-        calls.push(&examples[first..]);
-    }
-    calls
+/// Tokens of a group, prompt included.
+fn cost(group: &TokenGroup<'_>) -> usize {
+    group.prompt.len() + group.completions.iter().map(|completion| completion.len()).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -133,17 +121,17 @@ mod tests {
     fn the_gradient_is_that_of_finite_differences() {
         let logp = [-0.5_f32, -1.25, -3.0];
         let quarter = NegativeLogLikelihood { weight: 0.25 };
-        let mut slopes = [0.0_f32; 3];
-        let value = |logp: &[f32], slopes: &mut [f32]| {
-            let gradients = TokenGradients { logp: slopes, entropy: None };
+        let mut gradients = [0.0_f32; 3];
+        let value = |logp: &[f32], gradients: &mut [f32]| {
+            let gradients = TokenGradients { logp: gradients, entropy: None };
             quarter.evaluate(TokenStats { logp, entropy: None }, gradients)
         };
-        let at = value(&logp, &mut slopes);
+        let at = value(&logp, &mut gradients);
         for t in 0..3 {
             let mut moved = logp;
             moved[t] += 0.5;
             let difference = (value(&moved, &mut [0.0; 3]) - at) / 0.5;
-            assert!((difference - f64::from(slopes[t])).abs() < 1e-9);
+            assert!((difference - f64::from(gradients[t])).abs() < 1e-9);
         }
         // And through a model, along its own gradient.
         let mut policy = ToyPolicy::new("abc", Seed::new(3));

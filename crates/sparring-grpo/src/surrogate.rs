@@ -28,7 +28,7 @@ pub struct Dual {
     /// The value.
     pub value: f64,
     /// Its derivative with respect to the log-probability of the token.
-    pub slope: f64,
+    pub gradient: f64,
 }
 
 /// How one token is judged: what takes the place of −r·A, with r the probability ratio of the token, or of its
@@ -80,12 +80,12 @@ pub enum Surrogate {
         low: f64,
         /// The distance allowed where it is.
         high: f64,
-        /// With a maximum, −A·sg(min(r, max))·logp, of the same slope while r is below it.
+        /// With a maximum, −A·sg(min(r, max))·logp, of the same gradient while r is below it.
         #[serde(default)]
         max_ratio: Option<f64>,
     },
     /// −A·r, and + `coef`·|log r| on the tokens whose log-probability and advantage vary together the most (KL-Cov,
-    /// arXiv:2505.22617, eq. 12). Which those are is decided within one call of the learner.
+    /// arXiv:2505.22617, eq. 12). Which those are is decided within one micro-batch.
     KlCov {
         /// Share of the tokens, in (0, 1].
         share: f64,
@@ -129,6 +129,25 @@ pub(crate) struct Point {
 }
 
 impl Surrogate {
+    /// Whether it looks at [`Clip::low`] and [`Clip::high`].
+    pub(crate) const fn clips(self) -> bool {
+        matches!(self, Self::Clipped | Self::GeometricMean { .. })
+    }
+
+    /// Whether it looks at a ratio of the token or the sequence, as [`RatioLevel`](crate::RatioLevel) says.
+    pub(crate) const fn has_ratio(self) -> bool {
+        !matches!(self, Self::Vespo { .. } | Self::GeometricMean { .. } | Self::Reinforce)
+    }
+
+    /// The ratios beyond which it bounds the update where that would go further; none for those without bounds.
+    pub(crate) const fn bounds(self, clip: Clip) -> (f64, f64) {
+        match self {
+            Self::Clipped | Self::GeometricMean { .. } => (1.0 - clip.low, 1.0 + clip.high),
+            Self::Cispo { min, max } => (min, max),
+            _ => (0.0, f64::INFINITY),
+        }
+    }
+
     pub(crate) fn at(self, clip: Clip, point: Point) -> Term {
         let Point { log_ratio, logp, advantage, .. } = point;
         // A ratio that overflows against an advantage of 0 is 0, not ∞ · 0.
@@ -142,7 +161,7 @@ impl Surrogate {
             by_logp: -weight * advantage,
             by_log_ratio: 0.0,
         };
-        let through_ratio = |Dual { value, slope }| Term { value, by_log_ratio: slope, by_logp: 0.0 };
+        let through_ratio = |Dual { value, gradient }| Term { value, by_log_ratio: gradient, by_logp: 0.0 };
         match self {
             Self::Clipped => through_ratio(clipped(log_ratio, advantage, clip)),
             Self::Cispo { min, max } => score(ratio.max(min).min(max)),
@@ -154,7 +173,7 @@ impl Surrogate {
             Self::Vespo { .. } => score(point.phi),
             // The mean of the clipped log-ratios is made by the sequence.
             Self::GeometricMean { .. } => {
-                through_ratio(Dual { value: -advantage * ratio, slope: -advantage * ratio })
+                through_ratio(Dual { value: -advantage * ratio, gradient: -advantage * ratio })
             }
             Self::Reinforce => score(1.0),
             Self::TrustRegion { divergence, low, high, max_ratio } => {
@@ -163,7 +182,7 @@ impl Surrogate {
                 } else if let Some(max) = max_ratio {
                     score(ratio.min(max))
                 } else {
-                    through_ratio(Dual { value: -advantage * ratio, slope: -advantage * ratio })
+                    through_ratio(Dual { value: -advantage * ratio, gradient: -advantage * ratio })
                 }
             }
             Self::KlCov { coef, .. } => {
@@ -171,20 +190,20 @@ impl Surrogate {
                 let reinforced = if advantage == 0.0 { 0.0 } else { advantage * ratio };
                 through_ratio(Dual {
                     value: pull * log_ratio.abs() - reinforced,
-                    slope: pull * sign(log_ratio) - reinforced,
+                    gradient: pull * sign(log_ratio) - reinforced,
                 })
             }
         }
     }
 
-    /// Log-ratio that counts for one token of [`Surrogate::GeometricMean`], and its slope.
+    /// Log-ratio that counts for one token of [`Surrogate::GeometricMean`], and its gradient.
     pub(crate) fn geometric(clip: Clip, log_ratio: f64, advantage: f64) -> Dual {
         let clamped = log_ratio.clamp(-clip.low, clip.high);
         let helps = if advantage > 0.0 { log_ratio > clamped } else { log_ratio < clamped };
         if advantage != 0.0 && helps {
-            Dual { value: clamped, slope: 0.0 }
+            Dual { value: clamped, gradient: 0.0 }
         } else {
-            Dual { value: log_ratio, slope: 1.0 }
+            Dual { value: log_ratio, gradient: 1.0 }
         }
     }
 }
@@ -212,16 +231,16 @@ impl Divergence {
 
 /// ℓ = −min(c₁·A, c₂·A) with c₁ = min(r, δ), c₂ = clip(r, 1 − ε_low, 1 + ε_high) and r = exp(log_ratio)
 /// (PPO, arXiv:1707.06347, eq. 7; asymmetric as in DAPO, arXiv:2503.14476, eq. 8). With a dual clip c, and where
-/// the advantage is negative, ℓ is at most −c·A. The slope is with respect to `log_ratio`.
+/// the advantage is negative, ℓ is at most −c·A. The gradient is with respect to `log_ratio`.
 ///
-/// The slope is −A·r where the chosen branch moves with r, and 0 where it is flat; where both branches have
-/// the same value, it is the mean of their slopes, as automatic differentiation of `min` gives.
+/// The gradient is −A·r where the chosen branch moves with r, and 0 where it is flat; where both branches have
+/// the same value, it is the mean of their gradients, as automatic differentiation of `min` gives.
 ///
 /// ```
 /// use sparring_grpo::surrogate::{Clip, clipped};
-/// // A good token that has become 1.5 times as likely is clipped at 1.2, and has no slope any more.
+/// // A good token that has become 1.5 times as likely is clipped at 1.2, and has no gradient any more.
 /// let l = clipped(1.5_f64.ln(), 2.0, Clip::default());
-/// assert!((l.value + 2.4).abs() < 1e-12 && l.slope == 0.0);
+/// assert!((l.value + 2.4).abs() < 1e-12 && l.gradient == 0.0);
 /// ```
 pub fn clipped(log_ratio: f64, advantage: f64, clip: Clip) -> Dual {
     // A ratio that overflows against an advantage of 0 is 0, not ∞ · 0.
@@ -232,42 +251,42 @@ pub fn clipped(log_ratio: f64, advantage: f64, clip: Clip) -> Dual {
     let (lowest, highest) = (1.0 - clip.low, 1.0 + clip.high);
     let free = (ratio.min(clip.cap.unwrap_or(f64::INFINITY)), clip.cap.is_none_or(|cap| ratio <= cap));
     let bounded = (ratio.max(lowest).min(highest), (lowest..=highest).contains(&ratio));
-    let slope_of = |moves: bool| if moves { ratio } else { 0.0 };
+    let gradient_of = |moves: bool| if moves { ratio } else { 0.0 };
     let (a, b) = (free.0 * advantage, bounded.0 * advantage);
-    let slope = if a < b {
-        slope_of(free.1)
+    let gradient = if a < b {
+        gradient_of(free.1)
     } else if a > b {
-        slope_of(bounded.1)
+        gradient_of(bounded.1)
     } else {
-        0.5 * (slope_of(free.1) + slope_of(bounded.1))
+        0.5 * (gradient_of(free.1) + gradient_of(bounded.1))
     };
-    let loss = Dual { value: -a.min(b), slope: -advantage * slope };
+    let loss = Dual { value: -a.min(b), gradient: -advantage * gradient };
     match clip.dual {
         Some(c) if advantage < 0.0 && loss.value > -c * advantage => {
-            Dual { value: -c * advantage, slope: 0.0 }
+            Dual { value: -c * advantage, gradient: 0.0 }
         }
         _ => loss,
     }
 }
 
-/// ℓ = −(4/τ)·sigmoid(τ·(r − 1))·A, with its slope with respect to log r (SAPO, arXiv:2511.20347).
+/// ℓ = −(4/τ)·sigmoid(τ·(r − 1))·A, with its gradient with respect to log r (SAPO, arXiv:2511.20347).
 pub fn soft_clipped(ratio: f64, advantage: f64, tau: f64) -> Dual {
     let gate = 1.0 / (1.0 + (-tau * (ratio - 1.0)).exp());
     let bell = gate * (1.0 - gate);
     // Where the gate has closed, an infinite ratio moves nothing.
     let moved = if bell == 0.0 { 0.0 } else { bell * ratio };
-    Dual { value: -4.0 / tau * gate * advantage, slope: -4.0 * advantage * moved }
+    Dual { value: -4.0 / tau * gate * advantage, gradient: -4.0 * advantage * moved }
 }
 
 /// ℓ = −A·f(π) with f(p) = p / (p + γ), or p without γ: a token that an expert wrote, whose own probability is taken
-/// as 1 (LUFFY, arXiv:2504.14945, eq. 5). The slope is with respect to `logp`.
+/// as 1 (LUFFY, arXiv:2504.14945, eq. 5). The gradient is with respect to `logp`.
 pub fn shaped(logp: f64, advantage: f64, gamma: Option<f64>) -> Dual {
     let p = logp.exp();
-    let (f, slope) = match gamma {
+    let (f, gradient) = match gamma {
         Some(gamma) => (p / (p + gamma), gamma * p / (p + gamma).powi(2)),
         None => (p, p),
     };
-    Dual { value: -advantage * f, slope: -advantage * slope }
+    Dual { value: -advantage * f, gradient: -advantage * gradient }
 }
 
 #[cfg(test)]
@@ -278,10 +297,10 @@ mod tests {
     fn hand_computed() {
         let clip = Clip { low: 0.2, high: 0.3, cap: Some(3.0), dual: None };
         let at = |ratio: f64, a: f64| clipped(ratio.ln(), a, clip);
-        let close = |d: Dual, value: f64, slope: f64| {
-            assert!((d.value - value).abs() < 1e-12 && (d.slope - slope).abs() < 1e-12, "{d:?}");
+        let close = |d: Dual, value: f64, gradient: f64| {
+            assert!((d.value - value).abs() < 1e-12 && (d.gradient - gradient).abs() < 1e-12, "{d:?}");
         };
-        close(at(1.0, 2.0), -2.0, -2.0); // REINFORCE: slope −A
+        close(at(1.0, 2.0), -2.0, -2.0); // REINFORCE: gradient −A
         close(at(1.5, 2.0), -2.6, 0.0); // clipped above at 1.3
         close(at(0.5, 2.0), -1.0, -1.0); // a good token that fell is pulled back
         close(at(0.5, -2.0), 1.6, 0.0); // clipped below at 0.8

@@ -1,4 +1,4 @@
-use crate::surrogate::Clip;
+use crate::drift::Drift;
 
 /// What the evaluations of a loss saw.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,7 @@ pub(crate) struct Tally {
     pub(crate) ratio_max: f64,
     pub(crate) ratio_sum: f64,
     pub(crate) ratio_squares: f64,
+    pub(crate) drift: Drift,
     pub(crate) fault: Option<Fault>,
 }
 
@@ -21,8 +22,8 @@ pub(crate) struct Tally {
 pub(crate) enum Fault {
     /// The backend passed slices of another length than the batch has tokens.
     Length,
-    /// This item's numbers are not finite.
-    NonFinite { item: usize, what: &'static str },
+    /// The numbers of this completion of the micro-batch are not finite.
+    NonFinite { place: usize, what: &'static str },
 }
 
 impl Default for Tally {
@@ -37,6 +38,7 @@ impl Default for Tally {
             ratio_max: 0.0,
             ratio_sum: 0.0,
             ratio_squares: 0.0,
+            drift: Drift::default(),
             fault: None,
         }
     }
@@ -53,14 +55,16 @@ impl Tally {
         self.ratio_max = self.ratio_max.max(other.ratio_max);
         self.ratio_sum += other.ratio_sum;
         self.ratio_squares += other.ratio_squares;
+        self.drift.add(&other.drift);
         self.fault = self.fault.or(other.fault);
     }
 
-    pub(crate) fn see(&mut self, ratio: f64, kl: f64, advantage: f64, clip: Clip) {
+    /// Takes in one token; `bounds` are those of [`Surrogate::bounds`](crate::Surrogate).
+    pub(crate) fn see(&mut self, ratio: f64, kl: f64, advantage: f64, bounds: (f64, f64)) {
         self.tokens += 1;
         self.kl += kl;
-        self.clip_low += usize::from(ratio < 1.0 - clip.low && advantage < 0.0);
-        self.clip_high += usize::from(ratio > 1.0 + clip.high && advantage > 0.0);
+        self.clip_low += usize::from(ratio < bounds.0 && advantage < 0.0);
+        self.clip_high += usize::from(ratio > bounds.1 && advantage > 0.0);
         self.ratio_min = self.ratio_min.min(ratio);
         self.ratio_max = self.ratio_max.max(ratio);
         self.ratio_sum += ratio;

@@ -1,9 +1,10 @@
 use crate::advantage::{Baselines, Estimator};
-use crate::batch::{BatchLoss, Item, token_groups};
+use crate::drift::Drift;
+use crate::micro_batch::{LearnedCompletion, MicroBatchLoss, token_groups};
 use crate::prepare::{MiniBatch, Rewards};
 use crate::report::{describe, finish};
 use crate::tally::{Fault, Tally};
-use crate::{GrpoConfig, GrpoError, OldLogp, RolloutGroup, UpdateReport};
+use crate::{GrpoConfig, GrpoError, OldLogp, RolloutGroup, UpdateReport, is_zero_advantage};
 use sparring_core::{Advantage, Learner, PolicyError, Scorer, TokenBatch};
 use std::fmt;
 use std::sync::Arc;
@@ -32,8 +33,8 @@ impl Grpo {
         &self.config
     }
 
-    /// Replaces the configured advantage by an own one; a closure becomes one by
-    /// [`advantage_fn`](sparring_core::advantage_fn).
+    /// Replaces the configured advantage by an own one, which uses none of the settings named `advantage`; a closure
+    /// becomes one by [`advantage_fn`](sparring_core::advantage_fn).
     #[must_use]
     pub fn with_advantage(mut self, advantage: impl Advantage + 'static) -> Self {
         self.advantage = Some(Arc::new(advantage));
@@ -47,11 +48,14 @@ impl Grpo {
 
     /// One update: advantages, then `epochs` × `mini_batches` optimiser steps at rate `lr`.
     ///
-    /// `reference` is the model that the KL term stays close to; it is not asked where `kl_coef` is 0. Keyed moving
-    /// averages start from 0: [`Grpo::update_with`] keeps them.
-    /// Groups without a signal are computed only where the KL or entropy term needs them, and a step that
-    /// nothing contributes to is not applied. The result does not depend on `micro_batch_tokens`, up to
-    /// rounding.
+    /// `reference` is the model that the KL term stays close to; it is not asked where `kl.coef` is 0. Keyed moving
+    /// averages start from 0: [`Grpo::update_with`] keeps them. Zero-advantage groups are computed only where the KL or
+    /// entropy term needs them, and a step that nothing contributes to is not applied. The result does not depend on
+    /// `micro_batch_tokens`, up to rounding.
+    ///
+    /// It warns, by `tracing`, where the sampler has drifted from the learner ([`UpdateReport::drifted`]), and where
+    /// groups have equal rewards that the training loop should have drawn again
+    /// ([`GrpoConfig::dynamic_sampling`]).
     ///
     /// # Errors
     /// [`GrpoError::NonFinite`] names the completion whose reward, advantage, log-probability or loss is not
@@ -87,21 +91,61 @@ impl Grpo {
         self.check(groups)?;
         let mut moved = baselines.clone();
         let (rewards, kl) = self.shaped_rewards(groups, learner, reference)?;
-        let graded = self.grade(groups, &rewards, &mut moved)?;
-        let mut report = describe(groups, &rewards, &graded);
+        let advantages = self.group_advantages(groups, &rewards, &mut moved)?;
+        let mut report = describe(groups, &rewards, &advantages);
         report.kl = kl;
-        let mut batches = self.mini_batches(&graded);
+        let mut batches = self.mini_batches(&advantages);
         self.fill_references(&mut batches, reference)?;
         self.fill_old(&mut batches, learner)?;
+        let recomputed = self.recomputed_drift(&batches);
         let mut tally = Tally::default();
         for _ in 0..self.config.epochs {
-            for batch in batches.iter().filter(|batch| !batch.items.is_empty()) {
+            for batch in batches.iter().filter(|batch| !batch.completions.is_empty()) {
                 self.step(batch, learner, lr, &mut report, &mut tally).inspect_err(|_| learner.discard())?;
+                if report.steps == 1 {
+                    report.set_drift(recomputed.unwrap_or(tally.drift), self.config.drift_threshold);
+                }
             }
         }
         finish(&mut report, &tally, &self.config);
+        self.warn(&report, groups);
         *baselines = moved;
         Ok(report)
+    }
+
+    /// The drift of every completion that is learned, where the old log-probabilities are the learner's own; `None`
+    /// where they are not, and the first step has to tell.
+    fn recomputed_drift(&self, batches: &[MiniBatch<'_>]) -> Option<Drift> {
+        if !self.recomputes() {
+            return None;
+        }
+        let mut drift = Drift::default();
+        for completion in batches.iter().flat_map(|batch| &batch.completions) {
+            let learner = completion.old.as_deref().unwrap_or_default();
+            drift.see(completion.rollout, completion.expert_prefix, learner);
+        }
+        Some(drift)
+    }
+
+    fn warn(&self, report: &UpdateReport, groups: &[RolloutGroup<'_>]) {
+        if report.drifted {
+            tracing::warn!(
+                mean = report.drift_mean,
+                max = report.drift_max,
+                threshold = self.config.drift_threshold,
+                temperature = self.config.temperature,
+                "the sampler's log-probabilities are not the learner's: compare the temperatures, and look for stale \
+                 weights or a sampler that cuts the distribution (top-p, top-k, min-p)",
+            );
+        }
+        let equal = groups.iter().filter(|group| is_zero_advantage(group.rewards)).count();
+        if self.config.dynamic_sampling.is_some() && equal > 0 {
+            tracing::warn!(
+                groups = groups.len(),
+                equal,
+                "dynamic_sampling is set, but groups have equal rewards: the training loop should draw by `resample`",
+            );
+        }
     }
 
     /// The rewards that the advantages are made of: with the punishment of length and the KL divergence, where those
@@ -121,32 +165,32 @@ impl Grpo {
             .collect()
         };
         let mut rewards: Box<Rewards> = groups.iter().map(shaped).collect();
-        if !self.config.kl_in_reward() {
+        if !self.config.kl.in_reward() {
             return Ok((rewards, None));
         }
-        let mut batch = self.ungraded(groups);
+        let mut batch = self.without_advantages(groups);
         let scorer = reference.ok_or(GrpoError::MissingReference)?;
-        self.score(&mut batch, scorer, REFERENCE, |item, logp| item.reference = Some(logp))?;
+        self.score(&mut batch, scorer, REFERENCE, |completion, logp| completion.reference = Some(logp))?;
         self.old_of(&mut batch, learner)?;
         let (mut sum, mut tokens) = (0.0, 0);
-        for item in &batch.items {
-            let (kl, counted) = self.total_kl(item);
+        for completion in &batch.completions {
+            let (kl, counted) = self.total_kl(completion);
             sum += kl;
             tokens += counted;
-            if let Some(reward) = &mut rewards[item.group][item.completion] {
-                *reward -= self.config.kl_coef * kl;
+            if let Some(reward) = &mut rewards[completion.group][completion.index] {
+                *reward -= self.config.kl.coef * kl;
             }
         }
         Ok((rewards, Some(sum / tokens.max(1) as f64)))
     }
 
     /// Σ_t k_t of one completion, and of how many tokens.
-    fn total_kl(&self, item: &Item<'_>) -> (f64, usize) {
-        let (old, reference) = (item.old.as_deref().unwrap_or_default(), item.reference.as_deref());
-        let both = old.iter().zip(reference.unwrap_or_default()).enumerate();
-        let objective = self.config.objective();
-        both.filter(|(t, _)| item.rollout.wrote(*t)).fold((0.0, 0), |(sum, n), (_, (&old, &reference))| {
-            (sum + objective.estimate(f64::from(old), f64::from(reference)).value, n + 1)
+    fn total_kl(&self, completion: &LearnedCompletion<'_>) -> (f64, usize) {
+        let old = completion.old.as_deref().unwrap_or_default();
+        let reference = completion.reference.as_deref().unwrap_or_default();
+        let both = old.iter().zip(reference).enumerate().filter(|(t, _)| completion.rollout.wrote(*t));
+        both.fold((0.0, 0), |(sum, n), (_, (&old, &reference))| {
+            (sum + self.config.kl.estimate(f64::from(old), f64::from(reference)).value, n + 1)
         })
     }
 
@@ -155,17 +199,22 @@ impl Grpo {
         batches: &mut [MiniBatch<'_>],
         reference: Option<&dyn Scorer>,
     ) -> Result<(), GrpoError> {
-        if !self.config.kl_in_loss() {
+        if !self.config.kl.in_loss() {
             return Ok(());
         }
         let scorer = reference.ok_or(GrpoError::MissingReference)?;
         batches.iter_mut().try_for_each(|batch| {
-            self.score(batch, scorer, REFERENCE, |item, logp| item.reference = Some(logp))
+            self.score(batch, scorer, REFERENCE, |completion, logp| completion.reference = Some(logp))
         })
     }
 
+    /// Whether the learner scores the completions before its first step.
+    fn recomputes(&self) -> bool {
+        self.config.old_logp == OldLogp::Recompute && self.config.steps() > 1
+    }
+
     fn fill_old(&self, batches: &mut [MiniBatch<'_>], learner: &dyn Learner) -> Result<(), GrpoError> {
-        if self.config.old_logp == OldLogp::Recompute && self.config.epochs * self.config.mini_batches == 1 {
+        if self.config.old_logp == OldLogp::Recompute && !self.recomputes() {
             return Ok(());
         }
         batches.iter_mut().try_for_each(|batch| self.old_of(batch, learner))
@@ -175,39 +224,41 @@ impl Grpo {
     fn old_of(&self, batch: &mut MiniBatch<'_>, learner: &dyn Learner) -> Result<(), GrpoError> {
         match self.config.old_logp {
             OldLogp::Sampler => {
-                for item in &mut batch.items {
-                    item.old = Some(item.rollout.logp.clone());
+                for completion in &mut batch.completions {
+                    completion.old = Some(completion.rollout.logp.clone());
                 }
                 Ok(())
             }
-            OldLogp::Recompute => self.score(batch, learner, OLD, |item, logp| item.old = Some(logp)),
+            OldLogp::Recompute => {
+                self.score(batch, learner, OLD, |completion, logp| completion.old = Some(logp))
+            }
         }
     }
 
-    /// Scores every item of a batch with `scorer`, call by call, and hands each its own numbers to `store`.
+    /// Scores every completion of a batch with `scorer`, by micro-batches, and hands each its own numbers to `store`.
     fn score<'a, S: Scorer + ?Sized>(
         &self,
         batch: &mut MiniBatch<'a>,
         scorer: &S,
         during: &'static str,
-        store: impl Fn(&mut Item<'a>, Vec<f32>),
+        store: impl Fn(&mut LearnedCompletion<'a>, Vec<f32>),
     ) -> Result<(), GrpoError> {
-        for call in &batch.calls {
-            let items = &mut batch.items[call.clone()];
-            let groups = token_groups(items);
+        for range in &batch.micro_batches {
+            let completions = &mut batch.completions[range.clone()];
+            let groups = token_groups(completions);
             let tokens = TokenBatch { groups: &groups, temperature: self.config.temperature };
             let flat = scorer.score(tokens).map_err(GrpoError::policy(during))?;
             if flat.len() != tokens.completion_tokens() {
                 return Err(GrpoError::policy(during)(wrong_length()));
             }
             let mut rest = flat.as_slice();
-            for item in items {
-                let (own, others) = rest.split_at(item.rollout.tokens.len());
+            for completion in completions {
+                let (own, others) = rest.split_at(completion.rollout.tokens.len());
                 rest = others;
-                if (0..own.len()).any(|t| item.rollout.wrote(t) && !own[t].is_finite()) {
-                    return Err(non_finite(item, "a recomputed log-probability"));
+                if (0..own.len()).any(|t| completion.rollout.wrote(t) && !own[t].is_finite()) {
+                    return Err(non_finite(completion, "a recomputed log-probability"));
                 }
-                store(item, own.to_vec());
+                store(completion, own.to_vec());
             }
         }
         Ok(())
@@ -223,16 +274,16 @@ impl Grpo {
         tally: &mut Tally,
     ) -> Result<(), GrpoError> {
         let during = "Learner::accumulate";
-        for call in &batch.calls {
-            let items = &batch.items[call.clone()];
-            let groups = token_groups(items);
+        for range in &batch.micro_batches {
+            let completions = &batch.completions[range.clone()];
+            let groups = token_groups(completions);
             let tokens = TokenBatch { groups: &groups, temperature: self.config.temperature };
-            let loss = BatchLoss::new(items, &self.config, batch.tokens);
+            let loss = MicroBatchLoss::new(completions, &self.config, batch.tokens);
             let value = learner.accumulate(tokens, &loss);
             let seen = loss.tally();
             match seen.fault {
                 Some(Fault::Length) => return Err(GrpoError::policy(during)(wrong_length())),
-                Some(Fault::NonFinite { item, what }) => return Err(non_finite(&items[item], what)),
+                Some(Fault::NonFinite { place, what }) => return Err(non_finite(&completions[place], what)),
                 None => report.loss += value.map_err(GrpoError::policy(during))?,
             }
             tally.add(&seen);
@@ -252,6 +303,6 @@ fn wrong_length() -> PolicyError {
     PolicyError::invalid("the backend returned another number of log-probabilities than completion tokens")
 }
 
-fn non_finite(item: &Item<'_>, what: &'static str) -> GrpoError {
-    GrpoError::NonFinite { group: item.group, completion: item.completion, what }
+fn non_finite(completion: &LearnedCompletion<'_>, what: &'static str) -> GrpoError {
+    GrpoError::NonFinite { group: completion.group, completion: completion.index, what }
 }

@@ -46,7 +46,7 @@ proptest! {
     }
 
     #[test]
-    fn no_signal_is_exactly_zero(level in -1e6f32..1e6, n in 0usize..20) {
+    fn equal_rewards_are_exactly_zero(level in -1e6f32..1e6, n in 0usize..20) {
         for kind in AdvantageKind::ALL {
             let mut out = vec![f32::NAN; n];
             kind.compute(&vec![level; n], &mut out);
@@ -59,7 +59,7 @@ proptest! {
     fn ratio_one_is_reinforce(advantage in -5.0..5.0, low in 0.01..0.9, high in 0.01..0.9) {
         let term = clipped(0.0, advantage, Clip { low, high, ..Clip::default() });
         prop_assert_eq!(term.value, -advantage);
-        prop_assert_eq!(term.slope, -advantage);
+        prop_assert_eq!(term.gradient, -advantage);
     }
 
     /// Clipping only ever makes the objective worse: it is a lower bound (arXiv:1707.06347, section 3).
@@ -74,12 +74,12 @@ proptest! {
 
     #[test]
     fn kl_is_never_negative_but_k1(logp in -5.0..0.0, reference in -5.0..0.0) {
-        for kind in [KlEstimator::K2, KlEstimator::K3, KlEstimator::Abs, KlEstimator::K3WithSlopeOfK2] {
+        for kind in [KlEstimator::K2, KlEstimator::K3, KlEstimator::Abs, KlEstimator::K3WithGradientOfK2] {
             prop_assert!(kind.of(logp, reference).value >= 0.0);
         }
-        let k2 = KlEstimator::K2.of(logp, reference).slope;
-        prop_assert_eq!(KlEstimator::K1WithSlopeOfK2.of(logp, reference).slope, k2);
-        prop_assert_eq!(KlEstimator::K3WithSlopeOfK2.of(logp, reference).slope, k2);
+        let k2 = KlEstimator::K2.of(logp, reference).gradient;
+        prop_assert_eq!(KlEstimator::K1WithGradientOfK2.of(logp, reference).gradient, k2);
+        prop_assert_eq!(KlEstimator::K3WithGradientOfK2.of(logp, reference).gradient, k2);
     }
 
     /// k1 and k3 are unbiased: their mean under the policy is the KL divergence.

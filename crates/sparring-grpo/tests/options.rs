@@ -3,11 +3,11 @@
 mod common;
 
 use common::rollout;
-use sparring_core::{Finish, Rollout};
+use sparring_core::{Finish, Rollout, SamplingParams};
 use sparring_grpo::advantage::{Baselines, WeightedPart};
 use sparring_grpo::{
-    AdvantageKind, GrpoConfig, GrpoError, ImportanceCorrection, ImportanceLevel, KlEstimator, KlPlacement,
-    LossKind, OldLogp, Outside, RolloutGroup, SoftOverlong, Surrogate, UpdateReport,
+    AdvantageKind, GrpoConfig, GrpoError, ImportanceCorrection, ImportanceLevel, KlConfig, KlEstimator,
+    KlPlacement, LossKind, OldLogp, Outside, RolloutGroup, SoftOverlong, Surrogate, UpdateReport,
 };
 use sparring_testkit::Tape;
 
@@ -40,22 +40,23 @@ fn observations_are_context() {
     for loss in LossKind::ALL {
         let config = mean_only()
             .with_loss(loss)
-            .with_max_completion_tokens(Some(3))
+            .for_sampling(&SamplingParams::default().with_max_tokens(3))
             .with_kl_coef(0.1)
             .with_entropy_coef(0.01)
             .with_old_logp(OldLogp::Sampler);
         let (tape, report) = run(config, RolloutGroup::new(&rollouts, &REWARDS));
-        assert_eq!((tape.slopes[1], tape.entropy_slopes[1]), (0.0, 0.0), "{loss:?}");
+        assert_eq!((tape.gradients[1], tape.entropy_gradients[1]), (0.0, 0.0), "{loss:?}");
         assert!(
-            tape.slopes.iter().enumerate().all(|(t, s)| t == 1 || *s != 0.0),
+            tape.gradients.iter().enumerate().all(|(t, s)| t == 1 || *s != 0.0),
             "{loss:?}: {:?}",
-            tape.slopes
+            tape.gradients
         );
-        assert_eq!(report.learned_tokens, 5);
+        assert_eq!((report.learned_tokens, report.tokens, report.observation_tokens), (5, 5, 1));
+        assert_eq!((report.length_mean, report.length_max), (Some(2.5), 3));
         assert!((report.entropy.unwrap() - (3.1 - 0.9) / 5.0).abs() < 1e-6);
     }
     let (tape, _) = run(mean_only(), RolloutGroup::new(&rollouts, &REWARDS));
-    assert!((tape.slopes[0] + 0.5 / 5.0).abs() < 1e-7, "divided by the five tokens that count");
+    assert!((tape.gradients[0] + 0.5 / 5.0).abs() < 1e-7, "divided by the five tokens that count");
     rollouts[1].observations.push(2..4);
     let group = RolloutGroup::new(&rollouts, &REWARDS);
     let error = mean_only().build().unwrap().update(&mut Tape::new(vec![-1.0; 6]), None, &[group], 1.0);
@@ -66,19 +67,18 @@ fn observations_are_context() {
 fn kl_may_go_into_the_reward() {
     let rollouts = pair();
     let config = mean_only()
-        .with_kl(KlEstimator::K1)
-        .with_kl_coef(0.5)
-        .with_kl_placement(KlPlacement::Reward)
+        .with_kl(KlConfig::new(0.5).with_estimator(KlEstimator::K1).with_placement(KlPlacement::Reward))
         .with_old_logp(OldLogp::Sampler);
     let (tape, report) = run(config, RolloutGroup::new(&rollouts, &REWARDS));
     // Σ(old − ref): 1.1 and 0.7; rewards 1 − 0.55 and −0.35; advantages ±0.4.
     let ratio = (-0.2_f64).exp();
-    assert!((tape.slopes[0] + 0.4 * ratio / 6.0).abs() < 1e-6, "{:?}", tape.slopes);
+    assert!((tape.gradients[0] + 0.4 * ratio / 6.0).abs() < 1e-6, "{:?}", tape.gradients);
     assert!((report.kl.unwrap() - 1.8 / 6.0).abs() < 1e-6);
-    assert!((report.reward_range.0 + 0.35).abs() < 1e-6 && (report.reward_range.1 - 0.45).abs() < 1e-6);
-    let senseless =
-        mean_only().with_kl_coef(0.1).with_kl_placement(KlPlacement::Reward).with_kl_ratio_weighted(true);
-    assert!(matches!(senseless.build(), Err(GrpoError::Config { field: "kl_ratio_weighted", .. })));
+    let (low, high) = report.reward_range.unwrap();
+    assert!((low + 0.35).abs() < 1e-6 && (high - 0.45).abs() < 1e-6);
+    let senseless = KlConfig::new(0.1).with_placement(KlPlacement::Reward).with_ratio_weighted(true);
+    let refused = mean_only().with_kl(senseless).build();
+    assert!(matches!(refused, Err(GrpoError::Config { field: "kl.ratio_weighted", .. })));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn importance_weights_multiply_the_policy_term() {
     let correct = |outside, min| {
         let correction = ImportanceCorrection::new(ImportanceLevel::Token, outside).with_min(min);
         let config = mean_only().with_importance(Some(correction));
-        run(config, RolloutGroup::new(&rollouts, &REWARDS)).0.slopes[0]
+        run(config, RolloutGroup::new(&rollouts, &REWARDS)).0.gradients[0]
     };
     let weight = (-0.2_f64).exp();
     assert!((correct(Outside::Truncate, None) + 0.5 * weight / 6.0).abs() < 1e-6);
@@ -96,8 +96,8 @@ fn importance_weights_multiply_the_policy_term() {
     assert_eq!(correct(Outside::Mask, Some(0.9)), 0.0);
     // A bad sequence that the policy has moved away from is left out; a good one stays.
     let far = mean_only().with_off_policy_threshold(Some(0.1));
-    let slopes = run(far, RolloutGroup::new(&rollouts, &REWARDS)).0.slopes;
-    assert!(slopes[..3].iter().all(|s| *s != 0.0) && slopes[3..].iter().all(|s| *s == 0.0));
+    let gradients = run(far, RolloutGroup::new(&rollouts, &REWARDS)).0.gradients;
+    assert!(gradients[..3].iter().all(|s| *s != 0.0) && gradients[3..].iter().all(|s| *s == 0.0));
 }
 
 #[test]
@@ -105,15 +105,18 @@ fn each_completion_may_have_its_own_scale_and_clip() {
     let rollouts = pair();
     let group = RolloutGroup::new(&rollouts, &REWARDS).with_scales(&[0.5, 2.0]);
     let (tape, report) = run(mean_only(), group);
-    assert!((tape.slopes[0] + 0.25 / 6.0).abs() < 1e-7 && (tape.slopes[3] - 1.0 / 6.0).abs() < 1e-7);
+    assert!((tape.gradients[0] + 0.25 / 6.0).abs() < 1e-7 && (tape.gradients[3] - 1.0 / 6.0).abs() < 1e-7);
     assert!((report.advantage_mean + 0.375).abs() < 1e-7);
     // r = e^0.3 = 1.35: beyond 1 + 0.2, within 1 + 0.5.
     let mut drawn_low = pair();
     drawn_low[0].logp = vec![-1.5; 3];
     let sampler = mean_only().with_old_logp(OldLogp::Sampler);
-    assert_eq!(run(sampler.clone(), RolloutGroup::new(&drawn_low, &REWARDS)).0.slopes[0], 0.0);
+    assert_eq!(run(sampler.clone(), RolloutGroup::new(&drawn_low, &REWARDS)).0.gradients[0], 0.0);
     let wide = RolloutGroup::new(&drawn_low, &REWARDS).with_clip_highs(&[0.5, 0.2]);
-    assert!(run(sampler, wide).0.slopes[0] < 0.0);
+    assert!(run(sampler, wide).0.gradients[0] < 0.0);
+    let unclipped = mean_only().with_loss(LossKind::Sapo).build().unwrap();
+    let error = unclipped.update(&mut Tape::new(vec![-1.0; 6]), None, &[wide], 1.0).unwrap_err();
+    assert!(error.to_string().starts_with("group 0: has clip_highs, which do nothing"), "{error}");
     let short = RolloutGroup::new(&rollouts, &REWARDS).with_scales(&[1.0]);
     let error = mean_only().build().unwrap().update(&mut Tape::new(vec![-1.0; 6]), None, &[short], 1.0);
     assert!(error.unwrap_err().to_string().contains("2 completions but 1 scales"));
@@ -127,25 +130,25 @@ fn long_completions_are_punished_or_masked() {
     let equal = [Some(1.0), Some(1.0)];
     let soft = mean_only().with_soft_overlong(Some(SoftOverlong { max: 4, cache: 2 }));
     let (tape, report) = run(soft, RolloutGroup::new(&rollouts, &equal));
-    assert_eq!(report.reward_range, (0.5, 1.0));
-    assert!(tape.slopes[0] > 0.0 && tape.slopes[3] < 0.0);
+    assert_eq!(report.reward_range, Some((0.5, 1.0)));
+    assert!(tape.gradients[0] > 0.0 && tape.gradients[3] < 0.0);
     rollouts[0].finish = Finish::Length;
     let masked = mean_only().with_mask_truncated(true);
-    let slopes = run(masked, RolloutGroup::new(&rollouts, &REWARDS)).0.slopes;
-    assert!(slopes[0] == 0.0 && (slopes[3] - 0.5).abs() < 1e-7);
+    let gradients = run(masked, RolloutGroup::new(&rollouts, &REWARDS)).0.gradients;
+    assert!(gradients[0] == 0.0 && (gradients[3] - 0.5).abs() < 1e-7);
 }
 
 #[test]
 fn only_uncertain_tokens_may_carry_the_policy_term() {
     let rollouts = pair();
     let (tape, report) = run(mean_only().with_top_entropy_share(0.5), RolloutGroup::new(&rollouts, &REWARDS));
-    let carries: Vec<bool> = tape.slopes.iter().map(|s| *s != 0.0).collect();
+    let carries: Vec<bool> = tape.gradients.iter().map(|s| *s != 0.0).collect();
     assert_eq!(carries, [false, true, false, false, true, true]);
     assert!((report.entropy.unwrap() - 3.1 / 6.0).abs() < 1e-6);
     let kl_cov = mean_only().with_surrogate(Some(Surrogate::KlCov { share: 0.2, coef: 1.0 }));
     let group = RolloutGroup::new(&rollouts, &REWARDS);
-    let chosen = run(kl_cov.with_old_logp(OldLogp::Sampler), group).0.slopes;
-    let plain = run(mean_only().with_old_logp(OldLogp::Sampler).with_clip_low(1.0), group).0.slopes;
+    let chosen = run(kl_cov.with_old_logp(OldLogp::Sampler), group).0.gradients;
+    let plain = run(mean_only().with_old_logp(OldLogp::Sampler).with_clip_low(1.0), group).0.gradients;
     let moved = chosen.iter().zip(&plain).filter(|(a, b)| (*a - *b).abs() > 1e-6).count();
     assert_eq!(moved, 1, "one token of six: {chosen:?}, {plain:?}");
 }
@@ -178,8 +181,8 @@ fn parts_are_normalised_before_they_are_summed() {
     let parts = [WeightedPart { weight: 1.0, scores: &large }, WeightedPart { weight: 2.0, scores: &small }];
     let group = RolloutGroup::new(&rollouts, &[Some(100.0), Some(2.0)]).with_parts(&parts);
     let config = mean_only().with_advantage(AdvantageKind::NormalizeThenSum);
-    let slopes = run(config, group).0.slopes;
-    assert!(slopes[0] > 0.0 && slopes[3] < 0.0);
+    let gradients = run(config, group).0.gradients;
+    assert!(gradients[0] > 0.0 && gradients[3] < 0.0);
 }
 
 #[test]
@@ -189,7 +192,7 @@ fn an_expert_may_have_written_the_start() {
     let (tape, _) = run(mean_only().with_expert_gamma(Some(0.1)), group);
     let p = (-1.2_f64).exp();
     let shaped = -0.5 * 0.1 * p / (p + 0.1).powi(2) / 6.0;
-    assert!((tape.slopes[0] - shaped).abs() < 1e-7 && (tape.slopes[2] + 0.5 / 6.0).abs() < 1e-7);
+    assert!((tape.gradients[0] - shaped).abs() < 1e-7 && (tape.gradients[2] + 0.5 / 6.0).abs() < 1e-7);
 }
 
 #[test]
@@ -204,18 +207,18 @@ fn far_from_the_sampler_few_tokens_count() {
 }
 
 #[test]
-fn what_an_advantage_lacks_and_what_is_out_of_range_is_told() {
+fn errors_say_what_an_advantage_lacks_and_what_is_out_of_range() {
     let rollouts = pair();
     let plain = RolloutGroup::new(&rollouts, &REWARDS);
-    let told = |config: GrpoConfig, group: RolloutGroup<'_>, entropy: f32| {
+    let error_of = |config: GrpoConfig, group: RolloutGroup<'_>, entropy: f32| {
         let mut tape = Tape::new(vec![-1.2; 6]);
         tape.entropy = vec![0.1, entropy, 0.5, 0.2, 0.8, 0.6];
         config.build().unwrap().update(&mut tape, None, &[group], 1.0).unwrap_err().to_string()
     };
     let parts = mean_only().with_advantage(AdvantageKind::NormalizeThenSum);
-    assert!(told(parts, plain, 0.1).contains("with_parts"));
-    assert!(told(mean_only(), plain.with_clip_highs(&[0.2, -0.1]), 0.1).contains("clip_high below 0"));
-    assert!(told(mean_only(), plain.with_expert_prefixes(&[4, 0]), 0.1).contains("expert prefix beyond"));
-    let entropy = told(mean_only().with_report_entropy(true), plain, f32::NAN);
+    assert!(error_of(parts, plain, 0.1).contains("with_parts"));
+    assert!(error_of(mean_only(), plain.with_clip_highs(&[0.2, -0.1]), 0.1).contains("clip_high below 0"));
+    assert!(error_of(mean_only(), plain.with_expert_prefixes(&[4, 0]), 0.1).contains("expert prefix beyond"));
+    let entropy = error_of(mean_only().with_report_entropy(true), plain, f32::NAN);
     assert!(entropy.starts_with("group 0, completion 0: the entropy is not finite"), "{entropy}");
 }

@@ -3,9 +3,10 @@
 mod common;
 
 use common::{Failure, Spy, rollout, rollouts, toy, varied};
-use sparring_core::{Finish, Policy, Rollout};
+use sparring_core::{Finish, Policy, Rollout, SamplingParams};
 use sparring_grpo::{
-    AdvantageKind, Grpo, GrpoConfig, GrpoError, KlEstimator, LossKind, OldLogp, RolloutGroup, UpdateReport,
+    AdvantageKind, DynamicSampling, Grpo, GrpoConfig, GrpoError, KlConfig, KlEstimator, LossKind, OldLogp,
+    RolloutGroup, UpdateReport,
 };
 use sparring_testkit::{Tape, conformance};
 
@@ -49,9 +50,11 @@ fn micro_batches_give_the_same_step() {
         for (kl_coef, entropy_coef, mini_batches) in [(0.0, 0.0, 1), (0.1, 0.01, 1), (0.1, 0.0, 2)] {
             let config = GrpoConfig::default()
                 .with_loss(loss)
-                .with_max_completion_tokens(Some(7))
-                .with_kl_coef(kl_coef)
-                .with_kl(KlEstimator::K2)
+                .for_sampling(&SamplingParams::default().with_max_tokens(7))
+                .with_kl(match kl_coef {
+                    0.0 => KlConfig::default(),
+                    coef => KlConfig::new(coef).with_estimator(KlEstimator::K2),
+                })
                 .with_entropy_coef(entropy_coef)
                 .with_mini_batches(mini_batches)
                 .with_old_logp(OldLogp::Sampler);
@@ -99,18 +102,18 @@ fn on_policy_the_gradient_is_reinforce() {
     ];
     let rewards = [Some(1.0), Some(0.0), Some(0.0), Some(1.0)];
     let a = 0.5 / ((1.0_f64 / 3.0).sqrt() + 1e-4);
+    let limit = SamplingParams::default().with_max_tokens(10);
     let expect = |loss: LossKind, per_row: [f64; 3]| {
         let mut tape = Tape::new(vec![-0.7; 6]);
-        let grpo =
-            GrpoConfig::default().with_loss(loss).with_max_completion_tokens(Some(10)).build().unwrap();
+        let grpo = GrpoConfig::default().with_loss(loss).for_sampling(&limit).build().unwrap();
         let report = grpo.update(&mut tape, None, &[RolloutGroup::new(&rollouts, &rewards)], 1.0).unwrap();
         let rows = [(0, -a), (0, -a), (1, a), (2, -a), (2, -a), (2, -a)];
-        for (slope, (row, sign)) in tape.slopes.iter().zip(rows) {
-            assert!((slope - sign * per_row[row]).abs() < 1e-7, "{loss:?}: {:?}", tape.slopes);
+        for (gradient, (row, sign)) in tape.gradients.iter().zip(rows) {
+            assert!((gradient - sign * per_row[row]).abs() < 1e-7, "{loss:?}: {:?}", tape.gradients);
         }
         assert_eq!((report.ratio_min, report.ratio_max, report.steps), (1.0, 1.0, 1));
-        assert!((report.length_mean - 1.5).abs() < 1e-12 && report.length_max == 3);
-        assert!((report.reward_mean - 0.5).abs() < 1e-12 && (report.reward_std - 0.5).abs() < 1e-12);
+        assert_eq!((report.length_mean, report.length_max), (Some(1.5), 3));
+        assert_eq!((report.reward_mean, report.reward_std), (Some(0.5), Some(0.5)));
     };
     // The empty completion counts among the four rows.
     expect(LossKind::Grpo, [1.0 / 8.0, 1.0 / 4.0, 1.0 / 12.0]);
@@ -157,7 +160,7 @@ fn dapo_divides_by_the_mean_of_the_steps() {
     let rewards = [Some(1.0), Some(0.0)];
     let groups: Vec<RolloutGroup<'_>> =
         rollouts.iter().map(|rollouts| RolloutGroup::new(rollouts, &rewards)).collect();
-    let slope = |loss: LossKind, token: usize| {
+    let gradient = |loss: LossKind, token: usize| {
         let mut tape = Tape::new(vec![-1.0; 8]);
         let grpo = GrpoConfig::default()
             .with_loss(loss)
@@ -167,36 +170,40 @@ fn dapo_divides_by_the_mean_of_the_steps() {
             .unwrap();
         grpo.update(&mut tape, None, &groups, 0.0).unwrap();
         assert_eq!(tape.steps, 2);
-        tape.slopes[token]
+        tape.gradients[token]
     };
     let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-7, "{a} {b}");
-    near(slope(LossKind::Bnpo, 0), -0.5 / 6.0);
-    near(slope(LossKind::Bnpo, 6), -0.5 / 2.0);
-    near(slope(LossKind::Dapo, 0), -0.5 / 4.0);
-    near(slope(LossKind::Dapo, 6), -0.5 / 4.0);
+    near(gradient(LossKind::Bnpo, 0), -0.5 / 6.0);
+    near(gradient(LossKind::Bnpo, 6), -0.5 / 2.0);
+    near(gradient(LossKind::Dapo, 0), -0.5 / 4.0);
+    near(gradient(LossKind::Dapo, 6), -0.5 / 4.0);
 }
 
 #[test]
-fn dead_groups_cost_nothing_and_change_nothing() {
+fn zero_advantage_groups_cost_nothing_and_change_nothing() {
     let groups = rollouts(&toy(), 3, 4, 6);
-    let dead: Rewards = groups.iter().map(|group| vec![Some(0.1); group.len()]).collect();
+    let flat: Rewards = groups.iter().map(|group| vec![Some(0.1); group.len()]).collect();
     let grpo = GrpoConfig::default().build().unwrap();
     let mut spy = Spy::new(toy());
-    let report = update(&grpo, &mut spy, &groups, &dead).unwrap();
+    let report = update(&grpo, &mut spy, &groups, &flat).unwrap();
     assert_eq!((report.zero_advantage_groups, report.steps, report.learned_tokens), (3, 0, 0));
     assert_eq!((spy.calls, spy.steps, report.ratio_max), (0, 0, 1.0));
     assert_eq!(spy.toy, toy());
     let report = update(&grpo, &mut spy, &[], &Vec::new()).unwrap();
-    assert_eq!((report.groups, report.steps, report.reward_mean), (0, 0, 0.0));
+    assert_eq!((report.groups, report.steps, report.completions), (0, 0, 0));
+    assert_eq!((report.reward_mean, report.reward_std, report.reward_range), (None, None, None));
+    assert_eq!((report.length_mean, report.drift_mean, report.drifted), (None, None, false));
+    // Nothing of it reads like a number that fell.
+    assert!(!serde_json::to_string(&report).unwrap().contains('-'));
 
-    // One live group of three: only its tokens are computed, and the others still count in the mean …
-    let mut mixed = dead.clone();
+    // One group with advantages of three: only its tokens are computed, and the others still count in the mean …
+    let mut mixed = flat.clone();
     mixed[1] = varied(&groups)[1].clone();
     let report = update(&grpo, &mut spy, &groups, &mixed).unwrap();
     let live: usize = groups[1].iter().map(|r| r.tokens.len()).sum();
     assert_eq!((report.zero_advantage_groups, report.learned_tokens, report.steps), (2, live, 1));
     // … unless they are dropped: then the update is that of the live group alone.
-    let dropping = GrpoConfig::default().with_drop_zero_signal(true).build().unwrap();
+    let dropping = GrpoConfig::default().with_drop_zero_advantage(true).build().unwrap();
     let (mut a, mut b) = (Spy::new(toy()), Spy::new(toy()));
     let dropped = update(&dropping, &mut a, &groups, &mixed).unwrap();
     let alone = update(&grpo, &mut b, &groups[1..2], &vec![mixed[1].clone()]).unwrap();
@@ -205,24 +212,24 @@ fn dead_groups_cost_nothing_and_change_nothing() {
 }
 
 #[test]
-fn kl_and_entropy_reach_dead_groups() {
+fn kl_and_entropy_reach_zero_advantage_groups() {
     let groups = rollouts(&toy(), 3, 4, 6);
-    let dead: Rewards = groups.iter().map(|group| vec![Some(0.1); group.len()]).collect();
+    let flat: Rewards = groups.iter().map(|group| vec![Some(0.1); group.len()]).collect();
     let kl = GrpoConfig::default().with_kl_coef(1.0).build().unwrap();
     let mut spy = moved();
-    let before = update(&kl, &mut spy, &groups, &dead).unwrap();
+    let before = update(&kl, &mut spy, &groups, &flat).unwrap();
     assert_eq!((before.steps, before.learned_tokens), (1, before.tokens));
     for _ in 0..40 {
-        update(&kl, &mut spy, &groups, &dead).unwrap();
+        update(&kl, &mut spy, &groups, &flat).unwrap();
     }
-    let after = update(&kl, &mut spy, &groups, &dead).unwrap();
+    let after = update(&kl, &mut spy, &groups, &flat).unwrap();
     assert!(after.kl.unwrap() < 0.2 * before.kl.unwrap(), "{:?} {:?}", before.kl, after.kl);
 
     let entropy = GrpoConfig::default().with_entropy_coef(0.1).build().unwrap();
     let mut spy = moved();
-    let before = update(&entropy, &mut spy, &groups, &dead).unwrap().entropy.unwrap();
+    let before = update(&entropy, &mut spy, &groups, &flat).unwrap().entropy.unwrap();
     let after =
-        (0..20).map(|_| update(&entropy, &mut spy, &groups, &dead).unwrap().entropy.unwrap()).last().unwrap();
+        (0..20).map(|_| update(&entropy, &mut spy, &groups, &flat).unwrap().entropy.unwrap()).last().unwrap();
     assert!(after > before, "{before} {after}");
     assert!(GrpoConfig::default().build().unwrap().config().entropy_coef == 0.0);
 }
@@ -234,7 +241,7 @@ fn completions_without_a_reward_have_no_advantage() {
     let grpo = GrpoConfig::default().build().unwrap();
     let mut spy = Spy::new(toy());
     let report = update(&grpo, &mut spy, &groups, &rewards).unwrap();
-    assert_eq!((report.unrewarded, report.reward_mean), (2, 0.5));
+    assert_eq!((report.unrewarded, report.reward_mean), (2, Some(0.5)));
     assert_eq!(report.learned_tokens, groups[0][0].tokens.len() + groups[0][2].tokens.len());
 }
 
@@ -244,7 +251,7 @@ fn truncated_completions_can_be_masked() {
     cut.finish = Finish::Length;
     let rollouts = [rollout(vec![0, 1], vec![]), cut];
     let group = RolloutGroup::new(&rollouts, &[Some(1.0), Some(0.0)]);
-    let slopes = |mask: bool, loss: LossKind| {
+    let gradients = |mask: bool, loss: LossKind| {
         let mut tape = Tape::new(vec![-1.0; 4]);
         let config = GrpoConfig::default()
             .with_mask_truncated(mask)
@@ -252,11 +259,11 @@ fn truncated_completions_can_be_masked() {
             .with_advantage(AdvantageKind::GroupMean);
         let report = config.build().unwrap().update(&mut tape, None, &[group], 1.0).unwrap();
         assert_eq!(report.truncated, 0.5);
-        tape.slopes
+        tape.gradients
     };
-    assert_eq!(slopes(false, LossKind::Grpo), [-0.125, -0.125, 0.125, 0.125]);
-    assert_eq!(slopes(true, LossKind::Grpo), [-0.125, -0.125, 0.0, 0.0]);
-    assert_eq!(slopes(true, LossKind::Dapo), [-0.25, -0.25, 0.0, 0.0]);
+    assert_eq!(gradients(false, LossKind::Grpo), [-0.125, -0.125, 0.125, 0.125]);
+    assert_eq!(gradients(true, LossKind::Grpo), [-0.125, -0.125, 0.0, 0.0]);
+    assert_eq!(gradients(true, LossKind::Dapo), [-0.25, -0.25, 0.0, 0.0]);
 }
 
 #[test]
@@ -349,11 +356,11 @@ fn malformed_groups_are_named() {
 
 #[test]
 fn settings_are_checked_and_read_strictly() {
-    let bad: [(&str, GrpoConfig); 11] = [
+    let bad: [(&str, GrpoConfig); 13] = [
         ("clip_low", GrpoConfig::default().with_clip_low(1.5)),
         ("clip_high", GrpoConfig::default().with_clip_high(-0.1)),
         ("ratio_cap", GrpoConfig::default().with_ratio_cap(Some(1.1))),
-        ("kl_coef", GrpoConfig::default().with_kl_coef(f64::NAN)),
+        ("kl.coef", GrpoConfig::default().with_kl_coef(f64::NAN)),
         ("entropy_coef", GrpoConfig::default().with_entropy_coef(-1.0)),
         ("epochs", GrpoConfig::default().with_epochs(0)),
         ("mini_batches", GrpoConfig::default().with_mini_batches(0)),
@@ -361,6 +368,11 @@ fn settings_are_checked_and_read_strictly() {
         ("temperature", GrpoConfig::default().with_temperature(0.0)),
         ("max_completion_tokens", GrpoConfig::default().with_loss(LossKind::DrGrpo)),
         ("max_completion_tokens", GrpoConfig::default().with_max_completion_tokens(Some(0))),
+        ("drift_threshold", GrpoConfig::default().with_drift_threshold(f64::NAN)),
+        (
+            "dynamic_sampling.max_rounds",
+            GrpoConfig::default().with_dynamic_sampling(Some(DynamicSampling { max_rounds: 0 })),
+        ),
     ];
     for (name, config) in bad {
         let error = config.build().unwrap_err();
@@ -370,9 +382,11 @@ fn settings_are_checked_and_read_strictly() {
     assert!(written.contains(r#""loss":"dr_grpo""#), "{written}");
     let read: GrpoConfig = serde_json::from_str(&written).unwrap();
     assert_eq!(read.loss, LossKind::DrGrpo);
-    let partial: GrpoConfig = serde_json::from_str(r#"{"kl": "k1", "clip_high": 0.28}"#).unwrap();
-    assert_eq!((partial.kl, partial.clip_high, partial.clip_low), (KlEstimator::K1, 0.28, 0.2));
+    let partial: GrpoConfig =
+        serde_json::from_str(r#"{"kl": {"estimator": "k1"}, "clip_high": 0.28}"#).unwrap();
+    assert_eq!((partial.kl.estimator, partial.clip_high, partial.clip_low), (KlEstimator::K1, 0.28, 0.2));
     assert!(serde_json::from_str::<GrpoConfig>(r#"{"clip": 0.2}"#).is_err());
+    assert!(serde_json::from_str::<GrpoConfig>(r#"{"kl": {"kl_coef": 0.1}}"#).is_err());
 }
 
 #[test]
@@ -390,7 +404,7 @@ fn it_learns() {
             .zip(&rewards)
             .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
             .collect();
-        history.push(grpo.update(&mut policy, Some(&*frozen), &pairs, 0.1).unwrap().reward_mean);
+        history.push(grpo.update(&mut policy, Some(&*frozen), &pairs, 0.1).unwrap().reward_mean.unwrap());
     }
     let last: f64 = history[110..].iter().sum::<f64>() / 10.0;
     assert!(last > 2.0 && last > 4.0 * history[0], "{} to {last} of 3", history[0]);

@@ -57,7 +57,7 @@ fn updates_are_those_of_the_papers() {
     let load = |name| PaperPreset::load(name).unwrap();
     let zero = load("tool-zero/plain").update.unwrap();
     assert_eq!((zero.prompts_per_step, zero.group_size, zero.lr), (128, 8, 5e-7));
-    assert_eq!((zero.grpo.loss, zero.grpo.kl_coef, zero.sampling.temperature), (LossKind::Grpo, 0.0, 0.8));
+    assert_eq!((zero.grpo.loss, zero.grpo.kl.coef, zero.sampling.temperature), (LossKind::Grpo, 0.0, 0.8));
     assert_eq!(zero.build().unwrap().config().temperature, 0.8);
     let challenger = load("r-zero/code").proposer_update.unwrap();
     assert_eq!((challenger.grpo.clip_high, challenger.grpo.dual_clip), (0.3, Some(3.0)));
@@ -69,7 +69,7 @@ fn updates_are_those_of_the_papers() {
     let scale = |name| load(name).solver_update.unwrap().adapted(0.3, 1).unwrap().0;
     assert_eq!((scale("agent0/paper"), scale("agent0/code")), (vec![0.6], vec![0.5]));
     assert_eq!(load("agent0/code").proposer_update.unwrap().adapted(0.3, 1), None);
-    let lost = "extends = \"tool-n1/binary\"\n[update.grpo]\nkl_coef = 0.0\n";
+    let lost = "extends = \"tool-n1/binary\"\n[update.grpo]\nkl = { coef = 0.0 }\n";
     let error = PaperConfig::from_toml(lost, "lost.toml").unwrap_err().to_string();
     assert!(error.contains("update.reference") && error.contains("tool-n1/binary.toml"), "{error}");
 }

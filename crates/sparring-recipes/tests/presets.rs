@@ -41,7 +41,7 @@ fn the_corrected_preset_is_the_default() {
 #[test]
 fn paper_released_and_corrected_differ_where_they_should() {
     let (paper, released, corrected) = (load("paper"), load("released"), load("corrected"));
-    let kl = |c: &ToolR0Config| (c.self_play.generator.grpo.kl_coef, c.self_play.solver.grpo.kl_coef);
+    let kl = |c: &ToolR0Config| (c.self_play.generator.grpo.kl.coef, c.self_play.solver.grpo.kl.coef);
     assert_eq!([kl(&paper), kl(&released)], [(0.01, 0.01), (0.0, 0.0)]);
     assert_eq!([paper.self_play.iterations, released.self_play.iterations], [3, 5]);
     assert_eq!([paper.self_play.solver.max_tokens, released.self_play.solver.max_tokens], [4096, 2048]);
@@ -121,8 +121,8 @@ fn errors_name_file_line_and_field() {
         ("[generator_reward.band]\nsigma = 0.0", "my.toml:2: generator_reward.band.sigma: must"),
         ("[spec]\nmulti_turn = 2", "my.toml:2: spec.multi_turn"),
         (
-            "extends = \"paper\"\n[self_play.solver.grpo]\nkl_coef = -1",
-            "my.toml:3: self_play.solver.grpo.kl_coef: must",
+            "extends = \"paper\"\n[self_play.solver.grpo.kl]\ncoef = -1",
+            "my.toml:3: self_play.solver.grpo.kl.coef: must",
         ),
         ("[game\n", "my.toml:1: "),
     ];

@@ -1,5 +1,6 @@
 use crate::{PoolConfig, SelfPlayError};
 use serde::{Deserialize, Serialize};
+use sparring_core::SamplingParams;
 use sparring_grpo::{Grpo, GrpoConfig, LrSchedule};
 use std::fmt::Display;
 
@@ -55,7 +56,8 @@ pub struct GeneratorConfig {
     pub probe_samples: usize,
     /// Their temperature.
     pub probe_temperature: f32,
-    /// The update. Its temperature is `temperature`, its longest completion by default `max_tokens`.
+    /// The update. Its temperature is `temperature`; its longest completion is `max_tokens`, where the loss needs one and
+    /// none is set.
     pub grpo: GrpoConfig,
 }
 
@@ -98,7 +100,8 @@ pub struct SolverConfig {
     pub temperature: f32,
     /// The order in which the pool is met.
     pub order: Order,
-    /// The update. Its temperature is `temperature`, its longest completion by default `max_tokens`.
+    /// The update. Its temperature is `temperature`; its longest completion is `max_tokens`, where the loss needs one and
+    /// none is set.
     pub grpo: GrpoConfig,
 }
 
@@ -213,9 +216,13 @@ impl SelfPlayConfig {
                     "choose an advantage that needs rewards only: the loop gives no keys and no parts";
                 return Err(setting(field, format!("{:?}", config.advantage), remedy));
             }
-            let longest = config.max_completion_tokens.or(Some(max_tokens));
-            let config = config.clone().with_temperature(temperature).with_max_completion_tokens(longest);
-            config.build().map_err(|e| SelfPlayError::Setting {
+            if config.dynamic_sampling.is_some() {
+                let remedy = "leave grpo.dynamic_sampling out: the loop draws no group again";
+                return Err(setting(field, "{..}", remedy));
+            }
+            let sampling =
+                SamplingParams::default().with_temperature(temperature).with_max_tokens(max_tokens);
+            config.clone().for_sampling(&sampling).build().map_err(|e| SelfPlayError::Setting {
                 field,
                 value: "{..}".to_owned(),
                 remedy: e.to_string(),

@@ -35,7 +35,7 @@ impl Game for Echo {
 
 const SETTINGS: &str = "iterations = 2\ncheckpoint_every = 2\n\
     generator = { steps = 4, lr = 0.05, max_tokens = 1 }\n\
-    solver = { steps = 6, lr = 0.05, max_tokens = 1, grpo = { kl_coef = 0.01 } }\n\
+    solver = { steps = 6, lr = 0.05, max_tokens = 1, grpo = { kl = { coef = 0.01 } } }\n\
     pool = { candidates = 20, min_agreement = 0.0, keep = { min_rate = 0.0 }, dedup_earlier = false }\n";
 
 /// Begins or resumes the run in `dir`; the process dies at event `death`, if it comes so far.

@@ -3,7 +3,7 @@ use sparring_core::{
 };
 
 /// A learner without weights, to look at what a loss writes: the log-probability of token `i` is `logp[i]`, and its
-/// gradients add up in `slopes[i]`.
+/// gradients add up in `gradients[i]`.
 ///
 /// ```
 /// use sparring_core::{Learner, TokenBatch, TokenGroup};
@@ -19,7 +19,7 @@ use sparring_core::{
 /// let mut tape = Tape::new(vec![-0.5, -2.0]);
 /// let groups = [TokenGroup { prompt: &[0], completions: vec![&[1]] }];
 /// let loss = tape.accumulate(TokenBatch { groups: &groups, temperature: 1.0 }, &Nll)?;
-/// assert_eq!((loss, tape.slopes), (2.0, vec![0.0, -1.0]));
+/// assert_eq!((loss, tape.gradients), (2.0, vec![0.0, -1.0]));
 /// # Ok::<(), sparring_core::PolicyError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -30,9 +30,9 @@ pub struct Tape {
     /// Entropy of each token, nats; may be empty.
     pub entropy: Vec<f32>,
     /// ∂L/∂logp of each token, summed over the calls.
-    pub slopes: Vec<f64>,
+    pub gradients: Vec<f64>,
     /// ∂L/∂entropy of each token, summed over the calls.
-    pub entropy_slopes: Vec<f64>,
+    pub entropy_gradients: Vec<f64>,
     /// Calls of `accumulate`.
     pub calls: usize,
     /// Calls of `step`.
@@ -43,7 +43,7 @@ impl Tape {
     /// A tape of tokens with these log-probabilities.
     pub fn new(logp: Vec<f32>) -> Self {
         let n = logp.len();
-        Self { logp, slopes: vec![0.0; n], entropy_slopes: vec![0.0; n], ..Self::default() }
+        Self { logp, gradients: vec![0.0; n], entropy_gradients: vec![0.0; n], ..Self::default() }
     }
 
     fn ids(batch: TokenBatch<'_>) -> Vec<usize> {
@@ -63,23 +63,23 @@ impl Learner for Tape {
         let ids = Self::ids(batch);
         let logp: Vec<f32> = ids.iter().map(|&id| self.logp[id]).collect();
         let entropy: Vec<f32> = ids.iter().filter_map(|&id| self.entropy.get(id).copied()).collect();
-        let mut slopes = vec![0.0; ids.len()];
-        let mut entropy_slopes = vec![0.0; ids.len()];
+        let mut gradients = vec![0.0; ids.len()];
+        let mut entropy_gradients = vec![0.0; ids.len()];
         let asks = loss.needs_entropy();
         let value = loss.evaluate(
             TokenStats { logp: &logp, entropy: asks.then_some(&entropy) },
-            TokenGradients { logp: &mut slopes, entropy: asks.then_some(&mut entropy_slopes) },
+            TokenGradients { logp: &mut gradients, entropy: asks.then_some(&mut entropy_gradients) },
         );
-        for ((id, a), b) in ids.into_iter().zip(slopes).zip(entropy_slopes) {
-            self.slopes[id] += f64::from(a);
-            self.entropy_slopes[id] += f64::from(b);
+        for ((id, a), b) in ids.into_iter().zip(gradients).zip(entropy_gradients) {
+            self.gradients[id] += f64::from(a);
+            self.entropy_gradients[id] += f64::from(b);
         }
         Ok(value)
     }
 
     fn step(&mut self, _: f64) -> Result<StepReport, PolicyError> {
         self.steps += 1;
-        Ok(StepReport::new(self.slopes.iter().map(|s| s * s).sum::<f64>().sqrt(), false))
+        Ok(StepReport::new(self.gradients.iter().map(|s| s * s).sum::<f64>().sqrt(), false))
     }
 
     fn reset(&mut self) {}

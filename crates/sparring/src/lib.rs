@@ -47,7 +47,7 @@
 //!     let rewards: Vec<_> = rollouts.iter().map(|r| Some(f32::from(r.text.contains("Rome")))).collect();
 //!     let group = RolloutGroup::new(&rollouts, &rewards);
 //!     let report = grpo.update(&mut policy, None, &[group], 1e-5)?;
-//!     println!("mean reward {:.2}, gradient {:.2}", report.reward_mean, report.grad_norm);
+//!     println!("mean reward {:.2?}, gradient {:.2}", report.reward_mean, report.grad_norm);
 //! }
 //! policy.save_pretrained(&trained)?; // `transformers` loads it
 //! # Ok::<(), Box<dyn std::error::Error>>(())

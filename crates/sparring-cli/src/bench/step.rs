@@ -68,7 +68,8 @@ impl<'a> Bench<'a> {
         let report = self.learn(policy.learner(), &rollouts, &rewards)?;
         let train_s = training.elapsed().as_secs_f64();
         let step_s = start.elapsed().as_secs_f64();
-        let UpdateReport { reward_mean: reward, entropy, grad_norm, .. } = report;
+        let UpdateReport { reward_mean, entropy, grad_norm, .. } = report;
+        let reward = reward_mean.unwrap_or_default();
         Ok(Timed { step_s, rollout_s, train_s, reward, entropy, grad_norm })
     }
 

@@ -52,9 +52,9 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
 /// The updates of one iteration; returns the mean reward of the last.
 fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, BoxError> {
     let (world, c) = (World::new(), &recipe.config.self_play.solver);
-    let grpo = c.grpo.clone().with_temperature(c.temperature).build()?;
-    let reference = if grpo.config().kl_coef > 0.0 { Some(solver.freeze()) } else { None };
     let params = SamplingParams::default().with_temperature(c.temperature).with_max_tokens(c.max_tokens);
+    let grpo = c.grpo.clone().for_sampling(&params).build()?;
+    let reference = if grpo.config().kl.coef > 0.0 { Some(solver.freeze()) } else { None };
     let mut last = 0.0;
     for step in 0..c.steps {
         let seed = seed.index(step as u64);
@@ -80,7 +80,7 @@ fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, 
             .collect();
         let reference = reference.as_ref().map(|frozen| frozen as &dyn Scorer);
         let lr = c.lr_schedule.at(step, c.steps, c.lr);
-        last = grpo.update(solver.learner(), reference, &batch, lr)?.reward_mean;
+        last = grpo.update(solver.learner(), reference, &batch, lr)?.reward_mean.unwrap_or_default();
     }
     Ok(last)
 }

@@ -90,12 +90,12 @@ pub fn normalize_then_sum(groups: &[GroupRewards<'_>], epsilon: f64) -> Vec<Vec<
         })
         .collect();
     let (mean, std) = mean_std(&present);
-    // Sums of deviations: their mean is 0 but for rounding, and a dead group stays exactly dead.
+    // Sums of deviations: their mean is 0 but for rounding, and a zero-advantage group stays exactly that.
     let mean = if mean.abs() <= 1e-12 * std { 0.0 } else { mean };
-    let silent = super::equal(&present);
+    let constant = super::equal(&present);
     for (group, sums) in groups.iter().zip(&mut sums) {
         for (i, sum) in sums.iter_mut().enumerate() {
-            *sum = if silent || !rewarded(group, i) { 0.0 } else { (*sum - mean) / (std + SUM_EPSILON) };
+            *sum = if constant || !rewarded(group, i) { 0.0 } else { (*sum - mean) / (std + SUM_EPSILON) };
         }
     }
     sums

@@ -1,6 +1,6 @@
-//! Advantages within one group. Empty in, empty out; no signal, exactly 0.
+//! Advantages within one group. Empty in, empty out; equal rewards, exactly 0.
 
-/// Whether there is no signal: the rewards are the same numbers.
+/// Whether the rewards are the same numbers.
 pub fn equal<T: PartialEq>(rewards: &[T]) -> bool {
     rewards.windows(2).all(|w| w[0] == w[1])
 }

@@ -1,7 +1,7 @@
 //! Rewards to advantages.
 //!
 //! A completion without a reward (`None`) is left out of every statistic and gets advantage 0. A statistic over one
-//! reward, or over equal ones, carries no signal: the advantage is exactly 0. Those that whiten over the batch
+//! reward, or over equal ones, gives advantages of exactly 0. Those that whiten over the batch
 //! ([`AdvantageKind::ReinforcePlusPlus`], with a baseline or without) have the batch for their statistic: a group of equal
 //! rewards in it may have advantages.
 
@@ -165,6 +165,19 @@ impl AdvantageKind {
         Self::NormalizeThenSum,
     ];
 
+    /// Whether it adds ε to a standard deviation.
+    pub const fn uses_epsilon(self) -> bool {
+        matches!(
+            self,
+            Self::GroupStd
+                | Self::BatchStd
+                | Self::LeaveOneOutStd
+                | Self::PassAtK
+                | Self::KeyedWhitening
+                | Self::NormalizeThenSum
+        )
+    }
+
     /// Whether it looks at keys or parts of a [`RolloutGroup`](crate::RolloutGroup), or at averages over updates: a loop
     /// that gives none of these should refuse it.
     pub const fn needs_more_than_rewards(self) -> bool {
@@ -187,9 +200,9 @@ impl AdvantageKind {
 impl Advantage for AdvantageKind {
     fn compute(&self, rewards: &[f32], out: &mut [f32]) {
         let wide: Vec<f64> = rewards.iter().map(|&r| f64::from(r)).collect();
-        let no_signal = equal(&wide);
+        let zero = equal(&wide);
         for (out, a) in out.iter_mut().zip(self.of(&wide)) {
-            *out = if no_signal { 0.0 } else { a as f32 };
+            *out = if zero { 0.0 } else { a as f32 };
         }
     }
 }

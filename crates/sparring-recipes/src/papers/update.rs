@@ -56,13 +56,13 @@ impl UpdateConfig {
         if self.group_size == 0 {
             return Err(setting("group_size", "must be at least 1".to_owned()));
         }
-        if (self.grpo.kl_coef > 0.0) != (self.reference != ReferenceKind::None) {
+        if (self.grpo.kl.coef > 0.0) != (self.reference != ReferenceKind::None) {
             return Err(setting(
                 "reference",
-                "goes with grpo.kl_coef above 0: set both, or neither".to_owned(),
+                "goes with grpo.kl.coef above 0: set both, or neither".to_owned(),
             ));
         }
-        let grpo = self.grpo.clone().with_temperature(self.sampling.temperature);
+        let grpo = self.grpo.clone().for_sampling(&self.sampling);
         grpo.build().map_err(|error| setting("grpo", error.to_string()))
     }
 

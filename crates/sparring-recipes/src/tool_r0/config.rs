@@ -7,6 +7,7 @@ use super::spec::SpecDistribution;
 use crate::RecipeError;
 use crate::preset::{self, PresetSettings, presets};
 use serde::{Deserialize, Serialize};
+use sparring_core::SamplingParams;
 use sparring_grpo::{GrpoConfig, GrpoError};
 use sparring_selfplay::{SelfPlayConfig, SelfPlayError, SelfPlayPlan};
 
@@ -20,7 +21,7 @@ use sparring_selfplay::{SelfPlayConfig, SelfPlayError, SelfPlayPlan};
 /// use sparring_recipes::tool_r0::ToolR0Config;
 /// let config = ToolR0Config::from_toml("extends = \"paper\"\n[self_play]\niterations = 5\n", "my.toml")?;
 /// assert_eq!(config.self_play.iterations, 5);
-/// assert_eq!(config.self_play.generator.grpo.kl_coef, 0.01);
+/// assert_eq!(config.self_play.generator.grpo.kl.coef, 0.01);
 /// let error = ToolR0Config::from_toml("[self_play]\niteration = 5\n", "my.toml").unwrap_err();
 /// assert!(error.to_string().starts_with("my.toml:2: "));
 /// # Ok::<(), sparring_recipes::RecipeError>(())
@@ -124,8 +125,9 @@ impl ToolR0Config {
             let what = "needs probes: set self_play.generator.probe_samples above 0, or this to 0";
             return Err(RecipeError::setting("generator_reward.accepted", what));
         }
-        check_grpo("self_play.generator.grpo", &self.self_play.generator.grpo)?;
-        check_grpo("self_play.solver.grpo", &self.self_play.solver.grpo)?;
+        let (generator, solver) = (&self.self_play.generator, &self.self_play.solver);
+        check_grpo("self_play.generator.grpo", &generator.grpo, generator.max_tokens)?;
+        check_grpo("self_play.solver.grpo", &solver.grpo, solver.max_tokens)?;
         let self_play = self.self_play.clone().build().map_err(self_play_error)?;
         Ok((game, generator_reward, solver_reward, self_play))
     }
@@ -148,8 +150,8 @@ pub struct ToolR0 {
 }
 
 /// Checks an update's settings on their own, so that the error names the field; the loop sets the temperature.
-fn check_grpo(prefix: &str, config: &GrpoConfig) -> Result<(), RecipeError> {
-    match config.clone().with_temperature(1.0).build() {
+fn check_grpo(prefix: &str, config: &GrpoConfig, max_tokens: usize) -> Result<(), RecipeError> {
+    match config.clone().for_sampling(&SamplingParams::default().with_max_tokens(max_tokens)).build() {
         Ok(_) => Ok(()),
         Err(GrpoError::Config { field, why }) => Err(RecipeError::setting(format!("{prefix}.{field}"), why)),
         Err(other) => Err(RecipeError::setting(prefix, other.to_string())),

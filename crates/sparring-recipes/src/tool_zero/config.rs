@@ -2,6 +2,7 @@ use super::reward::Components;
 use super::{Arm, GoldThought};
 use crate::RecipeError;
 use serde::{Deserialize, Serialize};
+use sparring_core::SamplingParams;
 use sparring_grpo::{Grpo, GrpoConfig, GrpoError, LrSchedule};
 use sparring_reward::calls::{NameOrder, Overlap, Scope};
 use sparring_reward::{BoxReward, Schedule};
@@ -160,7 +161,12 @@ impl ToolZeroConfig {
             ("reward.ast_fail", r.ast_fail.is_finite() && r.ast_fail < 1.0, "must be a number below 1"),
             ("reward.value_penalty", finite_at_least_0(r.value_penalty), "must be at least 0"),
             ("reward.multi_call_bonus", finite_at_least_0(r.multi_call_bonus), "must be at least 0"),
-            ("grpo.kl_coef", self.grpo.kl_coef == 0.0, "must be 0: the arms have no reference model"),
+            ("grpo.kl.coef", self.grpo.kl.coef == 0.0, "must be 0: the arms have no reference model"),
+            (
+                "grpo.dynamic_sampling",
+                self.grpo.dynamic_sampling.is_none(),
+                "must be left out: the arms draw no group again",
+            ),
             (
                 "grpo.advantage",
                 !self.grpo.advantage.needs_more_than_rewards(),
@@ -176,12 +182,16 @@ impl ToolZeroConfig {
                 return Err(RecipeError::setting(format!("lr.{arm}"), "must be a number, at least 0"));
             }
         }
-        let grpo =
-            self.grpo.clone().with_temperature(self.temperature).build().map_err(|error| match error {
-                GrpoError::Config { field, why } => RecipeError::setting(format!("grpo.{field}"), why),
-                other => RecipeError::setting("grpo", other.to_string()),
-            })?;
+        let grpo = self.grpo.clone().for_sampling(&self.sampling()).build().map_err(|error| match error {
+            GrpoError::Config { field, why } => RecipeError::setting(format!("grpo.{field}"), why),
+            other => RecipeError::setting("grpo", other.to_string()),
+        })?;
         Ok(ToolZero { grpo, config: self })
+    }
+
+    /// How answers are drawn.
+    pub(super) fn sampling(&self) -> SamplingParams {
+        SamplingParams::default().with_temperature(self.temperature).with_max_tokens(self.max_tokens)
     }
 
     /// The settings as TOML, complete.

@@ -4,8 +4,7 @@ use crate::tool_r0::tags;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use sparring_core::{
-    Encoder, Game, Learner, Player, Policy, Prompt, RewardContext, Rollout, SampleRequest, SamplingParams,
-    Seed, TokenGroup,
+    Encoder, Game, Learner, Player, Policy, Prompt, RewardContext, Rollout, SampleRequest, Seed, TokenGroup,
 };
 use sparring_grpo::{GrpoError, RolloutGroup, supervised};
 use sparring_reward::BoxReward;
@@ -132,7 +131,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         let (c, arm) = (self.plan.config(), rewards.arm);
         let tasks = self.prompted(arm, step, c.prompts_per_step);
         let seed = self.seed.child("sample").index(step as u64);
-        let params = SamplingParams::default().with_temperature(c.temperature).with_max_tokens(c.max_tokens);
+        let params = c.sampling();
         let request = |(i, task): (u64, &Cow<'_, ToolTask>)| {
             SampleRequest::new(self.game.solver_prompt(task), c.group_size, params.clone(), seed.index(i))
         };
@@ -160,7 +159,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
             components: means(&scored),
             measured: means(&measured),
             solved: Some(solved / count),
-            length: Some(report.length_mean),
+            length: report.length_mean,
             thought: Some(thought_length(&groups)),
             zero_advantage_groups: Some(report.zero_advantage_groups as f64 / count),
             loss: report.loss,

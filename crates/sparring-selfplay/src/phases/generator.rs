@@ -43,7 +43,7 @@ impl<G: Game> Run<'_, '_, G> {
     pub(crate) fn train_generator(&mut self) -> Result<(), SelfPlayError> {
         let plan = self.plan;
         self.begin(plan.config.generator.steps);
-        let reference = self.begin_training(Player::Generator, plan.generator_grpo.config().kl_coef > 0.0)?;
+        let reference = self.begin_training(Player::Generator, plan.generator_grpo.config().kl.coef > 0.0)?;
         while self.state.cursor.step < plan.config.generator.steps {
             self.generator_step(reference.as_deref())?;
             self.advance(plan.config.generator.steps)?;

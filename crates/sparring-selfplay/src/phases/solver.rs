@@ -43,7 +43,7 @@ impl<G: Game> Run<'_, '_, G> {
             return Ok(());
         }
         let slots = training_slots(self.state.pool.len(), c.steps * c.prompts_per_step);
-        let reference = self.begin_training(Player::Solver, plan.solver_grpo.config().kl_coef > 0.0)?;
+        let reference = self.begin_training(Player::Solver, plan.solver_grpo.config().kl.coef > 0.0)?;
         while self.state.cursor.step < c.steps {
             let first = self.state.cursor.step * c.prompts_per_step;
             self.solver_step(&slots[first..first + c.prompts_per_step], reference.as_deref())?;

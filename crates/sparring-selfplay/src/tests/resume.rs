@@ -15,8 +15,8 @@ fn go_on(config: &SelfPlayConfig, dir: &Path) -> Result<End, SelfPlayError> {
 fn with_kl() -> SelfPlayConfig {
     let mut config = tiny_config();
     config.checkpoint_every = 1;
-    config.generator.grpo.kl_coef = 0.1;
-    config.solver.grpo.kl_coef = 0.1;
+    config.generator.grpo.kl.coef = 0.1;
+    config.solver.grpo.kl.coef = 0.1;
     config
 }
 

@@ -18,6 +18,8 @@ fn every_mistake_names_its_field() {
         ("[generator]\ntemperature = 0.0", "generator.temperature = 0"),
         ("[generator]\nlr = -1.0", "generator.lr = -1"),
         ("[generator.grpo]\nepochs = 0", "generator.grpo"),
+        ("[generator.grpo]\nmax_completion_tokens = 9", "grpo.max_completion_tokens does nothing"),
+        ("[solver.grpo.dynamic_sampling]\nmax_rounds = 2", "the loop draws no group again"),
         ("[solver]\nprompts_per_step = 0", "solver.prompts_per_step = 0"),
         ("[solver]\nlr = nan", "solver.lr = NaN"),
         ("[pool]\ncandidates = 0", "pool.candidates = 0"),
@@ -32,6 +34,14 @@ fn every_mistake_names_its_field() {
         let error = SelfPlayConfig::from_toml(text, "x.toml").unwrap().build().unwrap_err().to_string();
         assert!(error.contains(wanted), "{text:?} gave {error:?}");
     }
+}
+
+#[test]
+fn a_loss_that_needs_the_longest_completion_takes_the_samplers_limit() {
+    let text = "[solver]\nmax_tokens = 77\n[solver.grpo]\nloss = \"dr_grpo\"";
+    let plan = SelfPlayConfig::from_toml(text, "x.toml").unwrap().build().unwrap();
+    assert_eq!(plan.solver_grpo.config().max_completion_tokens, Some(77));
+    assert_eq!(plan.generator_grpo.config().max_completion_tokens, None);
 }
 
 #[test]

@@ -3,8 +3,7 @@ use super::losses::{LossCase, Row};
 use super::read::{needed, number};
 use super::score::{Scores, Width};
 use serde_json::Value;
-use sparring::core::BoxError;
-use sparring::core::{Rollout, Scorer, advantage_fn};
+use sparring::core::{BoxError, Rollout, SamplingParams, Scorer, advantage_fn};
 use sparring::grpo::surrogate::Surrogate;
 use sparring::grpo::{GrpoConfig, OldLogp, RolloutGroup};
 use sparring_testkit::Tape;
@@ -14,11 +13,11 @@ use sparring_testkit::Tape;
 pub(super) fn compare(case: &LossCase, golden: &Value, scores: &mut Scores) -> Result<(), BoxError> {
     let Some(config) = config(case) else { return Ok(()) };
     let expected = &golden["expected"];
-    let slopes = needed(expected, "grad_logp")?.concat();
+    let gradients = needed(expected, "grad_logp")?.concat();
     let loss = number(expected, "loss")?;
     for budget in [100_000, 13] {
         let (tape, value) = run(case, config.clone().with_micro_batch_tokens(budget))?;
-        scores.see("gradient, driver", Width::F32, &tape.slopes, &slopes);
+        scores.see("gradient, driver", Width::F32, &tape.gradients, &gradients);
         scores.see_scaled("loss, driver", Width::F32, &[value], &[loss], loss.abs().max(1.0));
     }
     Ok(())
@@ -35,20 +34,23 @@ fn config(case: &LossCase) -> Option<GrpoConfig> {
         return None;
     }
     let objective = case.objective;
-    Some(
-        GrpoConfig::default()
-            .with_loss(kind)
-            .with_surrogate(Some(objective.surrogate))
-            .with_ratio_level(Some(objective.level))
-            .with_max_completion_tokens(Some(case.totals.max_tokens))
+    let sampling = SamplingParams::default().with_max_tokens(case.totals.max_tokens);
+    let config = GrpoConfig::default()
+        .with_loss(kind)
+        .with_surrogate(Some(objective.surrogate))
+        .with_ratio_level(Some(objective.level))
+        .with_entropy_coef(case.entropy_coef)
+        .with_old_logp(if case.rows[0].old.is_some() { OldLogp::Sampler } else { OldLogp::Recompute })
+        .for_sampling(&sampling);
+    // What a loss does not use is spelled out in the vectors, and refused by the configuration.
+    let config = if objective.kl.coef > 0.0 { config.with_kl(objective.kl) } else { config };
+    Some(match objective.surrogate {
+        Surrogate::Clipped => config
             .with_clip_low(objective.clip.low)
             .with_clip_high(objective.clip.high)
-            .with_ratio_cap(objective.clip.cap)
-            .with_kl_coef(objective.kl_coef)
-            .with_kl_ratio_weighted(objective.kl_ratio_weighted)
-            .with_entropy_coef(case.entropy_coef)
-            .with_old_logp(if case.rows[0].old.is_some() { OldLogp::Sampler } else { OldLogp::Recompute }),
-    )
+            .with_ratio_cap(objective.clip.cap),
+        _ => config,
+    })
 }
 
 /// How many tokens count, where those are the first ones.

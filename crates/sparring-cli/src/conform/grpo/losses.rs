@@ -83,14 +83,14 @@ pub(super) fn compare(case: &Value, scores: &mut Scores) -> Result<(), BoxError>
 fn evaluate(case: &LossCase, width: Width, golden: &Value, scores: &mut Scores) -> Result<(), BoxError> {
     let expected = &golden["expected"];
     let (mut loss, mut size) = (0.0, 0.0);
-    let (mut slopes, mut ratios, mut kls) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut entropy_slopes, mut chosen) = (Vec::new(), Vec::new());
+    let (mut gradients, mut ratios, mut kls) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut entropy_gradients, mut chosen) = (Vec::new(), Vec::new());
     for (row, factor) in case.rows.iter().zip(&case.factor) {
         let weight = factor * case.aggregation.token_weight(row.live(), &case.totals);
-        let SequenceLoss { value, slopes: own, ratios: r, kl } = case.objective.sequence(&row.sequence());
+        let SequenceLoss { value, gradients: own, ratios: r, kl } = case.objective.sequence(&row.sequence());
         loss += weight * value;
         size += (weight * value).abs();
-        slopes.extend(own.iter().map(|slope| weight * slope));
+        gradients.extend(own.iter().map(|gradient| weight * gradient));
         ratios.push(r);
         kls.push(kl);
         let selected = row.selected.as_ref().unwrap_or(&row.counts);
@@ -98,14 +98,14 @@ fn evaluate(case: &LossCase, width: Width, golden: &Value, scores: &mut Scores) 
             let carries = row.counts[t] && selected[t];
             chosen.push(if carries { 1.0 } else { 0.0 });
             loss -= if carries { case.entropy_weight * h } else { 0.0 };
-            entropy_slopes.push(if carries { -case.entropy_weight } else { 0.0 });
+            entropy_gradients.push(if carries { -case.entropy_weight } else { 0.0 });
         }
     }
     let total = number(expected, "loss")?;
     scores.see_scaled("loss", width, &[loss], &[total], size.max(total.abs()));
-    scores.see("gradient", width, &slopes, &needed(expected, "grad_logp")?.concat());
+    scores.see("gradient", width, &gradients, &needed(expected, "grad_logp")?.concat());
     if let Some(golden) = table(expected, "grad_entropy") {
-        scores.see("entropy gradient", width, &entropy_slopes, &golden.concat());
+        scores.see("entropy gradient", width, &entropy_gradients, &golden.concat());
     }
     if let Some(golden) = table(expected, "entropy_mask") {
         let golden = golden.concat();

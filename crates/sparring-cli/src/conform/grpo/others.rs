@@ -15,22 +15,22 @@ pub(super) fn kl(case: &Value, scores: &mut Scores) -> Result<(), BoxError> {
         "k2" | "mse" => KlEstimator::K2,
         "k3" | "low_var_kl" => KlEstimator::K3,
         "abs" => KlEstimator::Abs,
-        "k1+" => KlEstimator::K1WithSlopeOfK2,
-        "k3+" | "low_var_kl+" => KlEstimator::K3WithSlopeOfK2,
+        "k1+" => KlEstimator::K1WithGradientOfK2,
+        "k3+" | "low_var_kl+" => KlEstimator::K3WithGradientOfK2,
         other => return Err(format!("unknown estimator {other:?}").into()),
     };
     let (logp, reference) = (needed(inputs, "logp")?.concat(), needed(inputs, "ref_logp")?.concat());
-    // NeMo-RL multiplies by a ratio that is 1 and has a slope, and bounds them all; verl bounds k3.
+    // NeMo-RL multiplies by a ratio that is 1 and has a gradient, and bounds them all; verl bounds k3.
     let by_ratio = case["family"] == "kl_estimator_score_fn";
-    let bounded = by_ratio || matches!(kind, KlEstimator::K3 | KlEstimator::K3WithSlopeOfK2);
+    let bounded = by_ratio || matches!(kind, KlEstimator::K3 | KlEstimator::K3WithGradientOfK2);
     let estimate = |(&logp, &reference): (&f64, &f64)| {
         let kl = if bounded { kind.bounded(logp, reference) } else { kind.of(logp, reference) };
         let moves = by_ratio && kl == kind.of(logp, reference);
-        (kl.value, kl.slope + if moves { kl.value } else { 0.0 })
+        (kl.value, kl.gradient + if moves { kl.value } else { 0.0 })
     };
-    let (values, slopes): (Vec<f64>, Vec<f64>) = logp.iter().zip(&reference).map(estimate).unzip();
+    let (values, gradients): (Vec<f64>, Vec<f64>) = logp.iter().zip(&reference).map(estimate).unzip();
     scores.see("kl", Width::F64, &values, &needed(expected, "per_token_kl")?.concat());
-    scores.see("gradient", Width::F64, &slopes, &needed(expected, "grad_logp")?.concat());
+    scores.see("gradient", Width::F64, &gradients, &needed(expected, "grad_logp")?.concat());
     Ok(())
 }
 

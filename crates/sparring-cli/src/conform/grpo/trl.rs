@@ -7,7 +7,7 @@ use sparring::grpo::loss::Objective;
 use sparring::grpo::normaliser::Totals;
 use sparring::grpo::select::{high_entropy, keeps_sequence};
 use sparring::grpo::surrogate::{Clip, Surrogate};
-use sparring::grpo::{KlEstimator, LossKind, RatioLevel};
+use sparring::grpo::{KlConfig, LossKind, RatioLevel};
 
 /// TRL: `loss_type` and its many switches.
 pub(super) fn read(case: &Value) -> Result<LossCase, BoxError> {
@@ -47,10 +47,9 @@ pub(super) fn read(case: &Value) -> Result<LossCase, BoxError> {
                 dual: None,
             },
             level: if sequence_level { RatioLevel::Sequence } else { RatioLevel::Token },
-            kl: KlEstimator::K3,
-            kl_coef: get("beta")?,
             // TRL's GMPO trainer knows no correction of the estimate.
-            kl_ratio_weighted: spec["use_bias_correction_kl"] == true && kind != LossKind::Gmpo,
+            kl: KlConfig::new(get("beta")?)
+                .with_ratio_weighted(spec["use_bias_correction_kl"] == true && kind != LossKind::Gmpo),
             ..Objective::default()
         },
         kind: Some(kind),

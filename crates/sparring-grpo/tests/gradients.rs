@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use sparring_grpo::loss::{Objective, Sequence};
 use sparring_grpo::surrogate::Clip;
-use sparring_grpo::{Divergence, KlEstimator, LossKind, RatioLevel, Surrogate};
+use sparring_grpo::{Divergence, KlConfig, KlEstimator, LossKind, RatioLevel, Surrogate};
 
 /// One completion by its numbers; the policies stand as differences to `logp`.
 #[derive(Debug, Clone)]
@@ -88,10 +88,10 @@ fn objectives() -> impl Strategy<Value = Objective> {
                 surrogate,
                 clip: Clip { low, high, cap, dual },
                 level,
-                kl,
-                kl_coef,
-                kl_ratio_weighted: weighted,
-                kl_bounded: bounded,
+                kl: KlConfig::new(kl_coef)
+                    .with_estimator(kl)
+                    .with_ratio_weighted(weighted)
+                    .with_bounded(bounded),
                 log_ratio_coef: if pulled { 0.3 } else { 0.0 },
                 expert_gamma,
             }
@@ -141,10 +141,10 @@ proptest! {
         let constant = has_constant_weight(objective.surrogate);
         if constant {
             // Old moves along with logp below: what goes through the ratio stands still.
-            objective.kl_ratio_weighted = false;
+            objective.kl.ratio_weighted = false;
             objective.log_ratio_coef = 0.0;
         }
-        // Without an old policy the ratio is 1 with the slope that it has at old = logp.
+        // Without an old policy the ratio is 1 with the gradient that it has at old = logp.
         let old = completion.old.clone().unwrap_or_else(|| completion.logp.clone());
         let analytic = sequence(&objective, &completion, &completion.logp, completion.old.as_deref());
         for t in 0..TOKENS {
@@ -163,13 +163,13 @@ proptest! {
                 continue;
             }
             let central = (at(h) - at(-h)) / (2.0 * h);
-            let slope = analytic.slopes[t];
-            prop_assert!((central - slope).abs() < 1e-5 * (1.0 + slope.abs()), "token {}: {} but {}", t, slope, central);
-            prop_assert!(completion.counts[t] || slope == 0.0);
+            let gradient = analytic.gradients[t];
+            prop_assert!((central - gradient).abs() < 1e-5 * (1.0 + gradient.abs()), "token {}: {} but {}", t, gradient, central);
+            prop_assert!(completion.counts[t] || gradient == 0.0);
         }
     }
 
-    /// The ratio of the sequence with the slope of the token: the same gradient where all tokens weigh the same.
+    /// The ratio of the sequence with the gradient of the token: the same gradient where all tokens weigh the same.
     #[test]
     fn both_forms_of_gspo_have_one_gradient(completion in completions(), clip in (0.0..0.5, 0.0..0.5)) {
         let mut completion = completion;
@@ -182,7 +182,7 @@ proptest! {
         };
         let (whole, token) = (of(RatioLevel::Sequence), of(RatioLevel::SequenceToken));
         prop_assert_eq!(whole.value, token.value);
-        for (a, b) in whole.slopes.iter().zip(&token.slopes) {
+        for (a, b) in whole.gradients.iter().zip(&token.gradients) {
             prop_assert!((a - b).abs() < 1e-12 * (1.0 + a.abs()));
         }
     }

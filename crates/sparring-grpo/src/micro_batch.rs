@@ -9,9 +9,11 @@ use std::sync::{Mutex, PoisonError};
 
 /// One completion that has something to contribute.
 #[derive(Debug)]
-pub(crate) struct Item<'a> {
+pub(crate) struct LearnedCompletion<'a> {
+    /// Index of its group in the update.
     pub(crate) group: usize,
-    pub(crate) completion: usize,
+    /// Its index in the group.
+    pub(crate) index: usize,
     pub(crate) rollout: &'a Rollout,
     pub(crate) advantage: f64,
     /// Normaliser of each of its tokens.
@@ -26,37 +28,44 @@ pub(crate) struct Item<'a> {
     pub(crate) expert_prefix: usize,
 }
 
-/// Cuts items into calls of the learner of at most `budget` tokens, the prompt of a group counted once a
-/// call. A group is split only where it does not fit into a call of its own.
-pub(crate) fn micro_batches(items: &[Item<'_>], budget: usize) -> Vec<Range<usize>> {
-    let mut calls: Vec<Range<usize>> = Vec::new();
+/// Cuts completions into micro-batches of at most `budget` tokens, the prompt of a group counted once in each. A group is
+/// split only where it does not fit into a micro-batch of its own.
+pub(crate) fn micro_batches(completions: &[LearnedCompletion<'_>], budget: usize) -> Vec<Range<usize>> {
+    let groups = completions.chunk_by(|a, b| a.group == b.group);
+    let pieces = groups.flat_map(|group| {
+        let prompt = group[0].rollout.prompt.len();
+        let whole = prompt + group.iter().map(|completion| completion.rollout.tokens.len()).sum::<usize>();
+        if whole <= budget { vec![(group.len(), whole)] } else { split(group, prompt, budget) }
+    });
+    pack(pieces, budget)
+}
+
+/// Packs neighbouring pieces of `(things, tokens)` into ranges of things with at most `budget` tokens; a piece over it
+/// goes alone.
+pub(crate) fn pack(pieces: impl Iterator<Item = (usize, usize)>, budget: usize) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut used = 0;
-    for part in items.chunk_by(|a, b| a.group == b.group) {
-        let prompt = part[0].rollout.prompt.len();
-        let whole = prompt + part.iter().map(|item| item.rollout.tokens.len()).sum::<usize>();
-        let pieces = if whole <= budget { vec![(part.len(), whole)] } else { split(part, prompt, budget) };
-        for (count, cost) in pieces {
-            match calls.last_mut() {
-                Some(call) if used + cost <= budget => {
-                    call.end += count;
-                    used += cost;
-                }
-                last => {
-                    let start = last.map_or(0, |call| call.end);
-                    calls.push(start..start + count);
-                    used = cost;
-                }
+    for (count, cost) in pieces {
+        match ranges.last_mut() {
+            Some(range) if used + cost <= budget => {
+                range.end += count;
+                used += cost;
+            }
+            last => {
+                let start = last.map_or(0, |range| range.end);
+                ranges.push(start..start + count);
+                used = cost;
             }
         }
     }
-    calls
+    ranges
 }
 
 /// Cuts one group into `(completions, tokens)` pieces within the budget; a piece has at least one completion.
-fn split(part: &[Item<'_>], prompt: usize, budget: usize) -> Vec<(usize, usize)> {
+fn split(group: &[LearnedCompletion<'_>], prompt: usize, budget: usize) -> Vec<(usize, usize)> {
     let mut pieces: Vec<(usize, usize)> = Vec::new();
-    for item in part {
-        let length = item.rollout.tokens.len();
+    for completion in group {
+        let length = completion.rollout.tokens.len();
         match pieces.last_mut() {
             Some((count, cost)) if *cost + length <= budget => {
                 *count += 1;
@@ -68,21 +77,21 @@ fn split(part: &[Item<'_>], prompt: usize, budget: usize) -> Vec<(usize, usize)>
     pieces
 }
 
-/// The items as groups for the backend: neighbours with the same prompt share it.
-pub(crate) fn token_groups<'a>(items: &[Item<'a>]) -> Vec<TokenGroup<'a>> {
-    items
+/// The completions as groups for the backend: neighbours with the same prompt share it.
+pub(crate) fn token_groups<'a>(completions: &[LearnedCompletion<'a>]) -> Vec<TokenGroup<'a>> {
+    completions
         .chunk_by(|a, b| a.group == b.group)
-        .map(|part| TokenGroup {
-            prompt: &part[0].rollout.prompt,
-            completions: part.iter().map(|item| item.rollout.tokens.as_slice()).collect(),
+        .map(|group| TokenGroup {
+            prompt: &group[0].rollout.prompt,
+            completions: group.iter().map(|completion| completion.rollout.tokens.as_slice()).collect(),
         })
         .collect()
 }
 
-/// The loss of one call of the learner.
+/// The loss of one micro-batch.
 #[derive(Debug)]
-pub(crate) struct BatchLoss<'a> {
-    items: &'a [Item<'a>],
+pub(crate) struct MicroBatchLoss<'a> {
+    completions: &'a [LearnedCompletion<'a>],
     config: &'a GrpoConfig,
     objective: Objective,
     /// Entropy coefficient over the tokens of the optimiser step.
@@ -106,39 +115,40 @@ fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&v| f64::from(v)).collect()
 }
 
-impl<'a> BatchLoss<'a> {
+impl<'a> MicroBatchLoss<'a> {
     /// `tokens`: those that count in the optimiser step.
-    pub(crate) fn new(items: &'a [Item<'a>], config: &'a GrpoConfig, tokens: usize) -> Self {
+    pub(crate) fn new(
+        completions: &'a [LearnedCompletion<'a>],
+        config: &'a GrpoConfig,
+        tokens: usize,
+    ) -> Self {
         let entropy_weight = config.entropy_coef / tokens.max(1) as f64;
-        let mut objective = config.objective();
-        if !config.kl_in_loss() {
-            objective.kl_coef = 0.0;
-        }
-        Self { items, config, objective, entropy_weight, tally: Mutex::default() }
+        let objective = config.objective();
+        Self { completions, config, objective, entropy_weight, tally: Mutex::default() }
     }
 
     pub(crate) fn tally(&self) -> Tally {
         *self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn row(&self, item: &Item<'_>, logp: &[f32]) -> Row {
+    fn row(&self, completion: &LearnedCompletion<'_>, logp: &[f32]) -> Row {
         let logp = wide(logp);
-        let old = item.old.as_deref().map(wide);
-        let counts: Vec<bool> = (0..logp.len()).map(|t| item.rollout.wrote(t)).collect();
-        let sampler = || wide(&item.rollout.logp);
+        let old = completion.old.as_deref().map(wide);
+        let counts: Vec<bool> = (0..logp.len()).map(|t| completion.rollout.wrote(t)).collect();
+        let sampler = || wide(&completion.rollout.logp);
         let importance = self
             .config
             .importance
             .map(|correction| correction.weights(old.as_ref().unwrap_or(&logp), &sampler(), |t| counts[t]));
         let selected = self.config.off_policy_threshold.map(|threshold| {
-            let keeps = keeps_sequence(item.advantage, &sampler(), &logp, &counts, threshold);
+            let keeps = keeps_sequence(completion.advantage, &sampler(), &logp, &counts, threshold);
             vec![keeps; logp.len()]
         });
-        let reference = item.reference.as_deref().map(wide);
+        let reference = completion.reference.as_deref().map(wide);
         Row { logp, old, reference, counts, importance, selected, penalised: None }
     }
 
-    /// What is decided over all completions of the call.
+    /// What is decided over all completions of the micro-batch.
     fn choose(&self, rows: &mut [Row], entropies: &[f32]) {
         let counts: Vec<bool> = rows.iter().flat_map(|row| row.counts.iter().copied()).collect();
         if self.config.top_entropy_share < 1.0 {
@@ -155,9 +165,11 @@ impl<'a> BatchLoss<'a> {
         if let Surrogate::KlCov { share, .. } = self.objective.surrogate {
             let logp: Vec<f64> = rows.iter().flat_map(|row| row.logp.iter().copied()).collect();
             let advantages: Vec<f64> = self
-                .items
+                .completions
                 .iter()
-                .flat_map(|item| std::iter::repeat_n(item.advantage, item.rollout.tokens.len()))
+                .flat_map(|completion| {
+                    std::iter::repeat_n(completion.advantage, completion.rollout.tokens.len())
+                })
                 .collect();
             let mut chosen = high_covariance(&advantages, &logp, &counts, share).into_iter();
             for row in rows {
@@ -168,51 +180,63 @@ impl<'a> BatchLoss<'a> {
 
     fn run(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>, tally: &mut Tally) -> f64 {
         let entropies = stats.entropy.unwrap_or_default();
-        let entropy_slots = gradients.entropy.unwrap_or_default();
-        if !self.fits(stats.logp.len(), gradients.logp.len(), entropies.len(), entropy_slots.len()) {
+        let entropy_gradients = gradients.entropy.unwrap_or_default();
+        if !self.fits(stats.logp.len(), gradients.logp.len(), entropies.len(), entropy_gradients.len()) {
             tally.fault = Some(Fault::Length);
             return f64::NAN;
         }
         let mut rest = stats.logp;
-        let mut rows: Vec<Row> = Vec::with_capacity(self.items.len());
-        for item in self.items {
-            let (own, others) = rest.split_at(item.rollout.tokens.len());
+        let mut rows: Vec<Row> = Vec::with_capacity(self.completions.len());
+        for completion in self.completions {
+            let (own, others) = rest.split_at(completion.rollout.tokens.len());
             rest = others;
-            rows.push(self.row(item, own));
+            tally.drift.see(completion.rollout, completion.expert_prefix, own);
+            rows.push(self.row(completion, own));
         }
-        if let Some(item) = broken_entropy(&rows, entropies) {
-            tally.fault = Some(Fault::NonFinite { item, what: "the entropy" });
+        if let Some(place) = broken_entropy(&rows, entropies) {
+            tally.fault = Some(Fault::NonFinite { place, what: "the entropy" });
             return f64::NAN;
         }
         self.choose(&mut rows, entropies);
         let mut loss = 0.0;
         let mut at = 0;
-        for (index, (item, row)) in self.items.iter().zip(&rows).enumerate() {
+        for (place, (completion, row)) in self.completions.iter().zip(&rows).enumerate() {
             let here = at..at + row.logp.len();
             at = here.end;
-            let part = self.completion(item, row, &mut gradients.logp[here.clone()], tally);
+            let part = self.completion_loss(completion, row, &mut gradients.logp[here.clone()], tally);
             if !part.is_finite() {
-                tally.fault = Some(Fault::NonFinite { item: index, what: "the loss" });
+                tally.fault = Some(Fault::NonFinite { place, what: "the loss" });
                 return f64::NAN;
             }
             loss += part;
             if self.needs_entropy() {
-                loss -= self.entropy(&row.counts, &entropies[here.clone()], &mut entropy_slots[here], tally);
+                loss -=
+                    self.entropy(&row.counts, &entropies[here.clone()], &mut entropy_gradients[here], tally);
             }
         }
         loss
     }
 
-    fn fits(&self, logp: usize, slopes: usize, entropies: usize, entropy_slots: usize) -> bool {
-        let expected: usize = self.items.iter().map(|item| item.rollout.tokens.len()).sum();
+    fn fits(&self, logp: usize, gradients: usize, entropies: usize, entropy_gradients: usize) -> bool {
+        let expected: usize = self.completions.iter().map(|completion| completion.rollout.tokens.len()).sum();
         let entropy_length = if self.needs_entropy() { expected } else { entropies };
-        logp == expected && slopes == expected && entropies == entropy_length && entropy_slots == entropies
+        logp == expected
+            && gradients == expected
+            && entropies == entropy_length
+            && entropy_gradients == entropies
     }
 
-    fn completion(&self, item: &Item<'_>, row: &Row, slopes: &mut [f32], tally: &mut Tally) -> f64 {
+    fn completion_loss(
+        &self,
+        completion: &LearnedCompletion<'_>,
+        row: &Row,
+        gradients: &mut [f32],
+        tally: &mut Tally,
+    ) -> f64 {
         let mut objective = self.objective;
-        objective.clip.high = item.clip_high.unwrap_or(objective.clip.high);
-        let SequenceLoss { value, slopes: exact, ratios, kl } = objective.sequence(&Sequence {
+        objective.clip.high = completion.clip_high.unwrap_or(objective.clip.high);
+        let bounds = objective.surrogate.bounds(objective.clip);
+        let SequenceLoss { value, gradients: exact, ratios, kl } = objective.sequence(&Sequence {
             logp: &row.logp,
             old: row.old.as_deref(),
             reference: row.reference.as_deref(),
@@ -220,28 +244,28 @@ impl<'a> BatchLoss<'a> {
             selected: row.selected.as_deref(),
             penalised: row.penalised.as_deref(),
             importance: row.importance.as_deref(),
-            expert_prefix: item.expert_prefix,
-            advantage: item.advantage,
+            expert_prefix: completion.expert_prefix,
+            advantage: completion.advantage,
         });
         let mut finite = true;
-        for (t, slope) in slopes.iter_mut().enumerate() {
-            *slope = (item.weight * exact[t]) as f32;
+        for (t, gradient) in gradients.iter_mut().enumerate() {
+            *gradient = (completion.weight * exact[t]) as f32;
             if row.counts[t] {
-                tally.see(ratios[t], kl[t], item.advantage, objective.clip);
+                tally.see(ratios[t], kl[t], completion.advantage, bounds);
                 // A gradient that overflows is as bad as a loss that does.
-                finite &= row.logp[t].is_finite() && slope.is_finite();
+                finite &= row.logp[t].is_finite() && gradient.is_finite();
             }
         }
-        if finite { item.weight * value } else { f64::NAN }
+        if finite { completion.weight * value } else { f64::NAN }
     }
 
     /// The entropy bonus of one completion.
-    fn entropy(&self, counts: &[bool], entropies: &[f32], slots: &mut [f32], tally: &mut Tally) -> f64 {
+    fn entropy(&self, counts: &[bool], entropies: &[f32], gradients: &mut [f32], tally: &mut Tally) -> f64 {
         let mut sum = 0.0;
-        for ((&counts, &entropy), slot) in counts.iter().zip(entropies).zip(slots) {
+        for ((&counts, &entropy), gradient) in counts.iter().zip(entropies).zip(gradients) {
             if counts {
                 sum += f64::from(entropy);
-                *slot = -self.entropy_weight as f32;
+                *gradient = -self.entropy_weight as f32;
             }
         }
         tally.entropy += sum;
@@ -259,7 +283,7 @@ fn broken_entropy(rows: &[Row], entropies: &[f32]) -> Option<usize> {
     })
 }
 
-impl TokenLoss for BatchLoss<'_> {
+impl TokenLoss for MicroBatchLoss<'_> {
     fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
         let mut tally = Tally::default();
         let loss = self.run(stats, gradients, &mut tally);
