@@ -2,7 +2,7 @@
 use crate::rows::{self, BoxError};
 use crate::tally::{Ours, Tally};
 use serde_json::Value;
-use sparring::tools::bfcl::{Checker, Language, PyValue};
+use sparring::bfcl::{Checker, Language, PyValue};
 use std::path::Path;
 
 /// Compares the rows of a file.

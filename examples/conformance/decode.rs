@@ -2,7 +2,7 @@
 use crate::rows::{self, BoxError};
 use crate::tally::{Ours, Tally};
 use serde_json::Value;
-use sparring::tools::bfcl::{Checker, DecodeError, PyValue, Relevance, decode};
+use sparring::bfcl::{Checker, DecodeError, PyValue, Relevance, decode};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::{fmt, fs};
