@@ -6,7 +6,7 @@
 
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
-use sparring_tools::bfcl::{Checker, Language, PyValue, ReturnFormat, decode};
+use sparring_bfcl::{Checker, Language, PyValue, ReturnFormat, decode};
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs::{self, File};

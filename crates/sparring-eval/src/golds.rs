@@ -4,7 +4,7 @@
 use crate::bfcl::gold_call;
 use crate::{Answer, Benchmark, Expected, Item, Reader};
 use serde_json::Value;
-use sparring_tools::bfcl::Relevance;
+use sparring_bfcl::Relevance;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::BTreeMap;
 

@@ -11,7 +11,7 @@
 //!   SNIPS and of Hammer's cleaned versions, from a folder that you name. Nothing is fetched.
 //! * Items that are defective as published count all the same; [`Defect`] says which they are.
 //! * [`run`] asks greedily and resumes: answers that are on disk are not asked for again.
-//! * BFCL is scored by its own checker ([`sparring_tools::bfcl`]) and totalled as its leaderboard does
+//! * BFCL is scored by its own checker ([`sparring_bfcl`]) and totalled as its leaderboard does
 //!   ([`bfcl::leaderboard`]); the others by the exact match of Tool-R0 ([`ExactScorer`]), beside the precision and recall
 //!   that their papers count ([`Overlap`]). Intervals are [`wilson`]'s.
 //! * [`gold_answers`] lets the benchmark answer itself: what its own golds score is the most that a model can.

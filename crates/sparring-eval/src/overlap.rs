@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sparring_bfcl::PyValue;
 use sparring_tools::ToolCall;
-use sparring_tools::bfcl::PyValue;
 
 /// Whose way of counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

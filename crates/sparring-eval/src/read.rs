@@ -2,7 +2,7 @@
 
 use crate::{Expected, Item};
 use serde_json::{Value, json};
-use sparring_tools::bfcl::{Language, PyValue, ReturnFormat, decode};
+use sparring_bfcl::{Language, PyValue, ReturnFormat, decode};
 use sparring_tools::{CallParser, Format, ToolCall};
 
 /// How answers are read.

@@ -24,14 +24,12 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod bfcl;
 mod call;
 mod compare;
 pub mod conformance;
 mod error;
 pub mod grounding;
 pub mod json;
-mod judge;
 mod matching;
 mod parse;
 mod signature;
@@ -48,7 +46,6 @@ pub use call::ToolCall;
 pub use compare::{Comparator, PythonValues, RobustComparator, StrictJson};
 pub use error::{ParseError, ToolsError};
 pub use json::canonical as canonical_json;
-pub use judge::{CallJudge, Expected, Judgement, MatchJudge};
 pub use matching::{
     Assignment, CallVerdict, MatchReport, Matcher, Mismatch, PairScore, PairWeights, match_calls, same_calls,
 };

@@ -1,4 +1,4 @@
-//! Every function of the Berkeley Function Calling Leaderboard, where the shared data is at hand.
+//! Every function of the Berkeley Function Calling Leaderboard.
 #![cfg(feature = "validate")]
 #![allow(clippy::unwrap_used)] // helpers of tests
 
@@ -20,11 +20,9 @@ fn functions(path: &Path) -> Vec<Value> {
 }
 
 #[test]
+#[ignore = "needs SPARRING_SHARED, the folder of recorded references"]
 fn every_function_survives_and_is_valid_json_schema() {
-    let Some(shared) = std::env::var_os("SPARRING_SHARED") else {
-        println!("skipped: SPARRING_SHARED is not set");
-        return;
-    };
+    let shared = std::env::var_os("SPARRING_SHARED").unwrap();
     let bfcl = Path::new(&shared).join("benchmarks/bfcl");
     let (mut files, mut count) = (0, 0);
     for folder in [bfcl.clone(), bfcl.join("multi_turn_func_doc")] {

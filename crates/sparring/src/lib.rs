@@ -1,7 +1,7 @@
 //! Language models that teach themselves to call tools: self-play reinforcement learning in Rust, on candle.
 //!
 //! This crate only re-exports. Depend on it to *use* Sparring; depend on one of its parts where you need
-//! no more than that part.
+//! no more than that part. Modules marked with \* are features of the same name.
 //!
 //! | module | crate | what it is for |
 //! |---|---|---|
@@ -9,12 +9,18 @@
 //! | [`tools`] | `sparring-tools` | tool schemas, call parsing, matching; knows no training |
 //! | [`reward`] | `sparring-reward` | reward components, schedules, composition |
 //! | [`grpo`] | `sparring-grpo` | advantages, losses, the update driver; knows no tensors |
-//! | [`candle`] | `sparring-candle` | the model backend |
-//! | [`selfplay`] | `sparring-selfplay` | the Generator/Solver loop over any game |
-//! | [`eval`] | `sparring-eval` | benchmarks, run and scored over any sampler |
-//! | [`recipes`] | `sparring-recipes` | Tool-R0 and Tool-Zero as compositions of the above, and their presets |
-//! | [`miniature`] | `sparring-miniature` | a small world and a pretrained base to start from |
-//! | [`testkit`] | `sparring-testkit` | toy policies, and conformance checks for your own implementations |
+//! | [`candle`] \* | `sparring-candle` | the model backend |
+//! | [`selfplay`] \* | `sparring-selfplay` | the Generator/Solver loop over any game |
+//! | [`bfcl`] \* | `sparring-bfcl` | the Berkeley leaderboard's decoding and checker |
+//! | [`eval`] \* | `sparring-eval` | benchmarks, run and scored over any sampler |
+//! | [`recipes`] \* | `sparring-recipes` | Tool-R0 and Tool-Zero as compositions of the above, and their presets |
+//! | [`miniature`] \* | `sparring-miniature` | a small world and a pretrained base to start from |
+//! | [`testkit`] \* | `sparring-testkit` | toy policies, and conformance checks for your own implementations |
+//!
+//! All of these features are on by default, and so are `validate` (calls against their schemas) and `schemars` (tools from
+//! Rust types). `default-features = false` leaves the four light crates: no tensors, no weights, no template engine.
+//! Three features are off by default: `tree-sitter` (BFCL's Java and JavaScript; compiles C), `transformers`
+//! (candle-transformers' models as samplers) and `cuda` (NVIDIA GPUs).
 //!
 //! ```
 //! use sparring::prelude::*;
@@ -30,6 +36,8 @@
 //! miniature's base):
 //!
 //! ```
+//! # #[cfg(all(feature = "candle", feature = "miniature"))]
+//! # {
 //! use sparring::candle::{CandlePolicy, PolicyOptions};
 //! use sparring::grpo::{GrpoConfig, RolloutGroup};
 //! use sparring::prelude::*;
@@ -50,22 +58,36 @@
 //!     println!("mean reward {:.2?}, gradient {:.2}", report.reward_mean, report.grad_norm);
 //! }
 //! policy.save_pretrained(&trained)?; // `transformers` loads it
+//! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! `policy.with_lora(LoraConfig::new(16), seed)` trains an adapter instead, and `save_pretrained` then writes what PEFT loads.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "bfcl")]
+pub use sparring_bfcl as bfcl;
+#[cfg(feature = "candle")]
 pub use sparring_candle as candle;
 pub use sparring_core as core;
+#[cfg(feature = "eval")]
 pub use sparring_eval as eval;
 pub use sparring_grpo as grpo;
+#[cfg(feature = "miniature")]
 pub use sparring_miniature as miniature;
+#[cfg(feature = "recipes")]
 pub use sparring_recipes as recipes;
 pub use sparring_reward as reward;
+#[cfg(feature = "selfplay")]
 pub use sparring_selfplay as selfplay;
+#[cfg(feature = "testkit")]
 pub use sparring_testkit as testkit;
 pub use sparring_tools as tools;
+
+/// The examples of the READMEs: they compile and run with the documentation's.
+#[cfg(all(doctest, feature = "default"))]
+mod readmes;
 
 /// What most programs need in scope.
 pub mod prelude {

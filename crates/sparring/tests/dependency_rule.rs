@@ -8,6 +8,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 const MAP: &[(&str, &[&str])] = &[
     ("sparring-core", &[]),
     ("sparring-tools", &[]),
+    ("sparring-bfcl", &["sparring-tools"]),
     ("sparring-reward", &["sparring-core", "sparring-tools"]),
     ("sparring-grpo", &["sparring-core"]),
     ("sparring-candle", &["sparring-core"]),
@@ -16,7 +17,7 @@ const MAP: &[(&str, &[&str])] = &[
         "sparring-recipes",
         &["sparring-core", "sparring-tools", "sparring-reward", "sparring-grpo", "sparring-selfplay"],
     ),
-    ("sparring-eval", &["sparring-core", "sparring-tools"]),
+    ("sparring-eval", &["sparring-core", "sparring-tools", "sparring-bfcl"]),
     ("sparring-miniature", &["sparring-core", "sparring-tools"]),
     ("sparring-testkit", &["sparring-core"]),
     ("sparring-cli", &["sparring", "sparring-testkit"]),

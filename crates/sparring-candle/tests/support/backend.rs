@@ -74,12 +74,12 @@ impl Backend for DevicePolicy {
 
 /// A test of each function, for each backend: `on_both!(policy, learner)` makes `engine::policy` and so on.
 macro_rules! on_both {
-    ($($test:ident),* $(,)?) => {
+    ($($(#[$attribute:meta])* $test:ident),* $(,)?) => {
         mod engine {
-            $(#[test] fn $test() { super::$test::<sparring_candle::CandlePolicy>(); })*
+            $(#[test] $(#[$attribute])* fn $test() { super::$test::<sparring_candle::CandlePolicy>(); })*
         }
         mod device {
-            $(#[test] fn $test() { super::$test::<sparring_candle::DevicePolicy>(); })*
+            $(#[test] $(#[$attribute])* fn $test() { super::$test::<sparring_candle::DevicePolicy>(); })*
         }
     };
 }

@@ -3,7 +3,7 @@ use crate::conform::rows;
 use crate::conform::tally::{Ours, Tally};
 use serde_json::Value;
 use sparring::core::BoxError;
-use sparring::tools::bfcl::{Checker, Language, PyValue};
+use sparring::bfcl::{Checker, Language, PyValue};
 use std::path::Path;
 
 /// Compares the rows of a file.

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use sparring_tools::bfcl::Relevance;
+use sparring_bfcl::Relevance;
 use std::fmt;
 use std::str::FromStr;
 

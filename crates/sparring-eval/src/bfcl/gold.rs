@@ -2,8 +2,8 @@
 
 use super::BfclEntry;
 use serde_json::{Map, Value};
+use sparring_bfcl::Language;
 use sparring_tools::ToolCall;
-use sparring_tools::bfcl::Language;
 
 /// The call that takes the first acceptable value of everything; `None` where `gold` is no gold call.
 pub(crate) fn gold_call(entry: &BfclEntry, gold: &Value) -> Option<ToolCall> {

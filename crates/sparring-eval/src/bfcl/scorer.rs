@@ -1,10 +1,10 @@
 use crate::{Benchmark, Expected, Item, Reading, Scorer, Verdict};
 use serde_json::{Map, Value};
+use sparring_bfcl::{Checker, PyValue};
 use sparring_tools::ToolCall;
-use sparring_tools::bfcl::{Checker, PyValue};
 use std::borrow::Cow;
 
-/// BFCL's own checker (`bfcl-eval` 2026.3.23, [`sparring_tools::bfcl`]), with its error types.
+/// BFCL's own checker (`bfcl-eval` 2026.3.23, [`sparring_bfcl`]), with its error types.
 ///
 /// An answer that cannot be read is `ast_decoder:decoder_failed`, and no call where the categories about relevance ask
 /// whether there is one.
