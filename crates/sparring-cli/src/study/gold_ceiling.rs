@@ -70,7 +70,7 @@ fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, 
             )
         };
         let groups = solver.sampler().sample(&(0..).zip(&tasks).map(request).collect::<Vec<_>>())?;
-        let context = RewardContext::at(step, c.steps, Player::Solver).with_batch(&groups);
+        let context = RewardContext::at(step, c.steps).with_player(Player::Solver).with_batch(&groups);
         let score = |(task, group): (&ToolTask, &Vec<_>)| recipe.solver_reward.score(task, group, &context);
         let rewards = tasks.iter().zip(&groups).map(score).collect::<Result<Vec<_>, _>>()?;
         let batch: Vec<RolloutGroup<'_>> = groups
