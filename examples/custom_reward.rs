@@ -7,7 +7,7 @@
 //! One question, five answers, a reward of three parts: every part's score at the first and the last step of a
 //! training. `custom_backend.rs` and `custom_game.rs` train with rewards of their own.
 
-use sparring::core::{BoxError, Player};
+use sparring::core::BoxError;
 use sparring::prelude::*;
 use sparring::reward::accuracy::{Accuracy, AccuracySettings};
 use sparring::reward::{Schedule, Sum, Weighted};
@@ -84,7 +84,7 @@ fn main() -> Result<(), BoxError> {
     let (reward, (task, answers)) = (reward(), question());
     let mut out = std::io::stdout().lock();
     for step in [0, 49] {
-        let ctx = RewardContext::at(step, 50, Player::Solver);
+        let ctx = RewardContext::at(step, 50);
         writeln!(out, "step {step:<8} right   wordy   wrong  noidea   empty")?;
         let total = (reward.name().to_owned(), reward.score(&task, &answers, &ctx)?);
         for (name, scores) in reward.components(&task, &answers, &ctx)?.into_iter().chain([total]) {
@@ -103,8 +103,7 @@ mod tests {
     #[test]
     fn rewards_keep_the_contract_and_say_what_they_should() {
         let (task, answers) = question();
-        let at =
-            |step| reward().score(&task, &answers, &RewardContext::at(step, 50, Player::Solver)).unwrap();
+        let at = |step| reward().score(&task, &answers, &RewardContext::at(step, 50)).unwrap();
         let rare = Rare.score(&task, &answers, &RewardContext::default()).unwrap();
         assert_eq!(rare, [Some(0.5), Some(0.5), Some(1.0), None, None]);
         assert!(at(0)[2] > at(0)[1], "at first, a wrong call that is rare beats a wordy, common one");

@@ -2,8 +2,8 @@
 use crate::conform::rows;
 use crate::conform::tally::{Ours, Tally};
 use serde_json::Value;
-use sparring::core::BoxError;
 use sparring::bfcl::{Checker, Language, PyValue};
+use sparring::core::BoxError;
 use std::path::Path;
 
 /// Compares the rows of a file.

@@ -2,8 +2,8 @@
 use crate::conform::rows;
 use crate::conform::tally::{Ours, Tally};
 use serde_json::Value;
-use sparring::core::BoxError;
 use sparring::bfcl::{Checker, DecodeError, PyValue, Relevance, decode};
+use sparring::core::BoxError;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::{fmt, fs};

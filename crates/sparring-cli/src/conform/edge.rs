@@ -3,8 +3,8 @@ use crate::conform::rows;
 use crate::conform::tally::Tally;
 use crate::conform::{ast, decode};
 use serde_json::Value;
-use sparring::core::BoxError;
 use sparring::bfcl::{PyValue, Relevance, is_empty_output, is_function_call_format};
+use sparring::core::BoxError;
 use std::path::Path;
 
 /// Compares the rows of a file. Rows of stages without a counterpart here are counted as not covered.
