@@ -22,35 +22,23 @@
 //! * [`oracle`] is the decoder in stock operations and double precision: slow, short, and what the engine and the
 //!   passes of `DevicePolicy` are tested against.
 
+mod batch;
 mod causal;
-mod config;
-mod decode;
-mod engine;
-mod files;
-mod folder;
-mod json;
+mod cpu;
+mod device;
+mod draw;
+mod error;
 mod kernels;
-mod layout;
+mod learn;
 mod lora;
-mod mapped;
-mod options;
+mod model;
 pub mod oracle;
-mod policy;
-mod recall;
-mod rotary;
-mod stock;
-mod template;
-mod tensors;
-mod threads;
-mod tokenizer;
 
 #[cfg(feature = "transformers")]
 pub use causal::transformers;
 pub use causal::{CausalModel, CausalSampler, TensorModel};
-pub use config::{Family, ModelConfig};
+pub use cpu::{CandlePolicy, FrozenPolicy, PolicyOptions, RecallReport};
+pub use device::{DeviceKind, DeviceOptions, DevicePolicy, Precision};
+pub use learn::{AdamWConfig, ParamGroup};
 pub use lora::{LoraConfig, LoraTargets};
-pub use options::{AdamWConfig, ParamGroup, PolicyOptions};
-pub use policy::{CandlePolicy, FrozenPolicy, RecallReport};
-pub use rotary::RopeScaling;
-pub use stock::{DeviceKind, DeviceOptions, DevicePolicy, Precision};
-pub use tokenizer::ChatTokenizer;
+pub use model::{ChatTokenizer, Family, ModelConfig, RopeScaling};

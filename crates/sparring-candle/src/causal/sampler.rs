@@ -1,9 +1,9 @@
 //! Sampling from a model with one position for all rows.
 
 use super::CausalModel;
-use crate::config::Limits;
-use crate::decode::{Completion, Finished, Prepared, Scratch, in_order, prepare};
-use crate::tokenizer::ChatTokenizer;
+use crate::batch::Limits;
+use crate::draw::{Completion, DrawScratch, Finished, Prepared, in_order, prepare};
+use crate::model::ChatTokenizer;
 use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -80,7 +80,7 @@ impl CausalSampler {
         let (prompt, rows) = (&requests[request].prompt, indices.len());
         let mut model = self.fresh();
         let mut completions: Vec<_> = indices.map(|i| Some(Completion::new(requests, request, i))).collect();
-        let mut scratch = Scratch::default();
+        let mut scratch = DrawScratch::default();
         let (mut ids, mut position) = (prompt.repeat(rows), 0);
         loop {
             let mut logits = self.forward(&mut **model, &ids, rows, position)?;
