@@ -55,7 +55,8 @@ pub(crate) fn check(batch: TokenBatch<'_>, limits: impl Into<Limits>) -> Result<
             let length = group.prompt.len() + completion.len();
             if length > limits.max_positions {
                 return Err(PolicyError::invalid(format!(
-                    "group {g}, completion {c}: {length} tokens with its prompt; the model's limit is {} (max_position_embeddings)",
+                    "group {g}, completion {c}: {length} tokens with its prompt; \
+             the model's limit is {} (max_position_embeddings)",
                     limits.max_positions
                 )));
             }

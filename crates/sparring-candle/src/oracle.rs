@@ -1,9 +1,9 @@
 //! The same decoder in stock differentiable candle operations, in double precision: a slow reference.
 //!
 //! Every sequence runs by itself, without a cache, without packing and without a shared prompt; gradients
-//! come from one tape of candle's automatic differentiation. Nothing here is shared with the engine but the
-//! shape of the model and the values of its weights, so that tests compare two implementations. The decoder
-//! is the one that [`DevicePolicy`](crate::DevicePolicy) runs, which has its passes, cache and backward pass by layers apart.
+//! come from one tape of candle's automatic differentiation. It shares only the shape of the model and the values of
+//! its weights with the engine, so that tests compare two implementations. The decoder is that of
+//! [`DevicePolicy`](crate::DevicePolicy), without its passes, its cache and its backward pass by layers.
 
 use crate::cpu::{CandlePolicy, ModelParts};
 use crate::device::decoder::{Decoder, scores};

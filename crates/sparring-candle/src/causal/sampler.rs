@@ -35,7 +35,7 @@ impl CausalSampler {
         Self { model: Mutex::new(Box::new(model)), tokenizer, limits, rows: 64 }
     }
 
-    /// Sets how many completions the model computes at a time, at least 1 (64 unless told).
+    /// Sets how many completions the model computes at a time, at least 1 (default: 64).
     #[must_use]
     pub fn with_rows(mut self, rows: usize) -> Self {
         self.rows = rows.max(1);
@@ -63,7 +63,8 @@ impl CausalSampler {
             return Ok(logits);
         }
         Err(PolicyError::invalid(format!(
-            "the model gave {} logits for {rows} rows; {wanted} were expected (vocab_size {}): it must give those of the last token only",
+            "the model gave {} logits for {rows} rows; {wanted} were expected (vocab_size {}): \
+             it must give those of the last token only",
             logits.len(),
             self.limits.vocab_size
         )))

@@ -19,8 +19,8 @@ impl Scorer for CausalSampler {
 }
 
 impl CausalSampler {
-    /// Log-probabilities of each completion of one prompt. Shorter ones are fed any token at their end: nobody
-    /// looks at what comes of it.
+    /// Log-probabilities of each completion of one prompt. Shorter ones are padded with an arbitrary
+    /// token, whose logits are ignored.
     fn group(
         &self,
         prompt: &[u32],

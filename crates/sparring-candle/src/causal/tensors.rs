@@ -6,8 +6,8 @@ use candle_core::{DType, Device, Result, Tensor};
 use sparring_core::PolicyError;
 use std::fmt;
 
-/// A candle model as a [`CausalModel`]: `forward` takes ids (rows × tokens) and their position and gives logits, rows ×
-/// vocab_size or rows × 1 × vocab_size; `reset` forgets keys and values.
+/// A candle model as a [`CausalModel`]: `forward` takes ids (rows × tokens) and their position and returns logits
+/// (rows × vocab_size or rows × 1 × vocab_size); `reset` clears the cache of keys and values.
 ///
 /// ```
 /// use candle_core::{DType, Device, Result, Tensor};

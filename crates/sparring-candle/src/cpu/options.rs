@@ -17,22 +17,22 @@ pub struct PolicyOptions {
     pub shards: usize,
     /// Sequences that each thread decodes at a time.
     pub decode_rows: usize,
-    /// Keep only each layer's input between forward and backward, and compute the rest again
-    /// (arXiv:1604.06174): a third more work, and a fraction of the memory. The gradient has the same bits. Rows whose
-    /// activations were recorded in sampling keep few of their own either way.
+    /// Gradient checkpointing (arXiv:1604.06174): keep only each layer's input between forward and backward, and
+    /// compute the rest again. A third more work, a fraction of the memory, the same bits. Rows whose activations were
+    /// recorded in sampling keep little either way.
     pub checkpoint_layers: bool,
-    /// Most memory of a policy, in MiB, for activations that sampling records, so that learning from the same rollouts
-    /// before the next step need not run their forward pass again: about 4·layers·(2·hidden + qkv + attention) bytes a
-    /// token, each prompt and completion rounded up to 16 tokens. As many calls of the sampler are recorded as there
-    /// were before the last steps; what does not fit is computed, that of earlier calls first. An adapter with dropout
-    /// records nothing, and with 0 nobody does. Results do not depend on it.
+    /// Memory limit, in MiB, for the activations that sampling records, so that learning from the same rollouts before
+    /// the next step skips their forward pass: about 4·layers·(2·hidden + qkv + attention) bytes a token, each prompt
+    /// and completion rounded up to 16 tokens. As many calls of the sampler are recorded as there were before the last
+    /// steps; what does not fit is computed again, that of earlier calls first. With 0, or an adapter with dropout,
+    /// nothing is recorded. Results do not depend on it.
     pub recall_mib: usize,
     /// The optimiser.
     pub adamw: AdamWConfig,
 }
 
 impl Default for PolicyOptions {
-    /// Every core, two shards, 64 sequences a thread, half a gibibyte to recall.
+    /// All cores, two shards, 64 sequences a thread, 512 MiB for recorded activations.
     fn default() -> Self {
         Self {
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),

@@ -1,4 +1,4 @@
-//! Saving and restoring on a device: the same files as the engine's, so that either reads the other's.
+//! Saving and restoring on a device: the files of `CandlePolicy`, so that each restores the other's.
 
 use super::DevicePolicy;
 use super::model::{by_reference, flat, tensors, variables};

@@ -10,7 +10,7 @@ pub(super) fn track(x: &Tensor) -> Result<Tensor> {
 }
 
 /// The gradient of Σ ⟨gradient, output⟩.
-pub(super) fn pull(outputs: &[(&Tensor, &Tensor)]) -> Result<GradStore> {
+pub(super) fn differentiate(outputs: &[(&Tensor, &Tensor)]) -> Result<GradStore> {
     let mut total: Option<Tensor> = None;
     for (output, gradient) in outputs {
         // The sum may overflow a narrow type; its derivative does not.
@@ -25,12 +25,12 @@ pub(super) fn pull(outputs: &[(&Tensor, &Tensor)]) -> Result<GradStore> {
 
 /// Sums of gradients by parameter, in the type that the parameters are stored in.
 #[derive(Debug)]
-pub(super) struct Gradients<'a> {
+pub(super) struct GradientSums<'a> {
     variables: &'a BTreeMap<String, Var>,
     sums: BTreeMap<String, Tensor>,
 }
 
-impl<'a> Gradients<'a> {
+impl<'a> GradientSums<'a> {
     pub(super) fn new(variables: &'a BTreeMap<String, Var>) -> Self {
         Self { variables, sums: BTreeMap::new() }
     }
@@ -41,7 +41,7 @@ impl<'a> Gradients<'a> {
     }
 
     /// Adds what was found for the parameters that `part` names. Each of them must have got something: candle's
-    /// operations without a backward pass cut the gradient without a word.
+    /// operations without a backward pass cut the gradient silently.
     pub(super) fn add(&mut self, found: &GradStore, part: impl Fn(&str) -> bool) -> Result<()> {
         for (name, variable) in self.variables.iter().filter(|(name, _)| part(name)) {
             let gradient = Self::of(found, variable.as_tensor(), name)?;
@@ -78,8 +78,8 @@ mod tests {
         // What an operation without a backward pass does: its result has no past.
         let cut = variables["cut"].sqr().unwrap().detach();
         let output = (variables["used"].sqr().unwrap() + cut).unwrap();
-        let found = pull(&[(&output, &output.ones_like().unwrap())]).unwrap();
-        let mut sums = Gradients::new(&variables);
+        let found = differentiate(&[(&output, &output.ones_like().unwrap())]).unwrap();
+        let mut sums = GradientSums::new(&variables);
         sums.add(&found, |name| name == "used").unwrap();
         let error = sums.add(&found, |_| true).unwrap_err();
         assert!(error.to_string().contains("cut got no gradient"), "{error}");

@@ -1,6 +1,6 @@
 //! Learning on a device: forward, loss, backward layer by layer, step.
 
-use super::gradients::Gradients;
+use super::gradients::GradientSums;
 use super::optimiser;
 use super::pass::Pass;
 use super::{DevicePolicy, plan};
@@ -54,7 +54,7 @@ impl Learner for DevicePolicy {
 }
 
 impl DevicePolicy {
-    /// All passes forward, with what each keeps for the way back.
+    /// All passes forward, with what each keeps for the backward pass.
     fn forward(
         &self,
         batch: TokenBatch<'_>,
@@ -63,9 +63,9 @@ impl DevicePolicy {
     ) -> Result<Vec<(Pass<'_>, Vec<super::pass::Streams>)>> {
         let weights = self.model.detached()?;
         let mut kept = Vec::new();
-        for micro in plan::plan(batch, self.model.options.pass_tokens) {
+        for planned in plan::plan(batch, self.model.options.pass_tokens) {
             let place = (&self.model.device, self.model.dtype());
-            let pass = Pass::new(&self.model.spec.config, place, &micro, batch.temperature)?;
+            let pass = Pass::new(&self.model.spec.config, place, &planned, batch.temperature)?;
             let mut states = Vec::new();
             let (l, h) = pass.forward(weights, Some(&mut states))?;
             pass.scatter(&l, logp);
@@ -81,7 +81,7 @@ impl DevicePolicy {
         gradients: &LossGradients,
     ) -> Result<BTreeMap<String, Tensor>> {
         let weights = self.model.tracked();
-        let mut sink = Gradients::new(&self.model.variables);
+        let mut sink = GradientSums::new(&self.model.variables);
         for (pass, states) in kept {
             let own = LossGradients {
                 logp: pass.collect(&gradients.logp),

@@ -1,8 +1,7 @@
-//! A backend in candle's own operations, for any device that candle has.
+//! A backend in candle's own operations, for any device that candle supports.
 //!
-//! [`DevicePolicy`] is slower on a processor than the hand-written engine of [`CandlePolicy`](crate::CandlePolicy)
-//! and runs where that one cannot: on a GPU. Its decoder is also what [`oracle`](crate::oracle) runs in double
-//! precision.
+//! [`DevicePolicy`] is slower on a CPU than the hand-written engine of [`CandlePolicy`](crate::CandlePolicy), but it
+//! also runs on a GPU. [`oracle`](crate::oracle) runs the same decoder in double precision.
 
 mod checkpoint;
 pub(crate) mod decoder;

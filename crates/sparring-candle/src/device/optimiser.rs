@@ -1,4 +1,4 @@
-//! AdamW on tensors, as the engine's own does it on its flat weights.
+//! AdamW on tensors; `cpu` has it on flat weights.
 
 use crate::error::candle_error;
 use crate::learn::AdamWConfig;

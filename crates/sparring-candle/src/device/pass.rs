@@ -7,7 +7,7 @@
 
 use super::decoder::{Decoder, KeyValue, scores};
 use super::frame::Frame;
-use super::gradients::{Gradients, pull, track};
+use super::gradients::{GradientSums, differentiate, track};
 use super::plan::{PassPlan, PassRow};
 use super::weights::TensorWeights;
 use crate::learn::LossGradients;
@@ -106,7 +106,7 @@ impl<'a> Pass<'a> {
         weights: &TensorWeights,
         mut kept: Vec<Streams>,
         gradients: &LossGradients,
-        sink: &mut Gradients<'_>,
+        sink: &mut GradientSums<'_>,
     ) -> Result<()> {
         let decoder = Decoder { config: self.config, weights };
         let Some(last) = kept.pop() else { return Ok(()) };
@@ -117,23 +117,23 @@ impl<'a> Pass<'a> {
             let y = self.layer(decoder, i, &x)?;
             let mut outputs = vec![(&y.rows, &gradient.rows)];
             outputs.extend(y.context.as_ref().zip(gradient.context.as_ref()));
-            let found = pull(&outputs)?;
+            let found = differentiate(&outputs)?;
             sink.add(&found, |name| name.contains(&format!("model.layers.{i}.")))?;
             gradient = Streams {
                 context: x.context.as_ref().and_then(|x| found.get(x)).cloned(),
-                rows: Gradients::of(&found, &x.rows, "the input of a layer")?,
+                rows: GradientSums::of(&found, &x.rows, "the input of a layer")?,
             };
         }
         if sink.wants(EMBEDDING) {
             let x = self.embed(decoder)?;
             let mut outputs = vec![(&x.rows, &gradient.rows)];
             outputs.extend(x.context.as_ref().zip(gradient.context.as_ref()));
-            sink.add(&pull(&outputs)?, |name| name == EMBEDDING)?;
+            sink.add(&differentiate(&outputs)?, |name| name == EMBEDDING)?;
         }
         Ok(())
     }
 
-    /// Puts values of the pass's tokens to their places in the batch.
+    /// Writes values of the pass's tokens to their places in the batch.
     pub(super) fn scatter(&self, values: &[f32], out: &mut [f32]) {
         let mut rest = values;
         for place in &self.flat {
@@ -192,7 +192,7 @@ impl<'a> Pass<'a> {
         decoder: Decoder<'_>,
         rows: &Tensor,
         gradients: &LossGradients,
-        sink: &mut Gradients<'_>,
+        sink: &mut GradientSums<'_>,
     ) -> Result<Tensor> {
         let hidden = self.hidden(rows)?;
         let head = if self.config.tie_word_embeddings { EMBEDDING } else { "lm_head.weight" };
@@ -207,9 +207,9 @@ impl<'a> Pass<'a> {
             let d_entropy = gradients.entropy.as_ref().map(|of| gradient(of, &entropy)).transpose()?;
             let mut outputs = vec![(&logp, &d_logp)];
             outputs.extend(d_entropy.as_ref().map(|d| (&entropy, d)));
-            let found = pull(&outputs)?;
+            let found = differentiate(&outputs)?;
             sink.add(&found, |name| name == head || name == "model.norm.weight")?;
-            d_hidden.push(Gradients::of(&found, &x, "the input of the output layer")?);
+            d_hidden.push(GradientSums::of(&found, &x, "the input of the output layer")?);
         }
         let zeros = rows.flatten(0, 1)?.zeros_like()?;
         zeros.index_add(&self.predicting, &Tensor::cat(&d_hidden, 0)?, 0)?.reshape(rows.shape())

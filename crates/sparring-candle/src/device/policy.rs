@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// A trainable decoder on any device that candle computes on, in candle's stock operations.
 ///
 /// The same models, folders, checkpoints and adapters as [`CandlePolicy`], and the same draws from the same
-/// logits; on a processor `CandlePolicy` is two to eight times faster.
+/// logits. On a CPU, `CandlePolicy` is two to eight times faster.
 ///
 /// ```no_run
 /// use sparring_candle::{DeviceKind, DeviceOptions, DevicePolicy, Precision};
@@ -30,12 +30,11 @@ use std::sync::Arc;
 /// ```
 ///
 /// # Reproducibility
-/// The same calls on the same machine give the same bits on a processor. A completion is drawn from its own seed,
-/// but its logits are computed beside other rows, by library products whose order of summation may depend on
-/// the shape of the whole: log-probabilities agree between batches up to rounding, and a draw that falls on
-/// the edge between two tokens (in single precision about one in a million) may come out differently.
-/// `CandlePolicy` has no such edge. On a GPU, products and sums are those of candle's kernels, and nothing more
-/// is promised than they do.
+/// On a CPU, the same calls on the same machine give the same bits. A completion is drawn from its own seed, but its
+/// logits are computed together with other rows, by library products whose order of summation may depend on the
+/// shape of the batch: log-probabilities agree between batches up to rounding, and a draw that falls on the edge
+/// between two tokens (about one in a million in single precision) may differ. `CandlePolicy` has no such edge. On a
+/// GPU, reproducibility is that of candle's kernels.
 ///
 /// # Memory
 /// `accumulate` keeps the input of every layer for all of the batch that it is given (4·layers·hidden_size bytes a
@@ -47,7 +46,7 @@ pub struct DevicePolicy {
     /// Sums since the last step, by parameter.
     pub(super) gradients: BTreeMap<String, Tensor>,
     pub(super) moments: Moments,
-    /// Kept for checkpoints, which the engine may go on from; nothing is dropped here.
+    /// Kept for checkpoints, which `CandlePolicy` may resume; there is no dropout here.
     pub(super) dropout: DropoutState,
 }
 

@@ -4,7 +4,7 @@
 //! once, as rows × key heads × (longest prompt, then drawn tokens) × head_dim, so that all rows write their next
 //! token at the same place, and what lies between the end of a shorter prompt and the first drawn token is
 //! hidden. Rows that are finished leave when they are half of the cohort. Tokens are drawn on the host, by
-//! the same code as the engine's.
+//! `draw`.
 
 use super::decoder::{Decoder, KeyValue};
 use super::frame::{Frame, gaps};

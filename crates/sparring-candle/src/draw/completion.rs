@@ -1,5 +1,5 @@
-//! A completion in progress: how its tokens are drawn, and when it ends. No cache and no model here, so that
-//! every backend draws alike.
+//! A completion in progress: how its tokens are drawn, and when it ends. Knows no cache and no model, so that every
+//! backend draws the same way.
 
 use super::request::Prepared;
 use super::stop;

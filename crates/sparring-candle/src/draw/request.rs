@@ -48,7 +48,8 @@ fn check<'a>(
     }
     if prompt.len() >= limit {
         return Err(PolicyError::invalid(format!(
-            "{} has {} tokens and leaves no room for a completion; the model's limit is {limit} (max_position_embeddings)",
+            "{} has {} tokens and leaves no room for a completion; \
+             the model's limit is {limit} (max_position_embeddings)",
             place(),
             prompt.len()
         )));

@@ -9,10 +9,10 @@ use sparring_core::PolicyError;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ParamGroup {
-    /// Component of the checkpoint names that belong to the group, or several with dots between them, such as
+    /// One component of the checkpoint names that belong to the group, or several joined by dots, such as
     /// `embed_tokens`, `layers.1` or `lora_B`.
     pub name: String,
-    /// What the learning rate is multiplied by, at least 0; 0 freezes the group, whose gradient still counts in the norm
+    /// What the learning rate is multiplied by, at least 0. 0 freezes the group; its gradient still counts in the norm
     /// that is clipped.
     #[serde(default = "one")]
     pub lr_scale: f64,
@@ -61,7 +61,7 @@ pub struct AdamWConfig {
     pub weight_decay: f64,
     /// Largest global L2 norm of the gradient; a larger one is scaled down to it. `None` never clips.
     pub grad_clip: Option<f64>,
-    /// Parameters with settings of their own; the first group that a name belongs to counts.
+    /// Groups of parameters with their own settings; a parameter takes those of the first group that it belongs to.
     pub groups: Vec<ParamGroup>,
 }
 

@@ -16,7 +16,7 @@ use sparring_core::{PolicyError, Seed};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Which factors there are, and how they were asked for.
+/// The settings of an adapter, and the layout of its factors.
 #[derive(Debug)]
 pub(crate) struct AdapterSpec {
     pub(crate) config: LoraConfig,

@@ -32,7 +32,8 @@ pub(crate) fn read(dir: &Path, base: &Layout) -> Result<(Arc<AdapterSpec>, Vec<f
     match unknown {
         None => Ok((spec, weights)),
         Some(name) => Err(tensors.bad(format_args!(
-            "tensor \"{name}\" belongs to no matrix that adapter_config.json names (or this backend has no factors for it)"
+            "tensor \"{name}\" belongs to no matrix that adapter_config.json names \
+             (or this backend has no factors for it)"
         ))),
     }
 }

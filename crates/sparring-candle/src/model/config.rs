@@ -7,7 +7,7 @@ use sparring_core::PolicyError;
 /// Decoder families, by Hugging Face's `model_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Family {
+pub enum ModelFamily {
     /// Qwen2 and Qwen2.5: biases on queries, keys and values.
     Qwen2,
     /// Qwen3: norms on the heads of queries and keys.
@@ -17,13 +17,13 @@ pub enum Family {
 }
 
 /// Every family with its `model_type` and `architectures`.
-pub(super) const FAMILIES: [(Family, &str, &str); 3] = [
-    (Family::Qwen2, "qwen2", "Qwen2ForCausalLM"),
-    (Family::Qwen3, "qwen3", "Qwen3ForCausalLM"),
-    (Family::Llama, "llama", "LlamaForCausalLM"),
+pub(super) const FAMILIES: [(ModelFamily, &str, &str); 3] = [
+    (ModelFamily::Qwen2, "qwen2", "Qwen2ForCausalLM"),
+    (ModelFamily::Qwen3, "qwen3", "Qwen3ForCausalLM"),
+    (ModelFamily::Llama, "llama", "LlamaForCausalLM"),
 ];
 
-impl Family {
+impl ModelFamily {
     pub(super) fn names(self) -> (&'static str, &'static str) {
         FAMILIES.iter().find(|(f, ..)| *f == self).map_or(("", ""), |(_, name, class)| (name, class))
     }
@@ -49,7 +49,7 @@ impl Family {
 #[non_exhaustive]
 pub struct ModelConfig {
     /// Which family of decoders.
-    pub family: Family,
+    pub family: ModelFamily,
     /// Rows of the embedding: ids are below it. It may exceed the tokenizer's vocabulary.
     pub vocab_size: usize,
     /// Width of the residual stream.
@@ -87,7 +87,7 @@ impl ModelConfig {
     /// 1e-6 and rotary base 10 000. Sizes: `vocab` × `hidden` embeddings, `layers` layers of `heads` heads and
     /// `intermediate` feed-forward units.
     pub fn new(
-        family: Family,
+        family: ModelFamily,
         vocab: usize,
         hidden: usize,
         layers: usize,
@@ -107,7 +107,7 @@ impl ModelConfig {
             rms_norm_eps: 1e-6,
             rope_theta: 10_000.0,
             rope_scaling: RopeScaling::Plain,
-            attention_bias: family == Family::Qwen2,
+            attention_bias: family == ModelFamily::Qwen2,
             tie_word_embeddings: true,
             initializer_range: 0.02,
             other: Map::new(),
@@ -116,7 +116,7 @@ impl ModelConfig {
 
     /// [`ModelConfig::new`] of the Qwen2 family.
     pub fn qwen2(vocab: usize, hidden: usize, layers: usize, heads: usize, intermediate: usize) -> Self {
-        Self::new(Family::Qwen2, vocab, hidden, layers, heads, intermediate)
+        Self::new(ModelFamily::Qwen2, vocab, hidden, layers, heads, intermediate)
     }
 
     /// Sets the number of key and value heads.
@@ -216,7 +216,7 @@ impl ModelConfig {
                 return Err(bad(field, "must be a number above 0"));
             }
         }
-        if self.family == Family::Qwen2 && !self.attention_bias {
+        if self.family == ModelFamily::Qwen2 && !self.attention_bias {
             return Err(bad("attention_bias", "must be true: Qwen2 has biases"));
         }
         if self.rope_theta <= 1.0 {
@@ -227,12 +227,12 @@ impl ModelConfig {
 
     /// Whether the heads of queries and keys are normalised.
     pub(crate) fn qk_norm(&self) -> bool {
-        self.family == Family::Qwen3
+        self.family == ModelFamily::Qwen3
     }
 
     /// Whether the output of attention has biases.
     pub(crate) fn output_bias(&self) -> bool {
-        self.attention_bias && self.family != Family::Qwen2
+        self.attention_bias && self.family != ModelFamily::Qwen2
     }
 
     /// Width of the query, key and value rows together.

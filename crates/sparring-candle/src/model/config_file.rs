@@ -1,6 +1,6 @@
 //! Reading and writing Hugging Face's `config.json`.
 
-use super::config::{FAMILIES, Family, ModelConfig};
+use super::config::{FAMILIES, ModelConfig, ModelFamily};
 use super::json::{self, Fields};
 use super::rotary::RopeScaling;
 use serde_json::{Map, Value, json};
@@ -32,7 +32,7 @@ impl ModelConfig {
             num_attention_heads: heads,
             num_key_value_heads: fields.count("num_key_value_heads")?.unwrap_or(heads),
             // The value that `transformers` gives a Qwen3 that names none.
-            head_dim: fields.count("head_dim")?.unwrap_or(if family == Family::Qwen3 {
+            head_dim: fields.count("head_dim")?.unwrap_or(if family == ModelFamily::Qwen3 {
                 128
             } else {
                 hidden / heads
@@ -41,7 +41,7 @@ impl ModelConfig {
             rms_norm_eps: fields.positive("rms_norm_eps")?.unwrap_or(1e-6),
             rope_theta,
             rope_scaling,
-            attention_bias: family == Family::Qwen2 || fields.flag("attention_bias")?.unwrap_or(false),
+            attention_bias: family == ModelFamily::Qwen2 || fields.flag("attention_bias")?.unwrap_or(false),
             tie_word_embeddings: fields.flag("tie_word_embeddings")?.unwrap_or(false),
             initializer_range: fields.positive("initializer_range")?.unwrap_or(0.02),
             other: Map::new(),
@@ -84,10 +84,10 @@ impl ModelConfig {
         }
         // What was read never slides (`check_window`).
         map.shift_remove("layer_types");
-        if self.family != Family::Llama {
+        if self.family != ModelFamily::Llama {
             map.insert("use_sliding_window".to_owned(), json!(false));
         }
-        if self.family != Family::Qwen2 {
+        if self.family != ModelFamily::Qwen2 {
             map.insert("attention_bias".to_owned(), json!(self.attention_bias));
         }
         // What programs that know only the older layout read.
@@ -98,7 +98,7 @@ impl ModelConfig {
     }
 }
 
-fn read_family(fields: Fields<'_>) -> Result<Family, PolicyError> {
+fn read_family(fields: Fields<'_>) -> Result<ModelFamily, PolicyError> {
     let name = fields.text("model_type")?.ok_or_else(|| fields.bad("model_type", "is missing"))?;
     let known = || FAMILIES.map(|(_, name, _)| format!("\"{name}\"")).join(", ");
     FAMILIES.iter().find(|(_, n, _)| *n == name).map(|(family, ..)| *family).ok_or_else(|| {
@@ -113,14 +113,15 @@ fn check_window(config: &ModelConfig, fields: Fields<'_>) -> Result<(), PolicyEr
     if windowed && window < config.max_position_embeddings {
         return Err(fields.bad(
             "use_sliding_window",
-            "is true; this backend attends to the whole sequence: set it to false, or lower max_position_embeddings to the window",
+            "is true; this backend attends to the whole sequence: \
+             set it to false, or lower max_position_embeddings to the window",
         ));
     }
     Ok(())
 }
 
-/// The rotary base and scaling: `rope_parameters`, or the older `rope_theta` and `rope_scaling`, which count where a file
-/// has both, as they do for `transformers`: model cards tell users to add `rope_scaling`.
+/// The rotary base and scaling: `rope_parameters`, or the older `rope_theta` and `rope_scaling`. Where a file has both,
+/// the older ones count, as in `transformers`: model cards tell users to add `rope_scaling`.
 fn rope(fields: Fields<'_>, max_positions: usize) -> Result<(f64, RopeScaling), PolicyError> {
     let mut theta = fields.positive("rope_theta")?;
     let mut scaling = RopeScaling::Plain;

@@ -46,7 +46,8 @@ pub(crate) fn check_vocabulary(
     let beyond = tokenizer.end_tokens().find(|&id| id as usize >= has);
     if needs > has || beyond.is_some() {
         return Err(PolicyError::invalid(format!(
-            "{}: the tokenizer has ids up to {}, but vocab_size in config.json is {has}; the two files belong to different models",
+            "{}: the tokenizer has ids up to {}, but vocab_size in config.json is {has}; \
+             the two files belong to different models",
             file.display(),
             beyond.map_or(needs.saturating_sub(1), |id| id as usize),
         )));
@@ -100,7 +101,8 @@ fn check_names(file: &TensorFile, layout: &Layout) -> Result<(), PolicyError> {
     match file.names()?.into_iter().find(|name| !known(name)) {
         None => Ok(()),
         Some(name) => Err(file.bad(format_args!(
-            "tensor \"{name}\" has no place in the model that config.json describes; the two files belong to different models"
+            "tensor \"{name}\" has no place in the model that config.json describes; \
+             the two files belong to different models"
         ))),
     }
 }

@@ -15,7 +15,7 @@ mod template;
 pub(crate) mod tensors;
 mod tokenizer;
 
-pub use config::{Family, ModelConfig};
+pub use config::{ModelConfig, ModelFamily};
 pub use rotary::RopeScaling;
 pub use tokenizer::ChatTokenizer;
 

@@ -49,7 +49,7 @@ impl ChatTemplate {
         &self.source
     }
 
-    /// The conversation as text, with the header of the assistant's turn if asked.
+    /// The conversation as text, with the header of the assistant's turn if wanted.
     pub(crate) fn render(
         &self,
         messages: &[Message],
@@ -63,8 +63,8 @@ impl ChatTemplate {
         self.render_values(&messages, &Value::from(()), add_generation_prompt)
     }
 
-    /// The conversation as text, up to the beginning of the assistant's turn, in a template that is told about
-    /// tools. Messages and tools are what `transformers` passes on: see
+    /// The conversation with tool definitions as text, up to the beginning of the assistant's turn. Messages and
+    /// tools are what `transformers` passes on: see
     /// [`ChatTokenizer::encode_chat_with_tools`](crate::ChatTokenizer::encode_chat_with_tools).
     pub(crate) fn render_with_tools(
         &self,
@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn python_methods_and_json() {
-        let source = "{% set x = messages[0].content.strip().split('|') %}{{ x[-1] }} {{ messages[0]|tojson }}{{ bos_token }}";
+        let source = "{% set x = messages[0].content.strip().split('|') %}{{ x[-1] }} \
+                      {{ messages[0]|tojson }}{{ bos_token }}";
         let text = render(source, &[Message::user(" a|<b> ")]).unwrap();
         assert_eq!(text, "<b> {\"role\": \"user\", \"content\": \" a|<b> \"}<s>");
     }
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told() {
+    fn a_refusal_is_reported() {
         let error = render("{{ raise_exception('no system message') }}", &[]).unwrap_err().to_string();
         assert!(error.contains("test: ") && error.contains("no system message"), "{error}");
         let error = render("{% if %}", &[]).unwrap_err().to_string();

@@ -160,7 +160,7 @@ impl ChatTokenizer {
     ///
     /// Messages and tools are the values that `transformers` passes to a chat template: `{"role", "content"}`,
     /// `tool_calls` in turns of the assistant, the role `tool` for results; and tools in OpenAI's form,
-    /// `{"type": "function", "function": {...}}`. A template that knows no tools leaves them out without a word.
+    /// `{"type": "function", "function": {...}}`. A template without tool support leaves them out silently.
     ///
     /// # Errors
     /// As [`ChatTokenizer::render`] and [`ChatTokenizer::encode`].

@@ -5,7 +5,7 @@
 //! of operations (context, then its own positions, in ascending order) is the same in any block.
 
 use super::cache::{Cache, Pages, value_width};
-use super::step::Row;
+use super::step::DecodeRow;
 use crate::kernels::{PANEL, attend_page, exp_in_place, row_max, scale_row, score_page};
 use crate::model::ModelConfig;
 use std::ops::Range;
@@ -16,8 +16,8 @@ const QUERIES: usize = 24;
 
 /// Rows, their caches, and the pages that hold keys and values of all of them.
 #[derive(Clone, Copy)]
-pub(super) struct Batch<'a> {
-    pub(super) rows: &'a [Row],
+pub(super) struct DecodeBatch<'a> {
+    pub(super) rows: &'a [DecodeRow],
     pub(super) caches: &'a [&'a Cache],
     pub(super) pages: &'a Pages,
 }
@@ -35,9 +35,9 @@ pub(super) struct Attention {
 }
 
 /// Consecutive rows that see the same prompt, few enough for a block.
-pub(super) fn blocks(config: &ModelConfig, rows: &[Row], caches: &[&Cache]) -> Vec<Range<usize>> {
+pub(super) fn blocks(config: &ModelConfig, rows: &[DecodeRow], caches: &[&Cache]) -> Vec<Range<usize>> {
     let most = (QUERIES / (config.num_attention_heads / config.num_key_value_heads)).max(1);
-    let context = |row: &Row| Rc::as_ptr(&caches[row.cache].context);
+    let context = |row: &DecodeRow| Rc::as_ptr(&caches[row.cache].context);
     let mut from = 0;
     let mut blocks = Vec::new();
     for alike in rows.chunk_by(|a, b| context(a) == context(b)) {
@@ -58,7 +58,7 @@ impl Attention {
         &mut self,
         config: &ModelConfig,
         (layer, head): (usize, usize),
-        batch: Batch<'_>,
+        batch: DecodeBatch<'_>,
         qkv: &[f32],
         (attended, lse): (&mut [f32], &mut [f32]),
     ) {
@@ -112,7 +112,7 @@ impl Attention {
 
     /// Scores to probabilities times their sum, which is kept. A row that does not see all positions of its
     /// sequence that others of the block see has probability 0 there.
-    fn soften(&mut self, batch: Batch<'_>, heads: usize, context: usize, stride: usize) {
+    fn soften(&mut self, batch: DecodeBatch<'_>, heads: usize, context: usize, stride: usize) {
         self.sums.clear();
         self.lse.clear();
         let rows = self.scores.chunks_exact_mut(heads * stride);
@@ -139,7 +139,10 @@ struct Span<P> {
 }
 
 /// The prompt of all, then the own positions of each sequence.
-fn spans(batch: Batch<'_>, heads: usize) -> impl Iterator<Item = Span<impl Iterator<Item = (usize, usize)>>> {
+fn spans(
+    batch: DecodeBatch<'_>,
+    heads: usize,
+) -> impl Iterator<Item = Span<impl Iterator<Item = (usize, usize)>>> {
     let context = &batch.caches[batch.rows[0].cache].context;
     let shared = Span { queries: 0..batch.rows.len() * heads, from: 0, pages: context.filled(context.len) };
     let mut done = 0;

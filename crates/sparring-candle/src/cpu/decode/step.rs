@@ -1,7 +1,7 @@
 //! One forward pass over rows of any sequences.
 
 use super::DecodeModel;
-use super::attend::{Attention, Batch, blocks};
+use super::attend::{Attention, DecodeBatch, blocks};
 use super::cache::{Cache, Pages};
 use super::weights::DecodePair;
 use crate::cpu::recall::{Part, Recording};
@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// One token to run through the decoder.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Row {
+pub(super) struct DecodeRow {
     pub(super) token: u32,
     /// Which of the caches it belongs to.
     pub(super) cache: usize,
@@ -58,11 +58,11 @@ impl<'a> Stepper<'a> {
     }
 
     /// Runs the rows, writing their keys and values into the cache. A row sees the rows before it that
-    /// belong to its sequence. Only for the last `wanted` rows can [`Stepper::logits`] be asked. What learning will
-    /// need is written to the recordings: one a cache, with room for its rows, or none.
+    /// belong to its sequence. [`Stepper::logits`] can be called for the last `wanted` rows only. What learning will
+    /// need is written to the recordings: one per cache, with room for its rows, or none.
     pub(super) fn forward(
         &mut self,
-        rows: &[Row],
+        rows: &[DecodeRow],
         caches: &[&Cache],
         recordings: &mut [Option<&mut Recording>],
         pages: &mut Pages,
@@ -91,7 +91,7 @@ impl<'a> Stepper<'a> {
                 rows = self.drop_rows(rows, wanted);
                 alike = blocks(config, rows, caches);
             }
-            self.attend(index, Batch { rows, caches, pages }, &alike);
+            self.attend(index, DecodeBatch { rows, caches, pages }, &alike);
             note(rows, recordings, index, Part::Attended, &self.attended);
             note(rows, recordings, index, Part::Lse, &self.lse);
             project(&self.attended, &layer.output, output, &mut self.x, Write::Add, &mut self.low);
@@ -126,7 +126,7 @@ impl<'a> Stepper<'a> {
     }
 
     /// Forgets all rows but the last `wanted`.
-    fn drop_rows<'r>(&mut self, rows: &'r [Row], wanted: usize) -> &'r [Row] {
+    fn drop_rows<'r>(&mut self, rows: &'r [DecodeRow], wanted: usize) -> &'r [DecodeRow] {
         let dropped = rows.len().saturating_sub(wanted);
         self.x.drain(..dropped * self.config().hidden_size);
         self.qkv.drain(..dropped * self.config().qkv_width());
@@ -147,7 +147,7 @@ impl<'a> Stepper<'a> {
     }
 
     /// Rotates queries and keys to their positions, and writes keys and values into the cache.
-    fn remember(&mut self, layer: usize, rows: &[Row], caches: &[&Cache], pages: &mut Pages) {
+    fn remember(&mut self, layer: usize, rows: &[DecodeRow], caches: &[&Cache], pages: &mut Pages) {
         let (config, dim) = (self.config(), self.config().head_dim);
         let (query, kv) = (config.query_width(), config.kv_width());
         for (qkv, row) in self.qkv.chunks_exact_mut(config.qkv_width()).zip(rows) {
@@ -162,12 +162,12 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    fn attend(&mut self, layer: usize, batch: Batch<'_>, blocks: &[Range<usize>]) {
+    fn attend(&mut self, layer: usize, batch: DecodeBatch<'_>, blocks: &[Range<usize>]) {
         let config = self.config();
         let (qkv, query, heads) = (config.qkv_width(), config.query_width(), config.num_attention_heads);
         for head in 0..config.num_key_value_heads {
             for block in blocks {
-                let rows = Batch { rows: &batch.rows[block.clone()], ..batch };
+                let rows = DecodeBatch { rows: &batch.rows[block.clone()], ..batch };
                 let qkv = &self.qkv[block.start * qkv..block.end * qkv];
                 let attended = &mut self.attended[block.start * query..block.end * query];
                 let lse = &mut self.lse[block.start * heads..block.end * heads];
@@ -178,7 +178,13 @@ impl<'a> Stepper<'a> {
 }
 
 /// Records a part of each row.
-fn note(rows: &[Row], recordings: &mut [Option<&mut Recording>], layer: usize, part: Part, values: &[f32]) {
+fn note(
+    rows: &[DecodeRow],
+    recordings: &mut [Option<&mut Recording>],
+    layer: usize,
+    part: Part,
+    values: &[f32],
+) {
     let Some(width) = values.len().checked_div(rows.len()) else { return };
     for (row, values) in rows.iter().zip(values.chunks_exact(width)) {
         if let Some(recording) = &mut recordings[row.cache] {

@@ -1,7 +1,7 @@
 //! What one thread does: takes jobs, reads their prompts, decodes as many completions at a time as it may.
 
 use super::cache::{Cache, Pages, Run};
-use super::step::{Row, Stepper};
+use super::step::{DecodeRow, Stepper};
 use super::{DecodeModel, Job, Queues};
 use crate::cpu::recall::{Recorder, Recording};
 use crate::draw::{Completion, DrawScratch, Finished, Prepared};
@@ -107,8 +107,9 @@ impl<'a> Worker<'a> {
         let mut cache = Cache { context: Rc::new(Run::default()), own: Run::default() };
         cache.own.grow(prompt.len(), &mut self.pages);
         for (chunk, tokens) in prompt.chunks(PROMPT_ROWS).enumerate() {
-            let row = |(i, &token): (usize, &u32)| Row { token, cache: 0, own: chunk * PROMPT_ROWS + i };
-            let rows: Vec<Row> = tokens.iter().enumerate().map(row).collect();
+            let row =
+                |(i, &token): (usize, &u32)| DecodeRow { token, cache: 0, own: chunk * PROMPT_ROWS + i };
+            let rows: Vec<DecodeRow> = tokens.iter().enumerate().map(row).collect();
             let last = (chunk + 1) * PROMPT_ROWS >= prompt.len();
             let recordings = &mut [recording.as_mut()];
             self.stepper.forward(&rows, &[&cache], recordings, &mut self.pages, usize::from(last));
@@ -131,7 +132,7 @@ impl<'a> Worker<'a> {
         for (i, active) in self.active.iter_mut().enumerate() {
             let own = active.cache.own.len;
             active.cache.own.grow(1, &mut self.pages);
-            rows.push(Row { token: active.completion.last(), cache: i, own });
+            rows.push(DecodeRow { token: active.completion.last(), cache: i, own });
         }
         self.grow_recordings();
         let parts = self.active.iter_mut().map(|a| (&a.cache, a.recording.as_mut()));
@@ -149,8 +150,8 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Makes room for the next row of every completion that is recorded. Where there is none, this thread's last group is
-    /// not recorded any more, so that the others are recorded as a whole.
+    /// Makes room for the next row of every recorded completion. Without room, this thread's last group is no longer
+    /// recorded, so that the others are recorded whole.
     fn grow_recordings(&mut self) {
         let Some(recorder) = self.recorder else { return };
         for i in 0..self.active.len() {

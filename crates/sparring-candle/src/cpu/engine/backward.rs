@@ -1,7 +1,7 @@
 //! The gradient of one block, layer by layer from the last.
 
 use super::forward::Reach;
-use super::model::{Model, Sink};
+use super::model::{EngineModel, Sink};
 use super::plan::{Block, Rows};
 use super::workspace::{Activations, LayerActivations, Scratch};
 use super::{attention, forward, heads, project, recall};
@@ -11,7 +11,7 @@ use crate::model::LayerRanges;
 /// Adds the gradient of every trained parameter of the layers and of the embedding to `sink`; `scratch.dx`
 /// holds ∂L/∂(output of the last layer) and is used up. Layers that were not kept are computed again.
 pub(super) fn backward(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     block: &Block,
     acts: &Activations,
     scratch: &mut Scratch,
@@ -36,7 +36,7 @@ pub(super) fn backward(
 
 /// The input of a layer and what its backward pass needs: from the forward pass, recalled, or computed again.
 fn layer<'a>(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     block: &Block,
     (i, ranges, reach): (usize, &LayerRanges, Reach<'_>),
     acts: &'a Activations,
@@ -70,7 +70,7 @@ fn spread(block: &Block, x: &mut [f32], width: usize) {
 }
 
 fn feed_forward(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     rows: Rows<'_>,
     ranges: &LayerRanges,
     acts: &LayerActivations,
@@ -98,7 +98,7 @@ fn feed_forward(
 }
 
 fn attend(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     block: &Block,
     reach: Reach<'_>,
     ranges: &LayerRanges,
@@ -132,7 +132,7 @@ fn attend(
 /// The output matrix: writes ∂L/∂(attention's output) of all rows to `scratch.d_product`, and makes `scratch.dx` one
 /// of all rows.
 fn output(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     block: &Block,
     reach: Reach<'_>,
     ranges: &LayerRanges,

@@ -1,6 +1,6 @@
 //! One block of rows through the layers.
 
-use super::model::Model;
+use super::model::EngineModel;
 use super::plan::{Block, Rows};
 use super::workspace::{Activations, Keep, LayerActivations, Scratch};
 use super::{attention, heads, project};
@@ -10,7 +10,7 @@ use crate::model::LayerRanges;
 /// Runs `block` through all layers; the result is the last of `acts.inputs` that was written,
 /// [`last_output`].
 pub(super) fn forward(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     block: &Block,
     keep: Keep,
     acts: &mut Activations,
@@ -48,7 +48,7 @@ pub(super) struct Reach<'a> {
 }
 
 impl<'a> Reach<'a> {
-    pub(super) fn of(model: Model<'_>, block: &'a Block, layer: usize) -> Self {
+    pub(super) fn of(model: EngineModel<'_>, block: &'a Block, layer: usize) -> Self {
         let live = layer + 1 == model.config.num_hidden_layers;
         Self { rows: if live { block.live() } else { block.all() }, live }
     }
@@ -78,7 +78,7 @@ fn gather(block: &Block, from: &[f32], to: &mut [f32], width: usize) {
 }
 
 /// Output of the last layer, of the rows that predict: rows × hidden.
-pub(super) fn last_output<'a>(model: Model<'_>, block: &Block, acts: &'a Activations) -> &'a [f32] {
+pub(super) fn last_output<'a>(model: EngineModel<'_>, block: &Block, acts: &'a Activations) -> &'a [f32] {
     let output = match &acts.recalled {
         Some(_) => &acts.output,
         None => &acts.inputs[model.config.num_hidden_layers % acts.inputs.len()],
@@ -88,7 +88,7 @@ pub(super) fn last_output<'a>(model: Model<'_>, block: &Block, acts: &'a Activat
 
 /// A layer up to its gate and up products: all that its backward pass needs.
 pub(super) fn to_gate(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     block: &Block,
     reach: Reach<'_>,
     ranges: &LayerRanges,
@@ -124,7 +124,7 @@ pub(super) fn to_gate(
 
 /// The gate and up products.
 pub(super) fn gate(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     rows: Rows<'_>,
     ranges: &LayerRanges,
     acts: &mut LayerActivations,
@@ -139,7 +139,7 @@ pub(super) fn gate(
 
 /// The rest of the layer, to the residual stream after it.
 fn from_gate(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     rows: Rows<'_>,
     ranges: &LayerRanges,
     acts: &LayerActivations,

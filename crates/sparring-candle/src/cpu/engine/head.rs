@@ -4,12 +4,11 @@
 //! time: the sums of the softmax go from tile to tile, and the backward pass computes the logits again.
 
 use super::forward::last_output;
-use super::model::{HeadSettings, Model, Sink, TokenResults};
+use super::model::{EngineModel, HeadSettings, Sink, TokenResults};
 use super::plan::{Block, HeadRow};
 use super::workspace::{Activations, Scratch};
 use crate::kernels::{
-    HeadCotangent, Mat, MatMut, Packing, SoftmaxSums, Write, head_cotangent, matmul, rms_backward,
-    rms_forward,
+    HeadGradient, Mat, MatMut, Packing, SoftmaxSums, Write, head_gradient, matmul, rms_backward, rms_forward,
 };
 use crate::learn::LossGradients;
 use std::ops::Range;
@@ -28,7 +27,7 @@ fn tile(vocab: usize) -> (usize, usize) {
 }
 
 /// Normalises the rows that predict.
-fn normalise(model: Model<'_>, block: &Block, acts: &mut Activations) {
+fn normalise(model: EngineModel<'_>, block: &Block, acts: &mut Activations) {
     let rows = block.heads.len();
     let mut head = std::mem::take(&mut acts.head);
     let (normed, scales) = (head.normed.fit(rows * model.config.hidden_size), head.scales.fit(rows));
@@ -39,7 +38,7 @@ fn normalise(model: Model<'_>, block: &Block, acts: &mut Activations) {
 
 /// Logits of `words` for some normalised rows.
 fn tile_logits(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     normed: &[f32],
     words: &Range<usize>,
     logits: &mut [f32],
@@ -52,9 +51,9 @@ fn tile_logits(
     matmul(out, Write::Replace, shape, Mat::rows(normed, hidden), Mat::transposed(w, hidden), packing);
 }
 
-/// Log-probability (and entropy, if asked) of every target of the block.
+/// Log-probability (and entropy, if wanted) of every target of the block.
 pub(super) fn forward(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     block: &Block,
     settings: HeadSettings,
     acts: &mut Activations,
@@ -110,7 +109,7 @@ pub(super) fn forward(
 }
 
 /// Logits of every predicting row, one after the other.
-pub(super) fn logits(model: Model<'_>, block: &Block, acts: &mut Activations) -> Vec<f32> {
+pub(super) fn logits(model: EngineModel<'_>, block: &Block, acts: &mut Activations) -> Vec<f32> {
     normalise(model, block, acts);
     let (rows, words) = (block.heads.len(), 0..model.config.vocab_size);
     let mut logits = vec![0.0; rows * words.len()];
@@ -127,7 +126,7 @@ pub(super) fn logits(model: Model<'_>, block: &Block, acts: &mut Activations) ->
 /// Adds the gradients of the output matrix and the final norm to `sink`, and writes ∂L/∂(output of the last layer)
 /// to `scratch.dx`, of the rows that predict.
 pub(super) fn backward(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     block: &Block,
     settings: HeadSettings,
     gradients: &LossGradients,
@@ -149,7 +148,7 @@ pub(super) fn backward(
             tile_logits(model, normed, &words, logits, packing);
             for (logits, r) in logits.chunks_exact_mut(m).zip(rows.clone()) {
                 let saved = (acts.head.lse.get(count)[r], acts.head.entropy.get(count)[r]);
-                row_cotangent(block, &block.heads[r], settings, gradients, saved, &words, logits);
+                row_gradient(block, &block.heads[r], settings, gradients, saved, &words, logits);
             }
             let w = Mat::rows(&model.get(&model.layout.head)[words.start * hidden..], hidden);
             let write = if words.start == 0 { Write::Replace } else { Write::Add };
@@ -168,7 +167,7 @@ pub(super) fn backward(
 }
 
 /// Logits of some words of one row to their gradients.
-fn row_cotangent(
+fn row_gradient(
     block: &Block,
     head: &HeadRow,
     settings: HeadSettings,
@@ -181,7 +180,7 @@ fn row_cotangent(
     let scale = 1.0 / settings.temperature;
     let logp = targets.iter().map(|t| gradients.logp[t.flat]).sum();
     let entropy = targets.iter().map(|t| gradients.entropy_at(t.flat)).sum();
-    head_cotangent(logits, HeadCotangent { scale, lse, logp, entropy, row_entropy });
+    head_gradient(logits, HeadGradient { scale, lse, logp, entropy, row_entropy });
     for target in targets.iter().filter(|t| words.contains(&(t.token as usize))) {
         logits[target.token as usize - words.start] += scale * gradients.logp[target.flat];
     }

@@ -1,6 +1,6 @@
 //! What happens to queries and keys between their product and the scores: norms of heads, rotation.
 
-use super::model::{Model, Sink};
+use super::model::{EngineModel, Sink};
 use super::plan::Block;
 use super::workspace::{LayerActivations, Scratch};
 use crate::kernels::{rms_backward, rms_forward, rope};
@@ -8,13 +8,18 @@ use crate::model::LayerRanges;
 use std::ops::Range;
 
 /// Columns of queries and of keys in a row, each with its norm's weights.
-fn sections<'a>(model: Model<'_>, layer: &'a LayerRanges) -> [(Range<usize>, &'a Range<usize>); 2] {
+fn sections<'a>(model: EngineModel<'_>, layer: &'a LayerRanges) -> [(Range<usize>, &'a Range<usize>); 2] {
     let (query, kv) = (model.config.query_width(), model.config.kv_width());
     [(0..query, &layer.query_norm), (query..query + kv, &layer.key_norm)]
 }
 
 /// Normalises (where the family does) and rotates queries and keys, in place in the rows of `acts.qkv`.
-pub(super) fn forward(model: Model<'_>, block: &Block, layer: &LayerRanges, acts: &mut LayerActivations) {
+pub(super) fn forward(
+    model: EngineModel<'_>,
+    block: &Block,
+    layer: &LayerRanges,
+    acts: &mut LayerActivations,
+) {
     let (config, rows) = (model.config, block.rows());
     let (width, dim) = (config.qkv_width(), config.head_dim);
     let turned = config.query_width() + config.kv_width();
@@ -38,7 +43,7 @@ pub(super) fn forward(model: Model<'_>, block: &Block, layer: &LayerRanges, acts
 
 /// Turns ∂L/∂(rotated queries and keys) in the rows of `scratch.d_qkv` into ∂L/∂(their product's output).
 pub(super) fn backward(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     block: &Block,
     layer: &LayerRanges,
     acts: &LayerActivations,

@@ -1,9 +1,8 @@
 //! The decoder's forward and backward passes, written by hand over packed rows.
 //!
 //! No operation graph: each layer keeps what its backward pass needs (inputs, rotated queries and keys,
-//! attention outputs, gate and up) and recomputes the rest; of rows that were just sampled it recalls most of that.
-//! Shards share nothing but the weights, so a thread runs one from the beginning to the end without waiting for
-//! another.
+//! attention outputs, gate and up) and recomputes the rest. For rows that were just sampled, it recalls most of that.
+//! Shards share only the weights, so a thread runs one from beginning to end without waiting for another.
 
 mod adapter;
 mod attention;
@@ -19,7 +18,7 @@ mod recalled;
 mod workspace;
 
 pub(crate) use adapter::AdapterView;
-pub(crate) use model::{HeadSettings, Model, Sink, TokenResults};
+pub(crate) use model::{EngineModel, HeadSettings, Sink, TokenResults};
 pub(crate) use plan::{Block, plan};
 pub(crate) use recalled::Recalled;
 pub(crate) use workspace::{Keep, Workspace};
@@ -29,7 +28,7 @@ use workspace::Activations;
 
 /// Runs the blocks of a shard forward, keeping what [`backward_shard`] needs; not those that `recall` has.
 pub(crate) fn forward_shard(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     blocks: &[Block],
     head: HeadSettings,
     keep: Keep,
@@ -50,7 +49,7 @@ pub(crate) fn forward_shard(
 
 /// Runs the blocks of a shard forward only.
 pub(crate) fn score_shard(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     blocks: &[Block],
     head: HeadSettings,
     workspace: &mut Workspace,
@@ -66,7 +65,7 @@ pub(crate) fn score_shard(
 
 /// Adds the gradient of a shard, last run by [`forward_shard`], to `sink`.
 pub(crate) fn backward_shard(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     blocks: &[Block],
     head: HeadSettings,
     gradients: &LossGradients,
@@ -88,7 +87,7 @@ fn vanish(gradients: &LossGradients, block: &Block) -> bool {
 }
 
 /// Logits of every row that predicts, before the temperature: for tests against a reference.
-pub(crate) fn logits(model: Model<'_>, block: &Block, workspace: &mut Workspace) -> Vec<f32> {
+pub(crate) fn logits(model: EngineModel<'_>, block: &Block, workspace: &mut Workspace) -> Vec<f32> {
     forward::forward(model, block, Keep::Nothing, &mut workspace.passing, &mut workspace.scratch);
     head::logits(model, block, &mut workspace.passing)
 }

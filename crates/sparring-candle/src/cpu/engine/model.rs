@@ -7,7 +7,7 @@ use std::ops::Range;
 
 /// What every pass reads.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Model<'a> {
+pub(crate) struct EngineModel<'a> {
     pub(crate) config: &'a ModelConfig,
     pub(crate) layout: &'a Layout,
     pub(crate) weights: &'a [f32],
@@ -16,7 +16,7 @@ pub(crate) struct Model<'a> {
     pub(crate) adapter: Option<AdapterView<'a>>,
 }
 
-impl<'a> Model<'a> {
+impl<'a> EngineModel<'a> {
     pub(super) fn get(&self, range: &Range<usize>) -> &'a [f32] {
         &self.weights[range.clone()]
     }
@@ -44,7 +44,7 @@ impl Sink<'_> {
         }
     }
 
-    /// The gradient of a parameter of the base, or a buffer that nobody reads.
+    /// The gradient of a parameter of the base, or a scratch buffer whose content is unused.
     pub(super) fn base_or<'s>(&'s mut self, range: &Range<usize>, discard: &'s mut Buffer) -> &'s mut [f32] {
         match self {
             Self::Base(gradient) => &mut gradient[range.clone()],

@@ -101,7 +101,7 @@ impl Block {
         rows
     }
 
-    fn push_part(&mut self, part: &Part<'_>) {
+    fn push_group(&mut self, part: &PartialGroup<'_>) {
         let prompt = self.push_rows(part.prompt, 0, part.group << 32, 0..0);
         let first = self.targets.len();
         for (completion, flat) in &part.completions {
@@ -125,19 +125,19 @@ impl Block {
 const COMPLETIONS: u64 = 1 << 63;
 
 /// A prompt with some of its completions (none empty), each with its flat offset.
-struct Part<'a> {
+struct PartialGroup<'a> {
     group: u64,
     prompt: &'a [u32],
     completions: Vec<(&'a [u32], usize)>,
 }
 
-impl<'a> Part<'a> {
+impl<'a> PartialGroup<'a> {
     fn rows(&self) -> usize {
         self.prompt.len() + self.completions.iter().map(|(c, _)| c.len() - 1).sum::<usize>()
     }
 
     /// Takes completions off the front while they fit into `room` rows, prompt included.
-    fn split(&mut self, room: usize) -> Option<Part<'a>> {
+    fn split(&mut self, room: usize) -> Option<PartialGroup<'a>> {
         let mut rows = self.prompt.len();
         let fit = self
             .completions
@@ -152,14 +152,14 @@ impl<'a> Part<'a> {
         }
         let rest = self.completions.split_off(fit);
         let completions = std::mem::replace(&mut self.completions, rest);
-        Some(Part { group: self.group, prompt: self.prompt, completions })
+        Some(PartialGroup { group: self.group, prompt: self.prompt, completions })
     }
 }
 
 /// Divides a batch into `shards` lists of blocks. Depends on the batch and on `shards` only.
 pub(crate) fn plan(batch: TokenBatch<'_>, shards: usize) -> Vec<Vec<Block>> {
-    let mut parts: std::collections::VecDeque<Part<'_>> = parts(batch.groups).into();
-    let mut rest: usize = parts.iter().map(Part::rows).sum();
+    let mut parts: std::collections::VecDeque<PartialGroup<'_>> = partial_groups(batch.groups).into();
+    let mut rest: usize = parts.iter().map(PartialGroup::rows).sum();
     let mut plan = Vec::with_capacity(shards);
     for left in (1..=shards).rev() {
         let mut shard = Shard::default();
@@ -198,26 +198,26 @@ struct Shard {
 }
 
 impl Shard {
-    fn push(&mut self, part: &Part<'_>) {
+    fn push(&mut self, part: &PartialGroup<'_>) {
         self.rows += part.rows();
         match self.blocks.last_mut() {
-            Some(block) if block.rows() + part.rows() <= BLOCK_ROWS => block.push_part(part),
+            Some(block) if block.rows() + part.rows() <= BLOCK_ROWS => block.push_group(part),
             _ => {
                 let mut block = Block::default();
-                block.push_part(part);
+                block.push_group(part);
                 self.blocks.push(block);
             }
         }
     }
 }
 
-fn parts<'a>(groups: &'a [TokenGroup<'a>]) -> Vec<Part<'a>> {
+fn partial_groups<'a>(groups: &'a [TokenGroup<'a>]) -> Vec<PartialGroup<'a>> {
     let mut flat = 0;
     let mut parts = Vec::with_capacity(groups.len());
     for (index, group) in (0..).zip(groups) {
         let completions = completions(group, &mut flat);
         if !completions.is_empty() {
-            parts.push(Part { group: index, prompt: group.prompt, completions });
+            parts.push(PartialGroup { group: index, prompt: group.prompt, completions });
         }
     }
     parts

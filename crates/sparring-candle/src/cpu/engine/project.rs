@@ -3,7 +3,7 @@
 //! `y = x·wᵀ + bias + Σ scale·(x·aᵀ)·bᵀ` (arXiv:2106.09685, equation 3). With adapters the base is frozen:
 //! its gradients are not computed.
 
-use super::model::{Model, Sink};
+use super::model::{EngineModel, Sink};
 use super::plan::Rows;
 use super::workspace::ProductScratch;
 use crate::kernels::{Buffer, Mat, MatMut, Packing, Write, add, matmul, scale_in_place};
@@ -15,7 +15,7 @@ use crate::model::Linear;
 /// # Shapes
 /// `x`: rows × inputs; `y`: rows × outputs.
 pub(super) fn forward(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     rows: Rows<'_>,
     linear: &Linear,
     x: &[f32],
@@ -58,7 +58,7 @@ fn begin(bias: &[f32], y: &mut [f32], write: Write) -> Write {
 /// # Shapes
 /// As in [`forward`].
 pub(super) fn parameters(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     rows: Rows<'_>,
     linear: &Linear,
     x: &[f32],
@@ -97,7 +97,7 @@ pub(super) fn parameters(
 /// # Shapes
 /// As in [`forward`].
 pub(super) fn input(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     rows: Rows<'_>,
     linear: &Linear,
     dy: &[f32],

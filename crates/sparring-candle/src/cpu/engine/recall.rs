@@ -4,13 +4,13 @@ use super::forward::{Reach, gate};
 use super::plan::Block;
 use super::recalled::Recalled;
 use super::workspace::{Activations, LayerActivations, Scratch};
-use super::{heads, model::Model};
+use super::{heads, model::EngineModel};
 use crate::cpu::recall::{Part, Recording};
 use crate::kernels::Buffer;
 use crate::model::LayerRanges;
 
 /// What a forward pass leaves for the head and for the backward pass.
-pub(super) fn forward(model: Model<'_>, block: &Block, recalled: Recalled, acts: &mut Activations) {
+pub(super) fn forward(model: EngineModel<'_>, block: &Block, recalled: Recalled, acts: &mut Activations) {
     let output = (&mut acts.output, model.config.hidden_size);
     recalled.copy(block, true, Recording::output, output);
     acts.recalled = Some(recalled);
@@ -18,7 +18,7 @@ pub(super) fn forward(model: Model<'_>, block: &Block, recalled: Recalled, acts:
 
 /// What [`super::forward::to_gate`] computes for a layer, and the layer's input in `input`.
 pub(super) fn to_gate(
-    model: Model<'_>,
+    model: EngineModel<'_>,
     block: &Block,
     (layer, ranges, reach): (usize, &LayerRanges, Reach<'_>),
     recalled: &Recalled,

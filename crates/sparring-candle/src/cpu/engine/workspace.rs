@@ -101,7 +101,7 @@ pub(crate) struct Scratch {
     /// ∂L/∂(normalised queries and keys) of one row.
     pub(crate) d_heads: Buffer,
     pub(crate) products: ProductScratch,
-    /// Gradients of frozen parameters, which nobody reads.
+    /// Gradients of frozen parameters, which are unused.
     pub(crate) discard: Buffer,
     /// A layer that is not kept, and its input.
     pub(crate) layer: LayerActivations,
@@ -119,7 +119,7 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Lets go of what was recalled.
+    /// Drops the recordings that were recalled.
     pub(crate) fn forget_recalled(&mut self) {
         self.kept.iter_mut().for_each(|acts| acts.recalled = None);
     }

@@ -50,7 +50,7 @@ impl CandlePolicy {
     fn with_adapter(&self, spec: Arc<AdapterSpec>, weights: Vec<f32>) -> Result<Self, PolicyError> {
         if self.frozen.adapter.is_some() {
             return Err(PolicyError::invalid(
-                "the policy has an adapter already; begin from the base, or make the adapter part of it by into_merged".to_owned(),
+                "the policy has an adapter already; start from the base, or merge the adapter with into_merged",
             ));
         }
         let mut frozen = self.frozen.clone();

@@ -3,7 +3,7 @@
 use super::weights::FlatWeights;
 use crate::batch;
 use crate::cpu::decode::{self, DecodeAdapter, DecodeWeights};
-use crate::cpu::engine::{self, AdapterView, HeadSettings, Model, TokenResults, Workspace};
+use crate::cpu::engine::{self, AdapterView, EngineModel, HeadSettings, TokenResults, Workspace};
 use crate::cpu::options::PolicyOptions;
 use crate::cpu::recall::{Recorder, Version};
 use crate::cpu::threads::run_parts;
@@ -22,7 +22,7 @@ pub(super) struct Adapter {
     pub(super) unmerged: Option<Arc<FlatWeights<DecodeWeights>>>,
 }
 
-/// What another backend begins with.
+/// The shape and the weights of a policy, for another backend to start from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ModelParts<'a> {
     pub(crate) spec: &'a Arc<ModelSpec>,
@@ -40,7 +40,7 @@ pub struct FrozenPolicy {
     pub(super) weights: Arc<FlatWeights<DecodeWeights>>,
     pub(super) adapter: Option<Adapter>,
     pub(super) options: PolicyOptions,
-    /// Buffers to be used again.
+    /// Buffers for reuse.
     workspaces: Mutex<Vec<Workspace>>,
 }
 
@@ -70,13 +70,13 @@ impl FrozenPolicy {
         Self { spec, rope, weights, adapter: None, options, workspaces: Mutex::default() }
     }
 
-    pub(super) fn model(&self) -> Model<'_> {
+    pub(super) fn model(&self) -> EngineModel<'_> {
         self.model_with(None)
     }
 
     /// The model, with elements of the adapter's inputs dropped.
-    pub(super) fn model_with(&self, dropout: Option<Dropout>) -> Model<'_> {
-        Model {
+    pub(super) fn model_with(&self, dropout: Option<Dropout>) -> EngineModel<'_> {
+        EngineModel {
             config: &self.spec.config,
             layout: &self.spec.layout,
             weights: &self.weights.flat,
@@ -119,8 +119,8 @@ impl FrozenPolicy {
         }
     }
 
-    /// Forgets what decoding reads, where it is about to be out of date and nobody shares it: before a step there is
-    /// memory for it or for the gradients.
+    /// Drops the packed weights before gradients are computed, unless they are shared: a step replaces them, and
+    /// their memory is needed for the gradients.
     pub(super) fn forget_packed(&mut self) {
         match &mut self.adapter {
             Some(adapter) => FlatWeights::forget_packed(&mut adapter.weights),
@@ -145,7 +145,7 @@ impl FrozenPolicy {
         self.pool().extend(workspaces);
     }
 
-    /// Frees the activations of the last pass: what is recorded now will stand in for the next ones.
+    /// Frees the activations of the last pass: the next pass uses what is recorded now.
     pub(super) fn free_activations(&self) {
         self.pool().iter_mut().for_each(|workspace| workspace.kept.clear());
     }
@@ -204,7 +204,7 @@ impl Sampler for FrozenPolicy {
 }
 
 impl FrozenPolicy {
-    /// Which weights these are.
+    /// Identifies the current weights.
     pub(super) fn version(&self) -> Version {
         (self.weights.id(), self.unmerged().map(|a| a.weights.id()))
     }

@@ -32,7 +32,8 @@ use weights::FlatWeights;
 /// use sparring_core::{Message, Policy, SampleRequest, Sampler, SamplingParams, Seed};
 ///
 /// let policy = CandlePolicy::load("models/qwen2.5-0.5b", PolicyOptions::default())?;
-/// let request = SampleRequest::new(vec![Message::user("What is 6 times 7?")], 8, SamplingParams::default().with_max_tokens(32), Seed::new(1));
+/// let params = SamplingParams::default().with_max_tokens(32);
+/// let request = SampleRequest::new(vec![Message::user("What is 6 times 7?")], 8, params, Seed::new(1));
 /// for rollout in &policy.sample(&[request])?[0] {
 ///     println!("{}", rollout.text);
 /// }
@@ -44,10 +45,10 @@ use weights::FlatWeights;
 /// 4·layers·(3·hidden + qkv + attention + 2·intermediate) bytes a row (4·layers·hidden with
 /// [`PolicyOptions::checkpoint_layers`]): callers bound it by the size of their micro-batches. A group's prompt is one
 /// row a token, however many completions share it. Learning holds one gradient per shard and two moments beside the
-/// trained weights. Sampling records activations, up to [`PolicyOptions::recall_mib`], and what is then learned from with
+/// trained weights. Sampling records activations, up to [`PolicyOptions::recall_mib`]; learning from recorded rows with
 /// the same weights keeps few of its own.
 ///
-/// Folders are read through mapped files: they must not be shortened while they are loaded.
+/// Weights are read through memory maps: do not truncate the files while a folder is loaded.
 #[derive(Debug)]
 pub struct CandlePolicy {
     frozen: FrozenPolicy,
@@ -61,7 +62,7 @@ pub struct CandlePolicy {
     rows: [u64; 2],
 }
 
-/// What learning had of the activations that sampling recorded ([`PolicyOptions::recall_mib`]).
+/// How much learning used the activations that sampling recorded ([`PolicyOptions::recall_mib`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecallReport {
@@ -69,7 +70,7 @@ pub struct RecallReport {
     pub recalled_rows: u64,
     /// Rows whose forward pass was run.
     pub computed_rows: u64,
-    /// Memory that is held for recordings, in use or free.
+    /// Memory held for recordings, used or free.
     pub bytes: usize,
 }
 
@@ -192,7 +193,7 @@ impl CandlePolicy {
         self.frozen.trained().0.iter().map(|p| p.at.clone().map(sum).collect()).collect()
     }
 
-    /// How much of what learning read so far had been recorded by sampling.
+    /// How much of the rows learned from so far had been recorded by sampling.
     pub fn recall_report(&self) -> RecallReport {
         let [recalled_rows, computed_rows] = self.rows;
         RecallReport { recalled_rows, computed_rows, bytes: self.recordings.bytes() }

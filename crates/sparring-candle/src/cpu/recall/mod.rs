@@ -1,7 +1,7 @@
-//! What sampling computed of the rows that are learned from next: a cache of activations.
+//! A cache of activations: what sampling computed for the rows that learning uses next.
 //!
-//! Decoding runs the same forward pass as learning, to the bit. While the weights stay what they are, learning need not
-//! run it again: a recording holds, of each row, what the backward pass reads and what is dear to compute.
+//! Decoding runs the same forward pass as learning, bit for bit. While the weights do not change, learning need not run
+//! it again: a recording holds what the backward pass of each row reads and what is expensive to compute.
 
 mod pages;
 mod row;

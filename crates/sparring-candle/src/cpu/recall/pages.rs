@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Rows of a page: few, since of a short completion's page most is not used.
 pub(super) const PAGE_ROWS: usize = 16;
 
-/// The pages of one policy. Those that are not needed are kept to be used again, since new memory costs as much as filling
-/// it.
+/// The pages of one policy. Free pages are kept for reuse, since new memory costs as much as filling it.
 #[derive(Debug)]
 pub(super) struct Pool {
     layout: RowLayout,

@@ -21,8 +21,8 @@ struct Store {
     /// Calls of the sampler, and how many of them were before something was last learned.
     calls: u64,
     learned_after: u64,
-    /// Calls between the last learnings, the latest first: no more than in either are recorded, since between steps there
-    /// may be an evaluation.
+    /// Calls between the last learnings, the latest first. No more than the smaller number are recorded, since there
+    /// may be an evaluation between steps.
     between: [u64; 2],
     prompts: HashMap<Arc<[u32]>, Prompt>,
     /// Prompts of the last call for which there was no memory.
