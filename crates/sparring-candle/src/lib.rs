@@ -8,49 +8,54 @@
 //!
 //! | type | computes with | on | learns |
 //! |---|---|---|---|
-//! | [`CandlePolicy`] | kernels of our own | the CPU | yes |
-//! | [`DevicePolicy`] | candle's stock operations | any device of candle's: CPU, CUDA (feature `cuda`) | yes |
-//! | [`CausalSampler`] | any model with a cache, such as candle-transformers' (feature `transformers`) | as the model | no |
+//! | [`CandlePolicy`] | kernels of this crate | the CPU | yes |
+//! | [`DevicePolicy`] | candle's stock operations | any device of candle: CPU, CUDA (feature `cuda`) | yes |
+//! | [`CausalSampler`] | any model with a cache, e.g. of candle-transformers (feature `transformers`) | any | no |
 //!
-//! * The first two read and write the same folders, adapters and checkpoints and pass one test suite; all three
-//!   draw tokens by the same code. [`FrozenPolicy`] is a `CandlePolicy` that samples and scores only.
-//! * [`ModelConfig`] is the shape of a model, [`ChatTokenizer`] its text side, [`PolicyOptions`] and
-//!   [`DeviceOptions`] the settings.
+//! * The first two read and write the same folders, adapters and checkpoints, and pass the same test suites. All three
+//!   draw tokens with the same code. [`FrozenPolicy`] is a `CandlePolicy` that only samples and scores.
+//! * [`ModelConfig`] is the shape of a model, [`ChatTokenizer`] its text side. [`PolicyOptions`] and
+//!   [`DeviceOptions`] are the settings.
 //! * A group's prompt is computed once, in sampling and in training.
-//! * `CandlePolicy`: same seed, prompt and weights, same tokens, whatever the batch, the order and the number of
-//!   threads; gradients are the same bits for any number of threads. What holds on a device is said there.
-//! * [`oracle`] is the decoder in stock operations and double precision: slow, short, and what the engine and the
-//!   passes of `DevicePolicy` are tested against.
+//! * `CandlePolicy`: the same seed, prompt and weights give the same tokens, whatever the batch, the order and the
+//!   number of threads; gradients have the same bits for any number of threads. [`DevicePolicy`] says what holds on
+//!   a device.
+//! * [`oracle`] is the decoder in stock operations and double precision: the slow, short reference for tests of the
+//!   engine and of the passes of `DevicePolicy`.
+//!
+//! # Modules
+//!
+//! | module | what it holds | imports |
+//! |---|---|---|
+//! | `kernels` | matrix products, norms, softmax, rotation, AdamW on slices, by instruction set | |
+//! | `model` | `config.json`, tokenizer, chat template, parameter layout, safetensors, model folders | |
+//! | `batch` | checks of token batches, and where each token lies | `model` |
+//! | `draw` | requests, drawing, hooks, stop conditions: what every sampler shares | `batch`, `kernels`, `model` |
+//! | `lora` | settings and layout of adapters, PEFT folders | `model` |
+//! | `learn` | AdamW's settings, evaluating losses, checkpoints: what every learner shares | `batch`, `lora`, `model` |
+//! | `cpu` | [`CandlePolicy`]: `engine` (learning), `decode` (sampling), `recall`, `policy` | all above |
+//! | `device` | [`DevicePolicy`] | all but `kernels` |
+//! | `causal` | [`CausalSampler`] | `batch`, `draw`, `model` |
+//!
+//! A module imports only modules above it in this table; `tests/rooms.rs` checks it.
 
+mod batch;
 mod causal;
-mod config;
-mod decode;
-mod engine;
-mod files;
-mod folder;
-mod json;
+mod cpu;
+mod device;
+mod draw;
+mod error;
 mod kernels;
-mod layout;
+mod learn;
 mod lora;
-mod mapped;
-mod options;
+mod model;
 pub mod oracle;
-mod policy;
-mod recall;
-mod rotary;
-mod stock;
-mod template;
-mod tensors;
-mod threads;
-mod tokenizer;
 
 #[cfg(feature = "transformers")]
 pub use causal::transformers;
 pub use causal::{CausalModel, CausalSampler, TensorModel};
-pub use config::{Family, ModelConfig};
+pub use cpu::{CandlePolicy, FrozenPolicy, PolicyOptions, RecallReport};
+pub use device::{DeviceKind, DeviceOptions, DevicePolicy, Precision};
+pub use learn::{AdamWConfig, ParamGroup};
 pub use lora::{LoraConfig, LoraTargets};
-pub use options::{AdamWConfig, ParamGroup, PolicyOptions};
-pub use policy::{CandlePolicy, FrozenPolicy, RecallReport};
-pub use rotary::RopeScaling;
-pub use stock::{DeviceKind, DeviceOptions, DevicePolicy, Precision};
-pub use tokenizer::ChatTokenizer;
+pub use model::{ChatTokenizer, ModelConfig, ModelFamily, RopeScaling};

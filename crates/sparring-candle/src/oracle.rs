@@ -1,14 +1,15 @@
 //! The same decoder in stock differentiable candle operations, in double precision: a slow reference.
 //!
 //! Every sequence runs by itself, without a cache, without packing and without a shared prompt; gradients
-//! come from one tape of candle's automatic differentiation. Nothing here is shared with the engine but the
-//! shape of the model and the values of its weights, so that tests compare two implementations. The decoder
-//! is the one that [`DevicePolicy`](crate::DevicePolicy) runs, which has its passes, cache and backward pass by layers apart.
+//! come from one tape of candle's automatic differentiation. It shares only the shape of the model and the values of
+//! its weights with the engine, so that tests compare two implementations. The decoder is that of
+//! [`DevicePolicy`](crate::DevicePolicy), without its passes, its cache and its backward pass by layers.
 
-use crate::policy::Parts;
-use crate::stock::decoder::{Decoder, scores};
-use crate::stock::{Weights, backend, tensors};
-use crate::{CandlePolicy, ModelConfig};
+use crate::cpu::{CandlePolicy, ModelParts};
+use crate::device::decoder::{Decoder, scores};
+use crate::device::{TensorWeights, tensors};
+use crate::error::candle_error;
+use crate::model::ModelConfig;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use sparring_core::{PolicyError, TokenBatch};
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ pub struct Oracle {
     config: ModelConfig,
     /// Of the trained parameters, in the policy's order.
     names: Vec<String>,
-    weights: Weights,
+    weights: TensorWeights,
 }
 
 /// Log-probabilities and entropies of the completion tokens, and what they were computed from.
@@ -30,8 +31,8 @@ struct Scores {
 }
 
 /// Every weight, and every factor on them, as a variable.
-fn weights(policy: &CandlePolicy) -> Result<Weights> {
-    let Parts { spec, weights, adapter } = policy.parts();
+fn weights(policy: &CandlePolicy) -> Result<TensorWeights> {
+    let ModelParts { spec, weights, adapter } = policy.parts();
     let mut tensors = tensors(&spec.layout.parameters, weights, (&Device::Cpu, DType::F64))?;
     let mut scales = BTreeMap::new();
     if let Some((adapter, factors)) = adapter {
@@ -40,7 +41,7 @@ fn weights(policy: &CandlePolicy) -> Result<Weights> {
     }
     let variable = |(name, tensor)| Ok((name, Var::from_tensor(&tensor)?.into_inner()));
     let variables = tensors.into_iter().map(variable).collect::<Result<Vec<_>>>()?;
-    Ok(Weights::new(variables, DType::F64, Arc::new(scales)))
+    Ok(TensorWeights::new(variables, DType::F64, Arc::new(scales)))
 }
 
 impl Oracle {
@@ -50,7 +51,7 @@ impl Oracle {
     /// [`PolicyError::Backend`] where candle fails.
     pub fn new(policy: &CandlePolicy) -> std::result::Result<Self, PolicyError> {
         let names = policy.parameters().map(|(name, ..)| name.to_owned()).collect();
-        let weights = weights(policy).map_err(backend)?;
+        let weights = weights(policy).map_err(candle_error)?;
         Ok(Self { config: policy.config().clone(), names, weights })
     }
 
@@ -60,7 +61,7 @@ impl Oracle {
     /// [`PolicyError::Backend`] where candle fails.
     pub fn logits(&self, tokens: &[u32]) -> std::result::Result<Vec<f64>, PolicyError> {
         let run = || self.forward(tokens)?.flatten_all()?.to_vec1();
-        run().map_err(backend)
+        run().map_err(candle_error)
     }
 
     /// Log-probabilities and entropies of the completion tokens, flat.
@@ -72,7 +73,7 @@ impl Oracle {
             let scores = self.scores(batch)?;
             Ok((scores.logp.to_vec1()?, scores.entropy.to_vec1()?))
         };
-        run().map_err(backend)
+        run().map_err(candle_error)
     }
 
     /// The gradient of Σ logp·∂logp + Σ entropy·∂entropy, one vector a parameter, in the order of
@@ -100,7 +101,7 @@ impl Oracle {
             };
             self.names.iter().map(gradient).collect::<Result<Vec<_>>>()
         };
-        run().map_err(backend)
+        run().map_err(candle_error)
     }
 
     fn scores(&self, batch: TokenBatch<'_>) -> Result<Scores> {

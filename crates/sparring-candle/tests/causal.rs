@@ -6,13 +6,13 @@ mod support;
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use candle_transformers::models::{llama, qwen2};
-use sparring_candle::{CandlePolicy, CausalModel, CausalSampler, Family, ModelConfig, transformers};
+use sparring_candle::{CandlePolicy, CausalModel, CausalSampler, ModelConfig, ModelFamily, transformers};
 use sparring_core::{PolicyError, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed};
 use sparring_testkit::conformance::{self, Options};
 use std::path::Path;
 use support::with_batch;
 
-fn policy(family: Family) -> CandlePolicy {
+fn policy(family: ModelFamily) -> CandlePolicy {
     let mut config = ModelConfig::new(family, 40, 16, 2, 4, 24).with_kv_heads(2).with_max_positions(96);
     config.initializer_range = 0.3;
     CandlePolicy::init(config, support::tokenizer(40), support::options(), Seed::new(51)).unwrap()
@@ -32,7 +32,7 @@ fn theirs(policy: &CandlePolicy) -> CausalSampler {
     let dir = tempfile::tempdir().unwrap();
     policy.save_pretrained(dir.path()).unwrap();
     let (weights, mut config) = (weights(dir.path()), config(dir.path()));
-    if policy.config().family == Family::Qwen2 {
+    if policy.config().family == ModelFamily::Qwen2 {
         // Fields that their reader wants although they say nothing here.
         config["sliding_window"] = 96.into();
         config["max_window_layers"] = 2.into();
@@ -50,7 +50,7 @@ fn sampler(model: impl CausalModel + 'static) -> CausalSampler {
     CausalSampler::new(model, support::tokenizer(40), 40, 96)
 }
 
-const FAMILIES: [Family; 2] = [Family::Qwen2, Family::Llama];
+const FAMILIES: [ModelFamily; 2] = [ModelFamily::Qwen2, ModelFamily::Llama];
 
 #[test]
 fn tokens_and_log_probabilities_are_those_of_our_decoder() {

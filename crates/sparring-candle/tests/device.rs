@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use sparring_candle::oracle::Oracle;
 use sparring_candle::{
-    CandlePolicy, DeviceKind, DeviceOptions, DevicePolicy, Family, LoraConfig, ModelConfig, Precision,
+    CandlePolicy, DeviceKind, DeviceOptions, DevicePolicy, LoraConfig, ModelConfig, ModelFamily, Precision,
     RopeScaling,
 };
 use sparring_core::{
@@ -35,7 +35,7 @@ proptest! {
 
     #[test]
     fn passes_of_any_size_give_the_gradient_of_one_tape_a_sequence(
-        family in prop::sample::select(vec![Family::Qwen2, Family::Qwen3, Family::Llama]),
+        family in prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]),
         (kv_heads, group, layers) in (1..=2_usize, 1..=3_usize, 1..=3_usize),
         tied: bool,
         lora: bool,

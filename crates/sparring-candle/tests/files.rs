@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use sparring_candle::{CandlePolicy, Family, ModelConfig, RopeScaling};
+use sparring_candle::{CandlePolicy, ModelConfig, ModelFamily, RopeScaling};
 use sparring_core::{Checkpoint, Learner, PolicyError, SampleRequest, Sampler, SamplingParams, Scorer, Seed};
 use std::fs;
 use std::path::Path;
@@ -62,9 +62,9 @@ fn every_family_is_saved_as_what_it_is() {
         original_positions: 32,
     };
     for (family, scaling, head_dim) in [
-        (Family::Qwen2, RopeScaling::Linear { factor: 2.0 }, 4),
-        (Family::Qwen3, yarn, 6),
-        (Family::Llama, llama3, 4),
+        (ModelFamily::Qwen2, RopeScaling::Linear { factor: 2.0 }, 4),
+        (ModelFamily::Qwen3, yarn, 6),
+        (ModelFamily::Llama, llama3, 4),
     ] {
         let config = ModelConfig::new(family, 40, 16, 2, 4, 24)
             .with_kv_heads(2)

@@ -5,7 +5,7 @@ mod support;
 
 use proptest::prelude::*;
 use sparring_candle::oracle::Oracle;
-use sparring_candle::{CandlePolicy, Family, ModelConfig, PolicyOptions, RopeScaling};
+use sparring_candle::{CandlePolicy, ModelConfig, ModelFamily, PolicyOptions, RopeScaling};
 use sparring_core::{Learner, Scorer, Seed, TokenBatch};
 use support::{Group, Linear, completion_tokens, with_batch};
 
@@ -73,7 +73,7 @@ fn heads_of_any_width_and_number() {
     let groups = support::groups(3, 40);
     let long = vec![((0..40).map(|i| i % 40).collect(), vec![(0..30).map(|i| (i * 7) % 40).collect()])];
     for (heads, kv_heads, dim) in [(2, 1, 16), (3, 3, 20), (4, 2, 32), (2, 2, 48), (80, 1, 2), (7, 1, 4)] {
-        let mut config = ModelConfig::new(Family::Qwen3, 40, 12, 2, heads, 8)
+        let mut config = ModelConfig::new(ModelFamily::Qwen3, 40, 12, 2, heads, 8)
             .with_kv_heads(kv_heads)
             .with_head_dim(dim)
             .with_max_positions(128);
@@ -109,7 +109,7 @@ proptest! {
 
     #[test]
     fn gradients_are_those_of_the_oracle_for_any_shape(
-        family in prop::sample::select(vec![Family::Qwen2, Family::Qwen3, Family::Llama]),
+        family in prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]),
         scaling in scalings(),
         biased: bool,
         kv_heads in 1..=2_usize,
@@ -206,7 +206,7 @@ proptest! {
     /// Completions that share a prompt, against each completion with a prompt of its own in a pass of its own.
     #[test]
     fn a_shared_prompt_changes_no_gradient(
-        family in prop::sample::select(vec![Family::Qwen2, Family::Qwen3, Family::Llama]),
+        family in prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]),
         shapes in prop::collection::vec((1..90_usize, prop::collection::vec(0..40_usize, 1..6)), 1..4),
         shards in 1..=3_usize,
         temperature in 0.5_f32..2.0,

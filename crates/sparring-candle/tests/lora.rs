@@ -5,7 +5,7 @@ mod support;
 
 use proptest::prelude::*;
 use sparring_candle::oracle::Oracle;
-use sparring_candle::{AdamWConfig, CandlePolicy, Family, LoraConfig, LoraTargets, ModelConfig};
+use sparring_candle::{AdamWConfig, CandlePolicy, LoraConfig, LoraTargets, ModelConfig, ModelFamily};
 use sparring_core::{
     Checkpoint, Learner, Policy, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
 };
@@ -16,7 +16,7 @@ use support::{Linear, accumulate, bits, completion_tokens, train, with_batch};
 
 const TOKENS: [u32; 12] = [5, 9, 30, 2, 11, 17, 39, 4, 4, 21, 8, 3];
 
-fn base(family: Family, seed: u64) -> CandlePolicy {
+fn base(family: ModelFamily, seed: u64) -> CandlePolicy {
     let mut config = ModelConfig::new(family, 40, 16, 2, 4, 24).with_kv_heads(2).with_max_positions(96);
     config.initializer_range = 0.3;
     CandlePolicy::init(config, support::tokenizer(40), support::options(), Seed::new(seed)).unwrap()
@@ -24,7 +24,7 @@ fn base(family: Family, seed: u64) -> CandlePolicy {
 
 /// A policy whose adapter does something.
 fn trained(config: LoraConfig, seed: u64) -> CandlePolicy {
-    let mut policy = base(Family::Qwen3, seed).with_lora(config, Seed::new(seed + 1)).unwrap();
+    let mut policy = base(ModelFamily::Qwen3, seed).with_lora(config, Seed::new(seed + 1)).unwrap();
     train(&mut policy, 0..2);
     policy
 }
@@ -57,7 +57,7 @@ proptest! {
 
     #[test]
     fn a_fresh_adapter_is_the_base(config in configs(), seed: u64) {
-        let base = base(Family::Qwen2, 7);
+        let base = base(ModelFamily::Qwen2, 7);
         let policy = base.with_lora(config, Seed::new(seed)).unwrap();
         prop_assert_eq!(policy.logits(&TOKENS).unwrap(), base.logits(&TOKENS).unwrap());
         prop_assert_eq!(sample(&policy), sample(&base));
@@ -128,7 +128,7 @@ fn accumulate_fails(policy: &mut CandlePolicy) -> bool {
 
 #[test]
 fn policies_share_a_base_and_leave_it_alone() {
-    let base = base(Family::Llama, 3);
+    let base = base(ModelFamily::Llama, 3);
     let before = (bits(&base), base.logits(&TOKENS).unwrap());
     let mut solver = base.with_lora(LoraConfig::new(4), Seed::new(1)).unwrap();
     let mut generator = base.with_lora(LoraConfig::new(2), Seed::new(2)).unwrap();
@@ -150,7 +150,7 @@ fn policies_share_a_base_and_leave_it_alone() {
 #[test]
 fn the_sampler_uses_the_adapter() {
     let mut policy = trained(LoraConfig::new(3).with_alpha(20.0), 5);
-    assert_ne!(sample(&policy), sample(&base(Family::Qwen3, 5)));
+    assert_ne!(sample(&policy), sample(&base(ModelFamily::Qwen3, 5)));
     for rollout in sample(&policy) {
         let groups = vec![(TOKENS.to_vec(), vec![rollout.tokens.clone()])];
         let scores = with_batch(&groups, 1.0, |batch| policy.score(batch).unwrap());
@@ -181,7 +181,7 @@ fn dropout_is_the_same_forwards_and_backwards_and_however_a_batch_is_divided() {
     let adapter = tempfile::tempdir().unwrap();
     trained(LoraConfig::new(3).with_dropout(0.4), 9).save_pretrained(adapter.path()).unwrap();
     let load = |dir: &Path, shards: usize| {
-        let mut policy = base(Family::Qwen3, 9).load_adapter(dir).unwrap();
+        let mut policy = base(ModelFamily::Qwen3, 9).load_adapter(dir).unwrap();
         policy.set_options(support::options().with_shards(shards)).unwrap();
         policy
     };
@@ -215,13 +215,13 @@ fn dropout_is_the_same_forwards_and_backwards_and_however_a_batch_is_divided() {
 #[test]
 fn dropout_resumes_where_it_was() {
     let config = LoraConfig::new(2).with_dropout(0.3);
-    let make = |seed| base(Family::Qwen2, 4).with_lora(config.clone(), Seed::new(seed)).unwrap();
+    let make = |seed| base(ModelFamily::Qwen2, 4).with_lora(config.clone(), Seed::new(seed)).unwrap();
     let mut straight = make(6);
     train(&mut straight, 0..3);
     let dir = tempfile::tempdir().unwrap();
     straight.save(dir.path()).unwrap();
     train(&mut straight, 3..5);
-    let loaded = base(Family::Qwen2, 4).load_adapter(dir.path()).unwrap();
+    let loaded = base(ModelFamily::Qwen2, 4).load_adapter(dir.path()).unwrap();
     for mut resumed in [make(6), make(7), loaded] {
         resumed.restore(dir.path()).unwrap();
         train(&mut resumed, 3..5);
@@ -232,7 +232,7 @@ fn dropout_resumes_where_it_was() {
     let file = dir.path().join("adapter_config.json");
     let text = fs::read_to_string(&file).unwrap().replace("\"lora_dropout\": 0.3", "\"lora_dropout\": 0.0");
     fs::write(&file, text).unwrap();
-    let whole = base(Family::Qwen2, 4).load_adapter(dir.path()).unwrap();
+    let whole = base(ModelFamily::Qwen2, 4).load_adapter(dir.path()).unwrap();
     assert_eq!(whole.lora().map(|l| l.dropout), Some(0.0));
     assert_eq!(straight.logits(&TOKENS).unwrap(), whole.logits(&TOKENS).unwrap());
     assert_eq!(sample(&straight), sample(&whole));
@@ -247,7 +247,7 @@ fn an_adapter_folder_reads_back() {
     let policy = trained(config.clone(), 2);
     let dir = tempfile::tempdir().unwrap();
     policy.save_pretrained(dir.path()).unwrap();
-    let loaded = base(Family::Qwen3, 2).load_adapter(dir.path()).unwrap();
+    let loaded = base(ModelFamily::Qwen3, 2).load_adapter(dir.path()).unwrap();
     assert_eq!(loaded.lora(), Some(&config));
     assert_eq!(bits(&loaded), bits(&policy));
     assert_eq!(loaded.logits(&TOKENS).unwrap(), policy.logits(&TOKENS).unwrap());
@@ -264,7 +264,7 @@ fn what_cannot_be_read_is_named() {
         let mut value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
         change(&mut value);
         fs::write(&file, value.to_string()).unwrap();
-        base(Family::Qwen3, 1).load_adapter(dir.path()).unwrap_err().to_string()
+        base(ModelFamily::Qwen3, 1).load_adapter(dir.path()).unwrap_err().to_string()
     };
     let cases: [(&str, serde_json::Value, &str); 11] = [
         ("init_lora_weights", "pissa".into(), "\"init_lora_weights\" is \"pissa\", which changes the base"),
@@ -292,19 +292,19 @@ fn what_cannot_be_read_is_named() {
         assert!(error.contains(want) && error.contains("adapter_"), "{error}");
     }
     let empty = tempfile::tempdir().unwrap();
-    let error = base(Family::Qwen3, 1).load_adapter(empty.path()).unwrap_err().to_string();
+    let error = base(ModelFamily::Qwen3, 1).load_adapter(empty.path()).unwrap_err().to_string();
     assert!(error.contains("adapter_config.json: not found; an adapter folder needs"), "{error}");
     for bad in
         [LoraConfig::new(0), LoraConfig::new(1).with_dropout(1.0), LoraConfig::new(1).with_alpha(f64::NAN)]
     {
-        assert!(base(Family::Llama, 1).with_lora(bad, Seed::new(1)).is_err());
+        assert!(base(ModelFamily::Llama, 1).with_lora(bad, Seed::new(1)).is_err());
     }
     let named = LoraConfig::new(1).with_targets(LoraTargets::names(["q_proj"]));
     for (layers, want) in [(vec![0, 9], "there is no layer 9"), (vec![], "matches no matrix")] {
-        let error = base(Family::Llama, 1).with_lora(named.clone().with_layers(layers), Seed::new(1));
+        let error = base(ModelFamily::Llama, 1).with_lora(named.clone().with_layers(layers), Seed::new(1));
         assert!(error.unwrap_err().to_string().contains(want));
     }
-    let one = base(Family::Llama, 1).with_lora(named.with_layers([1]), Seed::new(1)).unwrap();
+    let one = base(ModelFamily::Llama, 1).with_lora(named.with_layers([1]), Seed::new(1)).unwrap();
     assert!(one.parameters().count() == 2 && one.parameters().all(|(name, ..)| name.contains("layers.1.")));
     let policy = trained(LoraConfig::new(1), 1);
     assert!(policy.with_lora(LoraConfig::new(1), Seed::new(1)).is_err());

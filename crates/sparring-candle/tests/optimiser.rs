@@ -42,7 +42,7 @@ fn parameter_groups_have_their_own_rate_and_decay() {
 }
 
 #[test]
-fn zero_cotangents_change_nothing_but_decay() {
+fn zero_gradients_change_nothing_but_decay() {
     struct Silent;
     impl TokenLoss for Silent {
         fn evaluate(&self, _: TokenStats<'_>, _: TokenGradients<'_>) -> f64 {

@@ -4,7 +4,7 @@
 mod support;
 
 use proptest::prelude::*;
-use sparring_candle::{CandlePolicy, Family, LoraConfig, LoraTargets, ModelConfig, PolicyOptions};
+use sparring_candle::{CandlePolicy, LoraConfig, LoraTargets, ModelConfig, ModelFamily, PolicyOptions};
 use sparring_core::{
     Checkpoint, Learner, Rollout, SampleRequest, Sampler, SamplingParams, Seed, TokenGradients, TokenLoss,
     TokenStats,
@@ -90,7 +90,7 @@ impl Case {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let family = prop::sample::select(vec![Family::Qwen2, Family::Qwen3, Family::Llama]);
+    let family = prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]);
     let shape = (1..4_usize, prop::sample::select(vec![(2, 1), (4, 2), (6, 2)]), 1..12_usize, 5..40_usize);
     let rest = (any::<[bool; 3]>(), 0.1..20.0_f64, 1..5_usize, 1..4_usize, 0..1000_u64);
     (family, shape, rest).prop_map(|(family, (layers, (heads, kv_heads), half, ff), rest)| {
@@ -98,7 +98,7 @@ fn cases() -> impl Strategy<Value = Case> {
         let config = ModelConfig::new(family, 40, 24, layers, heads, ff);
         let mut config = config.with_kv_heads(kv_heads).with_max_positions(300);
         config.head_dim = 2 * half;
-        config.attention_bias = bias || family == Family::Qwen2;
+        config.attention_bias = bias || family == ModelFamily::Qwen2;
         config.initializer_range = 0.3;
         let lora = LoraConfig::new(3)
             .with_alpha(alpha)

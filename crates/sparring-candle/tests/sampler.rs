@@ -4,7 +4,7 @@
 mod support;
 
 use proptest::prelude::*;
-use sparring_candle::{CandlePolicy, ChatTokenizer, Family, ModelConfig};
+use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, ModelFamily};
 use sparring_core::{
     AllowTokens, DrawContext, Encoder, Finish, Message, OneOf, PolicyError, Prompt, Rollout, SampleRequest,
     Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
@@ -58,7 +58,7 @@ fn completion_i_does_not_depend_on_n() {
 }
 
 /// The same with heads of other widths.
-fn wide(family: Family, dim: usize) -> CandlePolicy {
+fn wide(family: ModelFamily, dim: usize) -> CandlePolicy {
     let mut config =
         ModelConfig::new(family, 40, 16, 2, 4, 24).with_kv_heads(2).with_head_dim(dim).with_max_positions(96);
     config.initializer_range = 0.3;
@@ -67,9 +67,12 @@ fn wide(family: Family, dim: usize) -> CandlePolicy {
 
 #[test]
 fn scores_are_the_samplers_own_log_probabilities() {
-    for policy in
-        [with_rows(2, 64), wide(Family::Qwen3, 20), wide(Family::Llama, 32), wide(Family::Qwen2, 64)]
-    {
+    for policy in [
+        with_rows(2, 64),
+        wide(ModelFamily::Qwen3, 20),
+        wide(ModelFamily::Llama, 32),
+        wide(ModelFamily::Qwen2, 64),
+    ] {
         for temperature in [0.6, 1.0, 1.7] {
             compare_scores(&policy, temperature);
         }

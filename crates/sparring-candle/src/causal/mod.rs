@@ -1,9 +1,9 @@
 //! Models that others wrote, as frozen samplers and scorers.
 //!
-//! What most of candle-transformers' models offer is a forward pass that keeps keys and values, takes tokens that
-//! all rows have at the same position, and gives the logits after the last of them. [`CausalModel`] is that
-//! and no more; [`CausalSampler`] makes a `Sampler` and a `Scorer` of it. There is no gradient: such a model is
-//! a Generator or Solver that stays, a reference for KL terms, or something to evaluate.
+//! Most models of candle-transformers have a forward pass that keeps keys and values, takes tokens at one position
+//! for all rows, and returns the logits after the last of them. [`CausalModel`] is that interface;
+//! [`CausalSampler`] makes a `Sampler` and a `Scorer` of it. There are no gradients: use such a model as a frozen
+//! Generator or Solver, as the reference of a KL term, or to evaluate it.
 
 mod sampler;
 mod score;
@@ -18,15 +18,15 @@ use sparring_core::PolicyError;
 
 /// A decoder with a cache of its own.
 pub trait CausalModel: Send {
-    /// Logits after the last token of each row. `ids` holds `rows` rows of equal length, one after the other, which
-    /// stand at `position` and after it in every row. Unless `position` is 0, it follows what the call before
-    /// had, with as many rows.
+    /// Logits after the last token of each row. `ids` holds `rows` rows of equal length, one after the other, at
+    /// positions `position` and following. A call with a `position` above 0 continues the previous call, with as many
+    /// rows.
     ///
     /// # Shapes
     /// rows × tokens to rows × vocab_size, flat.
     ///
     /// # Errors
-    /// What the model met.
+    /// Where the model fails.
     fn forward(&mut self, ids: &[u32], rows: usize, position: usize) -> Result<Vec<f32>, PolicyError>;
 
     /// Forgets keys and values.

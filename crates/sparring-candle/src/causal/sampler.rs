@@ -1,9 +1,9 @@
 //! Sampling from a model with one position for all rows.
 
 use super::CausalModel;
-use crate::config::Limits;
-use crate::decode::{Completion, Finished, Prepared, Scratch, in_order, prepare};
-use crate::tokenizer::ChatTokenizer;
+use crate::batch::Limits;
+use crate::draw::{Completion, DrawScratch, Finished, Prepared, in_order, prepare};
+use crate::model::ChatTokenizer;
 use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -35,7 +35,7 @@ impl CausalSampler {
         Self { model: Mutex::new(Box::new(model)), tokenizer, limits, rows: 64 }
     }
 
-    /// Sets how many completions the model computes at a time, at least 1 (64 unless told).
+    /// Sets how many completions the model computes at a time, at least 1 (default: 64).
     #[must_use]
     pub fn with_rows(mut self, rows: usize) -> Self {
         self.rows = rows.max(1);
@@ -63,7 +63,8 @@ impl CausalSampler {
             return Ok(logits);
         }
         Err(PolicyError::invalid(format!(
-            "the model gave {} logits for {rows} rows; {wanted} were expected (vocab_size {}): it must give those of the last token only",
+            "the model gave {} logits for {rows} rows; {wanted} were expected (vocab_size {}): \
+             it must give those of the last token only",
             logits.len(),
             self.limits.vocab_size
         )))
@@ -80,7 +81,7 @@ impl CausalSampler {
         let (prompt, rows) = (&requests[request].prompt, indices.len());
         let mut model = self.fresh();
         let mut completions: Vec<_> = indices.map(|i| Some(Completion::new(requests, request, i))).collect();
-        let mut scratch = Scratch::default();
+        let mut scratch = DrawScratch::default();
         let (mut ids, mut position) = (prompt.repeat(rows), 0);
         loop {
             let mut logits = self.forward(&mut **model, &ids, rows, position)?;

@@ -1,26 +1,26 @@
 //! Scoring with a model that shows the last token's logits only.
 
 use super::CausalSampler;
-use crate::engine::plan;
+use crate::batch;
 use sparring_core::{PolicyError, Scorer, TokenBatch};
 
 impl Scorer for CausalSampler {
     fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
-        plan::check(batch, self.limits)?;
+        batch::check(batch, self.limits)?;
         let mut logp = Vec::with_capacity(batch.completion_tokens());
         for group in batch.groups {
             for completions in group.completions.chunks(self.rows) {
                 logp.extend(self.group(group.prompt, completions, batch.temperature)?.into_iter().flatten());
             }
         }
-        plan::check_finite(batch, &logp)?;
+        batch::check_finite(batch, &logp)?;
         Ok(logp)
     }
 }
 
 impl CausalSampler {
-    /// Log-probabilities of each completion of one prompt. Shorter ones are fed any token at their end: nobody
-    /// looks at what comes of it.
+    /// Log-probabilities of each completion of one prompt. Shorter ones are padded with an arbitrary
+    /// token, whose logits are ignored.
     fn group(
         &self,
         prompt: &[u32],

@@ -1,13 +1,13 @@
 //! Any candle model, by two closures.
 
 use super::CausalModel;
-use crate::stock::backend;
+use crate::error::candle_error;
 use candle_core::{DType, Device, Result, Tensor};
 use sparring_core::PolicyError;
 use std::fmt;
 
-/// A candle model as a [`CausalModel`]: `forward` takes ids (rows × tokens) and their position and gives logits, rows ×
-/// vocab_size or rows × 1 × vocab_size; `reset` forgets keys and values.
+/// A candle model as a [`CausalModel`]: `forward` takes ids (rows × tokens) and their position and returns logits
+/// (rows × vocab_size or rows × 1 × vocab_size); `reset` clears the cache of keys and values.
 ///
 /// ```
 /// use candle_core::{DType, Device, Result, Tensor};
@@ -62,7 +62,7 @@ where
             // Without the tape that weights in variables would leave.
             logits.detach().to_dtype(DType::F32)?.flatten_all()?.to_vec1()
         };
-        run().map_err(backend)
+        run().map_err(candle_error)
     }
 
     fn reset(&mut self) {

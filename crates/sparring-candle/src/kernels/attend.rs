@@ -1,8 +1,8 @@
 //! Attention of queries over pages of a key-value cache.
 //!
 //! A page holds [`PAGE`] positions of one head: keys in panels of 16 positions (`[PAGE / 16][head_dim][16]`), values in
-//! panels of 16 of their numbers (`[width / 16][PAGE][16]`), where `width` is head_dim rounded up to whole panels. All queries that see a
-//! page are computed together; the result of a query depends on its own keys only.
+//! panels of 16 of their numbers (`[width / 16][PAGE][16]`), where `width` is head_dim rounded up to whole panels. All
+//! queries that see a page are computed together; the result of a query depends on its own keys only.
 
 use super::product::product;
 use super::tile::{Mat, MatMut, PANEL, Panels, Start};

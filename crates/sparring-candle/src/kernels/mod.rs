@@ -1,9 +1,9 @@
 //! Numeric kernels in f32.
 //!
 //! One portable body per kernel, compiled for several instruction sets, and for the matrix product one of intrinsics
-//! beside it; the best one that the machine has is chosen at run time, so that a plain `cargo build` is fast. All `unsafe` of the crate but the mapping of files is in
-//! this folder: calls of functions compiled for an instruction set that was found to be there, and pointer
-//! arithmetic whose bounds are asserted first.
+//! beside it. The best one is chosen at run time, so that a plain `cargo build` is fast. All `unsafe` of the crate,
+//! except for mapped files, is here: calls of functions compiled for an instruction set that was detected, and
+//! pointer arithmetic whose bounds are asserted first.
 //!
 //! Sums run in a fixed order over a fixed number of lanes: the same bits with AVX2 and with AVX-512.
 #![allow(unsafe_code)]
@@ -33,7 +33,7 @@ pub(crate) use packed::{Packed, packed_matmul};
 pub(crate) use product::{Packing, Write, matmul, pack, packed_len, product};
 pub(crate) use rope::{RopeTable, rope};
 pub(crate) use softmax::{
-    HeadCotangent, SoftmaxSums, block_sums, exp_in_place, head_cotangent, row_max, softmax_row_backward,
+    HeadGradient, SoftmaxSums, block_sums, exp_in_place, head_gradient, row_max, softmax_row_backward,
 };
 pub(crate) use swiglu::{swiglu_backward, swiglu_forward};
 pub(crate) use tile::{Mat, MatMut, PANEL, Panels, Start};

@@ -7,7 +7,7 @@ use super::tile::{Mat, MatMut, PANEL, Panels, Start, whole_panels};
 const INNER: usize = 256;
 /// Numbers of the left factor in a piece: they stay in the second cache while the panels pass by.
 const BLOCK: usize = 1 << 16;
-/// Rows of a strip, into which a transposed left factor is copied: a multiple of the rows of a tile (6 or 12, in `tile`).
+/// Rows of a strip, into which a transposed left factor is copied: a multiple of the rows of a tile (6 or 12).
 const STRIP: usize = 12;
 
 /// What happens to the old value of a result.

@@ -156,9 +156,9 @@ simd! {
     }
 }
 
-/// Cotangents of one row of logits.
+/// What the gradient of one row of logits is computed from.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct HeadCotangent {
+pub(crate) struct HeadGradient {
     /// 1/temperature.
     pub(crate) scale: f32,
     /// log Σ exp(scale·logit).
@@ -174,7 +174,7 @@ pub(crate) struct HeadCotangent {
 simd! {
     /// Logits of one row to ∂L/∂logit, without the predicted tokens' own terms:
     /// `x ← −scale·p·(g + h·(log p + H))`, g = ∂L/∂logp and h = ∂L/∂H.
-    fn head_cotangent(x: &mut [f32], c: HeadCotangent) {
+    fn head_gradient(x: &mut [f32], c: HeadGradient) {
         if c.entropy == 0.0 {
             let k = -c.scale * c.logp;
             for v in x.iter_mut() {
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn entropy_cotangent_by_finite_differences() {
+    fn entropy_gradient_by_finite_differences() {
         let (x, scale) = (row(9), 0.7);
         let loss = |x: &[f32]| {
             let z: f64 = x.iter().map(|&v| (f64::from(v) * f64::from(scale)).exp()).sum();
@@ -257,7 +257,7 @@ mod tests {
         sums.add(&x, scale, true);
         let (lse, row_entropy) = (sums.log_sum(), sums.entropy());
         let mut dx = x.clone();
-        head_cotangent(&mut dx, HeadCotangent { scale, lse, logp: 1.3, entropy: 0.4, row_entropy });
+        head_gradient(&mut dx, HeadGradient { scale, lse, logp: 1.3, entropy: 0.4, row_entropy });
         dx[4] += scale * 1.3;
         for i in 0..x.len() {
             let nudged = |by: f32| {

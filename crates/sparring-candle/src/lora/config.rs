@@ -1,6 +1,6 @@
 //! What an adapter looks like: PEFT's `adapter_config.json`, the part of it that this backend knows.
 
-use crate::layout::Layout;
+use crate::model::Layout;
 use indexmap::IndexMap;
 use regex::Regex;
 use serde::{Deserialize, Serialize};

@@ -7,17 +7,16 @@ mod peft;
 
 pub use config::{LoraConfig, LoraTargets};
 
-pub(crate) use adapter::{AdapterLayout, AdapterView, Dropout, DropoutState, Pair};
+pub(crate) use adapter::{AdapterLayout, Dropout, DropoutState, Pair};
 pub(crate) use peft::{read, save};
 
-use crate::kernels::{Mat, MatMut, Packing, Write, matmul, scale_in_place};
-use crate::layout::{Layout, Parameter};
+use crate::model::{Layout, Parameter};
 use rand::Rng;
 use sparring_core::{PolicyError, Seed};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Which factors there are, and how they were asked for.
+/// The settings of an adapter, and the layout of its factors.
 #[derive(Debug)]
 pub(crate) struct AdapterSpec {
     pub(crate) config: LoraConfig,
@@ -57,21 +56,5 @@ impl AdapterSpec {
             }
         }
         scales
-    }
-
-    /// Adds scale·b·a to the matrices of the base.
-    pub(crate) fn merge(&self, base: &Layout, factors: &[f32], weights: &mut [f32]) {
-        let mut packing = Packing::default();
-        for linear in base.products() {
-            for pair in &self.layout.products[linear.index] {
-                let (a, mut b) = (&factors[pair.a.clone()], factors[pair.b.clone()].to_vec());
-                scale_in_place(&mut b, pair.scale);
-                let from = linear.weight.start + pair.outputs.start * linear.inputs;
-                let w = &mut weights[from..from + pair.outputs.len() * linear.inputs];
-                let shape = [pair.outputs.len(), linear.inputs, pair.rank];
-                let (b, a) = (Mat::rows(&b, pair.rank), Mat::rows(a, linear.inputs));
-                matmul(MatMut::rows(w, linear.inputs), Write::Add, shape, b, a, &mut packing);
-            }
-        }
     }
 }

@@ -1,10 +1,10 @@
 //! Adapter folders as PEFT writes them: `adapter_config.json` and `adapter_model.safetensors`.
 
 use super::{AdapterSpec, LoraConfig};
-use crate::files::{create_folder, write_atomically};
-use crate::json::{self, Fields};
-use crate::layout::Layout;
-use crate::tensors::{self, NamedTensor, TensorFile};
+use crate::model::Layout;
+use crate::model::files::{create_folder, write_atomically};
+use crate::model::json::{self, Fields};
+use crate::model::tensors::{self, NamedTensor, TensorFile};
 use serde_json::{Map, Value, json};
 use sparring_core::PolicyError;
 use std::path::Path;
@@ -32,7 +32,8 @@ pub(crate) fn read(dir: &Path, base: &Layout) -> Result<(Arc<AdapterSpec>, Vec<f
     match unknown {
         None => Ok((spec, weights)),
         Some(name) => Err(tensors.bad(format_args!(
-            "tensor \"{name}\" belongs to no matrix that adapter_config.json names (or this backend has no factors for it)"
+            "tensor \"{name}\" belongs to no matrix that adapter_config.json names \
+             (or this backend has no factors for it)"
         ))),
     }
 }

@@ -1,0 +1,194 @@
+//! What one thread does: takes jobs, reads their prompts, decodes as many completions at a time as it may.
+
+use super::cache::{Cache, Pages, Run};
+use super::step::{DecodeRow, Stepper};
+use super::{DecodeModel, Job, Queues};
+use crate::cpu::recall::{Recorder, Recording};
+use crate::draw::{Completion, DrawScratch, Finished, Prepared};
+use crate::model::ModelSpec;
+use sparring_core::{PolicyError, Rollout};
+use std::ops::Range;
+use std::rc::Rc;
+
+/// Prompt tokens per forward pass.
+const PROMPT_ROWS: usize = 192;
+
+/// A prompt in the cache, with the completions that still wait for a place.
+struct Waiting {
+    request: usize,
+    completions: Range<usize>,
+    context: Rc<Run>,
+    first_logits: Rc<[f32]>,
+}
+
+/// A completion in progress, and what it attends to.
+struct Active {
+    completion: Completion,
+    cache: Cache,
+    recording: Option<Recording>,
+}
+
+pub(super) struct Worker<'a> {
+    spec: &'a ModelSpec,
+    requests: &'a [Prepared<'a>],
+    rows: usize,
+    recorder: Option<Recorder<'a>>,
+    stepper: Stepper<'a>,
+    pages: Pages,
+    waiting: Option<Waiting>,
+    active: Vec<Active>,
+    finished: Vec<Finished>,
+    logits: Vec<f32>,
+    scratch: DrawScratch,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(
+        model: DecodeModel<'a>,
+        requests: &'a [Prepared<'a>],
+        rows: usize,
+        recorder: Option<Recorder<'a>>,
+    ) -> Self {
+        Self {
+            spec: model.spec,
+            requests,
+            rows,
+            recorder,
+            stepper: Stepper::new(model),
+            pages: Pages::new(&model.spec.config),
+            waiting: None,
+            active: Vec::new(),
+            finished: Vec::new(),
+            logits: Vec::new(),
+            scratch: DrawScratch::default(),
+        }
+    }
+
+    /// Works until the queues are empty and everything taken from it is finished.
+    pub(super) fn run(mut self, queues: &Queues, thread: usize) -> Result<Vec<Finished>, PolicyError> {
+        loop {
+            self.admit(queues, thread)?;
+            if self.active.is_empty() {
+                return Ok(self.finished);
+            }
+            self.step()?;
+        }
+    }
+
+    /// Fills free places with completions that wait, and with new jobs.
+    fn admit(&mut self, queues: &Queues, thread: usize) -> Result<(), PolicyError> {
+        while self.active.len() < self.rows {
+            let Some(waiting) = &mut self.waiting else {
+                let Some(job) = queues.next(thread) else { return Ok(()) };
+                self.waiting = Some(self.read_prompt(job));
+                continue;
+            };
+            let Some(completion) = waiting.completions.next() else {
+                let done = self.waiting.take();
+                self.release(done.map(|w| w.context));
+                continue;
+            };
+            let prompt = &self.requests[waiting.request].prompt;
+            let active = Active {
+                completion: Completion::new(self.requests, waiting.request, completion),
+                cache: Cache { context: Rc::clone(&waiting.context), own: Run::default() },
+                recording: self.recorder.and_then(|r| r.completion(prompt)),
+            };
+            let mut logits = waiting.first_logits.to_vec();
+            self.advance(active, &mut logits)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a prompt through the decoder and keeps its cache and its last logits.
+    fn read_prompt(&mut self, job: Job) -> Waiting {
+        let prompt = &self.requests[job.request].prompt;
+        let mut recording = self.recorder.and_then(|recorder| recorder.prompt(prompt));
+        let mut cache = Cache { context: Rc::new(Run::default()), own: Run::default() };
+        cache.own.grow(prompt.len(), &mut self.pages);
+        for (chunk, tokens) in prompt.chunks(PROMPT_ROWS).enumerate() {
+            let row =
+                |(i, &token): (usize, &u32)| DecodeRow { token, cache: 0, own: chunk * PROMPT_ROWS + i };
+            let rows: Vec<DecodeRow> = tokens.iter().enumerate().map(row).collect();
+            let last = (chunk + 1) * PROMPT_ROWS >= prompt.len();
+            let recordings = &mut [recording.as_mut()];
+            self.stepper.forward(&rows, &[&cache], recordings, &mut self.pages, usize::from(last));
+        }
+        self.stepper.logits(1, &mut self.logits);
+        if let (Some(recorder), Some(recording)) = (self.recorder, recording) {
+            recorder.keep_prompt(prompt, recording);
+        }
+        Waiting {
+            request: job.request,
+            completions: job.completions,
+            context: Rc::new(cache.own),
+            first_logits: self.logits.as_slice().into(),
+        }
+    }
+
+    /// Draws one token for every completion in progress.
+    fn step(&mut self) -> Result<(), PolicyError> {
+        let mut rows = Vec::with_capacity(self.active.len());
+        for (i, active) in self.active.iter_mut().enumerate() {
+            let own = active.cache.own.len;
+            active.cache.own.grow(1, &mut self.pages);
+            rows.push(DecodeRow { token: active.completion.last(), cache: i, own });
+        }
+        self.grow_recordings();
+        let parts = self.active.iter_mut().map(|a| (&a.cache, a.recording.as_mut()));
+        let (caches, mut recordings): (Vec<&Cache>, Vec<_>) = parts.unzip();
+        self.stepper.forward(&rows, &caches, &mut recordings, &mut self.pages, rows.len());
+        let mut logits = std::mem::take(&mut self.logits);
+        self.stepper.logits(rows.len(), &mut logits);
+        for (active, row) in std::mem::take(&mut self.active)
+            .into_iter()
+            .zip(logits.chunks_exact_mut(self.spec.config.vocab_size))
+        {
+            self.advance(active, row)?;
+        }
+        self.logits = logits;
+        Ok(())
+    }
+
+    /// Makes room for the next row of every recorded completion. Without room, this thread's last group is no longer
+    /// recorded, so that the others are recorded whole.
+    fn grow_recordings(&mut self) {
+        let Some(recorder) = self.recorder else { return };
+        for i in 0..self.active.len() {
+            let rows = self.active[i].cache.own.len;
+            while self.active[i].recording.as_mut().is_some_and(|r| !recorder.grow(r, rows)) {
+                let prompt = |a: &Active| &self.requests[a.completion.request].prompt;
+                let recorded = self.active.iter().rev().find(|a| a.recording.is_some());
+                let given_up = recorded.map(prompt);
+                given_up.inspect(|prompt| recorder.give_up(prompt));
+                let group = self.active.iter_mut().filter(|a| Some(prompt(a)) == given_up);
+                group.for_each(|a| a.recording = None);
+            }
+        }
+    }
+
+    /// Draws a token; the completion goes on, or is finished.
+    fn advance(&mut self, mut active: Active, logits: &mut [f32]) -> Result<(), PolicyError> {
+        let tokenizer = &self.spec.tokenizer;
+        let finished = active.completion.advance(tokenizer, self.requests, logits, &mut self.scratch)?;
+        let Some(finished) = finished else {
+            self.active.push(active);
+            return Ok(());
+        };
+        if let (Some(recorder), Some(recording)) = (self.recorder, active.recording) {
+            let Rollout { prompt, tokens, .. } = finished.rollout();
+            recorder.keep_completion(prompt, &tokens[..tokens.len() - 1], recording);
+        }
+        self.finished.push(finished);
+        self.pages.release(&active.cache.own.pages);
+        self.release(Some(active.cache.context));
+        Ok(())
+    }
+
+    /// Gives a prompt's pages back once nobody reads them.
+    fn release(&mut self, context: Option<Rc<Run>>) {
+        if let Some(run) = context.and_then(|c| Rc::try_unwrap(c).ok()) {
+            self.pages.release(&run.pages);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Settings of a policy on the CPU.
+
+use crate::learn::{AdamWConfig, MOST_SHARDS};
+use serde::{Deserialize, Serialize};
+use sparring_core::PolicyError;
+
+/// Settings of a [`CandlePolicy`](crate::CandlePolicy).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct PolicyOptions {
+    /// Threads at work; results do not depend on it. Learning and scoring use at most `shards` of them.
+    pub threads: usize,
+    /// Parts that a batch is split into for learning and scoring. Gradients are summed by part in a fixed order, so
+    /// this number, unlike `threads`, changes results in the last bits. Each part holds a gradient of its own.
+    /// Set it once to the largest number of cores that will ever be used.
+    pub shards: usize,
+    /// Sequences that each thread decodes at a time.
+    pub decode_rows: usize,
+    /// Gradient checkpointing (arXiv:1604.06174): keep only each layer's input between forward and backward, and
+    /// compute the rest again. A third more work, a fraction of the memory, the same bits. Rows whose activations were
+    /// recorded in sampling keep little either way.
+    pub checkpoint_layers: bool,
+    /// Memory limit, in MiB, for the activations that sampling records, so that learning from the same rollouts before
+    /// the next step skips their forward pass: about 4·layers·(2·hidden + qkv + attention) bytes a token, each prompt
+    /// and completion rounded up to 16 tokens. As many calls of the sampler are recorded as there were before the last
+    /// steps; what does not fit is computed again, that of earlier calls first. With 0, or an adapter with dropout,
+    /// nothing is recorded. Results do not depend on it.
+    pub recall_mib: usize,
+    /// The optimiser.
+    pub adamw: AdamWConfig,
+}
+
+impl Default for PolicyOptions {
+    /// All cores, two shards, 64 sequences a thread, 512 MiB for recorded activations.
+    fn default() -> Self {
+        Self {
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            shards: 2,
+            decode_rows: 64,
+            checkpoint_layers: false,
+            recall_mib: 512,
+            adamw: AdamWConfig::default(),
+        }
+    }
+}
+
+impl PolicyOptions {
+    /// Sets the number of threads.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Sets the number of shards.
+    #[must_use]
+    pub fn with_shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// Sets how many sequences each thread decodes at a time.
+    #[must_use]
+    pub fn with_decode_rows(mut self, rows: usize) -> Self {
+        self.decode_rows = rows;
+        self
+    }
+
+    /// Sets whether layers are computed again in the backward pass.
+    #[must_use]
+    pub fn with_checkpoint_layers(mut self, again: bool) -> Self {
+        self.checkpoint_layers = again;
+        self
+    }
+
+    /// Sets how much memory there is for activations that sampling records.
+    #[must_use]
+    pub fn with_recall_mib(mut self, mib: usize) -> Self {
+        self.recall_mib = mib;
+        self
+    }
+
+    /// Sets the optimiser.
+    #[must_use]
+    pub fn with_adamw(mut self, adamw: AdamWConfig) -> Self {
+        self.adamw = adamw;
+        self
+    }
+
+    pub(crate) fn recall_bytes(&self) -> usize {
+        self.recall_mib.saturating_mul(1 << 20)
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] names the field that is out of range.
+    pub fn validate(&self) -> Result<(), PolicyError> {
+        let bad = |field: &str, why: &str| Err(PolicyError::invalid(format!("options.{field} {why}")));
+        for (field, value) in
+            [("threads", self.threads), ("shards", self.shards), ("decode_rows", self.decode_rows)]
+        {
+            if value == 0 || value > MOST_SHARDS {
+                return bad(field, "must be in 1..=4096");
+            }
+        }
+        self.adamw.validate()
+    }
+}

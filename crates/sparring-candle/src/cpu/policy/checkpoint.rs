@@ -1,0 +1,24 @@
+//! Saving and restoring a policy on the CPU.
+
+use super::CandlePolicy;
+use crate::learn::{read_optimizer, read_trained, write_optimizer};
+use sparring_core::{Checkpoint, PolicyError};
+use std::path::Path;
+
+impl Checkpoint for CandlePolicy {
+    fn save(&self, dir: &Path) -> Result<(), PolicyError> {
+        self.check_unmerged("saving")?;
+        self.save_pretrained(dir)?;
+        let parameters = self.frozen.trained().0;
+        write_optimizer(dir, parameters, &self.adam, &self.gradients, self.dropout)
+    }
+
+    fn restore(&mut self, dir: &Path) -> Result<(), PolicyError> {
+        self.check_unmerged("restoring")?;
+        let weights = read_trained(dir, &self.frozen.spec.layout, self.lora())?;
+        let state = read_optimizer(dir, self.frozen.trained().0, weights.len())?;
+        *self.frozen.trained_mut() = weights;
+        (self.adam, self.gradients, self.dropout) = (state.adam, state.gradients, state.dropout);
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+//! Recordings, on pages of memory that there is a limit to.
+
+use super::row::{Part, RowLayout};
+use crate::model::ModelConfig;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Rows of a page: few, since of a short completion's page most is not used.
+pub(super) const PAGE_ROWS: usize = 16;
+
+/// The pages of one policy. Free pages are kept for reuse, since new memory costs as much as filling it.
+#[derive(Debug)]
+pub(super) struct Pool {
+    layout: RowLayout,
+    pages: Mutex<Pages>,
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    free: Vec<Vec<f32>>,
+    /// How many there are, free ones and those of recordings, and how many there may be.
+    count: usize,
+    limit: usize,
+}
+
+impl Pages {
+    fn trim(&mut self) {
+        while self.count > self.limit && self.free.pop().is_some() {
+            self.count -= 1;
+        }
+    }
+}
+
+impl Pool {
+    pub(super) fn new(config: &ModelConfig) -> Self {
+        Self { layout: RowLayout::new(config), pages: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn page(&self) -> usize {
+        PAGE_ROWS * self.layout.len()
+    }
+
+    /// Sets how many bytes there may be; what is in use beyond them goes when it is given back.
+    pub(super) fn set_limit(&self, bytes: usize) {
+        let mut pages = self.lock();
+        pages.limit = bytes / (self.page() * size_of::<f32>());
+        pages.trim();
+    }
+
+    /// Bytes that there are.
+    pub(super) fn bytes(&self) -> usize {
+        self.lock().count * self.page() * size_of::<f32>()
+    }
+
+    fn take(&self) -> Option<Vec<f32>> {
+        let mut pages = self.lock();
+        if let Some(page) = pages.free.pop() {
+            return Some(page);
+        }
+        if pages.count >= pages.limit {
+            return None;
+        }
+        pages.count += 1;
+        Some(vec![0.0; self.page()])
+    }
+
+    fn give(&self, pages: &mut Vec<Vec<f32>>) {
+        let mut own = self.lock();
+        own.free.append(pages);
+        own.trim();
+    }
+}
+
+/// Rows of a prompt, or of a completion.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    pool: Arc<Pool>,
+    pages: Vec<Vec<f32>>,
+    rows: usize,
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.pool.give(&mut self.pages);
+    }
+}
+
+impl Recording {
+    pub(super) fn new(pool: &Arc<Pool>) -> Self {
+        Self { pool: Arc::clone(pool), pages: Vec::new(), rows: 0 }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Makes room for so many rows in all, if there are pages.
+    pub(super) fn grow(&mut self, rows: usize) -> bool {
+        while self.pages.len() * PAGE_ROWS < rows {
+            let Some(page) = self.pool.take() else { return false };
+            self.pages.push(page);
+        }
+        self.rows = rows;
+        true
+    }
+
+    fn get_at(&self, row: usize, at: Range<usize>) -> &[f32] {
+        &self.pages[row / PAGE_ROWS][row % PAGE_ROWS * self.pool.layout.len()..][at]
+    }
+
+    fn put_at(&mut self, row: usize, at: Range<usize>, values: &[f32]) {
+        let from = row % PAGE_ROWS * self.pool.layout.len();
+        self.pages[row / PAGE_ROWS][from..][at].copy_from_slice(values);
+    }
+
+    /// Writes a part of a row.
+    pub(crate) fn put(&mut self, row: usize, layer: usize, part: Part, values: &[f32]) {
+        self.put_at(row, self.pool.layout.part(layer, part), values);
+    }
+
+    /// Writes the output of the last layer.
+    pub(crate) fn put_output(&mut self, row: usize, values: &[f32]) {
+        self.put_at(row, self.pool.layout.output(), values);
+    }
+
+    /// A part of a row; anything where it was not written.
+    pub(crate) fn get(&self, row: usize, layer: usize, part: Part) -> &[f32] {
+        self.get_at(row, self.pool.layout.part(layer, part))
+    }
+
+    /// The output of the last layer; anything where it was not written.
+    pub(crate) fn output(&self, row: usize) -> &[f32] {
+        self.get_at(row, self.pool.layout.output())
+    }
+}

@@ -1,0 +1,150 @@
+//! Saving and restoring in the middle of a run, bit for bit.
+//!
+//! A checkpoint is a model folder (it can be loaded and published as it is) with one more file,
+//! `optimizer.safetensors`: both moments of every trained parameter, the number of steps, and the gradients that
+//! were accumulated but not applied. A policy with an adapter saves the adapter alone.
+
+use crate::lora::{self, DropoutState, LoraConfig};
+use crate::model::folder;
+use crate::model::tensors::{self, NamedTensor, TensorFile};
+use crate::model::{Layout, Parameter};
+use sparring_core::{PolicyError, Seed};
+use std::path::Path;
+
+const OPTIMIZER: &str = "optimizer.safetensors";
+const STEPS: &str = "steps";
+const WHY: &str = "a checkpoint needs it beside the weights; use another checkpoint";
+
+/// Most gradients that a checkpoint holds: one a shard.
+pub(crate) const MOST_SHARDS: usize = 4096;
+
+/// Moments and the number of steps taken. Empty moments are zero moments.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct AdamState {
+    pub(crate) m: Vec<f32>,
+    pub(crate) v: Vec<f32>,
+    pub(crate) steps: u64,
+}
+
+/// What a checkpoint holds beside the weights.
+#[derive(Debug)]
+pub(crate) struct Trained {
+    pub(crate) adam: AdamState,
+    /// One a shard, to be summed.
+    pub(crate) gradients: Vec<Vec<f32>>,
+    pub(crate) dropout: DropoutState,
+}
+
+/// Writes what a checkpoint holds beside the weights.
+///
+/// # Errors
+/// [`PolicyError::Io`] names the file.
+pub(crate) fn write_optimizer(
+    dir: &Path,
+    parameters: &[Parameter],
+    adam: &AdamState,
+    gradients: &[Vec<f32>],
+    dropout: DropoutState,
+) -> Result<(), PolicyError> {
+    let mut tensors = Vec::new();
+    for (kind, values) in [("m.", &adam.m), ("v.", &adam.v)] {
+        if !values.is_empty() {
+            tensors.extend(parameters.iter().map(|p| NamedTensor::of(p, kind, values)));
+        }
+    }
+    for (shard, gradient) in gradients.iter().enumerate() {
+        if gradient.iter().any(|g| *g != 0.0) {
+            let name = format!("gradient.{shard}");
+            tensors.push(NamedTensor { name, shape: vec![gradient.len()], data: gradient });
+        }
+    }
+    let counts = format!("{} {} {}", adam.steps, dropout.calls, dropout.seed.value());
+    tensors::write(dir, OPTIMIZER, &tensors, (STEPS, counts))
+}
+
+/// Reads what a checkpoint holds beside the `len` weights.
+///
+/// # Errors
+/// [`PolicyError::Invalid`] names the file and the tensor that is missing or damaged.
+pub(crate) fn read_optimizer(
+    dir: &Path,
+    parameters: &[Parameter],
+    len: usize,
+) -> Result<Trained, PolicyError> {
+    let file = TensorFile::read(&dir.join(OPTIMIZER), WHY)?;
+    let (steps, dropout) = read_counts(&file)?;
+    let adam = read_moments(&file, parameters, len, steps)?;
+    Ok(Trained { adam, gradients: read_gradients(&file, len)?, dropout })
+}
+
+/// The trained weights of a folder, which must be of the same model (or adapter) as the policy that asks.
+///
+/// # Errors
+/// [`PolicyError::Invalid`] names the file and what is wrong with it.
+pub(crate) fn read_trained(
+    dir: &Path,
+    layout: &Layout,
+    adapter: Option<&LoraConfig>,
+) -> Result<Vec<f32>, PolicyError> {
+    let Some(adapter) = adapter else {
+        return folder::read_weights(dir, layout);
+    };
+    let (spec, weights) = lora::read(dir, layout)?;
+    if spec.config == *adapter {
+        return Ok(weights);
+    }
+    Err(PolicyError::invalid(format!(
+        "{}: adapter_config.json describes another adapter than this policy's; load it with load_adapter",
+        dir.display()
+    )))
+}
+
+/// Optimiser steps, and where dropout is.
+fn read_counts(file: &TensorFile) -> Result<(u64, DropoutState), PolicyError> {
+    let text = file.metadata(STEPS)?.unwrap_or_default();
+    let counts: Option<Vec<u64>> = text.split(' ').map(|n| n.parse().ok()).collect();
+    match counts.as_deref() {
+        Some(&[steps, calls, seed]) => Ok((steps, DropoutState { seed: Seed::new(seed), calls })),
+        _ => Err(file.bad(format_args!(
+            "its metadata \"{STEPS}\" is \"{text}\", not three numbers (steps, calls, seed); use another checkpoint"
+        ))),
+    }
+}
+
+fn read_moments(
+    file: &TensorFile,
+    parameters: &[Parameter],
+    len: usize,
+    steps: u64,
+) -> Result<AdamState, PolicyError> {
+    if steps == 0 {
+        return Ok(AdamState::default());
+    }
+    let mut adam = AdamState { m: vec![0.0; len], v: vec![0.0; len], steps };
+    for (kind, values) in [("m", &mut adam.m), ("v", &mut adam.v)] {
+        for p in parameters {
+            file.copy(&format!("{kind}.{}", p.name), &p.shape, &mut values[p.at.clone()])?;
+        }
+    }
+    Ok(adam)
+}
+
+fn read_gradients(file: &TensorFile, len: usize) -> Result<Vec<Vec<f32>>, PolicyError> {
+    let mut gradients = Vec::new();
+    for name in file.names()?.iter().filter(|name| name.starts_with("gradient.")) {
+        let shard: Option<usize> = name.strip_prefix("gradient.").and_then(|n| n.parse().ok());
+        let Some(shard) = shard.filter(|shard| *shard < MOST_SHARDS) else {
+            return Err(
+                file.bad(format_args!("tensor \"{name}\" belongs to no shard; use another checkpoint"))
+            );
+        };
+        if gradients.len() <= shard {
+            gradients.resize_with(shard + 1, Vec::new);
+        }
+        gradients[shard] = vec![0.0; len];
+        file.copy(name, &[len], &mut gradients[shard])?;
+    }
+    // A shard whose gradient is zero has none in the file.
+    gradients.iter_mut().filter(|g| g.is_empty()).for_each(|g| g.resize(len, 0.0));
+    Ok(gradients)
+}

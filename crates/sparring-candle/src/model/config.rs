@@ -1,0 +1,252 @@
+//! The shape of a decoder.
+
+use super::rotary::RopeScaling;
+use serde_json::{Map, Value};
+use sparring_core::PolicyError;
+
+/// Decoder families, by Hugging Face's `model_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ModelFamily {
+    /// Qwen2 and Qwen2.5: biases on queries, keys and values.
+    Qwen2,
+    /// Qwen3: norms on the heads of queries and keys.
+    Qwen3,
+    /// Llama 2, 3, 3.1 and 3.2.
+    Llama,
+}
+
+/// Every family with its `model_type` and `architectures`.
+pub(super) const FAMILIES: [(ModelFamily, &str, &str); 3] = [
+    (ModelFamily::Qwen2, "qwen2", "Qwen2ForCausalLM"),
+    (ModelFamily::Qwen3, "qwen3", "Qwen3ForCausalLM"),
+    (ModelFamily::Llama, "llama", "LlamaForCausalLM"),
+];
+
+impl ModelFamily {
+    pub(super) fn names(self) -> (&'static str, &'static str) {
+        FAMILIES.iter().find(|(f, ..)| *f == self).map_or(("", ""), |(_, name, class)| (name, class))
+    }
+
+    /// The value of `model_type`.
+    pub fn model_type(self) -> &'static str {
+        self.names().0
+    }
+}
+
+/// The shape of a decoder.
+///
+/// Read from a folder by [`ModelConfig::read`], or made by [`ModelConfig::qwen2`]:
+///
+/// ```
+/// use sparring_candle::ModelConfig;
+/// let config = ModelConfig::qwen2(1024, 192, 4, 6, 512).with_max_positions(1024);
+/// assert_eq!(config.head_dim, 32);
+/// config.validate()?;
+/// # Ok::<(), sparring_core::PolicyError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ModelConfig {
+    /// Which family of decoders.
+    pub family: ModelFamily,
+    /// Rows of the embedding: ids are below it. It may exceed the tokenizer's vocabulary.
+    pub vocab_size: usize,
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Width of the feed-forward layer.
+    pub intermediate_size: usize,
+    /// Number of layers.
+    pub num_hidden_layers: usize,
+    /// Query heads.
+    pub num_attention_heads: usize,
+    /// Key and value heads: a divisor of the query heads.
+    pub num_key_value_heads: usize,
+    /// Width of a head: even.
+    pub head_dim: usize,
+    /// Longest sequence, tokens.
+    pub max_position_embeddings: usize,
+    /// Added to the mean square in RMSNorm.
+    pub rms_norm_eps: f64,
+    /// Base of the rotary frequencies.
+    pub rope_theta: f64,
+    /// How the rotary frequencies are scaled.
+    pub rope_scaling: RopeScaling,
+    /// Whether queries, keys and values have biases (and the output of attention, but for Qwen2).
+    pub attention_bias: bool,
+    /// Whether the output matrix is the embedding.
+    pub tie_word_embeddings: bool,
+    /// Standard deviation of fresh weights.
+    pub initializer_range: f64,
+    /// Keys of the file that are not ours: kept when the model is saved.
+    pub(crate) other: Map<String, Value>,
+}
+
+impl ModelConfig {
+    /// A decoder with as many key heads as query heads, tied embeddings, positions up to 2048, RMSNorm epsilon
+    /// 1e-6 and rotary base 10 000. Sizes: `vocab` × `hidden` embeddings, `layers` layers of `heads` heads and
+    /// `intermediate` feed-forward units.
+    pub fn new(
+        family: ModelFamily,
+        vocab: usize,
+        hidden: usize,
+        layers: usize,
+        heads: usize,
+        intermediate: usize,
+    ) -> Self {
+        Self {
+            family,
+            vocab_size: vocab,
+            hidden_size: hidden,
+            intermediate_size: intermediate,
+            num_hidden_layers: layers,
+            num_attention_heads: heads,
+            num_key_value_heads: heads,
+            head_dim: hidden / heads.max(1),
+            max_position_embeddings: 2048,
+            rms_norm_eps: 1e-6,
+            rope_theta: 10_000.0,
+            rope_scaling: RopeScaling::Plain,
+            attention_bias: family == ModelFamily::Qwen2,
+            tie_word_embeddings: true,
+            initializer_range: 0.02,
+            other: Map::new(),
+        }
+    }
+
+    /// [`ModelConfig::new`] of the Qwen2 family.
+    pub fn qwen2(vocab: usize, hidden: usize, layers: usize, heads: usize, intermediate: usize) -> Self {
+        Self::new(ModelFamily::Qwen2, vocab, hidden, layers, heads, intermediate)
+    }
+
+    /// Sets the number of key and value heads.
+    #[must_use]
+    pub fn with_kv_heads(mut self, heads: usize) -> Self {
+        self.num_key_value_heads = heads;
+        self
+    }
+
+    /// Sets the longest sequence.
+    #[must_use]
+    pub fn with_max_positions(mut self, positions: usize) -> Self {
+        self.max_position_embeddings = positions;
+        self
+    }
+
+    /// Sets the base of the rotary frequencies.
+    #[must_use]
+    pub fn with_rope_theta(mut self, theta: f64) -> Self {
+        self.rope_theta = theta;
+        self
+    }
+
+    /// Sets how the rotary frequencies are scaled.
+    #[must_use]
+    pub fn with_rope_scaling(mut self, scaling: RopeScaling) -> Self {
+        self.rope_scaling = scaling;
+        self
+    }
+
+    /// Sets the width of a head.
+    #[must_use]
+    pub fn with_head_dim(mut self, dim: usize) -> Self {
+        self.head_dim = dim;
+        self
+    }
+
+    /// Sets whether queries, keys and values have biases (Qwen2 always has).
+    #[must_use]
+    pub fn with_attention_bias(mut self, biased: bool) -> Self {
+        self.attention_bias = biased;
+        self
+    }
+
+    /// Sets the standard deviation of fresh weights.
+    #[must_use]
+    pub fn with_initializer_range(mut self, deviation: f64) -> Self {
+        self.initializer_range = deviation;
+        self
+    }
+
+    /// Sets whether the output matrix is the embedding.
+    #[must_use]
+    pub fn with_tied_embeddings(mut self, tied: bool) -> Self {
+        self.tie_word_embeddings = tied;
+        self
+    }
+
+    /// Checks that the sizes fit each other.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] names the field.
+    pub fn validate(&self) -> Result<(), PolicyError> {
+        self.check(|field, why| PolicyError::invalid(format!("model config: \"{field}\" {why}")))
+    }
+
+    pub(super) fn check(&self, bad: impl Fn(&str, &str) -> PolicyError) -> Result<(), PolicyError> {
+        let counts = [
+            ("vocab_size", self.vocab_size),
+            ("hidden_size", self.hidden_size),
+            ("intermediate_size", self.intermediate_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("num_key_value_heads", self.num_key_value_heads),
+            ("max_position_embeddings", self.max_position_embeddings),
+        ];
+        for (field, value) in counts {
+            if value == 0 {
+                return Err(bad(field, "must be at least 1"));
+            }
+        }
+        if !self.num_attention_heads.is_multiple_of(self.num_key_value_heads) {
+            return Err(bad("num_key_value_heads", "must divide num_attention_heads"));
+        }
+        if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
+            return Err(bad("head_dim", "must be even (rotary embedding turns pairs), and at least 2"));
+        }
+        if self.vocab_size > u32::MAX as usize {
+            return Err(bad("vocab_size", "must fit in 32 bits"));
+        }
+        for (field, value) in [
+            ("rms_norm_eps", self.rms_norm_eps),
+            ("rope_theta", self.rope_theta),
+            ("initializer_range", self.initializer_range),
+        ] {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(bad(field, "must be a number above 0"));
+            }
+        }
+        if self.family == ModelFamily::Qwen2 && !self.attention_bias {
+            return Err(bad("attention_bias", "must be true: Qwen2 has biases"));
+        }
+        if self.rope_theta <= 1.0 {
+            return Err(bad("rope_theta", "must be above 1"));
+        }
+        self.rope_scaling.fault().map_or(Ok(()), |fault| Err(bad("rope_scaling", fault)))
+    }
+
+    /// Whether the heads of queries and keys are normalised.
+    pub(crate) fn qk_norm(&self) -> bool {
+        self.family == ModelFamily::Qwen3
+    }
+
+    /// Whether the output of attention has biases.
+    pub(crate) fn output_bias(&self) -> bool {
+        self.attention_bias && self.family != ModelFamily::Qwen2
+    }
+
+    /// Width of the query, key and value rows together.
+    pub(crate) fn qkv_width(&self) -> usize {
+        (self.num_attention_heads + 2 * self.num_key_value_heads) * self.head_dim
+    }
+
+    /// Width of the query heads together.
+    pub(crate) fn query_width(&self) -> usize {
+        self.num_attention_heads * self.head_dim
+    }
+
+    /// Width of the key heads together.
+    pub(crate) fn kv_width(&self) -> usize {
+        self.num_key_value_heads * self.head_dim
+    }
+}

@@ -1,0 +1,171 @@
+//! Where each parameter lies in the one flat buffer that holds them all.
+//!
+//! Query, key and value matrices are neighbours, and so are gate and up: each is one product for the
+//! engine and separate tensors for a checkpoint.
+
+use super::config::ModelConfig;
+use std::ops::Range;
+
+/// One tensor of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) at: Range<usize>,
+}
+
+impl Parameter {
+    /// Matrices decay; norms and biases do not.
+    pub(crate) fn decays(&self) -> bool {
+        self.shape.len() > 1
+    }
+}
+
+/// A product `y = x·wᵀ + bias`: one matrix of a checkpoint, or several of one input.
+#[derive(Debug, Clone)]
+pub(crate) struct Linear {
+    /// outputs × inputs.
+    pub(crate) weight: Range<usize>,
+    /// One an output; empty where there are none.
+    pub(crate) bias: Range<usize>,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    /// Number of the product within the model.
+    pub(crate) index: usize,
+    /// Checkpoint names (without `.weight`) of its matrices and the outputs that each gives.
+    pub(crate) parts: Vec<(String, Range<usize>)>,
+}
+
+/// One layer, as the engine multiplies it.
+#[derive(Debug, Clone)]
+pub(crate) struct LayerRanges {
+    pub(crate) attention_norm: Range<usize>,
+    pub(crate) qkv: Linear,
+    /// head_dim each; empty where the family has none.
+    pub(crate) query_norm: Range<usize>,
+    pub(crate) key_norm: Range<usize>,
+    pub(crate) output: Linear,
+    pub(crate) mlp_norm: Range<usize>,
+    pub(crate) gate_up: Linear,
+    pub(crate) down: Linear,
+}
+
+impl LayerRanges {
+    /// The products of the layer, in the order of their numbers.
+    pub(crate) fn products(&self) -> [&Linear; 4] {
+        [&self.qkv, &self.output, &self.gate_up, &self.down]
+    }
+}
+
+/// All parameters, in the order of the flat buffer.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) embedding: Range<usize>,
+    pub(crate) layers: Vec<LayerRanges>,
+    pub(crate) norm: Range<usize>,
+    /// The embedding itself where the two are tied.
+    pub(crate) head: Range<usize>,
+    pub(crate) len: usize,
+}
+
+impl Layout {
+    pub(crate) fn new(config: &ModelConfig) -> Self {
+        let mut tensors = Builder::default();
+        let (hidden, ff) = (config.hidden_size, config.intermediate_size);
+        let embedding = tensors.add("model.embed_tokens.weight", &[config.vocab_size, hidden]);
+        let layers = (0..config.num_hidden_layers).map(|i| tensors.layer(config, i, hidden, ff)).collect();
+        let norm = tensors.add("model.norm.weight", &[hidden]);
+        let head = if config.tie_word_embeddings {
+            embedding.clone()
+        } else {
+            tensors.add("lm_head.weight", &[config.vocab_size, hidden])
+        };
+        let len = tensors.len;
+        Self { parameters: tensors.parameters, embedding, layers, norm, head, len }
+    }
+
+    /// Every product of every layer, in the order of their numbers.
+    pub(crate) fn products(&self) -> impl Iterator<Item = &Linear> {
+        self.layers.iter().flat_map(LayerRanges::products)
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    parameters: Vec<Parameter>,
+    len: usize,
+    products: usize,
+}
+
+impl Builder {
+    fn add(&mut self, name: &str, shape: &[usize]) -> Range<usize> {
+        let at = self.len..self.len + shape.iter().product::<usize>();
+        self.len = at.end;
+        self.parameters.push(Parameter { name: name.to_owned(), shape: shape.to_vec(), at: at.clone() });
+        at
+    }
+
+    fn add_if(&mut self, there: bool, name: &str, shape: &[usize]) -> Range<usize> {
+        if there { self.add(name, shape) } else { self.len..self.len }
+    }
+
+    /// Matrices of one input, one after the other, and then their biases, if they have any.
+    fn linear(&mut self, prefix: &str, inputs: usize, parts: &[(&str, usize)], biased: bool) -> Linear {
+        let (start, mut outputs) = (self.len, 0);
+        let mut named = Vec::with_capacity(parts.len());
+        for (part, width) in parts {
+            let name = format!("{prefix}.{part}");
+            self.add(&format!("{name}.weight"), &[*width, inputs]);
+            named.push((name, outputs..outputs + width));
+            outputs += width;
+        }
+        let weight = start..self.len;
+        for (part, width) in parts {
+            self.add_if(biased, &format!("{prefix}.{part}.bias"), &[*width]);
+        }
+        self.products += 1;
+        let (bias, index) = (weight.end..self.len, self.products - 1);
+        Linear { weight, bias, inputs, outputs, index, parts: named }
+    }
+
+    fn layer(&mut self, config: &ModelConfig, i: usize, hidden: usize, ff: usize) -> LayerRanges {
+        let (q, kv, dim) = (config.query_width(), config.kv_width(), config.head_dim);
+        let prefix = format!("model.layers.{i}");
+        let (attention, mlp) = (format!("{prefix}.self_attn"), format!("{prefix}.mlp"));
+        let qkv = [("q_proj", q), ("k_proj", kv), ("v_proj", kv)];
+        LayerRanges {
+            attention_norm: self.add(&format!("{prefix}.input_layernorm.weight"), &[hidden]),
+            qkv: self.linear(&attention, hidden, &qkv, config.attention_bias),
+            query_norm: self.add_if(config.qk_norm(), &format!("{attention}.q_norm.weight"), &[dim]),
+            key_norm: self.add_if(config.qk_norm(), &format!("{attention}.k_norm.weight"), &[dim]),
+            output: self.linear(&attention, q, &[("o_proj", hidden)], config.output_bias()),
+            mlp_norm: self.add(&format!("{prefix}.post_attention_layernorm.weight"), &[hidden]),
+            gate_up: self.linear(&mlp, hidden, &[("gate_proj", ff), ("up_proj", ff)], false),
+            down: self.linear(&mlp, ff, &[("down_proj", hidden)], false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_tile_the_buffer() {
+        for tied in [true, false] {
+            let config = ModelConfig::qwen2(50, 16, 2, 4, 24).with_kv_heads(2).with_tied_embeddings(tied);
+            let layout = Layout::new(&config);
+            let mut at = 0;
+            for p in &layout.parameters {
+                assert_eq!(p.at.start, at, "{}", p.name);
+                assert_eq!(p.at.len(), p.shape.iter().product::<usize>());
+                at = p.at.end;
+            }
+            assert_eq!(at, layout.len);
+            let layer = 16 * (16 + 2 * 8) + 32 + 16 * 16 + 2 * 16 + 3 * 16 * 24;
+            let embedding = 50 * 16;
+            assert_eq!(layout.len, embedding * if tied { 1 } else { 2 } + 2 * layer + 16);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Models as files and as shapes: configuration, parameter layout, tokenizer, chat template, model folders.
+//!
+//! Nothing here computes.
+
+mod config;
+mod config_file;
+pub(crate) mod files;
+pub(crate) mod folder;
+pub(crate) mod json;
+mod layout;
+mod mapped;
+mod rotary;
+mod spec;
+mod template;
+pub(crate) mod tensors;
+mod tokenizer;
+
+pub use config::{ModelConfig, ModelFamily};
+pub use rotary::RopeScaling;
+pub use tokenizer::ChatTokenizer;
+
+pub(crate) use layout::{LayerRanges, Layout, Linear, Parameter};
+pub(crate) use spec::ModelSpec;

@@ -1,0 +1,227 @@
+//! Chat templates: the Jinja programs that Hugging Face tokenizers carry.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Serde};
+use minijinja::{Environment, Error, ErrorKind, Value, context};
+use serde::Serialize;
+use sparring_core::{Message, PolicyError};
+
+/// ChatML, used where a tokenizer knows `<|im_start|>` but has no template.
+pub(crate) const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
+    {{ message.content }}<|im_end|>\n{% endfor %}\
+    {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+const NAME: &str = "chat_template";
+
+/// A parsed template.
+#[derive(Debug, Clone)]
+pub(crate) struct ChatTemplate {
+    environment: Environment<'static>,
+    bos: String,
+    eos: String,
+    origin: String,
+    source: String,
+}
+
+impl ChatTemplate {
+    /// Parses `source`; `origin` names the file in errors.
+    pub(crate) fn new(source: &str, bos: &str, eos: &str, origin: &str) -> Result<Self, PolicyError> {
+        let mut environment = Environment::new();
+        let mut syntax = SyntaxConfig::builder();
+        syntax.trim_blocks(true).lstrip_blocks(true);
+        let syntax = syntax.build().map_err(|error| PolicyError::backend("configuring templates", error))?;
+        environment.set_syntax(syntax);
+        // Errors in one line, without a listing of the template.
+        environment.set_debug(false);
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function("raise_exception", raise_exception);
+        environment.add_function("strftime_now", strftime_now);
+        environment.add_filter("tojson", tojson);
+        environment.add_template_owned(NAME, source.to_owned()).map_err(|error| {
+            PolicyError::invalid(format!("{origin}: chat_template does not parse: {error}"))
+        })?;
+        let [bos, eos, origin, source] = [bos, eos, origin, source].map(str::to_owned);
+        Ok(Self { environment, bos, eos, origin, source })
+    }
+
+    /// The program.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The conversation as text, with the header of the assistant's turn if wanted.
+    pub(crate) fn render(
+        &self,
+        messages: &[Message],
+        add_generation_prompt: bool,
+    ) -> Result<String, PolicyError> {
+        let messages: Vec<Value> = messages
+            .iter()
+            .map(|m| context! { role => m.role.as_str(), content => m.content.as_str() })
+            .collect();
+        // `transformers` passes None where there are no tools.
+        self.render_values(&messages, &Value::from(()), add_generation_prompt)
+    }
+
+    /// The conversation with tool definitions as text, up to the beginning of the assistant's turn. Messages and
+    /// tools are what `transformers` passes on: see
+    /// [`ChatTokenizer::encode_chat_with_tools`](crate::ChatTokenizer::encode_chat_with_tools).
+    pub(crate) fn render_with_tools(
+        &self,
+        messages: &[serde_json::Value],
+        tools: &[serde_json::Value],
+    ) -> Result<String, PolicyError> {
+        let messages: Vec<Value> = messages.iter().map(|m| Serde(m).into()).collect();
+        let tools = if tools.is_empty() { Value::from(()) } else { Serde(tools).into() };
+        self.render_values(&messages, &tools, true)
+    }
+
+    fn render_values(
+        &self,
+        messages: &[Value],
+        tools: &Value,
+        add_generation_prompt: bool,
+    ) -> Result<String, PolicyError> {
+        let render = || {
+            self.environment.get_template(NAME)?.render(context! {
+                messages,
+                tools,
+                add_generation_prompt,
+                bos_token => self.bos.as_str(),
+                eos_token => self.eos.as_str(),
+            })
+        };
+        render().map_err(|error| {
+            PolicyError::invalid(format!("{}: chat_template refuses these messages: {error}", self.origin))
+        })
+    }
+}
+
+fn raise_exception(message: String) -> Result<String, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, message))
+}
+
+/// Today's date, for templates that print it. The clock stands still at 26 July 2024, the date that Llama 3's
+/// templates fall back to: the same conversation gives the same tokens on every day.
+fn strftime_now(format: &str) -> String {
+    let fields = [
+        ("%d", "26"),
+        ("%b", "Jul"),
+        ("%B", "July"),
+        ("%m", "07"),
+        ("%Y", "2024"),
+        ("%y", "24"),
+        ("%A", "Friday"),
+        ("%a", "Fri"),
+        ("%H", "00"),
+        ("%M", "00"),
+        ("%S", "00"),
+    ];
+    fields.iter().fold(format.to_owned(), |text, (field, value)| text.replace(field, value))
+}
+
+/// JSON as Python's `json.dumps(ensure_ascii=False)` writes it: a space after `,` and `:`.
+#[allow(clippy::needless_pass_by_value, reason = "the signature of a filter")]
+fn tojson(value: Value, options: Kwargs) -> Result<Value, Error> {
+    let indent: Option<usize> = options.get("indent")?;
+    // What Python's function also takes; none of it changes these defaults.
+    for key in ["ensure_ascii", "sort_keys", "separators"] {
+        let _: Option<Value> = options.get(key)?;
+    }
+    options.assert_all_used()?;
+    let fail = |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());
+    let mut out = Vec::new();
+    if let Some(indent) = indent {
+        let spaces = vec![b' '; indent];
+        let pretty = serde_json::ser::PrettyFormatter::with_indent(&spaces);
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, pretty)).map_err(fail)?;
+    } else {
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Spaced)).map_err(fail)?;
+    }
+    Ok(Value::from_safe_string(String::from_utf8_lossy(&out).into_owned()))
+}
+
+/// Python's default separators.
+struct Spaced;
+
+impl serde_json::ser::Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + std::io::Write>(
+        &mut self,
+        w: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        if first { Ok(()) } else { w.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + std::io::Write>(
+        &mut self,
+        w: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        if first { Ok(()) } else { w.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, w: &mut W) -> std::io::Result<()> {
+        w.write_all(b": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(source: &str, messages: &[Message]) -> Result<String, PolicyError> {
+        ChatTemplate::new(source, "<s>", "</s>", "test")?.render(messages, true)
+    }
+
+    #[test]
+    fn chatml() {
+        let text = render(CHATML, &[Message::system("Be brief."), Message::user("Hi")]).unwrap();
+        assert_eq!(
+            text,
+            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+        );
+    }
+
+    #[test]
+    fn python_methods_and_json() {
+        let source = "{% set x = messages[0].content.strip().split('|') %}{{ x[-1] }} \
+                      {{ messages[0]|tojson }}{{ bos_token }}";
+        let text = render(source, &[Message::user(" a|<b> ")]).unwrap();
+        assert_eq!(text, "<b> {\"role\": \"user\", \"content\": \" a|<b> \"}<s>");
+    }
+
+    #[test]
+    fn tools_reach_the_template() {
+        use serde_json::json;
+        let source = "{% if tools %}{% for t in tools %}{{ t | tojson }}{% endfor %}{% endif %}\
+            {% for m in messages %}[{{ m.role }}{{ m.content }}{% for c in m.tool_calls %}{{ c.function.name }}\
+            {{ c.function.arguments | tojson }}{% endfor %}]{% endfor %}{{ strftime_now('%d %b %Y') }}";
+        let template = ChatTemplate::new(source, "", "", "test").unwrap();
+        let call = json!({"type": "function", "function": {"name": "f", "arguments": {"b": 1.0, "a": [1]}}});
+        let messages = [
+            json!({"role": "user", "content": "u"}),
+            json!({"role": "assistant", "content": "", "tool_calls": [call]}),
+            json!({"role": "tool", "content": "r"}),
+        ];
+        let tools =
+            [json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}})];
+        let text = template.render_with_tools(&messages, &tools).unwrap();
+        let tool_list =
+            r#"{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}"#;
+        assert_eq!(
+            text,
+            format!(r#"{tool_list}[useru][assistantf{{"b": 1.0, "a": [1]}}][toolr]26 Jul 2024"#)
+        );
+        let text = template.render_with_tools(&messages[..1], &[]).unwrap();
+        assert_eq!(text, template.render(&[Message::user("u")], true).unwrap());
+    }
+
+    #[test]
+    fn a_refusal_is_reported() {
+        let error = render("{{ raise_exception('no system message') }}", &[]).unwrap_err().to_string();
+        assert!(error.contains("test: ") && error.contains("no system message"), "{error}");
+        let error = render("{% if %}", &[]).unwrap_err().to_string();
+        assert!(error.contains("does not parse"), "{error}");
+    }
+}

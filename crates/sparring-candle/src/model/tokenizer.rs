@@ -1,0 +1,274 @@
+//! Text to token ids and back, with the model's chat template.
+
+use super::files::write_atomically;
+use super::json::{self, Fields};
+use super::template::{CHATML, ChatTemplate};
+use serde_json::{Map, Value, json};
+use sparring_core::{Encoder, Message, PolicyError, Prompt};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use tokenizers::Tokenizer;
+
+/// The tokenizer of a model folder: `tokenizer.json`, and from `tokenizer_config.json`,
+/// `chat_template.jinja` and `generation_config.json` the chat template and the tokens that end a turn.
+///
+/// End tokens are those that `generation_config.json`, `config.json` and `tokenizer_config.json` name, and
+/// `<|im_end|>` where the chat template closes turns with it.
+#[derive(Debug, Clone)]
+pub struct ChatTokenizer {
+    inner: Tokenizer,
+    template: Option<ChatTemplate>,
+    ends: BTreeSet<u32>,
+    files: Files,
+    origin: String,
+}
+
+/// What the tokenizer was read from, to be written back as it was.
+#[derive(Debug, Clone)]
+struct Files {
+    tokenizer: String,
+    config: Map<String, Value>,
+    generation: Map<String, Value>,
+    template: Option<String>,
+}
+
+impl ChatTokenizer {
+    /// Reads the tokenizer of a model folder. The model's own files need not be there.
+    ///
+    /// # Errors
+    /// [`PolicyError`] names the file that is missing or damaged.
+    pub fn from_folder(dir: &Path) -> Result<Self, PolicyError> {
+        let path = dir.join("tokenizer.json");
+        let tokenizer = json::read_text(&path, json::NEEDS)?;
+        let template = dir.join("chat_template.jinja");
+        let template = if template.exists() { Some(json::read_text(&template, "")?) } else { None };
+        let config_file = dir.join("tokenizer_config.json");
+        let generation_file = dir.join("generation_config.json");
+        let files = Files {
+            tokenizer,
+            config: json::read_optional_object(&config_file)?.unwrap_or_default(),
+            generation: json::read_optional_object(&generation_file)?.unwrap_or_default(),
+            template,
+        };
+        let mut this = Self::from_files(files, &path, &config_file)?;
+        let generation = Fields { file: &generation_file, map: &this.files.generation };
+        let mut ends = generation.token_ids("eos_token_id")?;
+        let model_file = dir.join("config.json");
+        if let Some(map) = json::read_optional_object(&model_file)? {
+            ends.extend(Fields { file: &model_file, map: &map }.token_ids("eos_token_id")?);
+        }
+        this.ends.extend(ends);
+        Ok(this)
+    }
+
+    /// A tokenizer from the text of a `tokenizer.json`, a chat template (else ChatML, where the vocabulary
+    /// has `<|im_start|>`) and the token that ends a turn.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] where the text is no tokenizer, the template does not parse, or the token is
+    /// not in the vocabulary.
+    pub fn from_text(
+        tokenizer_json: &str,
+        chat_template: Option<&str>,
+        eos_token: Option<&str>,
+    ) -> Result<Self, PolicyError> {
+        let mut config = Map::new();
+        if let Some(template) = chat_template {
+            config.insert("chat_template".to_owned(), json!(template));
+        }
+        if let Some(token) = eos_token {
+            config.insert("eos_token".to_owned(), json!(token));
+        }
+        let files =
+            Files { tokenizer: tokenizer_json.to_owned(), config, generation: Map::new(), template: None };
+        Self::from_files(files, Path::new("tokenizer.json"), Path::new("tokenizer_config.json"))
+    }
+
+    fn from_files(files: Files, path: &Path, config_file: &Path) -> Result<Self, PolicyError> {
+        let bad = |error| {
+            PolicyError::invalid(format!(
+                "{}: not a tokenizer ({error}); copy the file again",
+                path.display()
+            ))
+        };
+        let mut inner = Tokenizer::from_bytes(&files.tokenizer).map_err(bad)?;
+        // Whatever the file asks for, nothing is cut and nothing is padded here.
+        inner.with_truncation(None).map_err(bad)?;
+        inner.with_padding(None);
+        let fields = Fields { file: config_file, map: &files.config };
+        let (bos, eos) = (special_token(fields, "bos_token"), special_token(fields, "eos_token"));
+        let mut ends = BTreeSet::new();
+        if let Some(eos) = &eos {
+            let id = inner.token_to_id(eos);
+            ends.insert(id.ok_or_else(|| {
+                fields.bad("eos_token", format_args!("is \"{eos}\", which tokenizer.json does not have"))
+            })?);
+        }
+        let source = match (&files.template, template_source(fields)?) {
+            (Some(file), _) => Some(file.clone()),
+            (None, Some(field)) => Some(field),
+            (None, None) => inner.token_to_id("<|im_start|>").map(|_| CHATML.to_owned()),
+        };
+        if source.as_ref().is_some_and(|s| s.contains("<|im_end|>")) {
+            ends.extend(inner.token_to_id("<|im_end|>"));
+        }
+        let origin = config_file.display().to_string();
+        let template = source
+            .map(|s| ChatTemplate::new(&s, &bos.unwrap_or_default(), &eos.unwrap_or_default(), &origin))
+            .transpose()?;
+        Ok(Self { inner, template, ends, files, origin })
+    }
+
+    /// Token ids of a text, taken as it is: no special tokens are added.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] where the tokenizer refuses the text.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, PolicyError> {
+        match self.inner.encode_fast(text, false) {
+            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
+            Err(error) => Err(PolicyError::invalid(format!("tokenizer: {error}"))),
+        }
+    }
+
+    /// The text of token ids. Special tokens are left out; added tokens that are not special (tags such as
+    /// `<think>`) are part of the text.
+    ///
+    /// # Errors
+    /// [`PolicyError::Backend`] where the tokenizer cannot decode.
+    pub fn decode(&self, ids: &[u32]) -> Result<String, PolicyError> {
+        self.inner.decode(ids, true).map_err(|error| PolicyError::backend("decoding tokens", error))
+    }
+
+    /// The conversation as the model reads it, up to the beginning of the assistant's turn.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] where there is no chat template, or it refuses the messages.
+    pub fn render(&self, messages: &[Message]) -> Result<String, PolicyError> {
+        self.template()?.render(messages, true)
+    }
+
+    /// Token ids of a conversation, up to the beginning of the assistant's turn.
+    ///
+    /// # Errors
+    /// As [`ChatTokenizer::render`] and [`ChatTokenizer::encode`].
+    pub fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, PolicyError> {
+        self.encode(&self.render(messages)?)
+    }
+
+    /// Token ids of a conversation with tools, up to the beginning of the assistant's turn.
+    ///
+    /// Messages and tools are the values that `transformers` passes to a chat template: `{"role", "content"}`,
+    /// `tool_calls` in turns of the assistant, the role `tool` for results; and tools in OpenAI's form,
+    /// `{"type": "function", "function": {...}}`. A template without tool support leaves them out silently.
+    ///
+    /// # Errors
+    /// As [`ChatTokenizer::render`] and [`ChatTokenizer::encode`].
+    pub fn encode_chat_with_tools(
+        &self,
+        messages: &[Value],
+        tools: &[Value],
+    ) -> Result<Vec<u32>, PolicyError> {
+        self.encode(&self.template()?.render_with_tools(messages, tools)?)
+    }
+
+    /// The source of the chat template, if there is one: to guess the format in which a model writes its calls.
+    pub fn template_source(&self) -> Option<&str> {
+        self.template.as_ref().map(ChatTemplate::source)
+    }
+
+    /// Token ids of a prompt.
+    ///
+    /// # Errors
+    /// As [`ChatTokenizer::encode_chat`].
+    pub fn encode_prompt(&self, prompt: &Prompt) -> Result<Arc<[u32]>, PolicyError> {
+        match prompt {
+            Prompt::Tokens(ids) => Ok(Arc::clone(ids)),
+            Prompt::Messages(messages) => Ok(self.encode_chat(messages)?.into()),
+            _ => Err(PolicyError::Unsupported { what: "this kind of prompt" }),
+        }
+    }
+
+    /// The id of a token, if the vocabulary has it.
+    pub fn token_id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// Tokens that end a completion, ascending.
+    pub fn end_tokens(&self) -> impl Iterator<Item = u32> + '_ {
+        self.ends.iter().copied()
+    }
+
+    /// Whether a token ends a completion.
+    pub fn is_end(&self, id: u32) -> bool {
+        self.ends.contains(&id)
+    }
+
+    /// One more than the largest id: the smallest `vocab_size` of a model that this tokenizer fits.
+    pub fn vocab_size(&self) -> usize {
+        self.inner.get_vocab(true).values().max().map_or(0, |&id| id as usize + 1)
+    }
+
+    fn template(&self) -> Result<&ChatTemplate, PolicyError> {
+        self.template.as_ref().ok_or_else(|| {
+            PolicyError::invalid(format!(
+                "{}: no chat_template, and the vocabulary has no <|im_start|>; add a template, or pass token ids",
+                self.origin
+            ))
+        })
+    }
+
+    /// Writes the files that this tokenizer was read from into `dir`.
+    pub(crate) fn save(&self, dir: &Path) -> Result<(), PolicyError> {
+        write_atomically(dir, "tokenizer.json", self.files.tokenizer.as_bytes())?;
+        let text = |map: &Map<String, Value>| format!("{:#}\n", Value::Object(map.clone()));
+        write_atomically(dir, "tokenizer_config.json", text(&self.files.config).as_bytes())?;
+        if let Some(template) = &self.files.template {
+            write_atomically(dir, "chat_template.jinja", template.as_bytes())?;
+        }
+        let mut generation = self.files.generation.clone();
+        if !self.ends.is_empty() {
+            generation.insert("eos_token_id".to_owned(), json!(self.ends));
+        }
+        write_atomically(dir, "generation_config.json", text(&generation).as_bytes())
+    }
+}
+
+impl Encoder for ChatTokenizer {
+    fn prompt(&self, prompt: &Prompt) -> Result<Arc<[u32]>, PolicyError> {
+        self.encode_prompt(prompt)
+    }
+
+    /// The text, and the chat template's own end of a turn where it is one of several.
+    fn completion(&self, text: &str) -> Result<Vec<u32>, PolicyError> {
+        let turn = self.token_id("<|im_end|>").filter(|&id| self.is_end(id));
+        let end = turn.or_else(|| self.end_tokens().next()).ok_or_else(|| {
+            PolicyError::invalid(format!("{}: no token ends a turn; name an eos_token", self.origin))
+        })?;
+        let mut ids = self.encode(text)?;
+        ids.push(end);
+        Ok(ids)
+    }
+}
+
+/// A special token: a string, or an object with its `content`.
+fn special_token(fields: Fields<'_>, field: &str) -> Option<String> {
+    let value = fields.get(field)?;
+    value.as_str().or_else(|| value.get("content")?.as_str()).map(str::to_owned)
+}
+
+/// The `chat_template` field: a string, or a list of named templates of which `default` is taken.
+fn template_source(fields: Fields<'_>) -> Result<Option<String>, PolicyError> {
+    let named = |list: &Vec<Value>| {
+        let default = list.iter().find(|t| t["name"] == "default")?;
+        default["template"].as_str().map(str::to_owned)
+    };
+    match fields.get("chat_template") {
+        None => Ok(None),
+        Some(Value::String(source)) => Ok(Some(source.clone())),
+        Some(Value::Array(list)) => named(list)
+            .map(Some)
+            .ok_or_else(|| fields.bad("chat_template", "has no template named \"default\"")),
+        Some(_) => Err(fields.bad("chat_template", "must be a string or a list of named templates")),
+    }
+}
