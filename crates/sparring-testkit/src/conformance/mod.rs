@@ -142,7 +142,7 @@ fn samples(
     options: &Options,
     check: &'static str,
 ) -> Result<Vec<Vec<Rollout>>, ConformanceFailure> {
-    let groups = sampler.sample(&options.requests(prompts)).map_err(failed(check))?;
+    let groups = sampler.sample_all(&options.requests(prompts)).map_err(failed(check))?;
     let tokens: usize = groups.iter().flatten().map(|rollout| rollout.tokens.len()).sum();
     ensure(tokens > 0, check, || "no completion has a token: nothing can be checked".to_owned())?;
     Ok(groups)
