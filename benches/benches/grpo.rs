@@ -6,7 +6,7 @@
 
 use serde_json::json;
 use sparring_candle::{CandlePolicy, PolicyOptions};
-use sparring_core::{Learner, Policy, Rollout, Scorer};
+use sparring_core::{Learner, Rollout, Scorer};
 use sparring_grpo::{Grpo, GrpoConfig, LossKind, OldLogp, RolloutGroup};
 use sparring_testkit::Tape;
 use std::error::Error;

@@ -7,9 +7,7 @@ use crate::step::{Bench, even};
 use crate::{model, prompts, run};
 use clap::Parser;
 use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::{
-    Policy, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
-};
+use sparring::core::{Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup};
 use std::path::Path;
 
 fn settings(model: &Path, more: &[&str]) -> Settings {

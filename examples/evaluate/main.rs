@@ -21,7 +21,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use settings::{Args, Method, PromptStyle};
 use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::{BoxError, Policy, one_line};
+use sparring::core::{BoxError, one_line};
 use sparring::eval::bfcl::write_results;
 use sparring::eval::{
     Benchmark, Failure, InWords, Journal, Prompter, Report, Templated, gold_answers, run, score, write_report,

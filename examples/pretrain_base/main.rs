@@ -16,7 +16,9 @@ use corpus::{Corpus, Text};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::seq::SliceRandom;
 use sparring::candle::{AdamWConfig, CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
-use sparring::core::{BoxError, Policy, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
+use sparring::core::{
+    BoxError, Learner, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
+};
 use sparring::grpo::LrSchedule;
 use sparring::miniature::{DocumentMix, World};
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};

@@ -4,7 +4,7 @@ use crate::job::{self, Accuracy, BaseResult, RunResult};
 use crate::progress::Progress;
 use crate::settings::Settings;
 use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::{BoxError, Policy, SamplingParams, Seed};
+use sparring::core::{BoxError, SamplingParams, Seed};
 use sparring::miniature::{Family, Part, World, write_base};
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::recipes::tool_zero::{Arm, ToolZero, Training, coverage, mask_names};

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use serde_json::json;
-use sparring_core::{Game, Message, Player, Policy, Prompt, Rejection, RewardContext, Rollout, Seed};
+use sparring_core::{Game, Message, Player, Prompt, Rejection, RewardContext, Rollout, Sampler, Seed};
 use sparring_recipes::tool_zero::{
     Arm, GoldThought, Stage, StepRecord, ToolZeroConfig, Training, gold_answer, mask_names,
 };

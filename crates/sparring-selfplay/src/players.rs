@@ -23,14 +23,6 @@ impl Seat {
         }
     }
 
-    /// The model, if it learns.
-    pub fn policy(&self) -> Option<&dyn Policy> {
-        match self {
-            Self::Learns(policy) => Some(policy.as_ref()),
-            Self::Frozen(_) => None,
-        }
-    }
-
     /// The model, to train it, if it learns.
     pub fn policy_mut(&mut self) -> Option<&mut dyn Policy> {
         match self {
@@ -107,9 +99,11 @@ impl Players {
     /// Each model that learns once, with its folder in a checkpoint and its player in errors.
     pub(crate) fn named(&self) -> Vec<(&'static str, &'static str, &dyn Policy)> {
         match self {
-            Self::Separate { generator, solver } => {
-                let generator = generator.policy().map(|policy| ("generator", "generator", policy));
-                generator.into_iter().chain([("solver", "solver", solver.as_ref())]).collect()
+            Self::Separate { generator: Seat::Learns(generator), solver } => {
+                vec![("generator", "generator", generator.as_ref()), ("solver", "solver", solver.as_ref())]
+            }
+            Self::Separate { generator: Seat::Frozen(_), solver } => {
+                vec![("solver", "solver", solver.as_ref())]
             }
             Self::Shared(policy) => vec![("policy", "shared policy", policy.as_ref())],
         }
@@ -117,9 +111,11 @@ impl Players {
 
     pub(crate) fn named_mut(&mut self) -> Vec<(&'static str, &'static str, &mut dyn Policy)> {
         match self {
-            Self::Separate { generator, solver } => {
-                let generator = generator.policy_mut().map(|policy| ("generator", "generator", policy));
-                generator.into_iter().chain([("solver", "solver", solver.as_mut())]).collect()
+            Self::Separate { generator: Seat::Learns(generator), solver } => {
+                vec![("generator", "generator", generator.as_mut()), ("solver", "solver", solver.as_mut())]
+            }
+            Self::Separate { generator: Seat::Frozen(_), solver } => {
+                vec![("solver", "solver", solver.as_mut())]
             }
             Self::Shared(policy) => vec![("policy", "shared policy", policy.as_mut())],
         }
