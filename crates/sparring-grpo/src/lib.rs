@@ -24,7 +24,7 @@
 //! [`GrpoConfig`] is what a file holds; [`GrpoConfig::build`] checks it and gives [`Grpo`], which runs updates:
 //!
 //! ```
-//! use sparring_core::{Policy, Prompt, SampleRequest, SamplingParams, Seed};
+//! use sparring_core::{Prompt, SampleRequest, Sampler, SamplingParams, Seed};
 //! use sparring_grpo::{GrpoConfig, RolloutGroup};
 //! use sparring_testkit::ToyPolicy;
 //!

@@ -2,7 +2,7 @@
 //! reinforcement learning is compared with.
 //!
 //! ```
-//! use sparring_core::{Encoder, Message, Policy, Seed, TokenGroup};
+//! use sparring_core::{Encoder, Message, Seed, TokenGroup};
 //! use sparring_grpo::supervised;
 //! use sparring_testkit::ToyPolicy;
 //!
@@ -111,7 +111,7 @@ fn calls<'g, 'a>(examples: &'g [TokenGroup<'a>], budget: usize) -> Vec<&'g [Toke
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sparring_core::{Policy, Seed};
+    use sparring_core::{Scorer, Seed};
     use sparring_testkit::ToyPolicy;
 
     const PROMPTS: [&[u32]; 2] = [&[1, 2], &[3]];

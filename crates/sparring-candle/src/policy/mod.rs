@@ -50,7 +50,7 @@ impl Spec {
 ///
 /// ```no_run
 /// use sparring_candle::{CandlePolicy, PolicyOptions};
-/// use sparring_core::{Message, Policy, SampleRequest, Sampler, SamplingParams, Seed};
+/// use sparring_core::{Message, SampleRequest, Sampler, SamplingParams, Seed};
 ///
 /// let policy = CandlePolicy::load("models/qwen2.5-0.5b", PolicyOptions::default())?;
 /// let request = SampleRequest::new(vec![Message::user("What is 6 times 7?")], 8, SamplingParams::default().with_max_tokens(32), Seed::new(1));
