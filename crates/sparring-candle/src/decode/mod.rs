@@ -76,7 +76,8 @@ pub(crate) fn sample(
 struct Queues(Vec<Mutex<VecDeque<Job>>>);
 
 impl Queues {
-    /// The completions of requests of these sizes in order, as many for each thread. A request that is split has its prompt read more than once.
+    /// The completions of requests of these sizes in order, as many for each thread. A request that is split has its
+    /// prompt read more than once.
     fn new(sizes: &[usize], threads: usize) -> Self {
         let total: usize = sizes.iter().sum();
         let queue = |thread: usize| {

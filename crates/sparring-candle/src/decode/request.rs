@@ -28,17 +28,16 @@ pub(crate) fn answer<'a>(
 ) -> Vec<Result<Vec<Rollout>, PolicyError>> {
     let (limits, ends): (_, Vec<u32>) = (limits.into(), tokenizer.end_tokens().collect());
     let mut prepared = Vec::with_capacity(requests.len());
-    let mut check = |request: &'a SampleRequest| -> Result<usize, PolicyError> {
+    let mut place = |request: &'a SampleRequest| {
         prepared.push(check((limits, tokenizer), &ends, request)?);
         Ok(prepared.len() - 1)
     };
-    let places: Vec<Result<usize, PolicyError>> = requests.iter().map(&mut check).collect();
+    let places: Vec<Result<usize, PolicyError>> = requests.iter().map(&mut place).collect();
     let mut groups = match draw(&prepared) {
         Ok(finished) => in_order(&prepared, finished),
         Err(error) => vec![Err(error); prepared.len()],
     };
-    let nothing = || Ok(Vec::new());
-    places.into_iter().map(|place| std::mem::replace(&mut groups[place?], nothing())).collect()
+    places.into_iter().map(|place| std::mem::replace(&mut groups[place?], Ok(Vec::new()))).collect()
 }
 
 fn check<'a>(

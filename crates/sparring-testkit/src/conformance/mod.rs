@@ -2,8 +2,8 @@
 //!
 //! | function | checks |
 //! |---|---|
-//! | [`sampler()`] | shapes; a completion depends on seed, prompt and parameters only; every parameter; refusals; a bad request fails alone |
-//! | [`remote_sampler()`] | what of it a server can promise: shapes, order, lengths, stop strings kept or cut off, refusals, a bad request fails alone |
+//! | [`sampler()`] | shapes; a completion depends on its request only; every parameter; refusals; failing alone |
+//! | [`remote_sampler()`] | what of it a server can promise: shapes, order, lengths, refusals, failing alone |
 //! | [`scorer()`] | finite, never positive; a token depends on what is before it only; grouping; refusals |
 //! | [`policy()`] | both, and that they agree: score(sample) = its own log-probabilities, χ² of first tokens |
 //! | [`learner()`] | descent, linearity, zero gradients, grouping, discarding, what is not finite |
