@@ -209,11 +209,11 @@ fn length_limits() {
 
 /// Fails once the completion has so many tokens, if it then holds an odd one.
 fn fails_after(tokens: usize) -> impl LogitHook {
-    move |_: &[u32], drawn: &[u32], _: &mut [f32]| match drawn.len() >= tokens
-        && drawn.iter().any(|t| t % 2 == 1)
-    {
-        true => Err(PolicyError::invalid(format!("the hook gave up after {drawn:?}"))),
-        false => Ok(()),
+    move |_: &[u32], drawn: &[u32], _: &mut [f32]| {
+        if drawn.len() >= tokens && drawn.iter().any(|t| t % 2 == 1) {
+            return Err(PolicyError::invalid(format!("the hook gave up after {drawn:?}")));
+        }
+        Ok(())
     }
 }
 

@@ -109,9 +109,10 @@ fn config() -> ToolR0Config {
 
 fn play(config: ToolR0Config, dir: &Path) -> Summary {
     let recipe: ToolR0 = config.build().unwrap();
-    let generator = match recipe.self_play.config().generator.train {
-        true => Seat::Learns(Box::new(generator())),
-        false => Seat::Frozen(Box::new(generator().0)),
+    let generator = if recipe.self_play.config().generator.train {
+        Seat::Learns(Box::new(generator()))
+    } else {
+        Seat::Frozen(Box::new(generator().0))
     };
     let players = Players::Separate { generator, solver: Box::new(solver()) };
     SelfPlay::new(

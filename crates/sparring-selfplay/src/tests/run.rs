@@ -157,7 +157,7 @@ impl Sampler for Remote {
             let times = asked.entry(request.seed.value()).or_default();
             *times += 1;
             // Every third request is unavailable at first.
-            if request.seed.value() % 3 == 0 && *times <= self.failures {
+            if request.seed.value().is_multiple_of(3) && *times <= self.failures {
                 return Err(PolicyError::transient("asking the server", "status 429"));
             }
             self.script.sample_one(request)
