@@ -16,7 +16,7 @@ use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::BoxError;
 use sparring::prelude::*;
 use sparring::recipes::tool_r0::{Preset, ToolR0Config};
-use sparring::selfplay::{Players, RunInfo, SelfPlay, write_report};
+use sparring::selfplay::{Players, RunInfo, Seat, SelfPlay, write_report};
 use sparring_cli::miniature;
 use sparring_cli::progress::Progress;
 use std::io::Write;
@@ -62,7 +62,7 @@ fn play(args: &Args) -> Result<(), BoxError> {
     let scratch = tempfile::tempdir()?;
     let base = CandlePolicy::load(miniature::base_folder(None, scratch.path())?, PolicyOptions::default())?;
     let copy = || Box::new(base.duplicate());
-    let players = Players::Separate { generator: copy(), solver: copy() };
+    let players = Players::Separate { generator: Seat::Learns(copy()), solver: copy() };
 
     // 3. The game (prompts, reading of proposals, verifier) and the rewards, as the settings say.
     let text = config.to_toml()?;

@@ -67,7 +67,7 @@ fn compare(size: &Size, mut config: ToolZeroConfig, out: &mut dyn Write) -> Resu
         eprintln!();
         write!(out, "{:24}", arm.label())?;
         for evaluation in &evaluations {
-            let score = evaluation.run(&game, policy.sampler(), most, Seed::new(11))?;
+            let score = evaluation.run(&game, &policy, most, Seed::new(11))?;
             write!(out, "  {} {:5.1}", evaluation.name, 100.0 * score.accuracy)?;
         }
         writeln!(out)?;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 /// An error of any type, as plug-ins return it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
@@ -23,7 +25,9 @@ pub fn one_line(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// What can go wrong in a model backend, by what the caller can do about it.
-#[derive(Debug, thiserror::Error)]
+///
+/// Causes are shared, so that a clone can be the answer to every request of a call that failed as a whole.
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
     /// The request, file or setting is wrong: change it.
@@ -32,14 +36,14 @@ pub enum PolicyError {
         /// What is wrong, where, and what to do.
         what: String,
     },
-    /// The same call may succeed later: try again.
+    /// The same request may succeed later: ask again, as [`Retry`](crate::Retry) does.
     #[error("temporarily unavailable: {what}")]
     Transient {
         /// What failed.
         what: String,
         /// The cause.
         #[source]
-        source: Option<BoxError>,
+        source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     },
     /// The backend itself failed.
     #[error("model backend: {what}")]
@@ -48,7 +52,7 @@ pub enum PolicyError {
         what: String,
         /// The cause.
         #[source]
-        source: Option<BoxError>,
+        source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     },
     /// A loss, or a gradient, was not finite; nothing was applied.
     #[error("{what} is not finite; nothing was applied (lower the learning rate, or check the rewards)")]
@@ -69,7 +73,7 @@ pub enum PolicyError {
         path: String,
         /// The cause.
         #[source]
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
 }
 
@@ -81,12 +85,22 @@ impl PolicyError {
 
     /// [`PolicyError::Io`] at this path.
     pub fn io(path: impl AsRef<std::path::Path>, source: std::io::Error) -> Self {
-        Self::Io { path: path.as_ref().display().to_string(), source }
+        Self::Io { path: path.as_ref().display().to_string(), source: Arc::new(source) }
+    }
+
+    /// [`PolicyError::Transient`] with a cause: a server that is overloaded, a connection that broke.
+    pub fn transient(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
+        Self::Transient { what: what.into(), source: Some(source.into().into()) }
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Transient { .. })
     }
 
     /// [`PolicyError::Backend`] with a cause.
     pub fn backend(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
-        Self::Backend { what: what.into(), source: Some(source.into()) }
+        Self::Backend { what: what.into(), source: Some(source.into().into()) }
     }
 }
 
@@ -99,5 +113,8 @@ mod tests {
         let cause = |text: &str| PolicyError::backend(text, std::io::Error::other("disk\n  gone"));
         assert_eq!(one_line(&cause("saving")), "model backend: saving: disk gone");
         assert_eq!(one_line(&cause("disk\n  gone again")), "model backend: disk gone again");
+        let busy = PolicyError::transient("asking", "status 429");
+        assert_eq!(one_line(&busy.clone()), "temporarily unavailable: asking: status 429");
+        assert!(busy.is_transient() && !cause("saving").is_transient());
     }
 }

@@ -94,6 +94,19 @@ pub trait Scorer: Send + Sync {
     fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError>;
 }
 
+macro_rules! forward_scorer {
+    ($($pointer:ty),*) => {$(
+        impl<S: Scorer + ?Sized> Scorer for $pointer {
+            fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
+                (**self).score(batch)
+            }
+        }
+    )*};
+}
+
+// Not `Learner`: what is shared does not learn.
+forward_scorer!(&S, Box<S>, std::sync::Arc<S>);
+
 /// A model that can be trained through its tokens' log-probabilities.
 ///
 /// # Contract

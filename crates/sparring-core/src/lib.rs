@@ -11,7 +11,7 @@
 //!
 //! | seam | what you write when you implement it |
 //! |---|---|
-//! | [`Sampler`] | prompts in, completions out, each with the log-probability of its tokens |
+//! | [`Sampler`] | prompts in, completions out, each with the log-probability of its tokens; [`Retry`] asks again |
 //! | [`LogitHook`] | which tokens may come next, for constrained decoding |
 //! | [`Scorer`], [`Learner`] | log-probabilities of given tokens, and gradient steps through them |
 //! | [`Policy`], [`Checkpoint`] | one model that can do all of that, and be saved and restored |
@@ -65,6 +65,7 @@ pub use reward::{
 };
 pub use rollout::{Finish, Rollout};
 pub use sampler::{
-    AllowTokens, DrawContext, Hook, LogitHook, OneOf, Prompt, SampleRequest, Sampler, SamplingParams,
+    AllowTokens, Backoff, DrawContext, Hook, LogitHook, OneOf, Prompt, Retry, SampleRequest, Sampler,
+    SamplingParams,
 };
 pub use seed::Seed;

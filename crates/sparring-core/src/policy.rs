@@ -21,20 +21,26 @@ pub trait Checkpoint {
     fn restore(&mut self, dir: &Path) -> Result<(), PolicyError>;
 }
 
-/// One model: it samples, scores, learns, and can be saved.
+/// One model that does everything: it samples, scores, learns, and can be saved.
 ///
-/// A frozen opponent is a shared borrow: [`Policy::learner`] takes `&mut self`, so training a policy while
-/// something else samples from it does not compile.
-pub trait Policy: Checkpoint + Send + Sync {
-    /// The sampling side.
-    fn sampler(&self) -> &dyn Sampler;
-
-    /// The scoring side.
-    fn scorer(&self) -> &dyn Scorer;
-
-    /// The training side.
-    fn learner(&mut self) -> &mut dyn Learner;
-
+/// A `&dyn Policy` is a `&dyn Sampler` or `&dyn Scorer` wherever one is wanted, and a `&mut dyn Policy` a
+/// `&mut dyn Learner`. A model that is only asked (an opponent, a judge, a model to evaluate) needs no policy:
+/// take `&dyn Sampler` for it.
+///
+/// A frozen opponent is a shared borrow: every method that changes the weights takes `&mut self`, so training a
+/// policy while something else samples from it does not compile.
+///
+/// ```
+/// use sparring_core::{Learner, Policy, PolicyError, SampleRequest, Sampler, TokenBatch, TokenLoss};
+///
+/// fn step(policy: &mut dyn Policy, requests: &[SampleRequest]) -> Result<(), PolicyError> {
+///     let opponent: &dyn Sampler = policy;
+///     let _answers = opponent.sample(requests);
+///     let learner: &mut dyn Learner = policy; // ends the borrow of `opponent`
+///     learner.step(1e-6).map(drop)
+/// }
+/// ```
+pub trait Policy: Sampler + Learner + Checkpoint {
     /// A frozen copy of the current weights, as a reference model for KL terms.
     ///
     /// # Errors

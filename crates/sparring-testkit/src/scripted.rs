@@ -16,7 +16,7 @@ type Script = dyn Fn(&str, usize) -> String + Send + Sync;
 ///
 /// let sampler = ScriptedSampler::new(|prompt, i| format!("{prompt} again, {i}"));
 /// let request = SampleRequest::new(vec![Message::user("hello")], 2, SamplingParams::default(), Seed::new(1));
-/// assert_eq!(sampler.sample(&[request])?[0][1].text, "hello again, 1");
+/// assert_eq!(sampler.sample_one(&request)?[1].text, "hello again, 1");
 /// # Ok::<(), sparring_core::PolicyError>(())
 /// ```
 #[derive(Clone)]
@@ -63,7 +63,7 @@ impl ScriptedSampler {
 }
 
 impl Sampler for ScriptedSampler {
-    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
         requests.iter().map(|request| self.answer(request)).collect()
     }
 }
@@ -120,7 +120,7 @@ mod tests {
                 SamplingParams::default().with_max_tokens(3),
                 Seed::new(0),
             );
-            sampler.sample(&[request]).unwrap().remove(0)
+            sampler.sample_one(&request).unwrap()
         };
         let texts: Vec<String> = ask("please add").into_iter().map(|r| r.text).collect();
         assert_eq!(texts, ["1", "2", "1"]);

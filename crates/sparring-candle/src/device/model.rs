@@ -183,7 +183,7 @@ impl Scorer for DeviceModel {
 }
 
 impl Sampler for DeviceModel {
-    fn sample(&self, requests: &[SampleRequest]) -> std::result::Result<Vec<Vec<Rollout>>, PolicyError> {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<std::result::Result<Vec<Rollout>, PolicyError>> {
         super::sample::sample(self, requests)
     }
 }

@@ -6,6 +6,6 @@ mod request;
 mod stop;
 mod token;
 
-pub(crate) use completion::{Completion, Finished, in_order};
-pub(crate) use request::{Prepared, prepare};
+pub(crate) use completion::{Completion, Finished};
+pub(crate) use request::{Prepared, answer};
 pub(crate) use token::DrawScratch;

@@ -21,7 +21,7 @@ use serde_json::json;
 pub(crate) use settings::Args;
 use settings::{Method, PromptStyle};
 use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::{BoxError, Policy};
+use sparring::core::BoxError;
 use sparring::eval::bfcl::write_results;
 use sparring::eval::{
     Benchmark, Failure, InWords, Journal, Prompter, Report, Templated, gold_answers, score, write_report,
@@ -95,7 +95,7 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     });
     let mut journal = Journal::open(&dir.join("answers.jsonl"), &identity)?;
     let bar = progress_bar(benchmark.items.len());
-    sparring::eval::run(benchmark, policy.sampler(), prompter, &config, &mut journal, |done| {
+    sparring::eval::run(benchmark, &policy, prompter, &config, &mut journal, |done| {
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();

@@ -4,7 +4,7 @@ use crate::miniature::base_folder;
 use crate::play::settings::{Args, Settings};
 use sparring::candle::{CandlePolicy, LoraConfig, PolicyOptions};
 use sparring::core::{BoxError, Policy, Seed};
-use sparring::selfplay::{Players, Weights};
+use sparring::selfplay::{Players, Seat, Weights};
 
 /// Generator and Solver: two copies of the base model, or two adapters on it, or one model that plays both.
 pub(crate) fn load(args: &Args, settings: &Settings) -> Result<Players, BoxError> {
@@ -27,6 +27,6 @@ pub(crate) fn load(args: &Args, settings: &Settings) -> Result<Players, BoxError
     };
     Ok(match settings.config.self_play.weights {
         Weights::Shared => Players::Shared(policy("both")?),
-        _ => Players::Separate { generator: policy("generator")?, solver: policy("solver")? },
+        _ => Players::Separate { generator: Seat::Learns(policy("generator")?), solver: policy("solver")? },
     })
 }

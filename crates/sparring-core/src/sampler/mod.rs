@@ -1,11 +1,13 @@
 mod filter;
 mod hook;
 mod params;
+mod retry;
 #[cfg(test)]
 mod tests;
 
 pub use hook::{AllowTokens, Hook, LogitHook, OneOf};
 pub use params::SamplingParams;
+pub use retry::{Backoff, Retry};
 
 use crate::{Message, PolicyError, Rollout, Seed};
 use std::sync::Arc;
@@ -70,8 +72,6 @@ pub struct DrawContext<'a> {
     pub tokens: &'a [u32],
     /// The model's own end tokens.
     pub ends: &'a [u32],
-    /// Index of the request in the call, for errors.
-    pub request: usize,
 }
 
 impl SampleRequest {
@@ -143,7 +143,7 @@ impl SampleRequest {
             return Ok(());
         };
         let drawn = at.tokens.len();
-        Err(PolicyError::invalid(format!("sample request {}, after {drawn} tokens: {fault}", at.request)))
+        Err(PolicyError::invalid(format!("after {drawn} tokens: {fault}")))
     }
 }
 
@@ -161,9 +161,12 @@ fn penalise<'a>(tokens: impl Iterator<Item = &'a u32>, penalty: f32, logits: &mu
 /// Prompts in, `n` completions each out, in the order of the requests.
 ///
 /// # Contract
-/// * The result has one group a request, in order, and each group `n` rollouts.
+/// * The result has one entry a request, in order: its `n` rollouts, or why it could not be served. A request
+///   that fails changes nothing for the others. What fails as a whole (a device, a connection) fails every
+///   request: `vec![Err(error); requests.len()]`.
 /// * Completion `i` of a request depends on (`seed.index(i)`, prompt, params, hook, weights) only: not on the
-///   other requests of the call, on their order, or on the number of threads.
+///   other requests of the call, on their order, or on the number of threads. So does an error, which therefore
+///   names no place in the call.
 /// * Tokens are drawn as [`SamplingParams`] says, or the request is refused with [`PolicyError::Unsupported`].
 /// * `Rollout::logp` is the log-probability under the distribution that was drawn from: after penalty, hook,
 ///   temperature and filters (at temperature 0: that of temperature 1, after penalty and hook). Without penalty,
@@ -172,11 +175,73 @@ fn penalise<'a>(tokens: impl Iterator<Item = &'a u32>, penalty: f32, logits: &mu
 ///   score the completions again where one is wanted.
 /// * A prompt that leaves no room for a single token is an error, never an empty completion.
 ///
-/// `sparring-testkit` checks all of it for any implementation.
+/// A sampler that asks a server may be unable to promise that a completion depends on its request only, and may
+/// have no log-probabilities or token ids. It leaves empty what it does not have, and never makes numbers up:
+/// such rollouts can be shown, judged and scored as text, but not learned from.
+///
+/// `sparring-testkit` checks all of it for any implementation, and the lesser contract for servers.
 pub trait Sampler: Send + Sync {
-    /// Draws the completions.
+    /// Draws the completions of each request.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where a request cannot be served, else what the backend met.
-    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError>;
+    /// Each request has its own: [`PolicyError::Invalid`] where it cannot be served, [`PolicyError::Transient`]
+    /// where it may be served later, else what the backend met.
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>>;
+
+    /// As [`Sampler::sample`], with the shape of the answer checked: one entry a request whatever happens, and in
+    /// each `n` rollouts or an error.
+    ///
+    /// # Errors
+    /// Also [`PolicyError::Backend`], for every request, where the sampler gave another number of entries or of
+    /// rollouts: then nothing says that an answer is in its place.
+    fn sample_checked(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+        let answers = self.sample(requests);
+        let (got, wanted) = (answers.len(), requests.len());
+        let sizes = requests.iter().zip(&answers).map(|(r, a)| (r.n, a.as_ref().map_or(r.n, Vec::len)));
+        let what = match sizes.enumerate().find(|(_, (n, len))| n != len) {
+            _ if got != wanted => format!("the sampler gave {got} answers to {wanted} requests"),
+            Some((i, (n, len))) => {
+                format!("the sampler gave {len} completions of request {i} instead of {n}")
+            }
+            None => return answers,
+        };
+        vec![Err(PolicyError::Backend { what, source: None }); wanted]
+    }
+
+    /// The completions of every request, for callers that cannot go on without one of them.
+    ///
+    /// # Errors
+    /// That of the first request that failed; [`PolicyError::Invalid`] says which request it was. The completions
+    /// of the others are lost: take [`Sampler::sample_checked`] to keep them.
+    fn sample_all(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+        let placed = |(i, answer): (usize, Result<Vec<Rollout>, PolicyError>)| {
+            answer.map_err(|error| match error {
+                PolicyError::Invalid { what } if requests.len() > 1 => {
+                    PolicyError::invalid(format!("sample request {i}: {what}"))
+                }
+                error => error,
+            })
+        };
+        self.sample_checked(requests).into_iter().enumerate().map(placed).collect()
+    }
+
+    /// The completions of one request.
+    ///
+    /// # Errors
+    /// The request's.
+    fn sample_one(&self, request: &SampleRequest) -> Result<Vec<Rollout>, PolicyError> {
+        self.sample_all(std::slice::from_ref(request)).map(|mut groups| groups.pop().unwrap_or_default())
+    }
 }
+
+macro_rules! forward_sampler {
+    ($($pointer:ty),*) => {$(
+        impl<S: Sampler + ?Sized> Sampler for $pointer {
+            fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+                (**self).sample(requests)
+            }
+        }
+    )*};
+}
+
+forward_sampler!(&S, Box<S>, Arc<S>);

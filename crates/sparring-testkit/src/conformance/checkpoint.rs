@@ -20,7 +20,7 @@ pub fn checkpoint<P: Policy>(
     options: &Options,
 ) -> Outcome {
     let check = "checkpoint/resume";
-    let groups = samples(fresh().sampler(), prompts, options, check)?;
+    let groups = samples(&fresh(), prompts, options, check)?;
     let mut original = fresh();
     train(&mut original, &groups, options, check)?;
     let saved = dir.join("saved");
@@ -55,8 +55,8 @@ fn train<P: Policy>(
         |sign: f32| (0..batch.completion_tokens()).map(move |t| if t % 3 == 0 { sign } else { 0.5 });
     for sign in [-1.0, 2.0] {
         let loss = LinearLoss::new(alternate(sign).collect());
-        policy.learner().accumulate(batch, &loss).map_err(failed(check))?;
-        policy.learner().step(options.lr).map_err(failed(check))?;
+        policy.accumulate(batch, &loss).map_err(failed(check))?;
+        policy.step(options.lr).map_err(failed(check))?;
     }
     Ok(())
 }
@@ -67,7 +67,7 @@ fn score<P: Policy>(
     check: &'static str,
 ) -> Result<Vec<f32>, ConformanceFailure> {
     let tokens = grouped(groups);
-    policy.scorer().score(TokenBatch { groups: &tokens, temperature: 1.0 }).map_err(failed(check))
+    policy.score(TokenBatch { groups: &tokens, temperature: 1.0 }).map_err(failed(check))
 }
 
 fn same(check: &'static str, a: &[f32], b: &[f32]) -> Outcome {

@@ -24,7 +24,7 @@ fn ask(
     requests: &[SampleRequest],
     check: &'static str,
 ) -> Result<Option<Groups>, super::ConformanceFailure> {
-    match sampler.sample(requests) {
+    match sampler.sample_all(requests) {
         Ok(groups) => Ok(Some(groups)),
         Err(PolicyError::Unsupported { .. }) => Ok(None),
         Err(error) => Err(failed(check)(error)),
@@ -41,7 +41,7 @@ fn top_k(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) -
     let Some(one) = ask(sampler, &with(SamplingParams::default().with_top_k(1)), check)? else {
         return Ok(());
     };
-    let greedy = sampler.sample(&with(SamplingParams::greedy())).map_err(failed(check))?;
+    let greedy = sampler.sample_all(&with(SamplingParams::greedy())).map_err(failed(check))?;
     for (i, (one, greedy)) in one.iter().flatten().zip(greedy.iter().flatten()).enumerate() {
         ensure(one.tokens == greedy.tokens, check, || {
             format!("completion {i}: top-k 1 gives {:?}, temperature 0 {:?}", one.tokens, greedy.tokens)
@@ -115,12 +115,12 @@ fn hooks(
         })?;
     }
     let reversed: Vec<SampleRequest> = asked.iter().rev().cloned().collect();
-    let mut turned = sampler.sample(&reversed).map_err(failed(check))?;
+    let mut turned = sampler.sample_all(&reversed).map_err(failed(check))?;
     turned.reverse();
     same("sampler/hook order", &constrained, &turned, options.tolerance)?;
     let Some(request) = requests.first() else { return Ok(()) };
     let nothing = request.clone().with_hook(AllowTokens::new([]));
-    ensure(sampler.sample(&[nothing]).is_err(), check, || {
+    ensure(sampler.sample_one(&nothing).is_err(), check, || {
         "a hook that forbids everything was taken".to_owned()
     })
 }

@@ -56,7 +56,7 @@ impl TokenLoss for LinearLoss {
 /// # Errors
 /// The first check that fails.
 pub fn learner<P: Policy>(fresh: impl Fn() -> P, prompts: &[Prompt], options: &Options) -> Outcome {
-    let groups = samples(fresh().sampler(), prompts, options, "learner/samples")?;
+    let groups = samples(&fresh(), prompts, options, "learner/samples")?;
     let bench = Bench { fresh: &fresh, groups: &groups, options };
     bench.value()?;
     bench.descent()?;
@@ -83,19 +83,19 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
 
     fn score(&self, policy: &P, check: &'static str) -> Result<Vec<f32>, ConformanceFailure> {
         let tokens = grouped(self.groups);
-        policy.scorer().score(TokenBatch { groups: &tokens, temperature: 1.0 }).map_err(failed(check))
+        policy.score(TokenBatch { groups: &tokens, temperature: 1.0 }).map_err(failed(check))
     }
 
     fn accumulate(&self, policy: &mut P, loss: &LinearLoss) -> Result<f64, PolicyError> {
         let tokens = grouped(self.groups);
-        policy.learner().accumulate(TokenBatch { groups: &tokens, temperature: 1.0 }, loss)
+        policy.accumulate(TokenBatch { groups: &tokens, temperature: 1.0 }, loss)
     }
 
     /// Norm of the gradient of Σ c·logp, seen through a step's report.
     fn norm(&self, slopes: Vec<f32>, check: &'static str) -> Result<f64, ConformanceFailure> {
         let mut policy = (self.fresh)();
         self.accumulate(&mut policy, &LinearLoss::new(slopes)).map_err(failed(check))?;
-        Ok(policy.learner().step(0.0).map_err(failed(check))?.grad_norm)
+        Ok(policy.step(0.0).map_err(failed(check))?.grad_norm)
     }
 
     /// The loss sees what the scorer says, and its value comes back.
@@ -125,7 +125,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
             let mut policy = (self.fresh)();
             let before = self.score(&policy, check)?;
             self.accumulate(&mut policy, &LinearLoss::new(slopes.clone())).map_err(failed(check))?;
-            let report = policy.learner().step(self.options.lr).map_err(failed(check))?;
+            let report = policy.step(self.options.lr).map_err(failed(check))?;
             let after = self.score(&policy, check)?;
             let value = |logp: &[f32]| -> f64 {
                 logp.iter().zip(&slopes).map(|(l, c)| f64::from(*l) * f64::from(*c)).sum()
@@ -184,9 +184,9 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
                 let batch = TokenBatch { groups, temperature: 1.0 };
                 let (own, others) = rest.split_at(batch.completion_tokens());
                 rest = others;
-                policy.learner().accumulate(batch, &LinearLoss::new(own.to_vec())).map_err(failed(check))?;
+                policy.accumulate(batch, &LinearLoss::new(own.to_vec())).map_err(failed(check))?;
             }
-            let norm = policy.learner().step(self.options.lr).map_err(failed(check))?.grad_norm;
+            let norm = policy.step(self.options.lr).map_err(failed(check))?.grad_norm;
             outcomes.push((norm, self.score(&policy, check)?));
         }
         let (norm, scores) = &outcomes[0];
@@ -209,15 +209,15 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         let mut policy = (self.fresh)();
         let before = self.score(&policy, check)?;
         self.accumulate(&mut policy, &zeros).map_err(failed(check))?;
-        policy.learner().step(self.options.lr).map_err(failed(check))?;
+        policy.step(self.options.lr).map_err(failed(check))?;
         if let Some(what) = difference(&before, &self.score(&policy, check)?, self.options.tolerance) {
             return ensure(false, check, || what);
         }
         let check = "learner/step clears";
         self.accumulate(&mut policy, &LinearLoss::new(self.slopes("clears"))).map_err(failed(check))?;
-        policy.learner().step(self.options.lr).map_err(failed(check))?;
+        policy.step(self.options.lr).map_err(failed(check))?;
         self.accumulate(&mut policy, &zeros).map_err(failed(check))?;
-        let norm = policy.learner().step(self.options.lr).map_err(failed(check))?.grad_norm;
+        let norm = policy.step(self.options.lr).map_err(failed(check))?.grad_norm;
         ensure(norm <= f64::from(self.options.tolerance), check, || {
             format!("a step without a gradient, after one with, reports the norm {norm}")
         })
@@ -231,18 +231,18 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
             if reset {
                 self.accumulate(&mut policy, &LinearLoss::new(self.slopes("moment")))
                     .map_err(failed(check))?;
-                policy.learner().step(self.options.lr).map_err(failed(check))?;
+                policy.step(self.options.lr).map_err(failed(check))?;
             }
             let before = self.score(&policy, check)?;
             self.accumulate(&mut policy, &LinearLoss::new(self.slopes("forgotten")))
                 .map_err(failed(check))?;
             if reset {
-                policy.learner().reset();
+                policy.reset();
             } else {
-                policy.learner().discard();
+                policy.discard();
             }
             self.accumulate(&mut policy, &zeros).map_err(failed(check))?;
-            policy.learner().step(self.options.lr).map_err(failed(check))?;
+            policy.step(self.options.lr).map_err(failed(check))?;
             if let Some(what) = difference(&before, &self.score(&policy, check)?, self.options.tolerance) {
                 return ensure(false, check, || format!("the next step still moved: {what}"));
             }
@@ -268,7 +268,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
                 format!("a {what} that is not finite gave {outcome:?} instead of PolicyError::NonFinite")
             })?;
             self.accumulate(&mut policy, &zeros).map_err(failed(check))?;
-            policy.learner().step(self.options.lr).map_err(failed(check))?;
+            policy.step(self.options.lr).map_err(failed(check))?;
             if let Some(how) = difference(&before, &self.score(&policy, check)?, self.options.tolerance) {
                 return ensure(false, check, || format!("a {what} that was refused left a gradient: {how}"));
             }
@@ -293,7 +293,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         ensure(before.iter().all(|h| h.is_finite() && *h >= -self.options.tolerance), check, || {
             "an entropy is negative or not finite".to_owned()
         })?;
-        let report = policy.learner().step(self.options.lr).map_err(failed(check))?;
+        let report = policy.step(self.options.lr).map_err(failed(check))?;
         self.accumulate(&mut policy, &loss).map_err(failed(check))?;
         let sum = |h: &[f32]| h.iter().map(|&h| f64::from(h)).sum::<f64>();
         let (before, after) = (sum(&before), sum(&loss.seen().1));

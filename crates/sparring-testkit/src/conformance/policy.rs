@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 /// # Errors
 /// The first check that fails.
 pub fn policy(policy: &dyn Policy, prompts: &[Prompt], options: &Options) -> Outcome {
-    super::sampler(policy.sampler(), prompts, options)?;
-    let groups = samples(policy.sampler(), prompts, options, "policy/samples")?;
-    super::scorer(policy.scorer(), &groups, options)?;
+    super::sampler(policy, prompts, options)?;
+    let groups = samples(policy, prompts, options, "policy/samples")?;
+    super::scorer(policy, &groups, options)?;
     for (drawn_at, scored_at) in [(1.0, 1.0), (0.7, 0.7), (1.5, 1.5), (0.0, 1.0)] {
         agreement(policy, prompts, options, drawn_at, scored_at)?;
     }
@@ -30,12 +30,10 @@ fn agreement(
     for request in &mut requests {
         request.params.temperature = drawn_at;
     }
-    let groups = policy.sampler().sample(&requests).map_err(failed(check))?;
+    let groups = policy.sample_all(&requests).map_err(failed(check))?;
     let tokens = grouped(&groups);
-    let scored = policy
-        .scorer()
-        .score(TokenBatch { groups: &tokens, temperature: scored_at })
-        .map_err(failed(check))?;
+    let scored =
+        policy.score(TokenBatch { groups: &tokens, temperature: scored_at }).map_err(failed(check))?;
     let own: Vec<f32> = groups.iter().flatten().flat_map(|rollout| rollout.logp.clone()).collect();
     match difference(&own, &scored, options.tolerance) {
         Some(what) => ensure(false, check, || format!("temperature {drawn_at}: {what}")),
@@ -54,7 +52,7 @@ fn chi_square(policy: &dyn Policy, prompt: &Prompt, index: usize, options: &Opti
         SamplingParams::default().with_max_tokens(1),
         options.seed.child("chi-square").index(index as u64),
     );
-    let drawn = policy.sampler().sample(&[request]).map_err(failed(check))?.pop().unwrap_or_default();
+    let drawn = policy.sample_one(&request).map_err(failed(check))?;
     let mut counts: BTreeMap<u32, f64> = BTreeMap::new();
     for rollout in &drawn {
         *counts.entry(rollout.tokens[0]).or_default() += 1.0;
@@ -65,8 +63,7 @@ fn chi_square(policy: &dyn Policy, prompt: &Prompt, index: usize, options: &Opti
         prompt: &first.prompt,
         completions: tokens.iter().map(<[u32; 1]>::as_slice).collect(),
     }];
-    let logps =
-        policy.scorer().score(TokenBatch { groups: &group, temperature: 1.0 }).map_err(failed(check))?;
+    let logps = policy.score(TokenBatch { groups: &group, temperature: 1.0 }).map_err(failed(check))?;
     let draws = drawn.len() as f64;
     // What was never drawn, and what is too rare for a cell of its own, is one cell.
     let (mut rest_expected, mut rest_seen, mut statistic, mut cells) = (draws, 0.0, 0.0, 0.0);
@@ -111,6 +108,6 @@ fn frozen(policy: &dyn Policy, groups: &[Vec<Rollout>]) -> Outcome {
     let Ok(copy) = policy.freeze() else { return Ok(()) };
     let tokens = grouped(groups);
     let score = |scorer: &dyn Scorer| scorer.score(TokenBatch { groups: &tokens, temperature: 1.0 });
-    let (a, b) = (score(policy.scorer()).map_err(failed(check))?, score(&*copy).map_err(failed(check))?);
+    let (a, b) = (score(policy).map_err(failed(check))?, score(&*copy).map_err(failed(check))?);
     difference(&a, &b, 0.0).map_or(Ok(()), |what| ensure(false, check, || what))
 }

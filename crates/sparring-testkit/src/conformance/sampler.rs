@@ -1,5 +1,5 @@
-use super::{Options, Outcome, constraints, difference, ensure, failed};
-use sparring_core::{Finish, Prompt, Rollout, SampleRequest, Sampler, SamplingParams};
+use super::{ConformanceFailure, Options, Outcome, constraints, difference, ensure, failed};
+use sparring_core::{Finish, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams};
 
 /// Checks the contract of [`Sampler`] on the given prompts.
 ///
@@ -7,25 +7,22 @@ use sparring_core::{Finish, Prompt, Rollout, SampleRequest, Sampler, SamplingPar
 /// The first check that fails.
 pub fn sampler(sampler: &dyn Sampler, prompts: &[Prompt], options: &Options) -> Outcome {
     let requests = options.requests(prompts);
-    let groups = sampler.sample(&requests).map_err(failed("sampler/shape"))?;
+    let groups = sampler.sample_all(&requests).map_err(failed("sampler/shape"))?;
     shape(&requests, &groups)?;
     independence(sampler, &requests, &groups, options)?;
     seeds(sampler, &requests, options)?;
     greedy(sampler, &requests, options)?;
     stop_strings(sampler, &requests, &groups)?;
     constraints::all(sampler, &requests, &groups, options)?;
-    refusals(sampler, &requests)
+    refusals(sampler, &requests)?;
+    let answers = beside_a_bad_request(sampler, &requests)?;
+    let alone = answers.into_iter().collect::<Result<Vec<_>, _>>().map_err(failed(FAILS_ALONE))?;
+    same(FAILS_ALONE, &groups, &alone, options.tolerance)
 }
 
 fn shape(requests: &[SampleRequest], groups: &[Vec<Rollout>]) -> Outcome {
     let check = "sampler/shape";
-    ensure(groups.len() == requests.len(), check, || {
-        format!("{} groups for {} requests", groups.len(), requests.len())
-    })?;
     for (i, (request, group)) in requests.iter().zip(groups).enumerate() {
-        ensure(group.len() == request.n, check, || {
-            format!("request {i}: {} completions instead of {}", group.len(), request.n)
-        })?;
         for (j, rollout) in group.iter().enumerate() {
             let fault = if rollout.tokens.len() != rollout.logp.len() {
                 "as many log-probabilities as tokens are wanted"
@@ -55,21 +52,21 @@ fn independence(
     groups: &[Vec<Rollout>],
     options: &Options,
 ) -> Outcome {
-    let again = sampler.sample(requests).map_err(failed("sampler/repeatable"))?;
+    let again = sampler.sample_all(requests).map_err(failed("sampler/repeatable"))?;
     same("sampler/repeatable", groups, &again, 0.0)?;
     let reversed: Vec<SampleRequest> = requests.iter().rev().cloned().collect();
-    let mut turned = sampler.sample(&reversed).map_err(failed("sampler/order"))?;
+    let mut turned = sampler.sample_all(&reversed).map_err(failed("sampler/order"))?;
     turned.reverse();
     same("sampler/order", groups, &turned, options.tolerance)?;
     for (request, group) in requests.iter().zip(groups) {
         let check = "sampler/alone";
-        let alone = sampler.sample(std::slice::from_ref(request)).map_err(failed(check))?;
-        same(check, std::slice::from_ref(group), &alone, options.tolerance)?;
+        let alone = sampler.sample_one(request).map_err(failed(check))?;
+        same(check, std::slice::from_ref(group), &[alone], options.tolerance)?;
         let check = "sampler/group size";
         let fewer = request.clone().with_n(request.n.div_ceil(2));
         let prefix = vec![group[..fewer.n].to_vec()];
-        let alone = sampler.sample(&[fewer]).map_err(failed(check))?;
-        same(check, &prefix, &alone, options.tolerance)?;
+        let alone = sampler.sample_one(&fewer).map_err(failed(check))?;
+        same(check, &prefix, &[alone], options.tolerance)?;
     }
     Ok(())
 }
@@ -99,7 +96,7 @@ fn seeds(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) -
     for (i, request) in requests.iter().enumerate() {
         let wide = request.clone().with_n(COMPLETIONS);
         let other = wide.clone().with_seed(options.seed.child("another").index(i as u64));
-        let groups = sampler.sample(&[wide, other]).map_err(failed(check))?;
+        let groups = sampler.sample_all(&[wide, other]).map_err(failed(check))?;
         let sum = |rollout: &Rollout| rollout.logp.iter().sum::<f32>();
         if let [first, second] = groups.as_slice() {
             let all_equal = first.iter().all(|r| r.tokens == first[0].tokens);
@@ -122,8 +119,8 @@ fn greedy(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) 
     let params = SamplingParams::greedy().with_max_tokens(options.max_tokens);
     let ask: Vec<SampleRequest> =
         requests.iter().map(|r| r.clone().with_n(2).with_params(params.clone())).collect();
-    let groups = sampler.sample(&ask).map_err(failed(check))?;
-    shape(&ask, &groups).map_err(|failure| super::ConformanceFailure { check, ..failure })?;
+    let groups = sampler.sample_all(&ask).map_err(failed(check))?;
+    shape(&ask, &groups).map_err(|failure| ConformanceFailure { check, ..failure })?;
     for (i, group) in groups.iter().enumerate() {
         ensure(group[0].tokens == group[1].tokens, check, || {
             format!("request {i}: two seeds give {:?} and {:?}", group[0].tokens, group[1].tokens)
@@ -147,8 +144,7 @@ fn stop_strings(sampler: &dyn Sampler, requests: &[SampleRequest], groups: &[Vec
         }
         let mut asked = request.clone();
         asked.params.stop = vec![stop.clone()];
-        let stopped = sampler.sample(&[asked]).map_err(failed(check))?;
-        let stopped = &stopped[0][j];
+        let stopped = &sampler.sample_one(&asked).map_err(failed(check))?[j];
         let is_prefix = rollout.tokens.starts_with(&stopped.tokens);
         ensure(is_prefix && stopped.text.contains(&stop) && stopped.finish == Finish::Stop, check, || {
             format!(
@@ -162,21 +158,43 @@ fn stop_strings(sampler: &dyn Sampler, requests: &[SampleRequest], groups: &[Vec
     Ok(())
 }
 
+pub(super) const FAILS_ALONE: &str = "sampler/fails alone";
+
+/// What the other requests of a call get when one in their middle is wrong.
+pub(super) fn beside_a_bad_request(
+    sampler: &dyn Sampler,
+    requests: &[SampleRequest],
+) -> Result<Vec<Result<Vec<Rollout>, PolicyError>>, ConformanceFailure> {
+    let Some(first) = requests.first() else { return Ok(Vec::new()) };
+    let mut bad = first.clone();
+    bad.params.temperature = f32::NAN;
+    let place = requests.len() / 2;
+    let mut asked = requests.to_vec();
+    asked.insert(place, bad);
+    let mut answers = sampler.sample(&asked);
+    ensure(answers.len() == asked.len(), FAILS_ALONE, || {
+        format!("{} answers to {} requests, one of them wrong", answers.len(), asked.len())
+    })?;
+    ensure(answers.remove(place).is_err(), FAILS_ALONE, || {
+        "a temperature that is no number was taken beside other requests".to_owned()
+    })?;
+    Ok(answers)
+}
+
 /// No requests, no completions, wrong parameters, an empty prompt.
-fn refusals(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Outcome {
+pub(super) fn refusals(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Outcome {
     let check = "sampler/empty";
-    let none = sampler.sample(&[]).map_err(failed(check))?;
-    ensure(none.is_empty(), check, || format!("{} groups for no request", none.len()))?;
+    let none = sampler.sample(&[]);
+    ensure(none.is_empty(), check, || format!("{} answers to no request", none.len()))?;
     let Some(request) = requests.first() else { return Ok(()) };
     let no_completion = request.clone().with_n(0);
-    let empty = sampler.sample(&[no_completion]).map_err(failed(check))?;
-    ensure(empty.len() == 1 && empty[0].is_empty(), check, || "n = 0 is one empty group".to_owned())?;
+    sampler.sample_one(&no_completion).map_err(failed(check))?;
     let check = "sampler/refuses";
     let mut hot = request.clone();
     hot.params.temperature = f32::NAN;
-    ensure(sampler.sample(&[hot]).is_err(), check, || {
+    ensure(sampler.sample_one(&hot).is_err(), check, || {
         "a temperature that is no number was taken".to_owned()
     })?;
     let promptless = SampleRequest::new(Vec::<u32>::new(), 1, request.params.clone(), request.seed);
-    ensure(sampler.sample(&[promptless]).is_err(), check, || "an empty prompt was taken".to_owned())
+    ensure(sampler.sample_one(&promptless).is_err(), check, || "an empty prompt was taken".to_owned())
 }

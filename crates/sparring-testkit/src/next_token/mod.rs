@@ -9,7 +9,7 @@ mod learn;
 mod sample;
 mod softmax;
 
-use sparring_core::{Learner, Message, Policy, PolicyError, Sampler, Scorer, Seed};
+use sparring_core::{Message, Policy, PolicyError, Scorer, Seed};
 
 /// What the next token depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,18 +200,6 @@ impl<M: NextToken> NextTokenPolicy<M> {
 }
 
 impl<M: NextToken> Policy for NextTokenPolicy<M> {
-    fn sampler(&self) -> &dyn Sampler {
-        self
-    }
-
-    fn scorer(&self) -> &dyn Scorer {
-        self
-    }
-
-    fn learner(&mut self) -> &mut dyn Learner {
-        self
-    }
-
     fn freeze(&self) -> Result<Box<dyn Scorer>, PolicyError> {
         Ok(Box::new(self.clone()))
     }

@@ -5,13 +5,13 @@ use sparring_core::{DrawContext, Finish, PolicyError, Prompt, Rollout, SampleReq
 use std::sync::Arc;
 
 impl<M: NextToken> Sampler for NextTokenPolicy<M> {
-    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-        requests.iter().enumerate().map(|(i, request)| self.group(i, request)).collect()
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+        requests.iter().map(|request| self.group(request)).collect()
     }
 }
 
 impl<M: NextToken> NextTokenPolicy<M> {
-    fn group(&self, index: usize, request: &SampleRequest) -> Result<Vec<Rollout>, PolicyError> {
+    fn group(&self, request: &SampleRequest) -> Result<Vec<Rollout>, PolicyError> {
         request.params.validate()?;
         let prompt: Arc<[u32]> = match &request.prompt {
             Prompt::Messages(messages) => self.model.encode(messages).into(),
@@ -26,12 +26,11 @@ impl<M: NextToken> NextTokenPolicy<M> {
                 self.max_length
             )));
         }
-        (0..request.n as u64).map(|i| self.complete(index, request, &prompt, i)).collect()
+        (0..request.n as u64).map(|i| self.complete(request, &prompt, i)).collect()
     }
 
     fn complete(
         &self,
-        index: usize,
         request: &SampleRequest,
         prompt: &Arc<[u32]>,
         completion: u64,
@@ -46,7 +45,7 @@ impl<M: NextToken> NextTokenPolicy<M> {
         let mut finish = Finish::Length;
         while tokens.len() < room && finish == Finish::Length {
             let mut logits = self.logits(start.after(&tokens))?;
-            let at = DrawContext { prompt, tokens: &tokens, ends: &[end], request: index };
+            let at = DrawContext { prompt, tokens: &tokens, ends: &[end] };
             if request.adjusts(tokens.len()) {
                 let mut narrow: Vec<f32> = logits.iter().map(|&z| z as f32).collect();
                 request.adjust(at, &mut narrow)?;

@@ -1,0 +1,246 @@
+use super::{SampleRequest, Sampler};
+use crate::{PolicyError, Rollout, Seed};
+use std::fmt;
+use std::time::Duration;
+
+/// How often to ask again, and how long to wait before.
+///
+/// Before attempt k + 1 the wait is drawn uniformly from (0, min(`most`, `first`·2^(k−1))]: exponential back-off
+/// with full jitter, so that clients that failed together do not come back together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Backoff {
+    /// Attempts in all, the first included; at least 1.
+    pub attempts: u32,
+    /// Longest wait before the second attempt; it doubles with every further one.
+    pub first: Duration,
+    /// No wait is longer.
+    pub most: Duration,
+    /// Where the jitter comes from: give clients of one server different seeds.
+    pub seed: Seed,
+}
+
+impl Default for Backoff {
+    /// Six attempts within about half a minute.
+    fn default() -> Self {
+        let (first, most) = (Duration::from_secs(1), Duration::from_secs(30));
+        Self { attempts: 6, first, most, seed: Seed::new(0) }
+    }
+}
+
+impl Backoff {
+    /// Sets the number of attempts, the first included.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts.max(1);
+        self
+    }
+
+    /// Sets the longest wait before the second attempt.
+    #[must_use]
+    pub fn with_first(mut self, first: Duration) -> Self {
+        self.first = first;
+        self
+    }
+
+    /// Sets the longest wait of all.
+    #[must_use]
+    pub fn with_most(mut self, most: Duration) -> Self {
+        self.most = most;
+        self
+    }
+
+    /// Sets where the jitter comes from.
+    #[must_use]
+    pub fn with_seed(mut self, seed: Seed) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The wait after `failed` attempts (at least 1) of a request with this seed.
+    fn wait(&self, failed: u32, request: Seed) -> Duration {
+        let doubled = 2_u32.checked_pow(failed - 1).and_then(|times| self.first.checked_mul(times));
+        let seed = self.seed.child("retry").index(request.value()).index(u64::from(failed));
+        // In (0, 1]: the highest 53 bits, which f64 holds exactly.
+        let share = ((seed.value() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
+        doubled.unwrap_or(self.most).min(self.most).mul_f64(share)
+    }
+}
+
+/// A [`Sampler`] that asks again where another was temporarily unavailable.
+///
+/// Only the requests that failed with [`PolicyError::Transient`] are asked again; answers and other errors are
+/// kept. A request that fails transiently in the last attempt keeps that error. Requests carry their seeds, so
+/// what is answered does not depend on how often it was asked.
+///
+/// ```
+/// use sparring_core::{Backoff, PolicyError, Retry, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// /// Overloaded at first.
+/// struct Server(AtomicBool);
+/// impl Sampler for Server {
+///     fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+///         if !self.0.swap(true, Ordering::Relaxed) {
+///             return vec![Err(PolicyError::transient("asking the server", "status 429")); requests.len()];
+///         }
+///         requests.iter().map(|request| Ok(vec![Rollout::from_text("yes"); request.n])).collect()
+///     }
+/// }
+///
+/// let sampler = Retry::new(Server(AtomicBool::new(false)), Backoff::default()).with_sleep(|_wait| ());
+/// let request = SampleRequest::new(vec![7], 2, SamplingParams::default(), Seed::new(1));
+/// assert_eq!(sampler.sample_one(&request)?.len(), 2);
+/// # Ok::<(), PolicyError>(())
+/// ```
+pub struct Retry<S> {
+    sampler: S,
+    backoff: Backoff,
+    sleep: Box<dyn Fn(Duration) + Send + Sync>,
+}
+
+impl<S: Sampler> Retry<S> {
+    /// Asks `sampler`, which may be a reference or a box, at most `backoff.attempts` times.
+    pub fn new(sampler: S, backoff: Backoff) -> Self {
+        Self { sampler, backoff, sleep: Box::new(std::thread::sleep) }
+    }
+
+    /// Sets what waits: for tests, and for runtimes with a clock of their own.
+    #[must_use]
+    pub fn with_sleep(mut self, sleep: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        self.sleep = Box::new(sleep);
+        self
+    }
+}
+
+impl<S: Sampler> Sampler for Retry<S> {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+        let mut answers = self.sampler.sample_checked(requests);
+        for failed in 1..self.backoff.attempts {
+            let unavailable = |i: &usize| matches!(&answers[*i], Err(error) if error.is_transient());
+            let open: Vec<usize> = (0..requests.len()).filter(unavailable).collect();
+            let Some(&first) = open.first() else { break };
+            (self.sleep)(self.backoff.wait(failed, requests[first].seed));
+            let again: Vec<SampleRequest> = open.iter().map(|&i| requests[i].clone()).collect();
+            for (i, answer) in open.into_iter().zip(self.sampler.sample_checked(&again)) {
+                answers[i] = answer;
+            }
+        }
+        answers
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Retry<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Retry");
+        debug.field("sampler", &self.sampler).field("backoff", &self.backoff).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SamplingParams;
+    use std::sync::{Arc, Mutex};
+
+    /// Request i is unavailable the first `failures[i]` times that it is asked, and notes every call.
+    struct Flaky {
+        failures: Mutex<Vec<u32>>,
+        calls: Mutex<Vec<Vec<u32>>>,
+    }
+
+    impl Flaky {
+        fn new(failures: &[u32]) -> Self {
+            Self { failures: Mutex::new(failures.to_vec()), calls: Mutex::default() }
+        }
+    }
+
+    impl Sampler for Flaky {
+        fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+            let mut failures = self.failures.lock().unwrap();
+            let ids: Vec<u32> = requests.iter().map(|request| request.seed.value() as u32).collect();
+            self.calls.lock().unwrap().push(ids.clone());
+            let mut answer = |id: u32| {
+                let left = &mut failures[id as usize];
+                match *left {
+                    u32::MAX => Err(PolicyError::invalid("too long")),
+                    0 => Ok(vec![Rollout::from_text(id.to_string())]),
+                    _ => {
+                        *left -= 1;
+                        Err(PolicyError::transient(format!("request {id}"), "status 429"))
+                    }
+                }
+            };
+            ids.into_iter().map(&mut answer).collect()
+        }
+    }
+
+    fn requests(n: u64) -> Vec<SampleRequest> {
+        let request = |i| SampleRequest::new(vec![1], 1, SamplingParams::default(), Seed::new(i));
+        (0..n).map(request).collect()
+    }
+
+    /// The texts or errors of all requests, the ids of each call, and the waits.
+    fn ask(failures: &[u32], backoff: Backoff) -> (Vec<String>, Vec<Vec<u32>>, Vec<Duration>) {
+        let flaky = Arc::new(Flaky::new(failures));
+        let waits = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&waits);
+        let boxed: Box<dyn Sampler> = Box::new(Arc::clone(&flaky));
+        let retry = Retry::new(boxed, backoff).with_sleep(move |wait| noted.lock().unwrap().push(wait));
+        let answers = retry.sample(&requests(failures.len() as u64));
+        let shown = answers.into_iter().map(|answer| match answer {
+            Ok(group) => group[0].text.clone(),
+            Err(error) => error.to_string(),
+        });
+        let (calls, waits) = (flaky.calls.lock().unwrap().clone(), waits.lock().unwrap().clone());
+        (shown.collect(), calls, waits)
+    }
+
+    #[test]
+    fn only_what_was_unavailable_is_asked_again() {
+        let (answers, calls, waits) = ask(&[0, 2, u32::MAX, 1], Backoff::default());
+        assert_eq!(answers, ["0", "1", "too long", "3"]);
+        assert_eq!(calls, [vec![0, 1, 2, 3], vec![1, 3], vec![1]]);
+        assert_eq!(waits.len(), 2);
+        let (_, calls, waits) = ask(&[0, u32::MAX], Backoff::default());
+        assert!(calls.len() == 1 && waits.is_empty(), "nothing to wait for: {calls:?}, {waits:?}");
+    }
+
+    #[test]
+    fn attempts_are_bounded_and_the_last_error_is_kept() {
+        let (answers, calls, waits) = ask(&[9, 0], Backoff::default().with_attempts(3));
+        assert_eq!(answers, ["temporarily unavailable: request 0", "1"]);
+        assert_eq!((calls.len(), waits.len()), (3, 2));
+        assert_eq!(ask(&[9], Backoff::default().with_attempts(0)).1.len(), 1);
+    }
+
+    #[test]
+    fn waits_double_up_to_the_most_and_are_jittered_by_the_seed() {
+        let (first, most) = (Duration::from_millis(100), Duration::from_secs(2));
+        let backoff = Backoff::default().with_attempts(41).with_first(first).with_most(most);
+        let waits = ask(&[99], backoff.clone()).2;
+        assert_eq!(waits.len(), 40);
+        for (k, wait) in waits.iter().enumerate() {
+            let longest = first.saturating_mul(1 << k.min(20)).min(most);
+            assert!(!wait.is_zero() && *wait <= longest, "wait {k}: {wait:?} of {longest:?}");
+        }
+        let mean = waits[5..].iter().sum::<Duration>() / 35;
+        assert!((0.7..1.3).contains(&mean.as_secs_f64()), "uniform up to {most:?}: {mean:?}");
+        assert_eq!(waits, ask(&[99], backoff.clone()).2);
+        assert_ne!(waits, ask(&[99], backoff.with_seed(Seed::new(1))).2);
+    }
+
+    #[test]
+    fn a_sampler_that_loses_an_answer_fails_every_request() {
+        struct Loses;
+        impl Sampler for Loses {
+            fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+                requests.iter().skip(1).map(|_| Ok(vec![Rollout::from_text("")])).collect()
+            }
+        }
+        let answers = Retry::new(&Loses, Backoff::default()).sample(&requests(3));
+        let what = "model backend: the sampler gave 2 answers to 3 requests";
+        assert_eq!(answers.len(), 3);
+        assert!(answers.iter().all(|a| a.as_ref().is_err_and(|error| error.to_string() == what)));
+    }
+}

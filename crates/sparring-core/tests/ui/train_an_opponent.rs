@@ -1,0 +1,13 @@
+//! An opponent that is lent or shared cannot learn.
+use sparring_core::Policy;
+use std::sync::Arc;
+
+fn borrowed(opponent: &dyn Policy) {
+    let _ = opponent.step(1e-3);
+}
+
+fn shared(opponent: Arc<dyn Policy>) {
+    let _ = opponent.step(1e-3);
+}
+
+fn main() {}
