@@ -2,6 +2,8 @@
 //!
 //! Imports across rooms are written `crate::room::…`, so that they can be read off the source.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
