@@ -6,8 +6,13 @@
 use serde_json::{Value, json};
 use sparring_core::{Reward, RewardContext, Rollout};
 use sparring_grpo::{AdvantageKind, LossKind, ReferenceKind};
+use sparring_recipes::RecipeError;
 use sparring_recipes::papers::{PaperConfig, PaperPreset};
+use sparring_reward::Constant;
+use sparring_reward::config::{Builder, Registry};
+use sparring_reward::settings::{Layer, Settings, from_extending_toml};
 use sparring_tools::{Format, ToolTask, calls_from_value};
+use std::collections::BTreeMap;
 
 fn task(reference: &Value) -> ToolTask {
     let calls = calls_from_value(reference).unwrap();
@@ -329,7 +334,7 @@ fn a_file_extends_a_preset_and_errors_name_the_place() {
     assert!(config.proposer_reward::<str>().is_err());
     for (text, want) in [
         ("[reward]\nkind = \"sum\"\nparts = []", "my.toml:3: reward.parts: must be one part or more"),
-        ("[reward]\nkind = \"nope\"", "my.toml:2: reward.kind: unknown variant `nope`"),
+        ("[reward]\nkind = \"nope\"", "my.toml:2: reward.kind: there is no kind `nope`"),
         ("[proposer_reward]\nkind = \"ast\"", "my.toml:1: proposer_reward: needs tasks that are tool tasks"),
         ("[rewards]\nkind = \"ast\"", "my.toml:1: "),
         ("extends = \"toolrl\"", "there is no preset `toolrl`"),
@@ -338,4 +343,51 @@ fn a_file_extends_a_preset_and_errors_name_the_place() {
         assert!(error.starts_with(want), "{text}: {error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
+}
+
+/// Errors of reading and of building have file, line and path, whichever file of a chain they are in.
+#[test]
+fn mistakes_keep_their_file_line_and_path() {
+    for (text, want) in [
+        (
+            "extends = 'toolrl/original'\n[reward]\nkind = 'sum'\nparts = [\n{ kind = 'weighted', wieght = 1 }]",
+            "my.toml:5: reward.parts[0].wieght: unknown field `wieght`, expected `weight` or `reward`",
+        ),
+        (
+            "extends = 'toolrl/original'\n[[reward.parts]]\nkind = 'readible'\n[[reward.parts]]\nkind = 'tags'",
+            "my.toml:3: reward.parts[0].kind: there is no kind `readible` (did you mean `readable`?)",
+        ),
+        (
+            "extends = 'r-zero/paper'\n[proposer_reward.reward.reward]\nname = ''",
+            "my.toml:3: proposer_reward.reward.reward.name: must not be empty",
+        ),
+        (
+            "extends = 'r-zero/paper'\n[solver_update.sampling]\nmax_tokens = 'all'",
+            "my.toml:3: solver_update.sampling.max_tokens: invalid type",
+        ),
+        ("extends = 'tool-n1/v2'\n[update]\ngroup_sise = 8", "my.toml:3: update.group_sise: unknown field"),
+        ("extends = 'toolrl/orignal'", "there is no preset `toolrl/orignal`"),
+    ] {
+        let error = PaperConfig::from_toml(text, "my.toml").unwrap_err().to_string();
+        assert!(error.starts_with(want), "{error}\n{want}");
+    }
+}
+
+/// A preset that is extended by a kind of one's own.
+#[test]
+fn own_kinds_may_extend_a_preset() {
+    let text = "extends = 'toolrl/original'\n[[reward.parts]]\nkind = 'worth'\nof = 2.5";
+    let find = |name: &str| PaperPreset::find(name).map(|preset| Layer::new(preset.file(), preset.toml()));
+    let paper: Settings<PaperConfig> = from_extending_toml::<_, RecipeError>(text, "my.toml", find).unwrap();
+    let registry = Registry::new()
+        .with_kind("worth", |worth: BTreeMap<String, f64>, _: &Builder<'_, ToolTask>| {
+            Ok(Constant::new(worth["of"]))
+        });
+    let reward = paper.value.reward.as_ref().unwrap().build_with(&registry).unwrap();
+    let scores = reward.score(&task(&json!([])), &[Rollout::from_text("x")], &at(0)).unwrap();
+    assert_eq!(scores, [Some(2.5)]);
+    let again: PaperConfig = toml::from_str(&paper.value.to_toml().unwrap()).unwrap();
+    assert_eq!(again, paper.value);
+    let error = PaperConfig::from_toml(text, "my.toml").unwrap_err().to_string();
+    assert!(error.starts_with("my.toml:3: reward.parts[0].kind: there is no kind `worth`"), "{error}");
 }

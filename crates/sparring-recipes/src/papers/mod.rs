@@ -39,6 +39,10 @@ pub type PaperPreset = Preset<PaperConfig>;
 ///
 /// A file may name a preset that it changes: `extends = "toolrl/original"`. Tables merge; every other value, and every
 /// table with a `kind`, is replaced.
+///
+/// [`from_toml`](Self::from_toml) knows the kinds of rewards of `sparring-reward`. A file with kinds of your own is read
+/// by [`settings::from_extending_toml`](sparring_reward::settings::from_extending_toml), and its rewards are built by
+/// [`RewardConfig::build_with`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
