@@ -1,0 +1,161 @@
+//! How far the sampler is from the learner: measured without an extra pass, and warned of.
+#![allow(clippy::float_cmp, clippy::unwrap_used, missing_docs)]
+mod common;
+
+use common::{Spy, rollout, toy, varied};
+use sparring_core::{Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
+use sparring_grpo::{DynamicSampling, GrpoConfig, OldLogp, RolloutGroup, UpdateReport};
+use sparring_testkit::Tape;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use tracing_subscriber::fmt::MakeWriter;
+
+fn drawn(params: SamplingParams) -> Vec<Vec<Rollout>> {
+    let request = |p: u32| {
+        let prompt = Prompt::Tokens([1 + p, 2].into());
+        SampleRequest::new(prompt, 6, params.clone().with_max_tokens(6), Seed::new(7).index(p.into()))
+    };
+    toy().sample(&(0..4).map(request).collect::<Vec<_>>()).unwrap()
+}
+
+fn learn(config: GrpoConfig, groups: &[Vec<Rollout>]) -> (UpdateReport, Spy) {
+    let rewards = varied(groups);
+    let batch: Vec<RolloutGroup<'_>> =
+        groups.iter().zip(&rewards).map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards)).collect();
+    let mut spy = Spy::new(toy());
+    let report = config.build().unwrap().update(&mut spy, None, &batch, 0.1).unwrap();
+    (report, spy)
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// What `f` logs.
+fn logged(f: impl FnOnce()) -> String {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    tracing::subscriber::with_default(subscriber, f);
+    String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
+}
+
+#[test]
+fn a_sampler_that_is_the_learner_does_not_drift() {
+    let groups = drawn(SamplingParams::default());
+    for config in [
+        GrpoConfig::default(),
+        GrpoConfig::default().with_epochs(2).with_mini_batches(2),
+        GrpoConfig::default().with_old_logp(OldLogp::Sampler).with_mini_batches(2),
+    ] {
+        let log = logged(|| {
+            let (report, _) = learn(config.clone(), &groups);
+            assert!(report.drift_mean.unwrap() < 1e-5 && report.drift_max.unwrap() < 1e-4, "{report:?}");
+            assert!(!report.drifted);
+        });
+        assert_eq!(log, "");
+    }
+    // Drawn at a temperature and learned at the same is on-policy too.
+    let warm = GrpoConfig::default().with_temperature(0.5);
+    assert!(!learn(warm, &drawn(SamplingParams::default().with_temperature(0.5))).0.drifted);
+}
+
+#[test]
+fn another_temperature_is_reported_and_warned_of() {
+    let groups = drawn(SamplingParams::default().with_temperature(0.5));
+    let log = logged(|| {
+        let (report, spy) = learn(GrpoConfig::default(), &groups);
+        // The ratio cannot tell: it is taken to the learner's own log-probabilities.
+        assert_eq!((report.ratio_min, report.ratio_max), (1.0, 1.0));
+        assert!(report.drifted && report.drift_mean.unwrap() > 0.05, "{report:?}");
+        assert!(report.drift_max.unwrap() >= report.drift_mean.unwrap());
+        assert_eq!((spy.scores(), spy.steps), (0, 1), "no extra pass");
+    });
+    assert!(log.contains("WARN") && log.contains("compare the temperatures"), "{log}");
+    let tolerant = GrpoConfig::default().with_drift_threshold(100.0);
+    assert_eq!(logged(|| assert!(!learn(tolerant, &groups).0.drifted)), "");
+}
+
+/// Top-p as an engine reports it: the log-probabilities of what is left, which add up to 1.
+#[test]
+fn a_cut_distribution_is_reported_where_the_sampler_renormalises() {
+    let mut groups = drawn(SamplingParams::default());
+    for rollout in groups.iter_mut().flatten() {
+        rollout.logp.iter_mut().for_each(|logp| *logp -= 0.8_f32.ln());
+    }
+    let (report, _) = learn(GrpoConfig::default(), &groups);
+    assert!(report.drifted && (report.drift_mean.unwrap() + 0.8_f64.ln()).abs() < 1e-5, "{report:?}");
+}
+
+/// Two completions of three tokens; the learner is at −1 everywhere.
+fn pair(drift: [[f32; 3]; 2]) -> Vec<Rollout> {
+    let of =
+        |i: usize| rollout((0..3).map(|t| (3 * i + t) as u32).collect(), drift[i].map(|d| d - 1.0).to_vec());
+    vec![of(0), of(1)]
+}
+
+fn tape_report(config: GrpoConfig, groups: &[RolloutGroup<'_>]) -> UpdateReport {
+    config.build().unwrap().update(&mut Tape::new(vec![-1.0; 6]), None, groups, 0.1).unwrap()
+}
+
+#[test]
+fn only_what_the_policy_wrote_is_measured() {
+    let rewards = [Some(1.0), Some(0.0)];
+    let mut rollouts = pair([[0.5, 9.0, 0.0], [7.0, -0.25, 0.25]]);
+    rollouts[0].observations.push(1..2);
+    let group = RolloutGroup::new(&rollouts, &rewards).with_expert_prefixes(&[0, 1]);
+    let report = tape_report(GrpoConfig::default(), &[group]);
+    assert_eq!((report.drift_mean, report.drift_max), (Some(0.25), Some(0.5)));
+    // A token without a log-probability is left out, and rollouts without any have no drift.
+    rollouts[0].logp[0] = f32::NAN;
+    let group = RolloutGroup::new(&rollouts, &rewards).with_expert_prefixes(&[0, 1]);
+    assert_eq!(tape_report(GrpoConfig::default(), &[group]).drift_max, Some(0.25));
+    rollouts.iter_mut().for_each(|rollout| rollout.logp.clear());
+    let report = tape_report(GrpoConfig::default(), &[RolloutGroup::new(&rollouts, &rewards)]);
+    assert_eq!((report.drift_mean, report.drift_max, report.drifted), (None, None, false));
+}
+
+#[test]
+fn several_mini_batches_are_measured_as_far_as_the_learner_scored_them() {
+    let rewards = [Some(1.0), Some(0.0)];
+    let (near, far) = (pair([[0.0; 3]; 2]), pair([[1.0; 3]; 2]));
+    let groups = [RolloutGroup::new(&near, &rewards), RolloutGroup::new(&far, &rewards)];
+    let halves = GrpoConfig::default().with_mini_batches(2);
+    // Recomputed: all of the update. The sampler's own: the first mini-batch, before the learner moves.
+    assert_eq!(tape_report(halves.clone(), &groups).drift_mean, Some(0.5));
+    assert_eq!(tape_report(halves.clone().with_old_logp(OldLogp::Sampler), &groups).drift_mean, Some(0.0));
+    let swapped = [groups[1], groups[0]];
+    assert_eq!(tape_report(halves.with_old_logp(OldLogp::Sampler), &swapped).drift_mean, Some(1.0));
+    // One step: all micro-batches of it.
+    let small = GrpoConfig::default().with_micro_batch_tokens(1);
+    assert_eq!(tape_report(small, &groups).drift_mean, Some(0.5));
+}
+
+#[test]
+fn a_loop_that_does_not_draw_again_is_warned_of() {
+    let rollouts = pair([[0.0; 3]; 2]);
+    let (equal, differ) = ([Some(1.0); 2], [Some(1.0), Some(0.0)]);
+    let config = GrpoConfig::default().with_dynamic_sampling(Some(DynamicSampling::default()));
+    let update = |rewards: &[Option<f32>]| {
+        logged(|| drop(tape_report(config.clone(), &[RolloutGroup::new(&rollouts, rewards)])))
+    };
+    assert!(update(&equal).contains("should draw by `resample`"));
+    assert_eq!(update(&differ), "");
+}
