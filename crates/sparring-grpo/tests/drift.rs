@@ -15,7 +15,7 @@ fn drawn(params: SamplingParams) -> Vec<Vec<Rollout>> {
         let prompt = Prompt::Tokens([1 + p, 2].into());
         SampleRequest::new(prompt, 6, params.clone().with_max_tokens(6), Seed::new(7).index(p.into()))
     };
-    toy().sample(&(0..4).map(request).collect::<Vec<_>>()).unwrap()
+    toy().sample_all(&(0..4).map(request).collect::<Vec<_>>()).unwrap()
 }
 
 fn learn(config: GrpoConfig, groups: &[Vec<Rollout>]) -> (UpdateReport, Spy) {
