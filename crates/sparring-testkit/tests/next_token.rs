@@ -96,7 +96,7 @@ fn a_model_that_is_not_linear_conforms() {
 fn the_end_ends() {
     let params = SamplingParams::default().with_max_tokens(50);
     let request = SampleRequest::new(Prompt::Tokens([0].into()), 20, params, Seed::new(1));
-    for rollout in LowRank::policy("").sample(&[request]).unwrap().remove(0) {
+    for rollout in LowRank::policy("").sample_one(&request).unwrap() {
         assert_eq!(rollout.tokens.iter().position(|&t| t == 4), Some(rollout.tokens.len() - 1));
         assert_eq!(rollout.text.len(), rollout.tokens.len() - 1);
     }
@@ -128,7 +128,7 @@ fn an_end_outside_the_vocabulary_is_refused() {
         let groups = [TokenGroup { prompt: &[1], completions: vec![&[0]] }];
         let batch = TokenBatch { groups: &groups, temperature: 1.0 };
         let errors = [
-            policy.sample(&[request]).unwrap_err(),
+            policy.sample_one(&request).unwrap_err(),
             policy.score(batch).unwrap_err(),
             policy.accumulate(batch, &MaximumLikelihood).unwrap_err(),
         ];

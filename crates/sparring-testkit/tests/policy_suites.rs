@@ -3,7 +3,7 @@
 mod planted;
 
 use planted::{Bug, Planted};
-use sparring_core::{Message, Policy, Prompt, Seed};
+use sparring_core::{Message, Policy, Prompt, Scorer, Seed};
 use sparring_testkit::ToyPolicy;
 use sparring_testkit::conformance::{self, ConformanceFailure, Options};
 
@@ -58,6 +58,9 @@ fn planted_bugs_are_caught() {
         (Bug::NoStopTokens, "sampler/stop token"),
         (Bug::NoHook, "sampler/hook"),
         (Bug::TakesAnyTemperature, "sampler/refuses"),
+        (Bug::FailsTogether, "sampler/fails alone"),
+        (Bug::LosesFailed, "sampler/fails alone"),
+        (Bug::ShiftsAfterFailed, "sampler/fails alone"),
         (Bug::PositiveScore, "scorer/range"),
         (Bug::GroupLeaks, "scorer/grouping"),
         (Bug::LooksAhead, "scorer/causal"),
@@ -104,5 +107,5 @@ fn a_frozen_copy_stays() {
     let before = frozen.score(batch).unwrap();
     policy.weights_mut().iter_mut().for_each(|w| *w *= 2.0);
     assert_eq!(frozen.score(batch).unwrap(), before);
-    assert_ne!(policy.scorer().score(batch).unwrap(), before);
+    assert_ne!(policy.score(batch).unwrap(), before);
 }

@@ -85,7 +85,7 @@ fn top_p_keeps_the_head_and_says_so() {
         SamplingParams::default().with_top_p(0.7).with_max_tokens(1),
         Seed::new(5),
     );
-    let group = policy.sample(&[request]).unwrap().remove(0);
+    let group = policy.sample_one(&request).unwrap();
     // The nucleus is {b, end}, of mass ¾.
     let count = |t: u32| group.iter().filter(|r| r.tokens == [t]).count();
     assert_eq!(count(1), 0);
@@ -112,6 +112,6 @@ fn learns_one_answer_a_prompt() {
     for (prompt, answer) in &pairs {
         let request =
             SampleRequest::new(Prompt::Tokens(prompt.clone()), 1, SamplingParams::greedy(), Seed::new(0));
-        assert_eq!(policy.sample(&[request]).unwrap()[0][0].tokens, *answer);
+        assert_eq!(policy.sample_one(&request).unwrap()[0].tokens, *answer);
     }
 }

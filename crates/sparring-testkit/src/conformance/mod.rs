@@ -2,7 +2,8 @@
 //!
 //! | function | checks |
 //! |---|---|
-//! | [`sampler()`] | shapes; a completion depends on seed, prompt and parameters only; every parameter; refusals |
+//! | [`sampler()`] | shapes; a completion depends on its request only; every parameter; refusals; failing alone |
+//! | [`remote_sampler()`] | what of it a server can promise: shapes, order, lengths, refusals, failing alone |
 //! | [`scorer()`] | finite, never positive; a token depends on what is before it only; grouping; refusals |
 //! | [`policy()`] | both, and that they agree: score(sample) = its own log-probabilities, χ² of first tokens |
 //! | [`learner()`] | descent, linearity, zero gradients, grouping, discarding, what is not finite |
@@ -17,6 +18,7 @@ mod constraints;
 mod game;
 mod learner;
 mod policy;
+mod remote;
 mod reward;
 mod sampler;
 mod scorer;
@@ -26,6 +28,7 @@ pub use checkpoint::checkpoint;
 pub use game::game;
 pub use learner::learner;
 pub use policy::policy;
+pub use remote::remote_sampler;
 pub use reward::reward;
 pub use sampler::sampler;
 pub use scorer::scorer;

@@ -32,9 +32,8 @@ fn agreement(
     }
     let groups = policy.sample_all(&requests).map_err(failed(check))?;
     let tokens = grouped(&groups);
-    let scored = policy
-        .score(TokenBatch { groups: &tokens, temperature: scored_at })
-        .map_err(failed(check))?;
+    let scored =
+        policy.score(TokenBatch { groups: &tokens, temperature: scored_at }).map_err(failed(check))?;
     let own: Vec<f32> = groups.iter().flatten().flat_map(|rollout| rollout.logp.clone()).collect();
     match difference(&own, &scored, options.tolerance) {
         Some(what) => ensure(false, check, || format!("temperature {drawn_at}: {what}")),
@@ -64,8 +63,7 @@ fn chi_square(policy: &dyn Policy, prompt: &Prompt, index: usize, options: &Opti
         prompt: &first.prompt,
         completions: tokens.iter().map(<[u32; 1]>::as_slice).collect(),
     }];
-    let logps =
-        policy.score(TokenBatch { groups: &group, temperature: 1.0 }).map_err(failed(check))?;
+    let logps = policy.score(TokenBatch { groups: &group, temperature: 1.0 }).map_err(failed(check))?;
     let draws = drawn.len() as f64;
     // What was never drawn, and what is too rare for a cell of its own, is one cell.
     let (mut rest_expected, mut rest_seen, mut statistic, mut cells) = (draws, 0.0, 0.0, 0.0);

@@ -1,5 +1,5 @@
-use super::{Options, Outcome, constraints, difference, ensure, failed};
-use sparring_core::{Finish, Prompt, Rollout, SampleRequest, Sampler, SamplingParams};
+use super::{ConformanceFailure, Options, Outcome, constraints, difference, ensure, failed};
+use sparring_core::{Finish, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams};
 
 /// Checks the contract of [`Sampler`] on the given prompts.
 ///
@@ -14,7 +14,10 @@ pub fn sampler(sampler: &dyn Sampler, prompts: &[Prompt], options: &Options) -> 
     greedy(sampler, &requests, options)?;
     stop_strings(sampler, &requests, &groups)?;
     constraints::all(sampler, &requests, &groups, options)?;
-    refusals(sampler, &requests)
+    refusals(sampler, &requests)?;
+    let answers = beside_a_bad_request(sampler, &requests)?;
+    let alone = answers.into_iter().collect::<Result<Vec<_>, _>>().map_err(failed(FAILS_ALONE))?;
+    same(FAILS_ALONE, &groups, &alone, options.tolerance)
 }
 
 fn shape(requests: &[SampleRequest], groups: &[Vec<Rollout>]) -> Outcome {
@@ -117,7 +120,7 @@ fn greedy(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) 
     let ask: Vec<SampleRequest> =
         requests.iter().map(|r| r.clone().with_n(2).with_params(params.clone())).collect();
     let groups = sampler.sample_all(&ask).map_err(failed(check))?;
-    shape(&ask, &groups).map_err(|failure| super::ConformanceFailure { check, ..failure })?;
+    shape(&ask, &groups).map_err(|failure| ConformanceFailure { check, ..failure })?;
     for (i, group) in groups.iter().enumerate() {
         ensure(group[0].tokens == group[1].tokens, check, || {
             format!("request {i}: two seeds give {:?} and {:?}", group[0].tokens, group[1].tokens)
@@ -155,8 +158,31 @@ fn stop_strings(sampler: &dyn Sampler, requests: &[SampleRequest], groups: &[Vec
     Ok(())
 }
 
+pub(super) const FAILS_ALONE: &str = "sampler/fails alone";
+
+/// What the other requests of a call get when one in their middle is wrong.
+pub(super) fn beside_a_bad_request(
+    sampler: &dyn Sampler,
+    requests: &[SampleRequest],
+) -> Result<Vec<Result<Vec<Rollout>, PolicyError>>, ConformanceFailure> {
+    let Some(first) = requests.first() else { return Ok(Vec::new()) };
+    let mut bad = first.clone();
+    bad.params.temperature = f32::NAN;
+    let place = requests.len() / 2;
+    let mut asked = requests.to_vec();
+    asked.insert(place, bad);
+    let mut answers = sampler.sample(&asked);
+    ensure(answers.len() == asked.len(), FAILS_ALONE, || {
+        format!("{} answers to {} requests, one of them wrong", answers.len(), asked.len())
+    })?;
+    ensure(answers.remove(place).is_err(), FAILS_ALONE, || {
+        "a temperature that is no number was taken beside other requests".to_owned()
+    })?;
+    Ok(answers)
+}
+
 /// No requests, no completions, wrong parameters, an empty prompt.
-fn refusals(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Outcome {
+pub(super) fn refusals(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Outcome {
     let check = "sampler/empty";
     let none = sampler.sample(&[]);
     ensure(none.is_empty(), check, || format!("{} answers to no request", none.len()))?;
@@ -166,9 +192,9 @@ fn refusals(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Outcome {
     let check = "sampler/refuses";
     let mut hot = request.clone();
     hot.params.temperature = f32::NAN;
-    ensure(sampler.sample(&[hot]).is_err(), check, || {
+    ensure(sampler.sample_one(&hot).is_err(), check, || {
         "a temperature that is no number was taken".to_owned()
     })?;
     let promptless = SampleRequest::new(Vec::<u32>::new(), 1, request.params.clone(), request.seed);
-    ensure(sampler.sample(&[promptless]).is_err(), check, || "an empty prompt was taken".to_owned())
+    ensure(sampler.sample_one(&promptless).is_err(), check, || "an empty prompt was taken".to_owned())
 }

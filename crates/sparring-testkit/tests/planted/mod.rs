@@ -27,6 +27,9 @@ pub enum Bug {
     NoStopTokens,
     NoHook,
     TakesAnyTemperature,
+    FailsTogether,
+    LosesFailed,
+    ShiftsAfterFailed,
     PositiveScore,
     GroupLeaks,
     LooksAhead,
@@ -78,9 +81,23 @@ impl Planted {
 }
 
 impl Sampler for Planted {
-    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        requests.iter().enumerate().map(|(place, request)| self.one(request, place as u64, call)).collect()
+        let places = requests.iter().enumerate();
+        let mut answers: Vec<_> =
+            places.map(|(place, request)| self.one(request, place as u64, call)).collect();
+        match (answers.iter().position(Result::is_err), self.bug) {
+            (Some(i), Bug::FailsTogether) => answers = vec![answers[i].clone(); requests.len()],
+            (Some(_), Bug::LosesFailed) => answers.retain(Result::is_ok),
+            // As if seeds were counted among the requests that are served.
+            (Some(i), Bug::ShiftsAfterFailed) => {
+                for (answer, request) in answers[i + 1..].iter_mut().zip(&requests[i + 1..]) {
+                    *answer = self.one(&request.clone().with_seed(Seed::new(0)), 0, call);
+                }
+            }
+            _ => {}
+        }
+        answers
     }
 }
 
@@ -108,7 +125,7 @@ impl Planted {
             request.n = 1;
             request.seed = Seed::new(0);
         }
-        let mut group = self.toy.sample(std::slice::from_ref(&request))?.remove(0);
+        let mut group = self.toy.sample(std::slice::from_ref(&request)).remove(0)?;
         match self.bug {
             Bug::DropsCompletion => group.truncate(group.len().saturating_sub(1)),
             Bug::MissingLogp => group.iter_mut().for_each(|r| r.logp.truncate(r.tokens.len() - 1)),
@@ -292,18 +309,6 @@ impl Checkpoint for Planted {
 }
 
 impl Policy for Planted {
-    fn sampler(&self) -> &dyn Sampler {
-        self
-    }
-
-    fn scorer(&self) -> &dyn Scorer {
-        self
-    }
-
-    fn learner(&mut self) -> &mut dyn Learner {
-        self
-    }
-
     fn freeze(&self) -> Result<Box<dyn Scorer>, PolicyError> {
         let mut copy = self.toy.clone();
         if self.is(Bug::WrongFrozenCopy) {
