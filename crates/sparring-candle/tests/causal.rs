@@ -61,7 +61,7 @@ fn tokens_and_log_probabilities_are_those_of_our_decoder() {
             let requests = prompts.map(|prompt: Vec<u32>| {
                 SampleRequest::new(prompt, 5, params.clone().with_max_tokens(20), Seed::new(1))
             });
-            let (want, got) = (policy.sample(&requests).unwrap(), theirs.sample(&requests).unwrap());
+            let (want, got) = (policy.sample_all(&requests).unwrap(), theirs.sample_all(&requests).unwrap());
             for (want, got) in want.iter().flatten().zip(got.iter().flatten()) {
                 assert_eq!((&want.tokens, want.finish), (&got.tokens, got.finish));
                 assert!(want.logp.iter().zip(&got.logp).all(|(a, b)| (a - b).abs() < 1e-4));
@@ -85,7 +85,7 @@ fn contracts() {
         let request = |ids: &[u32]| {
             SampleRequest::new(ids.to_vec(), 4, SamplingParams::default().with_max_tokens(8), Seed::new(2))
         };
-        let groups = theirs.sample(&[request(&[5, 6]), request(&[9])]).unwrap();
+        let groups = theirs.sample_all(&[request(&[5, 6]), request(&[9])]).unwrap();
         conformance::scorer(&theirs, &groups, &options).unwrap();
     }
 }
@@ -104,6 +104,6 @@ impl CausalModel for TooMany {
 #[test]
 fn logits_of_another_shape_are_refused() {
     let request = SampleRequest::new(vec![5, 6], 1, SamplingParams::greedy(), Seed::new(1));
-    let error = sampler(TooMany).sample(&[request]).unwrap_err().to_string();
+    let error = sampler(TooMany).sample_one(&request).unwrap_err().to_string();
     assert!(error.contains("80 logits for 1 rows; 40 were expected"), "{error}");
 }

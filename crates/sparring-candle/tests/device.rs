@@ -104,10 +104,10 @@ fn assert_alike(a: &[Vec<Rollout>], b: &[Vec<Rollout>]) {
 #[test]
 fn cohorts_of_any_size_draw_what_the_engine_draws() {
     let policy = support::tiny(41);
-    let want = policy.sample(&requests()).unwrap();
+    let want = policy.sample_all(&requests()).unwrap();
     for (rows, pass_tokens) in [(1, 1), (2, 8192), (5, 80), (256, 8192)] {
         let options = device_options().with_decode_rows(rows).with_pass_tokens(pass_tokens);
-        assert_alike(&want, &device(&policy, options).sample(&requests()).unwrap());
+        assert_alike(&want, &device(&policy, options).sample_all(&requests()).unwrap());
     }
 }
 
@@ -118,8 +118,25 @@ fn hooks_filters_and_stops_work_as_in_the_engine() {
     let hook = sparring_core::AllowTokens::new([5, 7, 11, 20, 33]);
     let request =
         SampleRequest::new(vec![5, 6], 20, params.with_max_tokens(15), Seed::new(1)).with_hook(hook);
-    let want = policy.sample(std::slice::from_ref(&request)).unwrap();
-    assert_alike(&want, &device(&policy, device_options()).sample(&[request]).unwrap());
+    let want = policy.sample_all(std::slice::from_ref(&request)).unwrap();
+    assert_alike(&want, &device(&policy, device_options()).sample_all(&[request]).unwrap());
+}
+
+#[test]
+fn requests_that_fail_leave_the_others_of_their_cohort() {
+    let policy = support::tiny(45);
+    let want = policy.sample_all(&requests()).unwrap();
+    let bad = |hook: fn(&[u32], &[u32], &mut [f32]) -> Result<(), PolicyError>| {
+        SampleRequest::new(vec![5], 2, SamplingParams::default(), Seed::new(9)).with_hook(hook)
+    };
+    let mut asked = requests();
+    asked
+        .insert(3, bad(|_, drawn, _| if drawn.len() < 2 { Ok(()) } else { Err(PolicyError::invalid("no")) }));
+    asked.insert(1, SampleRequest::new(vec![99], 1, SamplingParams::default(), Seed::new(1)));
+    let mut answers = device(&policy, device_options()).sample(&asked);
+    assert_eq!(answers.remove(4).unwrap_err().to_string(), "no");
+    assert!(answers.remove(1).unwrap_err().to_string().contains("99"));
+    assert_alike(&want, &answers.into_iter().collect::<Result<Vec<_>, _>>().unwrap());
 }
 
 /// Two steps, an accumulation that is not applied, and where it led.
@@ -127,14 +144,11 @@ fn train(policy: &mut dyn Policy, steps: u64) -> Vec<f32> {
     let groups = support::groups(7, 40);
     with_batch(&groups, 1.0, |batch| {
         for step in 0..steps {
-            policy
-                .learner()
-                .accumulate(batch, &Linear::new(completion_tokens(&groups), step % 2 == 0))
-                .unwrap();
-            policy.learner().step(3e-3).unwrap();
+            policy.accumulate(batch, &Linear::new(completion_tokens(&groups), step % 2 == 0)).unwrap();
+            policy.step(3e-3).unwrap();
         }
-        policy.learner().accumulate(batch, &Linear::new(completion_tokens(&groups), false)).unwrap();
-        policy.scorer().score(batch).unwrap()
+        policy.accumulate(batch, &Linear::new(completion_tokens(&groups), false)).unwrap();
+        policy.score(batch).unwrap()
     })
 }
 

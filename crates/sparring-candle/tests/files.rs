@@ -22,7 +22,7 @@ fn a_saved_model_is_the_same_model() {
         let loaded = CandlePolicy::load(&inner, support::options()).unwrap();
         assert_eq!(bits(&policy), bits(&loaded));
         let request = SampleRequest::new(vec![7], 3, SamplingParams::default(), Seed::new(2));
-        let sample = |p: &CandlePolicy| p.sample(std::slice::from_ref(&request)).unwrap();
+        let sample = |p: &CandlePolicy| p.sample_all(std::slice::from_ref(&request)).unwrap();
         assert_eq!(sample(&policy), sample(&loaded));
         assert!(
             fs::read_dir(&inner).unwrap().all(|f| !f
@@ -85,7 +85,7 @@ fn every_family_is_saved_as_what_it_is() {
         // Decoding, too, knows heads, biases and positions.
         let params = SamplingParams::default().with_max_tokens(20);
         for rollout in
-            &loaded.sample(&[SampleRequest::new(ids[..30].to_vec(), 4, params, Seed::new(3))]).unwrap()[0]
+            &loaded.sample_all(&[SampleRequest::new(ids[..30].to_vec(), 4, params, Seed::new(3))]).unwrap()[0]
         {
             let groups = vec![(ids[..30].to_vec(), vec![rollout.tokens.clone()])];
             let scores = with_batch(&groups, 1.0, |batch| loaded.score(batch).unwrap());
@@ -355,7 +355,7 @@ fn a_restored_policy_scores_like_the_saved_one() {
     let mut other = support::tiny(10);
     // Sampling packs the weights: restoring must forget the packed ones.
     let request = SampleRequest::new(vec![7, 8], 2, SamplingParams::default(), Seed::new(2));
-    let sample = |p: &CandlePolicy| p.sample(std::slice::from_ref(&request)).unwrap();
+    let sample = |p: &CandlePolicy| p.sample_all(std::slice::from_ref(&request)).unwrap();
     let stale = sample(&other);
     other.restore(dir.path()).unwrap();
     assert_ne!(sample(&other), stale);

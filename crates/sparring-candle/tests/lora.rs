@@ -32,7 +32,7 @@ fn trained(config: LoraConfig, seed: u64) -> CandlePolicy {
 fn sample(policy: &CandlePolicy) -> Vec<Rollout> {
     let params = SamplingParams::default().with_max_tokens(20);
     let request = SampleRequest::new(Prompt::Tokens(TOKENS.into()), 4, params, Seed::new(3));
-    policy.sample(&[request]).unwrap().remove(0)
+    policy.sample_one(&request).unwrap()
 }
 
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {

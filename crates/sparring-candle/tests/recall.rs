@@ -39,7 +39,7 @@ fn gradient(policy: &CandlePolicy) -> Vec<u32> {
 
 /// Learns from a call of the sampler, so that further ones are recorded, and forgets it.
 fn begin(policy: &mut CandlePolicy) {
-    let rollouts = policy.sample(&requests(99, 2)).unwrap();
+    let rollouts = policy.sample_all(&requests(99, 2)).unwrap();
     accumulate(policy, &groups(&rollouts));
     policy.discard();
 }
@@ -72,7 +72,7 @@ impl Case {
         begin(&mut policy);
         let mut losses = Vec::new();
         for step in 0..2 {
-            let groups = groups(&policy.sample(&requests(self.seed + step, 30)).unwrap());
+            let groups = groups(&policy.sample_all(&requests(self.seed + step, 30)).unwrap());
             for half in groups.chunks(2) {
                 let before = policy.recall_report();
                 losses.push(accumulate(&mut policy, half).to_bits());
@@ -147,8 +147,8 @@ fn there_is_a_limit_within_which_the_last_call_is_recorded() {
     begin(&mut recalling);
     let before = recalling.recall_report();
     for seed in 0..20 {
-        let rollouts = recalling.sample(&requests(seed, 30)).unwrap();
-        assert_eq!(rollouts, plain.sample(&requests(seed, 30)).unwrap());
+        let rollouts = recalling.sample_all(&requests(seed, 30)).unwrap();
+        assert_eq!(rollouts, plain.sample_all(&requests(seed, 30)).unwrap());
         assert!(recalling.recall_report().bytes <= 1 << 20);
         let groups = groups(&rollouts);
         accumulate(&mut recalling, &groups);
@@ -170,7 +170,7 @@ fn what_does_not_fit_is_computed() {
     let request =
         |i: u32| SampleRequest::new(vec![i / 2; 100], 3, params.clone(), Seed::new(9).index(u64::from(i)));
     let requests: Vec<_> = (0..8).map(request).collect();
-    let groups = groups(&recalling.sample(&requests).unwrap());
+    let groups = groups(&recalling.sample_all(&requests).unwrap());
     let recalled: Vec<bool> = groups
         .iter()
         .map(|group| {
@@ -202,7 +202,7 @@ fn a_loss_that_fails_pins_nothing() {
     }
     let mut policy = policy(64);
     begin(&mut policy);
-    let groups = groups(&policy.sample(&requests(1, 20)).unwrap());
+    let groups = groups(&policy.sample_all(&requests(1, 20)).unwrap());
     assert!(with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &NotANumber).is_err()));
     assert!(policy.recall_report().bytes > 0);
     policy.set_options(options(0)).unwrap();
@@ -216,7 +216,7 @@ fn dropout_is_not_what_was_sampled() {
         let mut policy = policy(recall_mib).with_lora(lora, Seed::new(1)).unwrap();
         support::train(&mut policy, 0..2);
         begin(&mut policy);
-        let groups = groups(&policy.sample(&requests(1, 20)).unwrap());
+        let groups = groups(&policy.sample_all(&requests(1, 20)).unwrap());
         accumulate(&mut policy, &groups);
         assert_eq!(policy.recall_report().bytes, 0);
         gradient(&policy)
@@ -234,9 +234,9 @@ fn other_weights_recall_nothing_of_these() {
     let rollouts = policies.each_mut().map(|policy| {
         begin(policy);
         // Recorded before the merge and after it, by two sets of weights.
-        let before = policy.sample(&requests(1, 20)).unwrap();
+        let before = policy.sample_all(&requests(1, 20)).unwrap();
         policy.merge_adapter().unwrap();
-        let merged = policy.sample(&requests(1, 20)).unwrap();
+        let merged = policy.sample_all(&requests(1, 20)).unwrap();
         policy.unmerge_adapter().unwrap();
         accumulate(policy, &groups(&merged));
         (before, merged)
@@ -250,7 +250,7 @@ fn a_step_makes_other_weights() {
     let mut policies = [64, 0].map(policy);
     for policy in &mut policies {
         begin(policy);
-        let groups = groups(&policy.sample(&requests(1, 20)).unwrap());
+        let groups = groups(&policy.sample_all(&requests(1, 20)).unwrap());
         accumulate(policy, &groups);
         let recalled = policy.recall_report().recalled_rows;
         policy.step(1e-2).unwrap();
@@ -265,7 +265,7 @@ fn restored_weights_recall_nothing() {
     let (folder, mut policy) = (tempfile::tempdir().unwrap(), policy(64));
     policy.save(folder.path()).unwrap();
     begin(&mut policy);
-    let groups = groups(&policy.sample(&requests(1, 20)).unwrap());
+    let groups = groups(&policy.sample_all(&requests(1, 20)).unwrap());
     policy.restore(folder.path()).unwrap();
     accumulate(&mut policy, &groups);
     assert_eq!(policy.recall_report().recalled_rows, 0);

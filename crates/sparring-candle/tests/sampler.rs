@@ -6,8 +6,8 @@ mod support;
 use proptest::prelude::*;
 use sparring_candle::{CandlePolicy, ChatTokenizer, Family, ModelConfig};
 use sparring_core::{
-    AllowTokens, DrawContext, Encoder, Finish, Message, OneOf, PolicyError, Prompt, Rollout, SampleRequest,
-    Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
+    AllowTokens, DrawContext, Encoder, Finish, LogitHook, Message, OneOf, PolicyError, Prompt, Rollout,
+    SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
 };
 
 fn request(prompt: Vec<u32>, n: usize, seed: u64) -> SampleRequest {
@@ -35,14 +35,13 @@ fn requests() -> Vec<SampleRequest> {
 #[test]
 fn batch_order_and_threads_change_nothing() {
     let requests = requests();
-    let alone: Vec<Vec<Rollout>> =
-        requests.iter().map(|r| with_rows(1, 1).sample(std::slice::from_ref(r)).unwrap().remove(0)).collect();
+    let alone: Vec<Vec<Rollout>> = requests.iter().map(|r| with_rows(1, 1).sample_one(r).unwrap()).collect();
     for (threads, rows) in [(1, 64), (2, 64), (2, 3), (5, 2)] {
         let policy = with_rows(threads, rows);
-        assert_eq!(policy.sample(&requests).unwrap(), alone, "{threads} threads, {rows} rows");
+        assert_eq!(policy.sample_all(&requests).unwrap(), alone, "{threads} threads, {rows} rows");
         let mut reversed = requests.clone();
         reversed.reverse();
-        let mut groups = policy.sample(&reversed).unwrap();
+        let mut groups = policy.sample_all(&reversed).unwrap();
         groups.reverse();
         assert_eq!(groups, alone);
     }
@@ -51,8 +50,8 @@ fn batch_order_and_threads_change_nothing() {
 #[test]
 fn completion_i_does_not_depend_on_n() {
     let policy = with_rows(2, 64);
-    let many = policy.sample(&[request(vec![3, 4], 9, 6)]).unwrap().remove(0);
-    let few = policy.sample(&[request(vec![3, 4], 2, 6)]).unwrap().remove(0);
+    let many = policy.sample_one(&request(vec![3, 4], 9, 6)).unwrap();
+    let few = policy.sample_one(&request(vec![3, 4], 2, 6)).unwrap();
     assert_eq!(many[..2], few[..]);
     assert_ne!(many[0].tokens, many[1].tokens);
 }
@@ -81,7 +80,7 @@ fn compare_scores(policy: &CandlePolicy, temperature: f32) {
     for r in &mut requests {
         r.params.temperature = temperature;
     }
-    for group in policy.sample(&requests).unwrap().iter().filter(|g| !g.is_empty()) {
+    for group in policy.sample_all(&requests).unwrap().iter().filter(|g| !g.is_empty()) {
         let groups = [TokenGroup {
             prompt: &group[0].prompt,
             completions: group.iter().map(|r| r.tokens.as_slice()).collect(),
@@ -104,7 +103,7 @@ fn the_first_token_follows_the_softmax() {
     let mut r = request(prompt, n, 8);
     r.params.max_tokens = 1;
     let mut counts = [0.0; 40];
-    for rollout in &policy.sample(&[r]).unwrap()[0] {
+    for rollout in &policy.sample_one(&r).unwrap() {
         counts[rollout.tokens[0] as usize] += 1.0;
     }
     // Rare tokens together, so that every cell expects at least 5.
@@ -131,7 +130,7 @@ fn greedy_takes_the_largest_logit() {
     let policy = with_rows(2, 64);
     let mut r = request(vec![2 + 5, 8], 2, 9);
     r.params = SamplingParams::greedy().with_max_tokens(12);
-    let group = policy.sample(&[r]).unwrap().remove(0);
+    let group = policy.sample_one(&r).unwrap();
     assert_eq!(group[0], group[1]);
     let mut sequence = group[0].prompt.to_vec();
     for token in &group[0].tokens {
@@ -148,7 +147,7 @@ fn an_end_token_stops_and_is_not_text() {
     let policy = with_rows(2, 64);
     let mut r = request(vec![6], 60, 10);
     r.params.max_tokens = 90;
-    let group = policy.sample(&[r]).unwrap().remove(0);
+    let group = policy.sample_one(&r).unwrap();
     let stopped: Vec<&Rollout> = group.iter().filter(|r| r.finish == Finish::Stop).collect();
     assert!(stopped.len() > 10, "the tiny model ends often enough to test");
     for rollout in &group {
@@ -168,9 +167,9 @@ fn a_stop_string_stops_and_stays() {
     let policy = with_rows(2, 64);
     let mut r = request(vec![6], 40, 11);
     r.params.max_tokens = 90;
-    let free = policy.sample(std::slice::from_ref(&r)).unwrap().remove(0);
+    let free = policy.sample_one(&r).unwrap();
     r.params.stop = vec!["w7".to_owned(), "w11 w".to_owned()];
-    let group = policy.sample(&[r]).unwrap().remove(0);
+    let group = policy.sample_one(&r).unwrap();
     let hit = |text: &str| text.contains("w7") || text.contains("w11 w");
     assert!(group.iter().any(|r| hit(&r.text)));
     for (rollout, free) in group.iter().zip(&free) {
@@ -193,19 +192,59 @@ fn length_limits() {
     let policy = with_rows(2, 64);
     let mut long = request(vec![5; 95], 1, 12);
     long.params.max_tokens = 50;
-    let rollout = &policy.sample(std::slice::from_ref(&long)).unwrap()[0][0];
+    let rollout = &policy.sample_one(&long).unwrap()[0];
     assert_eq!(rollout.tokens.len(), 1);
     long.prompt = Prompt::Tokens(vec![5; 96].into());
-    let error = policy.sample(&[request(vec![4], 1, 1), long]).unwrap_err().to_string();
-    assert!(error.contains("sample request 1: prompt has 96 tokens"), "{error}");
-    let error = policy.sample(&[request(vec![], 1, 1)]).unwrap_err().to_string();
+    let error = policy.sample_all(&[request(vec![4], 1, 1), long]).unwrap_err().to_string();
+    assert!(error.contains("sample request 1: the prompt has 96 tokens"), "{error}");
+    let error = policy.sample_one(&request(vec![], 1, 1)).unwrap_err().to_string();
     assert!(error.contains("is empty"), "{error}");
-    let error = policy.sample(&[request(vec![40], 1, 1)]).unwrap_err().to_string();
+    let error = policy.sample_one(&request(vec![40], 1, 1)).unwrap_err().to_string();
     assert!(error.contains("id 40"), "{error}");
     let mut bad = request(vec![4], 1, 1);
     bad.params.temperature = -1.0;
-    assert!(policy.sample(&[bad]).is_err());
-    assert!(policy.sample(&[]).unwrap().is_empty());
+    assert!(policy.sample_one(&bad).is_err());
+    assert!(policy.sample_all(&[]).unwrap().is_empty());
+}
+
+/// Fails once the completion has so many tokens, if it then holds an odd one.
+fn fails_after(tokens: usize) -> impl LogitHook {
+    move |_: &[u32], drawn: &[u32], _: &mut [f32]| {
+        if drawn.len() >= tokens && drawn.iter().any(|t| t % 2 == 1) {
+            return Err(PolicyError::invalid(format!("the hook gave up after {drawn:?}")));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_request_that_fails_changes_nothing_for_the_others() {
+    let mut endless = request(vec![8, 9], 6, 3);
+    endless.params.min_tokens = 20;
+    let bad = [
+        request(vec![5; 96], 2, 1),
+        request(vec![40], 1, 2),
+        endless.clone().with_hook(fails_after(4)),
+        request(vec![3], 1, 4).with_params(SamplingParams::default().with_top_p(2.0)),
+        request(vec![6, 6], 3, 5).with_hook(AllowTokens::new([])),
+    ];
+    let good = requests();
+    let mixed: Vec<SampleRequest> =
+        good.iter().zip(&bad).flat_map(|(good, bad)| [good.clone(), bad.clone()]).collect();
+    let want = with_rows(1, 64).sample_all(&good).unwrap();
+    let errors: Vec<String> =
+        bad.iter().map(|r| with_rows(1, 1).sample_one(r).unwrap_err().to_string()).collect();
+    assert!(errors[2].starts_with("the hook gave up after"), "{}", errors[2]);
+    for (threads, rows) in [(1, 64), (2, 3), (3, 1)] {
+        let answers = with_rows(threads, rows).sample(&mixed);
+        for (i, answer) in answers.into_iter().enumerate() {
+            match answer {
+                Ok(group) => assert_eq!((i % 2, &group), (0, &want[i / 2])),
+                // Whatever was met first, the error is that of the first completion that has one.
+                Err(error) => assert_eq!((i % 2, error.to_string()), (1, errors[i / 2].clone())),
+            }
+        }
+    }
 }
 
 #[test]
@@ -220,7 +259,7 @@ fn messages_go_through_the_chat_template() {
     let mut by_text = request(vec![0], 3, 13);
     by_text.prompt = messages.clone().into();
     let by_ids = request(ids, 3, 13);
-    assert_eq!(policy.sample(&[by_text]).unwrap(), policy.sample(&[by_ids]).unwrap());
+    assert_eq!(policy.sample_all(&[by_text]).unwrap(), policy.sample_all(&[by_ids]).unwrap());
 
     let plain = support::tokenizer_json(40).replace("<|im_start|>", "<|other|>");
     let plain = ChatTokenizer::from_text(&plain, None, None).unwrap();
@@ -248,10 +287,9 @@ fn hooks_are_obeyed_in_any_batch() {
             _ => r.clone().with_hook(nothing_twice),
         };
     }
-    let alone: Vec<Vec<Rollout>> =
-        requests.iter().map(|r| with_rows(1, 1).sample(std::slice::from_ref(r)).unwrap().remove(0)).collect();
+    let alone: Vec<Vec<Rollout>> = requests.iter().map(|r| with_rows(1, 1).sample_one(r).unwrap()).collect();
     for (threads, rows) in [(1, 64), (2, 3), (3, 2)] {
-        assert_eq!(with_rows(threads, rows).sample(&requests).unwrap(), alone);
+        assert_eq!(with_rows(threads, rows).sample_all(&requests).unwrap(), alone);
     }
     assert!(alone[2].iter().flat_map(|r| &r.tokens).all(|t| [6, 9, 2].contains(t)));
     for rollout in alone[0].iter().chain(&alone[1]) {
@@ -265,17 +303,17 @@ fn hooks_are_obeyed_in_any_batch() {
 fn one_of_some_answers() {
     let answers = [vec![7, 8, 2], vec![7, 9, 10, 2], vec![11, 2]];
     let r = request(vec![5, 6], 40, 14).with_hook(OneOf::new(answers.clone()));
-    let group = with_rows(2, 8).sample(&[r]).unwrap().remove(0);
+    let group = with_rows(2, 8).sample_one(&r).unwrap();
     for answer in &answers {
         assert!(group.iter().any(|r| r.tokens == *answer), "{answer:?}");
     }
     assert!(group.iter().all(|r| answers.contains(&r.tokens) && r.finish == Finish::Stop));
     assert!(group.iter().all(|r| r.logp.last() == Some(&0.0)), "the end follows with certainty");
     let bad = request(vec![5, 6], 1, 14).with_hook(OneOf::new([vec![7, 8]]));
-    assert_eq!(with_rows(1, 1).sample(&[bad]).unwrap()[0][0].tokens[..2], [7, 8]);
+    assert_eq!(with_rows(1, 1).sample_one(&bad).unwrap()[0].tokens[..2], [7, 8]);
     let none = request(vec![5, 6], 1, 14).with_hook(AllowTokens::new([]));
-    let error = with_rows(2, 2).sample(&[request(vec![4], 1, 1), none]).unwrap_err().to_string();
-    assert!(error.starts_with("sample request 1, after 0 tokens"), "{error}");
+    let error = with_rows(2, 2).sample_all(&[request(vec![4], 1, 1), none]).unwrap_err().to_string();
+    assert!(error.starts_with("sample request 1: after 0 tokens"), "{error}");
 }
 
 #[test]
@@ -283,12 +321,12 @@ fn lengths_and_stop_tokens() {
     let policy = with_rows(2, 64);
     let mut r = request(vec![6], 60, 10);
     r.params = r.params.with_max_tokens(30).with_min_tokens(30);
-    for rollout in &policy.sample(std::slice::from_ref(&r)).unwrap()[0] {
+    for rollout in &policy.sample_one(&r).unwrap() {
         assert_eq!(rollout.tokens.len(), 30);
         assert_eq!(rollout.tokens[..29].iter().filter(|t| **t == 2).count(), 0);
     }
     r.params = r.params.with_min_tokens(4).with_stop_tokens([17, 8]);
-    let group = policy.sample(std::slice::from_ref(&r)).unwrap().remove(0);
+    let group = policy.sample_one(&r).unwrap();
     assert!(group.iter().any(|r| [17, 8].contains(r.tokens.last().unwrap())));
     for rollout in &group {
         let ends = |t: &u32| [2, 17, 8].contains(t);
@@ -296,8 +334,8 @@ fn lengths_and_stop_tokens() {
         assert!(rollout.tokens.len() >= 4 && !rollout.text.contains("w17"));
     }
     r.params = r.params.with_stop_tokens([40]);
-    let error = policy.sample(&[r]).unwrap_err().to_string();
-    assert!(error.contains("sample request 0: stop_tokens: token 0 has id 40"), "{error}");
+    let error = policy.sample_one(&r).unwrap_err().to_string();
+    assert!(error.contains("stop_tokens: token 0 has id 40"), "{error}");
 }
 
 #[test]
@@ -310,12 +348,12 @@ fn log_probabilities_are_those_of_the_distribution_drawn_from() {
     let params = params.with_repetition_penalty(1.5).with_max_tokens(1);
     let request = request(prompt.clone(), 300, 15).with_params(params.clone());
     let mut want = logits.to_vec();
-    let at = DrawContext { prompt: &prompt, tokens: &[], ends: &[2], request: 0 };
+    let at = DrawContext { prompt: &prompt, tokens: &[], ends: &[2] };
     request.adjust(at, &mut want).unwrap();
     let mut weights: Vec<f32> = want.iter().map(|l| (l / 0.8).exp()).collect();
     params.filter(&mut weights, &mut Vec::new());
     let total: f32 = weights.iter().sum();
-    let group = policy.sample(&[request]).unwrap().remove(0);
+    let group = policy.sample_one(&request).unwrap();
     for rollout in &group {
         let want = (weights[rollout.tokens[0] as usize] / total).ln();
         assert!((rollout.logp[0] - want).abs() < 1e-4, "{} {want}", rollout.logp[0]);
@@ -337,11 +375,11 @@ proptest! {
             r
         };
         let requests: Vec<SampleRequest> = shapes.iter().map(make).collect();
-        let groups = with_rows(threads, rows).sample(&requests).unwrap();
+        let groups = with_rows(threads, rows).sample_all(&requests).unwrap();
         let plain = with_rows(1, 64);
         for (request, group) in requests.iter().zip(&groups) {
             prop_assert_eq!(group.len(), request.n);
-            prop_assert_eq!(&plain.sample(std::slice::from_ref(request)).unwrap()[0], group);
+            prop_assert_eq!(&plain.sample_one(request).unwrap(), group);
         }
     }
 }
@@ -353,7 +391,7 @@ fn the_encoder_reads_prompts_as_the_sampler_does() {
     let prompt = Prompt::Messages(vec![Message::user("w7 w8")]);
     let params = SamplingParams::default().with_max_tokens(2);
     let request = SampleRequest::new(prompt.clone(), 1, params, Seed::new(1));
-    let rollout = policy.sample(&[request]).unwrap().remove(0).remove(0);
+    let rollout = policy.sample_one(&request).unwrap().remove(0);
     assert_eq!(encoder.prompt(&prompt).unwrap(), rollout.prompt);
     let ids = encoder.completion("<think> w9").unwrap();
     let (end, text) = ids.split_last().unwrap();

@@ -2,7 +2,7 @@
 
 use super::CausalModel;
 use crate::config::Limits;
-use crate::decode::{Completion, Finished, Prepared, Scratch, in_order, prepare};
+use crate::decode::{Completion, Finished, Prepared, Scratch, answer};
 use crate::tokenizer::ChatTokenizer;
 use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler};
 use std::fmt;
@@ -87,7 +87,7 @@ impl CausalSampler {
             position += ids.len() / rows;
             for (row, logits) in completions.iter_mut().zip(logits.chunks_exact_mut(self.limits.vocab_size)) {
                 let Some(completion) = row else { continue };
-                if let Some(done) = completion.advance(&self.tokenizer, requests, logits, &mut scratch)? {
+                if let Some(done) = completion.advance(&self.tokenizer, requests, logits, &mut scratch) {
                     finished.push(done);
                     *row = None;
                 }
@@ -101,16 +101,20 @@ impl CausalSampler {
 }
 
 impl Sampler for CausalSampler {
-    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-        let ends: Vec<u32> = self.tokenizer.end_tokens().collect();
-        let prepared = prepare(self.limits, &self.tokenizer, &ends, requests)?;
-        let mut finished = Vec::new();
-        for (request, r) in requests.iter().enumerate() {
-            for from in (0..r.n).step_by(self.rows) {
-                self.draw(&prepared, request, from..(from + self.rows).min(r.n), &mut finished)?;
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+        answer(self.limits, &self.tokenizer, requests, |prepared| {
+            let mut finished = Vec::new();
+            for (request, Prepared { request: r, .. }) in prepared.iter().enumerate() {
+                for from in (0..r.n).step_by(self.rows) {
+                    let indices = from..(from + self.rows).min(r.n);
+                    if let Err(error) = self.draw(prepared, request, indices.clone(), &mut finished) {
+                        let outcome = || Err(error.clone());
+                        finished.extend(indices.map(|index| Finished { request, index, outcome: outcome() }));
+                    }
+                }
             }
-        }
-        in_order(&prepared, finished)
+            Ok(finished)
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! A completion in progress: how its tokens are drawn, and when it ends. No cache and no model here, so that
 //! every backend draws alike.
 
-use super::draw::{Scratch, draw};
+use super::draw::{self, Scratch};
 use super::request::Prepared;
 use super::stop;
 use crate::tokenizer::ChatTokenizer;
@@ -19,19 +19,14 @@ pub(crate) struct Completion {
     logp: Vec<f32>,
 }
 
-/// A rollout and where it belongs.
+/// A completion that ended, and where it belongs.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    request: usize,
-    index: usize,
-    rollout: Rollout,
-}
-
-impl Finished {
-    /// What was drawn.
-    pub(super) fn rollout(&self) -> &Rollout {
-        &self.rollout
-    }
+    pub(crate) request: usize,
+    /// Index within the request.
+    pub(crate) index: usize,
+    /// What was drawn, or what its drawing met.
+    pub(crate) outcome: Result<Rollout, PolicyError>,
 }
 
 impl Completion {
@@ -46,23 +41,33 @@ impl Completion {
         self.tokens.last().copied().unwrap_or_default()
     }
 
-    /// Draws a token from `logits`, which are used up. The rollout, where it was the last one.
+    /// Draws a token from `logits`, which are used up. The completion, where it ends with it or by an error.
     pub(crate) fn advance(
         &mut self,
         tokenizer: &ChatTokenizer,
         requests: &[Prepared<'_>],
         logits: &mut [f32],
         scratch: &mut Scratch,
-    ) -> Result<Option<Finished>, PolicyError> {
+    ) -> Option<Finished> {
+        let outcome = self.draw(tokenizer, requests, logits, scratch).transpose()?;
+        Some(Finished { request: self.request, index: self.index, outcome })
+    }
+
+    fn draw(
+        &mut self,
+        tokenizer: &ChatTokenizer,
+        requests: &[Prepared<'_>],
+        logits: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<Option<Rollout>, PolicyError> {
         let prepared = &requests[self.request];
         let params = &prepared.request.params;
         let (prompt, tokens) = (&prepared.prompt, &self.tokens);
-        let at = DrawContext { prompt, tokens, ends: prepared.ends, request: self.request };
+        let at = DrawContext { prompt, tokens, ends: prepared.ends };
         prepared.request.adjust(at, logits)?;
-        let (token, logp) = draw(logits, params, &mut self.rng, scratch);
+        let (token, logp) = draw::draw(logits, params, &mut self.rng, scratch);
         if !logp.is_finite() {
-            let what = format!("a log-probability while sampling request {}", self.request);
-            return Err(PolicyError::NonFinite { what });
+            return Err(PolicyError::NonFinite { what: "a log-probability while sampling".to_owned() });
         }
         self.tokens.push(token);
         self.logp.push(logp);
@@ -72,30 +77,29 @@ impl Completion {
             return Ok(None);
         }
         let shown = self.tokens.len() - usize::from(ended);
-        let rollout = Rollout {
+        Ok(Some(Rollout {
             prompt: prepared.prompt.clone(),
             text: tokenizer.decode(&self.tokens[..shown])?,
             tokens: std::mem::take(&mut self.tokens),
             logp: std::mem::take(&mut self.logp),
             finish: if stopped { Finish::Stop } else { Finish::Length },
             observations: Vec::new(),
-        };
-        Ok(Some(Finished { request: self.request, index: self.index, rollout }))
+        }))
     }
 }
 
-/// All rollouts, in the order of the requests.
-pub(crate) fn in_order(
+/// The rollouts of every request, or the error of its first completion that met one.
+pub(super) fn in_order(
     requests: &[Prepared<'_>],
-    finished: impl IntoIterator<Item = Finished>,
-) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-    let mut groups: Vec<Vec<Option<Rollout>>> = requests.iter().map(|r| vec![None; r.request.n]).collect();
-    for Finished { request, index, rollout } in finished {
-        groups[request][index] = Some(rollout);
+    finished: Vec<Finished>,
+) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+    let lost = || Err(PolicyError::Backend { what: "a completion was lost".to_owned(), source: None });
+    let mut groups: Vec<Vec<Option<Result<Rollout, PolicyError>>>> =
+        requests.iter().map(|r| vec![None; r.request.n]).collect();
+    for Finished { request, index, outcome } in finished {
+        // Of a completion that was drawn before its cohort failed, the first counts.
+        groups[request][index].get_or_insert(outcome);
     }
-    groups
-        .into_iter()
-        .map(|group| group.into_iter().collect::<Option<Vec<_>>>())
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| PolicyError::Backend { what: "a completion was lost".to_owned(), source: None })
+    let group = |g: Vec<Option<_>>| g.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect();
+    groups.into_iter().map(group).collect()
 }

@@ -14,9 +14,9 @@ mod stop;
 mod weights;
 mod worker;
 
-pub(crate) use completion::{Completion, Finished, in_order};
+pub(crate) use completion::{Completion, Finished};
 pub(crate) use draw::Scratch;
-pub(crate) use request::{Prepared, prepare};
+pub(crate) use request::{Prepared, answer};
 pub(crate) use weights::{DecodeAdapter, DecodeWeights};
 
 use crate::policy::Spec;
@@ -58,17 +58,17 @@ pub(crate) fn sample(
     threads: usize,
     decode_rows: usize,
     recorder: Option<Recorder<'_>>,
-) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-    let ends: Vec<u32> = model.spec.tokenizer.end_tokens().collect();
-    let prepared = prepare(&model.spec.config, &model.spec.tokenizer, &ends, requests)?;
-    let total: usize = requests.iter().map(|r| r.n).sum();
-    let threads = threads.min(total).max(1);
-    let queues = Queues::new(requests, threads);
-    let rows = decode_rows.min(total.div_ceil(threads));
-    let run = |thread: usize, ()| worker::Worker::new(model, &prepared, rows, recorder).run(&queues, thread);
-    let parts = run_parts(threads, vec![(); threads], run)?;
-    let finished = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
-    in_order(&prepared, finished.into_iter().flatten())
+) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+    answer(&model.spec.config, &model.spec.tokenizer, requests, |prepared| {
+        let sizes: Vec<usize> = prepared.iter().map(|p| p.request.n).collect();
+        let total: usize = sizes.iter().sum();
+        let threads = threads.min(total).max(1);
+        let queues = Queues::new(&sizes, threads);
+        let rows = decode_rows.min(total.div_ceil(threads));
+        let run =
+            |thread: usize, ()| worker::Worker::new(model, prepared, rows, recorder).run(&queues, thread);
+        Ok(run_parts(threads, vec![(); threads], run)?.into_iter().flatten().collect())
+    })
 }
 
 /// Jobs of all threads: each begins with its own, and takes the last of another's when it has none left.
@@ -76,20 +76,21 @@ pub(crate) fn sample(
 struct Queues(Vec<Mutex<VecDeque<Job>>>);
 
 impl Queues {
-    /// Completions in order, as many for each thread. A request that is split has its prompt read more than once.
-    fn new(requests: &[SampleRequest], threads: usize) -> Self {
-        let total: usize = requests.iter().map(|r| r.n).sum();
+    /// The completions of requests of these sizes in order, as many for each thread. A request that is split has its
+    /// prompt read more than once.
+    fn new(sizes: &[usize], threads: usize) -> Self {
+        let total: usize = sizes.iter().sum();
         let queue = |thread: usize| {
             let share = thread * total / threads..(thread + 1) * total / threads;
             let mut from = 0;
             let mut jobs = VecDeque::new();
-            for (request, r) in requests.iter().enumerate() {
-                let inside = |at: usize| at.clamp(from, from + r.n) - from;
+            for (request, &n) in sizes.iter().enumerate() {
+                let inside = |at: usize| at.clamp(from, from + n) - from;
                 let completions = inside(share.start)..inside(share.end);
                 if !completions.is_empty() {
                     jobs.push_back(Job { request, completions });
                 }
-                from += r.n;
+                from += n;
             }
             Mutex::new(jobs)
         };
@@ -107,15 +108,11 @@ impl Queues {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use sparring_core::{SamplingParams, Seed};
 
     #[test]
     fn every_completion_is_taken_once_and_threads_have_equal_shares() {
         for (sizes, threads) in [(vec![8; 5], 2), (vec![8], 2), (vec![3, 0, 1, 7], 4), (vec![1, 1], 2)] {
-            let request =
-                |&n: &usize| SampleRequest::new(vec![1], n, SamplingParams::default(), Seed::new(1));
-            let requests: Vec<SampleRequest> = sizes.iter().map(request).collect();
-            let queues = Queues::new(&requests, threads);
+            let queues = Queues::new(&sizes, threads);
             let total: usize = sizes.iter().sum();
             for queue in &queues.0 {
                 let share: usize = queue.lock().unwrap().iter().map(|job| job.completions.len()).sum();

@@ -1,9 +1,10 @@
 //! Requests to sample, checked, with their prompts as ids.
 
+use super::completion::{Finished, in_order};
 use crate::config::Limits;
 use crate::engine::plan::check_ids;
 use crate::tokenizer::ChatTokenizer;
-use sparring_core::{PolicyError, SampleRequest};
+use sparring_core::{PolicyError, Rollout, SampleRequest};
 use std::sync::Arc;
 
 /// A request that was checked, with its prompt as ids.
@@ -17,40 +18,44 @@ pub(crate) struct Prepared<'a> {
     pub(crate) max_tokens: usize,
 }
 
-/// Checks every request against a model.
-///
-/// # Errors
-/// [`PolicyError::Invalid`] names the request and what is wrong with it.
-pub(crate) fn prepare<'a>(
+/// Answers every request: `draw` draws the completions of those that a model can serve, in any order; the others
+/// get why not. Where `draw` fails, all do.
+pub(crate) fn answer<'a>(
     limits: impl Into<Limits>,
     tokenizer: &ChatTokenizer,
-    ends: &'a [u32],
     requests: &'a [SampleRequest],
-) -> Result<Vec<Prepared<'a>>, PolicyError> {
-    let limits = limits.into();
-    requests.iter().enumerate().map(|(i, request)| check((limits, tokenizer), ends, i, request)).collect()
+    draw: impl FnOnce(&[Prepared<'_>]) -> Result<Vec<Finished>, PolicyError>,
+) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+    let (limits, ends): (_, Vec<u32>) = (limits.into(), tokenizer.end_tokens().collect());
+    let mut prepared = Vec::with_capacity(requests.len());
+    let mut place = |request: &'a SampleRequest| {
+        prepared.push(check((limits, tokenizer), &ends, request)?);
+        Ok(prepared.len() - 1)
+    };
+    let places: Vec<Result<usize, PolicyError>> = requests.iter().map(&mut place).collect();
+    let mut groups = match draw(&prepared) {
+        Ok(finished) => in_order(&prepared, finished),
+        Err(error) => vec![Err(error); prepared.len()],
+    };
+    places.into_iter().map(|place| std::mem::replace(&mut groups[place?], Ok(Vec::new()))).collect()
 }
 
 fn check<'a>(
     (limits, tokenizer): (Limits, &ChatTokenizer),
     ends: &'a [u32],
-    index: usize,
     request: &'a SampleRequest,
 ) -> Result<Prepared<'a>, PolicyError> {
     request.params.validate()?;
     let prompt = tokenizer.encode_prompt(&request.prompt)?;
-    let place = || format!("sample request {index}: prompt");
-    check_ids(&prompt, limits, place)?;
-    let stops = || format!("sample request {index}: stop_tokens");
-    check_ids(&request.params.stop_tokens, limits, stops)?;
+    check_ids(&prompt, limits, || "the prompt".to_owned())?;
+    check_ids(&request.params.stop_tokens, limits, || "stop_tokens".to_owned())?;
     let limit = limits.max_positions;
     if prompt.is_empty() {
-        return Err(PolicyError::invalid(format!("{} is empty; it needs at least one token", place())));
+        return Err(PolicyError::invalid("the prompt is empty; it needs at least one token"));
     }
     if prompt.len() >= limit {
         return Err(PolicyError::invalid(format!(
-            "{} has {} tokens and leaves no room for a completion; the model's limit is {limit} (max_position_embeddings)",
-            place(),
+            "the prompt has {} tokens and leaves no room for a completion; the model's limit is {limit} (max_position_embeddings)",
             prompt.len()
         )));
     }

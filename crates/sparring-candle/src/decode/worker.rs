@@ -8,7 +8,7 @@ use super::step::{Row, Stepper};
 use super::{DecodeModel, Job, Queues};
 use crate::policy::Spec;
 use crate::recall::{Recorder, Recording};
-use sparring_core::{PolicyError, Rollout};
+use sparring_core::Rollout;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -67,21 +67,21 @@ impl<'a> Worker<'a> {
     }
 
     /// Works until the queues are empty and everything taken from it is finished.
-    pub(super) fn run(mut self, queues: &Queues, thread: usize) -> Result<Vec<Finished>, PolicyError> {
+    pub(super) fn run(mut self, queues: &Queues, thread: usize) -> Vec<Finished> {
         loop {
-            self.admit(queues, thread)?;
+            self.admit(queues, thread);
             if self.active.is_empty() {
-                return Ok(self.finished);
+                return self.finished;
             }
-            self.step()?;
+            self.step();
         }
     }
 
     /// Fills free places with completions that wait, and with new jobs.
-    fn admit(&mut self, queues: &Queues, thread: usize) -> Result<(), PolicyError> {
+    fn admit(&mut self, queues: &Queues, thread: usize) {
         while self.active.len() < self.rows {
             let Some(waiting) = &mut self.waiting else {
-                let Some(job) = queues.next(thread) else { return Ok(()) };
+                let Some(job) = queues.next(thread) else { return };
                 self.waiting = Some(self.read_prompt(job));
                 continue;
             };
@@ -97,9 +97,8 @@ impl<'a> Worker<'a> {
                 recording: self.recorder.and_then(|r| r.completion(prompt)),
             };
             let mut logits = waiting.first_logits.to_vec();
-            self.advance(active, &mut logits)?;
+            self.advance(active, &mut logits);
         }
-        Ok(())
     }
 
     /// Runs a prompt through the decoder and keeps its cache and its last logits.
@@ -128,7 +127,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Draws one token for every completion in progress.
-    fn step(&mut self) -> Result<(), PolicyError> {
+    fn step(&mut self) {
         let mut rows = Vec::with_capacity(self.active.len());
         for (i, active) in self.active.iter_mut().enumerate() {
             let own = active.cache.own.len;
@@ -145,10 +144,9 @@ impl<'a> Worker<'a> {
             .into_iter()
             .zip(logits.chunks_exact_mut(self.spec.config.vocab_size))
         {
-            self.advance(active, row)?;
+            self.advance(active, row);
         }
         self.logits = logits;
-        Ok(())
     }
 
     /// Makes room for the next row of every completion that is recorded. Where there is none, this thread's last group is
@@ -169,21 +167,20 @@ impl<'a> Worker<'a> {
     }
 
     /// Draws a token; the completion goes on, or is finished.
-    fn advance(&mut self, mut active: Active, logits: &mut [f32]) -> Result<(), PolicyError> {
+    fn advance(&mut self, mut active: Active, logits: &mut [f32]) {
         let tokenizer = &self.spec.tokenizer;
-        let finished = active.completion.advance(tokenizer, self.requests, logits, &mut self.scratch)?;
+        let finished = active.completion.advance(tokenizer, self.requests, logits, &mut self.scratch);
         let Some(finished) = finished else {
             self.active.push(active);
-            return Ok(());
+            return;
         };
-        if let (Some(recorder), Some(recording)) = (self.recorder, active.recording) {
-            let Rollout { prompt, tokens, .. } = finished.rollout();
+        let recorded = (self.recorder, active.recording, &finished.outcome);
+        if let (Some(recorder), Some(recording), Ok(Rollout { prompt, tokens, .. })) = recorded {
             recorder.keep_completion(prompt, &tokens[..tokens.len() - 1], recording);
         }
         self.finished.push(finished);
         self.pages.release(&active.cache.own.pages);
         self.release(Some(active.cache.context));
-        Ok(())
     }
 
     /// Gives a prompt's pages back once nobody reads them.

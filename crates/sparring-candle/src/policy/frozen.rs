@@ -184,7 +184,7 @@ pub(super) fn gather(
 }
 
 impl Sampler for FrozenPolicy {
-    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
         self.sample_with(requests, None)
     }
 }
@@ -200,7 +200,7 @@ impl FrozenPolicy {
         &self,
         requests: &[SampleRequest],
         recorder: Option<Recorder<'_>>,
-    ) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+    ) -> Vec<Result<Vec<Rollout>, PolicyError>> {
         let weights = self.weights.packed(|flat| DecodeWeights::new(&self.spec, flat));
         let adapter = self
             .unmerged()

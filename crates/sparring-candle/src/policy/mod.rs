@@ -23,9 +23,7 @@ use crate::lora::DropoutState;
 use crate::options::PolicyOptions;
 use crate::recall::Recordings;
 use crate::tokenizer::ChatTokenizer;
-use sparring_core::{
-    Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, TokenBatch,
-};
+use sparring_core::{Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, TokenBatch};
 use std::path::Path;
 use std::sync::Arc;
 use weights::Weights;
@@ -52,11 +50,11 @@ impl Spec {
 ///
 /// ```no_run
 /// use sparring_candle::{CandlePolicy, PolicyOptions};
-/// use sparring_core::{Message, Policy, SampleRequest, Sampler, SamplingParams, Seed};
+/// use sparring_core::{Message, SampleRequest, Sampler, SamplingParams, Seed};
 ///
 /// let policy = CandlePolicy::load("models/qwen2.5-0.5b", PolicyOptions::default())?;
 /// let request = SampleRequest::new(vec![Message::user("What is 6 times 7?")], 8, SamplingParams::default().with_max_tokens(32), Seed::new(1));
-/// for rollout in &policy.sample(&[request])?[0] {
+/// for rollout in policy.sample_one(&request)? {
 ///     println!("{}", rollout.text);
 /// }
 /// # Ok::<(), sparring_core::PolicyError>(())
@@ -240,7 +238,7 @@ impl Scorer for CandlePolicy {
 }
 
 impl Sampler for CandlePolicy {
-    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
         // What is merged cannot be learned from; what drops elements drops none in sampling.
         let learns = !self.is_merged() && self.lora().is_none_or(|lora| lora.dropout == 0.0);
         let records = learns && self.frozen.options.recall_mib > 0;
@@ -253,18 +251,6 @@ impl Sampler for CandlePolicy {
 }
 
 impl Policy for CandlePolicy {
-    fn sampler(&self) -> &dyn Sampler {
-        self
-    }
-
-    fn scorer(&self) -> &dyn Scorer {
-        self
-    }
-
-    fn learner(&mut self) -> &mut dyn Learner {
-        self
-    }
-
     fn freeze(&self) -> Result<Box<dyn Scorer>, PolicyError> {
         Ok(Box::new(self.frozen.clone()))
     }

@@ -184,7 +184,7 @@ impl Scorer for Model {
 }
 
 impl Sampler for Model {
-    fn sample(&self, requests: &[SampleRequest]) -> std::result::Result<Vec<Vec<Rollout>>, PolicyError> {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<std::result::Result<Vec<Rollout>, PolicyError>> {
         super::sample::sample(self, requests)
     }
 }

@@ -11,9 +11,7 @@ use crate::options::PolicyOptions;
 use crate::policy::CandlePolicy;
 use crate::tokenizer::ChatTokenizer;
 use candle_core::Tensor;
-use sparring_core::{
-    Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, TokenBatch,
-};
+use sparring_core::{Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, TokenBatch};
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::Path;
@@ -186,24 +184,12 @@ impl Scorer for DevicePolicy {
 }
 
 impl Sampler for DevicePolicy {
-    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
         self.model.sample(requests)
     }
 }
 
 impl Policy for DevicePolicy {
-    fn sampler(&self) -> &dyn Sampler {
-        self
-    }
-
-    fn scorer(&self) -> &dyn Scorer {
-        self
-    }
-
-    fn learner(&mut self) -> &mut dyn Learner {
-        self
-    }
-
     fn freeze(&self) -> Result<Box<dyn Scorer>, PolicyError> {
         Ok(Box::new(self.model.clone()))
     }

@@ -10,7 +10,7 @@ use super::backend;
 use super::decoder::{Decoder, KeyValue};
 use super::frame::{Frame, gaps};
 use super::model::Model;
-use crate::decode::{Completion, Finished, Prepared, Scratch, in_order, prepare};
+use crate::decode::{Completion, Finished, Prepared, Scratch, answer};
 use candle_core::{DType, Device, Result, Tensor};
 use sparring_core::{PolicyError, Rollout, SampleRequest};
 
@@ -18,20 +18,28 @@ use sparring_core::{PolicyError, Rollout, SampleRequest};
 pub(super) fn sample(
     model: &Model,
     requests: &[SampleRequest],
-) -> std::result::Result<Vec<Vec<Rollout>>, PolicyError> {
-    let spec = &model.spec;
-    let ends: Vec<u32> = spec.tokenizer.end_tokens().collect();
-    let prepared = prepare(&spec.config, &spec.tokenizer, &ends, requests)?;
-    let waiting = prepared.iter().enumerate().flat_map(|(r, p)| (0..p.request.n).map(move |i| (r, i)));
-    let waiting: Vec<_> = waiting.collect();
-    let mut finished = Vec::new();
-    let mut rest = waiting.as_slice();
-    while !rest.is_empty() {
-        let (now, later) = rest.split_at(cohort(&prepared, rest, model));
-        Cohort::new(model, &prepared, now).map_err(backend)?.run(&mut finished)?;
-        rest = later;
-    }
-    in_order(&prepared, finished)
+) -> Vec<std::result::Result<Vec<Rollout>, PolicyError>> {
+    answer(&model.spec.config, &model.spec.tokenizer, requests, |prepared| {
+        let waiting = prepared.iter().enumerate().flat_map(|(r, p)| (0..p.request.n).map(move |i| (r, i)));
+        let waiting: Vec<_> = waiting.collect();
+        let mut finished = Vec::new();
+        let mut rest = waiting.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(cohort(prepared, rest, model));
+            let cohort = Cohort::new(model, prepared, now);
+            if let Err(error) = cohort.and_then(|cohort| cohort.run(&mut finished)) {
+                // What the device met, not a request: the whole cohort fails, and what was drawn stays.
+                let error = backend(error);
+                finished.extend(now.iter().map(|&(request, index)| Finished {
+                    request,
+                    index,
+                    outcome: Err(error.clone()),
+                }));
+            }
+            rest = later;
+        }
+        Ok(finished)
+    })
 }
 
 /// How many of the completions that wait begin together.
@@ -121,14 +129,14 @@ impl<'a> Cohort<'a> {
     }
 
     /// Draws until every row is finished.
-    fn run(mut self, finished: &mut Vec<Finished>) -> std::result::Result<(), PolicyError> {
+    fn run(mut self, finished: &mut Vec<Finished>) -> Result<()> {
         let tokenizer = &self.model.spec.tokenizer;
         let mut scratch = Scratch::default();
         loop {
             let rows = self.rows.iter_mut().zip(self.logits.chunks_exact_mut(self.decoder.config.vocab_size));
             for (row, logits) in rows {
                 let Some(completion) = row else { continue };
-                if let Some(done) = completion.advance(tokenizer, self.requests, logits, &mut scratch)? {
+                if let Some(done) = completion.advance(tokenizer, self.requests, logits, &mut scratch) {
                     finished.push(done);
                     *row = None;
                 }
@@ -139,9 +147,9 @@ impl<'a> Cohort<'a> {
                 return Ok(());
             }
             if 2 * active <= self.rows.len() {
-                self.compact().map_err(backend)?;
+                self.compact()?;
             }
-            self.logits = self.step().map_err(backend)?;
+            self.logits = self.step()?;
         }
     }
 
