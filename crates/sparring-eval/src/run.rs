@@ -75,7 +75,8 @@ impl RunConfig {
 /// an answer of its own, and counts as wrong.
 ///
 /// # Errors
-/// The first error of the sampler or of the file. What was answered before is in the journal: call again to go on.
+/// The first error of the sampler or of the file. What was answered, in the same batch too, is in the journal: call
+/// again to go on, or give a [`Retry`](sparring_core::Retry) around a sampler that may be unavailable for a moment.
 /// [`EvalError::Invalid`] where the first 16 prompts, or all, are refused for one and the same reason: that is no
 /// property of an item.
 pub fn run(
@@ -198,60 +199,33 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Asks a batch in one call, or, where that is refused, one prompt at a time to find the one that was meant.
+/// Asks a batch in one call. What was answered is kept, whatever happened to the others.
 fn ask(
     batch: &[Question<'_>],
     sampler: &dyn Sampler,
     config: &RunConfig,
     keeper: &mut Keeper<'_>,
 ) -> Result<(), EvalError> {
-    let (mut put, mut requests) = (Vec::new(), Vec::new());
+    let (mut answers, mut asked, mut requests) = (Vec::new(), Vec::new(), Vec::new());
     for question in batch {
         match question.request(config) {
-            Err(why) => keeper.keep(vec![question.answer(Err(why))])?,
+            Err(why) => answers.push(question.answer(Err(why))),
             Ok(request) => {
-                put.push(question);
+                asked.push(question);
                 requests.push(request);
             }
         }
     }
-    if put.is_empty() {
-        return Ok(());
-    }
-    match sample(sampler, &requests) {
-        Err(PolicyError::Invalid { .. }) if put.len() > 1 => {}
-        result => return keeper.keep(answers(&put, result)?),
-    }
-    for (question, request) in put.iter().zip(&requests) {
-        let result = sample(sampler, std::slice::from_ref(request));
-        keeper.keep(answers(std::slice::from_ref(question), result)?)?;
-    }
-    Ok(())
-}
-
-/// The answers of one call; a refusal is the answer of the question that was put alone.
-fn answers(
-    put: &[&Question<'_>],
-    result: Result<Vec<Rollout>, PolicyError>,
-) -> Result<Vec<Answer>, PolicyError> {
-    match result {
-        Ok(rollouts) => {
-            Ok(put.iter().zip(rollouts).map(|(question, rollout)| question.answer(Ok(rollout))).collect())
+    let mut failure = None;
+    for (question, answer) in asked.into_iter().zip(sampler.sample_checked(&requests)) {
+        match answer {
+            Ok(group) => answers.extend(group.into_iter().map(|rollout| question.answer(Ok(rollout)))),
+            Err(PolicyError::Invalid { what }) => answers.push(question.answer(Err(what))),
+            Err(error) => failure = failure.or(Some(error)),
         }
-        Err(PolicyError::Invalid { what }) => {
-            Ok(put.iter().map(|question| question.answer(Err(what.clone()))).collect())
-        }
-        Err(error) => Err(error),
     }
-}
-
-/// One completion a request, in order.
-fn sample(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Result<Vec<Rollout>, PolicyError> {
-    let groups = sampler.sample(requests)?;
-    if groups.len() != requests.len() || groups.iter().any(|group| group.len() != 1) {
-        let sizes: Vec<_> = groups.iter().map(Vec::len).collect();
-        let what = format!("{} requests of one completion gave groups of {sizes:?}", requests.len());
-        return Err(PolicyError::backend("sampling", what));
+    if !answers.is_empty() {
+        keeper.keep(answers)?;
     }
-    Ok(groups.into_iter().flatten().collect())
+    failure.map_or(Ok(()), |error| Err(error.into()))
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
 
 use serde_json::json;
-use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, Sampler};
+use sparring_core::{Backoff, PolicyError, Prompt, Retry, Rollout, SampleRequest, Sampler};
 use sparring_eval::bfcl::{with_underscores, write_results};
 use sparring_eval::{
     Benchmark, EvalError, ExactScorer, InWords, Item, Journal, Prompter, Reader, Report, RunConfig, Suite,
@@ -67,9 +67,9 @@ impl<'a> Failing<'a> {
 }
 
 impl Sampler for Failing<'_> {
-    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
         if self.calls.fetch_add(1, Ordering::Relaxed) == self.fail_at {
-            return Err(PolicyError::Transient { what: "unplugged".to_owned(), source: None });
+            return vec![Err(PolicyError::transient("asking", "unplugged")); requests.len()];
         }
         self.prompts.fetch_add(requests.len(), Ordering::Relaxed);
         self.inner.sample(requests)
@@ -257,19 +257,17 @@ enum Act {
     Break,
 }
 
-/// Behaves by the text of each prompt; a call of several prompts is refused where one of them is.
+/// Behaves by the text of each prompt.
 struct Moody(fn(&str) -> Act);
 
 impl Sampler for Moody {
-    fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-        let acts: Vec<_> = requests.iter().map(|r| (self.0)(&format!("{:?}", r.prompt))).collect();
-        if acts.iter().any(|act| matches!(act, Act::Refuse)) {
-            return Err(PolicyError::invalid("the prompt is too long"));
-        }
-        if acts.iter().any(|act| matches!(act, Act::Break)) {
-            return Err(PolicyError::Transient { what: "unplugged".to_owned(), source: None });
-        }
-        Ok(requests.iter().map(|_| vec![Rollout::from_text("No.")]).collect())
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+        let answer = |request: &SampleRequest| match (self.0)(&format!("{:?}", request.prompt)) {
+            Act::Answer => Ok(vec![Rollout::from_text("No.")]),
+            Act::Refuse => Err(PolicyError::invalid("the prompt is too long")),
+            Act::Break => Err(PolicyError::transient("asking", "unplugged")),
+        };
+        requests.iter().map(answer).collect()
     }
 }
 
@@ -297,19 +295,27 @@ fn an_item_without_a_prompt_is_refused_and_not_asked_again() {
 }
 
 #[test]
-fn one_prompt_at_a_time_keeps_what_came_before_a_failure() {
+fn a_failure_keeps_every_other_answer_of_its_batch() {
     let dir = tempfile::tempdir().unwrap();
     let benchmark = benchmark(dir.path());
     let (prompter, config) = (InWords::new(&HERMES), RunConfig::default());
     let sampler = Moody(|prompt| match prompt {
+        p if p.contains("Add 1 and 2") => Act::Break,
         p if p.contains("Add 3") => Act::Refuse,
-        p if p.contains("Sing") => Act::Break,
         _ => Act::Answer,
     });
     let error = run(&benchmark, &sampler, &prompter, &config, &mut journal(dir.path()), |_| ()).unwrap_err();
     assert!(matches!(error, EvalError::Policy(PolicyError::Transient { .. })), "{error}");
     let kept = journal(dir.path());
-    assert_eq!(kept.answers().keys().collect::<Vec<_>>(), ["simple_python_0", "simple_python_1"]);
+    assert_eq!(kept.answers().keys().collect::<Vec<_>>(), ["irrelevance_0", "simple_python_1"]);
+    drop(kept);
+    // The first prompt is all that is asked again; it is unavailable once, and then served.
+    let model = model();
+    let failing = Failing::at(0, &model);
+    let patient = Retry::new(&failing, Backoff::default()).with_sleep(|_| ());
+    run(&benchmark, &patient, &prompter, &config, &mut journal(dir.path()), |_| ()).unwrap();
+    assert_eq!((failing.calls.into_inner(), failing.prompts.into_inner()), (2, 1));
+    assert_eq!(journal(dir.path()).answers().len(), 3);
 }
 
 #[test]
@@ -334,8 +340,8 @@ fn a_sampler_that_refuses_everything_ends_the_run() {
 fn answers_of_another_shape_are_not_taken() {
     struct Shape(Vec<usize>);
     impl Sampler for Shape {
-        fn sample(&self, _requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
-            Ok(self.0.iter().map(|n| vec![Rollout::from_text("No."); *n]).collect())
+        fn sample(&self, _requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+            self.0.iter().map(|n| Ok(vec![Rollout::from_text("No."); *n])).collect()
         }
     }
     let dir = tempfile::tempdir().unwrap();
@@ -344,10 +350,7 @@ fn answers_of_another_shape_are_not_taken() {
     for shape in [vec![1, 1], vec![1, 1, 1, 1], vec![1, 0, 1], vec![1, 2, 1]] {
         let mut journal = journal(dir.path());
         let error = run(&benchmark, &Shape(shape), &prompter, &config, &mut journal, |_| ()).unwrap_err();
-        assert!(
-            sparring_core::one_line(&error).contains("3 requests of one completion gave groups"),
-            "{error}"
-        );
+        assert!(sparring_core::one_line(&error).contains("the sampler gave"), "{error}");
         assert!(journal.answers().is_empty());
     }
 }

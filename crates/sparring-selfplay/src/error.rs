@@ -88,7 +88,10 @@ impl SelfPlayError {
     /// A backend's error; one about a file keeps the file in front.
     pub(crate) fn policy(player: &'static str) -> impl Fn(PolicyError) -> Self {
         move |error| match error {
-            PolicyError::Io { path, source } => Self::Io { path, remedy: remedy(&source), cause: source },
+            PolicyError::Io { path, source } => {
+                let cause = std::io::Error::new(source.kind(), source);
+                Self::Io { path, remedy: remedy(&cause), cause }
+            }
             source => Self::Policy { player, source },
         }
     }

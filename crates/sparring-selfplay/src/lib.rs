@@ -10,14 +10,14 @@
 //!       ▲───────────────────────────────── next iteration ──────────────────────────────────────┘
 //! ```
 //!
-//! The domain is a [`Game`](sparring_core::Game); the models are [`Policy`](sparring_core::Policy)s; the rewards
-//! are [`Reward`](sparring_core::Reward)s. The loop knows none of them closer: calling tools is one game.
+//! The domain is a [`Game`](sparring_core::Game); the models are [`Policy`](sparring_core::Policy)s, or, where the
+//! Generator stays as it is, any [`Sampler`](sparring_core::Sampler); the rewards are [`Reward`](sparring_core::Reward)s. The loop knows none of them closer: calling tools is one game.
 //!
 //! A whole program, with toy models: the Generator is asked for a letter, the Solver repeats it.
 //!
 //! ```
 //! use sparring_core::{Game, Message, Rejection, Rollout, Seed, reward_fn};
-//! use sparring_selfplay::{Evaluation, Players, SelfPlay, SelfPlayConfig, write_report};
+//! use sparring_selfplay::{Evaluation, Players, Seat, SelfPlay, SelfPlayConfig, write_report};
 //! use sparring_testkit::ToyPolicy;
 //!
 //! struct Echo;
@@ -49,7 +49,7 @@
 //!     &Echo,
 //!     Box::new(reward_fn("one letter", |_: &(), out: &Rollout| Some(out.text.len() as f32))),
 //!     Box::new(reward_fn("same", |task: &String, out: &Rollout| Some(f32::from(u8::from(out.text == *task))))),
-//!     Players::Separate { generator: toy(1), solver: toy(2) },
+//!     Players::Separate { generator: Seat::Learns(toy(1)), solver: toy(2) },
 //!     Seed::new(3),
 //! )
 //! .with_evaluation(Evaluation::greedy("heldout", ["a", "b", "c", "d"].map(String::from).to_vec()));
@@ -99,7 +99,7 @@ mod tests;
 pub use config::{GeneratorConfig, Order, SelfPlayConfig, SelfPlayPlan, SolverConfig, Weights};
 pub use error::SelfPlayError;
 pub use evaluation::{Evaluation, EvaluationScore, ShownAnswer, accuracy_with_error};
-pub use players::Players;
+pub use players::{Players, Seat};
 pub use pool::{
     Agreement, Bucket, Keep, Mix, Origin, PoolConfig, PoolTask, PoolYield, apportion, equal_quotas,
     order_tasks, select_balanced, training_slots,

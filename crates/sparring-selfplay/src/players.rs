@@ -1,13 +1,52 @@
-use crate::{SelfPlayError, Weights};
-use sparring_core::Policy;
+use crate::config::setting;
+use crate::{SelfPlayConfig, SelfPlayError, Weights};
+use sparring_core::{Policy, Sampler};
 use std::fmt;
 
-/// The models that play.
+/// A player that may be trained or not.
+///
+/// A model that is only asked needs nothing but a [`Sampler`]: one on a server, for example, best in a
+/// [`Retry`](sparring_core::Retry), without which a request that it cannot serve for a moment ends the run.
+pub enum Seat {
+    /// A model that learns.
+    Learns(Box<dyn Policy>),
+    /// A model that stays as it is. Checkpoints do not hold it.
+    Frozen(Box<dyn Sampler>),
+}
+
+impl Seat {
+    /// The model, to ask it.
+    pub fn sampler(&self) -> &dyn Sampler {
+        match self {
+            Self::Learns(policy) => policy,
+            Self::Frozen(sampler) => sampler,
+        }
+    }
+
+    /// The model, to train it, if it learns.
+    pub fn policy_mut(&mut self) -> Option<&mut dyn Policy> {
+        match self {
+            Self::Learns(policy) => Some(policy.as_mut()),
+            Self::Frozen(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Learns(_) => "Learns(..)",
+            Self::Frozen(_) => "Frozen(..)",
+        })
+    }
+}
+
+/// The models that play. The Solver always learns, so it is a [`Policy`].
 pub enum Players {
     /// Generator and Solver each have their own weights.
     Separate {
         /// Invents tasks.
-        generator: Box<dyn Policy>,
+        generator: Seat,
         /// Solves them.
         solver: Box<dyn Policy>,
     },
@@ -17,18 +56,21 @@ pub enum Players {
 
 impl fmt::Debug for Players {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Separate { .. } => "Separate { .. }",
-            Self::Shared(_) => "Shared(..)",
-        })
+        match self {
+            Self::Separate { generator, .. } => {
+                f.debug_struct("Separate").field("generator", generator).finish_non_exhaustive()
+            }
+            Self::Shared(_) => f.write_str("Shared(..)"),
+        }
     }
 }
 
 impl Players {
     /// The Generator.
-    pub fn generator(&self) -> &dyn Policy {
+    pub fn generator(&self) -> &dyn Sampler {
         match self {
-            Self::Separate { generator: policy, .. } | Self::Shared(policy) => policy.as_ref(),
+            Self::Separate { generator, .. } => generator.sampler(),
+            Self::Shared(policy) => policy,
         }
     }
 
@@ -39,10 +81,11 @@ impl Players {
         }
     }
 
-    /// The Generator, to train it.
-    pub fn generator_mut(&mut self) -> &mut dyn Policy {
+    /// The Generator, to train it, unless it is frozen.
+    pub fn generator_mut(&mut self) -> Option<&mut dyn Policy> {
         match self {
-            Self::Separate { generator: policy, .. } | Self::Shared(policy) => policy.as_mut(),
+            Self::Separate { generator, .. } => generator.policy_mut(),
+            Self::Shared(policy) => Some(policy.as_mut()),
         }
     }
 
@@ -53,11 +96,14 @@ impl Players {
         }
     }
 
-    /// Each model once, with its folder in a checkpoint and its player in errors.
+    /// Each model that learns once, with its folder in a checkpoint and its player in errors.
     pub(crate) fn named(&self) -> Vec<(&'static str, &'static str, &dyn Policy)> {
         match self {
-            Self::Separate { generator, solver } => {
+            Self::Separate { generator: Seat::Learns(generator), solver } => {
                 vec![("generator", "generator", generator.as_ref()), ("solver", "solver", solver.as_ref())]
+            }
+            Self::Separate { generator: Seat::Frozen(_), solver } => {
+                vec![("solver", "solver", solver.as_ref())]
             }
             Self::Shared(policy) => vec![("policy", "shared policy", policy.as_ref())],
         }
@@ -65,15 +111,24 @@ impl Players {
 
     pub(crate) fn named_mut(&mut self) -> Vec<(&'static str, &'static str, &mut dyn Policy)> {
         match self {
-            Self::Separate { generator, solver } => {
+            Self::Separate { generator: Seat::Learns(generator), solver } => {
                 vec![("generator", "generator", generator.as_mut()), ("solver", "solver", solver.as_mut())]
+            }
+            Self::Separate { generator: Seat::Frozen(_), solver } => {
+                vec![("solver", "solver", solver.as_mut())]
             }
             Self::Shared(policy) => vec![("policy", "shared policy", policy.as_mut())],
         }
     }
 
-    pub(crate) fn check(&self, weights: Weights) -> Result<(), SelfPlayError> {
-        match (self, weights) {
+    /// Whether these are the models that the settings speak of.
+    pub(crate) fn check(&self, config: &SelfPlayConfig) -> Result<(), SelfPlayError> {
+        match (self, config.weights) {
+            (Self::Separate { generator: Seat::Frozen(_), .. }, Weights::Separate)
+                if config.generator.train =>
+            {
+                Err(frozen_generator())
+            }
             (Self::Separate { .. }, Weights::Separate) | (Self::Shared(_), Weights::Shared) => Ok(()),
             _ => Err(SelfPlayError::invalid(
                 "weights: the setting and the models differ; give Players::Separate with `separate`, Players::Shared \
@@ -81,4 +136,13 @@ impl Players {
             )),
         }
     }
+}
+
+/// A Generator that was to be trained and cannot be.
+pub(crate) fn frozen_generator() -> SelfPlayError {
+    setting(
+        "generator.train",
+        true,
+        "must be false for a Generator that is frozen; to train it, give Seat::Learns(policy)",
+    )
 }

@@ -1,4 +1,5 @@
 use crate::journal::Journal;
+use crate::players::frozen_generator;
 use crate::state::{Cursor, State};
 use crate::store::{Checkpoints, RunFolder, disk, unserialisable};
 use crate::{Evaluation, Players, SelfPlayError, SelfPlayPlan, Summary};
@@ -106,7 +107,7 @@ impl<G: Game> Run<'_, '_, G> {
     ) -> Result<Option<Box<dyn Scorer>>, SelfPlayError> {
         let (first, newest) = (self.state.cursor.step == 0, self.state.serial);
         if first && self.plan.config.fresh_optimizer {
-            self.policy_mut(player).learner().reset();
+            self.policy_mut(player)?.reset();
         }
         if !kl {
             return Ok(None);
@@ -116,17 +117,17 @@ impl<G: Game> Run<'_, '_, G> {
         if !first {
             self.checkpoints.restore(reference, self.players)?;
         }
-        let frozen = self.policy_mut(player).freeze().map_err(SelfPlayError::policy(player.as_str()))?;
+        let frozen = self.policy_mut(player)?.freeze().map_err(SelfPlayError::policy(player.as_str()))?;
         if !first {
             self.checkpoints.restore(newest, self.players)?;
         }
         Ok(Some(frozen))
     }
 
-    fn policy_mut(&mut self, player: Player) -> &mut dyn sparring_core::Policy {
+    fn policy_mut(&mut self, player: Player) -> Result<&mut dyn sparring_core::Policy, SelfPlayError> {
         match player {
-            Player::Generator => self.players.generator_mut(),
-            Player::Solver => self.players.solver_mut(),
+            Player::Generator => self.players.generator_mut().ok_or_else(frozen_generator),
+            Player::Solver => Ok(self.players.solver_mut()),
         }
     }
 
@@ -146,7 +147,7 @@ impl<G: Game> Run<'_, '_, G> {
             .zip(rewards)
             .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
             .collect();
-        grpo.update(self.policy_mut(player).learner(), reference, &groups, lr)
+        grpo.update(self.policy_mut(player)?, reference, &groups, lr)
             .map_err(|source| SelfPlayError::Update { player: player.as_str(), iteration, step, source })
     }
 

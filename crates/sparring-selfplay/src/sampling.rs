@@ -9,8 +9,7 @@ const CHUNK: usize = 512;
 /// `done` hears how many requests are through; `player` is named in errors.
 ///
 /// # Errors
-/// [`SelfPlayError::Policy`] for what the backend met, [`SelfPlayError::Invalid`] where it broke the sampler's
-/// contract.
+/// [`SelfPlayError::Policy`] for what the backend met, or that it broke the sampler's contract.
 pub fn sample(
     sampler: &dyn Sampler,
     player: &'static str,
@@ -19,9 +18,7 @@ pub fn sample(
 ) -> Result<Vec<Vec<Rollout>>, SelfPlayError> {
     let mut groups = Vec::with_capacity(requests.len());
     for chunk in chunks(requests) {
-        let sampled = sampler.sample(chunk).map_err(SelfPlayError::policy(player))?;
-        checked(player, chunk, &sampled)?;
-        groups.extend(sampled);
+        groups.extend(sampler.sample_all(chunk).map_err(SelfPlayError::policy(player))?);
         done(groups.len());
     }
     Ok(groups)
@@ -37,59 +34,25 @@ pub(crate) fn sample_where_possible(
 ) -> Result<Vec<Option<Vec<Rollout>>>, SelfPlayError> {
     let mut groups = Vec::with_capacity(requests.len());
     for chunk in chunks(requests) {
-        match sampler.sample(chunk) {
-            Ok(sampled) => {
-                checked(player, chunk, &sampled)?;
-                groups.extend(sampled.into_iter().map(Some));
-            }
-            Err(PolicyError::Invalid { .. }) => {
-                for request in chunk {
-                    groups.push(sample_one(sampler, player, request)?);
+        for answer in sampler.sample_checked(chunk) {
+            groups.push(match answer {
+                Ok(group) => Some(group),
+                Err(PolicyError::Invalid { what }) => {
+                    tracing::debug!(player, what, "a task cannot be posed");
+                    None
                 }
-            }
-            Err(error) => return Err(SelfPlayError::policy(player)(error)),
+                Err(error) => return Err(SelfPlayError::policy(player)(error)),
+            });
         }
         done(groups.len());
     }
     Ok(groups)
 }
 
-fn sample_one(
-    sampler: &dyn Sampler,
-    player: &'static str,
-    request: &SampleRequest,
-) -> Result<Option<Vec<Rollout>>, SelfPlayError> {
-    let request = std::slice::from_ref(request);
-    match sampler.sample(request) {
-        Ok(mut sampled) => {
-            checked(player, request, &sampled)?;
-            Ok(sampled.pop())
-        }
-        Err(PolicyError::Invalid { what }) => {
-            tracing::debug!(player, what, "a task cannot be posed");
-            Ok(None)
-        }
-        Err(error) => Err(SelfPlayError::policy(player)(error)),
-    }
-}
-
 /// Splits requests so that each part has about [`CHUNK`] completions.
 fn chunks(requests: &[SampleRequest]) -> impl Iterator<Item = &[SampleRequest]> {
     let n = requests.first().map_or(1, |r| r.n.max(1));
     requests.chunks((CHUNK / n).max(1))
-}
-
-/// The sampler's contract: one group a request, `n` rollouts each.
-fn checked(player: &str, requests: &[SampleRequest], sampled: &[Vec<Rollout>]) -> Result<(), SelfPlayError> {
-    let kept = requests.len() == sampled.len() && requests.iter().zip(sampled).all(|(r, g)| r.n == g.len());
-    if kept {
-        Ok(())
-    } else {
-        Err(SelfPlayError::invalid(format!(
-            "{player}: the sampler broke its contract: it must return one group a request and n completions a \
-             group"
-        )))
-    }
 }
 
 /// How the Solver is sampled on tasks.

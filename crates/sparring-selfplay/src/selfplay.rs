@@ -196,7 +196,7 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     }
 
     fn check(&self) -> Result<(), SelfPlayError> {
-        self.players.check(self.plan.config.weights)?;
+        self.players.check(&self.plan.config)?;
         for (i, evaluation) in self.evaluations.iter().enumerate() {
             evaluation.check()?;
             if self.evaluations[..i].iter().any(|other| other.name == evaluation.name) {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use sparring_core::{Event, Game, Message, Rejection, Rollout, Seed, reward_fn};
-use sparring_selfplay::{Evaluation, Players, SelfPlay, SelfPlayConfig, Summary};
+use sparring_selfplay::{Evaluation, Players, Seat, SelfPlay, SelfPlayConfig, Summary};
 use sparring_testkit::ToyPolicy;
 use std::path::Path;
 use std::process::Command;
@@ -55,7 +55,7 @@ fn play(dir: &Path, death: usize) -> Summary {
         Box::new(reward_fn("same", |task: &String, out: &Rollout| {
             Some(f32::from(u8::from(out.text == *task)))
         })),
-        Players::Separate { generator: toy(1), solver: toy(2) },
+        Players::Separate { generator: Seat::Learns(toy(1)), solver: toy(2) },
         Seed::new(3),
     )
     .with_evaluation(Evaluation::greedy("heldout", ["a", "b", "c", "d"].map(String::from).to_vec()))

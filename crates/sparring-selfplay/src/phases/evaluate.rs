@@ -37,7 +37,7 @@ impl<G: Game> Run<'_, '_, G> {
             let journal = &mut self.journal;
             let (score, shown) = run_evaluation(
                 self.game,
-                self.players.solver().sampler(),
+                self.players.solver(),
                 evaluation,
                 self.plan.config.solver.max_tokens,
                 self.seed.child("exam"),

@@ -82,7 +82,7 @@ impl<G: Game> Run<'_, '_, G> {
             )
         };
         let requests: Vec<SampleRequest> = (0..).zip(specs).map(request).collect();
-        sample(self.players.generator().sampler(), "generator", &requests, |_| {})
+        sample(self.players.generator(), "generator", &requests, |_| {})
     }
 
     /// Reads every proposal, and has the Solver attempt each distinct task once.
@@ -122,7 +122,7 @@ impl<G: Game> Run<'_, '_, G> {
             max_tokens: c.solver.max_tokens,
         };
         let posed: Vec<&G::Task> = distinct.iter().collect();
-        let answers = attempt.run(self.game, self.players.solver().sampler(), &posed, seed, |_| {})?;
+        let answers = attempt.run(self.game, self.players.solver(), &posed, seed, |_| {})?;
         let rates: Vec<Option<f32>> = (distinct.iter().zip(&answers))
             .map(|(task, rollouts)| rollouts.as_ref().map(|r| solve_rate(self.game, task, r)))
             .collect();

@@ -64,7 +64,7 @@ impl<G: Game> Run<'_, '_, G> {
             )
         };
         let requests: Vec<SampleRequest> = (0..).zip(slots).map(request).collect();
-        let groups = sample(self.players.solver().sampler(), "solver", &requests, |_| {})?;
+        let groups = sample(self.players.solver(), "solver", &requests, |_| {})?;
         let mut scored = Scored::default();
         let (mut rates, mut verified) = (Vec::new(), Vec::new());
         for (&slot, group) in slots.iter().zip(&groups) {

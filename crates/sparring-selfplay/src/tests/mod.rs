@@ -6,7 +6,7 @@ mod resume;
 mod run;
 mod settings;
 
-use crate::{Evaluation, Players, SelfPlay, SelfPlayConfig, SelfPlayError, Summary, Weights};
+use crate::{Evaluation, Players, Seat, SelfPlay, SelfPlayConfig, SelfPlayError, Summary, Weights};
 use serde::{Deserialize, Serialize};
 use sparring_core::{Game, Message, Policy, Rejection, Reward, Rollout, Seed, one_line, reward_fn};
 use sparring_testkit::ToyPolicy;
@@ -128,7 +128,7 @@ fn evaluation_tasks() -> Vec<Sum> {
 /// The toy run of these settings.
 pub(super) fn game(config: SelfPlayConfig) -> SelfPlay<'static, Sums> {
     let players = match config.weights {
-        Weights::Separate => Players::Separate { generator: toy(1), solver: toy(2) },
+        Weights::Separate => Players::Separate { generator: Seat::Learns(toy(1)), solver: toy(2) },
         Weights::Shared => Players::Shared(toy(1)),
     };
     let invents = reward_fn("readable", |spec: &char, out: &Rollout| {

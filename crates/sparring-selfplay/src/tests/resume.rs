@@ -171,7 +171,7 @@ fn a_folder_is_for_one_run() {
     let mut other = config.clone();
     other.iterations = 3;
     assert!(message(game(other).resume(dir.path())).contains("configuration differs"));
-    let players = Players::Separate { generator: toy(1), solver: toy(2) };
+    let players = Players::Separate { generator: Seat::Learns(toy(1)), solver: toy(2) };
     let silent = reward_fn("none", |_: &char, _: &Rollout| None);
     let mut seeded = assemble(config.clone(), players, Box::new(silent), 8);
     assert!(message(seeded.resume(dir.path())).contains("seed differs"));

@@ -1,6 +1,10 @@
 use super::*;
+use crate::store::disk::fault::fail_after;
 use crate::{GeneratorSummary, Order, Origin, PoolTask};
-use sparring_core::{Event, RewardContext};
+use sparring_core::{Backoff, Event, PolicyError, Retry, RewardContext, SampleRequest, Sampler};
+use sparring_testkit::ScriptedSampler;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 #[test]
 fn both_roles_improve() {
@@ -129,6 +133,93 @@ fn shared_weights_and_a_frozen_generator_run() {
     assert!(run.run("unused").unwrap_err().to_string().contains("weights"));
 }
 
+/// Proposes the letter that was asked for and another one; fails `failures` times for every prompt first.
+struct Remote {
+    script: ScriptedSampler,
+    failures: u32,
+    asked: Mutex<BTreeMap<u64, u32>>,
+}
+
+impl Remote {
+    fn new(failures: u32) -> Self {
+        let script = ScriptedSampler::new(|prompt, _| {
+            let wanted = prompt.chars().next_back().unwrap_or('a');
+            format!("{wanted}{}", LETTERS.as_bytes()[prompt.len() % 2] as char)
+        });
+        Self { script, failures, asked: Mutex::default() }
+    }
+}
+
+impl Sampler for Remote {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+        let mut asked = self.asked.lock().unwrap();
+        let mut answer = |request: &SampleRequest| {
+            let times = asked.entry(request.seed.value()).or_default();
+            *times += 1;
+            // Every third request is unavailable at first.
+            if request.seed.value().is_multiple_of(3) && *times <= self.failures {
+                return Err(PolicyError::transient("asking the server", "status 429"));
+            }
+            self.script.sample_one(request)
+        };
+        requests.iter().map(&mut answer).collect()
+    }
+}
+
+fn with_frozen_generator(
+    config: SelfPlayConfig,
+    generator: impl Sampler + 'static,
+) -> SelfPlay<'static, Sums> {
+    let players = Players::Separate { generator: Seat::Frozen(Box::new(generator)), solver: toy(2) };
+    assemble(config, players, Box::new(Broken(None)), 7)
+}
+
+#[test]
+fn a_generator_may_be_a_sampler_only() {
+    let mut config = tiny_config();
+    config.generator.train = false;
+    config.pool.dedup_earlier = false;
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = with_frozen_generator(config.clone(), Remote::new(0));
+    let summary = run.run(dir.path()).unwrap();
+    let wanted = end(&run, summary, dir.path());
+    assert_eq!(wanted.weights.len(), 1, "checkpoints hold the Solver alone");
+    assert_ne!(wanted.weights[0], weights(&game(tiny_config()))[1], "the Solver learns");
+
+    // Unavailable for a moment, and stopped in the middle: nothing that was answered is lost.
+    let dir = tempfile::tempdir().unwrap();
+    let patient = || {
+        let retry = Retry::new(Remote::new(2), Backoff::default()).with_sleep(|_| ());
+        with_frozen_generator(config.clone(), retry)
+    };
+    fail_after(Some(60));
+    let error = patient().run(dir.path()).unwrap_err();
+    fail_after(None);
+    assert!(one_line(&error).contains("no space left"), "{error}");
+    let checkpoints = std::fs::read_dir(dir.path().join("checkpoints")).unwrap();
+    let newest = checkpoints.map(|entry| entry.unwrap().path()).max().unwrap();
+    assert!(newest.join("solver").is_dir() && !newest.join("generator").exists());
+    let mut resumed = patient();
+    let summary = resumed.resume(dir.path()).unwrap();
+    assert_eq!(end(&resumed, summary, dir.path()), wanted);
+
+    // Without patience the run stops.
+    let dir = tempfile::tempdir().unwrap();
+    let error = with_frozen_generator(config, Remote::new(2)).run(dir.path()).unwrap_err();
+    assert_eq!(
+        one_line(&error),
+        "the generator's model failed: temporarily unavailable: asking the server: status 429"
+    );
+}
+
+#[test]
+fn a_frozen_generator_is_not_trained() {
+    let mut run = with_frozen_generator(tiny_config(), Remote::new(0));
+    let error = run.run("unused").unwrap_err().to_string();
+    assert!(error.contains("generator.train = true") && error.contains("Seat::Learns"), "{error}");
+    assert!(!Path::new("unused").exists());
+}
+
 #[test]
 fn an_empty_pool_leaves_the_solver_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
@@ -185,7 +276,7 @@ fn a_broken_reward_stops_the_run_by_name() {
     ];
     for (scores, wanted) in cases {
         let dir = tempfile::tempdir().unwrap();
-        let players = Players::Separate { generator: toy(1), solver: toy(2) };
+        let players = Players::Separate { generator: Seat::Learns(toy(1)), solver: toy(2) };
         let mut run = assemble(tiny_config(), players, Box::new(Broken(scores)), 7);
         let error = one_line(&run.run(dir.path()).unwrap_err());
         assert!(error.starts_with("reward `broken` failed") && error.contains(wanted), "{error}");
