@@ -79,16 +79,16 @@ fn train(out: &mut impl Write) -> Result<String, BoxError> {
     );
     for step in 0..=200 {
         request.seed = Seed::new(1).index(step);
-        let rollouts = model.sample(std::slice::from_ref(&request))?.remove(0);
+        let rollouts = model.sample_one(&request)?;
         let rewards: Vec<Option<f32>> = rollouts.iter().map(|rollout| Some(spelling(rollout))).collect();
         let group = RolloutGroup::new(&rollouts, &rewards);
-        let report = grpo.update(model.learner(), None, &[group], 0.1)?;
+        let report = grpo.update(&mut model, None, &[group], 0.1)?;
         if step % 40 == 0 {
             writeln!(out, "step {step:3}: mean reward {:.2}, {:?}", report.reward_mean, rollouts[0].text)?;
         }
     }
     request.params = SamplingParams::greedy().with_max_tokens(10);
-    Ok(model.sample(&[request])?.remove(0).remove(0).text)
+    Ok(model.sample_one(&request)?.remove(0).text)
 }
 
 fn main() -> Result<(), BoxError> {

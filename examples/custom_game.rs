@@ -11,7 +11,7 @@ use sparring::core::{BoxError, Rejection};
 use sparring::prelude::*;
 use sparring::reward::{Sum, solve_rate::SolveRate};
 use sparring::selfplay::{
-    Evaluation, GeneratorSummary, Players, SelfPlay, SelfPlayConfig, Summary, write_report,
+    Evaluation, GeneratorSummary, Players, Seat, SelfPlay, SelfPlayConfig, Summary, write_report,
 };
 use sparring::testkit::ToyPolicy;
 use std::{io::Write, path::Path};
@@ -84,7 +84,7 @@ const SETTINGS: &str = "
 
 fn play(dir: &Path) -> Result<Summary, BoxError> {
     let toy = |seed| Box::new(ToyPolicy::new("abc", Seed::new(seed)));
-    let players = Players::Separate { generator: toy(1), solver: toy(2) };
+    let players = Players::Separate { generator: Seat::Learns(toy(1)), solver: toy(2) };
     let plan = SelfPlayConfig::from_toml(SETTINGS, "SETTINGS")?.build()?;
     let words = ["ba", "ca", "cb", "aba", "aca", "acb", "bac", "bca", "cab", "cba"].map(String::from);
     let run = SelfPlay::new(plan, &Sorting, Box::new(invents()), Box::new(sorts()), players, Seed::new(3));

@@ -37,15 +37,15 @@ fn main() -> Result<(), BoxError> {
     let scratch = tempfile::tempdir()?;
     let folder = base_folder(args.model.as_deref(), scratch.path())?;
     let mut solver = CandlePolicy::load(folder, PolicyOptions::default())?;
-    print_accuracies("base", solver.sampler(), &recipe.game, usize::MAX)?;
+    print_accuracies("base", &solver, &recipe.game, usize::MAX)?;
     let loops = &recipe.config.self_play;
     for iteration in 1..=loops.iterations {
         if loops.fresh_optimizer {
-            solver.learner().reset();
+            solver.reset();
         }
         let reward = train(&mut solver, &recipe, Seed::new(args.seed).index(iteration as u64))?;
         let when = format!("iteration {iteration}, mean reward {reward:.2}");
-        print_accuracies(&when, solver.sampler(), &recipe.game, usize::MAX)?;
+        print_accuracies(&when, &solver, &recipe.game, usize::MAX)?;
     }
     Ok(())
 }
@@ -70,7 +70,7 @@ fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, 
                 seed.child("sample").index(i),
             )
         };
-        let groups = solver.sampler().sample(&(0..).zip(&tasks).map(request).collect::<Vec<_>>())?;
+        let groups = solver.sample_all(&(0..).zip(&tasks).map(request).collect::<Vec<_>>())?;
         let context = RewardContext::at(step, c.steps, Player::Solver).with_batch(&groups);
         let score = |(task, group): (&ToolTask, &Vec<_>)| recipe.solver_reward.score(task, group, &context);
         let rewards = tasks.iter().zip(&groups).map(score).collect::<Result<Vec<_>, _>>()?;
@@ -81,7 +81,7 @@ fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, 
             .collect();
         let reference = reference.as_ref().map(|frozen| frozen as &dyn Scorer);
         let lr = c.lr_schedule.at(step, c.steps, c.lr);
-        last = grpo.update(solver.learner(), reference, &batch, lr)?.reward_mean;
+        last = grpo.update(solver, reference, &batch, lr)?.reward_mean;
     }
     Ok(last)
 }

@@ -74,7 +74,7 @@ pub fn accuracy(
             SampleRequest::new(game.solver_prompt(task), 1, params.clone(), seed.index(i as u64))
         })
         .collect();
-    let groups = sampler.sample(&requests)?;
+    let groups = sampler.sample_all(&requests)?;
     let solved = tasks.iter().zip(&groups).filter(|(task, group)| game.solved(task, &group[0])).count();
     Ok(solved as f64 / tasks.len().max(1) as f64)
 }

@@ -6,7 +6,7 @@
 
 use serde_json::json;
 use sparring_candle::{CandlePolicy, PolicyOptions};
-use sparring_core::{Learner, Policy, Rollout, Scorer};
+use sparring_core::{Learner, Rollout, Scorer};
 use sparring_grpo::{Grpo, GrpoConfig, LossKind, OldLogp, RolloutGroup};
 use sparring_testkit::Tape;
 use std::error::Error;
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mathematics = fastest(MATHEMATICS_RUNS, || update(&with_kl, &mut tape, Some(&reference), &own))?;
         // The miniature's own step, without the reference model's pass: the denominator is not inflated.
         let plain = config.build()?;
-        let step = fastest(STEP_RUNS, || update(&plain, policy.learner(), None, &groups))?;
+        let step = fastest(STEP_RUNS, || update(&plain, &mut policy, None, &groups))?;
         let line = json!({
             "loss": loss, "sequences": GROUPS * SIZE, "tokens": TOKENS,
             "mathematics_s": mathematics, "training_step_s": step, "percent": 100.0 * mathematics / step,

@@ -16,7 +16,7 @@ pub(crate) fn sample(
     };
     let single: Vec<_> =
         requests.iter().flat_map(|request| (0..request.n).map(move |i| one(request, i))).collect();
-    let mut drawn = sampler.sample(&single)?.into_iter().flatten();
+    let mut drawn = sampler.sample_all(&single)?.into_iter().flatten();
     Ok(requests.iter().map(|request| drawn.by_ref().take(request.n).collect()).collect())
 }
 

@@ -57,15 +57,15 @@ impl<'a> Bench<'a> {
         let requests = self.requests(index);
         let sampling = Instant::now();
         let rollouts = if self.settings.no_sharing {
-            separate::sample(policy.sampler(), &requests)?
+            separate::sample(policy, &requests)?
         } else {
-            policy.sampler().sample(&requests)?
+            policy.sample_all(&requests)?
         };
         let rollout_s = sampling.elapsed().as_secs_f64();
         let rewards: Vec<Vec<_>> =
             rollouts.iter().map(|group| group.iter().map(|r| Some(even(r))).collect()).collect();
         let training = Instant::now();
-        let report = self.learn(policy.learner(), &rollouts, &rewards)?;
+        let report = self.learn(policy, &rollouts, &rewards)?;
         let train_s = training.elapsed().as_secs_f64();
         let step_s = start.elapsed().as_secs_f64();
         let UpdateReport { reward_mean: reward, entropy, grad_norm, .. } = report;

@@ -7,9 +7,7 @@ use crate::step::{Bench, even};
 use crate::{model, prompts, run};
 use clap::Parser;
 use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::{
-    Policy, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
-};
+use sparring::core::{Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup};
 use std::path::Path;
 
 fn settings(model: &Path, more: &[&str]) -> Settings {
@@ -57,12 +55,12 @@ fn sharing_and_micro_batches_do_not_change_the_update() {
         SampleRequest::new(Prompt::Tokens(ids), 4, params.clone(), Seed::new(3).index(i))
     };
     let requests: Vec<_> = (0..).zip(ids.clone()).map(request).collect();
-    let rollouts = policy.sample(&requests).unwrap();
+    let rollouts = policy.sample_all(&requests).unwrap();
     let rewards: Vec<Vec<_>> =
         rollouts.iter().map(|group| group.iter().map(|r| Some(even(r))).collect()).collect();
     let norm = |settings: &Settings| {
         let bench = Bench::new(settings, ids.clone()).unwrap();
-        bench.learn(policy.duplicate().learner(), &rollouts, &rewards).unwrap().grad_norm
+        bench.learn(&mut policy.duplicate(), &rollouts, &rewards).unwrap().grad_norm
     };
     let expected = norm(&shared);
     assert!(expected > 0.0);

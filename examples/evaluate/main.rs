@@ -21,7 +21,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use settings::{Args, Method, PromptStyle};
 use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::{BoxError, Policy, one_line};
+use sparring::core::{BoxError, one_line};
 use sparring::eval::bfcl::write_results;
 use sparring::eval::{
     Benchmark, Failure, InWords, Journal, Prompter, Report, Templated, gold_answers, run, score, write_report,
@@ -102,7 +102,7 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     });
     let mut journal = Journal::open(&dir.join("answers.jsonl"), &identity)?;
     let bar = progress_bar(benchmark.items.len());
-    run(benchmark, policy.sampler(), prompter, &config, &mut journal, |done| bar.set_position(done as u64))?;
+    run(benchmark, &policy, prompter, &config, &mut journal, |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     // Some templates open the reasoning for the model.
     let asked = prompter.name().to_owned();

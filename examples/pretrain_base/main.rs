@@ -16,7 +16,9 @@ use corpus::{Corpus, Text};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::seq::SliceRandom;
 use sparring::candle::{AdamWConfig, CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
-use sparring::core::{BoxError, Policy, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
+use sparring::core::{
+    BoxError, Learner, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
+};
 use sparring::grpo::LrSchedule;
 use sparring::miniature::{DocumentMix, World};
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
@@ -110,7 +112,7 @@ fn run(args: &Args) -> Result<(), BoxError> {
         if args.test_every > 0 && (step + 1) % args.test_every == 0 {
             model.save_pretrained(&args.out)?;
             let when = format!("step {}, loss {loss:.3}", step + 1);
-            bar.suspend(|| print_accuracies(&when, model.sampler(), &game, 200))?;
+            bar.suspend(|| print_accuracies(&when, &model, &game, 200))?;
         }
     }
     bar.finish_and_clear();
@@ -118,7 +120,7 @@ fn run(args: &Args) -> Result<(), BoxError> {
 
     // 4. What was written is what is tested.
     let shipped = CandlePolicy::load(&args.out, PolicyOptions::default().with_threads(args.threads))?;
-    print_accuracies("as written", shipped.sampler(), &game, usize::MAX)
+    print_accuracies("as written", &shipped, &game, usize::MAX)
 }
 
 fn plain(text: &Text) -> String {
@@ -196,8 +198,8 @@ fn train_step(model: &mut CandlePolicy, batch: &[Vec<u32>], lr: f64) -> Result<f
     let loss = MeanNll { tokens };
     let mut total = 0.0;
     for part in groups.chunks(24) {
-        total += model.learner().accumulate(TokenBatch { groups: part, temperature: 1.0 }, &loss)?;
+        total += model.accumulate(TokenBatch { groups: part, temperature: 1.0 }, &loss)?;
     }
-    model.learner().step(lr)?;
+    model.step(lr)?;
     Ok(total)
 }

@@ -4,7 +4,7 @@ use crate::settings::{Args, Settings};
 use sparring::candle::{CandlePolicy, LoraConfig, PolicyOptions};
 use sparring::core::{BoxError, Policy, Seed};
 use sparring::miniature::{self, World};
-use sparring::selfplay::{Evaluation, Players, Weights};
+use sparring::selfplay::{Evaluation, Players, Seat, Weights};
 use sparring::tools::ToolTask;
 use sparring_examples::miniature::base_folder;
 
@@ -29,7 +29,7 @@ pub(crate) fn load(args: &Args, settings: &Settings) -> Result<Players, BoxError
     };
     Ok(match settings.config.self_play.weights {
         Weights::Shared => Players::Shared(policy("both")?),
-        _ => Players::Separate { generator: policy("generator")?, solver: policy("solver")? },
+        _ => Players::Separate { generator: Seat::Learns(policy("generator")?), solver: policy("solver")? },
     })
 }
 

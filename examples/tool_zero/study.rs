@@ -4,7 +4,7 @@ use crate::job::{self, Accuracy, BaseResult, RunResult};
 use crate::progress::Progress;
 use crate::settings::Settings;
 use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::{BoxError, Policy, SamplingParams, Seed};
+use sparring::core::{BoxError, SamplingParams, Seed};
 use sparring::miniature::{Family, Part, World, write_base};
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::recipes::tool_zero::{Arm, ToolZero, Training, coverage, mask_names};
@@ -75,8 +75,7 @@ impl<'a> Study<'a> {
         let count = self.settings.config.tasks.coverage;
         let tries = |tasks: &[ToolTask]| {
             let tasks = &tasks[..count.min(tasks.len())];
-            let found =
-                coverage(&self.game, base.sampler(), tasks, TRIES, &params, EVALUATION_SEED.child("tries"));
+            let found = coverage(&self.game, &base, tasks, TRIES, &params, EVALUATION_SEED.child("tries"));
             progress.add(1, "");
             found
         };
@@ -164,9 +163,8 @@ impl<'a> Study<'a> {
 
     fn examine(&self, policy: &CandlePolicy) -> Result<Accuracy, BoxError> {
         let most = self.plan.config().max_tokens;
-        let run = |evaluation: &Evaluation<ToolTask>| {
-            evaluation.run(&self.game, policy.sampler(), most, EVALUATION_SEED)
-        };
+        let run =
+            |evaluation: &Evaluation<ToolTask>| evaluation.run(&self.game, policy, most, EVALUATION_SEED);
         Ok(Accuracy { intra: run(&self.intra)?, cross: run(&self.cross)? })
     }
 }

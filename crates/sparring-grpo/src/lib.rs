@@ -24,7 +24,7 @@
 //! [`GrpoConfig`] is what a file holds; [`GrpoConfig::build`] checks it and gives [`Grpo`], which runs updates:
 //!
 //! ```
-//! use sparring_core::{Policy, Prompt, SampleRequest, SamplingParams, Seed};
+//! use sparring_core::{Prompt, SampleRequest, Sampler, SamplingParams, Seed};
 //! use sparring_grpo::{GrpoConfig, RolloutGroup};
 //! use sparring_testkit::ToyPolicy;
 //!
@@ -33,12 +33,12 @@
 //! let mut rewards_seen = Vec::new();
 //! for step in 0..40 {
 //!     let request = SampleRequest::new(Prompt::Tokens([0].into()), 8, SamplingParams::default().with_max_tokens(4), Seed::new(2).index(step));
-//!     let rollouts = policy.sampler().sample(&[request])?.remove(0);
+//!     let rollouts = policy.sample_one(&request)?;
 //!     // Reward: the share of the letter b.
 //!     let rewards: Vec<Option<f32>> =
 //!         rollouts.iter().map(|r| Some(r.text.matches('b').count() as f32 / 4.0)).collect();
 //!     let group = RolloutGroup::new(&rollouts, &rewards);
-//!     let report = grpo.update(policy.learner(), None, &[group], 0.5)?;
+//!     let report = grpo.update(&mut policy, None, &[group], 0.5)?;
 //!     rewards_seen.push(report.reward_mean);
 //! }
 //! assert!(rewards_seen[39] > rewards_seen[0]);

@@ -2,7 +2,7 @@
 //! reinforcement learning is compared with.
 //!
 //! ```
-//! use sparring_core::{Encoder, Message, Policy, Seed, TokenGroup};
+//! use sparring_core::{Encoder, Message, Seed, TokenGroup};
 //! use sparring_grpo::supervised;
 //! use sparring_testkit::ToyPolicy;
 //!
@@ -10,8 +10,8 @@
 //! let prompt = policy.prompt(&vec![Message::user("b?")].into())?;
 //! let answer = policy.completion("cab")?;
 //! let examples = [TokenGroup { prompt: &prompt, completions: vec![&answer] }];
-//! let first = supervised::update(policy.learner(), &examples, 4096, 0.1)?;
-//! let second = supervised::update(policy.learner(), &examples, 4096, 0.1)?;
+//! let first = supervised::update(&mut policy, &examples, 4096, 0.1)?;
+//! let second = supervised::update(&mut policy, &examples, 4096, 0.1)?;
 //! assert!(second.loss < first.loss);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -111,7 +111,7 @@ fn calls<'g, 'a>(examples: &'g [TokenGroup<'a>], budget: usize) -> Vec<&'g [Toke
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sparring_core::{Policy, Seed};
+    use sparring_core::{Scorer, Seed};
     use sparring_testkit::ToyPolicy;
 
     const PROMPTS: [&[u32]; 2] = [&[1, 2], &[3]];
@@ -125,7 +125,7 @@ mod tests {
     }
 
     fn loss(policy: &ToyPolicy) -> f64 {
-        let logp = policy.scorer().score(TokenBatch { groups: &examples(), temperature: 1.0 }).unwrap();
+        let logp = policy.score(TokenBatch { groups: &examples(), temperature: 1.0 }).unwrap();
         -logp.iter().map(|&l| f64::from(l)).sum::<f64>() / logp.len() as f64
     }
 
@@ -149,8 +149,7 @@ mod tests {
         let mut policy = ToyPolicy::new("abc", Seed::new(3));
         let weight = NegativeLogLikelihood { weight: 1.0 / 9.0 };
         let batch = examples();
-        let before =
-            policy.learner().accumulate(TokenBatch { groups: &batch, temperature: 1.0 }, &weight).unwrap();
+        let before = policy.accumulate(TokenBatch { groups: &batch, temperature: 1.0 }, &weight).unwrap();
         let gradient = policy.gradient().to_vec();
         let square: f64 = gradient.iter().map(|g| g * g).sum();
         let step = 1e-3;
@@ -163,7 +162,7 @@ mod tests {
     fn any_split_gives_the_same_step() {
         let mut stepped = [1, 5, 10_000].map(|budget| {
             let mut policy = ToyPolicy::new("abc", Seed::new(3));
-            let report = update(policy.learner(), &examples(), budget, 0.1).unwrap();
+            let report = update(&mut policy, &examples(), budget, 0.1).unwrap();
             assert_eq!((report.examples, report.tokens), (3, 9));
             assert!((report.loss - loss(&ToyPolicy::new("abc", Seed::new(3)))).abs() < 1e-6);
             policy.weights().to_vec()
@@ -178,8 +177,8 @@ mod tests {
     fn nothing_to_learn_is_no_step_and_a_wrong_rate_is_refused() {
         let mut policy = ToyPolicy::new("abc", Seed::new(3));
         let before = policy.weights().to_vec();
-        assert_eq!(update(policy.learner(), &[], 10, 0.1).unwrap(), SupervisedReport::default());
-        assert!(update(policy.learner(), &examples(), 10, f64::NAN).is_err());
+        assert_eq!(update(&mut policy, &[], 10, 0.1).unwrap(), SupervisedReport::default());
+        assert!(update(&mut policy, &examples(), 10, f64::NAN).is_err());
         assert_eq!(policy.weights(), before);
     }
 }

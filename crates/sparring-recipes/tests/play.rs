@@ -5,10 +5,11 @@
 
 use serde_json::{Map, Value, json};
 use sparring_core::{
-    Checkpoint, Learner, Policy, PolicyError, Sampler, Scorer, Seed, StepReport, TokenBatch, TokenLoss,
+    Checkpoint, Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, StepReport,
+    TokenBatch, TokenLoss,
 };
 use sparring_recipes::tool_r0::{Preset, ToolR0, ToolR0Config, render_answer, render_proposal};
-use sparring_selfplay::{Evaluation, Players, SelfPlay, Summary};
+use sparring_selfplay::{Evaluation, Players, Seat, SelfPlay, Summary};
 use sparring_testkit::ScriptedSampler;
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
 use std::path::Path;
@@ -44,19 +45,13 @@ impl Learner for Actor {
     fn reset(&mut self) {}
 }
 
-impl Policy for Actor {
-    fn sampler(&self) -> &dyn Sampler {
-        &self.0
-    }
-
-    fn scorer(&self) -> &dyn Scorer {
-        self
-    }
-
-    fn learner(&mut self) -> &mut dyn Learner {
-        self
+impl Sampler for Actor {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+        self.0.sample(requests)
     }
 }
+
+impl Policy for Actor {}
 
 const CITIES: [&str; 8] = ["Paris", "Rome", "Oslo", "Lima", "Cairo", "Delhi", "Tokyo", "Quito"];
 
@@ -114,7 +109,12 @@ fn config() -> ToolR0Config {
 
 fn play(config: ToolR0Config, dir: &Path) -> Summary {
     let recipe: ToolR0 = config.build().unwrap();
-    let players = Players::Separate { generator: Box::new(generator()), solver: Box::new(solver()) };
+    let generator = if recipe.self_play.config().generator.train {
+        Seat::Learns(Box::new(generator()))
+    } else {
+        Seat::Frozen(Box::new(generator().0))
+    };
+    let players = Players::Separate { generator, solver: Box::new(solver()) };
     SelfPlay::new(
         recipe.self_play,
         &recipe.game,

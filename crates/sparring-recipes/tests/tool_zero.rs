@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use serde_json::json;
-use sparring_core::{Game, Message, Player, Policy, Prompt, Rejection, RewardContext, Rollout, Seed};
+use sparring_core::{Game, Message, Player, Prompt, Rejection, RewardContext, Rollout, Sampler, Seed};
 use sparring_recipes::tool_zero::{
     Arm, GoldThought, Stage, StepRecord, ToolZeroConfig, Training, gold_answer, mask_names,
 };
@@ -117,7 +117,7 @@ fn supervision_teaches_the_gold_answers() {
     let params = sparring_core::SamplingParams::greedy().with_max_tokens(2);
     let prompt: Prompt = Ask.solver_prompt(&tasks[1]).into();
     let request = sparring_core::SampleRequest::new(prompt, 1, params, Seed::new(1));
-    let said = policy.sampler().sample(&[request]).unwrap().remove(0).remove(0);
+    let said = policy.sample_one(&request).unwrap().remove(0);
     assert_eq!(said.text, gold_answer(&tasks[1], GoldThought::None));
 }
 

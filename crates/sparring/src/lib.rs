@@ -43,7 +43,7 @@
 //! for step in 0..2 {
 //!     let prompt = vec![Message::user("Book a hotel in Rome for two.")];
 //!     let request = SampleRequest::new(prompt, 8, params.clone(), Seed::new(1).index(step));
-//!     let rollouts = policy.sample(&[request])?.remove(0);
+//!     let rollouts = policy.sample_one(&request)?;
 //!     let rewards: Vec<_> = rollouts.iter().map(|r| Some(f32::from(r.text.contains("Rome")))).collect();
 //!     let group = RolloutGroup::new(&rollouts, &rewards);
 //!     let report = grpo.update(&mut policy, None, &[group], 1e-5)?;

@@ -43,7 +43,7 @@ pub(super) fn greedy(
     let prompt = Prompt::Tokens(recorded.ids("greedy.prompt")?.into());
     let params = SamplingParams::greedy().with_max_tokens(expected.len());
     let request = SampleRequest::new(prompt, 1, params, Seed::new(0));
-    let ours = policy.sample(&[request])?.remove(0).remove(0).tokens;
+    let ours = policy.sample_one(&request)?.remove(0).tokens;
     let ended = ours.last().is_some_and(|&token| policy.tokenizer().is_end(token));
     let missing = if ended { 0 } else { expected.len() - ours.len() };
     let different = ours.iter().zip(&expected).filter(|(ours, expected)| ours != expected).count();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// # Contract
 /// * The result depends on the arguments only: then the same seed gives the same tokens in any batch. A hook is
 ///   called from several threads, and not in the order of the tokens of different completions.
-/// * −∞ forbids a token. To forbid all of them, or to write NaN or +∞, is an error that names the request.
+/// * −∞ forbids a token. To forbid all of them, or to write NaN or +∞, is an error of the request.
 ///
 /// A closure is a hook:
 ///
@@ -29,7 +29,7 @@ pub trait LogitHook: Send + Sync {
     /// far) after `prompt`.
     ///
     /// # Errors
-    /// Any error ends the call of the sampler.
+    /// Any error fails the request, and no other of the call.
     fn apply(&self, prompt: &[u32], tokens: &[u32], logits: &mut [f32]) -> Result<(), PolicyError>;
 }
 

@@ -192,22 +192,20 @@ pub trait Sampler: Send + Sync {
     /// each `n` rollouts or an error.
     ///
     /// # Errors
-    /// Also [`PolicyError::Backend`] where the sampler gave another number of entries or rollouts.
+    /// Also [`PolicyError::Backend`], for every request, where the sampler gave another number of entries or of
+    /// rollouts: then nothing says that an answer is in its place.
     fn sample_checked(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
-        let broken = |what| PolicyError::Backend { what, source: None };
         let answers = self.sample(requests);
-        if answers.len() != requests.len() {
-            let what = format!("the sampler gave {} answers to {} requests", answers.len(), requests.len());
-            return vec![Err(broken(what)); requests.len()];
-        }
-        let check = |(request, answer): (&SampleRequest, Result<Vec<Rollout>, PolicyError>)| match answer {
-            Ok(group) if group.len() != request.n => {
-                let what = format!("the sampler gave {} completions instead of {}", group.len(), request.n);
-                Err(broken(what))
+        let (got, wanted) = (answers.len(), requests.len());
+        let sizes = requests.iter().zip(&answers).map(|(r, a)| (r.n, a.as_ref().map_or(r.n, Vec::len)));
+        let what = match sizes.enumerate().find(|(_, (n, len))| n != len) {
+            _ if got != wanted => format!("the sampler gave {got} answers to {wanted} requests"),
+            Some((i, (n, len))) => {
+                format!("the sampler gave {len} completions of request {i} instead of {n}")
             }
-            answer => answer,
+            None => return answers,
         };
-        requests.iter().zip(answers).map(check).collect()
+        vec![Err(PolicyError::Backend { what, source: None }); wanted]
     }
 
     /// The completions of every request, for callers that cannot go on without one of them.

@@ -104,7 +104,7 @@ pub fn rollouts(toy: &ToyPolicy, prompts: u32, n: usize, max_tokens: usize) -> V
             )
         })
         .collect();
-    toy.sample(&requests).unwrap()
+    toy.sample_all(&requests).unwrap()
 }
 
 /// Rewards that differ within every group, as a function of place only.

@@ -66,13 +66,13 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         let supervised = arm.supervised(updates);
         let rewards = Rewards { arm, reward: self.plan.reward(arm), measures: self.plan.measures() };
         let mut records = Vec::with_capacity(updates);
-        policy.learner().reset();
+        policy.reset();
         for step in 0..updates {
             if step == supervised && step > 0 {
-                policy.learner().reset();
+                policy.reset();
             }
             let record = if step < supervised {
-                self.imitate(arm, step, supervised, policy.learner())?
+                self.imitate(arm, step, supervised, policy)?
             } else {
                 self.reinforce(&rewards, step, supervised, policy)?
             };
@@ -137,7 +137,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
             SampleRequest::new(self.game.solver_prompt(task), c.group_size, params.clone(), seed.index(i))
         };
         let requests: Vec<SampleRequest> = (0..).zip(&tasks).map(request).collect();
-        let groups = sample(policy.sampler(), "model", &requests, |_| {})?;
+        let groups = sample(policy, "model", &requests, |_| {})?;
         let (mut scored, mut measured, mut solved) = (Scored::default(), Scored::default(), 0.0);
         let ctx = RewardContext::at(step, c.updates, Player::Solver).with_batch(&groups);
         for (task, group) in tasks.iter().zip(&groups) {
@@ -151,7 +151,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
             .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
             .collect();
         let lr = self.plan.lr(arm, step - supervised, c.updates - supervised);
-        let report = self.plan.grpo().update(policy.learner(), None, &batch, lr);
+        let report = self.plan.grpo().update(policy, None, &batch, lr);
         let report = report.map_err(|source| failed(arm, step, source))?;
         let count = groups.len().max(1) as f64;
         Ok(StepRecord {
