@@ -191,12 +191,12 @@ impl TokenLoss for MeanNll {
 
 fn train_step(model: &mut CandlePolicy, batch: &[Vec<u32>], lr: f64) -> Result<f64, BoxError> {
     let groups: Vec<TokenGroup<'_>> =
-        batch.iter().map(|ids| TokenGroup { prompt: &ids[..1], completions: vec![&ids[1..]] }).collect();
-    let tokens = TokenBatch { groups: &groups, temperature: 1.0 }.completion_tokens();
+        batch.iter().map(|ids| TokenGroup::new(&ids[..1], vec![&ids[1..]])).collect();
+    let tokens = TokenBatch::new(&groups, 1.0).completion_tokens();
     let loss = MeanNll { tokens };
     let mut total = 0.0;
     for part in groups.chunks(24) {
-        total += model.learner().accumulate(TokenBatch { groups: part, temperature: 1.0 }, &loss)?;
+        total += model.learner().accumulate(TokenBatch::new(part, 1.0), &loss)?;
     }
     model.learner().step(lr)?;
     Ok(total)

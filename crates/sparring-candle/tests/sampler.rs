@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use sparring_candle::{CandlePolicy, ChatTokenizer, Family, ModelConfig};
 use sparring_core::{
-    AllowTokens, DrawContext, Encoder, Finish, Message, OneOf, PolicyError, Prompt, Rollout, SampleRequest,
+    AllowTokens, Encoder, Finish, Message, OneOf, PolicyError, Prompt, Rollout, SampleRequest,
     Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
 };
 
@@ -82,11 +82,8 @@ fn compare_scores(policy: &CandlePolicy, temperature: f32) {
         r.params.temperature = temperature;
     }
     for group in policy.sample(&requests).unwrap().iter().filter(|g| !g.is_empty()) {
-        let groups = [TokenGroup {
-            prompt: &group[0].prompt,
-            completions: group.iter().map(|r| r.tokens.as_slice()).collect(),
-        }];
-        let scores = policy.score(TokenBatch { groups: &groups, temperature }).unwrap();
+        let groups = [TokenGroup::new(&group[0].prompt, group.iter().map(|r| r.tokens.as_slice()).collect())];
+        let scores = policy.score(TokenBatch::new(&groups, temperature)).unwrap();
         let own = group.iter().flat_map(|r| &r.logp);
         for (score, own) in scores.iter().zip(own) {
             assert!((score - own).abs() < 2e-5 * own.abs().max(1.0), "{score} {own}");
@@ -310,8 +307,7 @@ fn log_probabilities_are_those_of_the_distribution_drawn_from() {
     let params = params.with_repetition_penalty(1.5).with_max_tokens(1);
     let request = request(prompt.clone(), 300, 15).with_params(params.clone());
     let mut want = logits.to_vec();
-    let at = DrawContext { prompt: &prompt, tokens: &[], ends: &[2], request: 0 };
-    request.adjust(at, &mut want).unwrap();
+    request.rules(&prompt, &[2], 0).adjust(&mut want).unwrap();
     let mut weights: Vec<f32> = want.iter().map(|l| (l / 0.8).exp()).collect();
     params.filter(&mut weights, &mut Vec::new());
     let total: f32 = weights.iter().sum();
@@ -350,7 +346,7 @@ proptest! {
 fn the_encoder_reads_prompts_as_the_sampler_does() {
     let policy = support::tiny(3);
     let encoder: &dyn Encoder = policy.tokenizer();
-    let prompt = Prompt::Messages(vec![Message::user("w7 w8")]);
+    let prompt = Prompt::from(vec![Message::user("w7 w8")]);
     let params = SamplingParams::default().with_max_tokens(2);
     let request = SampleRequest::new(prompt.clone(), 1, params, Seed::new(1));
     let rollout = policy.sample(&[request]).unwrap().remove(0).remove(0);

@@ -175,7 +175,7 @@ fn prompts_hold_the_tools_and_the_format() {
         (HERMES, "<tool_call>\n{\"name\":\"first_tool\""),
         (Reader::Bfcl, "[first_tool(parameter='value', other=1), second_tool("),
     ] {
-        let Prompt::Messages(messages) = InWords::new(&reader).prompt(&benchmark.items[0]).unwrap() else {
+        let Prompt::Conversation(asked) = InWords::new(&reader).prompt(&benchmark.items[0]).unwrap() else {
             panic!("expected messages")
         };
         assert_eq!(messages.len(), 2);
@@ -238,7 +238,7 @@ fn a_system_prompt_may_be_given() {
     let benchmark = benchmark(dir.path());
     let reader = Reader::Bfcl;
     let given = InWords::new(&reader).with_system("Tools:\n{functions}\nGo.").unwrap();
-    let Prompt::Messages(messages) = given.prompt(&benchmark.items[0]).unwrap() else {
+    let Prompt::Conversation(asked) = given.prompt(&benchmark.items[0]).unwrap() else {
         panic!("expected messages")
     };
     let json = messages[0].content.strip_prefix("Tools:\n").unwrap().strip_suffix("\nGo.").unwrap();

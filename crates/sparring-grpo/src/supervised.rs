@@ -9,7 +9,7 @@
 //! let mut policy = ToyPolicy::new("abc", Seed::new(1));
 //! let prompt = policy.prompt(&vec![Message::user("b?")].into())?;
 //! let answer = policy.completion("cab")?;
-//! let examples = [TokenGroup { prompt: &prompt, completions: vec![&answer] }];
+//! let examples = [TokenGroup::new(&prompt, vec![&answer])];
 //! let first = supervised::update(policy.learner(), &examples, 4096, 0.1)?;
 //! let second = supervised::update(policy.learner(), &examples, 4096, 0.1)?;
 //! assert!(second.loss < first.loss);
@@ -69,7 +69,7 @@ pub fn update(
     if !(lr.is_finite() && lr >= 0.0) {
         return Err(GrpoError::Config { field: "lr", why: format!("is {lr}; it must be at least 0") });
     }
-    let tokens = TokenBatch { groups: examples, temperature: 1.0 }.completion_tokens();
+    let tokens = TokenBatch::new(examples, 1.0).completion_tokens();
     let mut report = SupervisedReport {
         examples: examples.iter().map(|group| group.completions.len()).sum(),
         tokens,
@@ -80,7 +80,7 @@ pub fn update(
     }
     let loss = NegativeLogLikelihood { weight: 1.0 / tokens as f64 };
     for groups in calls(examples, micro_batch_tokens) {
-        let batch = TokenBatch { groups, temperature: 1.0 };
+        let batch = TokenBatch::new(groups, 1.0);
         let value = learner.accumulate(batch, &loss).inspect_err(|_| learner.discard());
         report.loss += value.map_err(GrpoError::policy("Learner::accumulate"))?;
     }
@@ -119,13 +119,13 @@ mod tests {
 
     fn examples() -> [TokenGroup<'static>; 2] {
         [
-            TokenGroup { prompt: PROMPTS[0], completions: vec![ANSWERS[0], ANSWERS[1]] },
-            TokenGroup { prompt: PROMPTS[1], completions: vec![ANSWERS[2]] },
+            TokenGroup::new(PROMPTS[0], vec![ANSWERS[0], ANSWERS[1]]),
+            TokenGroup::new(PROMPTS[1], vec![ANSWERS[2]]),
         ]
     }
 
     fn loss(policy: &ToyPolicy) -> f64 {
-        let logp = policy.scorer().score(TokenBatch { groups: &examples(), temperature: 1.0 }).unwrap();
+        let logp = policy.scorer().score(TokenBatch::new(&examples(), 1.0)).unwrap();
         -logp.iter().map(|&l| f64::from(l)).sum::<f64>() / logp.len() as f64
     }
 
@@ -135,8 +135,8 @@ mod tests {
         let quarter = NegativeLogLikelihood { weight: 0.25 };
         let mut slopes = [0.0_f32; 3];
         let value = |logp: &[f32], slopes: &mut [f32]| {
-            let gradients = TokenGradients { logp: slopes, entropy: None };
-            quarter.evaluate(TokenStats { logp, entropy: None }, gradients)
+            let gradients = TokenGradients::new(slopes, None);
+            quarter.evaluate(TokenStats::new(logp, None), gradients)
         };
         let at = value(&logp, &mut slopes);
         for t in 0..3 {
@@ -150,7 +150,7 @@ mod tests {
         let weight = NegativeLogLikelihood { weight: 1.0 / 9.0 };
         let batch = examples();
         let before =
-            policy.learner().accumulate(TokenBatch { groups: &batch, temperature: 1.0 }, &weight).unwrap();
+            policy.learner().accumulate(TokenBatch::new(&batch, 1.0), &weight).unwrap();
         let gradient = policy.gradient().to_vec();
         let square: f64 = gradient.iter().map(|g| g * g).sum();
         let step = 1e-3;

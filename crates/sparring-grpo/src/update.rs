@@ -195,7 +195,7 @@ impl Grpo {
         for call in &batch.calls {
             let items = &mut batch.items[call.clone()];
             let groups = token_groups(items);
-            let tokens = TokenBatch { groups: &groups, temperature: self.config.temperature };
+            let tokens = TokenBatch::new(&groups, self.config.temperature);
             let flat = scorer.score(tokens).map_err(GrpoError::policy(during))?;
             if flat.len() != tokens.completion_tokens() {
                 return Err(GrpoError::policy(during)(wrong_length()));
@@ -226,7 +226,7 @@ impl Grpo {
         for call in &batch.calls {
             let items = &batch.items[call.clone()];
             let groups = token_groups(items);
-            let tokens = TokenBatch { groups: &groups, temperature: self.config.temperature };
+            let tokens = TokenBatch::new(&groups, self.config.temperature);
             let loss = BatchLoss::new(items, &self.config, batch.tokens);
             let value = learner.accumulate(tokens, &loss);
             let seen = loss.tally();

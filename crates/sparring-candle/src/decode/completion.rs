@@ -5,16 +5,16 @@ use super::draw::{Scratch, draw};
 use super::request::Prepared;
 use super::stop;
 use crate::tokenizer::ChatTokenizer;
-use rand_chacha::ChaCha8Rng;
-use sparring_core::{DrawContext, Finish, PolicyError, Rollout};
+use sparring_core::{Finish, LogitRules, PolicyError, Rollout, SeedRng};
 
 /// What was drawn so far.
 #[derive(Debug)]
-pub(crate) struct Completion {
+pub(crate) struct Completion<'a> {
     pub(crate) request: usize,
     /// Index within the request.
     pub(crate) index: usize,
-    rng: ChaCha8Rng,
+    rng: SeedRng,
+    rules: LogitRules<'a>,
     tokens: Vec<u32>,
     logp: Vec<f32>,
 }
@@ -34,11 +34,13 @@ impl Finished {
     }
 }
 
-impl Completion {
+impl<'a> Completion<'a> {
     /// Completion `index` of request `request`, before its first token.
-    pub(crate) fn new(requests: &[Prepared<'_>], request: usize, index: usize) -> Self {
-        let rng = requests[request].request.seed.index(index as u64).rng();
-        Self { request, index, rng, tokens: Vec::new(), logp: Vec::new() }
+    pub(crate) fn new(requests: &'a [Prepared<'a>], request: usize, index: usize) -> Self {
+        let prepared = &requests[request];
+        let rng = prepared.request.seed.index(index as u64).rng();
+        let rules = prepared.request.rules(&prepared.prompt, prepared.ends, request);
+        Self { request, index, rng, rules, tokens: Vec::new(), logp: Vec::new() }
     }
 
     /// The token that was drawn last.
@@ -56,14 +58,13 @@ impl Completion {
     ) -> Result<Option<Finished>, PolicyError> {
         let prepared = &requests[self.request];
         let params = &prepared.request.params;
-        let (prompt, tokens) = (&prepared.prompt, &self.tokens);
-        let at = DrawContext { prompt, tokens, ends: prepared.ends, request: self.request };
-        prepared.request.adjust(at, logits)?;
+        self.rules.adjust(logits)?;
         let (token, logp) = draw(logits, params, &mut self.rng, scratch);
         if !logp.is_finite() {
             let what = format!("a log-probability while sampling request {}", self.request);
             return Err(PolicyError::NonFinite { what });
         }
+        self.rules.accept(token)?;
         self.tokens.push(token);
         self.logp.push(logp);
         let ended = prepared.ends.contains(&token) || params.stop_tokens.contains(&token);
@@ -72,14 +73,10 @@ impl Completion {
             return Ok(None);
         }
         let shown = self.tokens.len() - usize::from(ended);
-        let rollout = Rollout {
-            prompt: prepared.prompt.clone(),
-            text: tokenizer.decode(&self.tokens[..shown])?,
-            tokens: std::mem::take(&mut self.tokens),
-            logp: std::mem::take(&mut self.logp),
-            finish: if stopped { Finish::Stop } else { Finish::Length },
-            observations: Vec::new(),
-        };
+        let rollout = Rollout::from_text(tokenizer.decode(&self.tokens[..shown])?)
+            .with_finish(if stopped { Finish::Stop } else { Finish::Length })
+            .with_tokens(prepared.prompt.clone(), std::mem::take(&mut self.tokens))
+            .with_logp(std::mem::take(&mut self.logp));
         Ok(Some(Finished { request: self.request, index: self.index, rollout }))
     }
 }

@@ -140,10 +140,10 @@ impl FrozenPolicy {
         let prompt = &tokens[..tokens.len().min(1)];
         // The engine gives logits where a token is predicted: let the last position predict any token.
         let continuation: Vec<u32> = tokens.iter().skip(1).copied().chain([0]).collect();
-        let checked = [TokenGroup { prompt, completions: vec![&continuation[..continuation.len() - 1]] }];
-        plan::check(TokenBatch { groups: &checked, temperature: 1.0 }, &self.spec.config)?;
-        let groups = [TokenGroup { prompt, completions: vec![&continuation] }];
-        let plan = plan::plan(TokenBatch { groups: &groups, temperature: 1.0 }, 1);
+        let checked = [TokenGroup::new(prompt, vec![&continuation[..continuation.len() - 1]])];
+        plan::check(TokenBatch::new(&checked, 1.0), &self.spec.config)?;
+        let groups = [TokenGroup::new(prompt, vec![&continuation])];
+        let plan = plan::plan(TokenBatch::new(&groups, 1.0), 1);
         let mut workspaces = self.take_workspaces(1);
         let logits = plan.iter().flatten().zip(&mut workspaces);
         let logits = logits.flat_map(|(block, w)| engine::logits(self.model(), block, w)).collect();

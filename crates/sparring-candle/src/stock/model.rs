@@ -153,8 +153,8 @@ impl Model {
     }
 
     pub(super) fn logits(&self, tokens: &[u32]) -> std::result::Result<Vec<f32>, PolicyError> {
-        let groups = [TokenGroup { prompt: tokens, completions: vec![&[]] }];
-        checks::check(TokenBatch { groups: &groups, temperature: 1.0 }, &self.spec.config)?;
+        let groups = [TokenGroup::new(tokens, vec![&[]])];
+        checks::check(TokenBatch::new(&groups, 1.0), &self.spec.config)?;
         let run = || {
             let logits = Decoder { config: &self.spec.config, weights: self.detached()? }
                 .all_logits(tokens, (&self.device, self.dtype()))?;

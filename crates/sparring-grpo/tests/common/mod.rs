@@ -50,7 +50,7 @@ impl TokenLoss for Faulty<'_> {
             Failure::Nan(token) => logp[token] = f32::NAN,
             _ => drop(logp.pop()),
         }
-        self.0.evaluate(TokenStats { logp: &logp, ..stats }, gradients)
+        self.0.evaluate(TokenStats::new(&logp, stats.entropy), gradients)
     }
 }
 

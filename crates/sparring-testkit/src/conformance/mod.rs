@@ -154,7 +154,7 @@ fn grouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
         .iter()
         .filter_map(|group| {
             let completions = group.iter().map(|rollout| rollout.tokens.as_slice()).collect();
-            Some(TokenGroup { prompt: &group.first()?.prompt, completions })
+            Some(TokenGroup::new(&group.first()?.prompt, completions))
         })
         .collect()
 }
@@ -164,7 +164,7 @@ fn ungrouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
     groups
         .iter()
         .flatten()
-        .map(|rollout| TokenGroup { prompt: &rollout.prompt, completions: vec![&rollout.tokens] })
+        .map(|rollout| TokenGroup::new(&rollout.prompt, vec![&rollout.tokens]))
         .collect()
 }
 

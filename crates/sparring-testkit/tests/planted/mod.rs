@@ -118,8 +118,8 @@ impl Planted {
             Bug::SharperThanItSays | Bug::TemperatureNotInLogp | Bug::LogpBeforeFilters => {
                 let at = if self.is(Bug::SharperThanItSays) && wanted > 0.0 { wanted } else { 1.0 };
                 for rollout in &mut group {
-                    let tokens = [TokenGroup { prompt: &rollout.prompt, completions: vec![&rollout.tokens] }];
-                    rollout.logp = self.toy.score(TokenBatch { groups: &tokens, temperature: at })?;
+                    let tokens = [TokenGroup::new(&rollout.prompt, vec![&rollout.tokens])];
+                    rollout.logp = self.toy.score(TokenBatch::new(&tokens, at))?;
                 }
             }
             _ => {}
@@ -165,10 +165,10 @@ impl TokenLoss for Distorted<'_> {
     fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
         let shifted: Vec<f32> = stats.logp.iter().map(|l| l - 0.1).collect();
         let logp = if self.bug == Bug::LossSeesOtherLogp { &shifted } else { stats.logp };
-        let TokenGradients { logp: slopes, mut entropy } = gradients;
+        let TokenGradients { logp: slopes, mut entropy, .. } = gradients;
         let value = self.loss.evaluate(
-            TokenStats { logp, entropy: stats.entropy },
-            TokenGradients { logp: slopes, entropy: entropy.as_deref_mut() },
+            TokenStats::new(logp, stats.entropy),
+            TokenGradients::new(slopes, entropy.as_deref_mut()),
         );
         let n = slopes.len() as f32;
         for slope in slopes.iter_mut() {
@@ -211,12 +211,9 @@ fn again(toy: &mut ToyPolicy, kept: &[Kept]) -> Result<(), PolicyError> {
         let groups: Vec<TokenGroup<'_>> = call
             .groups
             .iter()
-            .map(|(prompt, completions)| TokenGroup {
-                prompt,
-                completions: completions.iter().map(Vec::as_slice).collect(),
-            })
+            .map(|(prompt, completions)| TokenGroup::new(prompt, completions.iter().map(Vec::as_slice).collect()))
             .collect();
-        toy.accumulate(TokenBatch { groups: &groups, temperature: 1.0 }, &Known(&call.slopes))?;
+        toy.accumulate(TokenBatch::new(&groups, 1.0), &Known(&call.slopes))?;
     }
     Ok(())
 }
