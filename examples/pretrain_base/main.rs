@@ -132,7 +132,7 @@ fn encode(text: &Text, tokenizer: &ChatTokenizer) -> Result<Vec<u32>, BoxError> 
     let mut ids = if text.prompt.is_empty() {
         tokenizer.encode("<|endoftext|>")?
     } else {
-        tokenizer.encode_chat(&text.prompt)?
+        tokenizer.encode_prompt(&text.prompt.clone().into())?.to_vec()
     };
     ids.extend(tokenizer.encode(&text.completion)?);
     Ok(ids)

@@ -209,8 +209,8 @@ fn length_limits() {
 fn messages_go_through_the_chat_template() {
     let policy = with_rows(1, 4);
     let messages = vec![Message::user("w5 w6")];
-    let ids = policy.tokenizer().encode_chat(&messages).unwrap();
-    let text = policy.tokenizer().render(&messages).unwrap();
+    let ids = policy.tokenizer().encode_prompt(&messages.clone().into()).unwrap();
+    let text = policy.tokenizer().render(&messages.clone().into()).unwrap();
     assert_eq!(text, "<|im_start|>user\nw5 w6<|im_end|>\n<|im_start|>assistant\n");
     // Words that the vocabulary does not have become w4.
     assert_eq!(ids, [1, 4, 5, 6, 2, 1, 4]);
@@ -221,7 +221,7 @@ fn messages_go_through_the_chat_template() {
 
     let plain = support::tokenizer_json(40).replace("<|im_start|>", "<|other|>");
     let plain = ChatTokenizer::from_text(&plain, None, None).unwrap();
-    let error = plain.encode_chat(&messages).unwrap_err().to_string();
+    let error = plain.encode_prompt(&messages.into()).unwrap_err().to_string();
     assert!(error.contains("no chat_template"), "{error}");
 }
 

@@ -8,9 +8,11 @@ pub enum Continuation {
     /// The conversation grows: append these ids to its prompt and the turn that was drawn. No id before them changes.
     Appends(Vec<u32>),
     /// The template writes earlier turns in another way once something follows them (it drops their thoughts, say),
-    /// so what was read so far is no beginning of what the model reads next.
+    /// so what was read and drawn so far is no beginning of what it writes now. Choose one of both.
     Rewrites {
-        /// The whole conversation as the template writes it now: a new prompt.
+        /// To go on all the same: append these ids. Earlier turns stand as they were drawn.
+        tokens: Vec<u32>,
+        /// To begin anew: the whole conversation as the template writes it now.
         prompt: Arc<[u32]>,
     },
 }

@@ -103,7 +103,7 @@ impl CausalSampler {
 impl Sampler for CausalSampler {
     fn sample(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
         let ends: Vec<u32> = self.tokenizer.end_tokens().collect();
-        let prepared = prepare(self.limits, &self.tokenizer, &ends, requests)?;
+        let prepared = prepare(self.limits, &self.tokenizer, &ends, requests, None)?;
         let mut finished = Vec::new();
         for (request, r) in requests.iter().enumerate() {
             for from in (0..r.n).step_by(self.rows) {

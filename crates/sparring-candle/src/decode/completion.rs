@@ -73,10 +73,11 @@ impl<'a> Completion<'a> {
             return Ok(None);
         }
         let shown = self.tokens.len() - usize::from(ended);
-        let rollout = Rollout::from_text(tokenizer.decode(&self.tokens[..shown])?)
+        let mut rollout = Rollout::from_text(tokenizer.decode(&self.tokens[..shown])?)
             .with_finish(if stopped { Finish::Stop } else { Finish::Length })
             .with_tokens(prepared.prompt.clone(), std::mem::take(&mut self.tokens))
             .with_logp(std::mem::take(&mut self.logp));
+        rollout.weights_version = prepared.version;
         Ok(Some(Finished { request: self.request, index: self.index, rollout }))
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct DecodeModel<'a> {
     pub(crate) flat: &'a [f32],
     pub(crate) weights: &'a DecodeWeights,
     pub(crate) adapter: Option<&'a DecodeAdapter>,
+    /// How many times the weights have changed.
+    pub(crate) version: u64,
 }
 
 impl<'a> DecodeModel<'a> {
@@ -60,7 +62,7 @@ pub(crate) fn sample(
     recorder: Option<Recorder<'_>>,
 ) -> Result<Vec<Vec<Rollout>>, PolicyError> {
     let ends: Vec<u32> = model.spec.tokenizer.end_tokens().collect();
-    let prepared = prepare(&model.spec.config, &model.spec.tokenizer, &ends, requests)?;
+    let prepared = prepare(&model.spec.config, &model.spec.tokenizer, &ends, requests, Some(model.version))?;
     let total: usize = requests.iter().map(|r| r.n).sum();
     let threads = threads.min(total).max(1);
     let queues = Queues::new(requests, threads);

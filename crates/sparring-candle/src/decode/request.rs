@@ -15,6 +15,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) ends: &'a [u32],
     /// Most tokens to draw: the request's limit, or what the model's length leaves.
     pub(crate) max_tokens: usize,
+    /// Version of the weights that draw.
+    pub(crate) version: Option<u64>,
 }
 
 /// Checks every request against a model.
@@ -26,9 +28,11 @@ pub(crate) fn prepare<'a>(
     tokenizer: &ChatTokenizer,
     ends: &'a [u32],
     requests: &'a [SampleRequest],
+    version: Option<u64>,
 ) -> Result<Vec<Prepared<'a>>, PolicyError> {
     let limits = limits.into();
-    requests.iter().enumerate().map(|(i, request)| check((limits, tokenizer), ends, i, request)).collect()
+    let one = |(i, request)| Ok(Prepared { version, ..check((limits, tokenizer), ends, i, request)? });
+    requests.iter().enumerate().map(one).collect()
 }
 
 fn check<'a>(
@@ -55,5 +59,5 @@ fn check<'a>(
         )));
     }
     let max_tokens = request.params.max_tokens.min(limit - prompt.len());
-    Ok(Prepared { request, prompt, ends, max_tokens })
+    Ok(Prepared { request, prompt, ends, max_tokens, version: None })
 }

@@ -39,6 +39,8 @@ pub struct FrozenPolicy {
     pub(super) weights: Arc<Weights<DecodeWeights>>,
     pub(super) adapter: Option<Adapter>,
     pub(super) options: PolicyOptions,
+    /// How many times the trained weights have changed.
+    pub(super) changes: u64,
     /// Buffers to be used again.
     workspaces: Mutex<Vec<Workspace>>,
 }
@@ -47,13 +49,14 @@ impl Clone for FrozenPolicy {
     fn clone(&self) -> Self {
         let mut clone = Self::new(Arc::clone(&self.spec), Arc::clone(&self.weights), self.options.clone());
         clone.adapter.clone_from(&self.adapter);
+        clone.changes = self.changes;
         clone
     }
 }
 
 impl FrozenPolicy {
     pub(super) fn new(spec: Arc<Spec>, weights: Arc<Weights<DecodeWeights>>, options: PolicyOptions) -> Self {
-        Self { spec, weights, adapter: None, options, workspaces: Mutex::default() }
+        Self { spec, weights, adapter: None, options, changes: 0, workspaces: Mutex::default() }
     }
 
     pub(super) fn model(&self) -> Model<'_> {
@@ -99,6 +102,7 @@ impl FrozenPolicy {
 
     /// The trained weights, to change. Copies them where they are shared.
     pub(super) fn trained_mut(&mut self) -> &mut Vec<f32> {
+        self.changes += 1;
         match &mut self.adapter {
             Some(adapter) => Weights::change(&mut adapter.weights),
             None => Weights::change(&mut self.weights),
@@ -190,7 +194,7 @@ impl Sampler for FrozenPolicy {
 }
 
 impl FrozenPolicy {
-    /// Which weights these are.
+    /// Which weights these are, among all of this process.
     pub(super) fn version(&self) -> Version {
         (self.weights.id(), self.unmerged().map(|a| a.weights.id()))
     }
@@ -205,7 +209,8 @@ impl FrozenPolicy {
         let adapter = self
             .unmerged()
             .map(|a| a.weights.packed(|flat| DecodeAdapter::new(&a.spec.layout, &self.spec, flat)));
-        let model = decode::DecodeModel { spec: &self.spec, flat: &self.weights.flat, weights, adapter };
+        let (spec, flat, version) = (&*self.spec, &*self.weights.flat, self.changes);
+        let model = decode::DecodeModel { spec, flat, weights, adapter, version };
         decode::sample(model, requests, self.options.threads, self.options.decode_rows, recorder)
     }
 }

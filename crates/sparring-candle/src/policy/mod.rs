@@ -10,7 +10,7 @@ mod weights;
 
 pub use frozen::FrozenPolicy;
 
-pub(crate) use checkpoint::{Trained, read_optimizer, read_trained, write_optimizer};
+pub(crate) use checkpoint::{Counts, Trained, read_optimizer, read_trained, write_optimizer};
 pub(crate) use frozen::Parts;
 pub(crate) use learn::{Asked, ask, check_rate};
 pub(crate) use optimiser::AdamState;

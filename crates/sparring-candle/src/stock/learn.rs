@@ -36,6 +36,7 @@ impl Learner for DevicePolicy {
         let adamw = &self.model.options.adamw;
         let (weights, report) = self.moments.step(adamw, lr, parameters, state, norm).map_err(backend)?;
         self.model = self.model.with_variables(weights);
+        self.model.version += 1;
         self.gradients.clear();
         Ok(report)
     }

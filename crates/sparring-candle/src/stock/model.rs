@@ -25,6 +25,8 @@ pub(super) struct Model {
     pub(super) adapter: Option<Arc<AdapterSpec>>,
     /// In single precision.
     pub(super) variables: Arc<BTreeMap<String, Var>>,
+    /// How many times they have changed.
+    pub(super) version: u64,
     /// What is read where nothing is learned; made once.
     detached: Arc<OnceLock<Weights>>,
 }
@@ -89,6 +91,7 @@ impl Model {
             base: None,
             adapter: None,
             variables: Arc::new(variables),
+            version: 0,
             detached: Arc::default(),
         })
     }

@@ -21,7 +21,7 @@ pub(super) fn sample(
 ) -> std::result::Result<Vec<Vec<Rollout>>, PolicyError> {
     let spec = &model.spec;
     let ends: Vec<u32> = spec.tokenizer.end_tokens().collect();
-    let prepared = prepare(&spec.config, &spec.tokenizer, &ends, requests)?;
+    let prepared = prepare(&spec.config, &spec.tokenizer, &ends, requests, Some(model.version))?;
     let waiting = prepared.iter().enumerate().flat_map(|(r, p)| (0..p.request.n).map(move |i| (r, i)));
     let waiting: Vec<_> = waiting.collect();
     let mut finished = Vec::new();

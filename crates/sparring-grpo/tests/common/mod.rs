@@ -1,7 +1,7 @@
 //! Learners that watch, and rollouts by hand.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 use sparring_core::{
-    Finish, Learner, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
+    Learner, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
     StepReport, TokenBatch, TokenGradients, TokenLoss, TokenStats,
 };
 use sparring_testkit::ToyPolicy;
@@ -115,12 +115,5 @@ pub fn varied(groups: &[Vec<Rollout>]) -> Vec<Vec<Option<f32>>> {
 
 /// A rollout with these tokens and log-probabilities.
 pub fn rollout(tokens: Vec<u32>, logp: Vec<f32>) -> Rollout {
-    Rollout {
-        prompt: [0].into(),
-        tokens,
-        logp,
-        text: String::new(),
-        finish: Finish::Stop,
-        observations: Vec::new(),
-    }
+    Rollout::from_text("").with_tokens([0], tokens).with_logp(logp)
 }
