@@ -67,13 +67,13 @@ impl ChatTemplate {
         let tools = if tools.is_empty() { Value::from(()) } else { Serde(tools).into() };
         let tokens = context! { bos_token => self.bos.as_str(), eos_token => self.eos.as_str() };
         let render = || {
-            let variables = Value::from(Serde(variables));
+            // As in `transformers`, a variable may stand for a special token.
+            let variables = context! { ..Value::from(Serde(variables)), ..tokens };
             self.environment.get_template(NAME)?.render(context! {
                 messages,
                 tools,
                 add_generation_prompt,
-                ..variables,
-                ..tokens
+                ..variables
             })
         };
         render().map_err(|error| {

@@ -209,7 +209,7 @@ fn length_limits() {
 fn messages_go_through_the_chat_template() {
     let policy = with_rows(1, 4);
     let messages = vec![Message::user("w5 w6")];
-    let ids = policy.tokenizer().encode_prompt(&messages.clone().into()).unwrap();
+    let ids = policy.tokenizer().encode_prompt(&messages.clone().into()).unwrap().to_vec();
     let text = policy.tokenizer().render(&messages.clone().into()).unwrap();
     assert_eq!(text, "<|im_start|>user\nw5 w6<|im_end|>\n<|im_start|>assistant\n");
     // Words that the vocabulary does not have become w4.

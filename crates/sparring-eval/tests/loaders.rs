@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
 
 use serde_json::{Value, json};
-use sparring_eval::{Defect, Expected, Item, Suite, TurnRole};
+use sparring_eval::{Defect, Expected, Item, Suite};
 use sparring_tools::ToolCall;
 use std::path::Path;
 
@@ -56,7 +56,7 @@ fn bfcl_of_either_version_zipped_or_not() {
     // The answers of a zipped file of questions are looked for under its name, zipped or not.
     let items = folder.load(Suite::Bfcl);
     assert_eq!((items[0].category.as_str(), items[0].messages.len()), ("simple_java", 2));
-    assert_eq!(items[0].messages[0].role, TurnRole::System);
+    assert_eq!(items[0].messages[0].role, Role::System);
     let schema = &items[0].tools[0].parameters["x"];
     assert_eq!(schema["type"], "string");
     let about = schema["description"].as_str().unwrap();
@@ -188,7 +188,7 @@ fn api_bank() {
     // What the search says of a tool holds in every dialogue.
     assert_eq!(items[0].tools[0].description, "Gets.");
     let roles: Vec<_> = items[2].messages.iter().map(|turn| turn.role).collect();
-    assert_eq!(roles, [TurnRole::User, TurnRole::Assistant, TurnRole::Assistant, TurnRole::Tool]);
+    assert_eq!(roles, [Role::User, Role::Assistant, Role::Assistant, Role::Tool]);
     assert_eq!(items[2].messages[2].calls[0].name, "ToolSearcher");
     let error = Folder::new(&[("level-1-given-desc/a.jsonl", r#"{"role": "Cat"}"#)]).error(Suite::ApiBank);
     assert!(error.contains("a.jsonl:1: field \"role\" is \"Cat\""), "{error}");
@@ -249,7 +249,7 @@ fn nexus_raven() {
     assert_eq!(item.tools[0].parameters["b"], json!({"description": "", "default": null}));
     // Leaving out what is the default, or giving it, is the same.
     let judge = |arguments: Value| {
-        let call = ToolCall { name: "f".into(), arguments: arguments.as_object().unwrap().clone() };
+        let call = ToolCall::new("f", arguments.as_object().unwrap().clone());
         benchmark.scorer.score(item, &sparring_eval::Reading::Calls(vec![call])).valid
     };
     assert!(judge(json!({"a": "x"})) && judge(json!({"a": "x", "b": null, "c": 3})));

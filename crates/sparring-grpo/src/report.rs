@@ -2,6 +2,7 @@ use crate::prepare::{Graded, Rewards};
 use crate::tally::Tally;
 use crate::{GrpoConfig, RolloutGroup};
 use serde::Serialize;
+use sparring_core::Rollout;
 
 /// What one update did. Shares are in [0, 1], lengths in tokens, divergences and entropies in nats.
 ///
@@ -33,11 +34,11 @@ pub struct UpdateReport {
     pub unrewarded: usize,
     /// Share of the completions cut off by the length limit.
     pub truncated: f64,
-    /// Mean length of the completions.
+    /// Mean length of the completions, in tokens that the policy wrote: observations do not count.
     pub length_mean: f64,
-    /// Length of the longest.
+    /// Length of the longest, counted alike.
     pub length_max: usize,
-    /// Completion tokens of the update.
+    /// Completion tokens of the update, observations included.
     pub tokens: usize,
     /// Completion tokens that went through the learner, in all epochs.
     pub learned_tokens: usize,
@@ -102,8 +103,8 @@ pub(crate) fn describe(
         completions,
         unrewarded: rewards().filter(|reward| reward.is_none()).count(),
         truncated: share(rollouts().filter(|rollout| rollout.truncated()).count()),
-        length_mean: share(tokens),
-        length_max: rollouts().map(|rollout| rollout.tokens.len()).max().unwrap_or(0),
+        length_mean: share(rollouts().map(Rollout::written).sum()),
+        length_max: rollouts().map(Rollout::written).max().unwrap_or(0),
         tokens,
         ..UpdateReport::default()
     }
