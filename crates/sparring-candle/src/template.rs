@@ -205,7 +205,8 @@ mod tests {
         let source = "{{ bos_token }}{% if enable_thinking is defined and not enable_thinking %}no thoughts{% endif %}\
             {% if tools is none %}, no tools{% endif %}{{ budget }}";
         let template = ChatTemplate::new(source, "<s>", "", "test").unwrap();
-        let asked = |name: &str| Conversation::default().with_variable(name, false).with_variable("budget", 7);
+        let asked =
+            |name: &str| Conversation::default().with_variable(name, false).with_variable("budget", 7);
         assert_eq!(template.render(&asked("enable_thinking"), true).unwrap(), "<s>no thoughts, no tools7");
         let error = template.render(&asked("tools"), true).unwrap_err().to_string();
         assert!(error.contains("variable \"tools\""), "{error}");

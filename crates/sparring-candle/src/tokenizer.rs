@@ -255,11 +255,15 @@ impl Encoder for ChatTokenizer {
         let ends = self.ends_in(&with_turn).len();
         let place = self.ends_in(&whole).get(ends.saturating_sub(1)).copied();
         let Some(place) = place.filter(|_| ends > self.ends_in(&before).len()) else {
-            return bad("chat_template closes a turn with none of the model's end tokens; name its token as eos_token");
+            return bad(
+                "chat_template closes a turn with none of the model's end tokens; name its token as eos_token",
+            );
         };
         let mut tokens = self.encode(&whole[place..])?;
         if !tokens.first().is_some_and(|&id| self.is_end(id)) {
-            return bad("the tokenizer reads the end of a turn as text; its end token must be an added token");
+            return bad(
+                "the tokenizer reads the end of a turn as text; its end token must be an added token",
+            );
         }
         if turn.last().is_some_and(|&id| self.is_end(id)) {
             tokens.remove(0);

@@ -65,6 +65,7 @@ pub use reward::{
 };
 pub use rollout::{Finish, Rollout};
 pub use sampler::{
-    AllowTokens, Hook, HookState, LogitHook, LogitRules, OneOf, Prompt, SampleRequest, Sampler, SamplingParams,
+    AllowTokens, Hook, HookState, LogitHook, LogitRules, OneOf, Prompt, SampleRequest, Sampler,
+    SamplingParams,
 };
 pub use seed::{Seed, SeedRng};

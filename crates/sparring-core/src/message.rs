@@ -253,9 +253,10 @@ mod tests {
 
     #[test]
     fn messages_are_read_as_servers_write_them() {
-        let turn: Message = serde_json::from_value(json!({"role": "assistant", "content": null, "tool_calls": [
+        let turn: Message =
+            serde_json::from_value(json!({"role": "assistant", "content": null, "tool_calls": [
             {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"a\": 1}"}}]}))
-        .unwrap();
+            .unwrap();
         let call = MessageCall::new("f", json!({"a": 1})).with_id("c");
         assert_eq!(turn, Message::assistant("").with_tool_calls([call]));
         let bare: MessageCall = serde_json::from_value(json!({"function": {"name": "f"}})).unwrap();
@@ -264,6 +265,9 @@ mod tests {
 
     #[test]
     fn a_message_of_text_has_two_fields() {
-        assert_eq!(serde_json::to_value(Message::tool("4")).unwrap(), json!({"role": "tool", "content": "4"}));
+        assert_eq!(
+            serde_json::to_value(Message::tool("4")).unwrap(),
+            json!({"role": "tool", "content": "4"})
+        );
     }
 }

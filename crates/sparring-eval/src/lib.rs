@@ -17,6 +17,7 @@
 //! * [`gold_answers`] lets the benchmark answer itself: what its own golds score is the most that a model can.
 //!
 //! ```
+//! use sparring_core::Message;
 //! use sparring_eval::{Benchmark, ExactScorer, InWords, Item, Journal, Reader, RunConfig, run, score};
 //! use sparring_testkit::ScriptedSampler;
 //! use sparring_tools::{Format, ToolCall, ToolSpec};

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
 
 use serde_json::json;
-use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, Sampler};
+use sparring_core::{Encoder, PolicyError, Prompt, Rollout, SampleRequest, Sampler};
 use sparring_eval::bfcl::{with_underscores, write_results};
 use sparring_eval::{
     Benchmark, EvalError, ExactScorer, InWords, Item, Journal, Prompter, Reader, Report, RunConfig, Suite,
@@ -12,6 +12,7 @@ use sparring_eval::{
 use sparring_testkit::ScriptedSampler;
 use sparring_tools::{Format, ToolCall};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A little BFCL: two simple questions, one irrelevant.

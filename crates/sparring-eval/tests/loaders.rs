@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
 
 use serde_json::{Value, json};
+use sparring_core::Role;
 use sparring_eval::{Defect, Expected, Item, Suite};
 use sparring_tools::ToolCall;
 use std::path::Path;
@@ -189,7 +190,7 @@ fn api_bank() {
     assert_eq!(items[0].tools[0].description, "Gets.");
     let roles: Vec<_> = items[2].messages.iter().map(|turn| turn.role).collect();
     assert_eq!(roles, [Role::User, Role::Assistant, Role::Assistant, Role::Tool]);
-    assert_eq!(items[2].messages[2].calls[0].name, "ToolSearcher");
+    assert_eq!(items[2].messages[2].tool_calls[0].name, "ToolSearcher");
     let error = Folder::new(&[("level-1-given-desc/a.jsonl", r#"{"role": "Cat"}"#)]).error(Suite::ApiBank);
     assert!(error.contains("a.jsonl:1: field \"role\" is \"Cat\""), "{error}");
     assert!(Folder::new(&[]).error(Suite::ApiBank).contains("holds neither level-1-given-desc nor"));
@@ -283,7 +284,7 @@ fn hammer_both_ways_to_write_a_call_and_what_was_called_before() {
         (items[0].tools[0].required.as_slice(), &items[0].tools[0].parameters["n"]["type"]),
         (&["n".to_owned()][..], &json!("list"))
     );
-    assert_eq!(items[1].messages[2].calls.len(), 1);
+    assert_eq!(items[1].messages[2].tool_calls.len(), 1);
     assert_eq!(items[1].defects, [Defect::NotOffered]);
     let only = Suite::Hammer.load(folder.path(), &["sealtool".to_owned()]).unwrap();
     assert_eq!(only.items.len(), 1);
@@ -305,9 +306,9 @@ fn unified_takes_calls_that_were_made_from_their_field_only() {
         {"role": "assistant", "content": "So:", "tool_calls": [wrapped]}]});
     let items = Folder::new(&[("x.jsonl", &item.to_string())]).load(Suite::Unified);
     let turns: Vec<_> =
-        items[0].messages[1..].iter().map(|turn| (turn.content.as_str(), turn.calls.len())).collect();
+        items[0].messages[1..].iter().map(|turn| (turn.content.as_str(), turn.tool_calls.len())).collect();
     assert_eq!(turns, [(fenced.as_str(), 0), ("", 1), ("So:", 1)]);
-    assert_eq!(items[0].messages[2].calls, items[0].messages[3].calls);
+    assert_eq!(items[0].messages[2].tool_calls, items[0].messages[3].tool_calls);
     let bad = item.to_string().replace("\"content\":\"u\"", "\"content\":null");
     let error = Folder::new(&[("x.jsonl", &bad)]).error(Suite::Unified);
     assert!(error.contains("field \"messages[0].content\" must be a string"), "{error}");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
 
 use serde_json::Value;
+use sparring_core::Role;
 use sparring_eval::{Defect, Expected, Item, Suite};
 use sparring_tools::ToolCall;
 use std::collections::BTreeMap;
@@ -114,7 +115,7 @@ fn hammer_and_unified_say_the_same() {
         // Calls that were made before are fenced text in the unified form.
         for (turn, other) in item.messages.iter().zip(&other.messages) {
             assert!(
-                turn == other || !turn.calls.is_empty() && other.content.starts_with("```"),
+                turn == other || !turn.tool_calls.is_empty() && other.content.starts_with("```"),
                 "{}",
                 item.id
             );

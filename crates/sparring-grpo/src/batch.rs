@@ -72,7 +72,12 @@ fn split(part: &[Item<'_>], prompt: usize, budget: usize) -> Vec<(usize, usize)>
 pub(crate) fn token_groups<'a>(items: &[Item<'a>]) -> Vec<TokenGroup<'a>> {
     items
         .chunk_by(|a, b| a.group == b.group)
-        .map(|part| TokenGroup::new(&part[0].rollout.prompt, part.iter().map(|item| item.rollout.tokens.as_slice()).collect()))
+        .map(|part| {
+            TokenGroup::new(
+                &part[0].rollout.prompt,
+                part.iter().map(|item| item.rollout.tokens.as_slice()).collect(),
+            )
+        })
         .collect()
 }
 

@@ -149,8 +149,7 @@ mod tests {
         let mut policy = ToyPolicy::new("abc", Seed::new(3));
         let weight = NegativeLogLikelihood { weight: 1.0 / 9.0 };
         let batch = examples();
-        let before =
-            policy.learner().accumulate(TokenBatch::new(&batch, 1.0), &weight).unwrap();
+        let before = policy.learner().accumulate(TokenBatch::new(&batch, 1.0), &weight).unwrap();
         let gradient = policy.gradient().to_vec();
         let square: f64 = gradient.iter().map(|g| g * g).sum();
         let step = 1e-3;

@@ -52,6 +52,7 @@ fn observations_are_context() {
             tape.slopes
         );
         assert_eq!(report.learned_tokens, 5);
+        assert_eq!((report.length_mean, report.length_max, report.tokens), (2.5, 3, 6));
         assert!((report.entropy.unwrap() - (3.1 - 0.9) / 5.0).abs() < 1e-6);
     }
     let (tape, _) = run(mean_only(), RolloutGroup::new(&rollouts, &REWARDS));

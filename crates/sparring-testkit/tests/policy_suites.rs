@@ -57,6 +57,8 @@ fn planted_bugs_are_caught() {
         (Bug::EndsTooSoon, "sampler/min_tokens"),
         (Bug::NoStopTokens, "sampler/stop token"),
         (Bug::NoHook, "sampler/hook"),
+        (Bug::SharesHookState, "sampler/hook state"),
+        (Bug::TellsHookNothing, "sampler/hook state"),
         (Bug::TakesAnyTemperature, "sampler/refuses"),
         (Bug::PositiveScore, "scorer/range"),
         (Bug::GroupLeaks, "scorer/grouping"),

@@ -23,7 +23,13 @@ impl Checkpoint for DevicePolicy {
             Ok((adam, flat(parameters, &by_reference(&self.gradients))?))
         };
         let (adam, gradient) = state().map_err(backend)?;
-        write_optimizer(dir, parameters, &adam, &[gradient], Counts { dropout: self.dropout, changes: self.model.version })
+        write_optimizer(
+            dir,
+            parameters,
+            &adam,
+            &[gradient],
+            Counts { dropout: self.dropout, changes: self.model.version },
+        )
     }
 
     fn restore(&mut self, dir: &Path) -> std::result::Result<(), PolicyError> {

@@ -9,7 +9,7 @@ use super::{schema, source};
 use crate::{EvalError, Item, calling};
 use serde_json::{Value, json};
 use source::Record;
-use sparring_core::{Message};
+use sparring_core::Message;
 use sparring_tools::{Dialect, ToolCall, ToolSpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -8,7 +8,7 @@ use super::{schema, source};
 use crate::{EvalError, Item};
 use serde_json::{Map, Value, json};
 use source::Record;
-use sparring_core::{Message};
+use sparring_core::Message;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::HashMap;
 use std::path::Path;

@@ -8,7 +8,7 @@ use super::{present, schema, source};
 use crate::{Defect, EvalError, Item};
 use serde_json::Value;
 use source::Record;
-use sparring_core::{Message};
+use sparring_core::Message;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::HashMap;
 use std::path::Path;

@@ -8,7 +8,7 @@ use super::{present, schema, source};
 use crate::{Defect, EvalError, Expected, Item};
 use serde_json::{Map, Value, json};
 use source::Record;
-use sparring_core::{Message};
+use sparring_core::Message;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Learners that watch, and rollouts by hand.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 use sparring_core::{
-    Learner, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
-    StepReport, TokenBatch, TokenGradients, TokenLoss, TokenStats,
+    Learner, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed, StepReport,
+    TokenBatch, TokenGradients, TokenLoss, TokenStats,
 };
 use sparring_testkit::ToyPolicy;
 use std::sync::atomic::{AtomicUsize, Ordering};

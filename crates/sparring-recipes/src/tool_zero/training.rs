@@ -111,10 +111,8 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
             encoded.push((prompt.map_err(RecipeError::Encode)?, answer.map_err(RecipeError::Encode)?));
         }
         let lr = self.plan.lr(Arm::Sft, step, total);
-        let examples: Vec<TokenGroup<'_>> = encoded
-            .iter()
-            .map(|(prompt, answer)| TokenGroup::new(prompt, vec![answer.as_slice()]))
-            .collect();
+        let examples: Vec<TokenGroup<'_>> =
+            encoded.iter().map(|(prompt, answer)| TokenGroup::new(prompt, vec![answer.as_slice()])).collect();
         let report = supervised::update(learner, &examples, c.grpo.micro_batch_tokens, lr)
             .map_err(|source| failed(arm, step, source))?;
         let record = StepRecord::new(step, Stage::Supervised, lr);

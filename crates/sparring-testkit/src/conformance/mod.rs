@@ -161,11 +161,7 @@ fn grouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
 
 /// Every completion as a group of its own.
 fn ungrouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
-    groups
-        .iter()
-        .flatten()
-        .map(|rollout| TokenGroup::new(&rollout.prompt, vec![&rollout.tokens]))
-        .collect()
+    groups.iter().flatten().map(|rollout| TokenGroup::new(&rollout.prompt, vec![&rollout.tokens])).collect()
 }
 
 /// The first place where two slices of log-probabilities differ by more than `tolerance`, as a sentence.

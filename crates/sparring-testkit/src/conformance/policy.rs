@@ -32,10 +32,7 @@ fn agreement(
     }
     let groups = policy.sampler().sample(&requests).map_err(failed(check))?;
     let tokens = grouped(&groups);
-    let scored = policy
-        .scorer()
-        .score(TokenBatch::new(&tokens, scored_at))
-        .map_err(failed(check))?;
+    let scored = policy.scorer().score(TokenBatch::new(&tokens, scored_at)).map_err(failed(check))?;
     let own: Vec<f32> = groups.iter().flatten().flat_map(|rollout| rollout.logp.clone()).collect();
     match difference(&own, &scored, options.tolerance) {
         Some(what) => ensure(false, check, || format!("temperature {drawn_at}: {what}")),
@@ -62,8 +59,7 @@ fn chi_square(policy: &dyn Policy, prompt: &Prompt, index: usize, options: &Opti
     let Some(first) = drawn.first() else { return Ok(()) };
     let tokens: Vec<[u32; 1]> = counts.keys().map(|&token| [token]).collect();
     let group = [TokenGroup::new(&first.prompt, tokens.iter().map(<[u32; 1]>::as_slice).collect())];
-    let logps =
-        policy.scorer().score(TokenBatch::new(&group, 1.0)).map_err(failed(check))?;
+    let logps = policy.scorer().score(TokenBatch::new(&group, 1.0)).map_err(failed(check))?;
     let draws = drawn.len() as f64;
     // What was never drawn, and what is too rare for a cell of its own, is one cell.
     let (mut rest_expected, mut rest_seen, mut statistic, mut cells) = (draws, 0.0, 0.0, 0.0);

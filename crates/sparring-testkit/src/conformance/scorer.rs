@@ -19,8 +19,7 @@ pub fn scorer(scorer: &dyn Scorer, groups: &[Vec<Rollout>], options: &Options) -
     equal("scorer/repeatable", &logp, &again, 0.0)?;
 
     let apart = ungrouped(groups);
-    let alone =
-        scorer.score(TokenBatch::new(&apart, 1.0)).map_err(failed("scorer/grouping"))?;
+    let alone = scorer.score(TokenBatch::new(&apart, 1.0)).map_err(failed("scorer/grouping"))?;
     equal("scorer/grouping", &logp, &alone, options.tolerance)?;
     let mut one_by_one = Vec::new();
     for group in &apart {

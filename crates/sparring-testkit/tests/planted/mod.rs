@@ -1,11 +1,12 @@
 //! A toy policy with one bug.
 #![allow(clippy::unwrap_used)]
 use sparring_core::{
-    Checkpoint, Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, StepReport,
-    TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
+    Checkpoint, Hook, HookState, Learner, LogitHook, Policy, PolicyError, Rollout, SampleRequest, Sampler,
+    Scorer, Seed, StepReport, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
 };
 use sparring_testkit::ToyPolicy;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is wrong.
@@ -26,6 +27,8 @@ pub enum Bug {
     EndsTooSoon,
     NoStopTokens,
     NoHook,
+    SharesHookState,
+    TellsHookNothing,
     TakesAnyTemperature,
     PositiveScore,
     GroupLeaks,
@@ -98,6 +101,11 @@ impl Planted {
             Bug::EndsTooSoon => request.params.min_tokens = 0,
             Bug::NoStopTokens => request.params.stop_tokens.clear(),
             Bug::NoHook => request.hook = None,
+            Bug::SharesHookState | Bug::TellsHookNothing => {
+                let shared = self.is(Bug::SharesHookState);
+                request.hook =
+                    request.hook.map(|hook| Hook::new(Badly { hook, shared, heard: Mutex::default() }));
+            }
             Bug::TakesAnyTemperature if wanted.is_nan() => request.params.temperature = 1.0,
             Bug::SharperThanItSays if wanted == 1.0 => request.params.temperature = 0.5,
             Bug::TooLong => request.params.max_tokens += 3,
@@ -125,6 +133,36 @@ impl Planted {
             _ => {}
         }
         Ok(group)
+    }
+}
+
+/// A hook that is started once for all completions, or is never told what was drawn.
+struct Badly {
+    hook: Hook,
+    shared: bool,
+    heard: Mutex<Vec<u32>>,
+}
+
+struct BadState<'a>(&'a Badly, &'a [u32]);
+
+impl LogitHook for Badly {
+    fn start<'a>(&'a self, prompt: &'a [u32]) -> Box<dyn HookState + 'a> {
+        Box::new(BadState(self, prompt))
+    }
+}
+
+impl HookState for BadState<'_> {
+    fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
+        let mut state = self.0.hook.start(self.1);
+        self.0.heard.lock().unwrap().iter().try_for_each(|&token| state.accept(token))?;
+        state.apply(logits)
+    }
+
+    fn accept(&mut self, token: u32) -> Result<(), PolicyError> {
+        if self.0.shared {
+            self.0.heard.lock().unwrap().push(token);
+        }
+        Ok(())
     }
 }
 
@@ -211,7 +249,9 @@ fn again(toy: &mut ToyPolicy, kept: &[Kept]) -> Result<(), PolicyError> {
         let groups: Vec<TokenGroup<'_>> = call
             .groups
             .iter()
-            .map(|(prompt, completions)| TokenGroup::new(prompt, completions.iter().map(Vec::as_slice).collect()))
+            .map(|(prompt, completions)| {
+                TokenGroup::new(prompt, completions.iter().map(Vec::as_slice).collect())
+            })
             .collect();
         toy.accumulate(TokenBatch::new(&groups, 1.0), &Known(&call.slopes))?;
     }

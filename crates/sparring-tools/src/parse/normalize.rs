@@ -153,11 +153,7 @@ mod tests {
             json!({"name": "f", "arguments": null}),
             json!({"name": "f", "arguments": ""}),
         ] {
-            assert_eq!(
-                call_from_value(&none),
-                Ok(ToolCall::new("f", Map::new())),
-                "{none}"
-            );
+            assert_eq!(call_from_value(&none), Ok(ToolCall::new("f", Map::new())), "{none}");
         }
     }
 

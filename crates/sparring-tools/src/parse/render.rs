@@ -180,13 +180,12 @@ pub(super) fn kimi(calls: &[ToolCall]) -> String {
     let mut out = "<|tool_calls_section_begin|>".to_owned();
     for (i, call) in calls.iter().enumerate() {
         // An id of another format would be read as the name.
-        let own = call.id.as_deref().filter(|id| *id != call.name && super::grammars::kimi_name(id) == call.name);
+        let own =
+            call.id.as_deref().filter(|id| *id != call.name && super::grammars::kimi_name(id) == call.name);
         let id = own.map_or_else(|| format!("functions.{}:{i}", call.name), str::to_owned);
         let arguments = arguments(call);
-        let _ = write!(
-            out,
-            "<|tool_call_begin|>{id}<|tool_call_argument_begin|>{arguments}<|tool_call_end|>"
-        );
+        let _ =
+            write!(out, "<|tool_call_begin|>{id}<|tool_call_argument_begin|>{arguments}<|tool_call_end|>");
     }
     out + "<|tool_calls_section_end|>"
 }
