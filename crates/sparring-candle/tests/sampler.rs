@@ -6,8 +6,8 @@ mod support;
 use proptest::prelude::*;
 use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, ModelFamily};
 use sparring_core::{
-    AllowTokens, DrawContext, Encoder, Finish, LogitHook, Message, OneOf, PolicyError, Prompt, Rollout,
-    SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
+    AllowTokens, Encoder, Finish, Message, OneOf, PolicyError, Prompt, Rollout, SampleRequest, Sampler,
+    SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
 };
 
 fn request(prompt: Vec<u32>, n: usize, seed: u64) -> SampleRequest {
@@ -84,11 +84,8 @@ fn compare_scores(policy: &CandlePolicy, temperature: f32) {
         r.params.temperature = temperature;
     }
     for group in policy.sample_all(&requests).unwrap().iter().filter(|g| !g.is_empty()) {
-        let groups = [TokenGroup {
-            prompt: &group[0].prompt,
-            completions: group.iter().map(|r| r.tokens.as_slice()).collect(),
-        }];
-        let scores = policy.score(TokenBatch { groups: &groups, temperature }).unwrap();
+        let groups = [TokenGroup::new(&group[0].prompt, group.iter().map(|r| r.tokens.as_slice()).collect())];
+        let scores = policy.score(TokenBatch::new(&groups, temperature)).unwrap();
         let own = group.iter().flat_map(|r| &r.logp);
         for (score, own) in scores.iter().zip(own) {
             assert!((score - own).abs() < 2e-5 * own.abs().max(1.0), "{score} {own}");
@@ -254,8 +251,8 @@ fn a_request_that_fails_changes_nothing_for_the_others() {
 fn messages_go_through_the_chat_template() {
     let policy = with_rows(1, 4);
     let messages = vec![Message::user("w5 w6")];
-    let ids = policy.tokenizer().encode_chat(&messages).unwrap();
-    let text = policy.tokenizer().render(&messages).unwrap();
+    let ids = policy.tokenizer().encode_prompt(&messages.clone().into()).unwrap().to_vec();
+    let text = policy.tokenizer().render(&messages.clone().into()).unwrap();
     assert_eq!(text, "<|im_start|>user\nw5 w6<|im_end|>\n<|im_start|>assistant\n");
     // Words that the vocabulary does not have become w4.
     assert_eq!(ids, [1, 4, 5, 6, 2, 1, 4]);
@@ -266,7 +263,7 @@ fn messages_go_through_the_chat_template() {
 
     let plain = support::tokenizer_json(40).replace("<|im_start|>", "<|other|>");
     let plain = ChatTokenizer::from_text(&plain, None, None).unwrap();
-    let error = plain.encode_chat(&messages).unwrap_err().to_string();
+    let error = plain.encode_prompt(&messages.into()).unwrap_err().to_string();
     assert!(error.contains("no chat_template"), "{error}");
 }
 
@@ -351,8 +348,7 @@ fn log_probabilities_are_those_of_the_distribution_drawn_from() {
     let params = params.with_repetition_penalty(1.5).with_max_tokens(1);
     let request = request(prompt.clone(), 300, 15).with_params(params.clone());
     let mut want = logits.to_vec();
-    let at = DrawContext { prompt: &prompt, tokens: &[], ends: &[2] };
-    request.adjust(at, &mut want).unwrap();
+    request.rules(&prompt, &[2]).adjust(&mut want).unwrap();
     let mut weights: Vec<f32> = want.iter().map(|l| (l / 0.8).exp()).collect();
     params.filter(&mut weights, &mut Vec::new());
     let total: f32 = weights.iter().sum();
@@ -391,7 +387,7 @@ proptest! {
 fn the_encoder_reads_prompts_as_the_sampler_does() {
     let policy = support::tiny(3);
     let encoder: &dyn Encoder = policy.tokenizer();
-    let prompt = Prompt::Messages(vec![Message::user("w7 w8")]);
+    let prompt = Prompt::from(vec![Message::user("w7 w8")]);
     let params = SamplingParams::default().with_max_tokens(2);
     let request = SampleRequest::new(prompt.clone(), 1, params, Seed::new(1));
     let rollout = policy.sample_one(&request).unwrap().remove(0);

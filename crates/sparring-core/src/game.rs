@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A malformed proposal: data with a reward, never an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Rejection {
     /// A short, stable name of the check that failed: reports count by it.
     pub rule: String,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Keeping a group together lets a backend compute the shared prompt once, in sampling and in training;
 /// the gradient is exactly that of separate sequences.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct TokenGroup<'a> {
     /// Token ids of the prompt: at least one.
     pub prompt: &'a [u32],
@@ -13,11 +14,19 @@ pub struct TokenGroup<'a> {
     pub completions: Vec<&'a [u32]>,
 }
 
+impl<'a> TokenGroup<'a> {
+    /// A prompt and its completions.
+    pub fn new(prompt: &'a [u32], completions: Vec<&'a [u32]>) -> Self {
+        Self { prompt, completions }
+    }
+}
+
 /// Groups of sequences to score or to learn from.
 ///
 /// Wherever per-token numbers belong to a batch, they lie flat: group by group, completion by completion,
 /// token by token. Prompt tokens have none.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct TokenBatch<'a> {
     /// The groups.
     pub groups: &'a [TokenGroup<'a>],
@@ -25,7 +34,12 @@ pub struct TokenBatch<'a> {
     pub temperature: f32,
 }
 
-impl TokenBatch<'_> {
+impl<'a> TokenBatch<'a> {
+    /// Groups, at a temperature.
+    pub const fn new(groups: &'a [TokenGroup<'a>], temperature: f32) -> Self {
+        Self { groups, temperature }
+    }
+
     /// Number of completion tokens: the length of every per-token slice of this batch.
     pub fn completion_tokens(&self) -> usize {
         self.groups.iter().flat_map(|g| &g.completions).map(|c| c.len()).sum()
@@ -34,6 +48,7 @@ impl TokenBatch<'_> {
 
 /// What a loss sees of the completion tokens of a batch, flat (see [`TokenBatch`]).
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct TokenStats<'a> {
     /// Log-probability of each token under the current weights, nats.
     pub logp: &'a [f32],
@@ -42,13 +57,28 @@ pub struct TokenStats<'a> {
     pub entropy: Option<&'a [f32]>,
 }
 
+impl<'a> TokenStats<'a> {
+    /// Log-probabilities, and entropies where they are asked for.
+    pub const fn new(logp: &'a [f32], entropy: Option<&'a [f32]>) -> Self {
+        Self { logp, entropy }
+    }
+}
+
 /// Where a loss writes its derivatives, flat (see [`TokenBatch`]). Zero on entry.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct TokenGradients<'a> {
     /// ∂L/∂logp of each token.
     pub logp: &'a mut [f32],
     /// ∂L/∂entropy of each token: present where [`TokenLoss::needs_entropy`] asks for it.
     pub entropy: Option<&'a mut [f32]>,
+}
+
+impl<'a> TokenGradients<'a> {
+    /// Room for ∂L/∂logp, and for ∂L/∂entropy where entropies are asked for.
+    pub const fn new(logp: &'a mut [f32], entropy: Option<&'a mut [f32]>) -> Self {
+        Self { logp, entropy }
+    }
 }
 
 /// A loss that reaches the parameters only through the log-probabilities of the sampled tokens (and, if it

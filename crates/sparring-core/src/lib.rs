@@ -12,10 +12,10 @@
 //! | seam | what you write when you implement it |
 //! |---|---|
 //! | [`Sampler`] | prompts in, completions out, each with the log-probability of its tokens; [`Retry`] asks again |
-//! | [`LogitHook`] | which tokens may come next, for constrained decoding |
+//! | [`LogitHook`], [`HookState`] | which tokens may come next, for constrained decoding |
 //! | [`Scorer`], [`Learner`] | log-probabilities of given tokens, and gradient steps through them |
 //! | [`Policy`], [`Checkpoint`] | one model that can do all of that, and be saved and restored |
-//! | [`Encoder`] | text as token ids, to learn from texts that the model did not write |
+//! | [`Encoder`] | text as token ids, to learn from texts that the model did not write and to go on with a conversation |
 //! | [`Reward`] | a score for each completion of a group |
 //! | [`Advantage`] | rewards of a group to advantages |
 //! | [`Game`] | what the Generator is asked, how its answer becomes a task, when a task is solved |
@@ -51,21 +51,21 @@ mod sampler;
 mod seed;
 
 pub use advantage::{Advantage, advantage_fn};
-pub use encoder::Encoder;
+pub use encoder::{Continuation, Encoder};
 pub use error::{BoxError, PolicyError, one_line};
 pub use event::{Event, Observer, Phase};
 pub use game::{Game, Rejection, TaskSource, task_source_fn};
 pub use learner::{
     Learner, Scorer, StepReport, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
 };
-pub use message::{Message, Role};
+pub use message::{Conversation, Message, MessageCall, Role};
 pub use policy::{Checkpoint, Policy};
 pub use reward::{
     Component, Player, Reward, RewardContext, RewardFn, ScoreError, check_scores, reward_fn, sum_components,
 };
 pub use rollout::{Finish, Rollout};
 pub use sampler::{
-    AllowTokens, Backoff, DrawContext, Hook, LogitHook, OneOf, Prompt, Retry, SampleRequest, Sampler,
-    SamplingParams,
+    AllowTokens, Backoff, Hook, HookState, LogitHook, LogitRules, OneOf, Prompt, Retry, SampleRequest,
+    Sampler, SamplingParams,
 };
-pub use seed::Seed;
+pub use seed::{Seed, SeedRng};

@@ -15,16 +15,32 @@ pub enum Finish {
 
 /// One sampled completion of one prompt.
 ///
-/// `tokens` and `logp` have the same length and include the stop token where one was drawn; `text` is
-/// the decoded completion without it. `logp[t]` is the natural logarithm of the probability with which
-/// `tokens[t]` was drawn, at the temperature that drew it (nats; at temperature 0, at temperature 1).
+/// A sampler that knows token ids gives `prompt`, `tokens` and `logp`. `tokens` and `logp` then have the same length
+/// and include the stop token where one was drawn; `text` is the decoded completion without it. `logp[t]` is the
+/// natural logarithm of the probability with which `tokens[t]` was drawn, at the temperature that drew it (nats; at
+/// temperature 0, at temperature 1).
+///
+/// A sampler that knows less (a server that answers with text) leaves out what it does not know, and makes nothing
+/// up: see [`Rollout::has_tokens`] and [`Rollout::has_logp`]. Evaluations, games and rewards take such rollouts;
+/// nothing can be learned from a rollout without token ids.
+///
+/// ```
+/// use sparring_core::{Finish, Rollout};
+/// let text = Rollout::from_text("four").with_finish(Finish::Length);
+/// assert!(text.truncated() && !text.has_tokens());
+/// let drawn = Rollout::from_text("four").with_tokens([5, 6], vec![7, 0]).with_logp(vec![-0.5, -0.1]);
+/// assert!(drawn.has_tokens() && drawn.has_logp());
+/// let silent = Rollout::from_text("").with_tokens([5, 6], vec![]);
+/// assert!(silent.has_tokens(), "an empty completion of a known prompt");
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Rollout {
-    /// Token ids of the prompt, shared by the rollouts of a group.
+    /// Token ids of the prompt, shared by the rollouts of a group; empty where no token ids are known.
     pub prompt: Arc<[u32]>,
     /// Token ids of the completion.
     pub tokens: Vec<u32>,
-    /// Log-probability of each completion token, nats.
+    /// Log-probability of each completion token, nats; empty where they are not known.
     pub logp: Vec<f32>,
     /// The completion as text.
     pub text: String,
@@ -34,10 +50,14 @@ pub struct Rollout {
     /// context: no loss and no KL term is theirs, and their `logp` is not looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub observations: Vec<Range<usize>>,
+    /// Version of the weights that drew the completion: how many times the policy's weights had changed, by the
+    /// policy's own count, which its checkpoints keep. `None` where the sampler does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_version: Option<u64>,
 }
 
 impl Rollout {
-    /// A rollout that has text but no tokens: for tests of rewards and parsers.
+    /// A completion of which only the text is known; it ended by itself.
     pub fn from_text(text: impl Into<String>) -> Self {
         Self {
             prompt: Arc::from([]),
@@ -46,12 +66,64 @@ impl Rollout {
             text: text.into(),
             finish: Finish::Stop,
             observations: Vec::new(),
+            weights_version: None,
         }
+    }
+
+    /// Sets why it ended.
+    #[must_use]
+    pub fn with_finish(mut self, finish: Finish) -> Self {
+        self.finish = finish;
+        self
+    }
+
+    /// Sets the token ids of prompt and completion.
+    #[must_use]
+    pub fn with_tokens(mut self, prompt: impl Into<Arc<[u32]>>, tokens: Vec<u32>) -> Self {
+        self.prompt = prompt.into();
+        self.tokens = tokens;
+        self
+    }
+
+    /// Sets the log-probability of each completion token.
+    #[must_use]
+    pub fn with_logp(mut self, logp: Vec<f32>) -> Self {
+        self.logp = logp;
+        self
+    }
+
+    /// Sets the token ranges that the environment wrote.
+    #[must_use]
+    pub fn with_observations(mut self, observations: Vec<Range<usize>>) -> Self {
+        self.observations = observations;
+        self
+    }
+
+    /// Sets the version of the weights.
+    #[must_use]
+    pub fn with_weights_version(mut self, version: u64) -> Self {
+        self.weights_version = Some(version);
+        self
+    }
+
+    /// Whether the sampler gave token ids. An empty completion of a known prompt has them: none.
+    pub fn has_tokens(&self) -> bool {
+        !self.prompt.is_empty() || !self.tokens.is_empty()
+    }
+
+    /// Whether the sampler gave the log-probability of every token.
+    pub fn has_logp(&self) -> bool {
+        self.has_tokens() && self.logp.len() == self.tokens.len()
     }
 
     /// Whether the policy wrote token `t`, not the environment.
     pub fn wrote(&self, t: usize) -> bool {
         !self.observations.iter().any(|range| range.contains(&t))
+    }
+
+    /// How many tokens the policy wrote itself.
+    pub fn written(&self) -> usize {
+        (0..self.tokens.len()).filter(|&t| self.wrote(t)).count()
     }
 
     /// Whether the completion was cut off by the length limit.

@@ -1,4 +1,4 @@
-use rand::SeedableRng;
+use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +44,56 @@ impl Seed {
     }
 
     /// A generator of random numbers that starts from this seed (ChaCha8: the same on every machine).
-    pub fn rng(self) -> ChaCha8Rng {
-        ChaCha8Rng::seed_from_u64(self.0)
+    pub fn rng(self) -> SeedRng {
+        SeedRng(ChaCha8Rng::seed_from_u64(self.0))
+    }
+}
+
+/// A stream of random numbers that a [`Seed`] begins.
+///
+/// It also implements `RngCore` of `rand` 0.9, for shuffles and distributions inside this workspace. That
+/// implementation follows the version of `rand` that this crate is built with, and is no part of what its own
+/// version promises; the methods here, and the numbers that they give, are.
+///
+/// ```
+/// use sparring_core::Seed;
+/// let mut rng = Seed::new(1).rng();
+/// let (coin, die) = (rng.unit() < 0.5, 1 + rng.below(6));
+/// assert!((1..=6).contains(&die));
+/// let mut again = Seed::new(1).rng();
+/// assert_eq!((again.unit() < 0.5, 1 + again.below(6)), (coin, die));
+/// ```
+#[derive(Debug, Clone)]
+pub struct SeedRng(ChaCha8Rng);
+
+impl SeedRng {
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// A number in [0, 1): a multiple of 2⁻⁵³, all equally probable.
+    pub fn unit(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
+    }
+
+    /// A number below `n`, all equally probable up to a share of n/2⁶⁴; 0 for `n` = 0.
+    pub fn below(&mut self, n: usize) -> usize {
+        ((u128::from(self.bits()) * n as u128) >> 64) as usize
+    }
+}
+
+impl RngCore for SeedRng {
+    fn next_u32(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    fn fill_bytes(&mut self, out: &mut [u8]) {
+        self.0.fill_bytes(out);
     }
 }
 
@@ -69,5 +117,20 @@ mod tests {
         let distinct: std::collections::HashSet<_> = seeds.iter().collect();
         assert_eq!(distinct.len(), seeds.len());
         assert_eq!(root.child("a").rng().random::<u64>(), root.child("a").rng().random::<u64>());
+    }
+
+    #[test]
+    fn the_stream_is_that_of_chacha8_and_never_changes() {
+        let (mut own, mut chacha) = (Seed::new(7).rng(), ChaCha8Rng::seed_from_u64(7));
+        for _ in 0..10 {
+            assert_eq!(own.next_u32(), chacha.next_u32());
+            assert_eq!(own.bits(), chacha.next_u64());
+            assert_eq!(own.unit().to_bits(), chacha.random::<f64>().to_bits());
+            assert_eq!(own.random_range(0..1000_u32), chacha.random_range(0..1000_u32));
+        }
+        let mut seen = [0; 3];
+        (0..300).for_each(|_| seen[own.below(3)] += 1);
+        assert!(seen.iter().all(|n| (60..140).contains(n)), "{seen:?}");
+        assert_eq!(own.below(0), 0);
     }
 }

@@ -20,7 +20,7 @@ pub fn gold_calls(item: &Item) -> Option<Vec<ToolCall>> {
         Expected::Bfcl(entry) => match entry.category.relevance() {
             Some(Relevance::Irrelevant) => Some(Vec::new()),
             Some(Relevance::Relevant) => {
-                let any = |tool: &ToolSpec| ToolCall { name: tool.name.clone(), ..ToolCall::default() };
+                let any = |tool: &ToolSpec| ToolCall::new(&tool.name, serde_json::Map::new());
                 Some(item.tools.first().map(any).into_iter().collect())
             }
             None => {

@@ -1,71 +1,30 @@
-use crate::Reader;
 use crate::bfcl::BfclEntry;
 use serde::{Deserialize, Serialize};
-use sparring_core::Message;
+use sparring_core::{Message, MessageCall};
 use sparring_tools::{ToolCall, ToolSpec};
 
-/// Who speaks a [`Turn`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum TurnRole {
-    /// Instructions.
-    System,
-    /// The person who asks.
-    User,
-    /// The model.
-    Assistant,
-    /// What a tool returned.
-    Tool,
-}
-
-impl TurnRole {
-    /// The name that chat templates use.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::Tool => "tool",
+/// An assistant's turn that makes these calls.
+pub fn calling(calls: &[ToolCall]) -> Message {
+    let one = |call: &ToolCall| {
+        let made = MessageCall::new(&call.name, call.arguments.clone());
+        match &call.id {
+            Some(id) => made.with_id(id),
+            None => made,
         }
-    }
+    };
+    Message::assistant("").with_tool_calls(calls.iter().map(one))
 }
 
-/// One turn of an item's conversation. Beside [`Message`] it knows tool results, and calls that were made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Turn {
-    /// Who speaks.
-    pub role: TurnRole,
-    /// What is said.
-    pub content: String,
-    /// Calls that the assistant made in this turn.
-    pub calls: Vec<ToolCall>,
-}
-
-impl Turn {
-    /// A turn that is only text.
-    pub fn new(role: TurnRole, content: impl Into<String>) -> Self {
-        Self { role, content: content.into(), calls: Vec::new() }
-    }
-
-    /// A turn in which the assistant makes calls.
-    pub fn calling(calls: Vec<ToolCall>) -> Self {
-        Self { role: TurnRole::Assistant, content: String::new(), calls }
-    }
-
-    /// The turn as a message of text: calls as `reader` would read them, a tool's result as a message of the user.
-    pub fn to_message(&self, reader: &Reader) -> Message {
-        match self.role {
-            TurnRole::System => Message::system(&self.content),
-            TurnRole::User => Message::user(&self.content),
-            TurnRole::Tool => Message::user(format!("The tool returned:\n{}", self.content)),
-            TurnRole::Assistant if self.calls.is_empty() => Message::assistant(&self.content),
-            TurnRole::Assistant if self.content.is_empty() => Message::assistant(reader.render(&self.calls)),
-            TurnRole::Assistant => {
-                Message::assistant(format!("{}\n{}", self.content, reader.render(&self.calls)))
-            }
+/// The calls that a turn makes.
+pub fn calls_of(message: &Message) -> Vec<ToolCall> {
+    let one = |made: &MessageCall| {
+        let call = ToolCall::new(&made.name, made.arguments.as_object().cloned().unwrap_or_default());
+        match &made.id {
+            Some(id) => call.with_id(id),
+            None => call,
         }
-    }
+    };
+    message.tool_calls.iter().map(one).collect()
 }
 
 /// What a right answer is.
@@ -104,7 +63,7 @@ pub struct Item {
     /// The group in which it is counted.
     pub category: String,
     /// The conversation that the model continues.
-    pub messages: Vec<Turn>,
+    pub messages: Vec<Message>,
     /// The tools on offer.
     pub tools: Vec<ToolSpec>,
     /// What a right answer is.
@@ -118,7 +77,7 @@ impl Item {
     pub fn calls(
         id: impl Into<String>,
         category: impl Into<String>,
-        messages: Vec<Turn>,
+        messages: Vec<Message>,
         tools: Vec<ToolSpec>,
         gold: Vec<ToolCall>,
     ) -> Self {

@@ -17,14 +17,15 @@
 //! * [`gold_answers`] lets the benchmark answer itself: what its own golds score is the most that a model can.
 //!
 //! ```
-//! use sparring_eval::{Benchmark, ExactScorer, InWords, Item, Journal, Reader, RunConfig, Turn, TurnRole, run, score};
+//! use sparring_core::Message;
+//! use sparring_eval::{Benchmark, ExactScorer, InWords, Item, Journal, Reader, RunConfig, run, score};
 //! use sparring_testkit::ScriptedSampler;
 //! use sparring_tools::{Format, ToolCall, ToolSpec};
 //!
 //! let tool = ToolSpec::default().with_parameter("city", serde_json::json!({"type": "string"}), true);
 //! let tool = ToolSpec { name: "get_weather".to_owned(), ..tool };
 //! let item = |id: &str, city: &str| {
-//!     let question = vec![Turn::new(TurnRole::User, format!("How is the weather in {city}?"))];
+//!     let question = vec![Message::user(format!("How is the weather in {city}?"))];
 //!     let gold = ToolCall::new("get_weather", [("city", city.into())]);
 //!     Item::calls(id, "weather", question, vec![tool.clone()], vec![gold])
 //! };
@@ -68,11 +69,11 @@ pub use benchmark::{Benchmark, Scorer};
 pub use error::EvalError;
 pub use golds::{gold_answers, gold_calls};
 pub use interval::{Interval, wilson};
-pub use item::{Defect, Expected, Item, Turn, TurnRole};
+pub use item::{Defect, Expected, Item, calling, calls_of};
 pub use journal::{Answer, Journal};
 pub use load::Suite;
 pub use overlap::{Counts, Overlap, OverlapRule};
-pub use prompt::{InWords, Prompter, TemplateInput, Templated};
+pub use prompt::{InWords, Prompter, Templated, conversation};
 pub use read::{Reader, Reading};
 pub use report::{CategoryShare, Failure, OverlapShare, Report, Share, score, write_report};
 pub use run::{RunConfig, run};

@@ -125,7 +125,7 @@ mod tests {
     use serde_json::json;
 
     fn call(name: &str, arguments: &Value) -> ToolCall {
-        ToolCall { name: name.to_owned(), arguments: arguments.as_object().unwrap().clone() }
+        ToolCall::new(name, arguments.as_object().unwrap().clone())
     }
 
     fn overlap(rule: OverlapRule, gold: &[ToolCall], predicted: Option<&[ToolCall]>) -> [usize; 6] {

@@ -1,9 +1,9 @@
 //! From an item to what the model is shown.
 
-use crate::{EvalError, Expected, Item, Reader, Turn, TurnRole};
+use crate::{EvalError, Expected, Item, Reader, calls_of};
 use serde::Serialize;
-use serde_json::{Value, json};
-use sparring_core::{BoxError, Message, Prompt};
+use serde_json::{Map, Value, json};
+use sparring_core::{BoxError, Conversation, Encoder, Message, Prompt, Role};
 use sparring_tools::{Dialect, ToolSpec};
 use std::fmt::Write;
 
@@ -25,66 +25,50 @@ pub trait Prompter: Send + Sync {
 /// The seam is object-safe.
 const _: fn(&dyn Prompter) = |_| {};
 
-/// A conversation as the variables of a chat template, in the form that Hugging Face's templates expect.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct TemplateInput {
-    /// `{"role", "content"}`, with `tool_calls` where the assistant made calls.
-    pub messages: Vec<Value>,
-    /// `{"type": "function", "function": {...}}`.
-    pub tools: Vec<Value>,
-}
-
-impl TemplateInput {
-    /// The variables for an item.
-    pub fn new(item: &Item) -> Self {
-        let message = |turn: &Turn| {
-            let mut out = json!({"role": turn.role.as_str(), "content": turn.content});
-            if !turn.calls.is_empty() {
-                let calls = turn.calls.iter().map(|call| json!({"type": "function", "function": call}));
-                out["tool_calls"] = calls.collect();
-            }
-            out
-        };
-        Self {
-            messages: item.messages.iter().map(message).collect(),
-            tools: item.tools.iter().map(|tool| tool.to_json(Dialect::OpenAiChat)).collect(),
-        }
-    }
+/// An item as a conversation with tools.
+pub fn conversation(item: &Item) -> Conversation {
+    let tools = item.tools.iter().map(|tool| tool.to_json(Dialect::OpenAiChat));
+    Conversation::new(item.messages.iter().cloned()).with_tools(tools)
 }
 
 /// Prompts in the model's own chat template, which is told about the tools.
 ///
-/// The template and the tokenizer belong to the backend, so rendering is a function that the caller gives:
-/// variables in, token ids out.
-pub struct Templated<F>(F);
+/// The template and the tokenizer belong to the backend: what is put to the model are the token ids that its encoder
+/// makes of the item's [`conversation`].
+pub struct Templated<'a> {
+    encoder: &'a dyn Encoder,
+    variables: Map<String, Value>,
+}
 
-impl<F> Templated<F>
-where
-    F: Fn(&TemplateInput) -> Result<Vec<u32>, BoxError> + Send + Sync,
-{
-    /// Prompts that `render` writes.
-    pub const fn new(render: F) -> Self {
-        Self(render)
+impl<'a> Templated<'a> {
+    /// Prompts that `encoder` writes.
+    pub fn new(encoder: &'a dyn Encoder) -> Self {
+        Self { encoder, variables: Map::new() }
+    }
+
+    /// Sets a variable of the template, such as `enable_thinking`.
+    #[must_use]
+    pub fn with_variable(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
     }
 }
 
-impl<F> std::fmt::Debug for Templated<F> {
+impl std::fmt::Debug for Templated<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Templated").finish_non_exhaustive()
+        f.debug_struct("Templated").field("variables", &self.variables).finish_non_exhaustive()
     }
 }
 
-impl<F> Prompter for Templated<F>
-where
-    F: Fn(&TemplateInput) -> Result<Vec<u32>, BoxError> + Send + Sync,
-{
+impl Prompter for Templated<'_> {
     fn name(&self) -> &'static str {
         "template"
     }
 
     fn prompt(&self, item: &Item) -> Result<Prompt, BoxError> {
-        (self.0)(&TemplateInput::new(item)).map(|tokens| Prompt::Tokens(tokens.into()))
+        let mut asked = conversation(item);
+        asked.variables.clone_from(&self.variables);
+        Ok(Prompt::Tokens(self.encoder.prompt(&asked.into())?))
     }
 }
 
@@ -149,6 +133,19 @@ impl<'a> InWords<'a> {
         Ok(self)
     }
 
+    /// A turn as a message of text: calls as the reader would read them, a tool's result as a message of the user.
+    fn in_words(&self, turn: &Message) -> Message {
+        match turn.role {
+            Role::Tool => Message::user(format!("The tool returned:\n{}", turn.content)),
+            Role::Assistant if !turn.tool_calls.is_empty() => {
+                let calls = self.reader.render(&calls_of(turn));
+                let between = if turn.content.is_empty() { "" } else { "\n" };
+                Message::assistant(format!("{}{between}{calls}", turn.content))
+            }
+            role => Message::new(role, &turn.content),
+        }
+    }
+
     fn instructions(&self, item: &Item) -> String {
         if let Some(system) = &self.system {
             return system.replace(FUNCTIONS, &functions(item));
@@ -183,11 +180,11 @@ impl Prompter for InWords<'_> {
     fn prompt(&self, item: &Item) -> Result<Prompt, BoxError> {
         let mut system = self.instructions(item);
         let mut turns = item.messages.as_slice();
-        if let [Turn { role: TurnRole::System, content, .. }, rest @ ..] = turns {
+        if let [Message { role: Role::System, content, .. }, rest @ ..] = turns {
             let _ = write!(system, "\n\n{content}");
             turns = rest;
         }
-        let messages = turns.iter().map(|turn| turn.to_message(self.reader));
+        let messages = turns.iter().map(|turn| self.in_words(turn));
         Ok(Prompt::from([Message::system(system)].into_iter().chain(messages).collect::<Vec<_>>()))
     }
 }

@@ -132,7 +132,7 @@ fn return_format(item: &Item) -> ReturnFormat {
 fn calls(output: &PyValue) -> Result<Vec<ToolCall>, String> {
     let call = |value: &Value| {
         let (name, arguments) = value.as_object()?.iter().next()?;
-        Some(ToolCall { name: name.clone(), arguments: arguments.as_object()?.clone() })
+        Some(ToolCall::new(name, arguments.as_object()?.clone()))
     };
     let json = output.to_json();
     let list = json.as_array().ok_or("the answer is no list of calls")?;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
 
 use serde_json::json;
-use sparring_core::{Backoff, PolicyError, Prompt, Retry, Rollout, SampleRequest, Sampler};
+use sparring_core::{Backoff, Encoder, PolicyError, Prompt, Retry, Rollout, SampleRequest, Sampler};
 use sparring_eval::bfcl::{with_underscores, write_results};
 use sparring_eval::{
     Benchmark, EvalError, ExactScorer, InWords, Item, Journal, Prompter, Reader, Report, RunConfig, Suite,
@@ -12,6 +12,7 @@ use sparring_eval::{
 use sparring_testkit::ScriptedSampler;
 use sparring_tools::{Format, ToolCall};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A little BFCL: two simple questions, one irrelevant.
@@ -175,17 +176,18 @@ fn prompts_hold_the_tools_and_the_format() {
         (HERMES, "<tool_call>\n{\"name\":\"first_tool\""),
         (Reader::Bfcl, "[first_tool(parameter='value', other=1), second_tool("),
     ] {
-        let Prompt::Messages(messages) = InWords::new(&reader).prompt(&benchmark.items[0]).unwrap() else {
+        let Prompt::Conversation(asked) = InWords::new(&reader).prompt(&benchmark.items[0]).unwrap() else {
             panic!("expected messages")
         };
+        let messages = asked.messages;
         assert_eq!(messages.len(), 2);
         assert!(messages[0].content.contains(example), "{}", messages[0].content);
         assert!(
             messages[0].content.contains("\"name\":\"math.add\"") && messages[1].content == "Add 1 and 2."
         );
     }
-    let templated = Templated::new(|input| Ok(vec![input.messages.len() as u32, input.tools.len() as u32]));
-    assert_eq!(templated.prompt(&benchmark.items[0]).unwrap(), Prompt::Tokens([1, 1].into()));
+    let templated = Templated::new(&Counts).with_variable("enable_thinking", false);
+    assert_eq!(templated.prompt(&benchmark.items[0]).unwrap(), Prompt::Tokens([1, 1, 1].into()));
 }
 
 #[test]
@@ -238,10 +240,10 @@ fn a_system_prompt_may_be_given() {
     let benchmark = benchmark(dir.path());
     let reader = Reader::Bfcl;
     let given = InWords::new(&reader).with_system("Tools:\n{functions}\nGo.").unwrap();
-    let Prompt::Messages(messages) = given.prompt(&benchmark.items[0]).unwrap() else {
+    let Prompt::Conversation(asked) = given.prompt(&benchmark.items[0]).unwrap() else {
         panic!("expected messages")
     };
-    let json = messages[0].content.strip_prefix("Tools:\n").unwrap().strip_suffix("\nGo.").unwrap();
+    let json = asked.messages[0].content.strip_prefix("Tools:\n").unwrap().strip_suffix("\nGo.").unwrap();
     assert!(json.starts_with("[\n    {\n        \"name\": \"math.add\""), "{json}");
     // As the benchmark's file has it.
     let functions: serde_json::Value = serde_json::from_str(json).unwrap();
@@ -377,4 +379,19 @@ fn a_refused_prompt_costs_recall() {
         assert_eq!((share.overlap.calls.recall(), share.overlap.calls.precision()), (0.5, 1.0), "{share:?}");
     }
     assert_eq!(report.overlap.len(), 2);
+}
+
+/// The number of messages, of tools and of variables.
+struct Counts;
+
+impl Encoder for Counts {
+    fn prompt(&self, prompt: &Prompt) -> Result<Arc<[u32]>, PolicyError> {
+        let Prompt::Conversation(asked) = prompt else { panic!("expected a conversation") };
+        let counts = [asked.messages.len(), asked.tools.len(), asked.variables.len()];
+        Ok(counts.iter().map(|&n| n as u32).collect())
+    }
+
+    fn completion(&self, _: &str) -> Result<Vec<u32>, PolicyError> {
+        Err(PolicyError::Unsupported { what: "completions" })
+    }
 }

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
 
 use serde_json::{Value, json};
-use sparring_eval::{Defect, Expected, Item, Suite, TurnRole};
+use sparring_core::Role;
+use sparring_eval::{Defect, Expected, Item, Suite};
 use sparring_tools::ToolCall;
 use std::path::Path;
 
@@ -56,7 +57,7 @@ fn bfcl_of_either_version_zipped_or_not() {
     // The answers of a zipped file of questions are looked for under its name, zipped or not.
     let items = folder.load(Suite::Bfcl);
     assert_eq!((items[0].category.as_str(), items[0].messages.len()), ("simple_java", 2));
-    assert_eq!(items[0].messages[0].role, TurnRole::System);
+    assert_eq!(items[0].messages[0].role, Role::System);
     let schema = &items[0].tools[0].parameters["x"];
     assert_eq!(schema["type"], "string");
     let about = schema["description"].as_str().unwrap();
@@ -188,8 +189,8 @@ fn api_bank() {
     // What the search says of a tool holds in every dialogue.
     assert_eq!(items[0].tools[0].description, "Gets.");
     let roles: Vec<_> = items[2].messages.iter().map(|turn| turn.role).collect();
-    assert_eq!(roles, [TurnRole::User, TurnRole::Assistant, TurnRole::Assistant, TurnRole::Tool]);
-    assert_eq!(items[2].messages[2].calls[0].name, "ToolSearcher");
+    assert_eq!(roles, [Role::User, Role::Assistant, Role::Assistant, Role::Tool]);
+    assert_eq!(items[2].messages[2].tool_calls[0].name, "ToolSearcher");
     let error = Folder::new(&[("level-1-given-desc/a.jsonl", r#"{"role": "Cat"}"#)]).error(Suite::ApiBank);
     assert!(error.contains("a.jsonl:1: field \"role\" is \"Cat\""), "{error}");
     assert!(Folder::new(&[]).error(Suite::ApiBank).contains("holds neither level-1-given-desc nor"));
@@ -249,7 +250,7 @@ fn nexus_raven() {
     assert_eq!(item.tools[0].parameters["b"], json!({"description": "", "default": null}));
     // Leaving out what is the default, or giving it, is the same.
     let judge = |arguments: Value| {
-        let call = ToolCall { name: "f".into(), arguments: arguments.as_object().unwrap().clone() };
+        let call = ToolCall::new("f", arguments.as_object().unwrap().clone());
         benchmark.scorer.score(item, &sparring_eval::Reading::Calls(vec![call])).valid
     };
     assert!(judge(json!({"a": "x"})) && judge(json!({"a": "x", "b": null, "c": 3})));
@@ -283,7 +284,7 @@ fn hammer_both_ways_to_write_a_call_and_what_was_called_before() {
         (items[0].tools[0].required.as_slice(), &items[0].tools[0].parameters["n"]["type"]),
         (&["n".to_owned()][..], &json!("list"))
     );
-    assert_eq!(items[1].messages[2].calls.len(), 1);
+    assert_eq!(items[1].messages[2].tool_calls.len(), 1);
     assert_eq!(items[1].defects, [Defect::NotOffered]);
     let only = Suite::Hammer.load(folder.path(), &["sealtool".to_owned()]).unwrap();
     assert_eq!(only.items.len(), 1);
@@ -305,9 +306,9 @@ fn unified_takes_calls_that_were_made_from_their_field_only() {
         {"role": "assistant", "content": "So:", "tool_calls": [wrapped]}]});
     let items = Folder::new(&[("x.jsonl", &item.to_string())]).load(Suite::Unified);
     let turns: Vec<_> =
-        items[0].messages[1..].iter().map(|turn| (turn.content.as_str(), turn.calls.len())).collect();
+        items[0].messages[1..].iter().map(|turn| (turn.content.as_str(), turn.tool_calls.len())).collect();
     assert_eq!(turns, [(fenced.as_str(), 0), ("", 1), ("So:", 1)]);
-    assert_eq!(items[0].messages[2].calls, items[0].messages[3].calls);
+    assert_eq!(items[0].messages[2].tool_calls, items[0].messages[3].tool_calls);
     let bad = item.to_string().replace("\"content\":\"u\"", "\"content\":null");
     let error = Folder::new(&[("x.jsonl", &bad)]).error(Suite::Unified);
     assert!(error.contains("field \"messages[0].content\" must be a string"), "{error}");

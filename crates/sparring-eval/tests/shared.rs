@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A failed step is a failed test.
 
 use serde_json::Value;
-use sparring_eval::{Defect, Expected, Item, Suite, TurnRole};
+use sparring_core::Role;
+use sparring_eval::{Defect, Expected, Item, Suite};
 use sparring_tools::ToolCall;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -52,7 +53,7 @@ fn bfcl() {
     let python = items.iter().find(|item| item.id == "simple_python_0").unwrap();
     assert_eq!(python.tools[0].parameters_schema()["type"], "object");
     assert_eq!(
-        items.iter().filter(|item| item.messages[0].role == TurnRole::System).count(),
+        items.iter().filter(|item| item.messages[0].role == Role::System).count(),
         41 + 1 + 37 + 1 + 1 + 11
     );
 }
@@ -86,7 +87,7 @@ fn api_bank() {
     assert_eq!(counts(&items), BTreeMap::from([("apibank_l1", 389), ("apibank_l2", 119)]));
     // On level 1 every call is on the tool list, by construction.
     assert!(with(&items, &Defect::NotOffered).iter().all(|id| id.starts_with("apibank_l2")));
-    assert!(items.iter().any(|item| item.messages.iter().any(|turn| turn.role == TurnRole::Tool)));
+    assert!(items.iter().any(|item| item.messages.iter().any(|turn| turn.role == Role::Tool)));
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn hammer_and_unified_say_the_same() {
         // Calls that were made before are fenced text in the unified form.
         for (turn, other) in item.messages.iter().zip(&other.messages) {
             assert!(
-                turn == other || !turn.calls.is_empty() && other.content.starts_with("```"),
+                turn == other || !turn.tool_calls.is_empty() && other.content.starts_with("```"),
                 "{}",
                 item.id
             );

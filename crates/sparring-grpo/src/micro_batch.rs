@@ -81,9 +81,9 @@ fn split(group: &[LearnedCompletion<'_>], prompt: usize, budget: usize) -> Vec<(
 pub(crate) fn token_groups<'a>(completions: &[LearnedCompletion<'a>]) -> Vec<TokenGroup<'a>> {
     completions
         .chunk_by(|a, b| a.group == b.group)
-        .map(|group| TokenGroup {
-            prompt: &group[0].rollout.prompt,
-            completions: group.iter().map(|completion| completion.rollout.tokens.as_slice()).collect(),
+        .map(|group| {
+            let completions = group.iter().map(|completion| completion.rollout.tokens.as_slice()).collect();
+            TokenGroup::new(&group[0].rollout.prompt, completions)
         })
         .collect()
 }

@@ -182,7 +182,7 @@ impl Grpo {
         if self.config.mask_truncated && rollout.truncated() {
             return 0;
         }
-        (0..rollout.tokens.len()).filter(|&t| rollout.wrote(t)).count()
+        rollout.written()
     }
 
     /// Whether completions without an advantage have a gradient all the same.
@@ -215,6 +215,12 @@ fn check(index: usize, group: &RolloutGroup<'_>, sampler: bool) -> Result<(), Gr
         }
         if group.expert_prefixes.is_some_and(|prefixes| prefixes[completion] > rollout.tokens.len()) {
             return bad(format!("completion {completion} has an expert prefix beyond its tokens"));
+        }
+        if !rollout.has_tokens() {
+            return bad(format!(
+                "completion {completion} is text only: its sampler gave no token ids, and without them nothing can be \
+                 learned from it; sample with the policy that learns, or leave it out"
+            ));
         }
         if rollout.prompt != group.rollouts[0].prompt {
             return bad(format!("completion {completion} has another prompt than completion 0"));

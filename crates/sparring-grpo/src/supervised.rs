@@ -9,7 +9,7 @@
 //! let mut policy = ToyPolicy::new("abc", Seed::new(1));
 //! let prompt = policy.prompt(&vec![Message::user("b?")].into())?;
 //! let answer = policy.completion("cab")?;
-//! let examples = [TokenGroup { prompt: &prompt, completions: vec![&answer] }];
+//! let examples = [TokenGroup::new(&prompt, vec![&answer])];
 //! let first = supervised::update(&mut policy, &examples, 4096, 0.1)?;
 //! let second = supervised::update(&mut policy, &examples, 4096, 0.1)?;
 //! assert!(second.loss < first.loss);
@@ -70,7 +70,7 @@ pub fn update(
     if !(lr.is_finite() && lr >= 0.0) {
         return Err(GrpoError::Config { field: "lr", why: format!("is {lr}; it must be at least 0") });
     }
-    let tokens = TokenBatch { groups: examples, temperature: 1.0 }.completion_tokens();
+    let tokens = TokenBatch::new(examples, 1.0).completion_tokens();
     let mut report = SupervisedReport {
         examples: examples.iter().map(|group| group.completions.len()).sum(),
         tokens,
@@ -81,7 +81,7 @@ pub fn update(
     }
     let loss = NegativeLogLikelihood { weight: 1.0 / tokens as f64 };
     for range in pack(examples.iter().map(|group| (1, cost(group))), micro_batch_tokens) {
-        let batch = TokenBatch { groups: &examples[range], temperature: 1.0 };
+        let batch = TokenBatch::new(&examples[range], 1.0);
         let value = learner.accumulate(batch, &loss).inspect_err(|_| learner.discard());
         report.loss += value.map_err(GrpoError::policy("Learner::accumulate"))?;
     }
@@ -107,13 +107,13 @@ mod tests {
 
     fn examples() -> [TokenGroup<'static>; 2] {
         [
-            TokenGroup { prompt: PROMPTS[0], completions: vec![ANSWERS[0], ANSWERS[1]] },
-            TokenGroup { prompt: PROMPTS[1], completions: vec![ANSWERS[2]] },
+            TokenGroup::new(PROMPTS[0], vec![ANSWERS[0], ANSWERS[1]]),
+            TokenGroup::new(PROMPTS[1], vec![ANSWERS[2]]),
         ]
     }
 
     fn loss(policy: &ToyPolicy) -> f64 {
-        let logp = policy.score(TokenBatch { groups: &examples(), temperature: 1.0 }).unwrap();
+        let logp = policy.score(TokenBatch::new(&examples(), 1.0)).unwrap();
         -logp.iter().map(|&l| f64::from(l)).sum::<f64>() / logp.len() as f64
     }
 
@@ -123,8 +123,8 @@ mod tests {
         let quarter = NegativeLogLikelihood { weight: 0.25 };
         let mut gradients = [0.0_f32; 3];
         let value = |logp: &[f32], gradients: &mut [f32]| {
-            let gradients = TokenGradients { logp: gradients, entropy: None };
-            quarter.evaluate(TokenStats { logp, entropy: None }, gradients)
+            let gradients = TokenGradients::new(gradients, None);
+            quarter.evaluate(TokenStats::new(logp, None), gradients)
         };
         let at = value(&logp, &mut gradients);
         for t in 0..3 {
@@ -137,7 +137,7 @@ mod tests {
         let mut policy = ToyPolicy::new("abc", Seed::new(3));
         let weight = NegativeLogLikelihood { weight: 1.0 / 9.0 };
         let batch = examples();
-        let before = policy.accumulate(TokenBatch { groups: &batch, temperature: 1.0 }, &weight).unwrap();
+        let before = policy.accumulate(TokenBatch::new(&batch, 1.0), &weight).unwrap();
         let gradient = policy.gradient().to_vec();
         let square: f64 = gradient.iter().map(|g| g * g).sum();
         let step = 1e-3;

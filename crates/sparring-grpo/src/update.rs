@@ -246,7 +246,7 @@ impl Grpo {
         for range in &batch.micro_batches {
             let completions = &mut batch.completions[range.clone()];
             let groups = token_groups(completions);
-            let tokens = TokenBatch { groups: &groups, temperature: self.config.temperature };
+            let tokens = TokenBatch::new(&groups, self.config.temperature);
             let flat = scorer.score(tokens).map_err(GrpoError::policy(during))?;
             if flat.len() != tokens.completion_tokens() {
                 return Err(GrpoError::policy(during)(wrong_length()));
@@ -277,7 +277,7 @@ impl Grpo {
         for range in &batch.micro_batches {
             let completions = &batch.completions[range.clone()];
             let groups = token_groups(completions);
-            let tokens = TokenBatch { groups: &groups, temperature: self.config.temperature };
+            let tokens = TokenBatch::new(&groups, self.config.temperature);
             let loss = MicroBatchLoss::new(completions, &self.config, batch.tokens);
             let value = learner.accumulate(tokens, &loss);
             let seen = loss.tally();

@@ -345,6 +345,9 @@ fn malformed_groups_are_named() {
     let mut promptless = groups.clone();
     promptless[0].iter_mut().for_each(|r| r.prompt = [].into());
     assert!(fails(&grpo, &promptless, &rewards).contains("an empty prompt"));
+    let mut worded = groups.clone();
+    worded[1][2] = Rollout::from_text("no ids");
+    assert!(fails(&grpo, &worded, &rewards).starts_with("group 1: completion 2 is text only"));
 
     let kl = GrpoConfig::default().with_kl_coef(0.1).build().unwrap();
     let group = RolloutGroup::new(&groups[0], &rewards[0]);

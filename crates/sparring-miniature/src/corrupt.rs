@@ -36,7 +36,7 @@ fn misuse(task: &ToolTask, right: Option<&ToolCall>, rng: &mut impl Rng) -> Tool
     let values: Vec<Value> = task.calls.iter().flat_map(|c| c.arguments.values().cloned()).collect();
     let others: Vec<_> = task.tools.iter().filter(|t| right.is_none_or(|r| r.name != t.name)).collect();
     let Some(tool) = others.choose(rng).copied().or(task.tools.first()) else {
-        return ToolCall { name: String::new(), arguments: Map::new() };
+        return ToolCall::default();
     };
     let arguments = tool
         .parameters
@@ -47,7 +47,7 @@ fn misuse(task: &ToolTask, right: Option<&ToolCall>, rng: &mut impl Rng) -> Tool
             (name.clone(), value.or(drawn).unwrap_or(Value::from(1)))
         })
         .collect();
-    ToolCall { name: tool.name.clone(), arguments }
+    ToolCall::new(&tool.name, arguments)
 }
 
 /// What one answers who never reads beyond the first tool offered: a call of it, with the values that the
@@ -68,7 +68,7 @@ pub(crate) fn first_tool(task: &ToolTask, rng: &mut impl Rng) -> Vec<ToolCall> {
             Some((name.clone(), value))
         })
         .collect();
-    vec![ToolCall { name: tool.name.clone(), arguments }]
+    vec![ToolCall::new(&tool.name, arguments)]
 }
 
 fn any_key(call: &ToolCall, rng: &mut impl Rng) -> Option<String> {

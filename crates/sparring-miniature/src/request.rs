@@ -45,7 +45,7 @@ pub(crate) fn clause(tool: &Tool, rng: &mut impl Rng) -> Clause {
     details.shuffle(rng);
     let verb = tool.action.verb.says.choose(rng).copied().unwrap_or(tool.action.verb.name);
     let noun = tool.action.object.says.choose(rng).copied().unwrap_or(tool.action.object.name);
-    let call = ToolCall { name: tool.spec.name.clone(), arguments };
+    let call = ToolCall::new(&tool.spec.name, arguments);
     Clause { head: format!("{verb} {}", with_article(noun)), details, call }
 }
 

@@ -50,7 +50,7 @@ fn arguments() -> impl Strategy<Value = Map<String, Value>> {
 }
 
 fn calls() -> impl Strategy<Value = Vec<ToolCall>> {
-    let call = ("[ab]_tool", arguments()).prop_map(|(name, arguments)| ToolCall { name, arguments });
+    let call = ("[ab]_tool", arguments()).prop_map(|(name, arguments)| ToolCall::new(name, arguments));
     prop::collection::vec(call, 0..3)
 }
 

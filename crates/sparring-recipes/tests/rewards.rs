@@ -12,7 +12,7 @@ use sparring_recipes::tool_r0::{
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
 
 fn call(name: &str, arguments: &Value) -> ToolCall {
-    ToolCall { name: name.into(), arguments: arguments.as_object().cloned().unwrap() }
+    ToolCall::new(name, arguments.as_object().cloned().unwrap())
 }
 
 fn task(calls: Vec<ToolCall>) -> ToolTask {

@@ -78,8 +78,8 @@ impl ScriptedSampler {
             return Err(PolicyError::Unsupported { what: "min_tokens: a script ends where it ends" });
         }
         let prompt = match &request.prompt {
-            Prompt::Messages(messages) => {
-                messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n")
+            Prompt::Conversation(asked) => {
+                asked.messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n")
             }
             Prompt::Tokens(tokens) => {
                 String::from_utf8_lossy(&tokens.iter().map(|&t| t as u8).collect::<Vec<u8>>()).into_owned()
@@ -92,14 +92,10 @@ impl ScriptedSampler {
             let (mut bytes, finish) = (text.into_bytes(), Finish::Stop);
             let finish = if bytes.len() > request.params.max_tokens { Finish::Length } else { finish };
             bytes.truncate(request.params.max_tokens);
-            Rollout {
-                prompt: Arc::clone(&ids),
-                tokens: bytes.iter().map(|&b| u32::from(b)).collect(),
-                logp: vec![0.0; bytes.len()],
-                text: String::from_utf8_lossy(&bytes).into_owned(),
-                finish,
-                observations: Vec::new(),
-            }
+            Rollout::from_text(String::from_utf8_lossy(&bytes))
+                .with_finish(finish)
+                .with_tokens(Arc::clone(&ids), bytes.iter().map(|&b| u32::from(b)).collect())
+                .with_logp(vec![0.0; bytes.len()])
         };
         Ok((0..request.n).map(one).collect())
     }

@@ -17,8 +17,8 @@ use sparring_core::{
 /// #     }
 /// # }
 /// let mut tape = Tape::new(vec![-0.5, -2.0]);
-/// let groups = [TokenGroup { prompt: &[0], completions: vec![&[1]] }];
-/// let loss = tape.accumulate(TokenBatch { groups: &groups, temperature: 1.0 }, &Nll)?;
+/// let groups = [TokenGroup::new(&[0], vec![&[1]])];
+/// let loss = tape.accumulate(TokenBatch::new(&groups, 1.0), &Nll)?;
 /// assert_eq!((loss, tape.gradients), (2.0, vec![0.0, -1.0]));
 /// # Ok::<(), sparring_core::PolicyError>(())
 /// ```
@@ -67,8 +67,8 @@ impl Learner for Tape {
         let mut entropy_gradients = vec![0.0; ids.len()];
         let asks = loss.needs_entropy();
         let value = loss.evaluate(
-            TokenStats { logp: &logp, entropy: asks.then_some(&entropy) },
-            TokenGradients { logp: &mut gradients, entropy: asks.then_some(&mut entropy_gradients) },
+            TokenStats::new(&logp, asks.then_some(&entropy)),
+            TokenGradients::new(&mut gradients, asks.then_some(&mut entropy_gradients)),
         );
         for ((id, a), b) in ids.into_iter().zip(gradients).zip(entropy_gradients) {
             self.gradients[id] += f64::from(a);

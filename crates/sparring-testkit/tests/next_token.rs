@@ -79,8 +79,8 @@ fn prompts() -> [Prompt; 2] {
 }
 
 fn accumulate(policy: &mut NextTokenPolicy<LowRank>) -> Result<f64, PolicyError> {
-    let groups = [TokenGroup { prompt: &[1], completions: vec![&[0, 2, 4]] }];
-    policy.accumulate(TokenBatch { groups: &groups, temperature: 1.0 }, &MaximumLikelihood)
+    let groups = [TokenGroup::new(&[1], vec![&[0, 2, 4]])];
+    policy.accumulate(TokenBatch::new(&groups, 1.0), &MaximumLikelihood)
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn the_end_ends() {
 fn faults_are_errors_that_name_themselves() {
     for (fault, words) in [("short", "3 numbers for 5 tokens"), ("infinite", "the logit of token 2")] {
         let mut policy = LowRank::policy(fault);
-        let groups = [TokenGroup { prompt: &[1], completions: vec![&[0]] }];
-        let scored = policy.score(TokenBatch { groups: &groups, temperature: 1.0 });
+        let groups = [TokenGroup::new(&[1], vec![&[0]])];
+        let scored = policy.score(TokenBatch::new(&groups, 1.0));
         assert!(scored.unwrap_err().to_string().contains(words), "{fault}");
         assert!(accumulate(&mut policy).is_err(), "{fault}");
     }
@@ -125,8 +125,8 @@ fn an_end_outside_the_vocabulary_is_refused() {
         let mut policy = LowRank::policy(fault);
         let [prompt, _] = prompts();
         let request = SampleRequest::new(prompt, 1, SamplingParams::default(), Seed::new(1));
-        let groups = [TokenGroup { prompt: &[1], completions: vec![&[0]] }];
-        let batch = TokenBatch { groups: &groups, temperature: 1.0 };
+        let groups = [TokenGroup::new(&[1], vec![&[0]])];
+        let batch = TokenBatch::new(&groups, 1.0);
         let errors = [
             policy.sample_one(&request).unwrap_err(),
             policy.score(batch).unwrap_err(),

@@ -16,7 +16,7 @@ fn prompts() -> Vec<Prompt> {
     vec![
         Prompt::Tokens(policy.encode("ab")),
         Prompt::Tokens(policy.encode("edc")),
-        Prompt::Messages(vec![Message::user("what is written here?")]),
+        vec![Message::user("what is written here?")].into(),
     ]
 }
 
@@ -57,6 +57,8 @@ fn planted_bugs_are_caught() {
         (Bug::EndsTooSoon, "sampler/min_tokens"),
         (Bug::NoStopTokens, "sampler/stop token"),
         (Bug::NoHook, "sampler/hook"),
+        (Bug::SharesHookState, "sampler/hook state"),
+        (Bug::TellsHookNothing, "sampler/hook state"),
         (Bug::TakesAnyTemperature, "sampler/refuses"),
         (Bug::FailsTogether, "sampler/fails alone"),
         (Bug::LosesFailed, "sampler/fails alone"),
@@ -102,8 +104,8 @@ fn a_frozen_copy_stays() {
     let mut policy = fresh();
     let frozen = policy.freeze().unwrap();
     let prompt = policy.encode("ab");
-    let groups = [sparring_core::TokenGroup { prompt: &prompt, completions: vec![&[1, 2, 0]] }];
-    let batch = sparring_core::TokenBatch { groups: &groups, temperature: 1.0 };
+    let groups = [sparring_core::TokenGroup::new(&prompt, vec![&[1, 2, 0]])];
+    let batch = sparring_core::TokenBatch::new(&groups, 1.0);
     let before = frozen.score(batch).unwrap();
     policy.weights_mut().iter_mut().for_each(|w| *w *= 2.0);
     assert_eq!(frozen.score(batch).unwrap(), before);

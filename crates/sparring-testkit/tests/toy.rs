@@ -41,8 +41,8 @@ proptest! {
     ) {
         let mut policy = ToyPolicy::new("abc", Seed::new(seed));
         let prompt = policy.encode("ab");
-        let groups = [TokenGroup { prompt: &prompt, completions: vec![&tokens, &[], &tokens[..1]] }];
-        let batch = TokenBatch { groups: &groups, temperature };
+        let groups = [TokenGroup::new(&prompt, vec![&tokens, &[], &tokens[..1]])];
+        let batch = TokenBatch::new(&groups, temperature);
         let slopes = (0..batch.completion_tokens()).map(|t| 0.3 * t as f32 - 0.5).collect();
         let loss = Linear { slopes, entropy };
         policy.accumulate(batch, &loss).unwrap();
@@ -66,8 +66,8 @@ proptest! {
 fn probabilities_add_up_to_one() {
     let policy = ToyPolicy::from_words(["yes", "no", "maybe"], Seed::new(4));
     let prompt = policy.encode("yes?");
-    let groups = [TokenGroup { prompt: &prompt, completions: vec![&[0], &[1], &[2], &[3]] }];
-    let logp = policy.score(TokenBatch { groups: &groups, temperature: 0.8 }).unwrap();
+    let groups = [TokenGroup::new(&prompt, vec![&[0], &[1], &[2], &[3]])];
+    let logp = policy.score(TokenBatch::new(&groups, 0.8)).unwrap();
     assert!((logp.iter().map(|l| l.exp()).sum::<f32>() - 1.0).abs() < 1e-6);
 }
 
@@ -103,9 +103,9 @@ fn learns_one_answer_a_prompt() {
     });
     for _ in 0..150 {
         for (prompt, answer) in &pairs {
-            let groups = [TokenGroup { prompt, completions: vec![answer] }];
+            let groups = [TokenGroup::new(prompt, vec![answer])];
             let loss = Linear { slopes: vec![-1.0; answer.len()], entropy: 0.0 };
-            policy.accumulate(TokenBatch { groups: &groups, temperature: 1.0 }, &loss).unwrap();
+            policy.accumulate(TokenBatch::new(&groups, 1.0), &loss).unwrap();
         }
         policy.step(0.05).unwrap();
     }

@@ -2,12 +2,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// One call of one tool.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+///
+/// Calls are equal where they do the same: the same tool with the same arguments. The id only says which result
+/// belongs to which call, so equality, matching and comparisons take no notice of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ToolCall {
+    /// What the call's result refers to, where the format has ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Name of the tool.
     pub name: String,
     /// Its arguments by parameter name, in the order they were written.
     pub arguments: Map<String, Value>,
+}
+
+impl PartialEq for ToolCall {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.arguments == other.arguments
+    }
 }
 
 impl ToolCall {
@@ -22,10 +35,18 @@ impl ToolCall {
         name: impl Into<String>,
         arguments: impl IntoIterator<Item = (K, Value)>,
     ) -> Self {
-        Self { name: name.into(), arguments: arguments.into_iter().map(|(k, v)| (k.into(), v)).collect() }
+        let arguments = arguments.into_iter().map(|(k, v)| (k.into(), v)).collect();
+        Self { id: None, name: name.into(), arguments }
     }
 
-    /// `{"name": ..., "arguments": {...}}`.
+    /// Sets the id.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// `{"name": ..., "arguments": {...}}`, without the id.
     pub fn to_json(&self) -> Value {
         json!({ "name": self.name, "arguments": self.arguments })
     }

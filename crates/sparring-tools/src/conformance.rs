@@ -113,7 +113,7 @@ fn gather(deltas: &[Delta]) -> Result<(Vec<ToolCall>, String, String), String> {
                 if *whole {
                     let arguments =
                         serde_json::from_str(json).map_err(|error| format!("{json:?}: {error}"))?;
-                    calls.push(ToolCall { name: std::mem::take(name), arguments });
+                    calls.push(ToolCall { name: std::mem::take(name), arguments, ..ToolCall::default() });
                 }
                 open = None;
                 next += 1;

@@ -95,7 +95,7 @@ mod tests {
     fn order_of_tools_and_calls_does_not_matter_and_declined_questions_do() {
         let mut a = task("q", 2);
         a.tools.push(ToolSpec { name: "cancel".into(), ..ToolSpec::default() });
-        a.calls.push(ToolCall { name: "cancel".into(), ..ToolCall::default() });
+        a.calls.push(ToolCall::new("cancel", serde_json::Map::new()));
         let mut b = a.clone();
         b.tools.reverse();
         b.calls.reverse();

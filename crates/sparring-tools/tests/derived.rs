@@ -63,7 +63,7 @@ fn nested_types_are_checked() {
     let spec = ToolSpec::from_type::<PlanTrip>().unwrap();
     let problems = |arguments: serde_json::Value| -> Vec<String> {
         let entries = arguments.as_object().unwrap().clone();
-        let call = sparring_tools::ToolCall { name: "PlanTrip".into(), arguments: entries };
+        let call = sparring_tools::ToolCall::new("PlanTrip", entries);
         spec.validate(&call).err().unwrap_or_default().iter().map(ToString::to_string).collect()
     };
     let oslo = json!([{"city": "Oslo", "nights": 2}]);

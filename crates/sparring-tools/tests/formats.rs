@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 fn call(name: &str, arguments: Value) -> ToolCall {
-    ToolCall { name: name.to_owned(), arguments: serde_json::from_value(arguments).unwrap() }
+    ToolCall::new(name, serde_json::from_value::<serde_json::Map<String, Value>>(arguments).unwrap())
 }
 
 /// `f` with `{"a": 1, "b": "x"}`, then `g` without arguments.

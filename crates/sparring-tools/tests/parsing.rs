@@ -71,7 +71,7 @@ fn hermes() {
 /// The edge cases on which serving engines differ: what this parser gives for each; `None` is an error.
 #[test]
 fn hermes_edge_cases() {
-    let g = ToolCall { name: "g".into(), ..ToolCall::default() };
+    let g = ToolCall::new("g", serde_json::Map::new());
     let a = |value: serde_json::Value| Some(vec![ToolCall::new("f", [("a", value)])]);
     for (what, body, want) in [
         ("arguments before the name", r#"{"arguments": {"a": 1}, "name": "f"}"#, a(json!(1))),
@@ -104,4 +104,21 @@ fn hermes_edge_cases() {
         let text = format!("<tool_call>{body}</tool_call>");
         assert_eq!(Format::Hermes.parser().parse(&text).ok(), want, "{what}: {text}");
     }
+}
+
+#[test]
+fn ids_are_kept_where_the_format_has_them() {
+    let calls = [f().with_id("functions.f:7"), f()];
+    for (format, ids) in [
+        (Format::Mistral, [Some("functions.f:7"), None]),
+        (Format::Kimi, [Some("functions.f:7"), Some("functions.f:1")]),
+        (Format::Hermes, [None, None]),
+    ] {
+        let text = format.parser().render(&calls);
+        let read = format.parser().parse(&text).unwrap();
+        assert_eq!(read, calls, "{text}");
+        assert_eq!([read[0].id.as_deref(), read[1].id.as_deref()], ids, "{text}");
+    }
+    let foreign = Format::Kimi.parser().render(&[f().with_id("call_1")]);
+    assert!(foreign.contains("functions.f:0"), "{foreign}");
 }

@@ -8,7 +8,7 @@ use sparring_tools::{ToolCall, ToolSpec};
 fn problems(spec: &Value, arguments: Value) -> Vec<String> {
     let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
     let spec = ToolSpec::from_json(spec).unwrap();
-    let call = ToolCall { name: spec.name.clone(), arguments };
+    let call = ToolCall::new(&spec.name, arguments);
     let found = spec.validate(&call).err().unwrap_or_default();
     found.iter().map(ToString::to_string).collect()
 }
@@ -40,7 +40,7 @@ fn calls_are_checked_against_types_enums_and_constraints() {
     }
     assert!(problems(&spec, json!({"odd": 1}))[0].starts_with("odd: the tool's schema is unusable"));
     let tool = ToolSpec::from_json(&spec).unwrap();
-    let wrong = tool.validate(&ToolCall { name: "g".into(), ..ToolCall::default() }).unwrap_err();
+    let wrong = tool.validate(&ToolCall::new("g", serde_json::Map::new())).unwrap_err();
     assert_eq!(wrong[0].to_string(), "calls \"g\", this is \"f\"");
 }
 

@@ -64,10 +64,7 @@ fn invalid(explanation: String) -> Judgement {
 fn calls(output: &Value) -> Vec<ToolCall> {
     let entries = output.as_array().into_iter().flatten().filter_map(Value::as_object).flatten();
     entries
-        .map(|(name, arguments)| ToolCall {
-            name: name.clone(),
-            arguments: arguments.as_object().cloned().unwrap_or_default(),
-        })
+        .map(|(name, arguments)| ToolCall::new(name, arguments.as_object().cloned().unwrap_or_default()))
         .collect()
 }
 
@@ -78,7 +75,7 @@ impl<C: Comparator> MatchJudge<C> {
         let Some((name, arguments)) = entry else { return ToolCall::default() };
         let arguments =
             arguments.as_object().map(|accepted| self.entries(accepted, found)).unwrap_or_default();
-        ToolCall { name: name.clone(), arguments }
+        ToolCall::new(name, arguments)
     }
 
     fn entries(&self, accepted: &Map<String, Value>, found: &Map<String, Value>) -> Map<String, Value> {

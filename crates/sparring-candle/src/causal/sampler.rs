@@ -103,7 +103,7 @@ impl CausalSampler {
 
 impl Sampler for CausalSampler {
     fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
-        answer(self.limits, &self.tokenizer, requests, |prepared| {
+        answer(self.limits, &self.tokenizer, requests, None, |prepared| {
             let mut finished = Vec::new();
             for (request, Prepared { request: r, .. }) in prepared.iter().enumerate() {
                 for from in (0..r.n).step_by(self.rows) {

@@ -4,7 +4,7 @@ use super::DevicePolicy;
 use super::model::{by_reference, flat, tensors, variables};
 use super::optimiser::Moments;
 use crate::error::candle_error;
-use crate::learn::{AdamState, Trained, read_optimizer, read_trained, write_optimizer};
+use crate::learn::{AdamState, Counts, Trained, read_optimizer, read_trained, write_optimizer};
 use candle_core::{DType, Result};
 use sparring_core::{Checkpoint, PolicyError};
 use std::path::Path;
@@ -24,7 +24,8 @@ impl Checkpoint for DevicePolicy {
             Ok((adam, flat(parameters, &by_reference(&self.gradients))?))
         };
         let (adam, gradient) = state().map_err(candle_error)?;
-        write_optimizer(dir, parameters, &adam, &[gradient], self.dropout)
+        let counts = Counts { dropout: self.dropout, changes: self.model.version };
+        write_optimizer(dir, parameters, &adam, &[gradient], counts)
     }
 
     fn restore(&mut self, dir: &Path) -> std::result::Result<(), PolicyError> {
@@ -32,7 +33,7 @@ impl Checkpoint for DevicePolicy {
         let adapter = model.adapter.as_ref();
         let weights = read_trained(dir, &model.spec.layout, adapter.map(|a| &a.config))?;
         let parameters = model.parameters();
-        let Trained { adam, gradients, dropout } = read_optimizer(dir, parameters, weights.len())?;
+        let Trained { adam, gradients, counts } = read_optimizer(dir, parameters, weights.len())?;
         let read = || {
             let place = (&model.device, DType::F32);
             let mut moments = Moments { steps: adam.steps, ..Moments::default() };
@@ -49,7 +50,7 @@ impl Checkpoint for DevicePolicy {
             Ok((model, moments, gradients.unwrap_or_default()))
         };
         (self.model, self.moments, self.gradients) = read().map_err(candle_error)?;
-        self.dropout = dropout;
+        (self.dropout, self.model.version) = (counts.dropout, counts.changes);
         Ok(())
     }
 }

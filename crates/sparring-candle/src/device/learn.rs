@@ -38,6 +38,7 @@ impl Learner for DevicePolicy {
         let (weights, report) =
             self.moments.step(adamw, lr, parameters, state, norm).map_err(candle_error)?;
         self.model = self.model.with_variables(weights);
+        self.model.version += 1;
         self.gradients.clear();
         Ok(report)
     }

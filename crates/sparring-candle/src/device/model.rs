@@ -24,6 +24,8 @@ pub(super) struct DeviceModel {
     pub(super) adapter: Option<Arc<AdapterSpec>>,
     /// In single precision.
     pub(super) variables: Arc<BTreeMap<String, Var>>,
+    /// How many times they have changed.
+    pub(super) version: u64,
     /// What is read where nothing is learned; made once.
     detached: Arc<OnceLock<TensorWeights>>,
 }
@@ -88,6 +90,7 @@ impl DeviceModel {
             base: None,
             adapter: None,
             variables: Arc::new(variables),
+            version: 0,
             detached: Arc::default(),
         })
     }
@@ -152,8 +155,8 @@ impl DeviceModel {
     }
 
     pub(super) fn logits(&self, tokens: &[u32]) -> std::result::Result<Vec<f32>, PolicyError> {
-        let groups = [TokenGroup { prompt: tokens, completions: vec![&[]] }];
-        batch::check(TokenBatch { groups: &groups, temperature: 1.0 }, &self.spec.config)?;
+        let groups = [TokenGroup::new(tokens, vec![&[]])];
+        batch::check(TokenBatch::new(&groups, 1.0), &self.spec.config)?;
         let run = || {
             let logits = Decoder { config: &self.spec.config, weights: self.detached()? }
                 .all_logits(tokens, (&self.device, self.dtype()))?;

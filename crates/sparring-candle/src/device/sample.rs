@@ -19,7 +19,7 @@ pub(super) fn sample(
     model: &DeviceModel,
     requests: &[SampleRequest],
 ) -> Vec<std::result::Result<Vec<Rollout>, PolicyError>> {
-    answer(&model.spec.config, &model.spec.tokenizer, requests, |prepared| {
+    answer(&model.spec.config, &model.spec.tokenizer, requests, Some(model.version), |prepared| {
         let waiting = prepared.iter().enumerate().flat_map(|(r, p)| (0..p.request.n).map(move |i| (r, i)));
         let waiting: Vec<_> = waiting.collect();
         let mut finished = Vec::new();
@@ -62,7 +62,7 @@ struct Cohort<'a> {
     decoder: Decoder<'a>,
     requests: &'a [Prepared<'a>],
     /// `None` where it is finished.
-    rows: Vec<Option<Completion>>,
+    rows: Vec<Option<Completion<'a>>>,
     /// Keys and values of each layer: rows × key heads × capacity × head_dim.
     cache: Vec<KeyValue>,
     /// Rows × 1 × 1 × 1 × capacity.
@@ -171,8 +171,8 @@ impl<'a> Cohort<'a> {
         let (device, config) = (&self.model.device, self.decoder.config);
         let at = self.longest + self.drawn - 1;
         let last: Vec<u32> = self.rows.iter().map(|row| row.as_ref().map_or(0, Completion::last)).collect();
-        let prompt = |row: &Completion| self.requests[row.request].prompt.len();
-        let position = |row: &Option<Completion>| row.as_ref().map_or(0, prompt) + self.drawn - 1;
+        let prompt = |row: &Completion<'_>| self.requests[row.request].prompt.len();
+        let position = |row: &Option<Completion<'_>>| row.as_ref().map_or(0, prompt) + self.drawn - 1;
         let positions: Vec<usize> = self.rows.iter().map(position).collect();
         let mask = self.mask.as_ref().map(|mask| mask.narrow(4, 0, at + 1)).transpose()?;
         let frame = Frame::step(config, (device, self.model.dtype()), &positions, mask)?;

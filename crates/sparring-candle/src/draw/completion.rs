@@ -5,16 +5,16 @@ use super::request::Prepared;
 use super::stop;
 use super::token::{DrawScratch, draw};
 use crate::model::ChatTokenizer;
-use rand_chacha::ChaCha8Rng;
-use sparring_core::{DrawContext, Finish, PolicyError, Rollout};
+use sparring_core::{Finish, LogitRules, PolicyError, Rollout, SeedRng};
 
 /// What was drawn so far.
 #[derive(Debug)]
-pub(crate) struct Completion {
+pub(crate) struct Completion<'a> {
     pub(crate) request: usize,
     /// Index within the request.
     pub(crate) index: usize,
-    rng: ChaCha8Rng,
+    rng: SeedRng,
+    rules: LogitRules<'a>,
     tokens: Vec<u32>,
     logp: Vec<f32>,
 }
@@ -29,11 +29,13 @@ pub(crate) struct Finished {
     pub(crate) outcome: Result<Rollout, PolicyError>,
 }
 
-impl Completion {
+impl<'a> Completion<'a> {
     /// Completion `index` of request `request`, before its first token.
-    pub(crate) fn new(requests: &[Prepared<'_>], request: usize, index: usize) -> Self {
-        let rng = requests[request].request.seed.index(index as u64).rng();
-        Self { request, index, rng, tokens: Vec::new(), logp: Vec::new() }
+    pub(crate) fn new(requests: &'a [Prepared<'a>], request: usize, index: usize) -> Self {
+        let prepared = &requests[request];
+        let rng = prepared.request.seed.index(index as u64).rng();
+        let rules = prepared.request.rules(&prepared.prompt, prepared.ends);
+        Self { request, index, rng, rules, tokens: Vec::new(), logp: Vec::new() }
     }
 
     /// The token that was drawn last.
@@ -62,13 +64,12 @@ impl Completion {
     ) -> Result<Option<Rollout>, PolicyError> {
         let prepared = &requests[self.request];
         let params = &prepared.request.params;
-        let (prompt, tokens) = (&prepared.prompt, &self.tokens);
-        let at = DrawContext { prompt, tokens, ends: prepared.ends };
-        prepared.request.adjust(at, logits)?;
+        self.rules.adjust(logits)?;
         let (token, logp) = draw(logits, params, &mut self.rng, scratch);
         if !logp.is_finite() {
             return Err(PolicyError::NonFinite { what: "a log-probability while sampling".to_owned() });
         }
+        self.rules.accept(token)?;
         self.tokens.push(token);
         self.logp.push(logp);
         let ended = prepared.ends.contains(&token) || params.stop_tokens.contains(&token);
@@ -77,14 +78,12 @@ impl Completion {
             return Ok(None);
         }
         let shown = self.tokens.len() - usize::from(ended);
-        Ok(Some(Rollout {
-            prompt: prepared.prompt.clone(),
-            text: tokenizer.decode(&self.tokens[..shown])?,
-            tokens: std::mem::take(&mut self.tokens),
-            logp: std::mem::take(&mut self.logp),
-            finish: if stopped { Finish::Stop } else { Finish::Length },
-            observations: Vec::new(),
-        }))
+        let mut rollout = Rollout::from_text(tokenizer.decode(&self.tokens[..shown])?)
+            .with_finish(if stopped { Finish::Stop } else { Finish::Length })
+            .with_tokens(prepared.prompt.clone(), std::mem::take(&mut self.tokens))
+            .with_logp(std::mem::take(&mut self.logp));
+        rollout.weights_version = prepared.version;
+        Ok(Some(rollout))
     }
 }
 

@@ -15,20 +15,23 @@ pub(crate) struct Prepared<'a> {
     pub(crate) ends: &'a [u32],
     /// Most tokens to draw: the request's limit, or what the model's length leaves.
     pub(crate) max_tokens: usize,
+    /// Version of the weights that draw, where the sampler counts their changes.
+    pub(crate) version: Option<u64>,
 }
 
 /// Answers every request: `draw` draws the completions of those that a model can serve, in any order; the others
-/// get why not. Where `draw` fails, all do.
+/// get why not. Where `draw` fails, all do. `version` is that of the weights that draw.
 pub(crate) fn answer<'a>(
     limits: impl Into<Limits>,
     tokenizer: &ChatTokenizer,
     requests: &'a [SampleRequest],
+    version: Option<u64>,
     draw: impl FnOnce(&[Prepared<'_>]) -> Result<Vec<Finished>, PolicyError>,
 ) -> Vec<Result<Vec<Rollout>, PolicyError>> {
     let (limits, ends): (_, Vec<u32>) = (limits.into(), tokenizer.end_tokens().collect());
     let mut prepared = Vec::with_capacity(requests.len());
     let mut place = |request: &'a SampleRequest| {
-        prepared.push(check((limits, tokenizer), &ends, request)?);
+        prepared.push(Prepared { version, ..check((limits, tokenizer), &ends, request)? });
         Ok(prepared.len() - 1)
     };
     let places: Vec<Result<usize, PolicyError>> = requests.iter().map(&mut place).collect();
@@ -60,5 +63,5 @@ fn check<'a>(
         )));
     }
     let max_tokens = request.params.max_tokens.min(limit - prompt.len());
-    Ok(Prepared { request, prompt, ends, max_tokens })
+    Ok(Prepared { request, prompt, ends, max_tokens, version: None })
 }

@@ -1,8 +1,8 @@
 //! Saving and restoring in the middle of a run, bit for bit.
 //!
 //! A checkpoint is a model folder (it can be loaded and published as it is) with one more file,
-//! `optimizer.safetensors`: both moments of every trained parameter, the number of steps, and the gradients that
-//! were accumulated but not applied. A policy with an adapter saves the adapter alone.
+//! `optimizer.safetensors`: both moments of every trained parameter, the numbers of steps and of changes of the weights,
+//! and the gradients that were accumulated but not applied. A policy with an adapter saves the adapter alone.
 
 use crate::lora::{self, DropoutState, LoraConfig};
 use crate::model::folder;
@@ -32,7 +32,15 @@ pub(crate) struct Trained {
     pub(crate) adam: AdamState,
     /// One a shard, to be summed.
     pub(crate) gradients: Vec<Vec<f32>>,
+    pub(crate) counts: Counts,
+}
+
+/// What a checkpoint counts beside the optimiser's steps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counts {
     pub(crate) dropout: DropoutState,
+    /// Of the weights: their version.
+    pub(crate) changes: u64,
 }
 
 /// Writes what a checkpoint holds beside the weights.
@@ -44,7 +52,7 @@ pub(crate) fn write_optimizer(
     parameters: &[Parameter],
     adam: &AdamState,
     gradients: &[Vec<f32>],
-    dropout: DropoutState,
+    Counts { dropout, changes }: Counts,
 ) -> Result<(), PolicyError> {
     let mut tensors = Vec::new();
     for (kind, values) in [("m.", &adam.m), ("v.", &adam.v)] {
@@ -58,7 +66,7 @@ pub(crate) fn write_optimizer(
             tensors.push(NamedTensor { name, shape: vec![gradient.len()], data: gradient });
         }
     }
-    let counts = format!("{} {} {}", adam.steps, dropout.calls, dropout.seed.value());
+    let counts = format!("{} {} {} {changes}", adam.steps, dropout.calls, dropout.seed.value());
     tensors::write(dir, OPTIMIZER, &tensors, (STEPS, counts))
 }
 
@@ -72,9 +80,9 @@ pub(crate) fn read_optimizer(
     len: usize,
 ) -> Result<Trained, PolicyError> {
     let file = TensorFile::read(&dir.join(OPTIMIZER), WHY)?;
-    let (steps, dropout) = read_counts(&file)?;
+    let (steps, counts) = read_counts(&file)?;
     let adam = read_moments(&file, parameters, len, steps)?;
-    Ok(Trained { adam, gradients: read_gradients(&file, len)?, dropout })
+    Ok(Trained { adam, gradients: read_gradients(&file, len)?, counts })
 }
 
 /// The trained weights of a folder, which must be of the same model (or adapter) as the policy that asks.
@@ -99,14 +107,16 @@ pub(crate) fn read_trained(
     )))
 }
 
-/// Optimiser steps, and where dropout is.
-fn read_counts(file: &TensorFile) -> Result<(u64, DropoutState), PolicyError> {
+/// Optimiser steps, and what is counted beside them.
+fn read_counts(file: &TensorFile) -> Result<(u64, Counts), PolicyError> {
     let text = file.metadata(STEPS)?.unwrap_or_default();
     let counts: Option<Vec<u64>> = text.split(' ').map(|n| n.parse().ok()).collect();
     match counts.as_deref() {
-        Some(&[steps, calls, seed]) => Ok((steps, DropoutState { seed: Seed::new(seed), calls })),
+        Some(&[steps, calls, seed, changes]) => {
+            Ok((steps, Counts { dropout: DropoutState { seed: Seed::new(seed), calls }, changes }))
+        }
         _ => Err(file.bad(format_args!(
-            "its metadata \"{STEPS}\" is \"{text}\", not three numbers (steps, calls, seed); use another checkpoint"
+            "its metadata \"{STEPS}\" is \"{text}\", not four numbers (steps, calls, seed, changes); use another checkpoint"
         ))),
     }
 }

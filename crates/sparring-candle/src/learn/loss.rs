@@ -41,8 +41,8 @@ pub(crate) fn evaluate(
     let mut gradients =
         LossGradients { logp: vec![0.0; logp.len()], entropy: wanted.then(|| vec![0.0; logp.len()]) };
     let value = loss.evaluate(
-        TokenStats { logp, entropy: wanted.then_some(entropy) },
-        TokenGradients { logp: &mut gradients.logp, entropy: gradients.entropy.as_deref_mut() },
+        TokenStats::new(logp, wanted.then_some(entropy)),
+        TokenGradients::new(&mut gradients.logp, gradients.entropy.as_deref_mut()),
     );
     let parts = [("logp", Some(&gradients.logp)), ("entropy", gradients.entropy.as_ref())];
     for (name, values) in parts {

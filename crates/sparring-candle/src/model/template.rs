@@ -4,7 +4,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 use serde::Serialize;
-use sparring_core::{Message, PolicyError};
+use sparring_core::{Conversation, PolicyError};
 
 /// ChatML, used where a tokenizer knows `<|im_start|>` but has no template.
 pub(crate) const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
@@ -49,46 +49,31 @@ impl ChatTemplate {
         &self.source
     }
 
-    /// The conversation as text, with the header of the assistant's turn if wanted.
+    /// The conversation as text, with the header of the assistant's turn if wanted: what `apply_chat_template` of
+    /// `transformers` gives for the same messages, tools and further arguments.
     pub(crate) fn render(
         &self,
-        messages: &[Message],
+        conversation: &Conversation,
         add_generation_prompt: bool,
     ) -> Result<String, PolicyError> {
-        let messages: Vec<Value> = messages
-            .iter()
-            .map(|m| context! { role => m.role.as_str(), content => m.content.as_str() })
-            .collect();
+        let Conversation { messages, tools, variables, .. } = conversation;
+        if let Some(name) = RESERVED.iter().find(|name| variables.contains_key(**name)) {
+            return Err(PolicyError::invalid(format!(
+                "the conversation's variable \"{name}\" is what a chat template is given anyway; take it out"
+            )));
+        }
+        let messages: Vec<Value> = messages.iter().map(|message| Serde(message).into()).collect();
         // `transformers` passes None where there are no tools.
-        self.render_values(&messages, &Value::from(()), add_generation_prompt)
-    }
-
-    /// The conversation with tool definitions as text, up to the beginning of the assistant's turn. Messages and
-    /// tools are what `transformers` passes on: see
-    /// [`ChatTokenizer::encode_chat_with_tools`](crate::ChatTokenizer::encode_chat_with_tools).
-    pub(crate) fn render_with_tools(
-        &self,
-        messages: &[serde_json::Value],
-        tools: &[serde_json::Value],
-    ) -> Result<String, PolicyError> {
-        let messages: Vec<Value> = messages.iter().map(|m| Serde(m).into()).collect();
         let tools = if tools.is_empty() { Value::from(()) } else { Serde(tools).into() };
-        self.render_values(&messages, &tools, true)
-    }
-
-    fn render_values(
-        &self,
-        messages: &[Value],
-        tools: &Value,
-        add_generation_prompt: bool,
-    ) -> Result<String, PolicyError> {
+        let tokens = context! { bos_token => self.bos.as_str(), eos_token => self.eos.as_str() };
         let render = || {
+            // As in `transformers`, a variable may stand for a special token.
+            let variables = context! { ..Value::from(Serde(variables)), ..tokens };
             self.environment.get_template(NAME)?.render(context! {
                 messages,
                 tools,
                 add_generation_prompt,
-                bos_token => self.bos.as_str(),
-                eos_token => self.eos.as_str(),
+                ..variables
             })
         };
         render().map_err(|error| {
@@ -96,6 +81,9 @@ impl ChatTemplate {
         })
     }
 }
+
+/// Arguments of a template that no variable may stand for.
+const RESERVED: [&str; 3] = ["messages", "tools", "add_generation_prompt"];
 
 fn raise_exception(message: String) -> Result<String, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message))
@@ -169,9 +157,11 @@ impl serde_json::ser::Formatter for Spaced {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sparring_core::{Message, MessageCall};
 
     fn render(source: &str, messages: &[Message]) -> Result<String, PolicyError> {
-        ChatTemplate::new(source, "<s>", "</s>", "test")?.render(messages, true)
+        let conversation = Conversation::new(messages.iter().cloned());
+        ChatTemplate::new(source, "<s>", "</s>", "test")?.render(&conversation, true)
     }
 
     #[test]
@@ -198,23 +188,29 @@ mod tests {
             {% for m in messages %}[{{ m.role }}{{ m.content }}{% for c in m.tool_calls %}{{ c.function.name }}\
             {{ c.function.arguments | tojson }}{% endfor %}]{% endfor %}{{ strftime_now('%d %b %Y') }}";
         let template = ChatTemplate::new(source, "", "", "test").unwrap();
-        let call = json!({"type": "function", "function": {"name": "f", "arguments": {"b": 1.0, "a": [1]}}});
-        let messages = [
-            json!({"role": "user", "content": "u"}),
-            json!({"role": "assistant", "content": "", "tool_calls": [call]}),
-            json!({"role": "tool", "content": "r"}),
-        ];
+        let call = MessageCall::new("f", json!({"b": 1.0, "a": [1]}));
+        let turns = [Message::user("u"), Message::assistant("").with_tool_calls([call]), Message::tool("r")];
         let tools =
             [json!({"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}})];
-        let text = template.render_with_tools(&messages, &tools).unwrap();
+        let text = template.render(&Conversation::new(turns).with_tools(tools), true).unwrap();
         let tool_list =
             r#"{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}"#;
         assert_eq!(
             text,
             format!(r#"{tool_list}[useru][assistantf{{"b": 1.0, "a": [1]}}][toolr]26 Jul 2024"#)
         );
-        let text = template.render_with_tools(&messages[..1], &[]).unwrap();
-        assert_eq!(text, template.render(&[Message::user("u")], true).unwrap());
+    }
+
+    #[test]
+    fn variables_reach_the_template() {
+        let source = "{{ bos_token }}{% if enable_thinking is defined and not enable_thinking %}no thoughts{% endif %}\
+            {% if tools is none %}, no tools{% endif %}{{ budget }}";
+        let template = ChatTemplate::new(source, "<s>", "", "test").unwrap();
+        let asked =
+            |name: &str| Conversation::default().with_variable(name, false).with_variable("budget", 7);
+        assert_eq!(template.render(&asked("enable_thinking"), true).unwrap(), "<s>no thoughts, no tools7");
+        let error = template.render(&asked("tools"), true).unwrap_err().to_string();
+        assert!(error.contains("variable \"tools\""), "{error}");
     }
 
     #[test]

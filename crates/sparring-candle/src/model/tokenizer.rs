@@ -4,7 +4,7 @@ use super::files::write_atomically;
 use super::json::{self, Fields};
 use super::template::{CHATML, ChatTemplate};
 use serde_json::{Map, Value, json};
-use sparring_core::{Encoder, Message, PolicyError, Prompt};
+use sparring_core::{Continuation, Conversation, Encoder, Message, PolicyError, Prompt, Role};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -144,32 +144,8 @@ impl ChatTokenizer {
     ///
     /// # Errors
     /// [`PolicyError::Invalid`] where there is no chat template, or it refuses the messages.
-    pub fn render(&self, messages: &[Message]) -> Result<String, PolicyError> {
-        self.template()?.render(messages, true)
-    }
-
-    /// Token ids of a conversation, up to the beginning of the assistant's turn.
-    ///
-    /// # Errors
-    /// As [`ChatTokenizer::render`] and [`ChatTokenizer::encode`].
-    pub fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, PolicyError> {
-        self.encode(&self.render(messages)?)
-    }
-
-    /// Token ids of a conversation with tools, up to the beginning of the assistant's turn.
-    ///
-    /// Messages and tools are the values that `transformers` passes to a chat template: `{"role", "content"}`,
-    /// `tool_calls` in turns of the assistant, the role `tool` for results; and tools in OpenAI's form,
-    /// `{"type": "function", "function": {...}}`. A template without tool support leaves them out silently.
-    ///
-    /// # Errors
-    /// As [`ChatTokenizer::render`] and [`ChatTokenizer::encode`].
-    pub fn encode_chat_with_tools(
-        &self,
-        messages: &[Value],
-        tools: &[Value],
-    ) -> Result<Vec<u32>, PolicyError> {
-        self.encode(&self.template()?.render_with_tools(messages, tools)?)
+    pub fn render(&self, conversation: &Conversation) -> Result<String, PolicyError> {
+        self.template()?.render(conversation, true)
     }
 
     /// The source of the chat template, if there is one: to guess the format in which a model writes its calls.
@@ -180,11 +156,11 @@ impl ChatTokenizer {
     /// Token ids of a prompt.
     ///
     /// # Errors
-    /// As [`ChatTokenizer::encode_chat`].
+    /// As [`ChatTokenizer::render`] and [`ChatTokenizer::encode`].
     pub fn encode_prompt(&self, prompt: &Prompt) -> Result<Arc<[u32]>, PolicyError> {
         match prompt {
             Prompt::Tokens(ids) => Ok(Arc::clone(ids)),
-            Prompt::Messages(messages) => Ok(self.encode_chat(messages)?.into()),
+            Prompt::Conversation(conversation) => Ok(self.encode(&self.render(conversation)?)?.into()),
             _ => Err(PolicyError::Unsupported { what: "this kind of prompt" }),
         }
     }
@@ -218,6 +194,15 @@ impl ChatTokenizer {
         })
     }
 
+    /// Where end tokens stand in a text, ascending.
+    fn ends_in(&self, text: &str) -> Vec<usize> {
+        let tokens: Vec<String> = self.ends.iter().filter_map(|&id| self.inner.id_to_token(id)).collect();
+        let mut places: Vec<usize> =
+            tokens.iter().flat_map(|token| text.match_indices(token.as_str())).map(|(at, _)| at).collect();
+        places.sort_unstable();
+        places
+    }
+
     /// Writes the files that this tokenizer was read from into `dir`.
     pub(crate) fn save(&self, dir: &Path) -> Result<(), PolicyError> {
         write_atomically(dir, "tokenizer.json", self.files.tokenizer.as_bytes())?;
@@ -248,6 +233,45 @@ impl Encoder for ChatTokenizer {
         let mut ids = self.encode(text)?;
         ids.push(end);
         Ok(ids)
+    }
+
+    /// The text is rendered without the turn, with it, and with what follows it. The turn ends at the last of its
+    /// rendering's end tokens; whatever a template changes about earlier turns, the end tokens before it are as many.
+    /// What is encoded begins with that token, so that nothing before it could have been part of the same token.
+    fn continuation(
+        &self,
+        conversation: &Conversation,
+        turn: &[u32],
+        next: &[Message],
+    ) -> Result<Continuation, PolicyError> {
+        let bad = |what: &str| Err(PolicyError::invalid(format!("{}: {what}", self.origin)));
+        let mut before = conversation.clone();
+        if before.messages.pop().is_none_or(|last| last.role != Role::Assistant) {
+            return bad("a continuation follows an assistant's turn; let the conversation end with one");
+        }
+        let whole = conversation.clone().followed_by(next.iter().cloned());
+        let (before, whole) = (self.render(&before)?, self.render(&whole)?);
+        let with_turn = self.template()?.render(conversation, false)?;
+        let ends = self.ends_in(&with_turn).len();
+        let place = self.ends_in(&whole).get(ends.saturating_sub(1)).copied();
+        let Some(place) = place.filter(|_| ends > self.ends_in(&before).len()) else {
+            return bad(
+                "chat_template closes a turn with none of the model's end tokens; name its token as eos_token",
+            );
+        };
+        let mut tokens = self.encode(&whole[place..])?;
+        if !tokens.first().is_some_and(|&id| self.is_end(id)) {
+            return bad(
+                "the tokenizer reads the end of a turn as text; its end token must be an added token",
+            );
+        }
+        if turn.last().is_some_and(|&id| self.is_end(id)) {
+            tokens.remove(0);
+        }
+        if with_turn.starts_with(&before) && whole.starts_with(&with_turn) {
+            return Ok(Continuation::Appends(tokens));
+        }
+        Ok(Continuation::Rewrites { tokens, prompt: self.encode(&whole)?.into() })
     }
 }
 

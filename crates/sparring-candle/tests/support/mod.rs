@@ -57,15 +57,12 @@ pub(crate) type Group = (Vec<u32>, Vec<Vec<u32>>);
 pub(crate) fn borrow(groups: &[Group]) -> Vec<TokenGroup<'_>> {
     groups
         .iter()
-        .map(|(prompt, completions)| TokenGroup {
-            prompt,
-            completions: completions.iter().map(Vec::as_slice).collect(),
-        })
+        .map(|(prompt, completions)| TokenGroup::new(prompt, completions.iter().map(Vec::as_slice).collect()))
         .collect()
 }
 
 pub(crate) fn with_batch<R>(groups: &[Group], temperature: f32, f: impl FnOnce(TokenBatch<'_>) -> R) -> R {
-    f(TokenBatch { groups: &borrow(groups), temperature })
+    f(TokenBatch::new(&borrow(groups), temperature))
 }
 
 /// How many tokens the completions have.

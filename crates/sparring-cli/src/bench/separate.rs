@@ -25,19 +25,19 @@ pub(crate) fn sample(
 pub(crate) struct Separate<'a, L: ?Sized>(pub(crate) &'a mut L);
 
 fn separate<'a>(batch: TokenBatch<'a>) -> Vec<TokenGroup<'a>> {
-    let one = |prompt: &'a [u32], completion: &'a [u32]| TokenGroup { prompt, completions: vec![completion] };
+    let one = |prompt: &'a [u32], completion: &'a [u32]| TokenGroup::new(prompt, vec![completion]);
     batch.groups.iter().flat_map(|group| group.completions.iter().map(|c| one(group.prompt, c))).collect()
 }
 
 impl<L: Learner + ?Sized> Scorer for Separate<'_, L> {
     fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
-        self.0.score(TokenBatch { groups: &separate(batch), ..batch })
+        self.0.score(TokenBatch::new(&separate(batch), batch.temperature))
     }
 }
 
 impl<L: Learner + ?Sized> Learner for Separate<'_, L> {
     fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
-        self.0.accumulate(TokenBatch { groups: &separate(batch), ..batch }, loss)
+        self.0.accumulate(TokenBatch::new(&separate(batch), batch.temperature), loss)
     }
 
     fn step(&mut self, lr: f64) -> Result<StepReport, PolicyError> {

@@ -67,8 +67,8 @@ fn sharing_and_micro_batches_do_not_change_the_update() {
         let other = norm(&settings(folder.path(), more));
         assert!((other - expected).abs() < 1e-4 * expected, "{more:?}: {other} instead of {expected}");
     }
-    let batch = [TokenGroup { prompt: &ids[0], completions: vec![&[1, 2, 3], &[], &[4, 5]] }];
-    let batch = TokenBatch { groups: &batch, temperature: 1.0 };
+    let batch = [TokenGroup::new(&ids[0], vec![&[1, 2, 3], &[], &[4, 5]])];
+    let batch = TokenBatch::new(&batch, 1.0);
     let expected = policy.score(batch).unwrap();
     let separate = Separate(&mut policy).score(batch).unwrap();
     assert_eq!(separate.len(), 5);

@@ -66,7 +66,7 @@ fn peer_calls(row: &Value) -> Result<Vec<ToolCall>, BoxError> {
     let calls = rows::list(&row["sglang_oneshot"], "calls")?.iter();
     let read = |call: &Value| {
         let arguments = serde_json::from_str(rows::text(call, "arguments")).unwrap_or_default();
-        ToolCall { name: rows::text(call, "name").to_owned(), arguments }
+        ToolCall::new(rows::text(call, "name"), arguments)
     };
     Ok(calls.map(read).collect())
 }

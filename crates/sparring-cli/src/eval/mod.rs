@@ -66,8 +66,7 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     if let Some(note) = note {
         eprintln!("note: {note}");
     }
-    let templated =
-        Templated::new(|input| Ok(tokenizer.encode_chat_with_tools(&input.messages, &input.tools)?));
+    let templated = Templated::new(tokenizer);
     let mut in_words = InWords::new(&reader);
     if let Some(path) = &args.system {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -127,7 +127,7 @@ fn encode(text: &Text, tokenizer: &ChatTokenizer) -> Result<Vec<u32>, BoxError> 
     let mut ids = if text.prompt.is_empty() {
         tokenizer.encode("<|endoftext|>")?
     } else {
-        tokenizer.encode_chat(&text.prompt)?
+        tokenizer.encode_prompt(&text.prompt.clone().into())?.to_vec()
     };
     ids.extend(tokenizer.encode(&text.completion)?);
     Ok(ids)
@@ -186,12 +186,12 @@ impl TokenLoss for MeanNll {
 
 fn train_step(model: &mut CandlePolicy, batch: &[Vec<u32>], lr: f64) -> Result<f64, BoxError> {
     let groups: Vec<TokenGroup<'_>> =
-        batch.iter().map(|ids| TokenGroup { prompt: &ids[..1], completions: vec![&ids[1..]] }).collect();
-    let tokens = TokenBatch { groups: &groups, temperature: 1.0 }.completion_tokens();
+        batch.iter().map(|ids| TokenGroup::new(&ids[..1], vec![&ids[1..]])).collect();
+    let tokens = TokenBatch::new(&groups, 1.0).completion_tokens();
     let loss = MeanNll { tokens };
     let mut total = 0.0;
     for part in groups.chunks(24) {
-        total += model.accumulate(TokenBatch { groups: part, temperature: 1.0 }, &loss)?;
+        total += model.accumulate(TokenBatch::new(part, 1.0), &loss)?;
     }
     model.step(lr)?;
     Ok(total)

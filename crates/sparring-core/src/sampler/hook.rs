@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 /// Changes the logits of a step before a token is drawn: constrained decoding, biases, forbidden words.
 ///
+/// A hook is a rule; what it remembers of one completion (where an automaton or a grammar stands) is a [`HookState`].
+/// Samplers start one for each completion, then ask it and tell it the token that was drawn, in turn.
+///
 /// # Contract
-/// * The result depends on the arguments only: then the same seed gives the same tokens in any batch. A hook is
-///   called from several threads, and not in the order of the tokens of different completions.
+/// * What a state does depends on the hook, the prompt and the tokens that it accepted only: then the same seed gives
+///   the same tokens in any batch. States of one hook are used by several threads at the same time.
 /// * −∞ forbids a token. To forbid all of them, or to write NaN or +∞, is an error of the request.
 ///
-/// A closure is a hook:
+/// A closure of the prompt, the completion so far and the logits is a hook without a state of its own:
 ///
 /// ```
 /// use sparring_core::{Message, SampleRequest, SamplingParams, Seed};
@@ -25,20 +28,84 @@ use std::sync::Arc;
 /// assert!(request.hook.is_some());
 /// ```
 pub trait LogitHook: Send + Sync {
-    /// Changes `logits`, one a token of the vocabulary, for the token that follows `tokens` (the completion so
-    /// far) after `prompt`.
+    /// Begins a completion of `prompt`.
+    fn start<'a>(&'a self, prompt: &'a [u32]) -> Box<dyn HookState + 'a>;
+}
+
+/// What a [`LogitHook`] knows of one completion.
+///
+/// ```
+/// use sparring_core::{HookState, LogitHook, PolicyError};
+///
+/// /// At most so many tokens of one kind.
+/// struct AtMost(u32, usize);
+/// struct Left(u32, usize);
+///
+/// impl LogitHook for AtMost {
+///     fn start<'a>(&'a self, _: &'a [u32]) -> Box<dyn HookState + 'a> {
+///         Box::new(Left(self.0, self.1))
+///     }
+/// }
+/// impl HookState for Left {
+///     fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
+///         if self.1 == 0 {
+///             logits[self.0 as usize] = f32::NEG_INFINITY;
+///         }
+///         Ok(())
+///     }
+///     fn accept(&mut self, token: u32) -> Result<(), PolicyError> {
+///         self.1 -= usize::from(token == self.0);
+///         Ok(())
+///     }
+/// }
+/// let hook = AtMost(1, 1);
+/// let (mut state, mut logits) = (hook.start(&[7]), [0.5, 0.5]);
+/// state.accept(1)?;
+/// state.apply(&mut logits)?;
+/// assert_eq!(logits, [0.5, f32::NEG_INFINITY]);
+/// # Ok::<(), PolicyError>(())
+/// ```
+pub trait HookState: Send {
+    /// Changes `logits`, one a token of the vocabulary, for the next token. Called once before each draw.
     ///
     /// # Errors
     /// Any error fails the request, and no other of the call.
-    fn apply(&self, prompt: &[u32], tokens: &[u32], logits: &mut [f32]) -> Result<(), PolicyError>;
+    fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError>;
+
+    /// Takes note of the token that was drawn. Called once after each draw, the one that ends the completion included.
+    ///
+    /// # Errors
+    /// Any error fails the request, and no other of the call.
+    fn accept(&mut self, token: u32) -> Result<(), PolicyError>;
 }
 
 impl<F> LogitHook for F
 where
     F: Fn(&[u32], &[u32], &mut [f32]) -> Result<(), PolicyError> + Send + Sync,
 {
-    fn apply(&self, prompt: &[u32], tokens: &[u32], logits: &mut [f32]) -> Result<(), PolicyError> {
-        self(prompt, tokens, logits)
+    fn start<'a>(&'a self, prompt: &'a [u32]) -> Box<dyn HookState + 'a> {
+        Box::new(Closure { apply: self, prompt, tokens: Vec::new() })
+    }
+}
+
+/// A closure, and what it is called with.
+struct Closure<'a, F> {
+    apply: &'a F,
+    prompt: &'a [u32],
+    tokens: Vec<u32>,
+}
+
+impl<F> HookState for Closure<'_, F>
+where
+    F: Fn(&[u32], &[u32], &mut [f32]) -> Result<(), PolicyError> + Sync,
+{
+    fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
+        (self.apply)(self.prompt, &self.tokens, logits)
+    }
+
+    fn accept(&mut self, token: u32) -> Result<(), PolicyError> {
+        self.tokens.push(token);
+        Ok(())
     }
 }
 
@@ -54,8 +121,8 @@ impl Hook {
 }
 
 impl LogitHook for Hook {
-    fn apply(&self, prompt: &[u32], tokens: &[u32], logits: &mut [f32]) -> Result<(), PolicyError> {
-        self.0.apply(prompt, tokens, logits)
+    fn start<'a>(&'a self, prompt: &'a [u32]) -> Box<dyn HookState + 'a> {
+        self.0.start(prompt)
     }
 }
 
@@ -76,7 +143,7 @@ impl fmt::Debug for Hook {
 /// ```
 /// use sparring_core::{AllowTokens, LogitHook};
 /// let mut logits = [0.1, 0.2, 0.3];
-/// AllowTokens::new([2, 0]).apply(&[1], &[], &mut logits)?;
+/// AllowTokens::new([2, 0]).start(&[1]).apply(&mut logits)?;
 /// assert_eq!(logits, [0.1, f32::NEG_INFINITY, 0.3]);
 /// # Ok::<(), sparring_core::PolicyError>(())
 /// ```
@@ -96,8 +163,21 @@ impl AllowTokens {
 }
 
 impl LogitHook for AllowTokens {
-    fn apply(&self, _: &[u32], _: &[u32], logits: &mut [f32]) -> Result<(), PolicyError> {
-        keep(logits, &self.allowed);
+    fn start<'a>(&'a self, _: &'a [u32]) -> Box<dyn HookState + 'a> {
+        Box::new(Allowed(&self.allowed))
+    }
+}
+
+/// Ascending.
+struct Allowed<'a>(&'a [u32]);
+
+impl HookState for Allowed<'_> {
+    fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
+        keep(logits, self.0);
+        Ok(())
+    }
+
+    fn accept(&mut self, _: u32) -> Result<(), PolicyError> {
         Ok(())
     }
 }
@@ -111,7 +191,9 @@ impl LogitHook for AllowTokens {
 /// use sparring_core::{LogitHook, OneOf};
 /// let tools = OneOf::new([vec![1, 2, 0], vec![1, 3, 0]]); // two names and the end token
 /// let mut logits = [0.5; 4];
-/// tools.apply(&[9], &[1], &mut logits)?;
+/// let mut state = tools.start(&[9]);
+/// state.accept(1)?;
+/// state.apply(&mut logits)?;
 /// let no = f32::NEG_INFINITY;
 /// assert_eq!(logits, [no, no, 0.5, 0.5]);
 /// # Ok::<(), sparring_core::PolicyError>(())
@@ -129,14 +211,32 @@ impl OneOf {
 }
 
 impl LogitHook for OneOf {
-    fn apply(&self, _: &[u32], tokens: &[u32], logits: &mut [f32]) -> Result<(), PolicyError> {
-        if self.sequences.iter().any(|s| tokens.starts_with(s)) {
-            return Ok(());
+    fn start<'a>(&'a self, _: &'a [u32]) -> Box<dyn HookState + 'a> {
+        let rests: Vec<&[u32]> = self.sequences.iter().map(Vec::as_slice).collect();
+        Box::new(Rests { complete: rests.iter().any(|rest| rest.is_empty()), rests })
+    }
+}
+
+/// What is left of the sequences that the completion began with.
+struct Rests<'a> {
+    rests: Vec<&'a [u32]>,
+    /// Whether one of them was completed.
+    complete: bool,
+}
+
+impl HookState for Rests<'_> {
+    fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
+        if !self.complete {
+            let mut next: Vec<u32> = self.rests.iter().filter_map(|rest| rest.first().copied()).collect();
+            next.sort_unstable();
+            keep(logits, &next);
         }
-        let rest = self.sequences.iter().filter_map(|s| s.strip_prefix(tokens));
-        let mut next: Vec<u32> = rest.filter_map(|rest| rest.first().copied()).collect();
-        next.sort_unstable();
-        keep(logits, &next);
+        Ok(())
+    }
+
+    fn accept(&mut self, token: u32) -> Result<(), PolicyError> {
+        self.rests = self.rests.iter().filter_map(|rest| rest.strip_prefix(&[token])).collect();
+        self.complete |= self.rests.iter().any(|rest| rest.is_empty());
         Ok(())
     }
 }

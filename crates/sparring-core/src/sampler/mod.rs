@@ -2,14 +2,16 @@ mod filter;
 mod hook;
 mod params;
 mod retry;
+mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use hook::{AllowTokens, Hook, LogitHook, OneOf};
+pub use hook::{AllowTokens, Hook, HookState, LogitHook, OneOf};
 pub use params::SamplingParams;
 pub use retry::{Backoff, Retry};
+pub use rules::LogitRules;
 
-use crate::{Message, PolicyError, Rollout, Seed};
+use crate::{Conversation, Message, PolicyError, Rollout, Seed};
 use std::sync::Arc;
 
 /// What a completion continues.
@@ -17,14 +19,20 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum Prompt {
     /// A conversation; the backend applies its chat template and asks for the assistant's turn.
-    Messages(Vec<Message>),
+    Conversation(Conversation),
     /// Token ids, taken as they are.
     Tokens(Arc<[u32]>),
 }
 
+impl From<Conversation> for Prompt {
+    fn from(conversation: Conversation) -> Self {
+        Self::Conversation(conversation)
+    }
+}
+
 impl From<Vec<Message>> for Prompt {
     fn from(messages: Vec<Message>) -> Self {
-        Self::Messages(messages)
+        Self::Conversation(messages.into())
     }
 }
 
@@ -63,17 +71,6 @@ pub struct SampleRequest {
     pub hook: Option<Hook>,
 }
 
-/// Where a completion stands when its next token is drawn.
-#[derive(Debug, Clone, Copy)]
-pub struct DrawContext<'a> {
-    /// The prompt.
-    pub prompt: &'a [u32],
-    /// The completion so far.
-    pub tokens: &'a [u32],
-    /// The model's own end tokens.
-    pub ends: &'a [u32],
-}
-
 impl SampleRequest {
     /// A request without a hook.
     pub fn new(prompt: impl Into<Prompt>, n: usize, params: SamplingParams, seed: Seed) -> Self {
@@ -84,6 +81,13 @@ impl SampleRequest {
     #[must_use]
     pub fn with_hook(mut self, hook: impl LogitHook + 'static) -> Self {
         self.hook = Some(Hook::new(hook));
+        self
+    }
+
+    /// Sets what to continue.
+    #[must_use]
+    pub fn with_prompt(mut self, prompt: impl Into<Prompt>) -> Self {
+        self.prompt = prompt.into();
         self
     }
 
@@ -108,53 +112,10 @@ impl SampleRequest {
         self
     }
 
-    /// Whether [`SampleRequest::adjust`] may change a logit when `drawn` tokens are drawn.
-    pub fn adjusts(&self, drawn: usize) -> bool {
-        self.hook.is_some() || drawn < self.params.min_tokens || self.params.penalises()
-    }
-
-    /// For samplers: what changes logits before the temperature does (repetition penalty, `min_tokens`, hook).
-    /// At least one logit is left above −∞, and none is NaN or +∞.
-    ///
-    /// # Errors
-    /// The hook's own error, and [`PolicyError::Invalid`] where no token is left to draw.
-    pub fn adjust(&self, at: DrawContext<'_>, logits: &mut [f32]) -> Result<(), PolicyError> {
-        if !self.adjusts(at.tokens.len()) {
-            return Ok(());
-        }
-        if self.params.penalises() {
-            penalise(at.prompt.iter().chain(at.tokens), self.params.repetition_penalty, logits);
-        }
-        if at.tokens.len() < self.params.min_tokens {
-            for &end in at.ends.iter().chain(&self.params.stop_tokens) {
-                if let Some(logit) = logits.get_mut(end as usize) {
-                    *logit = f32::NEG_INFINITY;
-                }
-            }
-        }
-        if let Some(hook) = &self.hook {
-            hook.apply(at.prompt, at.tokens, logits)?;
-        }
-        let fault = if logits.iter().any(|l| l.is_nan() || *l == f32::INFINITY) {
-            "a logit is NaN or +∞ after its hook and penalty; let the hook write finite numbers or −∞"
-        } else if logits.iter().all(|l| *l == f32::NEG_INFINITY) {
-            "its hook and min_tokens leave no token to draw; allow at least one at every step"
-        } else {
-            return Ok(());
-        };
-        let drawn = at.tokens.len();
-        Err(PolicyError::invalid(format!("after {drawn} tokens: {fault}")))
-    }
-}
-
-/// Each token once, however often it stands there.
-fn penalise<'a>(tokens: impl Iterator<Item = &'a u32>, penalty: f32, logits: &mut [f32]) {
-    let mut seen = vec![false; logits.len()];
-    for &token in tokens {
-        let Some(logit) = logits.get_mut(token as usize) else { continue };
-        if !std::mem::replace(&mut seen[token as usize], true) {
-            *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
-        }
+    /// For samplers: what changes the logits of one completion before the temperature does. `prompt` is this
+    /// request's, as ids; `ends` are the model's own end tokens.
+    pub fn rules<'a>(&'a self, prompt: &'a [u32], ends: &'a [u32]) -> LogitRules<'a> {
+        LogitRules::new(self, prompt, ends)
     }
 }
 

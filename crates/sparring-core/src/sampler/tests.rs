@@ -13,7 +13,9 @@ fn log_probabilities(params: SamplingParams, logits: &[f32]) -> Vec<f32> {
     let request = SampleRequest::new(prompt.to_vec(), 1, params, Seed::new(1));
     request.params.validate().unwrap();
     let mut z = logits.to_vec();
-    request.adjust(DrawContext { prompt: &prompt, tokens: &tokens, ends: &[7] }, &mut z).unwrap();
+    let mut rules = request.rules(&prompt, &[7]);
+    tokens.iter().for_each(|&token| rules.accept(token).unwrap());
+    rules.adjust(&mut z).unwrap();
     let max = z.iter().copied().fold(NO, f32::max);
     let mut weights: Vec<f32> = z.iter().map(|l| ((l - max) / request.params.temperature).exp()).collect();
     request.params.filter(&mut weights, &mut Vec::new());
@@ -108,10 +110,11 @@ fn equals_are_kept_from_the_lowest_id_on() {
 
 #[test]
 fn a_hook_that_leaves_nothing_or_writes_nonsense_is_an_error() {
-    let at = DrawContext { prompt: &[1], tokens: &[2, 2], ends: &[] };
     let ask = |hook: Hook| {
         let request = SampleRequest::new(vec![1], 1, SamplingParams::default(), Seed::new(1)).with_hook(hook);
-        request.adjust(at, &mut [0.5, 0.5, 0.5]).map_err(|error| error.to_string())
+        let mut rules = request.rules(&[1], &[]);
+        [2, 2].into_iter().for_each(|token| rules.accept(token).unwrap());
+        rules.adjust(&mut [0.5, 0.5, 0.5]).map_err(|error| error.to_string())
     };
     let nothing = ask(Hook::new(AllowTokens::new([9]))).unwrap_err();
     assert!(nothing.starts_with("after 2 tokens: its hook"), "{nothing}");
@@ -130,7 +133,9 @@ fn one_of_constrains_until_a_sequence_is_complete() {
     let names = OneOf::new([vec![1, 2], vec![1, 3, 4]]);
     let allowed = |tokens: &[u32]| {
         let mut logits = [0.0; 5];
-        names.apply(&[0], tokens, &mut logits).unwrap();
+        let mut state = names.start(&[0]);
+        tokens.iter().for_each(|&token| state.accept(token).unwrap());
+        state.apply(&mut logits).unwrap();
         (0..5).filter(|&i| logits[i] == 0.0).collect::<Vec<_>>()
     };
     assert_eq!(allowed(&[]), [1]);

@@ -6,9 +6,10 @@
 //! dialogue; on level 2 it is `ToolSearcher` and what it has found so far.
 
 use super::{schema, source};
-use crate::{EvalError, Item, Turn, TurnRole};
+use crate::{EvalError, Item, calling};
 use serde_json::{Value, json};
 use source::Record;
+use sparring_core::Message;
 use sparring_tools::{Dialect, ToolCall, ToolSpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -97,16 +98,16 @@ fn found(line: &Record) -> Vec<ToolSpec> {
 }
 
 fn call(line: &Record) -> Result<ToolCall, EvalError> {
-    Ok(ToolCall { name: line.text("api_name")?.to_owned(), arguments: line.object("param_dict")?.clone() })
+    Ok(ToolCall::new(line.text("api_name")?, line.object("param_dict")?.clone()))
 }
 
 fn items(dialogue: &Dialogue, apis: &Apis) -> Result<Vec<Item>, EvalError> {
     let mut tool_list: Vec<String> = if dialogue.search { vec![SEARCH.to_owned()] } else { names(dialogue) };
-    let (mut turns, mut items): (Vec<Turn>, Vec<Item>) = (Vec::new(), Vec::new());
+    let (mut turns, mut items): (Vec<Message>, Vec<Item>) = (Vec::new(), Vec::new());
     for line in &dialogue.lines {
         match line.text("role")? {
-            "User" => turns.push(Turn::new(TurnRole::User, line.text("text")?)),
-            "AI" => turns.push(Turn::new(TurnRole::Assistant, line.text("text")?)),
+            "User" => turns.push(Message::user(line.text("text")?)),
+            "AI" => turns.push(Message::assistant(line.text("text")?)),
             "API" => {
                 let gold = call(line)?;
                 let id = format!("{}_{}_{}", dialogue.category, dialogue.name, items.len());
@@ -117,8 +118,8 @@ fn items(dialogue: &Dialogue, apis: &Apis) -> Result<Vec<Item>, EvalError> {
                     let new: Vec<_> = found.filter(|name| !tool_list.contains(name)).collect();
                     tool_list.extend(new);
                 }
-                turns.push(Turn::calling(vec![gold]));
-                turns.push(Turn::new(TurnRole::Tool, result(line)));
+                turns.push(calling(&[gold]));
+                turns.push(Message::tool(result(line)));
             }
             other => {
                 return Err(line.bad("role", format_args!("is \"{other}\"; there are User, AI and API")));

@@ -1,9 +1,10 @@
 //! The files that Hammer cleaned (MadeAgents/Hammer, `data/test/original`): one JSON array a benchmark.
 
 use super::{calls, present, source, tool_specs, turns};
-use crate::{EvalError, Item, Turn, TurnRole};
+use crate::{EvalError, Item, calling};
 use serde_json::Value;
 use source::Record;
+use sparring_core::{Message, Role};
 use std::path::Path;
 
 const FILES: [(&str, &str); 5] = [
@@ -26,7 +27,7 @@ pub(super) fn load(data: &Path) -> Result<Vec<Item>, EvalError> {
 
 fn item(record: &Record, id: String, category: &str) -> Result<Item, EvalError> {
     let messages = match record.get("query")? {
-        Value::String(text) => vec![Turn::new(TurnRole::User, text)],
+        Value::String(text) => vec![Message::user(text)],
         _ => turns(record, "query")?.into_iter().map(with_calls).collect(),
     };
     let (tools, gold) = (tool_specs(record, "tools")?, calls(record, "answers")?);
@@ -34,11 +35,11 @@ fn item(record: &Record, id: String, category: &str) -> Result<Item, EvalError> 
 }
 
 /// Calls that an assistant made earlier stand in these files as fenced JSON.
-fn with_calls(turn: Turn) -> Turn {
-    if turn.role != TurnRole::Assistant || !turn.content.starts_with("```") {
+fn with_calls(turn: Message) -> Message {
+    if turn.role != Role::Assistant || !turn.content.starts_with("```") {
         return turn;
     }
     let calls = sparring_tools::json::relaxed(&turn.content).ok();
     let calls = calls.and_then(|value| sparring_tools::calls_from_value(&value).ok());
-    calls.map_or(turn, Turn::calling)
+    calls.map_or(turn, |calls| calling(&calls))
 }

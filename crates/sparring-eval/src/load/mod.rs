@@ -14,9 +14,10 @@ mod toolalpaca;
 mod unified;
 
 use crate::bfcl::BfclScorer;
-use crate::{Benchmark, EvalError, ExactScorer, Item, Scorer, Turn, TurnRole};
+use crate::{Benchmark, EvalError, ExactScorer, Item, Scorer, calling};
 use serde_json::Value;
 use source::Record;
+use sparring_core::{Message, Role};
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::HashSet;
 use std::fmt;
@@ -201,16 +202,16 @@ fn calls(record: &Record, field: &str) -> Result<Vec<ToolCall>, EvalError> {
 }
 
 /// The conversation in the list `field`: `role`, `content` and `tool_calls`, with the role names that the papers use too.
-fn turns(record: &Record, field: &str) -> Result<Vec<Turn>, EvalError> {
+fn turns(record: &Record, field: &str) -> Result<Vec<Message>, EvalError> {
     record
         .records(field)?
         .iter()
         .map(|turn| {
             let role = match turn.text("role")? {
-                "system" => TurnRole::System,
-                "user" => TurnRole::User,
-                "assistant" | "agent" => TurnRole::Assistant,
-                "tool" => TurnRole::Tool,
+                "system" => Role::System,
+                "user" => Role::User,
+                "assistant" | "agent" => Role::Assistant,
+                "tool" => Role::Tool,
                 other => return Err(turn.bad("role", format_args!("is \"{other}\", which nobody has"))),
             };
             let calls = match turn.map.get("tool_calls") {
@@ -221,7 +222,8 @@ fn turns(record: &Record, field: &str) -> Result<Vec<Turn>, EvalError> {
                 None | Some(Value::Null) if !calls.is_empty() => "",
                 _ => turn.text("content")?,
             };
-            Ok(Turn { role, content: content.to_owned(), calls })
+            let made = calling(&calls).tool_calls;
+            Ok(Message::new(role, content).with_tool_calls(made))
         })
         .collect()
 }

@@ -5,9 +5,10 @@
 //! and `standardized_api_list` (`name`, `dataset`, `description`, `args_dicts`).
 
 use super::{schema, source};
-use crate::{EvalError, Item, Turn, TurnRole};
+use crate::{EvalError, Item};
 use serde_json::{Map, Value, json};
 use source::Record;
+use sparring_core::Message;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::HashMap;
 use std::path::Path;
@@ -63,7 +64,7 @@ fn query(i: usize, record: &Record, apis: &HashMap<(String, String), ToolSpec>) 
         .collect::<Result<Vec<_>, _>>()?;
     let arguments: Map<String, Value> = serde_json::from_str(record.text("python_args_dict")?)
         .map_err(|error| record.bad("python_args_dict", format_args!("is no JSON object: {error}")))?;
-    let gold = ToolCall { name: record.text("python_function_name")?.to_owned(), arguments };
-    let messages = vec![Turn::new(TurnRole::User, record.text("prompt")?)];
+    let gold = ToolCall::new(record.text("python_function_name")?, arguments);
+    let messages = vec![Message::user(record.text("prompt")?)];
     Ok(Item::calls(format!("{dataset}_{i}"), dataset, messages, tools, vec![gold]))
 }

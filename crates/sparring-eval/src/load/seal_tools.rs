@@ -5,9 +5,10 @@
 //! sorted by name.
 
 use super::{present, schema, source};
-use crate::{Defect, EvalError, Item, Turn, TurnRole};
+use crate::{Defect, EvalError, Item};
 use serde_json::Value;
 use source::Record;
+use sparring_core::Message;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::HashMap;
 use std::path::Path;
@@ -34,7 +35,7 @@ pub(super) fn load(data: &Path) -> Result<Vec<Item>, EvalError> {
 fn item(record: &Record, domain: &str, shelf: &Shelf) -> Result<Item, EvalError> {
     let gold = record.records("calling")?.iter().map(call).collect::<Result<Vec<_>, _>>()?;
     let kind = if gold.len() == 1 { "single" } else { "multiple" };
-    let messages = vec![Turn::new(TurnRole::User, record.text("query")?)];
+    let messages = vec![Message::user(record.text("query")?)];
     let tools = shelf.tool_list(&gold);
     let chained = gold.iter().any(|call| call.arguments.values().any(is_placeholder));
     let mut item = Item::calls(record.text("id")?, format!("{domain}_{kind}"), messages, tools, gold);
@@ -58,7 +59,7 @@ fn is_placeholder(value: &Value) -> bool {
 }
 
 fn call(record: &Record) -> Result<ToolCall, EvalError> {
-    Ok(ToolCall { name: record.text("api")?.to_owned(), arguments: record.object("parameters")?.clone() })
+    Ok(ToolCall::new(record.text("api")?, record.object("parameters")?.clone()))
 }
 
 /// All tools, in the order of the file, with the field of each.

@@ -2,7 +2,7 @@
 //! slots are optional arguments of type string, and the right answer is one call with the spans' texts.
 
 use super::source;
-use crate::{EvalError, Item, Turn, TurnRole};
+use crate::{EvalError, Item};
 use serde_json::{Map, Value, json};
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,8 +31,8 @@ pub(super) fn load(dir: &Path) -> Result<Vec<Item>, EvalError> {
     let items = intents.into_iter().flat_map(|(intent, utterances)| {
         let tools = &tools;
         utterances.into_iter().enumerate().map(move |(i, Utterance { text, slots })| {
-            let gold = ToolCall { name: intent.clone(), arguments: slots };
-            let messages = vec![Turn::new(TurnRole::User, text)];
+            let gold = ToolCall::new(intent, slots);
+            let messages = vec![Message::user(text)];
             Item::calls(format!("snips_{intent}_{i}"), "snips", messages, tools.clone(), vec![gold])
         })
     });

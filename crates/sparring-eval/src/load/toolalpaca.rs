@@ -5,9 +5,10 @@
 //! that are no JSON even then are [`Defect::UnreadableGold`].
 
 use super::{present, schema, source};
-use crate::{Defect, EvalError, Expected, Item, Turn, TurnRole};
+use crate::{Defect, EvalError, Expected, Item};
 use serde_json::{Map, Value, json};
 use source::Record;
+use sparring_core::Message;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::path::Path;
 
@@ -42,7 +43,7 @@ fn api_items(api: &Record, category: &str, items: &mut Vec<Item>) -> Result<(), 
     for (i, (question, gold)) in questions.iter().zip(golds).enumerate() {
         let question =
             question.as_str().ok_or_else(|| api.bad(&format!("Instructions[{i}]"), "must be a string"))?;
-        let messages = vec![Turn::new(TurnRole::User, question)];
+        let messages = vec![Message::user(question)];
         let gold = gold_calls(api, &format!("Golden_Answers[{i}]"), gold)?;
         let id = format!("{category}_{}", items.len());
         let mut item = Item::calls(id, category, messages, tools.clone(), gold.calls);
@@ -99,7 +100,7 @@ fn gold_calls(api: &Record, field: &str, gold: &Value) -> Result<Gold, EvalError
         let (name, input) = (part("Action")?, part("Action_Input")?);
         out.placeholder |= input.contains("${");
         match arguments(input) {
-            Ok(arguments) => out.calls.push(ToolCall { name: name.to_owned(), arguments }),
+            Ok(arguments) => out.calls.push(ToolCall::new(name, arguments)),
             Err(error) => out.unreadable = Some(format!("the input of {name} is no JSON object: {error}")),
         }
     }

@@ -1,8 +1,8 @@
 //! Learners that watch, and rollouts by hand.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 use sparring_core::{
-    Finish, Learner, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
-    StepReport, TokenBatch, TokenGradients, TokenLoss, TokenStats,
+    Learner, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed, StepReport,
+    TokenBatch, TokenGradients, TokenLoss, TokenStats,
 };
 use sparring_testkit::ToyPolicy;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,7 +50,7 @@ impl TokenLoss for Faulty<'_> {
             Failure::Nan(token) => logp[token] = f32::NAN,
             _ => drop(logp.pop()),
         }
-        self.0.evaluate(TokenStats { logp: &logp, ..stats }, gradients)
+        self.0.evaluate(TokenStats::new(&logp, stats.entropy), gradients)
     }
 }
 
@@ -115,12 +115,5 @@ pub fn varied(groups: &[Vec<Rollout>]) -> Vec<Vec<Option<f32>>> {
 
 /// A rollout with these tokens and log-probabilities.
 pub fn rollout(tokens: Vec<u32>, logp: Vec<f32>) -> Rollout {
-    Rollout {
-        prompt: [0].into(),
-        tokens,
-        logp,
-        text: String::new(),
-        finish: Finish::Stop,
-        observations: Vec::new(),
-    }
+    Rollout::from_text("").with_tokens([0], tokens).with_logp(logp)
 }

@@ -125,7 +125,7 @@ impl CheckedPrompts {
                     .get_template(name)
                     .and_then(|template| template.render(values.clone()))
                     .map_err(|error| template_error(name, &error))?;
-                Ok(Message { role: *role, content })
+                Ok(Message::new(*role, content))
             })
             .collect()
     }

@@ -73,7 +73,7 @@ impl<'a> Mask<'a> {
     fn call(&self, call: &ToolCall) -> ToolCall {
         let arguments: Map<String, Value> =
             call.arguments.iter().map(|(name, value)| (self.parameter(name), value.clone())).collect();
-        ToolCall { name: self.name.clone(), arguments }
+        ToolCall::new(&self.name, arguments)
     }
 }
 

@@ -105,15 +105,13 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         let count = c.supervised.examples_per_step;
         let mut encoded = Vec::with_capacity(count);
         for task in self.slots("supervised", step * count, count) {
-            let prompt = self.encoder.prompt(&Prompt::Messages(self.game.solver_prompt(task)));
+            let prompt = self.encoder.prompt(&self.game.solver_prompt(task).into());
             let answer = self.encoder.completion(&gold_answer(task, c.supervised.thought));
             encoded.push((prompt.map_err(RecipeError::Encode)?, answer.map_err(RecipeError::Encode)?));
         }
         let lr = self.plan.lr(Arm::Sft, step, total);
-        let examples: Vec<TokenGroup<'_>> = encoded
-            .iter()
-            .map(|(prompt, answer)| TokenGroup { prompt, completions: vec![answer.as_slice()] })
-            .collect();
+        let examples: Vec<TokenGroup<'_>> =
+            encoded.iter().map(|(prompt, answer)| TokenGroup::new(prompt, vec![answer.as_slice()])).collect();
         let report = supervised::update(learner, &examples, c.grpo.micro_batch_tokens, lr)
             .map_err(|source| failed(arm, step, source))?;
         let record = StepRecord::new(step, Stage::Supervised, lr);

@@ -50,7 +50,7 @@ fn train<P: Policy>(
     check: &'static str,
 ) -> Outcome {
     let tokens = grouped(groups);
-    let batch = TokenBatch { groups: &tokens, temperature: 1.0 };
+    let batch = TokenBatch::new(&tokens, 1.0);
     let alternate =
         |sign: f32| (0..batch.completion_tokens()).map(move |t| if t % 3 == 0 { sign } else { 0.5 });
     for sign in [-1.0, 2.0] {
@@ -67,7 +67,7 @@ fn score<P: Policy>(
     check: &'static str,
 ) -> Result<Vec<f32>, ConformanceFailure> {
     let tokens = grouped(groups);
-    policy.score(TokenBatch { groups: &tokens, temperature: 1.0 }).map_err(failed(check))
+    policy.score(TokenBatch::new(&tokens, 1.0)).map_err(failed(check))
 }
 
 fn same(check: &'static str, a: &[f32], b: &[f32]) -> Outcome {

@@ -2,7 +2,10 @@
 
 use super::sampler::same;
 use super::{Options, Outcome, ensure, failed};
-use sparring_core::{AllowTokens, Finish, PolicyError, Rollout, SampleRequest, Sampler, SamplingParams};
+use sparring_core::{
+    AllowTokens, Finish, HookState, LogitHook, PolicyError, Rollout, SampleRequest, Sampler, SamplingParams,
+};
+use std::collections::BTreeSet;
 
 pub(super) fn all(
     sampler: &dyn Sampler,
@@ -122,5 +125,95 @@ fn hooks(
     let nothing = request.clone().with_hook(AllowTokens::new([]));
     ensure(sampler.sample_one(&nothing).is_err(), check, || {
         "a hook that forbids everything was taken".to_owned()
-    })
+    })?;
+    hook_states(sampler, requests, groups, options)
+}
+
+/// A hook's state begins with each completion and hears each of its tokens, whatever else is drawn beside it.
+fn hook_states(
+    sampler: &dyn Sampler,
+    requests: &[SampleRequest],
+    groups: &[Vec<Rollout>],
+    options: &Options,
+) -> Outcome {
+    let check = "sampler/hook state";
+    let tokens = groups.iter().flatten().flat_map(|rollout| rollout.tokens.iter().copied());
+    let hook = Counter::new(tokens, options.max_tokens);
+    let counted = |request: &SampleRequest| request.clone().with_hook(hook.clone());
+    let asked: Vec<SampleRequest> = requests.iter().map(counted).collect();
+    let drawn = sampler.sample(&asked).map_err(failed(check))?;
+    for (i, rollout) in drawn.iter().flatten().enumerate() {
+        let mut state = hook.begin();
+        for (t, &token) in rollout.tokens.iter().enumerate() {
+            ensure(state.allows(token), check, || {
+                format!(
+                    "completion {i}: drew {token} after {:?}, which a hook that counts had forbidden",
+                    &rollout.tokens[..t]
+                )
+            })?;
+            state.accept(token).map_err(failed(check))?;
+        }
+    }
+    Ok(())
+}
+
+/// An automaton that counts: what it allows next depends on how many tokens it accepted, and on their sum.
+#[derive(Clone)]
+struct Counter {
+    /// Ascending, each once.
+    tokens: Vec<u32>,
+    /// A completion is no longer.
+    limit: usize,
+}
+
+struct CounterState<'a> {
+    counter: &'a Counter,
+    accepted: usize,
+    sum: u64,
+}
+
+impl Counter {
+    fn new(tokens: impl IntoIterator<Item = u32>, limit: usize) -> Self {
+        let tokens: BTreeSet<u32> = tokens.into_iter().collect();
+        Self { tokens: tokens.into_iter().collect(), limit }
+    }
+
+    fn begin(&self) -> CounterState<'_> {
+        CounterState { counter: self, accepted: 0, sum: 0 }
+    }
+}
+
+impl CounterState<'_> {
+    /// All but one of the tokens, or one alone where there are no more.
+    fn allows(&self, token: u32) -> bool {
+        let tokens = &self.counter.tokens;
+        let forbidden = (self.sum + self.accepted as u64) as usize % tokens.len().max(1);
+        tokens.binary_search(&token).is_ok_and(|place| tokens.len() == 1 || place != forbidden)
+    }
+}
+
+impl LogitHook for Counter {
+    fn start<'a>(&'a self, _: &'a [u32]) -> Box<dyn HookState + 'a> {
+        Box::new(self.begin())
+    }
+}
+
+impl HookState for CounterState<'_> {
+    fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
+        if self.accepted >= self.counter.limit {
+            return Err(PolicyError::invalid("one hook state was used for more than one completion"));
+        }
+        for (token, logit) in (0..).zip(logits) {
+            if !self.allows(token) {
+                *logit = f32::NEG_INFINITY;
+            }
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, token: u32) -> Result<(), PolicyError> {
+        self.accepted += 1;
+        self.sum += u64::from(token);
+        Ok(())
+    }
 }

@@ -83,12 +83,12 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
 
     fn score(&self, policy: &P, check: &'static str) -> Result<Vec<f32>, ConformanceFailure> {
         let tokens = grouped(self.groups);
-        policy.score(TokenBatch { groups: &tokens, temperature: 1.0 }).map_err(failed(check))
+        policy.score(TokenBatch::new(&tokens, 1.0)).map_err(failed(check))
     }
 
     fn accumulate(&self, policy: &mut P, loss: &LinearLoss) -> Result<f64, PolicyError> {
         let tokens = grouped(self.groups);
-        policy.accumulate(TokenBatch { groups: &tokens, temperature: 1.0 }, loss)
+        policy.accumulate(TokenBatch::new(&tokens, 1.0), loss)
     }
 
     /// Norm of the gradient of Σ c·logp, seen through a step's report.
@@ -181,7 +181,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
             let mut policy = (self.fresh)();
             let mut rest = slopes.as_slice();
             for groups in calls {
-                let batch = TokenBatch { groups, temperature: 1.0 };
+                let batch = TokenBatch::new(groups, 1.0);
                 let (own, others) = rest.split_at(batch.completion_tokens());
                 rest = others;
                 policy.accumulate(batch, &LinearLoss::new(own.to_vec())).map_err(failed(check))?;

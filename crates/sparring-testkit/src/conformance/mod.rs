@@ -157,18 +157,14 @@ fn grouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
         .iter()
         .filter_map(|group| {
             let completions = group.iter().map(|rollout| rollout.tokens.as_slice()).collect();
-            Some(TokenGroup { prompt: &group.first()?.prompt, completions })
+            Some(TokenGroup::new(&group.first()?.prompt, completions))
         })
         .collect()
 }
 
 /// Every completion as a group of its own.
 fn ungrouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
-    groups
-        .iter()
-        .flatten()
-        .map(|rollout| TokenGroup { prompt: &rollout.prompt, completions: vec![&rollout.tokens] })
-        .collect()
+    groups.iter().flatten().map(|rollout| TokenGroup::new(&rollout.prompt, vec![&rollout.tokens])).collect()
 }
 
 /// The first place where two slices of log-probabilities differ by more than `tolerance`, as a sentence.

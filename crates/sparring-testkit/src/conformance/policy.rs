@@ -32,8 +32,7 @@ fn agreement(
     }
     let groups = policy.sample_all(&requests).map_err(failed(check))?;
     let tokens = grouped(&groups);
-    let scored =
-        policy.score(TokenBatch { groups: &tokens, temperature: scored_at }).map_err(failed(check))?;
+    let scored = policy.score(TokenBatch::new(&tokens, scored_at)).map_err(failed(check))?;
     let own: Vec<f32> = groups.iter().flatten().flat_map(|rollout| rollout.logp.clone()).collect();
     match difference(&own, &scored, options.tolerance) {
         Some(what) => ensure(false, check, || format!("temperature {drawn_at}: {what}")),
@@ -59,11 +58,8 @@ fn chi_square(policy: &dyn Policy, prompt: &Prompt, index: usize, options: &Opti
     }
     let Some(first) = drawn.first() else { return Ok(()) };
     let tokens: Vec<[u32; 1]> = counts.keys().map(|&token| [token]).collect();
-    let group = [TokenGroup {
-        prompt: &first.prompt,
-        completions: tokens.iter().map(<[u32; 1]>::as_slice).collect(),
-    }];
-    let logps = policy.score(TokenBatch { groups: &group, temperature: 1.0 }).map_err(failed(check))?;
+    let group = [TokenGroup::new(&first.prompt, tokens.iter().map(<[u32; 1]>::as_slice).collect())];
+    let logps = policy.score(TokenBatch::new(&group, 1.0)).map_err(failed(check))?;
     let draws = drawn.len() as f64;
     // What was never drawn, and what is too rare for a cell of its own, is one cell.
     let (mut rest_expected, mut rest_seen, mut statistic, mut cells) = (draws, 0.0, 0.0, 0.0);
@@ -107,7 +103,7 @@ fn frozen(policy: &dyn Policy, groups: &[Vec<Rollout>]) -> Outcome {
     let check = "policy/frozen copy";
     let Ok(copy) = policy.freeze() else { return Ok(()) };
     let tokens = grouped(groups);
-    let score = |scorer: &dyn Scorer| scorer.score(TokenBatch { groups: &tokens, temperature: 1.0 });
+    let score = |scorer: &dyn Scorer| scorer.score(TokenBatch::new(&tokens, 1.0));
     let (a, b) = (score(policy).map_err(failed(check))?, score(&*copy).map_err(failed(check))?);
     difference(&a, &b, 0.0).map_or(Ok(()), |what| ensure(false, check, || what))
 }

@@ -7,7 +7,7 @@ use sparring_core::{Rollout, Scorer, TokenBatch, TokenGroup};
 /// The first check that fails.
 pub fn scorer(scorer: &dyn Scorer, groups: &[Vec<Rollout>], options: &Options) -> Outcome {
     let together = grouped(groups);
-    let batch = TokenBatch { groups: &together, temperature: 1.0 };
+    let batch = TokenBatch::new(&together, 1.0);
     let logp = scorer.score(batch).map_err(failed("scorer/shape"))?;
     ensure(logp.len() == batch.completion_tokens(), "scorer/shape", || {
         format!("{} numbers for {} completion tokens", logp.len(), batch.completion_tokens())
@@ -19,12 +19,11 @@ pub fn scorer(scorer: &dyn Scorer, groups: &[Vec<Rollout>], options: &Options) -
     equal("scorer/repeatable", &logp, &again, 0.0)?;
 
     let apart = ungrouped(groups);
-    let alone =
-        scorer.score(TokenBatch { groups: &apart, temperature: 1.0 }).map_err(failed("scorer/grouping"))?;
+    let alone = scorer.score(TokenBatch::new(&apart, 1.0)).map_err(failed("scorer/grouping"))?;
     equal("scorer/grouping", &logp, &alone, options.tolerance)?;
     let mut one_by_one = Vec::new();
     for group in &apart {
-        let batch = TokenBatch { groups: std::slice::from_ref(group), temperature: 1.0 };
+        let batch = TokenBatch::new(std::slice::from_ref(group), 1.0);
         one_by_one.extend(scorer.score(batch).map_err(failed("scorer/batch size"))?);
     }
     equal("scorer/batch size", &logp, &one_by_one, options.tolerance)?;
@@ -45,8 +44,8 @@ fn causal(scorer: &dyn Scorer, apart: &[TokenGroup<'_>], logp: &[f32], options: 
         let (own, others) = rest.split_at(tokens.len());
         rest = others;
         let half = tokens.len().div_ceil(2);
-        let cut = [TokenGroup { prompt: group.prompt, completions: vec![&tokens[..half]] }];
-        let prefix = scorer.score(TokenBatch { groups: &cut, temperature: 1.0 }).map_err(failed(check))?;
+        let cut = [TokenGroup::new(group.prompt, vec![&tokens[..half]])];
+        let prefix = scorer.score(TokenBatch::new(&cut, 1.0)).map_err(failed(check))?;
         equal(check, &own[..half], &prefix, options.tolerance)?;
     }
     Ok(())
@@ -59,18 +58,18 @@ fn empty_and_refused(
     options: &Options,
 ) -> Outcome {
     let check = "scorer/empty";
-    let none = scorer.score(TokenBatch { groups: &[], temperature: 1.0 }).map_err(failed(check))?;
+    let none = scorer.score(TokenBatch::new(&[], 1.0)).map_err(failed(check))?;
     ensure(none.is_empty(), check, || format!("{} numbers for no group", none.len()))?;
     let Some(group) = apart.first() else { return Ok(()) };
-    let with_empty = [TokenGroup { prompt: group.prompt, completions: vec![&[], group.completions[0], &[]] }];
-    let scored = scorer.score(TokenBatch { groups: &with_empty, temperature: 1.0 }).map_err(failed(check))?;
+    let with_empty = [TokenGroup::new(group.prompt, vec![&[], group.completions[0], &[]])];
+    let scored = scorer.score(TokenBatch::new(&with_empty, 1.0)).map_err(failed(check))?;
     equal(check, &logp[..group.completions[0].len()], &scored, options.tolerance)?;
 
     let check = "scorer/refuses";
-    let promptless = [TokenGroup { prompt: &[], completions: group.completions.clone() }];
-    let empty_prompt = scorer.score(TokenBatch { groups: &promptless, temperature: 1.0 });
+    let promptless = [TokenGroup::new(&[], group.completions.clone())];
+    let empty_prompt = scorer.score(TokenBatch::new(&promptless, 1.0));
     ensure(empty_prompt.is_err(), check, || "an empty prompt was taken".to_owned())?;
-    let unknown = [TokenGroup { prompt: group.prompt, completions: vec![&[u32::MAX]] }];
-    let unknown = scorer.score(TokenBatch { groups: &unknown, temperature: 1.0 });
+    let unknown = [TokenGroup::new(group.prompt, vec![&[u32::MAX]])];
+    let unknown = scorer.score(TokenBatch::new(&unknown, 1.0));
     ensure(unknown.is_err(), check, || format!("token {} was taken", u32::MAX))
 }

@@ -63,8 +63,8 @@ impl<M: NextToken> Learner for NextTokenPolicy<M> {
         let mut d_logp = vec![0.0; places.len()];
         let mut d_entropy = entropies.as_ref().map(|e| vec![0.0; e.len()]);
         let value = loss.evaluate(
-            TokenStats { logp: &logp, entropy: entropies.as_deref() },
-            TokenGradients { logp: &mut d_logp, entropy: d_entropy.as_deref_mut() },
+            TokenStats::new(&logp, entropies.as_deref()),
+            TokenGradients::new(&mut d_logp, d_entropy.as_deref_mut()),
         );
         if !value.is_finite() {
             return Err(PolicyError::NonFinite { what: "the loss".to_owned() });

@@ -1,7 +1,7 @@
 use super::softmax::{best, draw, log_softmax};
 use super::{NextToken, NextTokenPolicy, TokenContext};
 use rand::Rng;
-use sparring_core::{DrawContext, Finish, PolicyError, Prompt, Rollout, SampleRequest, Sampler};
+use sparring_core::{Finish, PolicyError, Prompt, Rollout, SampleRequest, Sampler};
 use std::sync::Arc;
 
 impl<M: NextToken> Sampler for NextTokenPolicy<M> {
@@ -14,7 +14,7 @@ impl<M: NextToken> NextTokenPolicy<M> {
     fn group(&self, request: &SampleRequest) -> Result<Vec<Rollout>, PolicyError> {
         request.params.validate()?;
         let prompt: Arc<[u32]> = match &request.prompt {
-            Prompt::Messages(messages) => self.model.encode(messages).into(),
+            Prompt::Conversation(asked) => self.model.encode(&asked.messages).into(),
             Prompt::Tokens(tokens) => Arc::clone(tokens),
             _ => return Err(PolicyError::Unsupported { what: "this kind of prompt" }),
         };
@@ -41,18 +41,20 @@ impl<M: NextToken> NextTokenPolicy<M> {
         let temperature = if greedy { 1.0 } else { f64::from(params.temperature) };
         let room = params.max_tokens.min(self.max_length - prompt.len());
         let start = TokenContext::new(prompt);
+        let ends = [end];
+        let mut rules = request.rules(prompt, &ends);
         let (mut tokens, mut logp, mut text) = (Vec::new(), Vec::new(), String::new());
         let mut finish = Finish::Length;
         while tokens.len() < room && finish == Finish::Length {
             let mut logits = self.logits(start.after(&tokens))?;
-            let at = DrawContext { prompt, tokens: &tokens, ends: &[end] };
-            if request.adjusts(tokens.len()) {
+            if rules.adjusts() {
                 let mut narrow: Vec<f32> = logits.iter().map(|&z| z as f32).collect();
-                request.adjust(at, &mut narrow)?;
+                rules.adjust(&mut narrow)?;
                 logits = narrow.into_iter().map(f64::from).collect();
             }
             log_softmax(&mut logits, temperature);
             let (token, drawn) = if greedy { best(&logits) } else { draw(&logits, params, rng.random()) };
+            rules.accept(token)?;
             tokens.push(token);
             logp.push(drawn as f32);
             let ended = token == end || params.stop_tokens.contains(&token);
@@ -67,6 +69,7 @@ impl<M: NextToken> NextTokenPolicy<M> {
                 finish = Finish::Stop;
             }
         }
-        Ok(Rollout { prompt: Arc::clone(prompt), tokens, logp, text, finish, observations: Vec::new() })
+        let rollout = Rollout::from_text(text).with_finish(finish);
+        Ok(rollout.with_tokens(Arc::clone(prompt), tokens).with_logp(logp))
     }
 }

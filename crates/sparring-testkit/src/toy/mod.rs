@@ -3,7 +3,7 @@ mod vocabulary;
 
 use crate::{NextToken, NextTokenPolicy, TokenContext};
 use rand::Rng;
-use sparring_core::{Encoder, Message, PolicyError, Prompt, Seed};
+use sparring_core::{Continuation, Conversation, Encoder, Message, PolicyError, Prompt, Seed};
 use std::ops::Range;
 use std::sync::Arc;
 use vocabulary::Vocabulary;
@@ -73,7 +73,7 @@ impl Encoder for ToyPolicy {
     fn prompt(&self, prompt: &Prompt) -> Result<Arc<[u32]>, PolicyError> {
         match prompt {
             Prompt::Tokens(ids) => Ok(Arc::clone(ids)),
-            Prompt::Messages(messages) => Ok(self.encode_messages(messages)),
+            Prompt::Conversation(asked) => Ok(self.encode_messages(&asked.messages)),
             _ => Err(PolicyError::Unsupported { what: "this kind of prompt" }),
         }
     }
@@ -82,6 +82,17 @@ impl Encoder for ToyPolicy {
         let mut ids = self.encode(text).to_vec();
         ids.push(self.model().end());
         Ok(ids)
+    }
+
+    fn continuation(
+        &self,
+        _: &Conversation,
+        turn: &[u32],
+        next: &[Message],
+    ) -> Result<Continuation, PolicyError> {
+        let end = self.model().end();
+        let cut_off = (turn.last() != Some(&end)).then_some(end);
+        Ok(Continuation::Appends(cut_off.into_iter().chain(self.model().encode(next)).collect()))
     }
 }
 

@@ -1,11 +1,12 @@
 //! A toy policy with one bug.
 #![allow(clippy::unwrap_used)]
 use sparring_core::{
-    Checkpoint, Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, Scorer, Seed, StepReport,
-    TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
+    Checkpoint, Hook, HookState, Learner, LogitHook, Policy, PolicyError, Rollout, SampleRequest, Sampler,
+    Scorer, Seed, StepReport, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
 };
 use sparring_testkit::ToyPolicy;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is wrong.
@@ -26,6 +27,8 @@ pub enum Bug {
     EndsTooSoon,
     NoStopTokens,
     NoHook,
+    SharesHookState,
+    TellsHookNothing,
     TakesAnyTemperature,
     FailsTogether,
     LosesFailed,
@@ -115,6 +118,11 @@ impl Planted {
             Bug::EndsTooSoon => request.params.min_tokens = 0,
             Bug::NoStopTokens => request.params.stop_tokens.clear(),
             Bug::NoHook => request.hook = None,
+            Bug::SharesHookState | Bug::TellsHookNothing => {
+                let shared = self.is(Bug::SharesHookState);
+                request.hook =
+                    request.hook.map(|hook| Hook::new(Badly { hook, shared, heard: Mutex::default() }));
+            }
             Bug::TakesAnyTemperature if wanted.is_nan() => request.params.temperature = 1.0,
             Bug::SharperThanItSays if wanted == 1.0 => request.params.temperature = 0.5,
             Bug::TooLong => request.params.max_tokens += 3,
@@ -135,13 +143,43 @@ impl Planted {
             Bug::SharperThanItSays | Bug::TemperatureNotInLogp | Bug::LogpBeforeFilters => {
                 let at = if self.is(Bug::SharperThanItSays) && wanted > 0.0 { wanted } else { 1.0 };
                 for rollout in &mut group {
-                    let tokens = [TokenGroup { prompt: &rollout.prompt, completions: vec![&rollout.tokens] }];
-                    rollout.logp = self.toy.score(TokenBatch { groups: &tokens, temperature: at })?;
+                    let tokens = [TokenGroup::new(&rollout.prompt, vec![&rollout.tokens])];
+                    rollout.logp = self.toy.score(TokenBatch::new(&tokens, at))?;
                 }
             }
             _ => {}
         }
         Ok(group)
+    }
+}
+
+/// A hook that is started once for all completions, or is never told what was drawn.
+struct Badly {
+    hook: Hook,
+    shared: bool,
+    heard: Mutex<Vec<u32>>,
+}
+
+struct BadState<'a>(&'a Badly, &'a [u32]);
+
+impl LogitHook for Badly {
+    fn start<'a>(&'a self, prompt: &'a [u32]) -> Box<dyn HookState + 'a> {
+        Box::new(BadState(self, prompt))
+    }
+}
+
+impl HookState for BadState<'_> {
+    fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
+        let mut state = self.0.hook.start(self.1);
+        self.0.heard.lock().unwrap().iter().try_for_each(|&token| state.accept(token))?;
+        state.apply(logits)
+    }
+
+    fn accept(&mut self, token: u32) -> Result<(), PolicyError> {
+        if self.0.shared {
+            self.0.heard.lock().unwrap().push(token);
+        }
+        Ok(())
     }
 }
 
@@ -182,10 +220,10 @@ impl TokenLoss for Distorted<'_> {
     fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
         let shifted: Vec<f32> = stats.logp.iter().map(|l| l - 0.1).collect();
         let logp = if self.bug == Bug::LossSeesOtherLogp { &shifted } else { stats.logp };
-        let TokenGradients { logp: slopes, mut entropy } = gradients;
+        let TokenGradients { logp: slopes, mut entropy, .. } = gradients;
         let value = self.loss.evaluate(
-            TokenStats { logp, entropy: stats.entropy },
-            TokenGradients { logp: slopes, entropy: entropy.as_deref_mut() },
+            TokenStats::new(logp, stats.entropy),
+            TokenGradients::new(slopes, entropy.as_deref_mut()),
         );
         let n = slopes.len() as f32;
         for slope in slopes.iter_mut() {
@@ -228,12 +266,11 @@ fn again(toy: &mut ToyPolicy, kept: &[Kept]) -> Result<(), PolicyError> {
         let groups: Vec<TokenGroup<'_>> = call
             .groups
             .iter()
-            .map(|(prompt, completions)| TokenGroup {
-                prompt,
-                completions: completions.iter().map(Vec::as_slice).collect(),
+            .map(|(prompt, completions)| {
+                TokenGroup::new(prompt, completions.iter().map(Vec::as_slice).collect())
             })
             .collect();
-        toy.accumulate(TokenBatch { groups: &groups, temperature: 1.0 }, &Known(&call.slopes))?;
+        toy.accumulate(TokenBatch::new(&groups, 1.0), &Known(&call.slopes))?;
     }
     Ok(())
 }

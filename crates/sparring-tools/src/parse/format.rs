@@ -309,7 +309,9 @@ impl FormatParser {
             Format::MistralV11 if render::fits_tags(calls) => {
                 render::named(calls, "[TOOL_CALLS]", "[ARGS]", "")
             }
-            Format::Mistral | Format::MistralV11 => format!("[TOOL_CALLS] {}", list()),
+            Format::Mistral | Format::MistralV11 => {
+                format!("[TOOL_CALLS] {}", render::json_list_with_ids(calls))
+            }
             Format::DeepSeekV3 => {
                 let open = "<｜tool▁call▁begin｜>function<｜tool▁sep｜>";
                 let calls = render::named(calls, open, "\n```json\n", "\n```<｜tool▁call▁end｜>");

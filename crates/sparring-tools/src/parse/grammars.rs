@@ -236,7 +236,7 @@ fn as_it_is(name: &str) -> &str {
 }
 
 /// `f` of `functions.f:0`.
-fn kimi_name(id: &str) -> &str {
+pub(super) fn kimi_name(id: &str) -> &str {
     let name = id.strip_prefix("functions.").unwrap_or(id);
     match name.rsplit_once(':') {
         Some((name, number)) if number.bytes().all(|b| b.is_ascii_digit()) => name,

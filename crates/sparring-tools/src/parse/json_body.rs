@@ -52,7 +52,7 @@ struct ValueReader {
     scanner: Scanner,
     calls: CallBuilder,
     /// The call whose arguments the value is; the value is calls where there is none.
-    call: Option<(String, Tee, usize)>,
+    call: Option<(ToolCall, Tee, usize)>,
 }
 
 impl ValueReader {
@@ -63,9 +63,9 @@ impl ValueReader {
     }
 
     /// The name was passed on.
-    fn begin_arguments(&mut self, name: String, start: usize, emitter: &Emitter) {
+    fn begin_arguments(&mut self, call: ToolCall, start: usize, emitter: &Emitter) {
         self.scanner.reset();
-        self.call = Some((name, emitter.tee(), start));
+        self.call = Some((call, emitter.tee(), start));
     }
 
     fn feed(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> (usize, Status) {
@@ -99,13 +99,13 @@ impl ValueReader {
 
     /// The value is complete: so is a call whose arguments it is.
     fn complete(&mut self, emitter: &mut Emitter) {
-        if let Some((name, mut value, start)) = self.call.take() {
+        if let Some((call, mut value, start)) = self.call.take() {
             if value.built.take_twice() {
                 let (error, action) = key_twice(start);
                 emitter.repair(error, action);
             }
             match value.built.take().map(arguments) {
-                Some(Ok(arguments)) => emitter.end(ToolCall { name, arguments }),
+                Some(Ok(arguments)) => emitter.end(ToolCall { arguments, ..call }),
                 Some(Err(what)) => emitter.abandon(ParseError::shape(start, what)),
                 None => {}
             }
@@ -176,7 +176,7 @@ impl JsonBody {
     /// The arguments of a call whose name was passed on.
     pub(super) fn of_arguments(name: String, at: usize, stops: Arc<Stops>, emitter: &Emitter) -> Self {
         let mut body = Self::new(stops);
-        body.value.begin_arguments(name, at, emitter);
+        body.value.begin_arguments(ToolCall { name, ..ToolCall::default() }, at, emitter);
         body.phase = Phase::Value;
         body
     }
@@ -224,9 +224,10 @@ impl JsonBody {
                     self.phase = Phase::Skip;
                     return Step::Took(0);
                 }
-                Some(name) => {
-                    emitter.start(&name);
-                    self.value.begin_arguments(name, start, emitter);
+                Some(written) => {
+                    let call = named.call(written);
+                    emitter.start(&call.name);
+                    self.value.begin_arguments(call, start, emitter);
                 }
                 None if named.lists => self.value.begin_calls(start, false),
                 None => {
@@ -433,10 +434,16 @@ impl JsonBody {
 impl Named {
     /// A part of the text before the arguments is complete.
     fn end_part(&self, name: &mut Option<String>, part: &mut String) {
-        let text = (self.clean)(part.trim());
-        if !text.is_empty() && (self.last || name.is_none()) {
+        let text = part.trim();
+        if !(self.clean)(text).is_empty() && (self.last || name.is_none()) {
             *name = Some(text.to_owned());
         }
         part.clear();
+    }
+
+    /// The call, without arguments, of what stands in place of its name: the name, or an id that holds it.
+    fn call(&self, written: String) -> ToolCall {
+        let name = (self.clean)(&written).to_owned();
+        ToolCall { id: (name != written).then_some(written), name, ..ToolCall::default() }
     }
 }

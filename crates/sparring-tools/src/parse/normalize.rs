@@ -30,11 +30,12 @@ pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<Tool
     let many = |keys: &[&str]| entries.iter().filter(|(known, _)| keys.contains(&known.as_str())).count();
     let (names, arguments_given) = (many(&NAME_KEYS), many(&ARGUMENT_KEYS));
     if let Some(inner @ Value::Object(_)) = place(entries, &["function"]).map(|i| &mut entries[i].1) {
-        return match inner.get("function") {
+        let call = match inner.get("function") {
             _ if names + arguments_given > 0 => Err("a call beside a function wrapper".to_owned()),
             Some(Value::Object(_)) => Err("a function wrapper inside a function wrapper".to_owned()),
             _ => call_of(inner.take()),
-        };
+        }?;
+        return Ok(ToolCall { id: take_id(entries), ..call });
     }
     if arguments_given > 1 {
         return Err(ARGUMENTS_TWICE.to_owned());
@@ -47,15 +48,21 @@ pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<Tool
     let Some(name) = text(entries.remove(name).1).filter(|name| !name.is_empty()) else {
         return Err("the name of a call must be a non-empty string".to_owned());
     };
+    let typed = entries.iter().any(|(key, value)| key == "type" && value == "function");
+    // Beside nothing that says that this is a call, `id` is an argument.
+    let id = if typed || arguments_given > 0 { take_id(entries) } else { None };
     let arguments = if let Some(i) = place(entries, &ARGUMENT_KEYS) {
         arguments(entries.swap_remove(i).1)?
     } else {
-        let typed = entries.iter().any(|(key, value)| key == "type" && value == "function");
-        let wrapper =
-            |key: &str, value: &Value| typed && (key == "type" || (key == "id" && value.is_string()));
-        entries.drain(..).filter(|(key, value)| !wrapper(key, value)).collect()
+        entries.drain(..).filter(|(key, _)| !(typed && key == "type")).collect()
     };
-    Ok(ToolCall { name, arguments })
+    Ok(ToolCall { id, name, arguments })
+}
+
+/// Takes out an id that is a text.
+fn take_id(entries: &mut Vec<(String, Value)>) -> Option<String> {
+    let place = entries.iter().position(|(key, value)| key == "id" && value.is_string())?;
+    text(entries.remove(place).1)
 }
 
 pub(super) const NAME_TWICE: &str = "the name of a call is given twice";
@@ -137,18 +144,16 @@ mod tests {
             json!({"name": "f", "a": 1}),
             json!({"id": "x", "type": "function", "name": "f", "a": 1}),
         ] {
-            assert_eq!(call_from_value(&shape).as_ref(), Ok(&want), "{shape}");
+            let call = call_from_value(&shape).unwrap();
+            assert_eq!(call, want, "{shape}");
+            assert_eq!(call.id.as_deref(), shape["id"].as_str(), "{shape}");
         }
         for none in [
             json!({"name": "f"}),
             json!({"name": "f", "arguments": null}),
             json!({"name": "f", "arguments": ""}),
         ] {
-            assert_eq!(
-                call_from_value(&none),
-                Ok(ToolCall { name: "f".into(), ..ToolCall::default() }),
-                "{none}"
-            );
+            assert_eq!(call_from_value(&none), Ok(ToolCall::new("f", Map::new())), "{none}");
         }
     }
 

@@ -196,7 +196,9 @@ impl PythonBody {
             emitter.repair(error, action);
         }
         match self.call.built.take() {
-            Some(Value::Object(arguments)) => emitter.end(ToolCall { name, arguments }),
+            Some(Value::Object(arguments)) => {
+                emitter.end(ToolCall { name, arguments, ..ToolCall::default() })
+            }
             _ => emitter.end(ToolCall { name, ..ToolCall::default() }),
         }
         self.go(Phase::AfterCall, 1)

@@ -9,6 +9,18 @@ pub(super) fn json_list(calls: &[ToolCall]) -> String {
     Value::Array(calls.iter().map(ToolCall::to_json).collect()).to_string()
 }
 
+/// The same, with the ids of the calls that have one.
+pub(super) fn json_list_with_ids(calls: &[ToolCall]) -> String {
+    let object = |call: &ToolCall| {
+        let mut object = call.to_json();
+        if let Some(id) = &call.id {
+            object["id"] = Value::from(id.as_str());
+        }
+        object
+    };
+    Value::Array(calls.iter().map(object).collect()).to_string()
+}
+
 /// Each call as `open`, a JSON object and `close`.
 pub(super) fn json_each(calls: &[ToolCall], open: &str, close: &str, between: &str) -> String {
     join(calls, between, |call| format!("{open}{}{close}", call.to_json()))
@@ -167,12 +179,13 @@ fn python_string(text: &str, out: &mut String) {
 pub(super) fn kimi(calls: &[ToolCall]) -> String {
     let mut out = "<|tool_calls_section_begin|>".to_owned();
     for (i, call) in calls.iter().enumerate() {
-        let _ = write!(
-            out,
-            "<|tool_call_begin|>functions.{}:{i}<|tool_call_argument_begin|>{}<|tool_call_end|>",
-            call.name,
-            arguments(call)
-        );
+        // An id of another format would be read as the name.
+        let own =
+            call.id.as_deref().filter(|id| *id != call.name && super::grammars::kimi_name(id) == call.name);
+        let id = own.map_or_else(|| format!("functions.{}:{i}", call.name), str::to_owned);
+        let arguments = arguments(call);
+        let _ =
+            write!(out, "<|tool_call_begin|>{id}<|tool_call_argument_begin|>{arguments}<|tool_call_end|>");
     }
     out + "<|tool_calls_section_end|>"
 }

@@ -265,6 +265,7 @@ impl XmlBody {
         emitter.end(ToolCall {
             name: std::mem::take(&mut self.name),
             arguments: std::mem::take(&mut self.arguments),
+            ..ToolCall::default()
         });
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn calls() -> impl Strategy<Value = Vec<ToolCall>> {
     let arguments =
         prop::collection::vec((text(), value()), 0..3).prop_map(|entries| entries.into_iter().collect());
     let call = ("[a-z_.]{1,8}", arguments)
-        .prop_map(|(name, arguments): (String, Map<String, Value>)| ToolCall { name, arguments });
+        .prop_map(|(name, arguments): (String, Map<String, Value>)| ToolCall::new(name, arguments));
     prop::collection::vec(call, 0..4)
 }
 

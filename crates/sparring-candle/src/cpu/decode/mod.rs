@@ -31,6 +31,8 @@ pub(crate) struct DecodeModel<'a> {
     pub(crate) flat: &'a [f32],
     pub(crate) weights: &'a DecodeWeights,
     pub(crate) adapter: Option<&'a DecodeAdapter>,
+    /// How many times the weights have changed.
+    pub(crate) version: u64,
 }
 
 impl<'a> DecodeModel<'a> {
@@ -55,7 +57,7 @@ pub(crate) fn sample(
     decode_rows: usize,
     recorder: Option<Recorder<'_>>,
 ) -> Vec<Result<Vec<Rollout>, PolicyError>> {
-    answer(&model.spec.config, &model.spec.tokenizer, requests, |prepared| {
+    answer(&model.spec.config, &model.spec.tokenizer, requests, Some(model.version), |prepared| {
         let sizes: Vec<usize> = prepared.iter().map(|p| p.request.n).collect();
         let total: usize = sizes.iter().sum();
         let threads = threads.min(total).max(1);

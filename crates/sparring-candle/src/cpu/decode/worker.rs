@@ -22,8 +22,8 @@ struct Waiting {
 }
 
 /// A completion in progress, and what it attends to.
-struct Active {
-    completion: Completion,
+struct Active<'a> {
+    completion: Completion<'a>,
     cache: Cache,
     recording: Option<Recording>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Worker<'a> {
     stepper: Stepper<'a>,
     pages: Pages,
     waiting: Option<Waiting>,
-    active: Vec<Active>,
+    active: Vec<Active<'a>>,
     finished: Vec<Finished>,
     logits: Vec<f32>,
     scratch: DrawScratch,
@@ -155,7 +155,7 @@ impl<'a> Worker<'a> {
         for i in 0..self.active.len() {
             let rows = self.active[i].cache.own.len;
             while self.active[i].recording.as_mut().is_some_and(|r| !recorder.grow(r, rows)) {
-                let prompt = |a: &Active| &self.requests[a.completion.request].prompt;
+                let prompt = |a: &Active<'_>| &self.requests[a.completion.request].prompt;
                 let recorded = self.active.iter().rev().find(|a| a.recording.is_some());
                 let given_up = recorded.map(prompt);
                 given_up.inspect(|prompt| recorder.give_up(prompt));
@@ -166,7 +166,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Draws a token; the completion goes on, or is finished.
-    fn advance(&mut self, mut active: Active, logits: &mut [f32]) {
+    fn advance(&mut self, mut active: Active<'a>, logits: &mut [f32]) {
         let tokenizer = &self.spec.tokenizer;
         let finished = active.completion.advance(tokenizer, self.requests, logits, &mut self.scratch);
         let Some(finished) = finished else {

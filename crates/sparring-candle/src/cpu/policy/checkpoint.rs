@@ -1,7 +1,7 @@
 //! Saving and restoring a policy on the CPU.
 
 use super::CandlePolicy;
-use crate::learn::{read_optimizer, read_trained, write_optimizer};
+use crate::learn::{Counts, read_optimizer, read_trained, write_optimizer};
 use sparring_core::{Checkpoint, PolicyError};
 use std::path::Path;
 
@@ -10,7 +10,8 @@ impl Checkpoint for CandlePolicy {
         self.check_unmerged("saving")?;
         self.save_pretrained(dir)?;
         let parameters = self.frozen.trained().0;
-        write_optimizer(dir, parameters, &self.adam, &self.gradients, self.dropout)
+        let counts = Counts { dropout: self.dropout, changes: self.frozen.changes };
+        write_optimizer(dir, parameters, &self.adam, &self.gradients, counts)
     }
 
     fn restore(&mut self, dir: &Path) -> Result<(), PolicyError> {
@@ -18,7 +19,8 @@ impl Checkpoint for CandlePolicy {
         let weights = read_trained(dir, &self.frozen.spec.layout, self.lora())?;
         let state = read_optimizer(dir, self.frozen.trained().0, weights.len())?;
         *self.frozen.trained_mut() = weights;
-        (self.adam, self.gradients, self.dropout) = (state.adam, state.gradients, state.dropout);
+        (self.adam, self.gradients) = (state.adam, state.gradients);
+        (self.dropout, self.frozen.changes) = (state.counts.dropout, state.counts.changes);
         Ok(())
     }
 }

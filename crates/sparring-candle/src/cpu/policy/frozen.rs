@@ -40,6 +40,8 @@ pub struct FrozenPolicy {
     pub(super) weights: Arc<FlatWeights<DecodeWeights>>,
     pub(super) adapter: Option<Adapter>,
     pub(super) options: PolicyOptions,
+    /// How many times the trained weights have changed.
+    pub(super) changes: u64,
     /// Buffers for reuse.
     workspaces: Mutex<Vec<Workspace>>,
 }
@@ -52,6 +54,7 @@ impl Clone for FrozenPolicy {
             weights: Arc::clone(&self.weights),
             adapter: self.adapter.clone(),
             options: self.options.clone(),
+            changes: self.changes,
             workspaces: Mutex::default(),
         }
     }
@@ -67,7 +70,7 @@ impl FrozenPolicy {
         let frequencies = config.rope_scaling.frequencies(config.head_dim, config.rope_theta);
         let factor = config.rope_scaling.attention_factor();
         let rope = Arc::new(RopeTable::new(frequencies, factor, config.max_position_embeddings));
-        Self { spec, rope, weights, adapter: None, options, workspaces: Mutex::default() }
+        Self { spec, rope, weights, adapter: None, options, changes: 0, workspaces: Mutex::default() }
     }
 
     pub(super) fn model(&self) -> EngineModel<'_> {
@@ -113,6 +116,7 @@ impl FrozenPolicy {
 
     /// The trained weights, to change. Copies them where they are shared.
     pub(super) fn trained_mut(&mut self) -> &mut Vec<f32> {
+        self.changes += 1;
         match &mut self.adapter {
             Some(adapter) => FlatWeights::change(&mut adapter.weights),
             None => FlatWeights::change(&mut self.weights),
@@ -154,10 +158,10 @@ impl FrozenPolicy {
         let prompt = &tokens[..tokens.len().min(1)];
         // The engine gives logits where a token is predicted: let the last position predict any token.
         let continuation: Vec<u32> = tokens.iter().skip(1).copied().chain([0]).collect();
-        let checked = [TokenGroup { prompt, completions: vec![&continuation[..continuation.len() - 1]] }];
-        batch::check(TokenBatch { groups: &checked, temperature: 1.0 }, &self.spec.config)?;
-        let groups = [TokenGroup { prompt, completions: vec![&continuation] }];
-        let plan = engine::plan(TokenBatch { groups: &groups, temperature: 1.0 }, 1);
+        let checked = [TokenGroup::new(prompt, vec![&continuation[..continuation.len() - 1]])];
+        batch::check(TokenBatch::new(&checked, 1.0), &self.spec.config)?;
+        let groups = [TokenGroup::new(prompt, vec![&continuation])];
+        let plan = engine::plan(TokenBatch::new(&groups, 1.0), 1);
         let mut workspaces = self.take_workspaces(1);
         let logits = plan.iter().flatten().zip(&mut workspaces);
         let logits = logits.flat_map(|(block, w)| engine::logits(self.model(), block, w)).collect();
@@ -204,7 +208,7 @@ impl Sampler for FrozenPolicy {
 }
 
 impl FrozenPolicy {
-    /// Identifies the current weights.
+    /// Identifies the current weights among all of this process.
     pub(super) fn version(&self) -> Version {
         (self.weights.id(), self.unmerged().map(|a| a.weights.id()))
     }
@@ -225,6 +229,7 @@ impl FrozenPolicy {
             flat: &self.weights.flat,
             weights,
             adapter,
+            version: self.changes,
         };
         decode::sample(model, requests, self.options.threads, self.options.decode_rows, recorder)
     }

@@ -60,8 +60,8 @@ pub(super) fn gradients(
     let (ids, weights) = (recorded.ids("grad.ids")?, recorded.floats("grad.weights")?);
     let start = ids.len().checked_sub(weights.len()).filter(|&at| at > 0);
     let (prompt, completion) = ids.split_at(start.ok_or("grad.weights: more weights than predicted tokens")?);
-    let group = [TokenGroup { prompt, completions: vec![completion] }];
-    policy.accumulate(TokenBatch { groups: &group, temperature: 1.0 }, &Weighted(weights))?;
+    let group = [TokenGroup::new(prompt, vec![completion])];
+    policy.accumulate(TokenBatch::new(&group, 1.0), &Weighted(weights))?;
     let names: Vec<String> = policy.parameters().map(|(name, ..)| name.to_owned()).collect();
     let mut worst = (0.0, "");
     for (name, ours) in names.iter().zip(policy.gradients()) {

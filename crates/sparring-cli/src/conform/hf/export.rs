@@ -40,8 +40,8 @@ pub(crate) fn export(folder: &Path, out: &Path) -> Result<(), BoxError> {
 fn train(policy: &mut CandlePolicy, sequence: &[u32]) -> Result<(), BoxError> {
     let (prompt, completion) = sequence.split_at(1);
     let weights = (0..completion.len()).map(|i| if i % 3 == 0 { 1.0 } else { -0.4 }).collect();
-    let group = [TokenGroup { prompt, completions: vec![completion] }];
-    policy.accumulate(TokenBatch { groups: &group, temperature: 1.0 }, &Weighted(weights))?;
+    let group = [TokenGroup::new(prompt, vec![completion])];
+    policy.accumulate(TokenBatch::new(&group, 1.0), &Weighted(weights))?;
     policy.step(LEARNING_RATE)?;
     Ok(())
 }
