@@ -6,5 +6,7 @@ mod loss;
 
 pub use adamw::{AdamWConfig, ParamGroup};
 
-pub(crate) use checkpoint::{AdamState, MOST_SHARDS, Trained, read_optimizer, read_trained, write_optimizer};
+pub(crate) use checkpoint::{
+    AdamState, Counts, MOST_SHARDS, Trained, read_optimizer, read_trained, write_optimizer,
+};
 pub(crate) use loss::{LossGradients, check_learning_rate, evaluate};

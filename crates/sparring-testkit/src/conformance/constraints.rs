@@ -141,7 +141,7 @@ fn hook_states(
     let hook = Counter::new(tokens, options.max_tokens);
     let counted = |request: &SampleRequest| request.clone().with_hook(hook.clone());
     let asked: Vec<SampleRequest> = requests.iter().map(counted).collect();
-    let drawn = sampler.sample(&asked).map_err(failed(check))?;
+    let drawn = sampler.sample_all(&asked).map_err(failed(check))?;
     for (i, rollout) in drawn.iter().flatten().enumerate() {
         let mut state = hook.begin();
         for (t, &token) in rollout.tokens.iter().enumerate() {
