@@ -3,7 +3,7 @@
 use crate::report::median;
 use crate::separate::Separate;
 use crate::settings::Settings;
-use crate::step::{Bench, even};
+use crate::step::{Bench, scores};
 use crate::{model, prompts, run};
 use clap::Parser;
 use sparring::candle::{CandlePolicy, PolicyOptions};
@@ -58,11 +58,10 @@ fn sharing_and_micro_batches_do_not_change_the_update() {
     };
     let requests: Vec<_> = (0..).zip(ids.clone()).map(request).collect();
     let rollouts = policy.sample(&requests).unwrap();
-    let rewards: Vec<Vec<_>> =
-        rollouts.iter().map(|group| group.iter().map(|r| Some(even(r))).collect()).collect();
+    let scored = scores(&rollouts);
     let norm = |settings: &Settings| {
         let bench = Bench::new(settings, ids.clone()).unwrap();
-        bench.learn(policy.duplicate().learner(), &rollouts, &rewards).unwrap().grad_norm
+        bench.learn(policy.duplicate().learner(), &rollouts, &scored).unwrap().grad_norm
     };
     let expected = norm(&shared);
     assert!(expected > 0.0);

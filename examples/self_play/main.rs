@@ -23,8 +23,9 @@ use progress::Progress;
 use settings::{Args, Settings};
 use sparring::core::{BoxError, Seed, one_line};
 use sparring::recipes::tool_r0::ToolR0;
-use sparring::selfplay::{Evaluation, SelfPlay, write_report};
+use sparring::selfplay::{SelfPlay, write_report};
 use sparring::tools::ToolTask;
+use sparring::train::Evaluation;
 use std::io::Write;
 use std::process::ExitCode;
 

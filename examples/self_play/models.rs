@@ -4,8 +4,9 @@ use crate::settings::{Args, Settings};
 use sparring::candle::{CandlePolicy, LoraConfig, PolicyOptions};
 use sparring::core::{BoxError, Policy, Seed};
 use sparring::miniature::{self, World};
-use sparring::selfplay::{Evaluation, Players, Weights};
+use sparring::selfplay::{Players, Weights};
 use sparring::tools::ToolTask;
+use sparring::train::Evaluation;
 use sparring_examples::miniature::base_folder;
 
 /// Generator and Solver: two copies of the base model, or two adapters on it, or one model that plays both.

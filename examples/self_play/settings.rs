@@ -3,7 +3,7 @@
 use clap::Parser;
 use sparring::core::BoxError;
 use sparring::recipes::tool_r0::{Preset, ToolR0Config};
-use sparring::selfplay::RunInfo;
+use sparring::train::store::RunInfo;
 use sparring_examples::miniature;
 use std::path::{Path, PathBuf};
 

@@ -8,9 +8,10 @@ use sparring_core::{
     Checkpoint, Learner, Policy, PolicyError, Sampler, Scorer, Seed, StepReport, TokenBatch, TokenLoss,
 };
 use sparring_recipes::tool_r0::{Preset, ToolR0, ToolR0Config, render_answer, render_proposal};
-use sparring_selfplay::{Evaluation, Players, SelfPlay, Summary};
+use sparring_selfplay::{Players, SelfPlay, Summary};
 use sparring_testkit::ScriptedSampler;
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
+use sparring_train::Evaluation;
 use std::path::Path;
 
 /// A model that never changes.

@@ -1,5 +1,6 @@
-use crate::{SelfPlayError, Weights};
-use sparring_core::Policy;
+use crate::Weights;
+use sparring_core::{Player, Policy};
+use sparring_train::TrainError;
 use std::fmt;
 
 /// The models that play.
@@ -53,29 +54,44 @@ impl Players {
         }
     }
 
-    /// Each model once, with its folder in a checkpoint and its player in errors.
-    pub(crate) fn named(&self) -> Vec<(&'static str, &'static str, &dyn Policy)> {
+    /// Each model once, with its folder in a checkpoint.
+    pub(crate) fn named(&self) -> Vec<(&'static str, &dyn Policy)> {
         match self {
             Self::Separate { generator, solver } => {
-                vec![("generator", "generator", generator.as_ref()), ("solver", "solver", solver.as_ref())]
+                vec![("generator", generator.as_ref()), ("solver", solver.as_ref())]
             }
-            Self::Shared(policy) => vec![("policy", "shared policy", policy.as_ref())],
+            Self::Shared(policy) => vec![("policy", policy.as_ref())],
         }
     }
 
-    pub(crate) fn named_mut(&mut self) -> Vec<(&'static str, &'static str, &mut dyn Policy)> {
+    pub(crate) fn named_mut(&mut self) -> Vec<(&'static str, &mut dyn Policy)> {
         match self {
             Self::Separate { generator, solver } => {
-                vec![("generator", "generator", generator.as_mut()), ("solver", "solver", solver.as_mut())]
+                vec![("generator", generator.as_mut()), ("solver", solver.as_mut())]
             }
-            Self::Shared(policy) => vec![("policy", "shared policy", policy.as_mut())],
+            Self::Shared(policy) => vec![("policy", policy.as_mut())],
         }
     }
 
-    pub(crate) fn check(&self, weights: Weights) -> Result<(), SelfPlayError> {
+    /// The folder of a player's model in a checkpoint.
+    pub(crate) fn folder(&self, player: Player) -> &'static str {
+        match self {
+            Self::Separate { .. } => player.as_str(),
+            Self::Shared(_) => "policy",
+        }
+    }
+
+    pub(crate) fn player_mut(&mut self, player: Player) -> &mut dyn Policy {
+        match player {
+            Player::Generator => self.generator_mut(),
+            Player::Solver => self.solver_mut(),
+        }
+    }
+
+    pub(crate) fn check(&self, weights: Weights) -> Result<(), TrainError> {
         match (self, weights) {
             (Self::Separate { .. }, Weights::Separate) | (Self::Shared(_), Weights::Shared) => Ok(()),
-            _ => Err(SelfPlayError::invalid(
+            _ => Err(TrainError::invalid(
                 "weights: the setting and the models differ; give Players::Separate with `separate`, Players::Shared \
                  with `shared`",
             )),
