@@ -10,9 +10,9 @@
 //! which implements all five, and keep the same contracts; the test below checks them.
 
 use sparring::core::BoxError;
-use sparring::grpo::{GrpoConfig, RolloutGroup};
 use sparring::prelude::*;
 use sparring::testkit::{NextToken, NextTokenPolicy, TokenContext};
+use sparring::train::{Epochs, TrainConfig, Trainer};
 use std::{io::Write, ops::Range};
 
 const LETTERS: &str = "abcdef";
@@ -70,25 +70,27 @@ fn spelling(rollout: &Rollout) -> f32 {
 
 /// GRPO with 16 completions a step; returns what the model then finds most probable.
 fn train(out: &mut impl Write) -> Result<String, BoxError> {
-    let (mut model, grpo) = (Bigrams::policy(), GrpoConfig::default().build()?);
-    let mut request = SampleRequest::new(
-        vec![Message::user("Spell!")],
-        16,
-        SamplingParams::default().with_max_tokens(10),
-        Seed::new(1),
-    );
-    for step in 0..=200 {
-        request.seed = Seed::new(1).index(step);
-        let rollouts = model.sample_one(&request)?;
-        let rewards: Vec<Option<f32>> = rollouts.iter().map(|rollout| Some(spelling(rollout))).collect();
-        let group = RolloutGroup::new(&rollouts, &rewards);
-        let report = grpo.update(&mut model, None, &[group], 0.1)?;
-        if step % 40 == 0 {
-            let mean = report.reward_mean.unwrap_or_default();
-            writeln!(out, "step {step:3}: mean reward {mean:.2}, {:?}", rollouts[0].text)?;
+    let mut model = Bigrams::policy();
+    let params = SamplingParams::default().with_max_tokens(10);
+    let plan = TrainConfig::default()
+        .with_steps(201)
+        .with_prompts_per_step(1)
+        .with_group_size(16)
+        .with_lr(0.1)
+        .with_sampling(params.clone())
+        .build()?;
+    let prompt = |(): &()| vec![Message::user("Spell!")];
+    let reward = reward_fn("spelling", |(): &(), out: &Rollout| Some(spelling(out)));
+    let mut trainer = Trainer::new(plan, &mut model, Epochs::new(vec![()]), prompt, reward, Seed::new(1));
+    while let Some(step) = trainer.step()? {
+        let record = &step.record;
+        if record.step.is_multiple_of(40) {
+            let text = &step.groups[0][0].text;
+            writeln!(out, "step {:3}: mean reward {:.2}, {text:?}", record.step, record.reward)?;
         }
     }
-    request.params = SamplingParams::greedy().with_max_tokens(10);
+    drop(trainer);
+    let request = SampleRequest::new(prompt(&()), 1, params.with_temperature(0.0), Seed::new(1));
     Ok(model.sample_one(&request)?.remove(0).text)
 }
 

@@ -10,10 +10,9 @@
 use sparring::core::{BoxError, Rejection};
 use sparring::prelude::*;
 use sparring::reward::{Sum, solve_rate::SolveRate};
-use sparring::selfplay::{
-    Evaluation, GeneratorSummary, Players, Seat, SelfPlay, SelfPlayConfig, Summary, write_report,
-};
+use sparring::selfplay::{GeneratorSummary, Players, Seat, SelfPlay, SelfPlayConfig, Summary, write_report};
 use sparring::testkit::ToyPolicy;
+use sparring::train::Evaluation;
 use std::{io::Write, path::Path};
 
 struct Sorting;

@@ -15,7 +15,7 @@ use sparring::miniature::{Family, Part, World, write_base};
 use sparring::prelude::*;
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::recipes::tool_zero::{Arm, ToolZeroConfig, Training};
-use sparring::selfplay::Evaluation;
+use sparring::train::Evaluation;
 use sparring_cli::miniature::prompts;
 use std::io::Write;
 use std::process::ExitCode;

@@ -6,8 +6,8 @@ mod support;
 use proptest::prelude::*;
 use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, ModelFamily};
 use sparring_core::{
-    AllowTokens, Encoder, Finish, Message, OneOf, PolicyError, Prompt, Rollout, SampleRequest, Sampler,
-    SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
+    AllowTokens, Encoder, Finish, LogitHook, Message, OneOf, PolicyError, Prompt, Rollout, SampleRequest,
+    Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
 };
 
 fn request(prompt: Vec<u32>, n: usize, seed: u64) -> SampleRequest {

@@ -3,8 +3,8 @@
 use sparring::core::{BoxError, Game, Message, SampleRequest, Sampler, SamplingParams, Seed};
 use sparring::miniature::{self, GENERATOR_PROMPT, SOLVER_PROMPT, TestSet, World};
 use sparring::recipes::tool_r0::{Prompts, TaskSpec, ToolListStyle};
-use sparring::selfplay::Evaluation;
 use sparring::tools::ToolTask;
+use sparring::train::Evaluation;
 use std::fmt::Write;
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// The phases of an iteration, in order.
+/// The phases of an iteration of self-play, in order, and the one of a plain training run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -13,6 +13,8 @@ pub enum Phase {
     BuildPool,
     /// The Solver learns on the pool.
     TrainSolver,
+    /// A policy learns outside self-play.
+    Train,
 }
 
 impl Phase {
@@ -23,6 +25,7 @@ impl Phase {
             Self::TrainGenerator => "train_generator",
             Self::BuildPool => "build_pool",
             Self::TrainSolver => "train_solver",
+            Self::Train => "train",
         }
     }
 }

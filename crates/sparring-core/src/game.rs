@@ -77,23 +77,42 @@ pub trait Game: Send + Sync {
     }
 }
 
-/// Tasks from somewhere else than a Generator: a file, a service, another program.
+/// Numbered tasks from somewhere else than a Generator: a list, a file, a service, another program.
+///
+/// # Contract
+/// The result depends on the arguments only: the same numbers and seed give the same tasks, whatever was asked for
+/// before, in this process or in another. So a run that is resumed learns on the tasks that it would have learned on.
+/// The list is as long as the source likes, and need not end; fewer than `n` tasks come only where it does.
 pub trait TaskSource<T>: Send {
-    /// Up to `n` tasks; fewer only where the source is exhausted.
+    /// Tasks number `first`, …, `first + n − 1` of the list that belongs to `seed`.
     ///
     /// # Errors
     /// Any error stops the run.
-    fn tasks(&mut self, n: usize, seed: Seed) -> Result<Vec<T>, BoxError>;
+    fn tasks(&mut self, first: u64, n: usize, seed: Seed) -> Result<Vec<T>, BoxError>;
 }
 
-/// Makes a [`TaskSource`] of a closure.
+impl<T, S: TaskSource<T> + ?Sized> TaskSource<T> for Box<S> {
+    fn tasks(&mut self, first: u64, n: usize, seed: Seed) -> Result<Vec<T>, BoxError> {
+        (**self).tasks(first, n, seed)
+    }
+}
+
+/// Makes a [`TaskSource`] of a closure that gives one task by its number; `None` is the end of the list.
+///
+/// ```
+/// use sparring_core::{Seed, TaskSource, task_source_fn};
+/// let mut squares = task_source_fn(|i, _seed| Ok((i < 5).then_some(i * i)));
+/// assert_eq!(squares.tasks(1, 3, Seed::new(0))?, [1, 4, 9]);
+/// assert_eq!(squares.tasks(3, 3, Seed::new(0))?, [9, 16]);
+/// # Ok::<(), sparring_core::BoxError>(())
+/// ```
 pub fn task_source_fn<T>(
-    f: impl FnMut(usize, Seed) -> Result<Vec<T>, BoxError> + Send,
+    f: impl FnMut(u64, Seed) -> Result<Option<T>, BoxError> + Send,
 ) -> impl TaskSource<T> {
     struct FromFn<F>(F);
-    impl<T, F: FnMut(usize, Seed) -> Result<Vec<T>, BoxError> + Send> TaskSource<T> for FromFn<F> {
-        fn tasks(&mut self, n: usize, seed: Seed) -> Result<Vec<T>, BoxError> {
-            (self.0)(n, seed)
+    impl<T, F: FnMut(u64, Seed) -> Result<Option<T>, BoxError> + Send> TaskSource<T> for FromFn<F> {
+        fn tasks(&mut self, first: u64, n: usize, seed: Seed) -> Result<Vec<T>, BoxError> {
+            (first..first + n as u64).map_while(|i| (self.0)(i, seed).transpose()).collect()
         }
     }
     FromFn(f)

@@ -19,7 +19,7 @@
 //! | [`Reward`] | a score for each completion of a group |
 //! | [`Advantage`] | rewards of a group to advantages |
 //! | [`Game`] | what the Generator is asked, how its answer becomes a task, when a task is solved |
-//! | [`TaskSource`] | tasks from somewhere else than a Generator |
+//! | [`TaskSource`] | numbered tasks from somewhere else than a Generator |
 //! | [`Observer`] | what happened, as it happens |
 //!
 //! A reward is a closure away:

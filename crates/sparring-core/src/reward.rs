@@ -194,29 +194,36 @@ pub fn sum_components(
     Ok(scores)
 }
 
-impl<T: ?Sized, R: Reward<T> + ?Sized> Reward<T> for Box<R> {
-    fn name(&self) -> &str {
-        (**self).name()
-    }
+/// A pointer to a reward is that reward.
+macro_rules! forward {
+    ($($pointer:ty),*) => {
+        $(impl<T: ?Sized, R: Reward<T> + ?Sized> Reward<T> for $pointer {
+            fn name(&self) -> &str {
+                (**self).name()
+            }
 
-    fn score(
-        &self,
-        task: &T,
-        group: &[Rollout],
-        ctx: &RewardContext<'_>,
-    ) -> Result<Vec<Option<f32>>, BoxError> {
-        (**self).score(task, group, ctx)
-    }
+            fn score(
+                &self,
+                task: &T,
+                group: &[Rollout],
+                ctx: &RewardContext<'_>,
+            ) -> Result<Vec<Option<f32>>, BoxError> {
+                (**self).score(task, group, ctx)
+            }
 
-    fn components(
-        &self,
-        task: &T,
-        group: &[Rollout],
-        ctx: &RewardContext<'_>,
-    ) -> Result<Vec<Component>, BoxError> {
-        (**self).components(task, group, ctx)
-    }
+            fn components(
+                &self,
+                task: &T,
+                group: &[Rollout],
+                ctx: &RewardContext<'_>,
+            ) -> Result<Vec<Component>, BoxError> {
+                (**self).components(task, group, ctx)
+            }
+        })*
+    };
 }
+
+forward!(Box<R>, &R);
 
 /// A closure as a reward; made by [`reward_fn`].
 pub struct RewardFn<F> {

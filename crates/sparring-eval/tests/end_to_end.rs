@@ -188,7 +188,7 @@ fn prompts_hold_the_tools_and_the_format() {
             messages[0].content.contains("\"name\":\"math.add\"") && messages[1].content == "Add 1 and 2."
         );
     }
-    let counts = Prompts(|asked| {
+    let counts = prompts(|asked| {
         Ok([asked.messages.len(), asked.tools.len(), asked.variables.len()].map(|n| n as u32).to_vec())
     });
     let templated = Templated::new(&counts).with_variable("enable_thinking", false);
@@ -282,7 +282,7 @@ impl Sampler for Moody {
 fn an_item_without_a_prompt_is_refused_and_not_asked_again() {
     let dir = tempfile::tempdir().unwrap();
     let benchmark = benchmark(dir.path());
-    let encoder = Prompts(|asked| match &asked.messages[0].content {
+    let encoder = prompts(|asked| match &asked.messages[0].content {
         text if text.contains("Add 3") => Err(PolicyError::invalid("no sums beyond 2")),
         text => Ok(vec![text.len() as u32]),
     });
@@ -331,7 +331,7 @@ fn a_sampler_that_refuses_everything_ends_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let benchmark = benchmark(dir.path());
     let words = InWords::new(&HERMES);
-    let encoder = Prompts(|_| Err(PolicyError::invalid("no tools")));
+    let encoder = prompts(|_| Err(PolicyError::invalid("no tools")));
     let untold = Templated::new(&encoder);
     for (prompter, why) in [(&words as &dyn Prompter, "the prompt is too long"), (&untold, "no tools")] {
         for batch in [1, 2, 16] {
@@ -388,8 +388,12 @@ fn a_refused_prompt_costs_recall() {
     assert_eq!(report.overlap.len(), 2);
 }
 
-/// The number of messages, of tools and of variables.
+/// An encoder that only knows prompts.
 struct Prompts<F>(F);
+
+fn prompts<F: Fn(&Conversation) -> Result<Vec<u32>, PolicyError>>(encode: F) -> Prompts<F> {
+    Prompts(encode)
+}
 
 impl<F: Fn(&Conversation) -> Result<Vec<u32>, PolicyError> + Send + Sync> Encoder for Prompts<F> {
     fn prompt(&self, prompt: &Prompt) -> Result<Arc<[u32]>, PolicyError> {

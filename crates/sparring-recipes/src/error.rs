@@ -1,8 +1,7 @@
-use sparring_core::PolicyError;
 use sparring_grpo::GrpoError;
 use sparring_reward::RewardError;
 use sparring_reward::settings::Settings;
-use sparring_selfplay::SelfPlayError;
+use sparring_train::TrainError;
 
 /// What can go wrong when a recipe is read, built or run.
 #[derive(Debug, thiserror::Error)]
@@ -47,12 +46,9 @@ pub enum RecipeError {
     /// A reward failed.
     #[error(transparent)]
     Reward(RewardError),
-    /// Sampling, scoring or an evaluation failed.
+    /// Sampling, scoring, encoding or an evaluation failed.
     #[error(transparent)]
-    Play(#[from] SelfPlayError),
-    /// A gold answer could not be encoded.
-    #[error("a gold answer could not be encoded")]
-    Encode(#[source] PolicyError),
+    Train(#[from] TrainError),
     /// An update failed; nothing of it was applied.
     #[error("arm {arm}: update {step} failed")]
     Update {
@@ -81,11 +77,13 @@ impl RecipeError {
         }
     }
 
-    /// The same about a part of the settings: `outer.field`.
-    pub(crate) fn within(self, outer: &str) -> Self {
-        match self {
-            Self::Setting { field, why } => Self::Setting { field: format!("{outer}.{field}"), why },
-            other => other,
+    /// An error about the settings `outer`, with the field in it where it names one.
+    pub(crate) fn of_settings(outer: &str, error: TrainError) -> Self {
+        match error {
+            TrainError::Setting { field, value, remedy } => {
+                Self::setting(format!("{outer}.{field}"), format!("{value}: {remedy}"))
+            }
+            other => Self::setting(outer, other.to_string()),
         }
     }
 }

@@ -5,13 +5,14 @@
 
 use serde_json::{Value, json};
 use sparring_core::{Reward, RewardContext, Rollout};
-use sparring_grpo::{AdvantageKind, LossKind, ReferenceKind};
+use sparring_grpo::{AdvantageKind, LossKind};
 use sparring_recipes::RecipeError;
 use sparring_recipes::papers::{PaperConfig, PaperPreset};
 use sparring_reward::Constant;
 use sparring_reward::config::{Builder, Registry};
 use sparring_reward::settings::{Layer, Settings, from_extending_toml};
 use sparring_tools::{Format, ToolTask, calls_from_value};
+use sparring_train::{ReferenceKind, TrainConfig};
 use std::collections::BTreeMap;
 
 fn task(reference: &Value) -> ToolTask {
@@ -63,7 +64,7 @@ fn updates_are_those_of_the_papers() {
     let zero = load("tool-zero/plain").update.unwrap();
     assert_eq!((zero.prompts_per_step, zero.group_size, zero.lr), (128, 8, 5e-7));
     assert_eq!((zero.grpo.loss, zero.grpo.kl.coef, zero.sampling.temperature), (LossKind::Grpo, 0.0, 0.8));
-    assert_eq!(zero.build().unwrap().config().temperature, 0.8);
+    assert_eq!(zero.build().unwrap().updater().grpo().config().temperature, 0.8);
     let challenger = load("r-zero/code").proposer_update.unwrap();
     assert_eq!((challenger.grpo.clip_high, challenger.grpo.dual_clip), (0.3, Some(3.0)));
     assert_eq!(challenger.reference, ReferenceKind::Fixed);
@@ -71,9 +72,10 @@ fn updates_are_those_of_the_papers() {
         [load("absolute-zero/paper"), load("absolute-zero/code")].map(|c| c.solver_update.unwrap().grpo);
     assert_eq!(azr.each_ref().map(|grpo| grpo.advantage), [AdvantageKind::KeyedWhitening; 2]);
     assert_eq!(azr.map(|grpo| (grpo.clip_high, grpo.entropy_coef)), [(0.2, 0.001), (0.28, 0.0)]);
-    let scale = |name| load(name).solver_update.unwrap().adapted(0.3, 1).unwrap().0;
+    let adapted = |update: Option<TrainConfig>| update.unwrap().build().unwrap().updater().adapted(0.3, 1);
+    let scale = |name| adapted(load(name).solver_update).unwrap().0;
     assert_eq!((scale("agent0/paper"), scale("agent0/code")), (vec![0.6], vec![0.5]));
-    assert_eq!(load("agent0/code").proposer_update.unwrap().adapted(0.3, 1), None);
+    assert_eq!(adapted(load("agent0/code").proposer_update), None);
     let lost = "extends = \"tool-n1/binary\"\n[update.grpo]\nkl = { coef = 0.0 }\n";
     let error = PaperConfig::from_toml(lost, "lost.toml").unwrap_err().to_string();
     assert!(error.contains("update.reference") && error.contains("tool-n1/binary.toml"), "{error}");

@@ -9,9 +9,10 @@ use sparring_core::{
     TokenBatch, TokenLoss,
 };
 use sparring_recipes::tool_r0::{Preset, ToolR0, ToolR0Config, render_answer, render_proposal};
-use sparring_selfplay::{Evaluation, Players, Seat, SelfPlay, Summary};
+use sparring_selfplay::{Players, Seat, SelfPlay, Summary};
 use sparring_testkit::ScriptedSampler;
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
+use sparring_train::Evaluation;
 use std::path::Path;
 
 /// A model that never changes.

@@ -1,8 +1,9 @@
 use crate::{PoolConfig, SelfPlayError};
 use serde::{Deserialize, Serialize};
 use sparring_core::SamplingParams;
-use sparring_grpo::{Grpo, GrpoConfig, LrSchedule};
-use std::fmt::Display;
+use sparring_grpo::{GrpoConfig, LrSchedule};
+use sparring_train::check::{at_least, learning_rate, temperature, training_temperature};
+use sparring_train::{TrainError, Updater};
 
 /// Whether the two players are two models or one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -169,18 +170,15 @@ impl SelfPlayConfig {
     /// Reads settings from TOML; `file` is named in errors.
     ///
     /// # Errors
-    /// [`SelfPlayError::Invalid`] names the file, the line and the field.
+    /// [`TrainError::Invalid`] names the file, the line and the field.
     pub fn from_toml(text: &str, file: &str) -> Result<Self, SelfPlayError> {
-        toml::from_str(text).map_err(|e| {
-            let line = e.span().map_or(1, |s| text[..s.start].matches('\n').count() + 1);
-            SelfPlayError::invalid(format!("{file}, line {line}: {}", e.message()))
-        })
+        Ok(sparring_train::from_toml(text, file)?)
     }
 
     /// Checks every setting.
     ///
     /// # Errors
-    /// [`SelfPlayError::Setting`] names the field, its value and the remedy.
+    /// [`TrainError::Setting`] names the field, its value and the remedy.
     pub fn validate(&self) -> Result<(), SelfPlayError> {
         at_least("iterations", self.iterations, 1)?;
         at_least("checkpoint_every", self.checkpoint_every, 1)?;
@@ -201,7 +199,7 @@ impl SelfPlayConfig {
         learning_rate("solver.lr", s.lr)?;
         at_least("solver.max_tokens", s.max_tokens, 1)?;
         training_temperature("solver.temperature", s.temperature)?;
-        self.pool.validate()
+        Ok(self.pool.validate()?)
     }
 
     /// Checks the settings and makes what runs.
@@ -211,27 +209,24 @@ impl SelfPlayConfig {
     pub fn build(self) -> Result<SelfPlayPlan, SelfPlayError> {
         self.validate()?;
         let updater = |field, config: &GrpoConfig, temperature, max_tokens| {
-            if config.advantage.needs_more_than_rewards() {
-                let remedy =
-                    "choose an advantage that needs rewards only: the loop gives no keys and no parts";
-                return Err(setting(field, format!("{:?}", config.advantage), remedy));
-            }
             if config.dynamic_sampling.is_some() {
-                let remedy = "leave grpo.dynamic_sampling out: the loop draws no group again";
-                return Err(setting(field, "{..}", remedy));
+                let remedy = "leave grpo.dynamic_sampling out: self-play draws no group again";
+                return Err(TrainError::setting(field, "{..}", remedy));
             }
             let sampling =
                 SamplingParams::default().with_temperature(temperature).with_max_tokens(max_tokens);
-            config.clone().for_sampling(&sampling).build().map_err(|e| SelfPlayError::Setting {
-                field,
-                value: "{..}".to_owned(),
-                remedy: e.to_string(),
-            })
+            let grpo = config.clone().for_sampling(&sampling).build();
+            let updater = Updater::new(grpo.map_err(|e| TrainError::setting(field, "{..}", e.to_string()))?);
+            if updater.needs_keys() {
+                let remedy = "choose an advantage without keys: a game gives none";
+                return Err(TrainError::setting(field, format!("{:?}", config.advantage), remedy));
+            }
+            Ok(updater)
         };
         let (g, s) = (&self.generator, &self.solver);
         Ok(SelfPlayPlan {
-            generator_grpo: updater("generator.grpo", &g.grpo, g.temperature, g.max_tokens)?,
-            solver_grpo: updater("solver.grpo", &s.grpo, s.temperature, s.max_tokens)?,
+            generator_updater: updater("generator.grpo", &g.grpo, g.temperature, g.max_tokens)?,
+            solver_updater: updater("solver.grpo", &s.grpo, s.temperature, s.max_tokens)?,
             config: self,
         })
     }
@@ -241,50 +236,13 @@ impl SelfPlayConfig {
 #[derive(Debug)]
 pub struct SelfPlayPlan {
     pub(crate) config: SelfPlayConfig,
-    pub(crate) generator_grpo: Grpo,
-    pub(crate) solver_grpo: Grpo,
+    pub(crate) generator_updater: Updater,
+    pub(crate) solver_updater: Updater,
 }
 
 impl SelfPlayPlan {
     /// The settings.
     pub fn config(&self) -> &SelfPlayConfig {
         &self.config
-    }
-}
-
-pub(crate) fn setting(field: &'static str, value: impl Display, remedy: impl Into<String>) -> SelfPlayError {
-    SelfPlayError::Setting { field, value: value.to_string(), remedy: remedy.into() }
-}
-
-pub(crate) fn at_least(field: &'static str, value: usize, least: usize) -> Result<(), SelfPlayError> {
-    if value < least { Err(setting(field, value, format!("must be at least {least}"))) } else { Ok(()) }
-}
-
-/// A share: in [0, 1].
-pub(crate) fn share(field: &'static str, value: f32) -> Result<(), SelfPlayError> {
-    if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(setting(field, value, "must be in [0, 1]")) }
-}
-
-pub(crate) fn temperature(field: &'static str, value: f32) -> Result<(), SelfPlayError> {
-    if value.is_finite() && value >= 0.0 {
-        Ok(())
-    } else {
-        Err(setting(field, value, "must be a finite number, at least 0"))
-    }
-}
-
-fn training_temperature(field: &'static str, value: f32) -> Result<(), SelfPlayError> {
-    if value.is_finite() && value > 0.0 {
-        Ok(())
-    } else {
-        Err(setting(field, value, "must be greater than 0: greedy samples carry no signal"))
-    }
-}
-
-fn learning_rate(field: &'static str, value: f64) -> Result<(), SelfPlayError> {
-    if value.is_finite() && value > 0.0 {
-        Ok(())
-    } else {
-        Err(setting(field, value, "must be a finite number greater than 0"))
     }
 }

@@ -17,8 +17,9 @@
 //!
 //! ```
 //! use sparring_core::{Game, Message, Rejection, Rollout, Seed, reward_fn};
-//! use sparring_selfplay::{Evaluation, Players, Seat, SelfPlay, SelfPlayConfig, write_report};
+//! use sparring_selfplay::{Players, Seat, SelfPlay, SelfPlayConfig, write_report};
 //! use sparring_testkit::ToyPolicy;
+//! use sparring_train::Evaluation;
 //!
 //! struct Echo;
 //! impl Game for Echo {
@@ -78,36 +79,29 @@
 //! bit for bit, and the summary of a run that was not.
 #![forbid(unsafe_code)]
 
+mod attempt;
 mod config;
 mod error;
-mod evaluation;
-mod journal;
 mod phases;
 mod players;
 mod pool;
-pub mod report;
+mod report;
 mod run;
-mod sampling;
-mod score;
 mod selfplay;
 mod state;
-mod store;
 mod summary;
 #[cfg(test)]
 mod tests;
 
+pub use attempt::solve_rate;
 pub use config::{GeneratorConfig, Order, SelfPlayConfig, SelfPlayPlan, SolverConfig, Weights};
 pub use error::SelfPlayError;
-pub use evaluation::{Evaluation, EvaluationScore, ShownAnswer, accuracy_with_error};
 pub use players::{Players, Seat};
 pub use pool::{
     Agreement, Bucket, Keep, Mix, Origin, PoolConfig, PoolTask, PoolYield, apportion, equal_quotas,
     order_tasks, select_balanced, training_slots,
 };
 pub use report::{Report, write_report};
-pub use sampling::{sample, solve_rate};
-pub use score::Scored;
 pub use selfplay::SelfPlay;
 pub use state::{GeneratorCurve, IterationRow, SolverCurve};
-pub use store::RunInfo;
 pub use summary::{GeneratorSummary, Summary};

@@ -1,6 +1,6 @@
-use crate::config::setting;
-use crate::{SelfPlayConfig, SelfPlayError, Weights};
-use sparring_core::{Policy, Sampler};
+use crate::{SelfPlayConfig, Weights};
+use sparring_core::{Player, Policy, Sampler};
+use sparring_train::TrainError;
 use std::fmt;
 
 /// A player that may be trained or not.
@@ -96,33 +96,45 @@ impl Players {
         }
     }
 
-    /// Each model that learns once, with its folder in a checkpoint and its player in errors.
-    pub(crate) fn named(&self) -> Vec<(&'static str, &'static str, &dyn Policy)> {
+    /// Each model that learns once, with its folder in a checkpoint.
+    pub(crate) fn named(&self) -> Vec<(&'static str, &dyn Policy)> {
         match self {
             Self::Separate { generator: Seat::Learns(generator), solver } => {
-                vec![("generator", "generator", generator.as_ref()), ("solver", "solver", solver.as_ref())]
+                vec![("generator", generator.as_ref()), ("solver", solver.as_ref())]
             }
-            Self::Separate { generator: Seat::Frozen(_), solver } => {
-                vec![("solver", "solver", solver.as_ref())]
-            }
-            Self::Shared(policy) => vec![("policy", "shared policy", policy.as_ref())],
+            Self::Separate { generator: Seat::Frozen(_), solver } => vec![("solver", solver.as_ref())],
+            Self::Shared(policy) => vec![("policy", policy.as_ref())],
         }
     }
 
-    pub(crate) fn named_mut(&mut self) -> Vec<(&'static str, &'static str, &mut dyn Policy)> {
+    pub(crate) fn named_mut(&mut self) -> Vec<(&'static str, &mut dyn Policy)> {
         match self {
             Self::Separate { generator: Seat::Learns(generator), solver } => {
-                vec![("generator", "generator", generator.as_mut()), ("solver", "solver", solver.as_mut())]
+                vec![("generator", generator.as_mut()), ("solver", solver.as_mut())]
             }
-            Self::Separate { generator: Seat::Frozen(_), solver } => {
-                vec![("solver", "solver", solver.as_mut())]
-            }
-            Self::Shared(policy) => vec![("policy", "shared policy", policy.as_mut())],
+            Self::Separate { generator: Seat::Frozen(_), solver } => vec![("solver", solver.as_mut())],
+            Self::Shared(policy) => vec![("policy", policy.as_mut())],
+        }
+    }
+
+    /// The folder of a player's model in a checkpoint.
+    pub(crate) fn folder(&self, player: Player) -> &'static str {
+        match self {
+            Self::Separate { .. } => player.as_str(),
+            Self::Shared(_) => "policy",
+        }
+    }
+
+    /// A player's model, to train it.
+    pub(crate) fn player_mut(&mut self, player: Player) -> Result<&mut dyn Policy, TrainError> {
+        match player {
+            Player::Generator => self.generator_mut().ok_or_else(frozen_generator),
+            Player::Solver => Ok(self.solver_mut()),
         }
     }
 
     /// Whether these are the models that the settings speak of.
-    pub(crate) fn check(&self, config: &SelfPlayConfig) -> Result<(), SelfPlayError> {
+    pub(crate) fn check(&self, config: &SelfPlayConfig) -> Result<(), TrainError> {
         match (self, config.weights) {
             (Self::Separate { generator: Seat::Frozen(_), .. }, Weights::Separate)
                 if config.generator.train =>
@@ -130,7 +142,7 @@ impl Players {
                 Err(frozen_generator())
             }
             (Self::Separate { .. }, Weights::Separate) | (Self::Shared(_), Weights::Shared) => Ok(()),
-            _ => Err(SelfPlayError::invalid(
+            _ => Err(TrainError::invalid(
                 "weights: the setting and the models differ; give Players::Separate with `separate`, Players::Shared \
                  with `shared`",
             )),
@@ -139,10 +151,7 @@ impl Players {
 }
 
 /// A Generator that was to be trained and cannot be.
-pub(crate) fn frozen_generator() -> SelfPlayError {
-    setting(
-        "generator.train",
-        true,
-        "must be false for a Generator that is frozen; to train it, give Seat::Learns(policy)",
-    )
+fn frozen_generator() -> TrainError {
+    let remedy = "must be false for a Generator that is frozen; to train it, give Seat::Learns(policy)";
+    TrainError::setting("generator.train", true, remedy)
 }

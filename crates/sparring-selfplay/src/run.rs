@@ -1,11 +1,11 @@
-use crate::journal::Journal;
-use crate::players::frozen_generator;
 use crate::state::{Cursor, State};
-use crate::store::{Checkpoints, RunFolder, disk, unserialisable};
-use crate::{Evaluation, Players, SelfPlayError, SelfPlayPlan, Summary};
+use crate::{Players, SelfPlayError, SelfPlayPlan, Summary};
 use serde::Serialize;
 use sparring_core::{Game, Phase, Player, Reward, Rollout, Scorer, Seed};
-use sparring_grpo::{Grpo, RolloutGroup, UpdateReport};
+use sparring_grpo::UpdateReport;
+use sparring_grpo::advantage::Baselines;
+use sparring_train::store::Store;
+use sparring_train::{Evaluation, Scored, TrainError, Updater};
 use std::time::Instant;
 
 /// A run under way.
@@ -18,12 +18,10 @@ pub(crate) struct Run<'r, 'a, G: Game> {
     pub(crate) players: &'r mut Players,
     pub(crate) seed: Seed,
     pub(crate) preset: &'r str,
-    pub(crate) folder: RunFolder,
-    pub(crate) checkpoints: Checkpoints,
-    pub(crate) journal: Journal<'r, 'a>,
+    pub(crate) store: Store<'r, 'a>,
     pub(crate) state: State<G::Task>,
-    /// Reference of the newest checkpoint's phase: an older checkpoint may still need it.
-    pub(crate) saved_reference: Option<u64>,
+    /// The reference model of a phase that is resumed in the middle.
+    pub(crate) reference: Option<Box<dyn Scorer>>,
     /// When time was last added to the ledger.
     pub(crate) clock: Instant,
 }
@@ -46,9 +44,9 @@ struct Timing<'a> {
 impl<G: Game> Run<'_, '_, G> {
     /// Plays from the cursor to the end.
     pub(crate) fn drive(&mut self) -> Result<Summary, SelfPlayError> {
-        if self.state.serial == 0 {
+        if self.store.is_new() {
             // The first checkpoint: from here on, everything can be resumed.
-            self.journal.record(
+            self.store.journal.record(
                 "run_started",
                 &RunStarted {
                     seed: self.seed.value(),
@@ -63,7 +61,7 @@ impl<G: Game> Run<'_, '_, G> {
             self.phase()?;
         }
         let summary = Summary::new(self.seed.value(), self.preset, &self.state.ledger);
-        self.folder.write_json("summary.json", &summary)?;
+        self.store.write_json("summary.json", &summary)?;
         Ok(summary)
     }
 
@@ -82,19 +80,19 @@ impl<G: Game> Run<'_, '_, G> {
         }
         self.tick();
         let seconds = std::mem::take(&mut self.state.ledger.phase_seconds);
-        self.journal.record("timing", &Timing { iteration, phase: phase.as_str(), seconds })?;
-        self.journal.ended(iteration, phase, seconds);
+        self.store.journal.record("timing", &Timing { iteration, phase: phase.as_str(), seconds })?;
+        self.store.journal.ended(iteration, phase, seconds);
         self.state.cursor = self.state.cursor.next();
-        self.state.reference = None;
+        self.store.clear_reference();
         self.checkpoint()
     }
 
     /// Tells observers that the phase begins.
     pub(crate) fn begin(&mut self, steps: usize) {
         let Cursor { iteration, phase, step } = self.state.cursor;
-        self.journal.started(iteration, phase, steps);
+        self.store.journal.started(iteration, phase, steps);
         if step > 0 {
-            self.journal.progress(step, "resumed");
+            self.store.journal.progress(step, "resumed");
         }
     }
 
@@ -105,50 +103,36 @@ impl<G: Game> Run<'_, '_, G> {
         player: Player,
         kl: bool,
     ) -> Result<Option<Box<dyn Scorer>>, SelfPlayError> {
-        let (first, newest) = (self.state.cursor.step == 0, self.state.serial);
+        let first = self.state.cursor.step == 0;
+        let policy = self.players.player_mut(player)?;
         if first && self.plan.config.fresh_optimizer {
-            self.policy_mut(player)?.reset();
+            policy.reset();
         }
-        if !kl {
-            return Ok(None);
+        if !kl || !first {
+            // Of a phase that is resumed in the middle, the store has frozen the reference.
+            return Ok(self.reference.take());
         }
-        // The newest checkpoint was written at the phase boundary if no step is done yet.
-        let reference = *self.state.reference.get_or_insert(newest);
-        if !first {
-            self.checkpoints.restore(reference, self.players)?;
-        }
-        let frozen = self.policy_mut(player)?.freeze().map_err(SelfPlayError::policy(player.as_str()))?;
-        if !first {
-            self.checkpoints.restore(newest, self.players)?;
-        }
+        let frozen = policy.freeze().map_err(TrainError::policy(player.as_str()))?;
+        // The newest checkpoint was written at the phase boundary: it has the same weights.
+        self.store.set_reference(self.players.folder(player));
         Ok(Some(frozen))
-    }
-
-    fn policy_mut(&mut self, player: Player) -> Result<&mut dyn sparring_core::Policy, SelfPlayError> {
-        match player {
-            Player::Generator => self.players.generator_mut().ok_or_else(frozen_generator),
-            Player::Solver => Ok(self.players.solver_mut()),
-        }
     }
 
     /// One update of one model.
     pub(crate) fn update(
         &mut self,
         player: Player,
-        grpo: &Grpo,
+        updater: &Updater,
         reference: Option<&dyn Scorer>,
         groups: &[Vec<Rollout>],
-        rewards: &[Vec<Option<f32>>],
+        scored: &Scored,
         lr: f64,
     ) -> Result<UpdateReport, SelfPlayError> {
         let Cursor { iteration, step, .. } = self.state.cursor;
-        let groups: Vec<RolloutGroup<'_>> = groups
-            .iter()
-            .zip(rewards)
-            .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
-            .collect();
-        grpo.update(self.policy_mut(player)?, reference, &groups, lr)
-            .map_err(|source| SelfPlayError::Update { player: player.as_str(), iteration, step, source })
+        let policy = self.players.player_mut(player)?;
+        // Without keyed advantages there are no baselines.
+        let report = updater.update(policy, reference, groups, scored, &mut Baselines::default(), lr);
+        report.map_err(|source| SelfPlayError::Update { player: player.as_str(), iteration, step, source })
     }
 
     /// Counts an update as done; every so many, writes a checkpoint.
@@ -164,13 +148,7 @@ impl<G: Game> Run<'_, '_, G> {
 
     fn checkpoint(&mut self) -> Result<(), SelfPlayError> {
         self.tick();
-        self.state.events_bytes = self.journal.sync()?;
-        self.state.serial += 1;
-        let state = serde_json::to_vec(&self.state).map_err(|e| unserialisable(&e))?;
-        let in_use = [self.state.reference, self.saved_reference];
-        self.checkpoints.save(self.state.serial, &state, self.players, in_use)?;
-        self.saved_reference = self.state.reference;
-        Ok(())
+        Ok(self.store.save(&self.state, &self.players.named())?)
     }
 
     /// Adds the time since the last tick to the ledger.
@@ -193,24 +171,4 @@ impl<G: Game> Run<'_, '_, G> {
     pub(crate) fn step_seed(&self) -> Seed {
         self.phase_seed().index(self.state.cursor.step as u64)
     }
-}
-
-/// A checkpoint that a run can continue from: checked, and its models restored.
-pub(crate) fn load<T: serde::de::DeserializeOwned>(
-    folder: &RunFolder,
-    checkpoints: &Checkpoints,
-    serial: u64,
-    players: &mut Players,
-) -> Result<State<T>, SelfPlayError> {
-    let text = checkpoints.verified_state(serial)?;
-    let path = checkpoints.folder(serial).join("state.json");
-    let state: State<T> =
-        serde_json::from_slice(&text).map_err(|e| SelfPlayError::damaged(&path, e.to_string()))?;
-    if let Some(reference) = state.reference {
-        checkpoints.verified_state(reference)?;
-    }
-    // Fails where the file is shorter than the checkpoint says; changes nothing otherwise.
-    disk::at_least(&folder.path("events.jsonl"), state.events_bytes)?;
-    checkpoints.restore(serial, players)?;
-    Ok(state)
 }

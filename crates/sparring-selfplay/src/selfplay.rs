@@ -1,10 +1,10 @@
-use crate::journal::Journal;
-use crate::run::{Run, load};
+use crate::run::Run;
 use crate::state::State;
-use crate::store::{RunFolder, RunInfo};
-use crate::{Evaluation, Players, SelfPlayError, SelfPlayPlan, Summary};
+use crate::{Players, SelfPlayError, SelfPlayPlan, Summary};
 use serde::Serialize;
-use sparring_core::{Game, Observer, Reward, Seed, one_line};
+use sparring_core::{Game, Observer, Reward, Scorer, Seed};
+use sparring_train::store::{Resumed, RunInfo, Store};
+use sparring_train::{Evaluation, TrainError};
 use std::fmt;
 use std::path::Path;
 use std::time::Instant;
@@ -30,14 +30,17 @@ impl<G: Game> fmt::Debug for SelfPlay<'_, G> {
 }
 
 #[derive(Serialize)]
-struct Resumed {
+struct ResumedAt<'a> {
     /// The checkpoint; `None` for none yet.
     checkpoint: Option<u64>,
     iteration: usize,
     step: usize,
     /// Newer checkpoints that were damaged, and how.
-    damaged: Vec<String>,
+    damaged: &'a [String],
 }
+
+/// Checkpoints that are kept, beside those with the reference model of one that is.
+const KEPT: usize = 2;
 
 impl<'a, G: Game> SelfPlay<'a, G> {
     /// A run of `plan` over `game`. Both models are as they are before the first iteration, also for a run that
@@ -105,12 +108,17 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     /// Starts a new run in the folder `dir`, which is made if it is missing, and plays it to the end.
     ///
     /// # Errors
-    /// [`SelfPlayError::Invalid`] if `dir` holds a run already or the parts do not fit; else what the run met.
+    /// [`TrainError::Invalid`] if `dir` holds a run already or the parts do not fit; else what the run met.
     /// Everything up to the newest checkpoint is kept: [`SelfPlay::resume`] continues from there.
     pub fn run(&mut self, dir: impl AsRef<Path>) -> Result<Summary, SelfPlayError> {
         self.check()?;
-        let folder = RunFolder::create(dir.as_ref(), &self.info()?)?;
-        self.play(folder, State::new(), None)
+        let info = self.info()?;
+        let mut observers = std::mem::take(&mut self.observers);
+        let played = Store::create(dir.as_ref(), &info, &["tasks"], KEPT, &mut observers)
+            .map_err(SelfPlayError::from)
+            .and_then(|store| self.play(store, State::new(), None));
+        self.observers = observers;
+        played
     }
 
     /// Continues the run in `dir` from its newest whole checkpoint, and plays it to the end: with the same
@@ -120,52 +128,37 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     /// A damaged checkpoint is passed over for the one before it; the record `resumed` of `events.jsonl` says so.
     ///
     /// # Errors
-    /// [`SelfPlayError::Invalid`] if `dir` holds no run, or another; [`SelfPlayError::Damaged`] if no checkpoint
+    /// [`TrainError::Invalid`] if `dir` holds no run, or another; [`TrainError::Damaged`] if no checkpoint
     /// is whole; else as [`SelfPlay::run`].
     pub fn resume(&mut self, dir: impl AsRef<Path>) -> Result<Summary, SelfPlayError> {
         self.check()?;
-        let folder = RunFolder::open(dir.as_ref(), &self.info()?)?;
-        let checkpoints = folder.checkpoints();
-        let mut damaged = Vec::new();
-        let mut found: Option<State<G::Task>> = None;
-        for serial in checkpoints.list()? {
-            match load(&folder, &checkpoints, serial, &mut self.players) {
-                Ok(state) => {
-                    found = Some(state);
-                    break;
-                }
-                Err(error) => {
-                    tracing::warn!(serial, error = one_line(&error), "passing over a damaged checkpoint");
-                    damaged.push(error);
-                }
-            }
-        }
-        let checkpoint = found.as_ref().map(|state| state.serial);
-        let state = match (found, damaged.is_empty()) {
-            (Some(state), _) => state,
-            (None, true) => State::new(),
-            (None, false) => return Err(damaged.swap_remove(0)),
-        };
-        let resumed = Resumed {
-            checkpoint,
-            iteration: state.cursor.iteration,
-            step: state.cursor.step,
-            damaged: damaged.iter().map(|error| one_line(error)).collect(),
-        };
-        self.play(folder, state, Some(&resumed))
+        let info = self.info()?;
+        let mut observers = std::mem::take(&mut self.observers);
+        let played = self.go_on(dir.as_ref(), &info, &mut observers);
+        self.observers = observers;
+        played
+    }
+
+    fn go_on(
+        &mut self,
+        dir: &Path,
+        info: &RunInfo,
+        observers: &mut [Box<dyn Observer + 'a>],
+    ) -> Result<Summary, SelfPlayError> {
+        let (mut store, resumed) = Store::resume(dir, info, KEPT, observers, &mut self.players.named_mut())?;
+        let Resumed { state, checkpoint, reference, damaged } = resumed;
+        let state: State<G::Task> = state.unwrap_or_else(State::new);
+        let (iteration, step) = (state.cursor.iteration, state.cursor.step);
+        store.journal.record("resumed", &ResumedAt { checkpoint, iteration, step, damaged: &damaged })?;
+        self.play(store, state, reference)
     }
 
     fn play(
         &mut self,
-        folder: RunFolder,
+        store: Store<'_, 'a>,
         state: State<G::Task>,
-        resumed: Option<&Resumed>,
+        reference: Option<Box<dyn Scorer>>,
     ) -> Result<Summary, SelfPlayError> {
-        let mut journal =
-            Journal::open(folder.path("events.jsonl"), state.events_bytes, &mut self.observers)?;
-        if let Some(resumed) = resumed {
-            journal.record("resumed", resumed)?;
-        }
         Run {
             plan: &self.plan,
             game: self.game,
@@ -175,11 +168,9 @@ impl<'a, G: Game> SelfPlay<'a, G> {
             players: &mut self.players,
             seed: self.seed,
             preset: &self.preset,
-            checkpoints: folder.checkpoints(),
-            folder,
-            journal,
-            saved_reference: state.reference,
+            store,
             state,
+            reference,
             clock: Instant::now(),
         }
         .drive()
@@ -188,24 +179,14 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     fn info(&self) -> Result<RunInfo, SelfPlayError> {
         let config = match &self.config_text {
             Some(text) => text.clone(),
-            None => toml::to_string_pretty(&self.plan.config).map_err(|e| {
-                SelfPlayError::invalid(format!("the settings cannot be written as TOML: {e}"))
-            })?,
+            None => toml::to_string_pretty(&self.plan.config)
+                .map_err(|e| TrainError::invalid(format!("the settings cannot be written as TOML: {e}")))?,
         };
         Ok(RunInfo::new(self.seed.value(), &self.preset, config))
     }
 
     fn check(&self) -> Result<(), SelfPlayError> {
         self.players.check(&self.plan.config)?;
-        for (i, evaluation) in self.evaluations.iter().enumerate() {
-            evaluation.check()?;
-            if self.evaluations[..i].iter().any(|other| other.name == evaluation.name) {
-                return Err(SelfPlayError::invalid(format!(
-                    "evaluation {}: two evaluations have this name",
-                    evaluation.name
-                )));
-            }
-        }
-        Ok(())
+        Ok(Evaluation::check_all(&self.evaluations)?)
     }
 }

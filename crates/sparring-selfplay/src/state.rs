@@ -1,6 +1,7 @@
-use crate::{EvaluationScore, PoolTask, PoolYield};
+use crate::{PoolTask, PoolYield};
 use serde::{Deserialize, Serialize};
 use sparring_core::Phase;
+use sparring_train::EvaluationScore;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be done next.
@@ -29,17 +30,11 @@ impl Cursor {
     }
 }
 
-/// All that a run knows beside the models: `state.json` of a checkpoint.
+/// All that a run knows beside the models: the state of its checkpoints.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(bound(serialize = "T: Serialize", deserialize = "T: serde::de::DeserializeOwned"))]
 pub(crate) struct State<T> {
-    /// Number of the newest checkpoint.
-    pub(crate) serial: u64,
     pub(crate) cursor: Cursor,
-    /// Length of `events.jsonl` at that checkpoint.
-    pub(crate) events_bytes: u64,
-    /// The checkpoint with the models as they were when the phase began: the reference of its KL term.
-    pub(crate) reference: Option<u64>,
     /// The pool, in training order.
     pub(crate) pool: Vec<PoolTask<T>>,
     /// Proposed tasks of earlier pools, for replay.
@@ -52,10 +47,7 @@ pub(crate) struct State<T> {
 impl<T> State<T> {
     pub(crate) fn new() -> Self {
         Self {
-            serial: 0,
             cursor: Cursor::START,
-            events_bytes: 0,
-            reference: None,
             pool: Vec::new(),
             history: Vec::new(),
             seen: BTreeSet::new(),

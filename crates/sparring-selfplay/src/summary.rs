@@ -1,7 +1,8 @@
-use crate::EvaluationScore;
 use crate::state::{IterationRow, Ledger};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sparring_train::EvaluationScore;
+use sparring_train::summary::{by_name, first_and_last, peak_rss_mib, relative_gain};
 use std::collections::BTreeMap;
 
 /// Updates over which a first and a last rate are averaged: a single update is noisy.
@@ -86,21 +87,6 @@ impl Summary {
     }
 }
 
-fn by_name(scores: &[EvaluationScore]) -> Map<String, Value> {
-    let mut map = Map::new();
-    for score in scores {
-        map.insert(format!("{}_accuracy", score.name), Value::from(score.accuracy));
-        map.insert(format!("{}_standard_error", score.name), Value::from(score.standard_error));
-    }
-    map
-}
-
-fn relative_gain(base: &[EvaluationScore], last: &[EvaluationScore]) -> Option<f64> {
-    let before = base.iter().find(|s| s.name == "heldout").or_else(|| base.first())?;
-    let after = last.iter().find(|s| s.name == before.name)?;
-    (before.accuracy > 0.0).then(|| (after.accuracy - before.accuracy) / before.accuracy)
-}
-
 impl GeneratorSummary {
     fn new(rows: &[IterationRow]) -> Self {
         let collect = |f: fn(&IterationRow) -> Vec<f32>| rows.iter().flat_map(f).collect::<Vec<f32>>();
@@ -114,28 +100,16 @@ impl GeneratorSummary {
             valid = pools().map(|p| p.readable as f32 / p.candidates as f32).collect();
             solve = pools().filter(|p| p.distinct > 0).map(|p| p.solve_rate).collect();
         }
-        let first = |v: &[f32]| mean(&v[..v.len().min(window)]);
-        let last = |v: &[f32]| mean(&v[v.len().saturating_sub(window)..]);
+        let (valid_rate_first, valid_rate_last) = first_and_last(&valid, window);
+        let (solve_rate_first, solve_rate_last) = first_and_last(&solve, window);
+        let (in_band_first, in_band_last) = first_and_last(&band, window);
         Self {
-            valid_rate_first: first(&valid),
-            valid_rate_last: last(&valid),
-            solve_rate_first: first(&solve),
-            solve_rate_last: last(&solve),
-            in_band_first: first(&band),
-            in_band_last: last(&band),
+            valid_rate_first,
+            valid_rate_last,
+            solve_rate_first,
+            solve_rate_last,
+            in_band_first,
+            in_band_last,
         }
     }
-}
-
-/// The mean, or `None` of nothing.
-pub(crate) fn mean(values: &[f32]) -> Option<f32> {
-    (!values.is_empty())
-        .then(|| (values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64) as f32)
-}
-
-/// Peak resident memory of this process in MiB, as Linux tells it; 0 elsewhere.
-fn peak_rss_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|l| l.split_whitespace().next()?.parse::<f64>().ok()).map_or(0.0, |kib| kib / 1024.0)
 }

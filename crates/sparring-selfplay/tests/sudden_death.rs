@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use sparring_core::{Event, Game, Message, Rejection, Rollout, Seed, reward_fn};
-use sparring_selfplay::{Evaluation, Players, Seat, SelfPlay, SelfPlayConfig, Summary};
+use sparring_selfplay::{Players, Seat, SelfPlay, SelfPlayConfig, Summary};
 use sparring_testkit::ToyPolicy;
+use sparring_train::Evaluation;
 use std::path::Path;
 use std::process::Command;
 

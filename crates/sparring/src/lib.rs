@@ -9,6 +9,7 @@
 //! | [`tools`] | `sparring-tools` | tool schemas, call parsing, matching; knows no training |
 //! | [`reward`] | `sparring-reward` | reward components, schedules, composition |
 //! | [`grpo`] | `sparring-grpo` | advantages, losses, the update driver; knows no tensors |
+//! | [`train`] \* | `sparring-train` | the training loop: sample, score, update; checkpoints, resume, reports |
 //! | [`candle`] \* | `sparring-candle` | the model backend |
 //! | [`selfplay`] \* | `sparring-selfplay` | the Generator/Solver loop over any game |
 //! | [`bfcl`] \* | `sparring-bfcl` | the Berkeley leaderboard's decoding and checker |
@@ -36,27 +37,27 @@
 //! miniature's base):
 //!
 //! ```
-//! # #[cfg(all(feature = "candle", feature = "miniature"))]
+//! # #[cfg(all(feature = "candle", feature = "miniature", feature = "train"))]
 //! # {
 //! use sparring::candle::{CandlePolicy, PolicyOptions};
-//! use sparring::grpo::{GrpoConfig, RolloutGroup};
 //! use sparring::prelude::*;
+//! use sparring::train::{Epochs, TrainConfig, Trainer};
 //!
 //! # let files = tempfile::tempdir()?;
-//! # let (folder, trained) = (files.path().join("base"), files.path().join("trained"));
+//! # let (folder, trained, run) = (files.path().join("base"), files.path().join("trained"), files.path().join("run"));
 //! # sparring::miniature::write_base(&folder)?;
 //! let mut policy = CandlePolicy::load(&folder, PolicyOptions::default())?;
-//! let grpo = GrpoConfig::default().build()?;
-//! let params = SamplingParams::default().with_max_tokens(24);
-//! for step in 0..2 {
-//!     let prompt = vec![Message::user("Book a hotel in Rome for two.")];
-//!     let request = SampleRequest::new(prompt, 8, params.clone(), Seed::new(1).index(step));
-//!     let rollouts = policy.sample_one(&request)?;
-//!     let rewards: Vec<_> = rollouts.iter().map(|r| Some(f32::from(r.text.contains("Rome")))).collect();
-//!     let group = RolloutGroup::new(&rollouts, &rewards);
-//!     let report = grpo.update(&mut policy, None, &[group], 1e-5)?;
-//!     println!("mean reward {:.2?}, gradient {:.2}", report.reward_mean, report.grad_norm);
-//! }
+//! let plan = TrainConfig::default()
+//!     .with_steps(2)
+//!     .with_prompts_per_step(1)
+//!     .with_lr(1e-5)
+//!     .with_sampling(SamplingParams::default().with_max_tokens(24))
+//!     .build()?;
+//! let tasks = Epochs::new(vec!["Rome", "Oslo"]);
+//! let prompt = |city: &&str| vec![Message::user(format!("Book a hotel in {city} for two."))];
+//! let names_it = reward_fn("names it", |city: &&str, out: &Rollout| Some(f32::from(out.text.contains(city))));
+//! let summary = Trainer::new(plan, &mut policy, tasks, prompt, names_it, Seed::new(1)).run(&run)?;
+//! println!("mean rewards: {:?}", summary.reward);
 //! policy.save_pretrained(&trained)?; // `transformers` loads it
 //! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -84,6 +85,8 @@ pub use sparring_selfplay as selfplay;
 #[cfg(feature = "testkit")]
 pub use sparring_testkit as testkit;
 pub use sparring_tools as tools;
+#[cfg(feature = "train")]
+pub use sparring_train as train;
 
 /// The examples of the READMEs: they compile and run with the documentation's.
 #[cfg(all(doctest, feature = "default"))]

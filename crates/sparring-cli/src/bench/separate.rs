@@ -4,19 +4,20 @@ use sparring::core::{
     Learner, PolicyError, Rollout, SampleRequest, Sampler, Scorer, StepReport, TokenBatch, TokenGroup,
     TokenLoss,
 };
+use sparring::train::{self, TrainError};
 
 /// Draws each completion by a request of its own.
 pub(crate) fn sample(
     sampler: &dyn Sampler,
     requests: &[SampleRequest],
-) -> Result<Vec<Vec<Rollout>>, PolicyError> {
+) -> Result<Vec<Vec<Rollout>>, TrainError> {
     let one = |request: &SampleRequest, i: usize| {
         let seed = request.seed.index(i as u64);
         request.clone().with_n(1).with_seed(seed)
     };
     let single: Vec<_> =
         requests.iter().flat_map(|request| (0..request.n).map(move |i| one(request, i))).collect();
-    let mut drawn = sampler.sample_all(&single)?.into_iter().flatten();
+    let mut drawn = train::sample(sampler, "model", &single, |_| {})?.into_iter().flatten();
     Ok(requests.iter().map(|request| drawn.by_ref().take(request.n).collect()).collect())
 }
 

@@ -3,7 +3,9 @@
 use crate::bench::separate::{self, Separate};
 use crate::bench::settings::Settings;
 use sparring::core::{BoxError, Learner, Policy, Prompt, Rollout, SampleRequest, SamplingParams, Seed};
-use sparring::grpo::{Grpo, GrpoConfig, GrpoError, LossKind, RolloutGroup, UpdateReport};
+use sparring::grpo::advantage::Baselines;
+use sparring::grpo::{GrpoConfig, GrpoError, LossKind, UpdateReport};
+use sparring::train::{Score, Scored, Updater, sample};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +17,7 @@ const LEARNING_RATE: f64 = 1e-5;
 pub(crate) struct Bench<'a> {
     settings: &'a Settings,
     prompts: Vec<Arc<[u32]>>,
-    grpo: Grpo,
+    updater: Updater,
 }
 
 /// What a step took, in seconds, and what came of it.
@@ -48,7 +50,7 @@ impl<'a> Bench<'a> {
             .with_report_entropy(!settings.no_entropy)
             .with_micro_batch_tokens(settings.micro_tokens())
             .build()?;
-        Ok(Self { settings, prompts, grpo })
+        Ok(Self { settings, prompts, updater: Updater::new(grpo) })
     }
 
     /// Samples, rewards, learns.
@@ -59,13 +61,12 @@ impl<'a> Bench<'a> {
         let rollouts = if self.settings.no_sharing {
             separate::sample(policy, &requests)?
         } else {
-            policy.sample_all(&requests)?
+            sample(policy, "model", &requests, |_| {})?
         };
         let rollout_s = sampling.elapsed().as_secs_f64();
-        let rewards: Vec<Vec<_>> =
-            rollouts.iter().map(|group| group.iter().map(|r| Some(even(r))).collect()).collect();
+        let scored = scores(&rollouts);
         let training = Instant::now();
-        let report = self.learn(policy, &rollouts, &rewards)?;
+        let report = self.learn(policy, &rollouts, &scored)?;
         let train_s = training.elapsed().as_secs_f64();
         let step_s = start.elapsed().as_secs_f64();
         let UpdateReport { reward_mean, entropy, grad_norm, .. } = report;
@@ -94,23 +95,25 @@ impl<'a> Bench<'a> {
         &self,
         learner: &mut dyn Learner,
         rollouts: &[Vec<Rollout>],
-        rewards: &[Vec<Option<f32>>],
+        scored: &Scored,
     ) -> Result<UpdateReport, GrpoError> {
-        let groups: Vec<_> = rollouts
-            .iter()
-            .zip(rewards)
-            .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
-            .collect();
+        let (updater, baselines) = (&self.updater, &mut Baselines::default());
         if self.settings.no_sharing {
-            self.grpo.update(&mut Separate(learner), None, &groups, LEARNING_RATE)
+            updater.update(&mut Separate(learner), None, rollouts, scored, baselines, LEARNING_RATE)
         } else {
-            self.grpo.update(learner, None, &groups, LEARNING_RATE)
+            updater.update(learner, None, rollouts, scored, baselines, LEARNING_RATE)
         }
     }
 }
 
+/// The reward of every completion.
+pub(crate) fn scores(rollouts: &[Vec<Rollout>]) -> Scored {
+    let score = |group: &Vec<Rollout>| Score::from_rewards(group.iter().map(|r| Some(even(r))).collect());
+    rollouts.iter().map(score).collect()
+}
+
 /// The share of even token ids: trivial, and different within every group.
-pub(crate) fn even(rollout: &Rollout) -> f32 {
+fn even(rollout: &Rollout) -> f32 {
     let even = rollout.tokens.iter().filter(|&token| token % 2 == 0).count();
     even as f32 / rollout.tokens.len() as f32
 }

@@ -3,7 +3,7 @@
 use crate::bench::report::median;
 use crate::bench::separate::Separate;
 use crate::bench::settings::Settings;
-use crate::bench::step::{Bench, even};
+use crate::bench::step::{Bench, scores};
 use crate::bench::{model, prompts, run};
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::{Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup};
@@ -55,11 +55,10 @@ fn sharing_and_micro_batches_do_not_change_the_update() {
     };
     let requests: Vec<_> = (0..).zip(ids.clone()).map(request).collect();
     let rollouts = policy.sample_all(&requests).unwrap();
-    let rewards: Vec<Vec<_>> =
-        rollouts.iter().map(|group| group.iter().map(|r| Some(even(r))).collect()).collect();
+    let scored = scores(&rollouts);
     let norm = |settings: &Settings| {
         let bench = Bench::new(settings, ids.clone()).unwrap();
-        bench.learn(&mut policy.duplicate(), &rollouts, &rewards).unwrap().grad_norm
+        bench.learn(&mut policy.duplicate(), &rollouts, &scored).unwrap().grad_norm
     };
     let expected = norm(&shared);
     assert!(expected > 0.0);

@@ -21,8 +21,9 @@ pub(crate) use settings::Args;
 use settings::Settings;
 use sparring::core::{BoxError, Seed};
 use sparring::recipes::tool_r0::ToolR0;
-use sparring::selfplay::{Evaluation, SelfPlay, write_report};
+use sparring::selfplay::{SelfPlay, write_report};
 use sparring::tools::ToolTask;
+use sparring::train::Evaluation;
 use std::io::Write;
 
 /// Plays or resumes a run, and prints what came of it.

@@ -3,7 +3,7 @@
 use crate::miniature;
 use sparring::core::BoxError;
 use sparring::recipes::tool_r0::{Preset, ToolR0Config};
-use sparring::selfplay::RunInfo;
+use sparring::train::store::RunInfo;
 use std::path::{Path, PathBuf};
 
 /// Two small models teach each other to call tools.

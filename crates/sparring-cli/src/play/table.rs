@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use sparring::core::BoxError;
-use sparring::selfplay::{EvaluationScore, IterationRow, Summary};
+use sparring::selfplay::{IterationRow, Summary};
+use sparring::train::EvaluationScore;
 use std::fmt::Write;
 use std::path::Path;
 

@@ -6,8 +6,8 @@ use sparring::candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
 use sparring::core::{Game, Rollout, Seed, one_line};
 use sparring::miniature::{Split, TaskShape, World};
 use sparring::recipes::tool_r0::{Preset, TaskSpec, render_answer, render_proposal};
-use sparring::selfplay::Evaluation;
 use sparring::tools::ToolTask;
+use sparring::train::Evaluation;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

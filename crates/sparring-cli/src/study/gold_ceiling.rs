@@ -9,11 +9,11 @@
 
 use crate::miniature::{base_folder, print_accuracies, prompts};
 use sparring::candle::{CandlePolicy, PolicyOptions};
-use sparring::core::{BoxError, Player, RewardContext};
-use sparring::grpo::RolloutGroup;
+use sparring::core::{BoxError, Player, task_source_fn};
 use sparring::miniature::{Split, TaskShape, World};
 use sparring::prelude::*;
 use sparring::recipes::tool_r0::{Preset, ToolR0};
+use sparring::train::{ReferenceKind, TrainConfig, Trainer};
 use std::path::PathBuf;
 
 /// Trains the Solver on gold labels.
@@ -50,37 +50,31 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
 }
 
 /// The updates of one iteration; returns the mean reward of the last.
-fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f64, BoxError> {
+fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f32, BoxError> {
     let (world, c) = (World::new(), &recipe.config.self_play.solver);
-    let params = SamplingParams::default().with_temperature(c.temperature).with_max_tokens(c.max_tokens);
-    let grpo = c.grpo.clone().for_sampling(&params).build()?;
-    let reference = if grpo.config().kl.coef > 0.0 { Some(solver.freeze()) } else { None };
+    let kl = c.grpo.kl.coef > 0.0;
+    let plan = TrainConfig::default()
+        .with_steps(c.steps)
+        .with_prompts_per_step(c.prompts_per_step)
+        .with_group_size(c.group_size)
+        .with_lr(c.lr)
+        .with_lr_schedule(c.lr_schedule)
+        .with_sampling(
+            SamplingParams::default().with_temperature(c.temperature).with_max_tokens(c.max_tokens),
+        )
+        .with_grpo(c.grpo.clone())
+        .with_reference(if kl { ReferenceKind::Fixed } else { ReferenceKind::None })
+        .build()?;
+    let width = c.prompts_per_step as u64;
+    let tasks = task_source_fn(|i, _| {
+        Ok(Some(gold(&world, recipe, seed.index(i / width).child("task").index(i % width))))
+    });
+    let prompt = |task: &ToolTask| recipe.game.solver_prompt(task);
+    let mut trainer =
+        Trainer::new(plan, solver, tasks, prompt, &recipe.solver_reward, seed).with_player(Player::Solver);
     let mut last = 0.0;
-    for step in 0..c.steps {
-        let seed = seed.index(step as u64);
-        let tasks: Vec<ToolTask> = (0..c.prompts_per_step as u64)
-            .map(|i| gold(&world, recipe, seed.child("task").index(i)))
-            .collect();
-        let request = |(i, task)| {
-            SampleRequest::new(
-                recipe.game.solver_prompt(task),
-                c.group_size,
-                params.clone(),
-                seed.child("sample").index(i),
-            )
-        };
-        let groups = solver.sample_all(&(0..).zip(&tasks).map(request).collect::<Vec<_>>())?;
-        let context = RewardContext::at(step, c.steps).with_player(Player::Solver).with_batch(&groups);
-        let score = |(task, group): (&ToolTask, &Vec<_>)| recipe.solver_reward.score(task, group, &context);
-        let rewards = tasks.iter().zip(&groups).map(score).collect::<Result<Vec<_>, _>>()?;
-        let batch: Vec<RolloutGroup<'_>> = groups
-            .iter()
-            .zip(&rewards)
-            .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
-            .collect();
-        let reference = reference.as_ref().map(|frozen| frozen as &dyn Scorer);
-        let lr = c.lr_schedule.at(step, c.steps, c.lr);
-        last = grpo.update(solver, reference, &batch, lr)?.reward_mean.unwrap_or_default();
+    while let Some(step) = trainer.step()? {
+        last = step.record.reward;
     }
     Ok(last)
 }

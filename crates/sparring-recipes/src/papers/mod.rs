@@ -22,15 +22,12 @@
 //! # Ok::<(), sparring_core::BoxError>(())
 //! ```
 
-mod update;
-
-pub use update::UpdateConfig;
-
 use crate::RecipeError;
 use crate::preset::{self, Preset, PresetSettings, presets};
 use serde::{Deserialize, Serialize};
 use sparring_reward::{BoxReward, RewardConfig, RewardError};
 use sparring_tools::ToolTask;
+use sparring_train::TrainConfig;
 
 /// A paper's settings under a name: `tool-zero/paper`.
 pub type PaperPreset = Preset<PaperConfig>;
@@ -56,15 +53,16 @@ pub struct PaperConfig {
     /// The reward of the one that solves them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solver_reward: Option<RewardConfig>,
-    /// How completions are sampled, and the policy updated.
+    /// How completions are sampled, and the policy updated: what a [`Trainer`](sparring_train::Trainer) runs. What the
+    /// paper does not say is the default of [`TrainConfig`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub update: Option<UpdateConfig>,
+    pub update: Option<TrainConfig>,
     /// The same for the one that proposes tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proposer_update: Option<UpdateConfig>,
+    pub proposer_update: Option<TrainConfig>,
     /// The same for the one that solves them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub solver_update: Option<UpdateConfig>,
+    pub solver_update: Option<TrainConfig>,
 }
 
 impl PresetSettings for PaperConfig {
@@ -134,7 +132,9 @@ impl PaperConfig {
             ("solver_update", &self.solver_update),
         ];
         updates.into_iter().try_for_each(|(field, update)| match update {
-            Some(update) => update.build().map(drop).map_err(|error| error.within(field)),
+            Some(update) => {
+                update.clone().build().map(drop).map_err(|error| RecipeError::of_settings(field, error))
+            }
             None => Ok(()),
         })
     }

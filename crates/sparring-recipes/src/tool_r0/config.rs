@@ -128,7 +128,10 @@ impl ToolR0Config {
         let (generator, solver) = (&self.self_play.generator, &self.self_play.solver);
         check_grpo("self_play.generator.grpo", &generator.grpo, generator.max_tokens)?;
         check_grpo("self_play.solver.grpo", &solver.grpo, solver.max_tokens)?;
-        let self_play = self.self_play.clone().build().map_err(self_play_error)?;
+        let self_play = self.self_play.clone().build().map_err(|error| match error {
+            SelfPlayError::Train(error) => RecipeError::of_settings("self_play", error),
+            other => RecipeError::setting("self_play", other.to_string()),
+        })?;
         Ok((game, generator_reward, solver_reward, self_play))
     }
 }
@@ -155,14 +158,5 @@ fn check_grpo(prefix: &str, config: &GrpoConfig, max_tokens: usize) -> Result<()
         Ok(_) => Ok(()),
         Err(GrpoError::Config { field, why }) => Err(RecipeError::setting(format!("{prefix}.{field}"), why)),
         Err(other) => Err(RecipeError::setting(prefix, other.to_string())),
-    }
-}
-
-fn self_play_error(error: SelfPlayError) -> RecipeError {
-    match error {
-        SelfPlayError::Setting { field, value, remedy } => {
-            RecipeError::setting(format!("self_play.{field}"), format!("{value}: {remedy}"))
-        }
-        other => RecipeError::setting("self_play", other.to_string()),
     }
 }

@@ -3,10 +3,11 @@ use super::{Arm, GoldThought};
 use crate::RecipeError;
 use serde::{Deserialize, Serialize};
 use sparring_core::SamplingParams;
-use sparring_grpo::{Grpo, GrpoConfig, GrpoError, LrSchedule};
+use sparring_grpo::{GrpoConfig, GrpoError, LrSchedule};
 use sparring_reward::calls::{NameOrder, Overlap, Scope};
 use sparring_reward::{BoxReward, Schedule};
 use sparring_tools::ToolTask;
+use sparring_train::Updater;
 use std::collections::BTreeMap;
 
 /// σ(t) = 1 / (1 + exp(−κ(t − m))) in terms of the run's length T, so that a short run sees as much of each end as
@@ -186,7 +187,7 @@ impl ToolZeroConfig {
             GrpoError::Config { field, why } => RecipeError::setting(format!("grpo.{field}"), why),
             other => RecipeError::setting("grpo", other.to_string()),
         })?;
-        Ok(ToolZero { grpo, config: self })
+        Ok(ToolZero { updater: Updater::new(grpo), config: self })
     }
 
     /// How answers are drawn.
@@ -207,7 +208,7 @@ impl ToolZeroConfig {
 #[derive(Debug, Clone)]
 pub struct ToolZero {
     config: ToolZeroConfig,
-    grpo: Grpo,
+    updater: Updater,
 }
 
 impl ToolZero {
@@ -216,8 +217,8 @@ impl ToolZero {
         &self.config
     }
 
-    pub(super) fn grpo(&self) -> &Grpo {
-        &self.grpo
+    pub(super) fn updater(&self) -> &Updater {
+        &self.updater
     }
 
     /// Learning rate of an arm at update `step` of a stage of `total`.

@@ -1,7 +1,9 @@
 use crate::RecipeError;
 use serde::{Deserialize, Serialize};
-use sparring_core::{Game, SampleRequest, Sampler, SamplingParams, Seed};
+use sparring_core::{Game, Sampler, SamplingParams, Seed};
+use sparring_selfplay::solve_rate;
 use sparring_tools::ToolTask;
+use sparring_train::{requests, sample};
 
 /// What a model finds when it tries more than once: the room that reinforcement learning has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -18,7 +20,7 @@ pub struct Coverage {
 /// Draws `samples` answers to each task at this temperature.
 ///
 /// # Errors
-/// [`RecipeError::Play`] for what the sampler met.
+/// [`RecipeError::Train`] for what the sampler met.
 pub fn coverage<G: Game<Task = ToolTask>>(
     game: &G,
     sampler: &dyn Sampler,
@@ -27,15 +29,10 @@ pub fn coverage<G: Game<Task = ToolTask>>(
     params: &SamplingParams,
     seed: Seed,
 ) -> Result<Coverage, RecipeError> {
-    let request =
-        |(i, task)| SampleRequest::new(game.solver_prompt(task), samples, params.clone(), seed.index(i));
-    let requests: Vec<SampleRequest> = (0..).zip(tasks).map(request).collect();
-    let groups = sparring_selfplay::sample(sampler, "model", &requests, |_| {})?;
-    let rates: Vec<f64> = tasks
-        .iter()
-        .zip(&groups)
-        .map(|(task, group)| f64::from(sparring_selfplay::solve_rate(game, task, group)))
-        .collect();
+    let prompts = tasks.iter().map(|task| game.solver_prompt(task));
+    let groups = sample(sampler, "model", &requests(prompts, samples, params, seed), |_| {})?;
+    let rates: Vec<f64> =
+        tasks.iter().zip(&groups).map(|(task, group)| f64::from(solve_rate(game, task, group))).collect();
     let n = tasks.len().max(1) as f64;
     let mean = rates.iter().sum::<f64>() / n;
     let any = rates.iter().filter(|&&rate| rate > 0.0).count() as f64 / n;

@@ -2,15 +2,14 @@ use super::{Arm, Stage, StepRecord, ToolZero, gold_answer, mask_names};
 use crate::RecipeError;
 use crate::tool_r0::tags;
 use rand::Rng;
-use rand::seq::SliceRandom;
-use sparring_core::{
-    Encoder, Game, Learner, Player, Policy, RewardContext, Rollout, SampleRequest, Seed, TokenGroup,
-};
-use sparring_grpo::{GrpoError, RolloutGroup, supervised};
+use sparring_core::{Encoder, Game, Learner, Player, Policy, RewardContext, Rollout, Seed, TaskSource};
+use sparring_grpo::GrpoError;
+use sparring_grpo::advantage::Baselines;
 use sparring_reward::BoxReward;
-use sparring_selfplay::{Scored, sample, solve_rate};
+use sparring_selfplay::solve_rate;
 use sparring_tools::ToolTask;
 use sparring_tools::tags::{Case, last_block};
+use sparring_train::{Epochs, Examples, Scored, TrainError, requests, sample};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -50,7 +49,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
     /// stages of [`Arm::SftThenRl`].
     ///
     /// # Errors
-    /// [`RecipeError::Update`] and [`RecipeError::Play`] for what the model or the reward met;
+    /// [`RecipeError::Update`] and [`RecipeError::Train`] for what the model or the reward met;
     /// [`RecipeError::Setting`] where there is no task.
     pub fn run(
         &self,
@@ -81,16 +80,11 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         Ok(records)
     }
 
-    /// The `count` tasks from `first` on, of an endless list: all tasks, shuffled, again and again.
-    fn slots(&self, tag: &str, first: usize, count: usize) -> Vec<&ToolTask> {
-        let n = self.tasks.len();
-        let epoch = |e: usize| {
-            let mut order: Vec<usize> = (0..n).collect();
-            order.shuffle(&mut self.seed.child(tag).index(e as u64).rng());
-            order
-        };
-        let epochs: Vec<Vec<usize>> = (first / n..=(first + count - 1) / n).map(epoch).collect();
-        (first..first + count).map(|i| &self.tasks[epochs[i / n - first / n][i % n]]).collect()
+    /// The tasks of update `step` in the stage `tag`, of an endless list: all tasks, shuffled, again and again.
+    fn tasks(&self, tag: &str, step: usize, count: usize) -> Result<Vec<&ToolTask>, TrainError> {
+        let first = (step * count) as u64;
+        let tasks = Epochs::new(self.tasks.iter().collect()).tasks(first, count, self.seed.child(tag));
+        tasks.map_err(|source| TrainError::Source { first, source })
     }
 
     /// An update from gold answers.
@@ -102,17 +96,13 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         learner: &mut dyn Learner,
     ) -> Result<StepRecord, RecipeError> {
         let c = self.plan.config();
-        let count = c.supervised.examples_per_step;
-        let mut encoded = Vec::with_capacity(count);
-        for task in self.slots("supervised", step * count, count) {
-            let prompt = self.encoder.prompt(&self.game.solver_prompt(task).into());
-            let answer = self.encoder.completion(&gold_answer(task, c.supervised.thought));
-            encoded.push((prompt.map_err(RecipeError::Encode)?, answer.map_err(RecipeError::Encode)?));
-        }
+        let tasks = self.tasks("supervised", step, c.supervised.examples_per_step)?;
+        let gold =
+            |task: &ToolTask| (self.game.solver_prompt(task).into(), gold_answer(task, c.supervised.thought));
+        let examples = Examples::encode(self.encoder, tasks.into_iter().map(gold))?;
         let lr = self.plan.lr(Arm::Sft, step, total);
-        let examples: Vec<TokenGroup<'_>> =
-            encoded.iter().map(|(prompt, answer)| TokenGroup::new(prompt, vec![answer.as_slice()])).collect();
-        let report = supervised::update(learner, &examples, c.grpo.micro_batch_tokens, lr)
+        let report = examples
+            .update(learner, c.grpo.micro_batch_tokens, lr)
             .map_err(|source| failed(arm, step, source))?;
         let record = StepRecord::new(step, Stage::Supervised, lr);
         Ok(StepRecord { loss: report.loss, grad_norm: report.grad_norm, ..record })
@@ -127,13 +117,10 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         policy: &mut dyn Policy,
     ) -> Result<StepRecord, RecipeError> {
         let (c, arm) = (self.plan.config(), rewards.arm);
-        let tasks = self.prompted(arm, step, c.prompts_per_step);
+        let tasks = self.prompted(arm, step, c.prompts_per_step)?;
         let seed = self.seed.child("sample").index(step as u64);
-        let params = c.sampling();
-        let request = |(i, task): (u64, &Cow<'_, ToolTask>)| {
-            SampleRequest::new(self.game.solver_prompt(task), c.group_size, params.clone(), seed.index(i))
-        };
-        let requests: Vec<SampleRequest> = (0..).zip(&tasks).map(request).collect();
+        let prompts = tasks.iter().map(|task| self.game.solver_prompt(task));
+        let requests = requests(prompts, c.group_size, &c.sampling(), seed);
         let groups = sample(policy, "model", &requests, |_| {})?;
         let (mut scored, mut measured, mut solved) = (Scored::default(), Scored::default(), 0.0);
         let ctx = RewardContext::at(step, c.updates).with_player(Player::Solver).with_batch(&groups);
@@ -142,13 +129,9 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
             measured.add(&*rewards.measures, task, group, &ctx)?;
             solved += f64::from(solve_rate(self.game, task, group));
         }
-        let batch: Vec<RolloutGroup<'_>> = groups
-            .iter()
-            .zip(&scored.rewards)
-            .map(|(rollouts, rewards)| RolloutGroup::new(rollouts, rewards))
-            .collect();
         let lr = self.plan.lr(arm, step - supervised, c.updates - supervised);
-        let report = self.plan.grpo().update(policy, None, &batch, lr);
+        let baselines = &mut Baselines::default();
+        let report = self.plan.updater().update(policy, None, &groups, &scored, baselines, lr);
         let report = report.map_err(|source| failed(arm, step, source))?;
         let count = groups.len().max(1) as f64;
         Ok(StepRecord {
@@ -167,14 +150,14 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
     }
 
     /// The tasks of an update, masked where the arm masks.
-    fn prompted(&self, arm: Arm, step: usize, count: usize) -> Vec<Cow<'_, ToolTask>> {
+    fn prompted(&self, arm: Arm, step: usize, count: usize) -> Result<Vec<Cow<'_, ToolTask>>, TrainError> {
         let seed = self.seed.child("mask").index(step as u64);
         let task = |(i, task): (u64, _)| {
             let seed = seed.index(i);
             let mask = arm.masks() && seed.child("whether").rng().random_bool(self.plan.config().mask_share);
             if mask { Cow::Owned(mask_names(task, seed)) } else { Cow::Borrowed(task) }
         };
-        (0..).zip(self.slots("reinforced", step * count, count)).map(task).collect()
+        Ok((0..).zip(self.tasks("reinforced", step, count)?).map(task).collect())
     }
 }
 

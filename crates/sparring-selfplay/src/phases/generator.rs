@@ -1,11 +1,12 @@
 use crate::SelfPlayError;
+use crate::attempt::{Attempt, params, solve_rate};
 use crate::run::Run;
-use crate::sampling::{Attempt, params, sample, solve_rate};
-use crate::score::Scored;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparring_core::{Game, Player, Rejection, RewardContext, Rollout, SampleRequest, Scorer, Seed};
+use sparring_core::{Game, Player, Rejection, RewardContext, Rollout, Scorer, Seed};
 use sparring_grpo::UpdateReport;
+use sparring_train::summary::mean;
+use sparring_train::{Scored, requests, sample};
 use std::collections::BTreeMap;
 
 /// What `events.jsonl` holds of one update of the Generator.
@@ -43,7 +44,8 @@ impl<G: Game> Run<'_, '_, G> {
     pub(crate) fn train_generator(&mut self) -> Result<(), SelfPlayError> {
         let plan = self.plan;
         self.begin(plan.config.generator.steps);
-        let reference = self.begin_training(Player::Generator, plan.generator_grpo.config().kl.coef > 0.0)?;
+        let kl = plan.generator_updater.grpo().config().kl.coef > 0.0;
+        let reference = self.begin_training(Player::Generator, kl)?;
         while self.state.cursor.step < plan.config.generator.steps {
             self.generator_step(reference.as_deref())?;
             self.advance(plan.config.generator.steps)?;
@@ -66,23 +68,16 @@ impl<G: Game> Run<'_, '_, G> {
             scored.add(self.generator_reward, spec, group, &ctx)?;
         }
         let lr = c.lr_schedule.at(step, c.steps, c.lr);
-        let update =
-            self.update(Player::Generator, &plan.generator_grpo, reference, &groups, &scored.rewards, lr)?;
+        let updater = &plan.generator_updater;
+        let update = self.update(Player::Generator, updater, reference, &groups, &scored, lr)?;
         self.note_generator_step(lr, &scored, proposals, update)
     }
 
     fn proposals(&self, specs: &[G::Spec], seed: Seed) -> Result<Vec<Vec<Rollout>>, SelfPlayError> {
         let c = &self.plan.config.generator;
-        let request = |(i, spec): (u64, &G::Spec)| {
-            SampleRequest::new(
-                self.game.generator_prompt(spec),
-                c.group_size,
-                params(c.temperature, c.max_tokens),
-                seed.index(i),
-            )
-        };
-        let requests: Vec<SampleRequest> = (0..).zip(specs).map(request).collect();
-        sample(self.players.generator(), "generator", &requests, |_| {})
+        let prompts = specs.iter().map(|spec| self.game.generator_prompt(spec));
+        let requests = requests(prompts, c.group_size, &params(c.temperature, c.max_tokens), seed);
+        Ok(sample(self.players.generator(), "generator", &requests, |_| {})?)
     }
 
     /// Reads every proposal, and has the Solver attempt each distinct task once.
@@ -155,7 +150,7 @@ impl<G: Game> Run<'_, '_, G> {
             valid: proposals.readable as f32 / total,
             rejected: proposals.rejected,
             probed: proposals.probed,
-            solve_rate: crate::summary::mean(&probed),
+            solve_rate: mean(&probed),
             in_band: in_band as f32 / total,
             update,
         };
@@ -164,14 +159,14 @@ impl<G: Game> Run<'_, '_, G> {
         curve.valid_rate.push(record.valid);
         curve.solve_rate.push(record.solve_rate);
         curve.in_band.push(record.in_band);
-        self.journal.record("generator_step", &record)?;
+        self.store.journal.record("generator_step", &record)?;
         let note = format!(
             "reward {:.2}, valid {:.0} %, solve rate {}",
             record.reward,
             100.0 * record.valid,
             record.solve_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.2}"))
         );
-        self.journal.progress(record.step + 1, &note);
+        self.store.journal.progress(record.step + 1, &note);
         Ok(())
     }
 }

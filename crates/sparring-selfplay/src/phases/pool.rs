@@ -35,12 +35,12 @@ impl<G: Game> Run<'_, '_, G> {
             history: &self.state.history,
             seed: self.phase_seed(),
         };
-        let journal = &mut self.journal;
+        let journal = &mut self.store.journal;
         let pool = build_pool(&build, &mut |done, note| journal.progress(done, note))?;
-        self.folder.write_lines(&format!("tasks/iteration-{iteration}.jsonl"), &pool.tasks)?;
-        self.journal.record("pool", &PoolRecord { iteration, funnel: &pool.funnel })?;
+        self.store.write_lines(&format!("tasks/iteration-{iteration}.jsonl"), &pool.tasks)?;
+        self.store.journal.record("pool", &PoolRecord { iteration, funnel: &pool.funnel })?;
         let note = format!("{} tasks of {} candidates", pool.funnel.selected, pool.funnel.candidates);
-        self.journal.progress(config.pool.candidates, &note);
+        self.store.journal.progress(config.pool.candidates, &note);
         self.state.seen.extend(pool.signatures);
         self.state.pool = pool.tasks;
         self.state.ledger.row(iteration).pool = pool.funnel;

@@ -1,12 +1,13 @@
 use crate::SelfPlayError;
+use crate::attempt::{params, solve_rate};
 use crate::pool::training_slots;
 use crate::run::Run;
-use crate::sampling::{params, sample, solve_rate};
-use crate::score::Scored;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparring_core::{Game, Player, RewardContext, SampleRequest, Scorer};
+use sparring_core::{Game, Player, RewardContext, Scorer};
 use sparring_grpo::UpdateReport;
+use sparring_train::summary::mean;
+use sparring_train::{Scored, requests, sample};
 
 /// What `events.jsonl` holds of one update of the Solver.
 #[derive(Serialize)]
@@ -37,13 +38,14 @@ impl<G: Game> Run<'_, '_, G> {
         self.begin(c.steps);
         if self.state.pool.is_empty() {
             let iteration = self.state.cursor.iteration;
-            self.journal.record("empty_pool", &EmptyPool { iteration })?;
-            self.journal.progress(c.steps, "the pool is empty: nothing to learn from");
+            self.store.journal.record("empty_pool", &EmptyPool { iteration })?;
+            self.store.journal.progress(c.steps, "the pool is empty: nothing to learn from");
             tracing::warn!(iteration, "the pool is empty: the Solver was not trained");
             return Ok(());
         }
         let slots = training_slots(self.state.pool.len(), c.steps * c.prompts_per_step);
-        let reference = self.begin_training(Player::Solver, plan.solver_grpo.config().kl.coef > 0.0)?;
+        let kl = plan.solver_updater.grpo().config().kl.coef > 0.0;
+        let reference = self.begin_training(Player::Solver, kl)?;
         while self.state.cursor.step < c.steps {
             let first = self.state.cursor.step * c.prompts_per_step;
             self.solver_step(&slots[first..first + c.prompts_per_step], reference.as_deref())?;
@@ -55,15 +57,8 @@ impl<G: Game> Run<'_, '_, G> {
     fn solver_step(&mut self, slots: &[usize], reference: Option<&dyn Scorer>) -> Result<(), SelfPlayError> {
         let (plan, c) = (self.plan, &self.plan.config.solver);
         let (step, seed) = (self.state.cursor.step, self.step_seed().child("sample"));
-        let request = |(i, &slot): (u64, &usize)| {
-            SampleRequest::new(
-                self.game.solver_prompt(&self.state.pool[slot].task),
-                c.group_size,
-                params(c.temperature, c.max_tokens),
-                seed.index(i),
-            )
-        };
-        let requests: Vec<SampleRequest> = (0..).zip(slots).map(request).collect();
+        let prompts = slots.iter().map(|&slot| self.game.solver_prompt(&self.state.pool[slot].task));
+        let requests = requests(prompts, c.group_size, &params(c.temperature, c.max_tokens), seed);
         let groups = sample(self.players.solver(), "solver", &requests, |_| {})?;
         let mut scored = Scored::default();
         let (mut rates, mut verified) = (Vec::new(), Vec::new());
@@ -75,24 +70,23 @@ impl<G: Game> Run<'_, '_, G> {
             verified.push(entry.solve_rate);
         }
         let lr = c.lr_schedule.at(step, c.steps, c.lr);
-        let update =
-            self.update(Player::Solver, &plan.solver_grpo, reference, &groups, &scored.rewards, lr)?;
+        let update = self.update(Player::Solver, &plan.solver_updater, reference, &groups, &scored, lr)?;
         let record = SolverStep {
             iteration: self.state.cursor.iteration,
             step,
             lr,
             reward: scored.mean(),
             components: scored.components(),
-            solve_rate: crate::summary::mean(&rates).unwrap_or(0.0),
-            pool_solve_rate: crate::summary::mean(&verified).unwrap_or(0.0),
+            solve_rate: mean(&rates).unwrap_or(0.0),
+            pool_solve_rate: mean(&verified).unwrap_or(0.0),
             update,
         };
         let curve = &mut self.state.ledger.row(record.iteration).solver;
         curve.reward.push(record.reward);
         curve.solve_rate.push(record.solve_rate);
-        self.journal.record("solver_step", &record)?;
+        self.store.journal.record("solver_step", &record)?;
         let note = format!("reward {:.2}, solved {:.0} %", record.reward, 100.0 * record.solve_rate);
-        self.journal.progress(step + 1, &note);
+        self.store.journal.progress(step + 1, &note);
         Ok(())
     }
 }

@@ -1,10 +1,12 @@
 use super::{Agreement, Bucket, Origin, PoolConfig, PoolTask, PoolYield, order_tasks, select_balanced};
-use crate::sampling::{Attempt, params, sample, solve_rate};
+use crate::attempt::{Attempt, params, solve_rate};
 use crate::{Order, SelfPlayError};
 use rand::Rng;
 use rand::seq::SliceRandom;
-use sparring_core::{Game, Rejection, Rollout, SampleRequest, Sampler, Seed};
-use std::collections::{BTreeMap, BTreeSet};
+use sparring_core::{Game, Rejection, Rollout, Sampler, Seed};
+use sparring_train::summary::mean;
+use sparring_train::{requests, sample};
+use std::collections::BTreeSet;
 
 /// One building of the pool: its inputs.
 pub(crate) struct BuildPool<'b, G: Game> {
@@ -64,17 +66,9 @@ impl<G: Game> BuildPool<'_, G> {
         let seeds = (self.seed.child("spec"), self.seed.child("propose"));
         let indices = 0..self.config.candidates as u64;
         let specs: Vec<G::Spec> = indices.map(|i| self.game.draw(seeds.0.index(i))).collect();
-        let requests: Vec<SampleRequest> = (0..)
-            .zip(&specs)
-            .map(|(i, spec)| {
-                SampleRequest::new(
-                    self.game.generator_prompt(spec),
-                    1,
-                    params(self.config.temperature, self.max_tokens.0),
-                    seeds.1.index(i),
-                )
-            })
-            .collect();
+        let params = params(self.config.temperature, self.max_tokens.0);
+        let prompts = specs.iter().map(|spec| self.game.generator_prompt(spec));
+        let requests = requests(prompts, 1, &params, seeds.1);
         let groups = sample(self.generator, "generator", &requests, |done| progress(done, "proposing"))?;
         let mut taken = BTreeSet::new();
         let mut distinct = Vec::new();
@@ -115,7 +109,7 @@ impl<G: Game> BuildPool<'_, G> {
             funnel.histogram[(task.solve_rate * samples as f32).round() as usize] += 1;
         }
         let rates: Vec<f32> = judged.iter().map(|t| t.solve_rate).collect();
-        funnel.solve_rate = crate::summary::mean(&rates).unwrap_or(0.0);
+        funnel.solve_rate = mean(&rates).unwrap_or(0.0);
         let agreed: Vec<_> =
             judged.into_iter().filter(|t| t.agreement >= self.config.min_agreement).collect();
         funnel.verified = agreed.len();
@@ -239,15 +233,7 @@ fn shares(c: &PoolConfig, new: usize, derived: usize, earlier: usize) -> Shares 
 /// Share of the rollouts that give the most frequent answer (of equally frequent ones the first), if that
 /// answer solves the task; else 0.
 fn majority<G: Game>(game: &G, task: &G::Task, rollouts: &[Rollout]) -> f32 {
-    // Answer to (count, first place).
-    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for (i, rollout) in rollouts.iter().enumerate() {
-        if let Some(answer) = game.answer(task, rollout) {
-            counts.entry(answer).or_insert((0, i)).0 += 1;
-        }
-    }
-    let top = counts.values().copied().max_by_key(|&(count, first)| (count, std::cmp::Reverse(first)));
-    match top {
+    match sparring_train::majority(rollouts.iter().map(|rollout| game.answer(task, rollout))) {
         Some((count, first)) if game.solved(task, &rollouts[first]) => count as f32 / rollouts.len() as f32,
         _ => 0.0,
     }

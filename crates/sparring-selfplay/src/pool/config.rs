@@ -1,6 +1,6 @@
-use crate::SelfPlayError;
-use crate::config::{at_least, setting, share, temperature};
 use serde::{Deserialize, Serialize};
+use sparring_train::TrainError;
+use sparring_train::check::{at_least, share, temperature};
 
 /// What the share of agreeing verification samples counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -120,8 +120,8 @@ impl PoolConfig {
     /// Checks every setting.
     ///
     /// # Errors
-    /// [`SelfPlayError::Setting`] names the field, its value and the remedy.
-    pub fn validate(&self) -> Result<(), SelfPlayError> {
+    /// [`TrainError::Setting`] names the field, its value and the remedy.
+    pub fn validate(&self) -> Result<(), TrainError> {
         at_least("pool.candidates", self.candidates, 1)?;
         at_least("pool.verify_samples", self.verify_samples, 1)?;
         at_least("pool.size", self.size, 1)?;
@@ -135,14 +135,14 @@ impl PoolConfig {
         share("pool.replay", self.replay)?;
         share("pool.derived_share", self.derived_share)?;
         if self.keep.min_rate > self.keep.max_rate {
-            return Err(setting(
+            return Err(TrainError::setting(
                 "pool.keep.min_rate",
                 self.keep.min_rate,
                 "must not exceed pool.keep.max_rate",
             ));
         }
         if self.mix.hard_below > self.mix.easy_from {
-            return Err(setting(
+            return Err(TrainError::setting(
                 "pool.mix.hard_below",
                 self.mix.hard_below,
                 "must not exceed pool.mix.easy_from",
@@ -155,14 +155,18 @@ impl PoolConfig {
         ];
         for (field, weight) in weights {
             if !(weight.is_finite() && weight >= 0.0) {
-                return Err(setting(field, weight, "must be a finite number, at least 0"));
+                return Err(TrainError::setting(field, weight, "must be a finite number, at least 0"));
             }
         }
         if weights.iter().all(|(_, w)| *w == 0.0) {
-            return Err(setting("pool.mix.easy", 0.0, "one of pool.mix.{easy,medium,hard} must be positive"));
+            return Err(TrainError::setting(
+                "pool.mix.easy",
+                0.0,
+                "one of pool.mix.{easy,medium,hard} must be positive",
+            ));
         }
         if self.replay + self.derived_share >= 1.0 {
-            return Err(setting(
+            return Err(TrainError::setting(
                 "pool.replay",
                 self.replay,
                 "pool.replay + pool.derived_share must leave room for new tasks: keep the sum below 1",

@@ -1,16 +1,13 @@
-//! One self-contained HTML page about a run: no scripts, no fonts, no images from elsewhere.
-//!
-//! [`charts`] and [`html`] are what it is made of; a program with another kind of run makes its own page of them.
+//! One self-contained HTML page about a run, made of [`sparring_train::report`].
 
-pub mod charts;
 mod data;
-pub mod html;
 mod sections;
 
 use crate::SelfPlayError;
-use crate::store::disk;
 use data::RunData;
 use serde_json::Value;
+use sparring_train::report::{html, sections as common};
+use sparring_train::store::disk;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +17,7 @@ type Render<'a> = Box<dyn Fn(&Value) -> String + 'a>;
 /// still going, as far as it is.
 ///
 /// # Errors
-/// [`SelfPlayError::Io`] or [`SelfPlayError::Damaged`] names the file.
+/// [`SelfPlayError::Train`] names the file.
 pub fn write_report(dir: impl AsRef<Path>) -> Result<PathBuf, SelfPlayError> {
     Report::new().write(dir)
 }
@@ -64,14 +61,14 @@ impl<'a> Report<'a> {
     fn page(&self, data: &RunData) -> String {
         let sections = [
             sections::headline(data),
-            sections::accuracy(data),
+            common::accuracy("The Solver's accuracy", &data.evaluations, "iteration"),
             sections::generator(data),
             sections::solver(data),
             sections::pool(data),
-            sections::answers(data, &|task| self.show(task)),
+            common::answers(&data.evaluations, &|task| self.show(task)),
             sections::tasks(data, &|task| self.show(task)),
             sections::times(data),
-            sections::config(data),
+            common::config(&data.info.config),
         ];
         html::page(&data.title(), &sections.concat())
     }

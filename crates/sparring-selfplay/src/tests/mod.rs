@@ -6,10 +6,11 @@ mod resume;
 mod run;
 mod settings;
 
-use crate::{Evaluation, Players, Seat, SelfPlay, SelfPlayConfig, SelfPlayError, Summary, Weights};
+use crate::{Players, Seat, SelfPlay, SelfPlayConfig, SelfPlayError, Summary, Weights};
 use serde::{Deserialize, Serialize};
 use sparring_core::{Game, Message, Policy, Rejection, Reward, Rollout, Seed, one_line, reward_fn};
 use sparring_testkit::ToyPolicy;
+use sparring_train::Evaluation;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
@@ -143,6 +144,7 @@ pub(super) fn assemble(
     invents: Box<dyn Reward<char>>,
     seed: u64,
 ) -> SelfPlay<'static, Sums> {
+    sparring_train::store::disk::fault::never_wait();
     let solves =
         reward_fn("solved", |task: &Sum, out: &Rollout| Some(f32::from(u8::from(Sums.solved(task, out)))));
     SelfPlay::new(config.build().unwrap(), &Sums, invents, Box::new(solves), players, Seed::new(seed))
@@ -153,7 +155,7 @@ pub(super) fn assemble(
 
 /// A hash of every weight and every number of the optimiser, for each model.
 pub(super) fn weights(run: &SelfPlay<'_, Sums>) -> Vec<u64> {
-    let save = |(_, _, policy): (&str, &str, &dyn Policy)| {
+    let save = |(_, policy): (&str, &dyn Policy)| {
         let dir = tempfile::tempdir().unwrap();
         policy.save(dir.path()).unwrap();
         let mut hasher = DefaultHasher::new();

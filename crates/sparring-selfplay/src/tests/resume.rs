@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::disk::fault::fail_after;
+use sparring_train::store::disk::fault::fail_after;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -136,7 +136,7 @@ fn with_no_whole_checkpoint_it_says_which_file_is_damaged() {
         fs::write(checkpoint.join("solver/next-token.bin"), "junk").unwrap();
     }
     let error = go_on(&tiny_config(), dir.path()).unwrap_err();
-    assert!(matches!(error, SelfPlayError::Damaged { .. }), "{error}");
+    assert!(matches!(error, SelfPlayError::Train(sparring_train::TrainError::Damaged { .. })), "{error}");
     assert!(error.to_string().contains("next-token.bin"), "{error}");
     assert!(checkpoints.iter().all(|c| c.exists()), "nothing is thrown away");
 }

@@ -1,8 +1,8 @@
 use super::*;
-use crate::store::disk::fault::fail_after;
 use crate::{GeneratorSummary, Order, Origin, PoolTask};
 use sparring_core::{Backoff, Event, PolicyError, Retry, RewardContext, SampleRequest, Sampler};
 use sparring_testkit::ScriptedSampler;
+use sparring_train::store::disk::fault::fail_after;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 

@@ -40,8 +40,8 @@ fn every_mistake_names_its_field() {
 fn a_loss_that_needs_the_longest_completion_takes_the_samplers_limit() {
     let text = "[solver]\nmax_tokens = 77\n[solver.grpo]\nloss = \"dr_grpo\"";
     let plan = SelfPlayConfig::from_toml(text, "x.toml").unwrap().build().unwrap();
-    assert_eq!(plan.solver_grpo.config().max_completion_tokens, Some(77));
-    assert_eq!(plan.generator_grpo.config().max_completion_tokens, None);
+    assert_eq!(plan.solver_updater.grpo().config().max_completion_tokens, Some(77));
+    assert_eq!(plan.generator_updater.grpo().config().max_completion_tokens, None);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn an_unknown_field_names_file_and_line() {
 }
 
 #[test]
-fn exams_are_checked() {
+fn evaluations_are_checked() {
     let run =
         |evaluation| game(tiny_config()).with_evaluation(evaluation).run("unused").unwrap_err().to_string();
     assert!(run(Evaluation::greedy("heldout", evaluation_tasks())).contains("two evaluations"));

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sparring::core::BoxError;
 use sparring::recipes::tool_zero::{Arm, Coverage, StepRecord};
-use sparring::selfplay::EvaluationScore;
+use sparring::train::EvaluationScore;
 use std::path::Path;
 
 /// Accuracy on both evaluations.

@@ -6,8 +6,8 @@ use crate::study::tool_zero::summary::{ArmSummary, Summary};
 use crate::study::tool_zero::table::{relative, share};
 use sparring::core::BoxError;
 use sparring::recipes::tool_zero::{Arm, StepRecord};
-use sparring::selfplay::report::charts::{Series, colour, lines};
-use sparring::selfplay::report::html;
+use sparring::train::report::charts::{Series, colour, lines};
+use sparring::train::report::html;
 use std::path::PathBuf;
 
 /// A number of an update, where it has one.

@@ -1,19 +1,19 @@
 use super::disk;
-use super::folder::unserialisable;
-use crate::{Players, SelfPlayError};
+use crate::TrainError;
 use serde::{Deserialize, Serialize};
+use sparring_core::Policy;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Whole checkpoints that are kept beside those in use.
-const KEPT: usize = 2;
-
 /// Length and checksum of every file of a checkpoint.
 #[derive(Debug, Serialize, Deserialize)]
 struct Manifest {
     files: BTreeMap<String, Entry>,
+    /// The checkpoint with the reference model of this one.
+    #[serde(default)]
+    reference: Option<u64>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -30,11 +30,13 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Checkpoints {
     dir: PathBuf,
+    /// How many are kept, beside those that hold the reference model of one that is.
+    kept: usize,
 }
 
 impl Checkpoints {
-    pub(crate) fn new(dir: PathBuf) -> Self {
-        Self { dir }
+    pub(crate) fn new(dir: PathBuf, kept: usize) -> Self {
+        Self { dir, kept: kept.max(1) }
     }
 
     /// The folder of a checkpoint.
@@ -43,11 +45,11 @@ impl Checkpoints {
     }
 
     /// Numbers of the checkpoints that are there, newest first.
-    pub(crate) fn list(&self) -> Result<Vec<u64>, SelfPlayError> {
+    pub(crate) fn list(&self) -> Result<Vec<u64>, TrainError> {
         let mut found = Vec::new();
         if self.dir.exists() {
-            for entry in fs::read_dir(&self.dir).map_err(|e| SelfPlayError::io(&self.dir, e))? {
-                let entry = entry.map_err(|e| SelfPlayError::io(&self.dir, e))?;
+            for entry in fs::read_dir(&self.dir).map_err(|e| TrainError::io(&self.dir, e))? {
+                let entry = entry.map_err(|e| TrainError::io(&self.dir, e))?;
                 found.extend(entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
             }
         }
@@ -55,17 +57,18 @@ impl Checkpoints {
         Ok(found)
     }
 
-    /// Writes checkpoint `serial`, then removes all but the newest ones and `in_use`.
+    /// Writes checkpoint `serial`, whose reference model is in checkpoint `reference`, then removes those that are
+    /// not needed any more.
     pub(crate) fn save(
         &self,
         serial: u64,
         state: &[u8],
-        players: &Players,
-        in_use: [Option<u64>; 2],
-    ) -> Result<(), SelfPlayError> {
+        models: &[(&'static str, &dyn Policy)],
+        reference: Option<u64>,
+    ) -> Result<(), TrainError> {
         let temporary = self.dir.join(".writing");
         disk::remove_folder(&temporary)?;
-        let written = write(&temporary, state, players).and_then(|()| {
+        let written = write(&temporary, state, models, reference).and_then(|()| {
             // Left by a damaged checkpoint that the run fell back from.
             disk::remove_folder(&self.folder(serial))?;
             disk::rename(&temporary, &self.folder(serial))
@@ -75,52 +78,64 @@ impl Checkpoints {
             let _ = fs::remove_dir_all(&temporary);
         }
         written?;
-        self.prune(in_use)
+        self.prune()
     }
 
-    fn prune(&self, in_use: [Option<u64>; 2]) -> Result<(), SelfPlayError> {
-        for serial in self.list()?.into_iter().skip(KEPT).filter(|serial| !in_use.contains(&Some(*serial))) {
-            disk::remove_folder(&self.folder(serial))?;
-        }
-        Ok(())
+    fn prune(&self) -> Result<(), TrainError> {
+        let all = self.list()?;
+        let (kept, old) = all.split_at(self.kept.min(all.len()));
+        // An older checkpoint with the reference model of one that is kept is needed to resume from that one.
+        let needed: Vec<u64> =
+            kept.iter().filter_map(|&serial| self.manifest(serial).ok()?.reference).collect();
+        old.iter()
+            .filter(|serial| !needed.contains(serial))
+            .try_for_each(|&s| disk::remove_folder(&self.folder(s)))
+    }
+
+    fn manifest(&self, serial: u64) -> Result<Manifest, TrainError> {
+        let path = self.folder(serial).join("manifest.json");
+        serde_json::from_slice(&disk::read(&path)?).map_err(|e| TrainError::damaged(&path, e.to_string()))
     }
 
     /// The state of checkpoint `serial`, after every file has been compared with the manifest.
-    pub(crate) fn verified_state(&self, serial: u64) -> Result<Vec<u8>, SelfPlayError> {
+    pub(crate) fn verified_state(&self, serial: u64) -> Result<Vec<u8>, TrainError> {
         let folder = self.folder(serial);
-        let path = folder.join("manifest.json");
-        let manifest: Manifest = serde_json::from_slice(&disk::read(&path)?)
-            .map_err(|e| SelfPlayError::damaged(&path, e.to_string()))?;
-        for (name, wanted) in &manifest.files {
+        for (name, wanted) in &self.manifest(serial)?.files {
             let path = folder.join(name);
             let found = entry(&path)?;
             if found.bytes != wanted.bytes {
                 let what = format!("it has {} bytes instead of {}", found.bytes, wanted.bytes);
-                return Err(SelfPlayError::damaged(&path, what));
+                return Err(TrainError::damaged(&path, what));
             }
             if found != *wanted {
-                return Err(SelfPlayError::damaged(&path, "its checksum is wrong"));
+                return Err(TrainError::damaged(&path, "its checksum is wrong"));
             }
         }
         disk::read(&folder.join("state.json"))
     }
 
-    /// Reads the weights and optimisers of checkpoint `serial`.
-    pub(crate) fn restore(&self, serial: u64, players: &mut Players) -> Result<(), SelfPlayError> {
-        let folder = self.folder(serial);
-        for (name, player, policy) in players.named_mut() {
-            policy.restore(&folder.join(name)).map_err(SelfPlayError::policy(player))?;
-        }
-        Ok(())
+    /// Reads the weights and optimiser of one model of checkpoint `serial`.
+    pub(crate) fn restore(
+        &self,
+        serial: u64,
+        name: &'static str,
+        model: &mut (dyn Policy + '_),
+    ) -> Result<(), TrainError> {
+        model.restore(&self.folder(serial).join(name)).map_err(TrainError::policy(name))
     }
 }
 
 /// Writes a whole checkpoint into `folder`, flushed to the disk.
-fn write(folder: &Path, state: &[u8], players: &Players) -> Result<(), SelfPlayError> {
-    for (name, player, policy) in players.named() {
+fn write(
+    folder: &Path,
+    state: &[u8],
+    models: &[(&'static str, &dyn Policy)],
+    reference: Option<u64>,
+) -> Result<(), TrainError> {
+    for (name, model) in models {
         let place = folder.join(name);
         disk::create_folder(&place)?;
-        policy.save(&place).map_err(SelfPlayError::policy(player))?;
+        model.save(&place).map_err(TrainError::policy(name))?;
     }
     disk::write_synced(&folder.join("state.json"), state)?;
     let mut files = BTreeMap::new();
@@ -129,10 +144,11 @@ fn write(folder: &Path, state: &[u8], players: &Players) -> Result<(), SelfPlayE
         disk::sync_file(&path)?;
         files.insert(relative.to_string_lossy().into_owned(), entry(&path)?);
     }
-    for (name, ..) in players.named() {
+    for (name, _) in models {
         disk::sync_folder(&folder.join(name))?;
     }
-    let manifest = serde_json::to_vec_pretty(&Manifest { files }).map_err(|e| unserialisable(&e))?;
+    let manifest = serde_json::to_vec_pretty(&Manifest { files, reference })
+        .map_err(|e| TrainError::unserialisable(&e))?;
     disk::write_synced(&folder.join("manifest.json"), &manifest)?;
     disk::sync_folder(folder)
 }
@@ -141,7 +157,7 @@ fn write(folder: &Path, state: &[u8], players: &Players) -> Result<(), SelfPlayE
 const BLOCK: usize = 1 << 20;
 
 /// Length and checksum of a file, read block by block.
-fn entry(path: &Path) -> Result<Entry, SelfPlayError> {
+fn entry(path: &Path) -> Result<Entry, TrainError> {
     let read = || {
         let mut file = fs::File::open(path)?;
         let mut block = Vec::with_capacity(BLOCK);
@@ -156,7 +172,7 @@ fn entry(path: &Path) -> Result<Entry, SelfPlayError> {
             hash = checksum(hash, &block);
         }
     };
-    read().map_err(|e| SelfPlayError::io(path, e))
+    read().map_err(|e| TrainError::io(path, e))
 }
 
 /// The offset basis of FNV-1a.

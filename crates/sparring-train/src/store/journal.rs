@@ -1,5 +1,5 @@
-use crate::SelfPlayError;
-use crate::store::{disk, unserialisable};
+use super::disk;
+use crate::TrainError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sparring_core::{Event, Observer, Phase};
@@ -10,11 +10,20 @@ use std::path::PathBuf;
 ///
 /// Records depend on the seed and the settings only, except the kinds `timing` and `resumed`: without those
 /// two, an interrupted and resumed run writes the same lines as an uninterrupted one.
-pub(crate) struct Journal<'o, 'a> {
+pub struct Journal<'o, 'a> {
     path: PathBuf,
     file: File,
     bytes: u64,
     observers: &'o mut [Box<dyn Observer + 'a>],
+}
+
+impl std::fmt::Debug for Journal<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal")
+            .field("path", &self.path)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'o, 'a> Journal<'o, 'a> {
@@ -23,14 +32,17 @@ impl<'o, 'a> Journal<'o, 'a> {
         path: PathBuf,
         length: u64,
         observers: &'o mut [Box<dyn Observer + 'a>],
-    ) -> Result<Self, SelfPlayError> {
+    ) -> Result<Self, TrainError> {
         let file = disk::open_append(&path, length)?;
         Ok(Self { path, file, bytes: length, observers })
     }
 
     /// Writes one record, as a line of JSON that begins with its kind.
-    pub(crate) fn record<T: Serialize>(&mut self, kind: &str, fields: &T) -> Result<(), SelfPlayError> {
-        let value = serde_json::to_value(fields).map_err(|e| unserialisable(&e))?;
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] names the file; [`TrainError::Invalid`] where `fields` cannot be written as JSON.
+    pub fn record<T: Serialize>(&mut self, kind: &str, fields: &T) -> Result<(), TrainError> {
+        let value = serde_json::to_value(fields).map_err(|e| TrainError::unserialisable(&e))?;
         let mut object = Map::new();
         object.insert("kind".to_owned(), Value::from(kind));
         if let Value::Object(fields) = value {
@@ -44,15 +56,18 @@ impl<'o, 'a> Journal<'o, 'a> {
         Ok(())
     }
 
-    pub(crate) fn started(&mut self, iteration: usize, phase: Phase, steps: usize) {
+    /// A phase begins; it has `steps` units of work.
+    pub fn started(&mut self, iteration: usize, phase: Phase, steps: usize) {
         self.tell(Event::PhaseStarted { iteration, phase, steps });
     }
 
-    pub(crate) fn progress(&mut self, done: usize, note: &str) {
+    /// So many units of work are done; `note` says in one line how it goes.
+    pub fn progress(&mut self, done: usize, note: &str) {
         self.tell(Event::Progress { done, note });
     }
 
-    pub(crate) fn ended(&mut self, iteration: usize, phase: Phase, seconds: f64) {
+    /// The phase ended.
+    pub fn ended(&mut self, iteration: usize, phase: Phase, seconds: f64) {
         self.tell(Event::PhaseEnded { iteration, phase, seconds });
     }
 
@@ -63,7 +78,7 @@ impl<'o, 'a> Journal<'o, 'a> {
     }
 
     /// Flushes to the disk and returns the length of the file.
-    pub(crate) fn sync(&mut self) -> Result<u64, SelfPlayError> {
+    pub(crate) fn sync(&mut self) -> Result<u64, TrainError> {
         disk::sync(&self.path, &self.file)?;
         Ok(self.bytes)
     }

@@ -1,13 +1,13 @@
-use super::{Checkpoints, disk};
-use crate::SelfPlayError;
+use super::disk;
+use crate::TrainError;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-/// Version of the run directory's layout.
+/// Version of the run folder's layout.
 const FORMAT: u32 = 1;
 
-/// What a run directory says about its run: enough to build the same run again and resume it.
+/// What a run folder says about its run: enough to build the same run again and resume it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunInfo {
@@ -23,27 +23,28 @@ pub struct RunInfo {
 }
 
 impl RunInfo {
-    pub(crate) fn new(seed: u64, preset: &str, config: String) -> Self {
+    /// A run of this seed and preset, with this text for its `config.toml`.
+    pub fn new(seed: u64, preset: &str, config: String) -> Self {
         Self { format: FORMAT, seed, preset: preset.to_owned(), config }
     }
 
-    /// Reads `run.json` and `config.toml` of a run directory.
+    /// Reads `run.json` and `config.toml` of a run folder.
     ///
     /// # Errors
-    /// [`SelfPlayError::Io`] names the file that is missing, [`SelfPlayError::Damaged`] one that cannot be read,
-    /// [`SelfPlayError::Invalid`] a layout of another version.
-    pub fn read(dir: impl AsRef<Path>) -> Result<Self, SelfPlayError> {
+    /// [`TrainError::Io`] names the file that is missing, [`TrainError::Damaged`] one that cannot be read,
+    /// [`TrainError::Invalid`] a layout of another version.
+    pub fn read(dir: impl AsRef<Path>) -> Result<Self, TrainError> {
         let path = dir.as_ref().join("run.json");
         if !path.exists() {
-            return Err(SelfPlayError::invalid(format!(
+            return Err(TrainError::invalid(format!(
                 "{}: no such file; this folder holds no run to resume",
                 path.display()
             )));
         }
         let mut info: Self = serde_json::from_slice(&disk::read(&path)?)
-            .map_err(|e| SelfPlayError::damaged(&path, e.to_string()))?;
+            .map_err(|e| TrainError::damaged(&path, e.to_string()))?;
         if info.format != FORMAT {
-            return Err(SelfPlayError::invalid(format!(
+            return Err(TrainError::invalid(format!(
                 "{}: layout version {}, but this program writes version {FORMAT}: resume it with the program that \
                  began it",
                 path.display(),
@@ -52,12 +53,12 @@ impl RunInfo {
         }
         let path = dir.as_ref().join("config.toml");
         info.config = String::from_utf8(disk::read(&path)?)
-            .map_err(|_| SelfPlayError::damaged(&path, "it is not UTF-8 text"))?;
+            .map_err(|_| TrainError::damaged(&path, "it is not UTF-8 text"))?;
         Ok(info)
     }
 }
 
-/// An open run directory, locked while it is open.
+/// An open run folder, locked while it is open.
 #[derive(Debug)]
 pub(crate) struct RunFolder {
     root: PathBuf,
@@ -65,18 +66,19 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes and locks the folder of a new run.
-    pub(crate) fn create(root: &Path, info: &RunInfo) -> Result<Self, SelfPlayError> {
+    /// Makes and locks the folder of a new run, with these folders in it.
+    pub(crate) fn create(root: &Path, info: &RunInfo, folders: &[&str]) -> Result<Self, TrainError> {
         disk::create_folder(root)?;
         let folder = Self { root: root.to_owned(), _lock: lock(root)? };
         if root.join("run.json").exists() {
-            return Err(SelfPlayError::invalid(format!(
+            return Err(TrainError::invalid(format!(
                 "{}: holds a run already; resume it, or choose another folder",
                 root.display()
             )));
         }
-        disk::create_folder(&root.join("tasks"))?;
-        disk::create_folder(&root.join("checkpoints"))?;
+        for folder in folders.iter().chain(&["checkpoints"]) {
+            disk::create_folder(&root.join(folder))?;
+        }
         disk::write_atomic(&root.join("config.toml"), info.config.as_bytes())?;
         // Last: a folder with this file is a run.
         disk::write_atomic(&root.join("run.json"), &json(info)?)?;
@@ -84,10 +86,10 @@ impl RunFolder {
     }
 
     /// Opens and locks the folder of a run that is to go on: the same run as `info`.
-    pub(crate) fn open(root: &Path, info: &RunInfo) -> Result<Self, SelfPlayError> {
+    pub(crate) fn open(root: &Path, info: &RunInfo) -> Result<Self, TrainError> {
         let found = RunInfo::read(root)?;
         let differs = |what: &str, file: &str| {
-            Err(SelfPlayError::invalid(format!(
+            Err(TrainError::invalid(format!(
                 "{}: its {what} differs from this run's; resume with the same {what}, or start a new run",
                 root.join(file).display()
             )))
@@ -105,41 +107,33 @@ impl RunFolder {
         self.root.join(name)
     }
 
-    pub(crate) fn checkpoints(&self) -> Checkpoints {
-        Checkpoints::new(self.root.join("checkpoints"))
-    }
-
-    pub(crate) fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), SelfPlayError> {
+    pub(crate) fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), TrainError> {
         disk::write_atomic(&self.path(name), &json(value)?)
     }
 
     /// Writes one JSON object a line.
-    pub(crate) fn write_lines<T: Serialize>(&self, name: &str, rows: &[T]) -> Result<(), SelfPlayError> {
+    pub(crate) fn write_lines<T: Serialize>(&self, name: &str, rows: &[T]) -> Result<(), TrainError> {
         let mut text = Vec::new();
         for row in rows {
-            serde_json::to_writer(&mut text, row).map_err(|e| unserialisable(&e))?;
+            serde_json::to_writer(&mut text, row).map_err(|e| TrainError::unserialisable(&e))?;
             text.push(b'\n');
         }
         disk::write_atomic(&self.path(name), &text)
     }
 }
 
-fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, SelfPlayError> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|e| unserialisable(&e))?;
+fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, TrainError> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|e| TrainError::unserialisable(&e))?;
     text.push(b'\n');
     Ok(text)
 }
 
-pub(crate) fn unserialisable(error: &serde_json::Error) -> SelfPlayError {
-    SelfPlayError::invalid(format!("a task or record cannot be written as JSON: {error}"))
-}
-
 /// The system releases the lock when the process ends, however it ends.
-fn lock(root: &Path) -> Result<File, SelfPlayError> {
+fn lock(root: &Path) -> Result<File, TrainError> {
     let path = root.join(".lock");
-    let file = File::create(&path).map_err(|e| SelfPlayError::io(&path, e))?;
+    let file = File::create(&path).map_err(|e| TrainError::io(&path, e))?;
     match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(SelfPlayError::invalid(format!(
+        Err(TryLockError::WouldBlock) => Err(TrainError::invalid(format!(
             "{}: another process runs in this folder; wait for it, or choose another folder",
             root.display()
         ))),

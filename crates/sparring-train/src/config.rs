@@ -1,0 +1,149 @@
+use crate::{ReferenceKind, TrainError, Updater, check};
+use serde::{Deserialize, Serialize};
+use sparring_core::SamplingParams;
+use sparring_grpo::{Adpo, GrpoConfig, GrpoError, LrSchedule};
+use std::collections::BTreeMap;
+
+macro_rules! config {
+    ($($(#[$meta:meta])* $field:ident: $type:ty = $default:expr, $with:ident;)*) => {
+        /// Settings of a training run, as a file holds them: how completions are drawn, how the policy is updated, and
+        /// how often it is measured and saved. [`TrainConfig::build`] checks them; only the checked type runs.
+        ///
+        /// ```
+        /// use sparring_train::TrainConfig;
+        /// let config = TrainConfig::from_toml("steps = 20\n[sampling]\nmax_tokens = 64\n", "my.toml")?;
+        /// assert_eq!((config.steps, config.sampling.max_tokens), (20, 64));
+        /// let error = config.with_lr(-1.0).build().unwrap_err();
+        /// assert!(error.to_string().contains("lr = -1"));
+        /// # Ok::<(), sparring_train::TrainError>(())
+        /// ```
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        #[non_exhaustive]
+        pub struct TrainConfig {
+            $($(#[$meta])* pub $field: $type,)*
+        }
+
+        impl Default for TrainConfig {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl TrainConfig {
+            $(#[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+            #[must_use]
+            pub fn $with(mut self, $field: $type) -> Self {
+                self.$field = $field;
+                self
+            })*
+        }
+    };
+}
+
+config! {
+    /// Prompts of an update.
+    prompts_per_step: usize = 8, with_prompts_per_step;
+    /// Completions of a prompt, at least 1.
+    group_size: usize = 8, with_group_size;
+    /// Updates of the run.
+    steps: usize = 100, with_steps;
+    /// Base learning rate.
+    lr: f64 = 1e-6, with_lr;
+    /// Its schedule over the run.
+    lr_schedule: LrSchedule = LrSchedule::constant(), with_lr_schedule;
+    /// A checkpoint is written every so many updates, before the first and after the last.
+    checkpoint_every: usize = 10, with_checkpoint_every;
+    /// The newest checkpoints that are kept, at least 1; beside them stay those that hold the reference model of one.
+    checkpoints_kept: usize = 2, with_checkpoints_kept;
+    /// Evaluations are run every so many updates, before the first and after the last; 0 is only then.
+    evaluate_every: usize = 0, with_evaluate_every;
+    /// How completions are drawn.
+    sampling: SamplingParams = SamplingParams::default(), with_sampling;
+    /// The update. Its temperature is that of `sampling`, its longest completion by default `sampling.max_tokens`.
+    /// With `dynamic_sampling`, zero-advantage groups are replaced by groups of further tasks.
+    grpo: GrpoConfig = GrpoConfig::default(), with_grpo;
+    /// Which model the KL term stays close to.
+    reference: ReferenceKind = ReferenceKind::None, with_reference;
+    /// Scales and clips by a group's self-consistency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adpo: Option<Adpo> = None, with_adpo;
+    /// Weights of the reward's components, by name, where the advantage is `normalize_then_sum`; 1 for those without.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    part_weights: BTreeMap<String, f64> = BTreeMap::new(), with_part_weights;
+}
+
+impl TrainConfig {
+    /// Reads settings from TOML; `file` is named in errors.
+    ///
+    /// # Errors
+    /// [`TrainError::Invalid`] names the file, the line and the field.
+    pub fn from_toml(text: &str, file: &str) -> Result<Self, TrainError> {
+        from_toml(text, file)
+    }
+
+    /// Checks every setting and makes what runs.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] names the field, its value and the remedy.
+    pub fn build(self) -> Result<TrainPlan, TrainError> {
+        let counts = [
+            ("prompts_per_step", self.prompts_per_step),
+            ("group_size", self.group_size),
+            ("steps", self.steps),
+            ("checkpoint_every", self.checkpoint_every),
+            ("checkpoints_kept", self.checkpoints_kept),
+        ];
+        counts.into_iter().try_for_each(|(field, count)| check::at_least(field, count, 1))?;
+        check::learning_rate("lr", self.lr)?;
+        let settings = |field, error: String| TrainError::setting(field, "{..}", error);
+        self.sampling.validate().map_err(|error| settings("sampling", error.to_string()))?;
+        check::training_temperature("sampling.temperature", self.sampling.temperature)?;
+        if let ReferenceKind::Refreshed { every } = self.reference {
+            check::at_least("reference.every", every, 1)?;
+        }
+        if (self.grpo.kl.coef > 0.0) != (self.reference != ReferenceKind::None) {
+            let remedy = "goes with grpo.kl.coef above 0: set both, or neither";
+            return Err(TrainError::setting("reference", format!("{:?}", self.reference), remedy));
+        }
+        if let Some((name, weight)) = self.part_weights.iter().find(|(_, weight)| !weight.is_finite()) {
+            return Err(TrainError::setting(format!("part_weights.{name}"), weight, "must be a number"));
+        }
+        let grpo = self.grpo.clone().for_sampling(&self.sampling).build().map_err(|error| match error {
+            GrpoError::Config { field, why } => TrainError::setting(format!("grpo.{field}"), "{..}", why),
+            other => settings("grpo", other.to_string()),
+        })?;
+        let updater = Updater::new(grpo).with_adpo(self.adpo).with_part_weights(self.part_weights.clone());
+        Ok(TrainPlan { updater, config: self })
+    }
+}
+
+/// Checked settings: what [`Trainer`](crate::Trainer) runs. Made by [`TrainConfig::build`].
+#[derive(Debug, Clone)]
+pub struct TrainPlan {
+    pub(crate) config: TrainConfig,
+    pub(crate) updater: Updater,
+}
+
+impl TrainPlan {
+    /// The settings.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// The learning half of its updates.
+    pub fn updater(&self) -> &Updater {
+        &self.updater
+    }
+}
+
+/// Reads settings of any kind from TOML; `file` is named in errors.
+///
+/// # Errors
+/// [`TrainError::Invalid`] names the file, the line and the field.
+pub fn from_toml<C: serde::de::DeserializeOwned>(text: &str, file: &str) -> Result<C, TrainError> {
+    toml::from_str(text).map_err(|e| {
+        let line = e.span().map_or(1, |s| text[..s.start].matches('\n').count() + 1);
+        TrainError::invalid(format!("{file}, line {line}: {}", e.message()))
+    })
+}

@@ -1,0 +1,91 @@
+//! The training loop: sample, score, update; over any policy, with checkpoints, evaluations and exact resume.
+//!
+//! ```text
+//!  TaskSource ──▶ prompts ──▶ Sampler ──▶ groups ──▶ Reward ──▶ Scored ──▶ Updater ──▶ Learner ─┐
+//!      ▲                         ▲          └─ no advantage? ─ further tasks                    │
+//!      └──────── next update ────┴───────────────────── new weights ────────────────────────────┘
+//!          between updates: evaluations, events.jsonl, checkpoints
+//! ```
+//!
+//! A whole program, with a toy model that learns to repeat a letter:
+//!
+//! ```
+//! use sparring_core::{Message, Rollout, SamplingParams, Seed, reward_fn};
+//! use sparring_testkit::ToyPolicy;
+//! use sparring_train::{Epochs, TrainConfig, Trainer};
+//!
+//! # let dir = std::env::temp_dir().join(format!("sparring-train-doc-{}", std::process::id()));
+//! let mut policy = ToyPolicy::new("abc", Seed::new(1));
+//! let plan = TrainConfig::default()
+//!     .with_steps(40)
+//!     .with_lr(0.1)
+//!     .with_sampling(SamplingParams::default().with_max_tokens(1))
+//!     .build()?;
+//! let tasks = Epochs::new(vec!["a", "b", "c"]);
+//! let prompt = |letter: &&str| vec![Message::user(*letter)];
+//! let same = reward_fn("same", |letter: &&str, out: &Rollout| Some(f32::from(out.text == **letter)));
+//! let summary = Trainer::new(plan, &mut policy, tasks, prompt, same, Seed::new(7)).run(&dir)?;
+//! assert!(summary.reward_last > summary.reward_first);
+//! # std::fs::remove_dir_all(&dir)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! There are two layers. [`Trainer`] is the loop: whole runs in a folder ([`Trainer::run`], [`Trainer::resume`]), or one
+//! update at a time in memory ([`Trainer::step`]). Below it are the two halves of an update, for loops with a cursor of
+//! their own (self-play reads and probes what was sampled before it is scored): [`requests`] and [`sample`], then
+//! [`Scored`] and [`Updater`]. Nothing else in the workspace asks a sampler in bulk or builds a group for the update.
+//!
+//! | wanted | where |
+//! |---|---|
+//! | tasks from a list, a file, a service | [`Epochs`], [`task_source_fn`](sparring_core::task_source_fn) |
+//! | advantages by task or player | [`Trainer::with_key`] |
+//! | advantages of each part of a reward | `grpo.advantage = "normalize_then_sum"`, `part_weights` |
+//! | other tasks for groups without an advantage | `dynamic_rounds` |
+//! | a KL term | `reference`, `grpo.kl_coef` |
+//! | ADPO | `adpo`, [`Trainer::with_consistency`], [`majority`] |
+//! | accuracy between updates | [`Evaluation`], [`Trainer::with_solved`] |
+//! | a supervised stage | [`Examples`] |
+//!
+//! A run lives in a folder, and [`store::Store`] keeps it, also for self-play:
+//!
+//! | file | what |
+//! |---|---|
+//! | `config.toml`, `run.json` | settings; seed and preset |
+//! | `events.jsonl` | a record of every update ([`StepRecord`]) and evaluation |
+//! | `checkpoints/` | the newest checkpoints, and those with the reference model of one of them |
+//! | `summary.json` | the outcome ([`TrainSummary`]) |
+//! | `report.html` | where [`write_report`] was asked for it |
+//!
+//! Every random choice descends from the run's seed by update and task, and a checkpoint is renamed into place only when
+//! it is whole. So a run that is killed at any moment and resumed ends with the weights, bit for bit, and the summary of
+//! a run that was not.
+#![forbid(unsafe_code)]
+
+pub mod check;
+mod config;
+mod error;
+mod evaluation;
+mod reference;
+pub mod report;
+mod sampling;
+mod scored;
+mod source;
+pub mod store;
+pub mod summary;
+mod supervised;
+#[cfg(test)]
+mod tests;
+mod trainer;
+mod update;
+
+pub use config::{TrainConfig, TrainPlan, from_toml};
+pub use error::TrainError;
+pub use evaluation::{Evaluation, EvaluationScore, Evaluator, ShownAnswer, accuracy_with_error};
+pub use reference::ReferenceKind;
+pub use report::write_report;
+pub use sampling::{majority, requests, sample, sample_where_possible};
+pub use scored::{Score, Scored};
+pub use source::Epochs;
+pub use supervised::Examples;
+pub use trainer::{EvaluationRow, Step, StepRecord, TrainSummary, Trainer};
+pub use update::Updater;

@@ -1,0 +1,81 @@
+use crate::store::disk;
+use crate::{ShownAnswer, TrainError};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// One evaluation over a run.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct EvaluationData {
+    /// Its name.
+    pub name: String,
+    /// Its first tasks.
+    pub tasks: Vec<Value>,
+    /// Place in the run, accuracy, standard error.
+    pub scores: Vec<(usize, f64, f64)>,
+    /// Task to its answers, in order: (place in the run, answer, solved).
+    pub answers: BTreeMap<usize, Vec<(usize, String, bool)>>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    name: String,
+    accuracy: f64,
+    standard_error: f64,
+    shown: Vec<ShownAnswer>,
+}
+
+impl EvaluationData {
+    /// Takes note of a record of `events.jsonl`, where it is about an evaluation. `place` is the field that says where
+    /// in the run it was: `iteration`, say.
+    pub fn note(all: &mut Vec<Self>, record: &Value, place: &str) {
+        match record["kind"].as_str() {
+            Some("evaluation_tasks") => {
+                let name = record["evaluation"].as_str().unwrap_or_default();
+                Self::of(all, name).tasks = record["tasks"].as_array().cloned().unwrap_or_default();
+            }
+            Some("evaluation") => {
+                let Ok(line) = Line::deserialize(record) else { return };
+                let place = record[place].as_u64().unwrap_or(0) as usize;
+                let evaluation = Self::of(all, &line.name);
+                evaluation.scores.push((place, line.accuracy, line.standard_error));
+                for ShownAnswer { task, answer, solved } in line.shown {
+                    evaluation.answers.entry(task).or_default().push((place, answer, solved));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn of<'a>(all: &'a mut Vec<Self>, name: &str) -> &'a mut Self {
+        let place = all.iter().position(|e| e.name == name).unwrap_or(all.len());
+        if place == all.len() {
+            all.push(Self { name: name.to_owned(), ..Self::default() });
+        }
+        &mut all[place]
+    }
+}
+
+/// Every record of a run folder's `events.jsonl`. A line that is still being written is left out.
+///
+/// # Errors
+/// [`TrainError::Io`] names the file.
+pub fn read_events(dir: &Path) -> Result<Vec<Value>, TrainError> {
+    let text = disk::read(&dir.join("events.jsonl"))?;
+    Ok(text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+/// A JSON file; `None` where there is none.
+///
+/// # Errors
+/// [`TrainError::Io`] or [`TrainError::Damaged`] names the file.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, TrainError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let read = serde_json::from_slice(&disk::read(path)?);
+    read.map(Some).map_err(|e| TrainError::damaged(path, e.to_string()))
+}

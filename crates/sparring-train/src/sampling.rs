@@ -1,0 +1,91 @@
+//! Requests, and the one place that asks a sampler.
+
+use crate::TrainError;
+use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
+use std::collections::BTreeMap;
+
+/// Completions that go to the sampler in one call: enough to fill a batch, few enough to hold in memory.
+const CHUNK: usize = 512;
+
+/// One request a prompt, for `n` completions each; prompt `i` draws from `seed.index(i)`.
+pub fn requests<P: Into<Prompt>>(
+    prompts: impl IntoIterator<Item = P>,
+    n: usize,
+    params: &SamplingParams,
+    seed: Seed,
+) -> Vec<SampleRequest> {
+    let request = |(i, prompt)| SampleRequest::new(prompt, n, params.clone(), seed.index(i));
+    (0..).zip(prompts).map(request).collect()
+}
+
+/// Samples every request, in order, in chunks. A completion does not depend on the chunks.
+///
+/// `done` is called with the number of requests that are through; `model` is named in errors.
+///
+/// # Errors
+/// [`TrainError::Policy`] for what the backend met, also where it broke the sampler's contract.
+pub fn sample(
+    sampler: &dyn Sampler,
+    model: &'static str,
+    requests: &[SampleRequest],
+    mut done: impl FnMut(usize),
+) -> Result<Vec<Vec<Rollout>>, TrainError> {
+    let mut groups = Vec::with_capacity(requests.len());
+    for chunk in chunks(requests) {
+        groups.extend(sampler.sample_all(chunk).map_err(TrainError::policy(model))?);
+        done(groups.len());
+    }
+    Ok(groups)
+}
+
+/// As [`sample`], but a prompt that the sampler calls invalid (one that a model wrote may be too long) gives
+/// `None` instead of ending the run.
+///
+/// # Errors
+/// As [`sample`].
+pub fn sample_where_possible(
+    sampler: &dyn Sampler,
+    model: &'static str,
+    requests: &[SampleRequest],
+    mut done: impl FnMut(usize),
+) -> Result<Vec<Option<Vec<Rollout>>>, TrainError> {
+    let mut groups = Vec::with_capacity(requests.len());
+    for chunk in chunks(requests) {
+        for answer in sampler.sample_checked(chunk) {
+            groups.push(match answer {
+                Ok(group) => Some(group),
+                Err(PolicyError::Invalid { what }) => {
+                    tracing::debug!(model, what, "a prompt cannot be continued");
+                    None
+                }
+                Err(error) => return Err(TrainError::policy(model)(error)),
+            });
+        }
+        done(groups.len());
+    }
+    Ok(groups)
+}
+
+/// Splits requests so that each part has about [`CHUNK`] completions.
+fn chunks(requests: &[SampleRequest]) -> impl Iterator<Item = &[SampleRequest]> {
+    let n = requests.first().map_or(1, |r| r.n.max(1));
+    requests.chunks((CHUNK / n).max(1))
+}
+
+/// The most frequent answer of a group: how often it was given, and by which completion first. Of equally
+/// frequent ones the one that was given first; completions without an answer (`None`) have no vote.
+///
+/// ```
+/// use sparring_train::majority;
+/// assert_eq!(majority([Some("a"), None, Some("b"), Some("b")]), Some((2, 2)));
+/// assert_eq!(majority::<&str>([None]), None);
+/// ```
+pub fn majority<A: Ord>(answers: impl IntoIterator<Item = Option<A>>) -> Option<(usize, usize)> {
+    let mut counts: BTreeMap<A, (usize, usize)> = BTreeMap::new();
+    for (i, answer) in answers.into_iter().enumerate() {
+        if let Some(answer) = answer {
+            counts.entry(answer).or_insert((0, i)).0 += 1;
+        }
+    }
+    counts.into_values().max_by_key(|&(count, first)| (count, std::cmp::Reverse(first)))
+}

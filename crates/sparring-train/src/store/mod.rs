@@ -1,0 +1,217 @@
+//! The run folder: its files, its lock, its events, its checkpoints.
+
+mod checkpoints;
+pub mod disk;
+mod folder;
+mod journal;
+
+pub use folder::RunInfo;
+pub use journal::Journal;
+
+use crate::TrainError;
+use checkpoints::Checkpoints;
+use folder::RunFolder;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sparring_core::{Observer, Policy, Scorer, one_line};
+use std::fmt;
+use std::path::Path;
+
+/// The folder of a run under way: locked, with its events and its checkpoints.
+///
+/// A checkpoint holds the models (each in a folder of its name), a state `S` of the caller's, the length of
+/// `events.jsonl`, and which earlier checkpoint holds the reference model of the KL term. It is renamed into place only
+/// when it is whole. So whatever moment a process dies at, [`Store::resume`] finds a state, models and events that
+/// belong together.
+#[derive(Debug)]
+pub struct Store<'o, 'a> {
+    /// Observers and `events.jsonl`.
+    pub journal: Journal<'o, 'a>,
+    folder: RunFolder,
+    checkpoints: Checkpoints,
+    /// Number of the newest checkpoint; 0 for none.
+    serial: u64,
+    reference: Option<ReferenceAt>,
+}
+
+/// Where the weights of the reference model are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct ReferenceAt {
+    checkpoint: u64,
+    model: String,
+}
+
+/// `state.json` of a checkpoint.
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved<S> {
+    serial: u64,
+    events_bytes: u64,
+    reference: Option<ReferenceAt>,
+    state: S,
+}
+
+/// What a run goes on from.
+pub struct Resumed<S> {
+    /// The state of the newest whole checkpoint; `None` where no checkpoint was written yet.
+    pub state: Option<S>,
+    /// Its number.
+    pub checkpoint: Option<u64>,
+    /// The reference model that was in use.
+    pub reference: Option<Box<dyn Scorer>>,
+    /// What was wrong with the newer checkpoints that were passed over.
+    pub damaged: Vec<String>,
+}
+
+impl<S: fmt::Debug> fmt::Debug for Resumed<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state, checkpoint, damaged, .. } = self;
+        f.debug_struct("Resumed")
+            .field("state", state)
+            .field("checkpoint", checkpoint)
+            .field("damaged", damaged)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'o, 'a> Store<'o, 'a> {
+    /// Makes and locks the folder of a new run. `folders` are made in it, `kept` checkpoints stay (at least 1).
+    ///
+    /// # Errors
+    /// [`TrainError::Invalid`] if `dir` holds a run already; [`TrainError::Io`] names the file.
+    pub fn create(
+        dir: &Path,
+        info: &RunInfo,
+        folders: &[&str],
+        kept: usize,
+        observers: &'o mut [Box<dyn Observer + 'a>],
+    ) -> Result<Self, TrainError> {
+        let folder = RunFolder::create(dir, info, folders)?;
+        let checkpoints = Checkpoints::new(folder.path("checkpoints"), kept);
+        let journal = Journal::open(folder.path("events.jsonl"), 0, observers)?;
+        Ok(Self { journal, folder, checkpoints, serial: 0, reference: None })
+    }
+
+    /// Opens and locks the folder of a run that is to go on, and restores `models` from its newest whole checkpoint.
+    ///
+    /// Only two sets of weights are read: the reference model's, of which a frozen copy is made, and then the current
+    /// ones.
+    ///
+    /// # Errors
+    /// [`TrainError::Invalid`] if `dir` holds no run, or another than `info` says; [`TrainError::Damaged`] if no
+    /// checkpoint is whole; [`TrainError::Io`] names the file.
+    pub fn resume<S: DeserializeOwned>(
+        dir: &Path,
+        info: &RunInfo,
+        kept: usize,
+        observers: &'o mut [Box<dyn Observer + 'a>],
+        models: &mut [(&'static str, &mut (dyn Policy + '_))],
+    ) -> Result<(Self, Resumed<S>), TrainError> {
+        let folder = RunFolder::open(dir, info)?;
+        let checkpoints = Checkpoints::new(folder.path("checkpoints"), kept);
+        let mut damaged = Vec::new();
+        let mut found = None;
+        for serial in checkpoints.list()? {
+            match load::<S>(&folder, &checkpoints, serial, models) {
+                Ok(whole) => {
+                    found = Some(whole);
+                    break;
+                }
+                Err(error) => {
+                    tracing::warn!(serial, error = one_line(&error), "passing over a damaged checkpoint");
+                    damaged.push(error);
+                }
+            }
+        }
+        if found.is_none() && !damaged.is_empty() {
+            return Err(damaged.swap_remove(0));
+        }
+        let damaged = damaged.iter().map(|error| one_line(error)).collect();
+        let (saved, scorer) = found.unzip();
+        let bytes = saved.as_ref().map_or(0, |saved| saved.events_bytes);
+        let journal = Journal::open(folder.path("events.jsonl"), bytes, observers)?;
+        let checkpoint = saved.as_ref().map(|saved| saved.serial);
+        let (state, reference) = saved.map(|saved| (saved.state, saved.reference)).unzip();
+        let (serial, reference) = (checkpoint.unwrap_or(0), reference.flatten());
+        let store = Self { journal, folder, checkpoints, serial, reference };
+        Ok((store, Resumed { state, checkpoint, reference: scorer.flatten(), damaged }))
+    }
+
+    /// Whether no checkpoint was written yet.
+    pub fn is_new(&self) -> bool {
+        self.serial == 0
+    }
+
+    /// Notes that the model `name`, as the newest checkpoint has it, is the reference model from now on: that
+    /// checkpoint is kept as long as one that goes on with it.
+    pub fn set_reference(&mut self, name: &str) {
+        self.reference = Some(ReferenceAt { checkpoint: self.serial, model: name.to_owned() });
+    }
+
+    /// Notes that there is no reference model any more.
+    pub fn clear_reference(&mut self) {
+        self.reference = None;
+    }
+
+    /// Writes a checkpoint of `state` and `models`.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] names the file, [`TrainError::Policy`] the model that could not be saved.
+    pub fn save<S: Serialize>(
+        &mut self,
+        state: &S,
+        models: &[(&'static str, &dyn Policy)],
+    ) -> Result<(), TrainError> {
+        let events_bytes = self.journal.sync()?;
+        self.serial += 1;
+        let reference = self.reference.clone();
+        let at = reference.as_ref().map(|reference| reference.checkpoint);
+        let saved = Saved { serial: self.serial, events_bytes, reference, state };
+        let text = serde_json::to_vec(&saved).map_err(|e| TrainError::unserialisable(&e))?;
+        self.checkpoints.save(self.serial, &text, models, at)
+    }
+
+    /// Writes `value` as JSON into the file `name` of the folder, at once or not at all.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] names the file; [`TrainError::Invalid`] where `value` cannot be written as JSON.
+    pub fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), TrainError> {
+        self.folder.write_json(name, value)
+    }
+
+    /// The same with one JSON object a line.
+    ///
+    /// # Errors
+    /// As [`Store::write_json`].
+    pub fn write_lines<T: Serialize>(&self, name: &str, rows: &[T]) -> Result<(), TrainError> {
+        self.folder.write_lines(name, rows)
+    }
+}
+
+/// A checkpoint that a run can continue from: checked, its models restored, and its reference model.
+type Loaded<S> = (Saved<S>, Option<Box<dyn Scorer>>);
+
+fn load<S: DeserializeOwned>(
+    folder: &RunFolder,
+    checkpoints: &Checkpoints,
+    serial: u64,
+    models: &mut [(&'static str, &mut (dyn Policy + '_))],
+) -> Result<Loaded<S>, TrainError> {
+    let text = checkpoints.verified_state(serial)?;
+    let path = checkpoints.folder(serial).join("state.json");
+    let saved: Saved<S> =
+        serde_json::from_slice(&text).map_err(|e| TrainError::damaged(&path, e.to_string()))?;
+    if let Some(reference) = &saved.reference {
+        checkpoints.verified_state(reference.checkpoint)?;
+    }
+    // Fails where the file is shorter than the checkpoint says; changes nothing otherwise.
+    disk::at_least(&folder.path("events.jsonl"), saved.events_bytes)?;
+    let mut frozen = None;
+    for (name, model) in models {
+        if let Some(reference) = saved.reference.as_ref().filter(|reference| reference.model == *name) {
+            checkpoints.restore(reference.checkpoint, name, *model)?;
+            frozen = Some(model.freeze().map_err(TrainError::policy(name))?);
+        }
+        checkpoints.restore(serial, name, *model)?;
+    }
+    Ok((saved, frozen))
+}

@@ -1,0 +1,41 @@
+//! What summaries of runs have in common.
+
+use crate::EvaluationScore;
+use serde_json::{Map, Value};
+
+/// The mean, or `None` of nothing.
+pub fn mean(values: &[f32]) -> Option<f32> {
+    (!values.is_empty())
+        .then(|| (values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64) as f32)
+}
+
+/// Means of the first and of the last `window` values: a single update is noisy.
+pub fn first_and_last(values: &[f32], window: usize) -> (Option<f32>, Option<f32>) {
+    let n = values.len();
+    (mean(&values[..n.min(window)]), mean(&values[n.saturating_sub(window)..]))
+}
+
+/// `<evaluation>_accuracy` and `<evaluation>_standard_error` of each evaluation.
+pub fn by_name(scores: &[EvaluationScore]) -> Map<String, Value> {
+    let mut map = Map::new();
+    for score in scores {
+        map.insert(format!("{}_accuracy", score.name), Value::from(score.accuracy));
+        map.insert(format!("{}_standard_error", score.name), Value::from(score.standard_error));
+    }
+    map
+}
+
+/// (after − before) / before accuracy of the evaluation `heldout`, or of the first where there is none of that name;
+/// `None` where the accuracy before is 0.
+pub fn relative_gain(before: &[EvaluationScore], after: &[EvaluationScore]) -> Option<f64> {
+    let before = before.iter().find(|s| s.name == "heldout").or_else(|| before.first())?;
+    let after = after.iter().find(|s| s.name == before.name)?;
+    (before.accuracy > 0.0).then(|| (after.accuracy - before.accuracy) / before.accuracy)
+}
+
+/// Peak resident memory of this process in MiB, as Linux tells it; 0 elsewhere.
+pub fn peak_rss_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|l| l.split_whitespace().next()?.parse::<f64>().ok()).map_or(0.0, |kib| kib / 1024.0)
+}

@@ -1,0 +1,91 @@
+//! Training runs of a toy, and what their tests share.
+
+mod options;
+mod resume;
+mod run;
+
+use crate::store::disk::fault;
+use crate::{Epochs, Evaluation, ReferenceKind, TrainConfig, TrainError, TrainSummary, Trainer};
+use sparring_core::{Message, Policy, Rollout, SamplingParams, Seed, reward_fn};
+use sparring_testkit::ToyPolicy;
+use std::path::Path;
+
+const LETTERS: [&str; 4] = ["a", "b", "c", "d"];
+
+fn toy() -> ToyPolicy {
+    ToyPolicy::new("abcd", Seed::new(1))
+}
+
+fn letters() -> Vec<String> {
+    LETTERS.map(String::from).to_vec()
+}
+
+fn prompt(task: &String) -> Vec<Message> {
+    vec![Message::user(task.clone())]
+}
+
+fn repeated(task: &String, out: &Rollout) -> bool {
+    out.text == *task
+}
+
+/// The policy is asked for a letter and is to repeat it.
+fn config() -> TrainConfig {
+    TrainConfig::default()
+        .with_prompts_per_step(3)
+        .with_group_size(6)
+        .with_steps(12)
+        .with_lr(0.1)
+        .with_sampling(SamplingParams::default().with_max_tokens(1))
+        .with_checkpoint_every(4)
+        .with_evaluate_every(5)
+}
+
+/// The same with everything that has a state of its own: a reference that moves, baselines, dynamic sampling.
+fn stateful() -> TrainConfig {
+    let mut config = config().with_reference(ReferenceKind::Refreshed { every: 3 }).with_dynamic_rounds(3);
+    config.grpo.kl_coef = 0.05;
+    config.grpo.advantage = sparring_grpo::AdvantageKind::KeyedMovingAverage;
+    config
+}
+
+fn trainer<'a>(config: TrainConfig, policy: &'a mut ToyPolicy, seed: u64) -> Trainer<'a, String> {
+    fault::never_wait();
+    let reward = reward_fn("repeats", |task: &String, out: &Rollout| Some(f32::from(repeated(task, out))));
+    let source = Epochs::new(letters());
+    Trainer::new(config.build().unwrap(), policy, source, prompt, reward, Seed::new(seed))
+        .with_solved(repeated)
+        .with_key(Clone::clone)
+        .with_evaluation(Evaluation::greedy("heldout", letters()))
+        .with_evaluation(Evaluation::sampled("tried", letters(), 1.0, 4))
+}
+
+/// What a run ends with: all that may not depend on interruptions.
+#[derive(Debug, PartialEq)]
+struct End {
+    policy: ToyPolicy,
+    summary: TrainSummary,
+    events: Vec<String>,
+}
+
+/// Begins or resumes the run in `dir`, whichever it needs, as a new process would.
+fn go_on(config: &TrainConfig, dir: &Path) -> Result<End, TrainError> {
+    let mut policy = toy();
+    let mut trainer = trainer(config.clone(), &mut policy, 7);
+    let begun = dir.join("run.json").exists();
+    let summary = if begun { trainer.resume(dir) } else { trainer.run(dir) }?.without_times();
+    drop(trainer);
+    let text = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
+    let events =
+        text.lines().filter(|line| !line.contains(r#""kind":"resumed""#)).map(String::from).collect();
+    Ok(End { policy, summary, events })
+}
+
+fn uninterrupted(config: &TrainConfig) -> End {
+    go_on(config, tempfile::tempdir().unwrap().path()).unwrap()
+}
+
+/// Records of one kind.
+fn records(dir: &Path, kind: &str) -> Vec<serde_json::Value> {
+    let events = crate::report::read_events(dir).unwrap();
+    events.into_iter().filter(|record| record["kind"] == kind).collect()
+}

@@ -1,0 +1,104 @@
+use super::*;
+use crate::store::disk::fault::fail_after;
+use sparring_core::{Event, one_line};
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[test]
+fn killed_at_every_write_it_ends_the_same() {
+    let config = stateful();
+    let wanted = uninterrupted(&config);
+    for n in 0.. {
+        let dir = tempfile::tempdir().unwrap();
+        fail_after(Some(n));
+        let first = go_on(&config, dir.path());
+        fail_after(None);
+        if let Ok(end) = first {
+            assert_eq!(end, wanted);
+            assert!(n > 60, "only {n} writes were met");
+            break;
+        }
+        assert_eq!(go_on(&config, dir.path()).unwrap(), wanted, "killed at write {n}");
+    }
+}
+
+#[test]
+fn killed_at_every_event_it_ends_the_same() {
+    let config = stateful();
+    let wanted = uninterrupted(&config);
+    for n in 0.. {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut policy, mut left) = (toy(), n);
+        let mut run = trainer(config.clone(), &mut policy, 7).with_observer(move |_: Event<'_>| {
+            assert!(left != 0, "killed");
+            left -= 1;
+        });
+        if catch_unwind(AssertUnwindSafe(|| run.run(dir.path()).unwrap())).is_ok() {
+            assert!(n > 30, "only {n} events");
+            break;
+        }
+        drop(run);
+        assert_eq!(go_on(&config, dir.path()).unwrap(), wanted, "killed at event {n}");
+    }
+}
+
+#[test]
+fn killed_again_and_again_it_ends_the_same() {
+    for config in [config().with_checkpoint_every(1), stateful().with_checkpoint_every(1)] {
+        let wanted = uninterrupted(&config);
+        let dir = tempfile::tempdir().unwrap();
+        for sessions in 1.. {
+            // Enough for a few checkpoints.
+            fail_after(Some(40));
+            let came = go_on(&config, dir.path());
+            fail_after(None);
+            if let Ok(end) = came {
+                assert_eq!(end, wanted);
+                assert!(sessions > 2, "the run was hardly interrupted");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over() {
+    let config = stateful().with_checkpoint_every(2);
+    let wanted = uninterrupted(&config);
+    let dir = tempfile::tempdir().unwrap();
+    fail_after(Some(60));
+    let error = go_on(&config, dir.path()).unwrap_err();
+    fail_after(None);
+    assert!(one_line(&error).contains("free some space"), "{error}");
+    let mut checkpoints: Vec<_> =
+        fs::read_dir(dir.path().join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    checkpoints.sort();
+    fs::write(checkpoints.last().unwrap().join("policy/next-token.bin"), "junk").unwrap();
+    assert_eq!(go_on(&config, dir.path()).unwrap(), wanted);
+    assert_eq!(records(dir.path(), "resumed")[0]["damaged"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_finished_run_gives_its_summary_and_weights_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = go_on(&config(), dir.path()).unwrap();
+    assert_eq!(go_on(&config(), dir.path()).unwrap(), first);
+}
+
+#[test]
+fn a_folder_is_for_one_run() {
+    let dir = tempfile::tempdir().unwrap();
+    go_on(&config(), dir.path()).unwrap();
+    let refused = |config: TrainConfig, seed: u64, resume: bool| {
+        let mut policy = toy();
+        let mut trainer = trainer(config, &mut policy, seed);
+        let result = if resume { trainer.resume(dir.path()) } else { trainer.run(dir.path()) };
+        result.unwrap_err().to_string()
+    };
+    assert!(refused(config(), 7, false).contains("holds a run already"));
+    assert!(refused(config().with_steps(13), 7, true).contains("configuration differs"));
+    assert!(refused(config(), 8, true).contains("seed differs"));
+    let empty = tempfile::tempdir().unwrap();
+    let error = trainer(config(), &mut toy(), 7).resume(empty.path()).unwrap_err().to_string();
+    assert!(error.contains("holds no run to resume"), "{error}");
+}

@@ -1,0 +1,153 @@
+use super::*;
+use crate::write_report;
+use sparring_core::{BoxError, Event, one_line, task_source_fn};
+
+#[test]
+fn it_learns_measures_and_writes_a_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut policy = toy();
+    let summary = trainer(config().with_steps(40), &mut policy, 7).run(dir.path()).unwrap();
+    assert!(summary.reward_last > summary.reward_first, "{summary:?}");
+    assert!(summary.last["heldout_accuracy"].as_f64() > summary.base["heldout_accuracy"].as_f64());
+    assert_eq!((summary.steps, summary.reward.len(), summary.solve_rate.len()), (40, 40, 40));
+    let text = std::fs::read_to_string(dir.path().join("summary.json")).unwrap();
+    assert_eq!(serde_json::from_str::<TrainSummary>(&text).unwrap(), summary);
+    let page = std::fs::read_to_string(write_report(dir.path()).unwrap()).unwrap();
+    for heading in ["Result", "Accuracy", "Training", "before and after", "Settings", "<svg"] {
+        assert!(page.contains(heading), "{heading}");
+    }
+    assert!(!page.contains("not finished"));
+}
+
+#[test]
+fn evaluations_are_run_before_between_and_after_updates() {
+    let end = uninterrupted(&config());
+    let steps: Vec<usize> = end.summary.evaluations.iter().map(|row| row.step).collect();
+    assert_eq!(steps, [0, 5, 10, 12]);
+    let only_ends = uninterrupted(&config().with_evaluate_every(0));
+    assert_eq!(only_ends.summary.evaluations.iter().map(|row| row.step).collect::<Vec<_>>(), [0, 12]);
+    assert_eq!(only_ends.policy, end.policy, "measuring changes nothing");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits() {
+    assert_eq!(uninterrupted(&stateful()), uninterrupted(&stateful()));
+    let mut other = toy();
+    trainer(stateful(), &mut other, 8).run(tempfile::tempdir().unwrap().path()).unwrap();
+    assert_ne!(other, uninterrupted(&stateful()).policy);
+}
+
+#[test]
+fn steps_in_memory_are_the_steps_of_a_run() {
+    let mut policy = toy();
+    let mut trainer = trainer(stateful(), &mut policy, 7);
+    let mut rewards = Vec::new();
+    while let Some(step) = trainer.step().unwrap() {
+        assert_eq!((step.tasks.len(), step.scored.groups.len()), (step.groups.len(), step.groups.len()));
+        rewards.push(step.record.reward);
+    }
+    assert_eq!(rewards.len(), 12);
+    drop(trainer);
+    let end = uninterrupted(&stateful());
+    assert_eq!((policy, rewards), (end.policy, end.summary.reward));
+}
+
+#[test]
+fn old_checkpoints_go() {
+    for kept in [1, 3] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut policy = toy();
+        let config = config().with_checkpoint_every(1).with_checkpoints_kept(kept);
+        trainer(config, &mut policy, 7).run(dir.path()).unwrap();
+        let count = || std::fs::read_dir(dir.path().join("checkpoints")).unwrap().count();
+        assert_eq!(count(), kept);
+    }
+    // The checkpoint with the reference model stays as well.
+    let dir = tempfile::tempdir().unwrap();
+    let mut fixed = config().with_checkpoint_every(1).with_reference(ReferenceKind::Fixed);
+    fixed.grpo.kl_coef = 0.1;
+    trainer(fixed, &mut toy(), 7).run(dir.path()).unwrap();
+    let mut names: Vec<_> = std::fs::read_dir(dir.path().join("checkpoints"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["000001", "000013", "000014"]);
+}
+
+#[test]
+fn a_source_that_ends_ends_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut policy = toy();
+    fault::never_wait();
+    let reward = reward_fn("any", |_: &String, out: &Rollout| Some(out.text.len() as f32));
+    // Ten tasks: three updates of three, one of one.
+    let source = task_source_fn(|i, _| Ok((i < 10).then(|| LETTERS[i as usize % 4].to_owned())));
+    let plan = config().build().unwrap();
+    let summary = Trainer::new(plan, &mut policy, source, prompt, reward, Seed::new(1))
+        .with_solved(repeated)
+        .with_evaluation(Evaluation::greedy("heldout", letters()))
+        .run(dir.path())
+        .unwrap();
+    assert_eq!(summary.steps, 4);
+    assert_eq!(records(dir.path(), "step")[3]["drawn"], 1);
+    assert_eq!(summary.evaluations.last().unwrap().step, 4);
+}
+
+#[test]
+fn failures_stop_the_run_by_name() {
+    let fails = |reward: fn(&String, &Rollout) -> Option<f32>,
+                 source: fn(u64) -> Result<Option<String>, BoxError>| {
+        let mut policy = toy();
+        let source = task_source_fn(move |i, _| source(i));
+        let plan = config().build().unwrap();
+        let reward = reward_fn("judge", reward);
+        let mut trainer = Trainer::new(plan, &mut policy, source, prompt, reward, Seed::new(1));
+        one_line(&trainer.run(tempfile::tempdir().unwrap().path()).unwrap_err())
+    };
+    let error = fails(|_, _| Some(f32::NAN), |_| Ok(Some("a".into())));
+    assert!(error.starts_with("reward `judge` failed") && error.contains("not finite"), "{error}");
+    let error =
+        fails(|_, _| Some(1.0), |i| if i < 4 { Ok(Some("a".into())) } else { Err("no network".into()) });
+    assert_eq!(error, "the task source failed at task 3: no network");
+    let mut policy = toy();
+    let reward = reward_fn("any", |_: &String, _: &Rollout| Some(1.0));
+    let nothing = |_: &String| Vec::<Message>::new();
+    let plan = config().build().unwrap();
+    let mut trainer = Trainer::new(plan, &mut policy, Epochs::new(letters()), nothing, reward, Seed::new(1));
+    let error = one_line(&trainer.step().unwrap_err());
+    assert!(error.starts_with("the policy failed: ") && error.contains("empty"), "{error}");
+}
+
+#[test]
+fn observers_get_everything_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut policy = toy();
+    let (mut kinds, mut done, mut phases) = (Vec::new(), Vec::new(), 0);
+    let observer = |event: Event<'_>| match event {
+        Event::Record { kind, json } => {
+            let record: serde_json::Value = serde_json::from_str(json).unwrap();
+            assert_eq!(record["kind"], kind);
+            kinds.push(kind.to_owned());
+        }
+        Event::Progress { done: units, note } if note.starts_with("reward") => done.push(units),
+        Event::PhaseStarted { phase, steps, .. } => {
+            assert_eq!((phase.as_str(), steps), ("train", 12));
+            phases += 1;
+        }
+        Event::PhaseEnded { seconds, .. } => {
+            assert!(seconds > 0.0);
+            phases += 1;
+        }
+        _ => {}
+    };
+    trainer(config(), &mut policy, 7).with_observer(observer).run(dir.path()).unwrap();
+    assert_eq!(done, (1..=12).collect::<Vec<_>>());
+    assert_eq!(phases, 2);
+    assert_eq!(
+        kinds.len(),
+        std::fs::read_to_string(dir.path().join("events.jsonl")).unwrap().lines().count()
+    );
+    assert_eq!(kinds.iter().filter(|kind| *kind == "step").count(), 12);
+    assert_eq!(kinds.iter().filter(|kind| *kind == "evaluation").count(), 8);
+}

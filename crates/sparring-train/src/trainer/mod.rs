@@ -1,0 +1,175 @@
+mod run;
+mod state;
+mod step;
+
+pub use state::{EvaluationRow, StepRecord, TrainSummary};
+pub use step::Step;
+
+use crate::{Evaluation, TrainError, TrainPlan};
+use serde::Serialize;
+use serde_json::Value;
+use sparring_core::{Observer, Player, Policy, Prompt, Reward, Rollout, Scorer, Seed, TaskSource};
+use state::State;
+use std::fmt;
+
+/// Trains one policy on tasks by a reward: see the [crate's documentation](crate).
+///
+/// [`Trainer::run`] and [`Trainer::resume`] do the whole run in a folder. [`Trainer::step`] does one update in memory, for
+/// callers that have a loop of their own.
+///
+/// Update `s` asks the source for its next tasks with `seed.child("tasks")`, and samples group `i` of it from
+/// `seed.index(s).child("sample").index(i)`.
+pub struct Trainer<'a, T> {
+    plan: TrainPlan,
+    policy: &'a mut (dyn Policy + 'a),
+    source: Box<dyn TaskSource<T> + 'a>,
+    prompt: Box<dyn Fn(&T) -> Prompt + 'a>,
+    reward: Box<dyn Reward<T> + 'a>,
+    seed: Seed,
+    player: Option<Player>,
+    key: Option<Box<dyn Fn(&T) -> String + 'a>>,
+    consistency: Option<Consistency<'a, T>>,
+    solved: Option<Solved<'a, T>>,
+    show: Option<fn(&T) -> Value>,
+    evaluations: Vec<Evaluation<T>>,
+    observers: Vec<Box<dyn Observer + 'a>>,
+    preset: String,
+    config_text: Option<String>,
+    state: State,
+    /// The reference model of the KL term.
+    reference: Option<Box<dyn Scorer>>,
+}
+
+type Consistency<'a, T> = Box<dyn Fn(&T, &[Rollout]) -> f64 + 'a>;
+type Solved<'a, T> = Box<dyn Fn(&T, &Rollout) -> bool + 'a>;
+
+impl<T> fmt::Debug for Trainer<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { plan, seed, state, .. } = self;
+        f.debug_struct("Trainer")
+            .field("plan", plan)
+            .field("seed", seed)
+            .field("state", state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, T> Trainer<'a, T> {
+    /// A run of `plan` that trains `policy` on the tasks of `source`, each put to it by `prompt`, by `reward`.
+    ///
+    /// Closures become sources and rewards by [`task_source_fn`](sparring_core::task_source_fn) and
+    /// [`reward_fn`](sparring_core::reward_fn); a list of tasks becomes a source by [`Epochs`](crate::Epochs). The policy is
+    /// as it is before the first update, also for a run that is to be resumed.
+    pub fn new<P: Into<Prompt>>(
+        plan: TrainPlan,
+        policy: &'a mut (dyn Policy + 'a),
+        source: impl TaskSource<T> + 'a,
+        prompt: impl Fn(&T) -> P + 'a,
+        reward: impl Reward<T> + 'a,
+        seed: Seed,
+    ) -> Self {
+        Self {
+            plan,
+            policy,
+            source: Box::new(source),
+            prompt: Box::new(move |task| prompt(task).into()),
+            reward: Box::new(reward),
+            seed,
+            player: None,
+            key: None,
+            consistency: None,
+            solved: None,
+            show: None,
+            evaluations: Vec::new(),
+            observers: Vec::new(),
+            preset: String::new(),
+            config_text: None,
+            state: State::default(),
+            reference: None,
+        }
+    }
+
+    /// Says who is trained, for rewards that ask (`RewardContext::player`).
+    #[must_use]
+    pub fn with_player(mut self, player: Player) -> Self {
+        self.player = Some(player);
+        self
+    }
+
+    /// The key of a task for the keyed advantages: tasks of one key share a statistic.
+    #[must_use]
+    pub fn with_key(mut self, key: impl Fn(&T) -> String + 'a) -> Self {
+        self.key = Some(Box::new(key));
+        self
+    }
+
+    /// The self-consistency p of a group for ADPO: the share of its completions that agree with the majority, in
+    /// [0, 1] ([`majority`](crate::majority) counts).
+    #[must_use]
+    pub fn with_consistency(mut self, consistency: impl Fn(&T, &[Rollout]) -> f64 + 'a) -> Self {
+        self.consistency = Some(Box::new(consistency));
+        self
+    }
+
+    /// Says when a completion solves its task: for evaluations, and for the share solved of each update.
+    #[must_use]
+    pub fn with_solved(mut self, solved: impl Fn(&T, &Rollout) -> bool + 'a) -> Self {
+        self.solved = Some(Box::new(solved));
+        self
+    }
+
+    /// Adds an evaluation; [`Trainer::with_solved`] says when an answer is right.
+    #[must_use]
+    pub fn with_evaluation(mut self, evaluation: Evaluation<T>) -> Self
+    where
+        T: Serialize,
+    {
+        self.show = Some(|task| serde_json::to_value(task).unwrap_or_default());
+        self.evaluations.push(evaluation);
+        self
+    }
+
+    /// Adds an observer.
+    #[must_use]
+    pub fn with_observer(mut self, observer: impl Observer + 'a) -> Self {
+        self.observers.push(Box::new(observer));
+        self
+    }
+
+    /// Names the preset, for the summary.
+    #[must_use]
+    pub fn with_preset(mut self, preset: impl Into<String>) -> Self {
+        self.preset = preset.into();
+        self
+    }
+
+    /// The text that `config.toml` is to hold: settings of which the run's are a part. By default the run's.
+    #[must_use]
+    pub fn with_config_text(mut self, text: impl Into<String>) -> Self {
+        self.config_text = Some(text.into());
+        self
+    }
+
+    /// The policy, as it is now.
+    pub fn policy(&self) -> &dyn Policy {
+        &*self.policy
+    }
+
+    fn check(&self) -> Result<(), TrainError> {
+        let missing = [
+            (self.plan.updater.needs_keys() && self.key.is_none(), "grpo.advantage", "Trainer::with_key"),
+            (
+                self.plan.updater.adpo().is_some() && self.consistency.is_none(),
+                "adpo",
+                "Trainer::with_consistency",
+            ),
+            (!self.evaluations.is_empty() && self.solved.is_none(), "an evaluation", "Trainer::with_solved"),
+        ];
+        match missing.into_iter().find(|(missing, ..)| *missing) {
+            Some((_, what, with)) => Err(TrainError::invalid(format!(
+                "{what} needs a function that the trainer was not given; use {with}"
+            ))),
+            None => Evaluation::check_all(&self.evaluations),
+        }
+    }
+}

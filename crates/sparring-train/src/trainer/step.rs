@@ -1,0 +1,146 @@
+use super::Trainer;
+use super::state::StepRecord;
+use crate::summary::mean;
+use crate::{Score, Scored, TrainError, requests, sample};
+use sparring_core::{RewardContext, Rollout, Seed};
+use sparring_grpo::{UpdateReport, is_zero_advantage, resample};
+
+/// One update: what it learned from, and what it did.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Step<T> {
+    /// The tasks that it learned from.
+    pub tasks: Vec<T>,
+    /// The completions of each.
+    pub groups: Vec<Vec<Rollout>>,
+    /// Their scores.
+    pub scored: Scored,
+    /// What it did.
+    pub record: StepRecord,
+}
+
+/// A task with what was sampled of it.
+struct Drawn<T> {
+    task: T,
+    rollouts: Vec<Rollout>,
+    score: Score,
+}
+
+impl<T> Trainer<'_, T> {
+    /// One update, in memory: samples, scores, learns. `None` after the last update, and where the source has no more
+    /// tasks.
+    ///
+    /// # Errors
+    /// [`TrainError`] says what the source, the model or the reward met; the update was not applied.
+    pub fn step(&mut self) -> Result<Option<Step<T>>, TrainError> {
+        self.check()?;
+        let step = self.state.step;
+        if step >= self.plan.config.steps || self.state.exhausted {
+            return Ok(None);
+        }
+        if self.plan.config.reference.due(step) {
+            self.reference = Some(self.policy.freeze().map_err(TrainError::policy(super::run::POLICY))?);
+        }
+        let mut all = Vec::new();
+        let (drawn, rounds) = self.draw(&mut all)?;
+        if all.is_empty() {
+            self.state.exhausted = true;
+            return Ok(None);
+        }
+        let mut tasks = Vec::with_capacity(drawn.len());
+        let (mut groups, mut scored) = (Vec::with_capacity(drawn.len()), Scored::default());
+        for Drawn { task, rollouts, score } in drawn {
+            tasks.push(task);
+            groups.push(rollouts);
+            scored.groups.push(score);
+        }
+        let c = &self.plan.config;
+        let lr = c.lr_schedule.at(step, c.steps, c.lr);
+        let update = self.learn(&groups, &scored, lr)?;
+        let (scores, rates): (Vec<Score>, Vec<Option<f32>>) = all.into_iter().unzip();
+        let rates: Vec<f32> = rates.into_iter().flatten().collect();
+        let (drawn, all) = (scores.len(), Scored { groups: scores });
+        let record = StepRecord {
+            step,
+            lr,
+            reward: all.mean(),
+            components: all.components(),
+            solve_rate: mean(&rates),
+            drawn,
+            rounds,
+            update,
+        };
+        self.state.step += 1;
+        self.state.reward.push(record.reward);
+        self.state.solve_rate.push(record.solve_rate);
+        Ok(Some(Step { tasks, groups, scored, record }))
+    }
+
+    /// The groups to learn from, and the number of rounds; `all` gets the score and the share solved of every group
+    /// that was drawn.
+    fn draw(&mut self, all: &mut Vec<(Score, Option<f32>)>) -> Result<(Vec<Drawn<T>>, usize), TrainError> {
+        let wanted = self.plan.config.prompts_per_step;
+        let rounds = self.plan.config.grpo.dynamic_sampling.map(|dynamic| dynamic.max_rounds);
+        let seed = self.seed.index(self.state.step as u64).child("sample");
+        let round = |round: usize, missing: usize| {
+            // The first round draws as without dynamic sampling.
+            let seed = if round == 0 { seed } else { seed.child("round").index(round as u64) };
+            self.round(missing, seed, all)
+        };
+        let replaced = |group: &Drawn<T>| rounds.is_some() && is_zero_advantage(&group.score.rewards);
+        let kept = resample(wanted, rounds.unwrap_or(1), round, replaced)?;
+        Ok((kept.groups, kept.rounds))
+    }
+
+    /// The next `n` tasks of the source, sampled and scored.
+    fn round(
+        &mut self,
+        n: usize,
+        seed: Seed,
+        all: &mut Vec<(Score, Option<f32>)>,
+    ) -> Result<Vec<Drawn<T>>, TrainError> {
+        let (first, c) = (self.state.tasks, &self.plan.config);
+        let tasks = self.source.tasks(first, n, self.seed.child("tasks"));
+        let tasks = tasks.map_err(|source| TrainError::Source { first, source })?;
+        if tasks.len() > n {
+            let source = format!("it gave {} tasks where {n} were asked for", tasks.len()).into();
+            return Err(TrainError::Source { first, source });
+        }
+        self.state.tasks += tasks.len() as u64;
+        let requests = requests(tasks.iter().map(&*self.prompt), c.group_size, &c.sampling, seed);
+        let groups = sample(&*self.policy, super::run::POLICY, &requests, |_| {})?;
+        let mut ctx = RewardContext::default().with_batch(&groups);
+        (ctx.step, ctx.total_steps, ctx.player) = (self.state.step, c.steps, self.player);
+        let mut scores = Vec::with_capacity(groups.len());
+        for (task, group) in tasks.iter().zip(&groups) {
+            let mut score = Score::of(&*self.reward, task, group, &ctx)?;
+            if let Some(key) = &self.key {
+                score.key = key(task);
+            }
+            score.consistency = self.consistency.as_ref().map(|consistency| consistency(task, group));
+            let rate = self.solved.as_ref().map(|solved| {
+                group.iter().filter(|out| solved(task, out)).count() as f32 / group.len().max(1) as f32
+            });
+            all.push((score.clone(), rate));
+            scores.push(score);
+        }
+        let drawn = tasks.into_iter().zip(groups).zip(scores);
+        Ok(drawn.map(|((task, rollouts), score)| Drawn { task, rollouts, score }).collect())
+    }
+
+    /// The learning half; nothing to learn is no update.
+    fn learn(
+        &mut self,
+        groups: &[Vec<Rollout>],
+        scored: &Scored,
+        lr: f64,
+    ) -> Result<UpdateReport, TrainError> {
+        if groups.is_empty() {
+            return Ok(UpdateReport::default());
+        }
+        let (learner, reference) = (&mut *self.policy, self.reference.as_deref());
+        let baselines = &mut self.state.baselines;
+        let report = self.plan.updater.update(learner, reference, groups, scored, baselines, lr);
+        report.map_err(|source| TrainError::Update { step: self.state.step, source })
+    }
+}
