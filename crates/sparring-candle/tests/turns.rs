@@ -36,7 +36,8 @@ const ADDED: [&str; 13] = [
     "<think>",
 ];
 
-/// A byte-level tokenizer that merges line breaks, and a letter with the one before it.
+/// A byte-level tokenizer that merges line breaks, and a letter with the one before it. It cuts texts at added tokens
+/// only: with a pattern that looks ahead, a prompt would be cut in another way alone than before its turn.
 fn tokenizer(template: &str, end: &str) -> ChatTokenizer {
     let plain = |b: u8| matches!(b, 33..=126 | 161..=172 | 174..=255);
     let mut others = 256..;
@@ -54,7 +55,7 @@ fn tokenizer(template: &str, end: &str) -> ChatTokenizer {
         })
         .collect();
     let pretokenizer =
-        json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
+        json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false});
     let text = json!({"version": "1.0", "added_tokens": added, "pre_tokenizer": pretokenizer, "decoder": pretokenizer,
         "model": {"type": "BPE", "vocab": vocab, "merges": merges.map(|(a, b)| [a, b])}});
     ChatTokenizer::from_text(&text.to_string(), Some(template), Some(end)).unwrap()

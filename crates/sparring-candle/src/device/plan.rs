@@ -73,7 +73,9 @@ mod tests {
             tokens in 1_usize..40,
         ) {
             let ids: Vec<u32> = (0..9).collect();
-            let group = |(prompt, lengths): &(usize, Vec<usize>)| TokenGroup::new(&ids[..*prompt], lengths.iter().map(|&n| &ids[..n]).collect());
+            let group = |(prompt, lengths): &(usize, Vec<usize>)| {
+                TokenGroup::new(&ids[..*prompt], lengths.iter().map(|&n| &ids[..n]).collect())
+            };
             let groups: Vec<_> = shapes.iter().map(group).collect();
             let batch = TokenBatch::new(&groups, 1.0);
             let mut seen = vec![0; batch.completion_tokens()];
