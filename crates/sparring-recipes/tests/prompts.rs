@@ -34,7 +34,7 @@ fn templates_render_their_variables() {
 fn wrong_templates_are_named() {
     let cases = [
         (prompts("{{ domain }", "ok"), "prompts.generator[0]"),
-        (prompts("{{ tools }}", "ok"), "prompts.generator[0]: no variable `tools`"),
+        (prompts("{{ question }}", "ok"), "prompts.generator[0]: no variable `question`"),
         (prompts("ok", "{{ domains }}"), "prompts.solver[0]: no variable `domains`"),
         (prompts("ok", "{{ question | nothing }}"), "prompts.solver[0]"),
     ];
