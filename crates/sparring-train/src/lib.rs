@@ -40,7 +40,7 @@
 //! | tasks from a list, a file, a service | [`Epochs`], [`task_source_fn`](sparring_core::task_source_fn) |
 //! | advantages by task or player | [`Trainer::with_key`] |
 //! | advantages of each part of a reward | `grpo.advantage = "normalize_then_sum"`, `part_weights` |
-//! | other tasks for groups without an advantage | `dynamic_rounds` |
+//! | other tasks for groups without an advantage | `grpo.dynamic_sampling` |
 //! | a KL term | `reference`, `grpo.kl_coef` |
 //! | ADPO | `adpo`, [`Trainer::with_consistency`], [`majority`] |
 //! | accuracy between updates | [`Evaluation`], [`Trainer::with_solved`] |

@@ -7,9 +7,9 @@ use sparring_train::{Epochs, Evaluation, TrainConfig, TrainSummary, Trainer};
 use std::path::Path;
 use std::process::Command;
 
-const SETTINGS: &str = "steps = 12\nlr = 0.1\nprompts_per_step = 2\ngroup_size = 4\ndynamic_rounds = 2\n\
+const SETTINGS: &str = "steps = 12\nlr = 0.1\nprompts_per_step = 2\ngroup_size = 4\n\
     checkpoint_every = 2\nevaluate_every = 4\nsampling = { max_tokens = 1 }\n\
-    reference = { kind = \"refreshed\", every = 5 }\ngrpo = { kl_coef = 0.05 }\n";
+    reference = { kind = \"refreshed\", every = 5 }\ngrpo = { kl = { coef = 0.05 }, dynamic_sampling = { max_rounds = 2 } }\n";
 
 /// Begins or resumes the run in `dir`; the process dies at event `death`, if it comes so far.
 fn train(dir: &Path, death: usize) -> (TrainSummary, ToyPolicy) {

@@ -6,7 +6,8 @@ mod run;
 
 use crate::store::disk::fault;
 use crate::{Epochs, Evaluation, ReferenceKind, TrainConfig, TrainError, TrainSummary, Trainer};
-use sparring_core::{Message, Policy, Rollout, SamplingParams, Seed, reward_fn};
+use sparring_core::{Message, Rollout, SamplingParams, Seed, reward_fn};
+use sparring_grpo::DynamicSampling;
 use sparring_testkit::ToyPolicy;
 use std::path::Path;
 
@@ -40,10 +41,16 @@ fn config() -> TrainConfig {
         .with_evaluate_every(5)
 }
 
+/// The same with dynamic sampling in at most so many rounds; without, for 0.
+fn dynamic(mut config: TrainConfig, rounds: usize) -> TrainConfig {
+    config.grpo.dynamic_sampling = (rounds > 0).then(|| DynamicSampling { max_rounds: rounds });
+    config
+}
+
 /// The same with everything that has a state of its own: a reference that moves, baselines, dynamic sampling.
 fn stateful() -> TrainConfig {
-    let mut config = config().with_reference(ReferenceKind::Refreshed { every: 3 }).with_dynamic_rounds(3);
-    config.grpo.kl_coef = 0.05;
+    let mut config = dynamic(config().with_reference(ReferenceKind::Refreshed { every: 3 }), 3);
+    config.grpo.kl.coef = 0.05;
     config.grpo.advantage = sparring_grpo::AdvantageKind::KeyedMovingAverage;
     config
 }

@@ -42,7 +42,7 @@ fn dynamic_sampling_replaces_groups_without_an_advantage() {
         })
     };
     let run = |rounds: usize| {
-        let (mut policy, plan) = (toy(), config().with_dynamic_rounds(rounds).build().unwrap());
+        let (mut policy, plan) = (toy(), dynamic(config(), rounds).build().unwrap());
         let source = Epochs::new(letters());
         let mut trainer = Trainer::new(plan, &mut policy, source, prompt, reward(), Seed::new(3));
         std::iter::from_fn(|| trainer.step().unwrap()).collect::<Vec<_>>()
@@ -64,7 +64,7 @@ fn dynamic_sampling_replaces_groups_without_an_advantage() {
 fn an_update_without_any_advantage_changes_nothing() {
     let mut policy = toy();
     let constant = reward_fn("constant", |_: &String, _: &Rollout| Some(2.0));
-    let plan = config().with_steps(2).with_dynamic_rounds(2).build().unwrap();
+    let plan = dynamic(config().with_steps(2), 2).build().unwrap();
     let mut trainer = Trainer::new(plan, &mut policy, Epochs::new(letters()), prompt, constant, Seed::new(1));
     let step = trainer.step().unwrap().unwrap();
     assert_eq!(
@@ -149,7 +149,7 @@ fn adpo_needs_a_consistency_and_scales_by_it() {
 fn the_reference_is_fixed_or_refreshed() {
     let kl = |reference: ReferenceKind| {
         let mut config = config().with_steps(9).with_lr(0.3).with_reference(reference);
-        config.grpo.kl_coef = 1e-6;
+        config.grpo.kl.coef = 1e-6;
         let mut policy = toy();
         let mut trainer = trainer(config, &mut policy, 7);
         std::iter::from_fn(|| trainer.step().unwrap())
@@ -168,14 +168,13 @@ fn the_reference_is_fixed_or_refreshed() {
 fn groups_and_scores_have_to_match() {
     let mut policy = toy();
     let params = SamplingParams::default().with_max_tokens(1);
-    let groups =
-        sample(policy.sampler(), "policy", &requests([vec![1]], 2, &params, Seed::new(1)), |_| {}).unwrap();
+    let groups = sample(&policy, "policy", &requests([vec![1]], 2, &params, Seed::new(1)), |_| {}).unwrap();
     let updater = Updater::new(GrpoConfig::default().build().unwrap());
     let none = Scored::default();
-    let error = updater.update(policy.learner(), None, &groups, &none, &mut Baselines::default(), 0.1);
+    let error = updater.update(&mut policy, None, &groups, &none, &mut Baselines::default(), 0.1);
     assert!(error.unwrap_err().to_string().contains("1 groups but 0 scores"));
     let short: Scored = [Score::from_rewards(vec![Some(1.0)])].into_iter().collect();
-    let error = updater.update(policy.learner(), None, &groups, &short, &mut Baselines::default(), 0.1);
+    let error = updater.update(&mut policy, None, &groups, &short, &mut Baselines::default(), 0.1);
     assert!(one_line(&error.unwrap_err()).contains("2 completions but 1 rewards"));
 }
 

@@ -65,7 +65,7 @@ fn old_checkpoints_go() {
     // The checkpoint with the reference model stays as well.
     let dir = tempfile::tempdir().unwrap();
     let mut fixed = config().with_checkpoint_every(1).with_reference(ReferenceKind::Fixed);
-    fixed.grpo.kl_coef = 0.1;
+    fixed.grpo.kl.coef = 0.1;
     trainer(fixed, &mut toy(), 7).run(dir.path()).unwrap();
     let mut names: Vec<_> = std::fs::read_dir(dir.path().join("checkpoints"))
         .unwrap()
