@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 /// | `bnpo` | clipped | token | mean of the step's tokens | TRL |
 /// | `dr_grpo` | clipped | token | constant length | arXiv:2503.20783 |
 /// | `dapo` | clipped | token | mean of the batch's tokens | arXiv:2503.14476, eq. 8 |
-/// | `luspo` | clipped | sequence | sum of a completion's tokens | TRL |
+/// | `luspo` | clipped | sequence | sum of a completion's tokens | arXiv:2602.05261 |
 /// | `gspo` | clipped | sequence | mean of completions' means | arXiv:2507.18071, eq. 5 |
 /// | `gspo_token` | clipped | sequence, gradient of the token | mean of completions' means | arXiv:2507.18071, eq. 13 |
 /// | `cispo` | weighted score, at most 5 | token | mean of the batch's tokens | arXiv:2506.13585, eq. 4 |
 /// | `sapo` | soft gate, τ 1 and 1.05 | token | mean of completions' means | arXiv:2511.20347 |
-/// | `vespo` | φ-weighted score | sequence | mean of the batch's tokens | TRL |
+/// | `vespo` | φ-weighted score | sequence | mean of the batch's tokens | arXiv:2602.10693, as in TRL |
 /// | `gmpo` | geometric mean | sequence | mean of completions | arXiv:2507.20673 |
 /// | `gpg` | REINFORCE | none | mean of the batch's tokens | arXiv:2504.02546 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -14,8 +14,9 @@ use sparring_core::Rollout;
 ///
 /// The drift is |log-probability of the sampler − of the learner| before the first optimiser step of the update, at the
 /// temperature that is learned at; it costs no extra pass over the model. It is close to 0 where the sampler is the
-/// learner, and shows stale weights, another temperature, or log-probabilities of a distribution that was cut (top-p)
-/// where the sampler renormalises them, as [`Rollout::logp`](sparring_core::Rollout) asks. Measured are the tokens that
+/// learner, and shows stale weights, another temperature, or a distribution that was cut (top-p, top-k, min-p, a logit
+/// hook): by the contract of [`Rollout::logp`](sparring_core::Rollout) its log-probabilities are those of what is left. An
+/// engine that breaks it, and reports those before the cut, hides the cut here too. Measured are the tokens that
 /// the policy wrote itself, of the completions that are learned (not of zero-advantage groups, nor of masked
 /// completions, unless a KL or entropy term learns them). With recomputed old log-probabilities, or one step, these are
 /// all such completions of the update; with [`OldLogp::Sampler`](crate::OldLogp) and several mini-batches they are those
