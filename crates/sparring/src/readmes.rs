@@ -1,5 +1,8 @@
 //! One item for each README.
 
+#[doc = include_str!("../../../README.md")]
+struct Workspace;
+
 #[doc = include_str!("../README.md")]
 struct Facade;
 
@@ -35,3 +38,6 @@ struct Testkit;
 
 #[doc = include_str!("../../sparring-tools/README.md")]
 struct Tools;
+
+#[doc = include_str!("../../sparring-train/README.md")]
+struct Train;
