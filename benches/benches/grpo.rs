@@ -7,8 +7,10 @@
 use serde_json::json;
 use sparring_candle::{CandlePolicy, PolicyOptions};
 use sparring_core::{Learner, Rollout, Scorer};
-use sparring_grpo::{Grpo, GrpoConfig, LossKind, OldLogp, RolloutGroup};
+use sparring_grpo::advantage::Baselines;
+use sparring_grpo::{Grpo, GrpoConfig, LossKind, OldLogp};
 use sparring_testkit::Tape;
+use sparring_train::{Score, Scored, Updater};
 use std::error::Error;
 use std::io::Write;
 use std::time::Instant;
@@ -73,9 +75,8 @@ fn update(
     groups: &[Vec<Rollout>],
 ) -> Result<(), Box<dyn Error>> {
     let rewards: Vec<Option<f32>> = (0..SIZE).map(|i| Some(i as f32)).collect();
-    let batch: Vec<RolloutGroup<'_>> =
-        groups.iter().map(|group| RolloutGroup::new(group, &rewards)).collect();
-    grpo.update(learner, reference, &batch, 1e-6)?;
+    let scored: Scored = groups.iter().map(|_| Score::from_rewards(rewards.clone())).collect();
+    Updater::new(grpo.clone()).update(learner, reference, groups, &scored, &mut Baselines::default(), 1e-6)?;
     Ok(())
 }
 

@@ -3,9 +3,11 @@ use super::losses::{LossCase, Row};
 use super::read::{needed, number};
 use super::score::{Scores, Width};
 use serde_json::Value;
-use sparring::core::{BoxError, Rollout, SamplingParams, Scorer, advantage_fn};
+use sparring::core::{BoxError, Rollout, SamplingParams, advantage_fn};
 use sparring::grpo::surrogate::Surrogate;
-use sparring::grpo::{GrpoConfig, OldLogp, RolloutGroup};
+use sparring::grpo::advantage::Baselines;
+use sparring::grpo::{GrpoConfig, OldLogp};
+use sparring::train::{Score, Scored, Updater};
 use sparring_testkit::Tape;
 
 /// Compares loss and gradient, where the driver can be shown the case: a whole update of a named loss, without weights
@@ -85,11 +87,8 @@ fn run(case: &LossCase, config: GrpoConfig) -> Result<(Tape, f64), BoxError> {
     let rewards: Vec<Option<f32>> = case.rows.iter().map(|row| Some(row.advantage as f32)).collect();
     let identity = advantage_fn(|rewards: &[f32], out: &mut [f32]| out.copy_from_slice(rewards));
     let grpo = config.build()?.with_advantage(identity);
-    let report = grpo.update(
-        &mut tape,
-        Some(&reference as &dyn Scorer),
-        &[RolloutGroup::new(&rollouts, &rewards)],
-        1.0,
-    )?;
+    let scored: Scored = [Score::from_rewards(rewards)].into_iter().collect();
+    let baselines = &mut Baselines::default();
+    let report = Updater::new(grpo).update(&mut tape, Some(&reference), &[rollouts], &scored, baselines, 1.0)?;
     Ok((tape, report.loss))
 }
