@@ -64,7 +64,8 @@ impl fmt::Display for Parses {
 fn peer_calls(row: &Value) -> Result<Vec<ToolCall>, BoxError> {
     let calls = rows::list(&row["sglang_oneshot"], "calls")?.iter();
     let read = |call: &Value| {
-        let arguments = serde_json::from_str(rows::text(call, "arguments")).unwrap_or_default();
+        let arguments: serde_json::Map<String, Value> =
+            serde_json::from_str(rows::text(call, "arguments")).unwrap_or_default();
         ToolCall::new(rows::text(call, "name"), arguments)
     };
     Ok(calls.map(read).collect())

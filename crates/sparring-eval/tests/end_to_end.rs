@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
 
 use serde_json::json;
-use sparring_core::{Encoder, PolicyError, Prompt, Rollout, SampleRequest, Sampler};
+use sparring_core::{Conversation, Encoder, PolicyError, Prompt, Rollout, SampleRequest, Sampler};
 use sparring_eval::bfcl::{with_underscores, write_results};
 use sparring_eval::{
     Benchmark, EvalError, ExactScorer, InWords, Item, Journal, Prompter, Reader, Report, RunConfig, Suite,
@@ -186,7 +186,10 @@ fn prompts_hold_the_tools_and_the_format() {
             messages[0].content.contains("\"name\":\"math.add\"") && messages[1].content == "Add 1 and 2."
         );
     }
-    let templated = Templated::new(&Counts).with_variable("enable_thinking", false);
+    let counts = Rendered(|asked: &Conversation| {
+        Ok(vec![asked.messages.len() as u32, asked.tools.len() as u32, asked.variables.len() as u32])
+    });
+    let templated = Templated::new(&counts).with_variable("enable_thinking", false);
     assert_eq!(templated.prompt(&benchmark.items[0]).unwrap(), Prompt::Tokens([1, 1, 1].into()));
 }
 
@@ -279,10 +282,12 @@ impl Sampler for Moody {
 fn an_item_without_a_prompt_is_refused_and_not_asked_again() {
     let dir = tempfile::tempdir().unwrap();
     let benchmark = benchmark(dir.path());
-    let picky = Templated::new(|input| {
-        let text = input.messages[0]["content"].to_string();
-        if text.contains("Add 3") { Err("no sums beyond 2".into()) } else { Ok(vec![text.len() as u32]) }
+    let picky = Rendered(|asked: &Conversation| {
+        let text = &asked.messages[0].content;
+        let refused = || PolicyError::invalid("no sums beyond 2");
+        if text.contains("Add 3") { Err(refused()) } else { Ok(vec![text.len() as u32]) }
     });
+    let picky = Templated::new(&picky);
     let ask = |fail_at: usize| {
         let model = ScriptedSampler::new(|_, _| "No.".to_owned());
         let counting = Failing::at(fail_at, &model);
@@ -319,7 +324,8 @@ fn a_sampler_that_refuses_everything_ends_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let benchmark = benchmark(dir.path());
     let words = InWords::new(&HERMES);
-    let untold = Templated::new(|_| Err("no tools".into()));
+    let no_tools = Rendered(|_: &Conversation| Err(PolicyError::invalid("no tools")));
+    let untold = Templated::new(&no_tools);
     for (prompter, why) in [(&words as &dyn Prompter, "the prompt is too long"), (&untold, "no tools")] {
         for batch in [1, 2, 16] {
             let config = RunConfig::default().with_batch(batch);
@@ -378,14 +384,16 @@ fn a_refused_prompt_costs_recall() {
     assert_eq!(report.overlap.len(), 2);
 }
 
-/// The number of messages, of tools and of variables.
-struct Counts;
+/// Token ids by a closure of the conversation.
+struct Rendered<F>(F);
 
-impl Encoder for Counts {
+impl<F> Encoder for Rendered<F>
+where
+    F: Fn(&Conversation) -> Result<Vec<u32>, PolicyError> + Send + Sync,
+{
     fn prompt(&self, prompt: &Prompt) -> Result<Arc<[u32]>, PolicyError> {
         let Prompt::Conversation(asked) = prompt else { panic!("expected a conversation") };
-        let counts = [asked.messages.len(), asked.tools.len(), asked.variables.len()];
-        Ok(counts.iter().map(|&n| n as u32).collect())
+        (self.0)(asked).map(Into::into)
     }
 
     fn completion(&self, _: &str) -> Result<Vec<u32>, PolicyError> {

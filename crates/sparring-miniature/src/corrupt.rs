@@ -38,7 +38,7 @@ fn misuse(task: &ToolTask, right: Option<&ToolCall>, rng: &mut impl Rng) -> Tool
     let Some(tool) = others.choose(rng).copied().or(task.tools.first()) else {
         return ToolCall::default();
     };
-    let arguments = tool
+    let arguments: Map<String, Value> = tool
         .parameters
         .keys()
         .map(|name| {
@@ -56,7 +56,7 @@ pub(crate) fn first_tool(task: &ToolTask, rng: &mut impl Rng) -> Vec<ToolCall> {
     let said: Map<String, Value> = task.calls.iter().flat_map(|c| c.arguments.clone()).collect();
     let Some(tool) = task.tools.first() else { return Vec::new() };
     let at_hand = said.values().next();
-    let arguments = tool
+    let arguments: Map<String, Value> = tool
         .parameters
         .keys()
         .filter_map(|name| {

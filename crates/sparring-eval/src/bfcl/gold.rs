@@ -16,7 +16,7 @@ pub(crate) fn gold_call(entry: &BfclEntry, gold: &Value) -> Option<ToolCall> {
         schema["required"].as_array().is_some_and(|required| required.iter().any(|other| other == name))
     };
     let language = Language::of(entry.category.name());
-    let mut call = ToolCall::new(function["name"].as_str()?, serde_json::Map::new());
+    let mut call = ToolCall::new(function["name"].as_str()?, Map::new());
     for (parameter, acceptable) in parameters.as_object()? {
         let Some(value) = first(acceptable, required(parameter)) else { continue };
         let value = literal(unwrapped(value), &schema["properties"][parameter], language);

@@ -4,6 +4,7 @@
 use super::source;
 use crate::{EvalError, Item};
 use serde_json::{Map, Value, json};
+use sparring_core::Message;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -31,7 +32,7 @@ pub(super) fn load(dir: &Path) -> Result<Vec<Item>, EvalError> {
     let items = intents.into_iter().flat_map(|(intent, utterances)| {
         let tools = &tools;
         utterances.into_iter().enumerate().map(move |(i, Utterance { text, slots })| {
-            let gold = ToolCall::new(intent, slots);
+            let gold = ToolCall::new(&intent, slots);
             let messages = vec![Message::user(text)];
             Item::calls(format!("snips_{intent}_{i}"), "snips", messages, tools.clone(), vec![gold])
         })

@@ -4,8 +4,8 @@ use crate::tool_r0::tags;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use sparring_core::{
-    Encoder, Game, Learner, Player, Policy, Prompt, RewardContext, Rollout, SampleRequest, SamplingParams,
-    Seed, TokenGroup,
+    Encoder, Game, Learner, Player, Policy, RewardContext, Rollout, SampleRequest, SamplingParams, Seed,
+    TokenGroup,
 };
 use sparring_grpo::{GrpoError, RolloutGroup, supervised};
 use sparring_reward::BoxReward;
