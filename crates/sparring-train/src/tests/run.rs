@@ -72,7 +72,7 @@ fn old_checkpoints_go() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["000001", "000013", "000014"]);
+    assert_eq!(names, ["000001", "000012", "000013"]);
 }
 
 #[test]
