@@ -251,7 +251,7 @@ fn nexus_raven() {
     // Leaving out what is the default, or giving it, is the same.
     let judge = |arguments: Value| {
         let call = ToolCall::new("f", arguments.as_object().unwrap().clone());
-        benchmark.scorer.score(item, &sparring_eval::Reading::Calls(vec![call])).valid
+        benchmark.grader.grade(item, &sparring_eval::Reading::Calls(vec![call])).valid
     };
     assert!(judge(json!({"a": "x"})) && judge(json!({"a": "x", "b": null, "c": 3})));
     assert!(!judge(json!({"a": "x", "c": 4})) && !judge(json!({"c": 3})));
@@ -319,7 +319,7 @@ fn categories_of_other_benchmarks_are_python() {
     let line = json!({"id": "a", "benchmark": "simple_java", "tools": [{"name": "f", "description": "", "parameters": {}}],
         "answers": [{"name": "f", "arguments": {"n": true}}], "messages": [{"role": "user", "content": "u"}]});
     let items = Folder::new(&[("x.jsonl", &line.to_string())]).load(Suite::Unified);
-    let reading = sparring_eval::Reader::Bfcl.read(&items[0], "[f(n=True)]");
+    let reading = sparring_eval::AnswerReader::Bfcl.read(&items[0], "[f(n=True)]");
     assert_eq!(reading.calls().unwrap(), [ToolCall::new("f", [("n", true.into())])]);
 }
 
