@@ -56,8 +56,7 @@ pub(super) fn float(text: &str) -> Option<f64> {
     text.parse().ok().or_else(|| plain(text)?.parse().ok())
 }
 
-/// Stripped, in ASCII digits, and without the underscores that may stand between two digits; `None` where one
-/// stands elsewhere.
+/// The text stripped, in ASCII digits, and without underscores between digits; `None` if an underscore is elsewhere.
 fn plain(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut chars = strip(text).chars().peekable();

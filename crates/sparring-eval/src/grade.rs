@@ -29,8 +29,8 @@ impl Verdict {
     }
 }
 
-/// Exact match as in Tool-R0 (arXiv 2602.21320): the same number of calls, in any order, and for each gold call one with
-/// the same name, the same argument names, and values that are equal under [`RobustComparator`].
+/// Exact match as in Tool-R0 (arXiv 2602.21320): the same number of calls, in any order, and for each gold call one
+/// with the same name, the same argument names, and values that are equal under [`RobustComparator`].
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct ExactGrader {

@@ -40,8 +40,8 @@ pub fn wilson(valid: usize, total: usize) -> Interval {
     Interval { low: ((centre - half) / scale).clamp(0.0, p), high: ((centre + half) / scale).clamp(p, 1.0) }
 }
 
-/// The interval of a weighted sum Σ wᵢ·pᵢ of independent shares, computed from theirs (MOVER: Zou and Donner, 2008), for
-/// weights of at least 0:
+/// The interval of a weighted sum Σ wᵢ·pᵢ of independent shares, computed from theirs (MOVER: Zou and Donner, 2008),
+/// for weights of at least 0:
 ///
 /// ```text
 /// low = θ̂ − √Σ wᵢ²(p̂ᵢ − lᵢ)²,   high = θ̂ + √Σ wᵢ²(uᵢ − p̂ᵢ)²

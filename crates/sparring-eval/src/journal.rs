@@ -40,8 +40,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens or creates `path`. `run` identifies the run by everything that decides its answers: model, benchmark, prompts,
-    /// limits.
+    /// Opens or creates `path`. `run` identifies the run by everything that decides its answers: model, benchmark,
+    /// prompts, limits.
     ///
     /// # Errors
     /// [`EvalError::Invalid`] if the file belongs to another run, [`EvalError::Data`] if it is damaged,

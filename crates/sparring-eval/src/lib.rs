@@ -12,8 +12,8 @@
 //! * Items that are defective as published still count; [`Defect`] identifies them.
 //! * [`run`] decodes greedily and resumes: items with an answer on disk are not asked again.
 //! * A [`Grader`] decides whether an answer is right. BFCL has its own checker ([`bfcl::BfclGrader`]) and totals
-//!   ([`bfcl::leaderboard`]); the others use Tool-R0's exact match ([`ExactGrader`]) and report the precision and recall
-//!   of their papers ([`Overlap`]). Intervals are [`wilson`]'s.
+//!   ([`bfcl::leaderboard`]); the others use Tool-R0's exact match ([`ExactGrader`]) and report the precision and
+//!   recall of their papers ([`Overlap`]). Intervals are [`wilson`]'s.
 //! * An [`AnswerReader`] reads calls from an answer's text.
 //! * [`gold_answers`] turns a benchmark's gold into answers. Their score is the highest that a model can reach.
 //!

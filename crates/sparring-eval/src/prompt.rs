@@ -103,8 +103,8 @@ fn functions(item: &Item) -> String {
 /// Prompts with a system message that describes the tools and the format of the answer. For models whose chat template
 /// has no tools, and for BFCL's "prompting" mode.
 ///
-/// The default wording is our own for every benchmark, BFCL included; [`InWords::with_system`] replaces it. Scores under
-/// different wordings are not comparable to the digit.
+/// The default wording is our own for every benchmark, BFCL included; [`InWords::with_system`] replaces it. Scores
+/// under different wordings are not comparable to the digit.
 #[derive(Debug)]
 pub struct InWords<'a> {
     reader: &'a AnswerReader,
@@ -117,8 +117,8 @@ impl<'a> InWords<'a> {
         Self { reader, system: None }
     }
 
-    /// Uses this system prompt instead of ours, for example that of a benchmark's own program. `{functions}` becomes the
-    /// JSON of the functions: for BFCL as in its files, else each with the JSON Schema of its parameters.
+    /// Uses this system prompt instead of ours, for example that of a benchmark's own program. `{functions}` becomes
+    /// the JSON of the functions: for BFCL as in its files, else each with the JSON Schema of its parameters.
     ///
     /// # Errors
     /// [`EvalError::Invalid`] if the text has no `{functions}`.

@@ -14,9 +14,9 @@ pub enum AnswerReader {
     InThought(Format),
     /// A parser of your own.
     Parser(Box<dyn CallParser>),
-    /// BFCL's format for prompted models: `[f(a=1), g(b='x')]`, in the language of the category. Java and JavaScript, which
-    /// only items of BFCL have, need the feature `tree-sitter`. In Python's notation, names of tools and arguments must
-    /// be identifiers: `get-user` and `from` cannot be written.
+    /// BFCL's format for prompted models: `[f(a=1), g(b='x')]`, in the language of the category. Java and JavaScript,
+    /// which only items of BFCL have, need the feature `tree-sitter`. In Python's notation, names of tools and
+    /// arguments must be identifiers: `get-user` and `from` cannot be written.
     Bfcl,
 }
 

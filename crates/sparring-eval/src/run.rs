@@ -68,17 +68,17 @@ impl RunConfig {
     }
 }
 
-/// Asks every item without an answer in the journal, in order and in batches. `progress` receives the number of answered
-/// items before the first batch and after each one.
+/// Asks every item without an answer in the journal, in order and in batches. `progress` receives the number of
+/// answered items before the first batch and after each one.
 ///
 /// A prompt that the prompter or the backend refuses ([`PolicyError::Invalid`], for example because it is too long) is
 /// recorded as refused and counts as wrong.
 ///
 /// # Errors
-/// The first error of the sampler or of the file. Answers received so far, including those of the same batch, are in the
-/// journal: call again to continue, or wrap a sampler that may be unavailable in [`Retry`](sparring_core::Retry).
-/// [`EvalError::Invalid`] if the first 16 prompts, or all, are refused for the same reason, which then is not a property
-/// of an item.
+/// The first error of the sampler or of the file. Answers received so far, including those of the same batch, are in
+/// the journal: call again to continue, or wrap a sampler that may be unavailable in [`Retry`](sparring_core::Retry).
+/// [`EvalError::Invalid`] if the first 16 prompts, or all, are refused for the same reason, which then is not a
+/// property of an item.
 pub fn run(
     benchmark: &Benchmark,
     sampler: &dyn Sampler,

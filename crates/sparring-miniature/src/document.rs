@@ -191,8 +191,8 @@ fn chance(share: f64, rng: &mut impl Rng) -> bool {
 }
 
 impl World {
-    /// Writes the document of this seed. Check the mix first ([`DocumentMix::validate`]): a share outside [0, 1] counts as
-    /// the nearest bound.
+    /// Writes the document of this seed. Check the mix first ([`DocumentMix::validate`]): a share outside [0, 1]
+    /// counts as the nearest bound.
     pub fn document(&self, mix: &DocumentMix, seed: Seed) -> Document {
         let mut rng = seed.child("document").rng();
         let mut kind: f64 = rng.random();

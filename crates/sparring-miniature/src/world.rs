@@ -71,8 +71,8 @@ pub(crate) struct Parameter {
     pub(crate) required: bool,
 }
 
-/// A tool as defined in one tool list, as if every provider had chosen its own parameters. A caller has to read the tool
-/// list, since the name does not determine the parameters.
+/// A tool as defined in one tool list, as if every provider had chosen its own parameters. A caller has to read the
+/// tool list, since the name does not determine the parameters.
 pub(crate) struct Tool {
     pub(crate) action: Action,
     pub(crate) parameters: Vec<Parameter>,

@@ -1,4 +1,4 @@
-//! Work divided over threads from beginning to end: one join a call, none per operation.
+//! Divides work over threads from beginning to end: one join per call, none per operation.
 
 use sparring_core::PolicyError;
 

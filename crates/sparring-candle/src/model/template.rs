@@ -59,15 +59,15 @@ impl ChatTemplate {
         let Conversation { messages, tools, variables, .. } = conversation;
         if let Some(name) = RESERVED.iter().find(|name| variables.contains_key(**name)) {
             return Err(PolicyError::invalid(format!(
-                "the conversation's variable \"{name}\" is what a chat template is given anyway; take it out"
+                "the conversation's variable \"{name}\" is a built-in argument of chat templates; remove it"
             )));
         }
         let messages: Vec<Value> = messages.iter().map(|message| Serde(message).into()).collect();
-        // `transformers` passes None where there are no tools.
+        // `transformers` passes None if there are no tools.
         let tools = if tools.is_empty() { Value::from(()) } else { Serde(tools).into() };
         let tokens = context! { bos_token => self.bos.as_str(), eos_token => self.eos.as_str() };
         let render = || {
-            // As in `transformers`, a variable may stand for a special token.
+            // As in `transformers`, a variable may override a special token.
             let variables = context! { ..Value::from(Serde(variables)), ..tokens };
             self.environment.get_template(NAME)?.render(context! {
                 messages,
@@ -82,7 +82,7 @@ impl ChatTemplate {
     }
 }
 
-/// Arguments of a template that no variable may stand for.
+/// Arguments of a template that no variable may override.
 const RESERVED: [&str; 3] = ["messages", "tools", "add_generation_prompt"];
 
 fn raise_exception(message: String) -> Result<String, Error> {

@@ -2,9 +2,9 @@
 //!
 //! Every call of a dialogue is an item, with the turns before it as the question.
 //!
-//! The files have no API definitions. They are taken from what `ToolSearcher` returns anywhere in the folder. An API that
-//! it never returns gets the parameters that the dialogues use, as strings. On level 1 the tool list is the APIs of the
-//! dialogue; on level 2 it is `ToolSearcher` and what it has found so far.
+//! The files have no API definitions. They are taken from what `ToolSearcher` returns anywhere in the folder. An API
+//! that it never returns gets the parameters that the dialogues use, as strings. On level 1 the tool list is the APIs
+//! of the dialogue; on level 2 it is `ToolSearcher` and what it has found so far.
 
 use super::{schema, source};
 use crate::{EvalError, Item, calling};

@@ -1,8 +1,8 @@
 //! Seal-Tools (fairyshine/Seal-Tools): questions with one call or several, and 4,076 tools.
 //!
-//! The paper's models see tools found by a retriever, which are not in the files. The tool list is therefore our own: the
-//! tools of the gold, filled up to [`TOOLS_OFFERED`] with the tools that follow in `tool.jsonl` within the same field,
-//! sorted by name.
+//! The paper's models see tools found by a retriever, which are not in the files. The tool list is therefore our own:
+//! the tools of the gold, filled up to [`TOOLS_OFFERED`] with the tools that follow in `tool.jsonl` within the same
+//! field, sorted by name.
 
 use super::{present, schema, source};
 use crate::{Defect, EvalError, Item};

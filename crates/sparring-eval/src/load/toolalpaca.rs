@@ -1,8 +1,8 @@
 //! ToolAlpaca (tangqiaoyu/ToolAlpaca): ten or eleven APIs per file, each with instructions and golden answers.
 //!
-//! A golden argument may be a placeholder (`{"id": ${id from search}}`) for the result of an earlier call. It is read as a
-//! string, which no honest answer equals, and recorded as [`Defect::Placeholder`]. Golds that are still not JSON are
-//! [`Defect::UnreadableGold`].
+//! A golden argument may be a placeholder (`{"id": ${id from search}}`) for the result of an earlier call. It is read
+//! as a string, which no honest answer equals, and recorded as [`Defect::Placeholder`]. Golds that are still not JSON
+//! are [`Defect::UnreadableGold`].
 
 use super::{present, schema, source};
 use crate::{Defect, EvalError, Expected, Item};

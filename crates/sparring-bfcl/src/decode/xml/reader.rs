@@ -1,4 +1,4 @@
-//! A reader for XML elements, as strict as expat, which Python's ElementTree stands on.
+//! A reader for XML elements, as strict as expat, which Python's ElementTree uses.
 //!
 //! It reads one element with what may be inside: elements, text, CDATA, comments, processing instructions,
 //! character references and namespaces. There are no declarations: the text starts with its root element.
@@ -348,7 +348,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Puts `more` behind `text`.
+/// Appends `more` to `text`.
 fn add<'a>(text: &mut Cow<'a, str>, more: Cow<'a, str>) {
     if text.is_empty() {
         *text = more;
