@@ -35,7 +35,7 @@ pub(super) fn strip(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
-/// `int(text)`; `None` where it raises `ValueError`.
+/// `int(text)`; `None` if it raises `ValueError`.
 pub(super) fn int(text: &str) -> Option<PyValue> {
     if let Some(small) = text.parse().ok().filter(|_| text.len() <= MAX_DIGITS) {
         return Some(PyValue::Int(small));
@@ -51,7 +51,7 @@ pub(super) fn int(text: &str) -> Option<PyValue> {
     }
 }
 
-/// `float(text)`; `None` where it raises `ValueError`.
+/// `float(text)`; `None` if it raises `ValueError`.
 pub(super) fn float(text: &str) -> Option<f64> {
     text.parse().ok().or_else(|| plain(text)?.parse().ok())
 }

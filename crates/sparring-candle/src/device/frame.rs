@@ -55,7 +55,7 @@ impl Frame {
 }
 
 /// Hides the positions between the end of each row's prompt and `longest`, up to `capacity` tokens: rows × 1 × 1 × 1 ×
-/// capacity. `None` where nothing is hidden.
+/// capacity. `None` if nothing is hidden.
 pub(crate) fn gaps(
     (device, dtype): (&Device, DType),
     prompts: &[usize],

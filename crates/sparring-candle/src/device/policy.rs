@@ -53,7 +53,7 @@ impl DevicePolicy {
     /// weights.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] names the option that is out of range; [`PolicyError::Backend`] where the device
+    /// [`PolicyError::Invalid`] names the option that is out of range; [`PolicyError::Backend`] if the device
     /// fails; [`PolicyError::Unsupported`] for an adapter with dropout.
     pub fn new(policy: &CandlePolicy, options: DeviceOptions) -> Result<Self, PolicyError> {
         let parts = policy.parts();
@@ -88,7 +88,7 @@ impl DevicePolicy {
     /// [`CandlePolicy::with_lora`].
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where a setting is out of range, a target matches nothing, or this policy has an
+    /// [`PolicyError::Invalid`] if a setting is out of range, a target matches nothing, or this policy has an
     /// adapter already; [`PolicyError::Unsupported`] for dropout.
     pub fn with_lora(&self, config: LoraConfig, seed: Seed) -> Result<Self, PolicyError> {
         let adapter = AdapterSpec::new(config, &self.model.spec.layout)?;
@@ -109,7 +109,7 @@ impl DevicePolicy {
     /// folder if the policy has an adapter.
     ///
     /// # Errors
-    /// [`PolicyError::Io`] names the file; [`PolicyError::Backend`] where the device fails.
+    /// [`PolicyError::Io`] names the file; [`PolicyError::Backend`] if the device fails.
     pub fn save_pretrained(&self, dir: impl AsRef<Path>) -> Result<(), PolicyError> {
         let (dir, spec) = (dir.as_ref(), &self.model.spec);
         let weights = flat(self.model.parameters(), &self.model.variables).map_err(candle_error)?;
@@ -142,7 +142,7 @@ impl DevicePolicy {
     /// The trained weights, copied from the device, one vector per parameter.
     ///
     /// # Errors
-    /// [`PolicyError::Backend`] where the device fails.
+    /// [`PolicyError::Backend`] if the device fails.
     pub fn weights(&self) -> Result<Vec<Vec<f32>>, PolicyError> {
         self.download(&self.model.variables)
     }
@@ -150,7 +150,7 @@ impl DevicePolicy {
     /// The gradient accumulated since the last step, one vector per parameter.
     ///
     /// # Errors
-    /// [`PolicyError::Backend`] where the device fails.
+    /// [`PolicyError::Backend`] if the device fails.
     pub fn gradients(&self) -> Result<Vec<Vec<f32>>, PolicyError> {
         self.download(&by_reference(&self.gradients))
     }

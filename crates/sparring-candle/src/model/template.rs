@@ -1,4 +1,4 @@
-//! Chat templates: the Jinja programs that Hugging Face tokenizers carry.
+//! Chat templates: the Jinja programs of Hugging Face tokenizers.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
@@ -6,7 +6,7 @@ use minijinja::{Environment, Error, ErrorKind, Value, context};
 use serde::Serialize;
 use sparring_core::{Conversation, PolicyError};
 
-/// ChatML, used where a tokenizer knows `<|im_start|>` but has no template.
+/// ChatML, used if a tokenizer knows `<|im_start|>` but has no template.
 pub(crate) const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
     {{ message.content }}<|im_end|>\n{% endfor %}\
     {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
@@ -49,8 +49,8 @@ impl ChatTemplate {
         &self.source
     }
 
-    /// The conversation as text, with the header of the assistant's turn if wanted: what `apply_chat_template` of
-    /// `transformers` gives for the same messages, tools and further arguments.
+    /// Renders a conversation, with the header of the assistant's turn if wanted. The result is that of
+    /// `apply_chat_template` of `transformers` for the same messages, tools and further arguments.
     pub(crate) fn render(
         &self,
         conversation: &Conversation,
@@ -89,8 +89,8 @@ fn raise_exception(message: String) -> Result<String, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message))
 }
 
-/// Today's date, for templates that print it. The clock stands still at 26 July 2024, the date that Llama 3's
-/// templates fall back to: the same conversation gives the same tokens on every day.
+/// Today's date, for templates that print it. The clock is fixed at 26 July 2024, the default date of
+/// Llama 3's templates, so that the same conversation gives the same tokens on every day.
 fn strftime_now(format: &str) -> String {
     let fields = [
         ("%d", "26"),
@@ -112,7 +112,7 @@ fn strftime_now(format: &str) -> String {
 #[allow(clippy::needless_pass_by_value, reason = "the signature of a filter")]
 fn tojson(value: Value, options: Kwargs) -> Result<Value, Error> {
     let indent: Option<usize> = options.get("indent")?;
-    // What Python's function also takes; none of it changes these defaults.
+    // Further arguments of Python's function; none changes these defaults.
     for key in ["ensure_ascii", "sort_keys", "separators"] {
         let _: Option<Value> = options.get(key)?;
     }

@@ -321,7 +321,7 @@ impl<'a> Reader<'a> {
     /// After `&`.
     fn reference(&mut self) -> Read<char> {
         let rest = self.rest();
-        // Names and numbers of characters are short, but for zeros in front.
+        // Names and numbers of characters are short, except for zeros in front.
         let Some(len) = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '#') else {
             return self.fault("unclosed token");
         };

@@ -73,7 +73,7 @@ pub(super) struct DecodePair {
     pub(super) a: Packed,
     /// Factor of each column of `x·aᵀ`.
     pub(super) scales: Vec<f32>,
-    /// outputs × Σ ranks; zero where a matrix does not see another's factor.
+    /// outputs × Σ ranks; zero if a matrix does not see another's factor.
     pub(super) b: Packed,
 }
 

@@ -52,7 +52,7 @@ impl Sink<'_> {
         }
     }
 
-    /// The gradient of a factor; empty where the base is trained.
+    /// The gradient of a factor; empty if the base is trained.
     pub(super) fn adapter(&mut self, range: &Range<usize>) -> &mut [f32] {
         match self {
             Self::Base(_) => &mut [],

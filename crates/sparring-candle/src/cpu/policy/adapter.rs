@@ -105,7 +105,7 @@ impl CandlePolicy {
     /// Undoes [`CandlePolicy::merge_adapter`], to the bit.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where no adapter is merged.
+    /// [`PolicyError::Invalid`] if no adapter is merged.
     pub fn unmerge_adapter(&mut self) -> Result<(), PolicyError> {
         let base = self.frozen.adapter.as_mut().and_then(|a| a.unmerged.take());
         self.frozen.weights = base.ok_or_else(|| PolicyError::invalid("no adapter is merged".to_owned()))?;
@@ -116,7 +116,7 @@ impl CandlePolicy {
     /// trained further.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where there is no adapter.
+    /// [`PolicyError::Invalid`] if there is no adapter.
     pub fn into_merged(mut self) -> Result<Self, PolicyError> {
         if !self.is_merged() {
             self.merge_adapter()?;

@@ -88,7 +88,7 @@ impl CandlePolicy {
     /// divided by √(2·layers), arXiv:1904.10509 via GPT-2), norms 1, biases 0, all from `seed`.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where the configuration or an option is out of range, or the tokenizer has
+    /// [`PolicyError::Invalid`] if the configuration or an option is out of range, or the tokenizer has
     /// ids beyond the model's vocabulary.
     pub fn init(
         config: ModelConfig,
