@@ -155,7 +155,7 @@ fn select(mut items: Vec<Item>, categories: &[String]) -> Result<Vec<Item>, Eval
         let mut there: Vec<_> = items.iter().map(|item| item.category.as_str()).collect();
         there.dedup();
         let there = there.join(", ");
-        return Err(EvalError::invalid(format!("unknown category `{unknown}`; the data has {there}")));
+        return Err(EvalError::invalid(format!("there is no category `{unknown}`; there are {there}")));
     }
     items.retain(|item| categories.is_empty() || categories.contains(&item.category));
     Ok(items)
