@@ -171,7 +171,7 @@ impl Exception {
 }
 
 impl Problem<'_> {
-    /// The official `error_type`; `exception:KeyError` and the like if the official checker raises.
+    /// The official `error_type`; `exception:KeyError` or similar if the official checker raises.
     pub fn error_type(&self) -> &'static str {
         match self {
             Self::WrongFormat { .. } => "ast_decoder:decoder_wrong_output_format",

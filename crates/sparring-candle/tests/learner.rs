@@ -203,7 +203,7 @@ fn every_parameter_gets_a_gradient() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// Completions that share a prompt, against each completion with a prompt of its own in a pass of its own.
+    /// Completions that share a prompt, against each completion with a separate prompt in a separate pass.
     #[test]
     fn a_shared_prompt_changes_no_gradient(
         family in prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]),

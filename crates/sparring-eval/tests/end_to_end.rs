@@ -1,4 +1,4 @@
-//! A run from files to a report, with a scripted model: what is asked, kept, resumed and counted.
+//! A run from files to a report, with a scripted model: what is asked, saved, resumed and counted.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
 
@@ -99,7 +99,7 @@ fn a_run_that_fails_is_resumed_and_counted() {
             .unwrap_err();
     assert!(matches!(error, EvalError::Policy(PolicyError::Transient { .. })), "{error}");
     assert_eq!(seen, [0, 1]);
-    // A crash cut the next line off; the file is mended, and only what is missing is asked.
+    // A crash cut the next line off: the file is repaired, and only missing answers are requested.
     let path = dir.path().join("answers.jsonl");
     let whole = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{whole}{{\"id\": \"simple_py")).unwrap();

@@ -342,7 +342,7 @@ fn snips_spans_are_arguments() {
 }
 
 #[test]
-fn a_file_that_is_no_text_is_told() {
+fn a_file_that_is_not_text_is_an_error() {
     let folder = Folder::new(&[]);
     std::fs::write(folder.path().join("x.jsonl"), [0xff, 0xfe]).unwrap();
     assert!(folder.error(Suite::Unified).contains("x.jsonl: neither UTF-8 text nor"));

@@ -13,7 +13,7 @@ const MAX_DEPTH: usize = 990;
 /// The calls in `text`. Text that is not JSON has no calls, and is not an error.
 pub(super) fn decode(text: &str) -> Result<PyValue, DecodeError> {
     let text = list_of_objects(outer_list(text));
-    let items = match Reader::new(text).whole() {
+    let items = match JsonReader::new(text).whole() {
         Ok(PyValue::List(items)) => items,
         // Python iterates over these too, and finds no dict among their keys or characters.
         Ok(PyValue::Dict(_) | PyValue::Str(_) | PyValue::Other { .. }) | Err(Bad::Json) => Vec::new(),
@@ -86,12 +86,12 @@ enum Bad {
 }
 
 /// `json.loads` of Python.
-struct Reader<'a> {
+struct JsonReader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> JsonReader<'a> {
     fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }

@@ -133,7 +133,7 @@ fn whole_panels_at(
     }
 }
 
-/// Rows that are computed together where there are no kernels of their own.
+/// Rows that are computed together on targets without special kernels.
 const PORTABLE_ROWS: usize = 4;
 
 fn portable<S: Fma>(

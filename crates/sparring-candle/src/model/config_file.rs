@@ -121,7 +121,7 @@ fn check_window(config: &ModelConfig, fields: Fields<'_>) -> Result<(), PolicyEr
 }
 
 /// The rotary base and scaling: `rope_parameters`, or the older `rope_theta` and `rope_scaling`. Where a file has both,
-/// the older ones count, as in `transformers`: model cards tell users to add `rope_scaling`.
+/// the older ones are used, as in `transformers`: model cards instruct users to add `rope_scaling`.
 fn rope(fields: Fields<'_>, max_positions: usize) -> Result<(f64, RopeScaling), PolicyError> {
     let mut theta = fields.positive("rope_theta")?;
     let mut scaling = RopeScaling::Plain;

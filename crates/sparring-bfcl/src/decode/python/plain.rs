@@ -19,7 +19,7 @@ pub(super) fn calls(text: &str) -> Option<Result<PyValue, Fault>> {
     if !text.starts_with('[') {
         return None;
     }
-    let mut reader = Reader { text, at: 1 };
+    let mut reader = PlainReader { text, at: 1 };
     let mut calls = Vec::new();
     while !reader.eat(b']') {
         calls.push(reader.call()?);
@@ -36,12 +36,12 @@ pub(super) fn calls(text: &str) -> Option<Result<PyValue, Fault>> {
     }
 }
 
-struct Reader<'a> {
+struct PlainReader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> PlainReader<'a> {
     fn peek(&self) -> u8 {
         self.text.as_bytes().get(self.at).copied().unwrap_or(0)
     }

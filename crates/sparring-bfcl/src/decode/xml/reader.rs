@@ -41,7 +41,8 @@ impl<'a> Document<'a> {
     pub(super) const ROOT: usize = 0;
 
     pub(super) fn read(text: &'a str) -> Result<Self, DecodeError> {
-        let mut reader = Reader { text, at: 0, elements: Vec::new(), open: Vec::new(), prefixes: Vec::new() };
+        let mut reader =
+            XmlReader { text, at: 0, elements: Vec::new(), open: Vec::new(), prefixes: Vec::new() };
         reader.document()?;
         Ok(Self { elements: reader.elements })
     }
@@ -58,7 +59,7 @@ impl<'a> Document<'a> {
     }
 }
 
-struct Reader<'a> {
+struct XmlReader<'a> {
     text: &'a str,
     at: usize,
     elements: Vec<Element<'a>>,
@@ -70,7 +71,7 @@ struct Reader<'a> {
 
 type Read<T = ()> = Result<T, DecodeError>;
 
-impl<'a> Reader<'a> {
+impl<'a> XmlReader<'a> {
     fn fault<T>(&self, reason: &'static str) -> Read<T> {
         Err(DecodeError::new(Raised::XmlParse, self.at, reason))
     }
