@@ -1,8 +1,8 @@
-//! How fast BFCL's checks are, on one thread: `bfcl_speed AST.jsonl[.gz] DECODE.jsonl[.gz] BENCHMARK_FOLDER`.
+//! Speed of BFCL's checks on one thread: `bfcl_speed AST.jsonl[.gz] DECODE.jsonl[.gz] BENCHMARK_FOLDER`.
 //!
 //! Prints one JSON line, `{"ast": [checks a second, valid], "text": [texts a second, valid], "text python": ...}`,
-//! for `benches/peers/bfcl.py`, which runs it beside the official code. Reading the files is not counted. Rows with
-//! equal functions or golds share them, as they do where both come from the benchmark's files.
+//! for `benches/peers/bfcl.py`, which alternates it with the official code. Reading the files is not counted. Rows with
+//! equal functions or golds share them, as rows from the benchmark's files do.
 
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ type List = Rc<[Value]>;
 /// Functions and golds by the entry's name.
 type Entries = HashMap<String, (Option<List>, Option<List>)>;
 
-/// What is given to judge, with its entry.
+/// An output to judge, with its entry.
 struct Item<T> {
     checker: Checker,
     functions: List,

@@ -11,7 +11,7 @@
 
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::BoxError;
-use sparring::miniature::{Family, Part, World, write_base};
+use sparring::miniature::{Part, TaskFamily, World, write_base};
 use sparring::prelude::*;
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::recipes::tool_zero::{Arm, ToolZeroConfig, Training};
@@ -45,8 +45,8 @@ fn compare(size: &Size, mut config: ToolZeroConfig, out: &mut dyn Write) -> Resu
 
     // 3. Tasks of one family to learn on; evaluations on both.
     let world = World::new();
-    let tasks = Family::Errands.tasks(&world, Part::Train, size.training);
-    let evaluations = [("intra", Family::Errands), ("cross", Family::Errands.other())]
+    let tasks = TaskFamily::Errands.tasks(&world, Part::Train, size.training);
+    let evaluations = [("intra", TaskFamily::Errands), ("cross", TaskFamily::Errands.other())]
         .map(|(name, family)| Evaluation::greedy(name, family.tasks(&world, Part::Test, size.evaluation)));
 
     // 4. The base model that comes with the repository.

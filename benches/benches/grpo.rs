@@ -1,8 +1,8 @@
-//! What the mathematics of GRPO costs beside a training step: `cargo bench -p sparring-benches --bench grpo`.
+//! The cost of GRPO's arithmetic compared with a training step: `cargo bench -p sparring-benches --bench grpo`.
 //!
-//! One update over 64 sequences of 1,024 tokens (eight groups of eight), with a KL term, twice: by a learner that only
-//! records what the loss writes, and by the miniature's base, which computes the gradient and applies it. Prints one JSON
-//! line for each loss: seconds of both (the fastest of several), and their ratio.
+//! Runs one update over 64 sequences of 1,024 tokens (eight groups of eight), with a KL term, twice: with a learner
+//! that only records the loss's gradients, and with the miniature's base, which computes and applies the gradient.
+//! Prints one JSON line for each loss: seconds of both (the fastest of several), and their ratio.
 
 use serde_json::json;
 use sparring_candle::{CandlePolicy, PolicyOptions};
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Completions of tokens that the miniature's vocabulary has.
+/// Completions with tokens of the miniature's vocabulary.
 fn groups() -> Vec<Vec<Rollout>> {
     let rollout = |group: usize, i: usize| {
         let mut rollout = Rollout::from_text("");
@@ -57,7 +57,7 @@ fn groups() -> Vec<Vec<Rollout>> {
     (0..GROUPS).map(|group| (0..SIZE).map(|i| rollout(group, i)).collect()).collect()
 }
 
-/// The same with every token its own id, as a tape has them.
+/// The same with a unique id for every token, as a tape needs them.
 fn ids(groups: &[Vec<Rollout>]) -> Vec<Vec<Rollout>> {
     let mut groups = groups.to_vec();
     let mut next = 0;

@@ -1,4 +1,4 @@
-//! Reading and judging tool calls: `cargo bench -p sparring-benches --bench tools`.
+//! Speed of reading and judging tool calls: `cargo bench -p sparring-benches --bench tools`.
 
 use divan::{Bencher, counter::BytesCount};
 use sparring_core::Seed;
@@ -46,7 +46,7 @@ fn dense() -> String {
     })
 }
 
-/// What an agent writes: a thought of three sentences, then a call that writes a file of 2 kB.
+/// A typical agent: a thought of three sentences, then a call that writes a file of 2 kB.
 fn agent() -> String {
     let line = "    let total = values.iter().map(|v| v * 2).sum::<u64>(); // keep \\\"exact\\\"\\n";
     let code = line.repeat(26);
@@ -59,7 +59,7 @@ fn agent() -> String {
     })
 }
 
-/// Words, and a call now and then.
+/// Mostly prose, with an occasional call.
 fn prose() -> String {
     let words =
         "It rains in the north, and in the south the sun comes out (for 3 < 5 hours, they say). ".repeat(40);

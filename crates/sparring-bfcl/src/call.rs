@@ -1,4 +1,4 @@
-//! One call against one gold call (`simple_function_checker` of the official checker).
+//! Checks one call against one gold call (`simple_function_checker` of the official checker).
 use super::literal::{java, javascript};
 use super::problem::{Exception, Problem};
 use super::target::{Parameter, Target};
@@ -34,7 +34,7 @@ pub(super) fn check<'a>(checker: Checker, target: &Target<'a>, call: &'a PyValue
         };
         check_argument(checker.language, &parameter, found)?;
     }
-    // All of them are among the gold call's: as many are all of the gold call's.
+    // All of them are in the gold call, so equal numbers mean that none is missing.
     if arguments.len() == accepted.len() { Ok(()) } else { missing_optional(accepted, arguments) }
 }
 
@@ -55,7 +55,7 @@ fn arguments<'a>(checker: Checker, name: &'a str, call: &'a PyValue) -> Result<&
         PyValue::Dict(entries) => {
             entries.iter().find(|(key, _)| matches!(key, PyValue::Str(found) if found == name))
         }
-        // Not a call at all, and the official checker looks for the name in it all the same.
+        // Not a call at all, but the official checker looks for the name in it anyway.
         other if contains(other, &expected())? => return Err(Exception::Type.into()),
         _ => None,
     };

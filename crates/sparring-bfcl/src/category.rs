@@ -1,16 +1,16 @@
-/// The language whose type names and literals a category's calls are written in.
+/// The language of the type names and literals in a category's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Language {
-    /// Values are values.
+    /// Arguments are values.
     Python,
-    /// Values are the text of Java literals.
+    /// Arguments are the text of Java literals.
     Java,
-    /// Values are the text of JavaScript literals.
+    /// Arguments are the text of JavaScript literals.
     JavaScript,
 }
 
 impl Language {
-    /// The language of a category, or of an entry's id: `simple_java` is Java, and what names none is Python.
+    /// The language of a category, or of an entry's id: `simple_java` is Java; a name without a language is Python.
     pub fn of(category: &str) -> Self {
         let category = original(category);
         if category.contains("javascript") {
@@ -23,10 +23,10 @@ impl Language {
     }
 }
 
-/// How many calls a category expects, and how they are looked for.
+/// How many calls a category expects, and how they are matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// One call of the one function on offer.
+    /// One call of the only function.
     Simple,
     /// One call of one of several functions.
     Multiple,
@@ -35,8 +35,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind of a category, or of an entry's id, by the official rule: a name that holds "parallel" is
-    /// [`Parallel`](Self::Parallel) (so `parallel_multiple` is), else one that holds "multiple" is
+    /// The kind of a category, or of an entry's id, by the official rule: a name that contains "parallel" is
+    /// [`Parallel`](Self::Parallel) (including `parallel_multiple`), else one that contains "multiple" is
     /// [`Multiple`](Self::Multiple).
     ///
     /// ```

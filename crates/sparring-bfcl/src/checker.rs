@@ -6,11 +6,11 @@ use serde_json::Value;
 use sparring_tools::Assignment;
 use std::fmt;
 
-/// BFCL's AST checker: how the calls of a category are compared with its possible answers.
+/// BFCL's AST checker: compares calls with the possible answers of an entry.
 ///
-/// It does what `ast_checker` of `bfcl-eval` 2026.3.23 does, defects included. An answer is accepted where its
-/// calls are as many as the gold calls, name the right functions, and give every argument one of the accepted
-/// values; [`Problem`] lists what can be wrong.
+/// It gives the verdicts of `ast_checker` of `bfcl-eval` 2026.3.23, defects included. An answer is accepted if it has
+/// as many calls as the gold, names the right functions, and gives every argument one of the accepted values.
+/// [`Problem`] lists the possible errors.
 ///
 /// ```
 /// use serde_json::json;
@@ -32,15 +32,15 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checker {
-    /// How many calls are expected, and how they are looked for.
+    /// How many calls are expected, and how they are matched.
     pub kind: Kind,
     /// The language of types and literals.
     pub language: Language,
-    /// Whether the model writes `_` for the dots of function names, as some interfaces demand. The dotted name
-    /// is then wrong. (The official flag has this name.)
+    /// Whether the model writes `_` for the dots of function names, as some interfaces require. The dotted name is then
+    /// wrong. (The official flag has this name.)
     pub underscore_to_dot: bool,
-    /// Which call of a parallel answer stands for which gold call. Officially greedy: each gold call, in order,
-    /// takes the first call that fits, so that an answer can fail for the order of its calls alone.
+    /// How the calls of a parallel answer are assigned to gold calls. The official assignment is greedy: each gold
+    /// call, in order, takes the first call that fits, so an answer can fail because of the order of its calls alone.
     pub assignment: Assignment,
 }
 
@@ -94,7 +94,7 @@ impl Checker {
         Verdict { problem: self.problem(expected, target, output).err() }
     }
 
-    /// What is wrong with the calls. `target` finds what a gold call asks for.
+    /// The problem of the calls, if any. `target` resolves a gold call.
     fn problem<'a>(
         self,
         expected: usize,
@@ -123,7 +123,7 @@ impl Checker {
         if assigned.iter().all(Option::is_some) { Ok(()) } else { greedy }
     }
 
-    /// Each gold call takes the first call that is left and fits.
+    /// Each gold call takes the first remaining call that fits.
     fn greedy<'a>(
         self,
         target: impl Fn(usize) -> Result<Target<'a>, Exception>,
@@ -151,7 +151,7 @@ impl Checker {
     }
 }
 
-/// The calls that are taken. Answers have few calls: the first 64 need no memory.
+/// The assigned calls. Answers have few calls, so the first 64 need no allocation.
 #[derive(Default)]
 struct Used {
     first: u64,
@@ -172,7 +172,7 @@ impl Used {
     }
 }
 
-/// What a check found. `Display` says what is wrong, or `valid`.
+/// The verdict of a check. `Display` shows the problem, or `valid`.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Verdict<'a> {
@@ -185,12 +185,12 @@ impl<'a> Verdict<'a> {
         self.problem.is_none()
     }
 
-    /// The official `error_type`; `None` where the output is valid.
+    /// The official `error_type`; `None` if the output is valid.
     pub fn error_type(&self) -> Option<&'static str> {
         self.problem.as_ref().map(Problem::error_type)
     }
 
-    /// What is wrong.
+    /// The problem, if any.
     pub fn problem(&self) -> Option<&Problem<'a>> {
         self.problem.as_ref()
     }

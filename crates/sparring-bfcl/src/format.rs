@@ -1,7 +1,7 @@
 use super::PyValue;
 
 /// Whether a decoded output is a list of calls: dicts of one name to a dict of arguments
-/// (`is_function_calling_format_output`). The empty list is.
+/// (`is_function_calling_format_output`). The empty list is one.
 ///
 /// ```
 /// use sparring_bfcl::{PyValue, is_function_call_format};
@@ -16,12 +16,12 @@ pub fn is_function_call_format(output: &PyValue) -> bool {
     matches!(output, PyValue::List(calls) if calls.iter().all(is_call))
 }
 
-/// Whether a decoded output holds no call (`is_empty_output`): it is in no correct form, or it is `[]`.
+/// Whether a decoded output has no call (`is_empty_output`): its form is wrong, or it is `[]`.
 pub fn is_empty_output(output: &PyValue) -> bool {
     !is_function_call_format(output) || matches!(output, PyValue::List(calls) if calls.is_empty())
 }
 
-/// What the relevance and irrelevance categories ask: whether there is a call, whatever it is.
+/// The rule of the relevance and irrelevance categories, which check only whether there is a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Relevance {
     /// Some function serves the request: a call is expected.
@@ -31,7 +31,7 @@ pub enum Relevance {
 }
 
 impl Relevance {
-    /// What a category, or an entry's id, asks; `None` where it is about the calls themselves.
+    /// The rule of a category or an entry's id; `None` if the calls themselves are checked.
     pub fn of(category: &str) -> Option<Self> {
         if category.contains("irrelevance") {
             Some(Self::Irrelevant)
@@ -43,7 +43,7 @@ impl Relevance {
     /// Judges a decoded output; `None` is a text that could not be decoded.
     ///
     /// # Errors
-    /// The official `error_type`, where the output is not as expected.
+    /// The official `error_type`, if the output is not as expected.
     ///
     /// ```
     /// use sparring_bfcl::{PyValue, Relevance};

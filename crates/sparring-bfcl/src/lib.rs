@@ -1,7 +1,7 @@
 //! The Berkeley Function Calling Leaderboard's decoding and checking of tool calls (`bfcl-eval` 2026.3.23).
 //!
 //! ```text
-//!   text ──decode──▶ output (PyValue), or what the official code raises
+//!   text ──decode──▶ output (PyValue), or the exception of the official code
 //!   functions, ground_truth (JSON) ─┐
 //!   decoded output (PyValue) ───────┴─ Checker ──▶ Verdict: valid, or the Problem and its official error_type
 //! ```
@@ -19,7 +19,7 @@
 //! # Ok::<(), sparring_bfcl::DecodeError>(())
 //! ```
 //!
-//! [`CallJudge`] is the seam at which BFCL's rule ([`Checker`]) and the matching of rewards ([`MatchJudge`]) meet.
+//! [`CallJudge`] is the trait behind BFCL's rule ([`Checker`]) and the matching of rewards ([`MatchJudge`]).
 //!
 //! The feature `tree-sitter`, off by default, decodes Java and JavaScript with the grammars of the official code. It
 //! compiles C.

@@ -35,7 +35,7 @@ pub(super) fn strip(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
-/// `int(text)`; `None` where it raises `ValueError`.
+/// `int(text)`; `None` if it raises `ValueError`.
 pub(super) fn int(text: &str) -> Option<PyValue> {
     if let Some(small) = text.parse().ok().filter(|_| text.len() <= MAX_DIGITS) {
         return Some(PyValue::Int(small));
@@ -51,13 +51,12 @@ pub(super) fn int(text: &str) -> Option<PyValue> {
     }
 }
 
-/// `float(text)`; `None` where it raises `ValueError`.
+/// `float(text)`; `None` if it raises `ValueError`.
 pub(super) fn float(text: &str) -> Option<f64> {
     text.parse().ok().or_else(|| plain(text)?.parse().ok())
 }
 
-/// Stripped, in ASCII digits, and without the underscores that may stand between two digits; `None` where one
-/// stands elsewhere.
+/// The text stripped, in ASCII digits, and without underscores between digits; `None` if an underscore is elsewhere.
 fn plain(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut chars = strip(text).chars().peekable();

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
-/// Why an output is not accepted. Everything is borrowed from what was checked; text is made by `Display`.
+/// Why an output is not accepted. Everything is borrowed from the checked data; `Display` makes the text.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Problem<'a> {
@@ -24,7 +24,7 @@ pub enum Problem<'a> {
     },
     /// The call is of another function.
     WrongName {
-        /// The function's name, as this model has to write it.
+        /// The function's name, as the model has to write it.
         expected: Cow<'a, str>,
         /// The call.
         found: &'a PyValue,
@@ -56,7 +56,7 @@ pub enum Problem<'a> {
         parameter: &'a str,
         /// The declared type.
         declared: &'a str,
-        /// The declared type of the elements, where only they are wrong.
+        /// The declared type of the elements, if only they are wrong.
         element: Option<&'a str>,
         /// The value, converted from its literal.
         found: Cow<'a, PyValue>,
@@ -79,14 +79,14 @@ pub enum Problem<'a> {
         /// The accepted values.
         accepted: &'a Value,
     },
-    /// No call that is left answers this gold call.
+    /// No remaining call matches this gold call.
     NoMatch {
         /// Index of the gold call.
         gold: usize,
-        /// What is wrong with each call that was tried, by index.
+        /// The problem of each call that was tried, by index.
         tried: Vec<(usize, Problem<'a>)>,
     },
-    /// The official checker raises an exception and stops; a defect of the data rather than of the output.
+    /// The official checker raises an exception: a defect of the data rather than of the output.
     Raises(Exception),
 }
 
@@ -94,9 +94,9 @@ pub enum Problem<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ValueFault {
-    /// Texts, without regard to case, space and some punctuation.
+    /// Texts, ignoring case, spaces and some punctuation.
     Text,
-    /// Lists, texts in them likewise.
+    /// Lists, with the same rule for their texts.
     List,
     /// Exactly.
     Exact,
@@ -136,7 +136,7 @@ pub enum ValueFault {
     NoDictList,
 }
 
-/// What the official checker raises where the functions or the gold are not of the shape it takes for granted.
+/// The exception of the official checker for functions or gold calls of an unexpected shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exception {
@@ -148,9 +148,9 @@ pub enum Exception {
     Type,
     /// A value of this type does not have the method.
     Attribute,
-    /// A text is no number although its pattern said so, or has too many digits.
+    /// A text matches the pattern of a number but is not one, or has too many digits.
     Value,
-    /// An integer is beyond the floats.
+    /// An integer is too large for a float.
     Overflow,
     /// Java's sets, hash tables, queues and stacks are not converted.
     NotImplemented,
@@ -171,7 +171,7 @@ impl Exception {
 }
 
 impl Problem<'_> {
-    /// The official `error_type`; `exception:KeyError` and the like where the official checker raises.
+    /// The official `error_type`; `exception:KeyError` or similar if the official checker raises.
     pub fn error_type(&self) -> &'static str {
         match self {
             Self::WrongFormat { .. } => "ast_decoder:decoder_wrong_output_format",
@@ -218,7 +218,7 @@ impl Display for Problem<'_> {
                     other => write!(f, "{other}"),
                 }
             }
-            Self::MissingRequired { parameter } => write!(f, "{parameter}: missing, and required"),
+            Self::MissingRequired { parameter } => write!(f, "{parameter}: missing but required"),
             Self::UnexpectedParameter { parameter, found } => match parameter {
                 PyValue::Str(name) => write!(f, "{name}: not expected, found {found}"),
                 key => write!(f, "{key}: not expected, found {found}"),
@@ -244,7 +244,7 @@ impl Display for Problem<'_> {
                 write!(f, "{parameter}: missing, expected one of {}", View::from(*accepted))
             }
             Self::NoMatch { gold, tried } => {
-                write!(f, "no call answers gold call {gold}")?;
+                write!(f, "no call matches gold call {gold}")?;
                 tried.iter().try_for_each(|(call, problem)| write!(f, "\n  call {call}: {problem}"))
             }
             Self::Raises(exception) => {

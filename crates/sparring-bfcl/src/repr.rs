@@ -1,4 +1,4 @@
-//! `repr` of Python, for people.
+//! Python's `repr`.
 use super::view::{Seq, View};
 use std::fmt::{self, Display, Formatter, Write};
 
@@ -40,7 +40,7 @@ fn join(items: Seq<'_>, f: &mut Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// The shortest digits that give the number back, as Python sets them: an exponent below 1e-4 and from 1e16 on.
+/// The shortest digits that round-trip, in Python's notation: with an exponent below 1e-4 and from 1e16 on.
 fn float(x: f64, f: &mut Formatter<'_>) -> fmt::Result {
     if !x.is_finite() {
         return f.write_str(match x {

@@ -1,6 +1,6 @@
-//! Texts as the official checker compares them.
+//! Text comparison of the official checker.
 
-/// Left out of a byte's standard form.
+/// Marks bytes that the standard form omits.
 const DROPPED: u8 = 0xFF;
 
 /// Standard form of each ASCII byte: without ` ,./-_*^`, lower case, and `'` as `"`.
@@ -21,7 +21,7 @@ const STANDARD: [u8; 128] = {
 
 /// Whether two texts have the same standard form: ` ,./-_*^` removed, then lower case, then `'` as `"`.
 ///
-/// Nothing is allocated unless a text goes beyond ASCII.
+/// Nothing is allocated for ASCII texts.
 #[inline]
 pub(super) fn same(a: &str, b: &str) -> bool {
     if a == b {

@@ -1,33 +1,33 @@
-//! What a call is checked against: one gold call, and the document of its function.
+//! The target of a check: one gold call and the document of its function.
 use super::problem::Exception;
 use super::types::PyType;
 use super::view::lookup;
 use super::{Kind, Language};
 use serde_json::{Map, Value};
 
-/// A gold call with its function, found once for all calls that are tried.
+/// A gold call with its function, resolved once for all calls that are tried.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
     /// The function's name in its document.
     pub(super) name: &'a str,
     pub(super) required: &'a [Value],
-    /// Accepted values by parameter, looked at only for a call that has all required parameters.
+    /// Accepted values by parameter, used only for a call that has all required parameters.
     pub(super) accepted: Result<&'a Map<String, Value>, Exception>,
     properties: &'a Map<String, Value>,
 }
 
-/// A parameter that both the function's document and the gold call have. What the document lacks is an
-/// exception in the end, though only for a call that gets there.
+/// A parameter in both the function's document and the gold call. A missing type is an exception, but only for a call
+/// whose check reaches it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parameter<'a> {
     pub(super) name: &'a str,
     pub(super) accepted: &'a Value,
     pub(super) declared: Result<(&'a str, PyType), Exception>,
-    /// Of the elements, where they are looked at.
+    /// Type of the elements, if they are checked.
     pub(super) element: Result<Option<(&'a str, PyType)>, Exception>,
 }
 
-/// The value of a key that the official checker takes for granted.
+/// The value of a key that the official checker requires.
 #[inline]
 fn field<'a>(value: &'a Value, key: &str) -> Result<&'a Value, Exception> {
     lookup(object(value)?, key).ok_or(Exception::Key)
@@ -46,7 +46,7 @@ fn gold_entry(gold: &Value) -> Result<(&str, &Value), Exception> {
 }
 
 /// Whether this is the document of the function with this name. The value is compared before its key: tool lists are
-/// long, most names differ in length, and a key is one more place in memory to look at.
+/// long, most names differ in length, and reading the key costs one more memory access.
 #[inline]
 fn is_named(function: &Value, name: &str) -> bool {
     let entry =
@@ -55,7 +55,7 @@ fn is_named(function: &Value, name: &str) -> bool {
 }
 
 impl<'a> Target<'a> {
-    /// Gold call `index`, under the function that it names; the only function, where there is one to call.
+    /// Gold call `index` with the function that it names, or with the only function if there is one.
     #[inline]
     pub(super) fn find(
         kind: Kind,
@@ -65,7 +65,7 @@ impl<'a> Target<'a> {
     ) -> Result<Self, Exception> {
         let gold = gold.get(index).ok_or(Exception::Index);
         let (function, accepted) = if kind == Kind::Simple {
-            // Its name is not looked at.
+            // Its name is ignored.
             (functions.first().ok_or(Exception::Index)?, gold_entry(gold?)?.1)
         } else {
             let (name, accepted) = gold_entry(gold?)?;

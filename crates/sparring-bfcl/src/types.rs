@@ -1,4 +1,4 @@
-//! Python's types, and which of them a type name in a function document stands for.
+//! Python's types, and the type names of function documents.
 use super::{Language, PyValue};
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ impl PyType {
         }
     }
 
-    /// The type that a declared type name stands for; `None` for a name that the language's table lacks.
+    /// The type of a declared type name; `None` for a name that is not in the language's table.
     #[inline]
     pub(super) fn declared(language: Language, name: &str) -> Option<Self> {
         match language {
@@ -81,7 +81,7 @@ impl PyType {
         }
     }
 
-    /// Whether the type of the elements is looked at.
+    /// Whether the type of the elements is checked.
     #[inline]
     pub(super) fn has_elements(language: Language, name: &str) -> bool {
         match language {

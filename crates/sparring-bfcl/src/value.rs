@@ -4,11 +4,11 @@ use num_bigint::BigInt;
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// A value of Python, as the official checker meets it: decoded from a model's text, or read from JSON.
+/// A Python value, decoded from a model's text or read from JSON.
 ///
-/// JSON alone does not do: text in Python notation also holds tuples, infinities and integers of any length,
-/// and the checker tells them apart. `PartialEq` is structural; Python's `==` is [`python_eq`](Self::python_eq).
-/// `Display` is Python's `repr`.
+/// JSON values are not enough: Python's notation also has tuples, infinities and integers of any length, and the
+/// checker distinguishes them. `PartialEq` is structural; Python's `==` is [`python_eq`](Self::python_eq). `Display`
+/// is Python's `repr`.
 ///
 /// ```
 /// use sparring_bfcl::PyValue;
@@ -29,7 +29,7 @@ pub enum PyValue {
     BigInt(Box<BigInt>),
     /// A float; infinities and NaN are possible.
     Float(f64),
-    /// A string. Names and most arguments are short, and need no memory of their own.
+    /// A string. Short ones, such as names and most arguments, need no allocation.
     Str(CompactString),
     /// A list; an array in JSON.
     List(Vec<PyValue>),
@@ -37,7 +37,7 @@ pub enum PyValue {
     Tuple(Vec<PyValue>),
     /// A dict, in insertion order, each key once (under Python's `==`).
     Dict(Vec<(PyValue, PyValue)>),
-    /// What no benchmark expects and a text can still hold (`bytes`, `complex`): its type and its `repr`.
+    /// A value that no benchmark expects but a text can contain (`bytes`, `complex`): its type and its `repr`.
     Other {
         /// Its Python type.
         kind: OtherKind,
@@ -46,7 +46,7 @@ pub enum PyValue {
     },
 }
 
-/// A type of Python whose values no benchmark expects.
+/// A Python type whose values no benchmark expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OtherKind {
@@ -76,9 +76,9 @@ impl OtherKind {
 }
 
 impl PyValue {
-    /// What Python's `json.loads` makes of it: `5` is an integer, `5.0` is a float.
+    /// Converts JSON as Python's `json.loads` does: `5` is an integer, `5.0` is a float.
     ///
-    /// `serde_json` has already made floats of integers that do not fit 64 bits, signed or not.
+    /// `serde_json` has already converted integers that do not fit 64 bits, signed or not, to floats.
     pub fn from_json(value: &Value) -> Self {
         Self::read(value, |_| None)
     }
@@ -116,8 +116,8 @@ impl PyValue {
         }
     }
 
-    /// The nearest JSON: tuples become arrays, keys become texts as `json.dumps` writes them. Integers beyond
-    /// 64 bits become floats; what JSON has no notation for becomes the text of its `repr`.
+    /// The nearest JSON: tuples become arrays, keys become texts as in `json.dumps`, integers beyond 64 bits become
+    /// floats. A value without JSON notation becomes the text of its `repr`.
     pub fn to_json(&self) -> Value {
         match self {
             Self::None => Value::Null,
@@ -169,7 +169,7 @@ impl PyValue {
         }
     }
 
-    /// The value of this key of a dict; `None` where there is none, or this is no dict.
+    /// The value of this key; `None` if it is missing or this is not a dict.
     pub fn get(&self, key: &str) -> Option<&Self> {
         let Self::Dict(entries) = self else { return None };
         entries.iter().find(|(k, _)| matches!(k, Self::Str(text) if text == key)).map(|(_, v)| v)

@@ -21,15 +21,14 @@ impl From<Exception> for Fault {
     }
 }
 
-/// A value on its way through the checks.
+/// A value under check.
 pub(super) struct Found<'v> {
     pub(super) value: &'v PyValue,
-    /// Gold tuples went through JSON and are lists: so is a tuple where one is declared.
+    /// Gold tuples went through JSON and are lists, so a declared tuple is compared as a list.
     pub(super) tuple_is_list: bool,
 }
 
-/// The accepted values: a list, as they should be. A text (a defect that some data has) stands for its
-/// characters.
+/// The accepted values: usually a list. A text, which is a defect of some data, counts as the list of its characters.
 #[inline]
 pub(super) fn golds(accepted: &Value) -> Result<Cow<'_, [Value]>, Exception> {
     match accepted {
@@ -40,7 +39,7 @@ pub(super) fn golds(accepted: &Value) -> Result<Cow<'_, [Value]>, Exception> {
     }
 }
 
-/// `"" in accepted`, which holds for every text and is the mark of what may be left out.
+/// `"" in accepted`, which is true for every text and marks an optional parameter.
 #[inline]
 pub(super) fn is_optional(accepted: &Value) -> Result<bool, Exception> {
     match accepted {
@@ -86,8 +85,8 @@ pub(super) fn check(
     }
 }
 
-/// Whether the type fits; `Ok(true)` where the gold is of another type than declared, a variable's name as a
-/// rule: then the value is compared exactly.
+/// Whether the type fits. `Ok(true)` means that the gold has another type than declared, usually a variable's name; the
+/// value is then compared exactly.
 #[inline]
 fn check_type(
     found: &Found<'_>,
@@ -112,8 +111,8 @@ fn check_type(
     }
 }
 
-/// Every element is of the declared type, or of that of the gold's first element. A gold that is no list says
-/// nothing about elements.
+/// Whether every element has the declared type, or that of the gold's first element. A gold that is not a list does not
+/// constrain elements.
 fn elements_fit(value: &PyValue, gold: &Value, element: PyType) -> bool {
     let (PyValue::List(found) | PyValue::Tuple(found), Value::Array(gold)) = (value, gold) else {
         return true;
@@ -139,7 +138,7 @@ fn contains(accepted: &Value, golds: &[Value], value: &PyValue) -> Result<bool, 
     }
 }
 
-/// Python's `==`, with a short way for what is common.
+/// Python's `==`, with a fast path for common cases.
 #[inline]
 fn equal(value: &PyValue, gold: &Value) -> bool {
     match (value, gold) {
@@ -149,7 +148,7 @@ fn equal(value: &PyValue, gold: &Value) -> bool {
     }
 }
 
-/// Texts by their standard form, anything else exactly.
+/// Compares texts by their standard form, anything else exactly.
 #[inline]
 fn same(value: &PyValue, gold: &Value) -> bool {
     match (value, gold) {
@@ -229,7 +228,7 @@ fn dicts_fault(found: &[PyValue], gold: &Value, index: usize) -> Result<Option<V
     Ok(None)
 }
 
-/// What is wrong with a dict: the first entry that is not expected, unless a key is missing too. `at` is the
+/// The problem of a dict: the first unexpected entry, unless a key is missing too. `at` is the
 /// accepted value's index, and the dict's in a list.
 fn dict_fault(
     found: &Entries,
@@ -264,7 +263,7 @@ fn accepted_in_dict(accepted: &Value, value: &PyValue) -> Result<bool, Exception
     }
 }
 
-/// Index of the first key that is missing, and may not be.
+/// Index of the first missing required key.
 fn missing_key(found: &Entries, gold: &Map<String, Value>) -> Result<Option<usize>, Exception> {
     for (index, (key, accepted)) in gold.iter().enumerate() {
         if !has(found, key) && !is_optional(accepted)? {
@@ -274,8 +273,8 @@ fn missing_key(found: &Entries, gold: &Map<String, Value>) -> Result<Option<usiz
     Ok(None)
 }
 
-/// Where a dict is expected, the official checker looks the first key up in whatever is there, then asks for
-/// its items.
+/// If a dict is expected, the official checker looks up the first key in the value, whatever its type, and then
+/// iterates over its items.
 fn no_dict(found: &Entries, gold: &Value) -> Exception {
     match (gold, found.first()) {
         (_, None) | (Value::Array(_), _) => Exception::Attribute,

@@ -1,4 +1,4 @@
-//! One way to look at both sides of a comparison: gold values are JSON, outputs are [`PyValue`]s.
+//! A common view of both sides of a comparison: gold values are JSON, outputs are [`PyValue`]s.
 use super::{OtherKind, PyValue};
 use num_bigint::BigInt;
 use serde_json::{Map, Value};
@@ -86,7 +86,7 @@ impl View<'_> {
     }
 }
 
-/// Exact: an integer equals a float only where no rounding is needed to say so.
+/// Exact comparison: an integer equals a float only without rounding.
 fn numbers_equal(a: View<'_>, b: View<'_>) -> bool {
     // The largest integers here have 64 bits; beyond 2^100 only big integers can agree.
     const BEYOND: f64 = (1_u128 << 100) as f64;

@@ -1,9 +1,9 @@
-//! Token batches: checks against a model, and where each token lies.
+//! Token batches: checks against a model, and the position of each token.
 
 use crate::model::ModelConfig;
 use sparring_core::{PolicyError, TokenBatch, TokenGroup};
 
-/// What a model can read.
+/// The input limits of a model.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// Ids are below it.
@@ -18,8 +18,8 @@ impl From<&ModelConfig> for Limits {
     }
 }
 
-/// The completions of a group that have tokens, with the places of their first tokens among all of the batch; `flat`
-/// is the place of the group's, and then of the next group's.
+/// The non-empty completions of a group, with the flat index of each one's first token in the batch. `flat` is the
+/// group's first index, and is advanced to the next group's.
 pub(crate) fn completions<'a>(group: &TokenGroup<'a>, flat: &mut usize) -> Vec<(&'a [u32], usize)> {
     let mut found = Vec::with_capacity(group.completions.len());
     for &completion in &group.completions {
@@ -34,7 +34,7 @@ pub(crate) fn completions<'a>(group: &TokenGroup<'a>, flat: &mut usize) -> Vec<(
 /// Checks a batch against a model.
 ///
 /// # Errors
-/// [`PolicyError::Invalid`] names the group (and completion) and what is wrong with it.
+/// [`PolicyError::Invalid`] names the group (and completion) and the problem.
 pub(crate) fn check(batch: TokenBatch<'_>, limits: impl Into<Limits>) -> Result<(), PolicyError> {
     let limits = limits.into();
     if !(batch.temperature.is_finite() && batch.temperature > 0.0) {
@@ -78,7 +78,7 @@ pub(crate) fn check_ids(ids: &[u32], limits: Limits, place: impl Fn() -> String)
     }
 }
 
-/// A log-probability that is not a number names its token.
+/// Checks that every log-probability is a number; the error names the token.
 ///
 /// # Errors
 /// [`PolicyError::NonFinite`].

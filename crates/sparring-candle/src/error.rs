@@ -2,7 +2,7 @@
 
 use sparring_core::PolicyError;
 
-/// What a policy reports where candle fails.
+/// Converts an error of candle.
 pub(crate) fn candle_error(error: candle_core::Error) -> PolicyError {
     PolicyError::backend("candle", error)
 }

@@ -1,6 +1,6 @@
 //! The same decoder in stock differentiable candle operations, in double precision: a slow reference.
 //!
-//! Every sequence runs by itself, without a cache, without packing and without a shared prompt; gradients
+//! Every sequence runs alone, without a cache, packing or a shared prompt; gradients
 //! come from one tape of candle's automatic differentiation. It shares only the shape of the model and the values of
 //! its weights with the engine, so that tests compare two implementations. The decoder is that of
 //! [`DevicePolicy`](crate::DevicePolicy), without its passes, its cache and its backward pass by layers.
@@ -48,7 +48,7 @@ impl Oracle {
     /// Copies the weights of `policy`.
     ///
     /// # Errors
-    /// [`PolicyError::Backend`] where candle fails.
+    /// [`PolicyError::Backend`] if candle fails.
     pub fn new(policy: &CandlePolicy) -> std::result::Result<Self, PolicyError> {
         let names = policy.parameters().map(|(name, ..)| name.to_owned()).collect();
         let weights = weights(policy).map_err(candle_error)?;
@@ -58,7 +58,7 @@ impl Oracle {
     /// Logits after each token: tokens × vocab_size, one row after the other.
     ///
     /// # Errors
-    /// [`PolicyError::Backend`] where candle fails.
+    /// [`PolicyError::Backend`] if candle fails.
     pub fn logits(&self, tokens: &[u32]) -> std::result::Result<Vec<f64>, PolicyError> {
         let run = || self.forward(tokens)?.flatten_all()?.to_vec1();
         run().map_err(candle_error)
@@ -67,7 +67,7 @@ impl Oracle {
     /// Log-probabilities and entropies of the completion tokens, flat.
     ///
     /// # Errors
-    /// [`PolicyError::Backend`] where candle fails.
+    /// [`PolicyError::Backend`] if candle fails.
     pub fn score(&self, batch: TokenBatch<'_>) -> std::result::Result<(Vec<f64>, Vec<f64>), PolicyError> {
         let run = || {
             let scores = self.scores(batch)?;
@@ -76,11 +76,11 @@ impl Oracle {
         run().map_err(candle_error)
     }
 
-    /// The gradient of Σ logp·∂logp + Σ entropy·∂entropy, one vector a parameter, in the order of
+    /// The gradient of Σ logp·∂logp + Σ entropy·∂entropy, one vector per parameter, in the order of
     /// [`CandlePolicy::parameters`].
     ///
     /// # Errors
-    /// [`PolicyError::Backend`] where candle fails, or leaves a parameter without a gradient.
+    /// [`PolicyError::Backend`] if candle fails, or leaves a parameter without a gradient.
     pub fn gradients(
         &self,
         batch: TokenBatch<'_>,

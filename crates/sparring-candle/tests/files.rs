@@ -1,4 +1,4 @@
-//! Folders and checkpoints: round trips bit for bit, and every kind of damage told by file and field.
+//! Folders and checkpoints: round trips bit for bit, and every kind of damage reported with file and field.
 #![allow(clippy::unwrap_used)]
 
 mod support;

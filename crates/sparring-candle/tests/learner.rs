@@ -194,7 +194,7 @@ fn every_parameter_gets_a_gradient() {
     let names: Vec<String> = policy.parameters().map(|(name, ..)| name.to_owned()).collect();
     for (name, gradient) in names.iter().zip(policy.gradients()) {
         let largest = gradient.iter().fold(0.0_f32, |m, g| m.max(g.abs()));
-        // A key bias moves every score of a query alike: its gradient vanishes but for rounding and rotation.
+        // A key bias moves every score of a query alike: its gradient vanishes except for rounding and rotation.
         assert!(largest > 1e-3 || name.ends_with("k_proj.bias"), "{name}: {largest}");
         assert!(gradient.iter().all(|g| g.is_finite()));
     }
@@ -203,7 +203,7 @@ fn every_parameter_gets_a_gradient() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// Completions that share a prompt, against each completion with a prompt of its own in a pass of its own.
+    /// Completions that share a prompt, against each completion with a separate prompt in a separate pass.
     #[test]
     fn a_shared_prompt_changes_no_gradient(
         family in prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]),

@@ -282,7 +282,7 @@ fn what_cannot_be_read_is_named() {
             serde_json::json!(["q_proj", "c_attn"]),
             "\"c_attn\" matches no matrix of the model; it has q_proj, k_proj",
         ),
-        ("target_modules", "(".into(), "is no regular expression"),
+        ("target_modules", "(".into(), "is not a regular expression"),
         ("r", 3.into(), "has shape [2, 16], where [3, 16] is expected"),
         (
             "target_modules",

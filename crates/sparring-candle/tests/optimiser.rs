@@ -184,6 +184,6 @@ fn learning_lowers_the_loss() {
         losses.push(with_batch(&groups, 1.0, |batch| policy.accumulate(batch, &Likelihood).unwrap()));
         policy.step(1e-2).unwrap();
     }
-    // The prompts tell the groups apart, so that almost everything can be learned by heart.
+    // The prompts distinguish the groups, so that almost everything can be memorised.
     assert!(losses[149] < 0.15 * losses[0], "{} {}", losses[0], losses[149]);
 }

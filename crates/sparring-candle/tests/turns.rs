@@ -139,7 +139,7 @@ fn a_turn_stands_as_it_was_drawn() {
 }
 
 #[test]
-fn what_cannot_be_told_is_an_error() {
+fn an_unknown_end_of_a_turn_is_an_error() {
     let open = tokenizer("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}", "</s>");
     let conversation = Conversation::new([Message::user("a"), Message::assistant("b")]);
     let error = open.continuation(&conversation, &[], &[Message::user("c")]).unwrap_err().to_string();

@@ -1,34 +1,34 @@
 use crate::{Item, Reading, Verdict};
 use std::fmt::Debug;
 
-/// Says whether an answer is right.
+/// Decides whether an answer is right.
 ///
 /// # Contract
-/// A function of its arguments only, and total: an answer that cannot be read is wrong, not an error.
-pub trait Scorer: Debug + Send + Sync {
+/// The verdict depends on the arguments only. There is always one: an unreadable answer is wrong, not an error.
+pub trait Grader: Debug + Send + Sync {
     /// A short name for reports.
     fn name(&self) -> &str;
 
-    /// Judges one answer.
-    fn score(&self, item: &Item, reading: &Reading) -> Verdict;
+    /// Grades one answer.
+    fn grade(&self, item: &Item, reading: &Reading) -> Verdict;
 }
 
 /// The seam is object-safe.
-const _: fn(&dyn Scorer) = |_| {};
+const _: fn(&dyn Grader) = |_| {};
 
-/// Questions, and how their answers are scored.
+/// Questions, and how their answers are graded.
 #[derive(Debug)]
 pub struct Benchmark {
     /// Name for reports and files.
     pub name: String,
-    /// The questions; their ids differ.
+    /// The questions, with unique ids.
     pub items: Vec<Item>,
-    /// Says which answers are right.
-    pub scorer: Box<dyn Scorer>,
+    /// Decides which answers are right.
+    pub grader: Box<dyn Grader>,
 }
 
 impl Benchmark {
-    /// Keeps at most `limit` items of each category: the first ones.
+    /// Keeps the first `limit` items of each category.
     #[must_use]
     pub fn limited(mut self, limit: usize) -> Self {
         let mut kept = std::collections::HashMap::new();

@@ -1,25 +1,25 @@
 use sparring_core::PolicyError;
 use std::path::Path;
 
-/// What can go wrong in an evaluation, by what the caller can do about it.
+/// An error of an evaluation. Variants differ by what the caller can do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvalError {
-    /// A file or folder of benchmark data could not be used: mend the file, or name another.
+    /// A file or folder of benchmark data cannot be used: correct the file, or pass another.
     #[error("{at}: {what}")]
     Data {
-        /// The file, with the line or entry where that is known.
+        /// The file, with the line or entry if known.
         at: String,
-        /// The field and what is wrong with it, or what is missing.
+        /// The field and its problem, or what is missing.
         what: String,
     },
     /// A setting is wrong: change it.
     #[error("{what}")]
     Invalid {
-        /// Which, and what is possible.
+        /// The setting, and what is possible.
         what: String,
     },
-    /// The model backend failed; what was answered before is kept.
+    /// The model backend failed. Earlier answers are saved.
     #[error("sampling answers")]
     Policy(#[from] PolicyError),
     /// A file could not be read or written.

@@ -1,11 +1,11 @@
-//! Files that are either whole or absent.
+//! Atomic writes: a file is either whole or absent.
 
 use crate::EvalError;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-/// Writes a file, and the folders it needs, through a temporary name: a crash leaves the old file or the new one.
+/// Writes a file under a temporary name and renames it, so a crash leaves the old file or the new one. Creates folders.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), EvalError> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".partial");

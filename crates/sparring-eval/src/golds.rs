@@ -1,18 +1,18 @@
-//! The gold of a benchmark as a perfect model would say it: the upper end of what can be scored, and a test of
-//! everything between an answer's text and its verdict.
+//! Gold answers as a model would write them: the highest reachable score, and a test of everything between an answer's
+//! text and its verdict.
 
 use crate::bfcl::gold_call;
-use crate::{Answer, Benchmark, Expected, Item, Reader};
+use crate::{Answer, AnswerReader, Benchmark, Expected, Item};
 use serde_json::Value;
 use sparring_bfcl::Relevance;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::BTreeMap;
 
-/// The calls of a right answer; `None` where the gold cannot be read.
+/// The calls of a right answer; `None` if the gold cannot be read.
 ///
-/// Where BFCL accepts several values, the first one is taken that is not `""`; a parameter that has no other is left
-/// out, unless the function requires it. Java and JavaScript arguments are the text of a literal. Where any call will do, it
-/// is the first tool's, without arguments.
+/// If BFCL accepts several values, the result has the first one that is not `""`. A parameter without such a value is
+/// left out unless it is required. Java and JavaScript arguments are the text of a literal. If any call is right, the
+/// result is a call of the first tool without arguments.
 pub fn gold_calls(item: &Item) -> Option<Vec<ToolCall>> {
     match &item.expected {
         Expected::Calls(calls) => Some(calls.clone()),
@@ -35,7 +35,7 @@ pub fn gold_calls(item: &Item) -> Option<Vec<ToolCall>> {
     }
 }
 
-/// Names the call as its function is offered, which may be with underscores for dots.
+/// Gives the call the name under which its function is offered, which may have underscores for dots.
 fn as_offered(item: &Item, functions: &[Value], call: &mut ToolCall) {
     let at = functions.iter().position(|function| function["name"] == *call.name);
     if let Some(tool) = at.and_then(|i| item.tools.get(i)) {
@@ -43,8 +43,8 @@ fn as_offered(item: &Item, functions: &[Value], call: &mut ToolCall) {
     }
 }
 
-/// The golds in the notation of `reader`, as if a model had said them. An unreadable gold is answered by no call.
-pub fn gold_answers(benchmark: &Benchmark, reader: &Reader) -> BTreeMap<String, Answer> {
+/// The gold answers as text that `reader` reads. An unreadable gold becomes an answer without calls.
+pub fn gold_answers(benchmark: &Benchmark, reader: &AnswerReader) -> BTreeMap<String, Answer> {
     let answer = |item: &Item| {
         let text = reader.render(&gold_calls(item).unwrap_or_default());
         Answer { id: item.id.clone(), text, ..Answer::default() }

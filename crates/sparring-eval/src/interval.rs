@@ -21,7 +21,7 @@ pub struct Interval {
 /// (p̂ + z²/2n ± z·√(p̂(1−p̂)/n + z²/4n²)) / (1 + z²/n)
 /// ```
 ///
-/// It stays within [0, 1] and is never empty, at 0 and at `total` too. Without items it is [0, 1].
+/// It is within [0, 1] and never empty, even at 0 and at `total`. Without items it is [0, 1].
 ///
 /// ```
 /// let i = sparring_eval::wilson(8, 10);
@@ -36,12 +36,12 @@ pub fn wilson(valid: usize, total: usize) -> Interval {
     let centre = p + z2 / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z2 / n;
-    // At the ends the formula gives exactly p; rounding must not leave it out.
+    // At the ends the formula gives exactly p; rounding must not exclude it.
     Interval { low: ((centre - half) / scale).clamp(0.0, p), high: ((centre + half) / scale).clamp(p, 1.0) }
 }
 
-/// The interval of a weighted sum Σ wᵢ·pᵢ of independent shares, from theirs (MOVER: Zou and Donner, 2008), for
-/// weights of at least 0:
+/// The interval of a weighted sum Σ wᵢ·pᵢ of independent shares, computed from theirs (MOVER: Zou and Donner, 2008),
+/// for weights of at least 0:
 ///
 /// ```text
 /// low = θ̂ − √Σ wᵢ²(p̂ᵢ − lᵢ)²,   high = θ̂ + √Σ wᵢ²(uᵢ − p̂ᵢ)²

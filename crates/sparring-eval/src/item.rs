@@ -15,7 +15,7 @@ pub fn calling(calls: &[ToolCall]) -> Message {
     Message::assistant("").with_tool_calls(calls.iter().map(one))
 }
 
-/// The calls that a turn makes.
+/// The calls of a turn.
 pub fn calls_of(message: &Message) -> Vec<ToolCall> {
     let one = |made: &MessageCall| {
         let call = ToolCall::new(&made.name, made.arguments.as_object().cloned().unwrap_or_default());
@@ -27,27 +27,27 @@ pub fn calls_of(message: &Message) -> Vec<ToolCall> {
     message.tool_calls.iter().map(one).collect()
 }
 
-/// What a right answer is.
+/// The right answer of an item.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Expected {
-    /// These calls, in any order; none: the right answer calls nothing.
+    /// These calls, in any order. If empty, the right answer calls nothing.
     Calls(Vec<ToolCall>),
-    /// What BFCL accepts.
+    /// Whatever BFCL's checker accepts.
     Bfcl(BfclEntry),
-    /// Nobody can say: the gold in the benchmark's file cannot be read. Every answer is wrong.
+    /// Unknown: the gold in the benchmark's file cannot be read. Every answer is wrong.
     Unreadable {
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
 }
 
-/// What is wrong with an item as its benchmark publishes it. The item still counts.
+/// A defect of an item as published. The item still counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Defect {
-    /// The gold is not what its format says.
+    /// The gold does not follow its format.
     UnreadableGold,
     /// The gold holds a placeholder instead of a value, such as `${id from search}` or `API_call_0`.
     Placeholder,
@@ -60,20 +60,20 @@ pub enum Defect {
 pub struct Item {
     /// Unique within the benchmark.
     pub id: String,
-    /// The group in which it is counted.
+    /// The group in which it counts.
     pub category: String,
     /// The conversation that the model continues.
     pub messages: Vec<Message>,
-    /// The tools on offer.
+    /// The offered tools.
     pub tools: Vec<ToolSpec>,
-    /// What a right answer is.
+    /// The right answer.
     pub expected: Expected,
     /// Known defects, sorted.
     pub defects: Vec<Defect>,
 }
 
 impl Item {
-    /// An item whose right answer are these calls. A call of a tool that is not offered is noted as a defect.
+    /// An item whose right answer is these calls. A call of a tool that is not offered is recorded as a defect.
     pub fn calls(
         id: impl Into<String>,
         category: impl Into<String>,

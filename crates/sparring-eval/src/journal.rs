@@ -1,4 +1,4 @@
-//! The answers of a run, kept as they come.
+//! The answers of a run, saved as they arrive.
 
 use crate::EvalError;
 use serde::{Deserialize, Serialize};
@@ -8,13 +8,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// What a model said to one item.
+/// A model's answer to one item.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Answer {
     /// The item.
     pub id: String,
-    /// Hash of the prompt, to tell that a resumed run asks the same.
+    /// Hash of the prompt, to detect that a resumed run asks something else.
     pub prompt: String,
     /// The completion.
     pub text: String,
@@ -22,14 +22,14 @@ pub struct Answer {
     pub tokens: usize,
     /// Whether the length limit cut it off.
     pub truncated: bool,
-    /// Why the backend would not take the prompt (too long, for example); there is no text then.
+    /// Why the backend refused the prompt (too long, for example); there is no text then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
 }
 
-/// A file of answers, one JSON object a line; the first line says what the run is.
+/// A file of answers, one JSON object a line. The first line identifies the run.
 ///
-/// Lines are only ever appended. A last line that a crash cut off is dropped when the file is opened again.
+/// Lines are only appended. A last line that was cut off by a crash is dropped when the file is opened.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -40,22 +40,23 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens `path`, or begins it. `run` is whatever decides the answers: model, benchmark, prompts, limits.
+    /// Opens or creates `path`. `run` identifies the run by everything that decides its answers: model, benchmark,
+    /// prompts, limits.
     ///
     /// # Errors
-    /// [`EvalError::Invalid`] where the file belongs to another run, [`EvalError::Data`] where it is damaged,
-    /// [`EvalError::Io`] where it cannot be read or written.
+    /// [`EvalError::Invalid`] if the file belongs to another run, [`EvalError::Data`] if it is damaged,
+    /// [`EvalError::Io`] if it cannot be read or written.
     pub fn open(path: &Path, run: &Value) -> Result<Self, EvalError> {
         let io = |error| EvalError::io(path, error);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
-        // A crash may cut a line inside a character: the tail goes before the text is read.
+        // A crash may cut a line inside a character, so the tail is removed before the bytes are read as text.
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
         bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
-            EvalError::data(path.display(), format!("no UTF-8 at byte {at}; the file is damaged"))
+            EvalError::data(path.display(), format!("invalid UTF-8 at byte {at}; the file is damaged"))
         })?;
         let mut journal =
             Self { path: path.to_owned(), file, end: text.len() as u64, answers: BTreeMap::new() };
@@ -66,7 +67,10 @@ impl Journal {
         }
         for (i, line) in lines {
             let answer: Answer = serde_json::from_str(line).map_err(|error| {
-                EvalError::data(format_args!("{}:{}", path.display(), i + 1), format!("no answer: {error}"))
+                EvalError::data(
+                    format_args!("{}:{}", path.display(), i + 1),
+                    format!("not an answer: {error}"),
+                )
             })?;
             journal.answers.insert(answer.id.clone(), answer);
         }
@@ -99,7 +103,7 @@ impl Journal {
         self.write(text.as_bytes()).map_err(|error| EvalError::io(&self.path, error))
     }
 
-    /// Writes behind the last whole line, over whatever a crash or a write that failed has left there.
+    /// Writes after the last whole line, over anything that a crash or a failed write left there.
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.file.set_len(self.end)?;
         self.file.seek(SeekFrom::Start(self.end))?;
@@ -125,7 +129,7 @@ fn check_run(path: &Path, head: &str, run: &Value) -> Result<(), EvalError> {
         _ => run.to_string(),
     };
     Err(EvalError::invalid(format!(
-        "{} holds the answers of another run (this one has {differ}); name another folder",
+        "{} has the answers of another run (this one has {differ}); use another folder",
         path.display()
     )))
 }
@@ -151,10 +155,10 @@ mod tests {
         assert_eq!(journal.answers().len(), 1);
         journal.record(vec![answer("b")]).unwrap();
         assert_eq!(Journal::open(&path, &run).unwrap().answers().len(), 2);
-        // In a line that is whole, it is damage.
+        // In a whole line it is damage.
         std::fs::write(&path, [&whole[..], b"\xc3\n"].concat()).unwrap();
         let error = Journal::open(&path, &run).unwrap_err().to_string();
-        assert!(error.contains(&format!("no UTF-8 at byte {}", whole.len())), "{error}");
+        assert!(error.contains(&format!("invalid UTF-8 at byte {}", whole.len())), "{error}");
     }
 
     #[test]
@@ -170,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn another_run_is_told_by_what_differs() {
+    fn the_error_about_another_run_names_the_difference() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("answers.jsonl");
         Journal::open(&path, &json!({"a": 1, "b": 2, "c": 3})).unwrap();

@@ -1,24 +1,25 @@
 //! Tool-calling benchmarks, run and scored over any sampler.
 //!
 //! ```text
-//!   files ──Suite──▶ Benchmark: Items ──Prompter──▶ prompts ──Sampler──▶ Journal: Answers (kept as they come)
-//!                        │                                                   │ Reader: a call format, or BFCL's own
-//!                        └──────────────── Scorer ◀──────────────────────────┘
+//!   files ──Suite──▶ Benchmark: Items ──Prompter──▶ prompts ──Sampler──▶ Journal: Answers (saved as they arrive)
+//!                        │                                                   │ AnswerReader: a call format, or BFCL's
+//!                        └──────────────── Grader ◀──────────────────────────┘
 //!                                            └──▶ Report: shares with 95 % intervals, errors by kind, Failures
 //! ```
 //!
 //! * [`Suite`] reads the published files of BFCL v3 and v4 (single turn), ToolAlpaca, Seal-Tools, NexusRaven, API-Bank,
-//!   SNIPS and of Hammer's cleaned versions, from a folder that you name. Nothing is fetched.
-//! * Items that are defective as published count all the same; [`Defect`] says which they are.
-//! * [`run`] asks greedily and resumes: answers that are on disk are not asked for again.
-//! * BFCL is scored by its own checker ([`sparring_bfcl`]) and totalled as its leaderboard does
-//!   ([`bfcl::leaderboard`]); the others by the exact match of Tool-R0 ([`ExactScorer`]), beside the precision and recall
-//!   that their papers count ([`Overlap`]). Intervals are [`wilson`]'s.
-//! * [`gold_answers`] lets the benchmark answer itself: what its own golds score is the most that a model can.
+//!   SNIPS and Hammer's cleaned versions from a folder. Nothing is downloaded.
+//! * Items that are defective as published still count; [`Defect`] identifies them.
+//! * [`run`] decodes greedily and resumes: items with an answer on disk are not asked again.
+//! * A [`Grader`] decides whether an answer is right. BFCL has its own checker ([`bfcl::BfclGrader`]) and totals
+//!   ([`bfcl::leaderboard`]); the others use Tool-R0's exact match ([`ExactGrader`]) and report the precision and
+//!   recall of their papers ([`Overlap`]). Intervals are [`wilson`]'s.
+//! * An [`AnswerReader`] reads calls from an answer's text.
+//! * [`gold_answers`] turns a benchmark's gold into answers. Their score is the highest that a model can reach.
 //!
 //! ```
 //! use sparring_core::Message;
-//! use sparring_eval::{Benchmark, ExactScorer, InWords, Item, Journal, Reader, RunConfig, run, score};
+//! use sparring_eval::{Benchmark, ExactGrader, InWords, Item, Journal, AnswerReader, RunConfig, run, score};
 //! use sparring_testkit::ScriptedSampler;
 //! use sparring_tools::{Format, ToolCall, ToolSpec};
 //!
@@ -30,10 +31,10 @@
 //!     Item::calls(id, "weather", question, vec![tool.clone()], vec![gold])
 //! };
 //! let items = vec![item("a", "Paris"), item("b", "Rome")];
-//! let benchmark = Benchmark { name: "weather".to_owned(), items, scorer: Box::new(ExactScorer::new()) };
+//! let benchmark = Benchmark { name: "weather".to_owned(), items, grader: Box::new(ExactGrader::new()) };
 //!
 //! // A model that always asks for Paris.
-//! let reader = Reader::Format(Format::Hermes);
+//! let reader = AnswerReader::Format(Format::Hermes);
 //! let paris = reader.render(&[ToolCall::new("get_weather", [("city", "Paris".into())])]);
 //! let model = ScriptedSampler::new(move |_, _| paris.clone());
 //!
@@ -52,6 +53,7 @@ pub mod bfcl;
 mod error;
 mod files;
 mod golds;
+mod grade;
 mod interval;
 mod item;
 mod journal;
@@ -61,21 +63,20 @@ mod prompt;
 mod read;
 mod report;
 mod run;
-mod score;
 mod table;
 mod tally;
 
-pub use benchmark::{Benchmark, Scorer};
+pub use benchmark::{Benchmark, Grader};
 pub use error::EvalError;
 pub use golds::{gold_answers, gold_calls};
+pub use grade::{ExactGrader, Verdict};
 pub use interval::{Interval, wilson};
 pub use item::{Defect, Expected, Item, calling, calls_of};
 pub use journal::{Answer, Journal};
 pub use load::Suite;
 pub use overlap::{Counts, Overlap, OverlapRule};
 pub use prompt::{InWords, Prompter, Templated, conversation};
-pub use read::{Reader, Reading};
+pub use read::{AnswerReader, Reading};
 pub use report::{CategoryShare, Failure, OverlapShare, Report, Share, score, write_report};
 pub use run::{RunConfig, run};
-pub use score::{ExactScorer, Verdict};
 pub use tally::Tally;

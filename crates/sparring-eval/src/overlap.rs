@@ -1,21 +1,21 @@
-//! Precision, recall and F1 of call names and arguments, as two of the benchmarks count them.
+//! Precision, recall and F1 of call names and arguments, as defined by two of the benchmarks.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sparring_bfcl::PyValue;
 use sparring_tools::ToolCall;
 
-/// Whose way of counting.
+/// Which benchmark's rule counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OverlapRule {
     /// Hammer's `evaluation/evaluate.py`: arguments whose value is `""` do not count; an unreadable answer counts as
-    /// one predicted call; a call without arguments that is right adds one right argument; each predicted call is
-    /// held against the first gold call of its name that shares an argument.
+    /// one predicted call; a right call without arguments adds one right argument; each predicted call is compared with
+    /// the first gold call of its name that shares an argument.
     Hammer,
     /// Seal-Tools' score: every argument counts, an unreadable answer predicts nothing, and each predicted call is
-    /// held against the first gold call of its name.
+    /// compared with the first gold call of its name.
     SealTools,
 }
 
@@ -29,7 +29,7 @@ pub struct Overlap {
     pub arguments: Counts,
 }
 
-/// How many there should be, are, and are right.
+/// Gold, predicted and right counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// In the gold.
@@ -41,17 +41,17 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// `right / predicted`; 0 where nothing was predicted.
+    /// `right / predicted`; 0 if nothing was predicted.
     pub fn precision(self) -> f64 {
         self.right as f64 / self.predicted.max(1) as f64
     }
 
-    /// `right / gold`; 0 where there is no gold.
+    /// `right / gold`; 0 if there is no gold.
     pub fn recall(self) -> f64 {
         self.right as f64 / self.gold.max(1) as f64
     }
 
-    /// `2·P·R / (P + R)`; 0 where both are.
+    /// `2·P·R / (P + R)`; 0 if both are 0.
     pub fn f1(self) -> f64 {
         let (p, r) = (self.precision(), self.recall());
         if p + r > 0.0 { 2.0 * p * r / (p + r) } else { 0.0 }
@@ -59,7 +59,7 @@ impl Counts {
 }
 
 impl Overlap {
-    /// Adds one item; `predicted` is `None` where the answer could not be read.
+    /// Adds one item; `predicted` is `None` if the answer could not be read.
     ///
     /// ```
     /// use sparring_eval::{Overlap, OverlapRule};

@@ -1,24 +1,24 @@
-//! From an item to what the model is shown.
+//! Turns items into prompts.
 
-use crate::{EvalError, Expected, Item, Reader, calls_of};
+use crate::{AnswerReader, EvalError, Expected, Item, calls_of};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sparring_core::{BoxError, Conversation, Encoder, Message, Prompt, Role};
 use sparring_tools::{Dialect, ToolSpec};
 use std::fmt::Write;
 
-/// Puts an item to a model.
+/// Turns an item into a prompt.
 ///
 /// # Contract
-/// A function of the item only: the answers of a run that is resumed must be to the same prompts.
+/// The prompt depends on the item only, so that a resumed run asks the same.
 pub trait Prompter: Send + Sync {
     /// A short name for reports.
     fn name(&self) -> &str;
 
-    /// What the model continues.
+    /// The prompt of an item.
     ///
     /// # Errors
-    /// Why the item cannot be put, for example what a chat template refuses.
+    /// Why there is no prompt, for example because a chat template refuses the messages.
     fn prompt(&self, item: &Item) -> Result<Prompt, BoxError>;
 }
 
@@ -31,17 +31,17 @@ pub fn conversation(item: &Item) -> Conversation {
     Conversation::new(item.messages.iter().cloned()).with_tools(tools)
 }
 
-/// Prompts in the model's own chat template, which is told about the tools.
+/// Prompts in the model's own chat template, with the tools passed to the template.
 ///
-/// The template and the tokenizer belong to the backend: what is put to the model are the token ids that its encoder
-/// makes of the item's [`conversation`].
+/// The template and the tokenizer belong to the backend: a prompt is the token ids that its encoder makes of the item's
+/// [`conversation`].
 pub struct Templated<'a> {
     encoder: &'a dyn Encoder,
     variables: Map<String, Value>,
 }
 
 impl<'a> Templated<'a> {
-    /// Prompts that `encoder` writes.
+    /// Prompts rendered by `encoder`.
     pub fn new(encoder: &'a dyn Encoder) -> Self {
         Self { encoder, variables: Map::new() }
     }
@@ -72,7 +72,7 @@ impl Prompter for Templated<'_> {
     }
 }
 
-/// Where the tools go in a system prompt that is given.
+/// The place of the tools in a caller's system prompt.
 const FUNCTIONS: &str = "{functions}";
 
 /// The functions as a JSON list, indented by four as Python's `json.dumps(functions, indent=4)` does.
@@ -95,45 +95,45 @@ fn functions(item: &Item) -> String {
         &mut out,
         serde_json::ser::PrettyFormatter::with_indent(b"    "),
     );
-    // Neither a value nor a vector can fail.
+    // Writing a JSON value to a vector cannot fail.
     let _ = list.serialize(&mut writer);
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Prompts in words: a system message with the tools and the format of the answer, for models whose chat template
-/// knows no tools, and for BFCL's "prompting" mode.
+/// Prompts with a system message that describes the tools and the format of the answer. For models whose chat template
+/// has no tools, and for BFCL's "prompting" mode.
 ///
-/// The wording is ours for every benchmark, BFCL included, unless another is given ([`InWords::with_system`]); scores
-/// under another wording are not comparable to the digit.
+/// The default wording is our own for every benchmark, BFCL included; [`InWords::with_system`] replaces it. Scores
+/// under different wordings are not comparable to the digit.
 #[derive(Debug)]
 pub struct InWords<'a> {
-    reader: &'a Reader,
+    reader: &'a AnswerReader,
     system: Option<String>,
 }
 
 impl<'a> InWords<'a> {
-    /// Asks for answers that `reader` reads.
-    pub const fn new(reader: &'a Reader) -> Self {
+    /// Prompts for answers in the format of `reader`.
+    pub const fn new(reader: &'a AnswerReader) -> Self {
         Self { reader, system: None }
     }
 
-    /// Asks in these words instead of ours, for example in those of a benchmark's own program. `{functions}` becomes
-    /// the JSON of the functions: for BFCL as its files have them, else each with the JSON Schema of its parameters.
+    /// Uses this system prompt instead of ours, for example that of a benchmark's own program. `{functions}` becomes
+    /// the JSON of the functions: for BFCL as in its files, else each with the JSON Schema of its parameters.
     ///
     /// # Errors
-    /// [`EvalError::Invalid`] where the text has no `{functions}`.
+    /// [`EvalError::Invalid`] if the text has no `{functions}`.
     pub fn with_system(mut self, text: impl Into<String>) -> Result<Self, EvalError> {
         let text = text.into();
         if !text.contains(FUNCTIONS) {
             return Err(EvalError::invalid(format!(
-                "the system prompt has no {FUNCTIONS}: where do the tools go?"
+                "the system prompt has no {FUNCTIONS}; add it where the tools belong"
             )));
         }
         self.system = Some(text);
         Ok(self)
     }
 
-    /// A turn as a message of text: calls as the reader would read them, a tool's result as a message of the user.
+    /// A turn as text: calls in the reader's format, a tool's result as a user message.
     fn in_words(&self, turn: &Message) -> Message {
         match turn.role {
             Role::Tool => Message::user(format!("The tool returned:\n{}", turn.content)),
@@ -176,7 +176,7 @@ impl Prompter for InWords<'_> {
         if self.system.is_some() { "given" } else { "own" }
     }
 
-    /// A system message of the item follows ours in one message, since many templates allow only one.
+    /// A system message of the item is appended to ours, since many templates allow only one.
     fn prompt(&self, item: &Item) -> Result<Prompt, BoxError> {
         let mut system = self.instructions(item);
         let mut turns = item.messages.as_slice();

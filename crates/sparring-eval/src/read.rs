@@ -1,34 +1,34 @@
-//! From an answer's text to calls.
+//! Reads calls from an answer's text.
 
 use crate::{Expected, Item};
 use serde_json::{Value, json};
 use sparring_bfcl::{Language, PyValue, ReturnFormat, decode};
 use sparring_tools::{CallParser, Format, ToolCall};
 
-/// How answers are read.
+/// Reads calls from answers, and renders calls as answers.
 #[non_exhaustive]
-pub enum Reader {
-    /// In the format of a family of models; the item's tools say of which type untyped arguments are.
+pub enum AnswerReader {
+    /// A model family's call format. The item's tools determine the types of untyped arguments.
     Format(Format),
-    /// The same for prompts that end inside the reasoning: with `<think>`, say.
+    /// The same for prompts that end inside the reasoning, for example with `<think>`.
     InThought(Format),
-    /// By a parser of your own.
+    /// A parser of your own.
     Parser(Box<dyn CallParser>),
-    /// As BFCL reads the answers of prompted models: `[f(a=1), g(b='x')]`, in the language of the category. Java and
-    /// JavaScript, which only items of BFCL have, need the feature `tree-sitter`. It is Python's notation: names of
-    /// tools and arguments that are no identifiers (`get-user`, `from`) cannot be written in it.
+    /// BFCL's format for prompted models: `[f(a=1), g(b='x')]`, in the language of the category. Java and JavaScript,
+    /// which only items of BFCL have, need the feature `tree-sitter`. In Python's notation, names of tools and
+    /// arguments must be identifiers: `get-user` and `from` cannot be written.
     Bfcl,
 }
 
-/// What an answer says.
+/// The content of an answer.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Reading {
-    /// These calls; none: the model declines every tool.
+    /// These calls. If empty, the model declines every tool.
     Calls(Vec<ToolCall>),
-    /// What BFCL's decoder makes of it: a list of calls, as a rule.
+    /// The output of BFCL's decoder, usually a list of calls.
     Decoded(PyValue),
-    /// It cannot be read.
+    /// The answer cannot be read.
     Unreadable {
         /// Why.
         why: String,
@@ -36,7 +36,7 @@ pub enum Reading {
 }
 
 impl Reading {
-    /// The calls; `None` where the answer cannot be read, or was left to BFCL's checker.
+    /// The calls; `None` if the answer cannot be read or was decoded for BFCL's checker.
     pub fn calls(&self) -> Option<&[ToolCall]> {
         match self {
             Self::Calls(calls) => Some(calls),
@@ -49,14 +49,14 @@ impl Reading {
     }
 }
 
-impl std::fmt::Debug for Reader {
+impl std::fmt::Debug for AnswerReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Reader").field(&self.name()).finish()
+        f.debug_tuple("AnswerReader").field(&self.name()).finish()
     }
 }
 
-impl Reader {
-    /// The same reader where `prompt`, as text, ends inside the reasoning: a format's then reads on from there.
+impl AnswerReader {
+    /// Adapts a format's reader to a prompt text that ends inside the reasoning.
     #[must_use]
     pub fn after(self, prompt: &str) -> Self {
         let opened =
@@ -76,7 +76,7 @@ impl Reader {
         }
     }
 
-    /// Reads an answer to `item`. What does not keep to the format is unreadable as a whole: nothing is repaired.
+    /// Reads an answer to `item`. Text that breaks the format makes the whole answer unreadable; nothing is repaired.
     pub fn read(&self, item: &Item, text: &str) -> Reading {
         let parsed = |parser: &dyn CallParser| {
             parser.parse(text).map_or_else(|error| Reading::unreadable(error.to_string()), Reading::Calls)
@@ -93,7 +93,7 @@ impl Reader {
         }
     }
 
-    /// Writes calls so that [`read`](Self::read) gives them back.
+    /// Renders calls as text that [`read`](Self::read) reads back.
     pub fn render(&self, calls: &[ToolCall]) -> String {
         match self {
             Self::Format(format) => format.parser().render(calls),
@@ -106,13 +106,13 @@ impl Reader {
         }
     }
 
-    /// Two calls, to show the format.
+    /// Two calls that show the format.
     pub(crate) fn example(&self) -> String {
         let call = |name: &str| ToolCall::new(name, [("parameter", json!("value")), ("other", json!(1))]);
         self.render(&[call("first_tool"), call("second_tool")])
     }
 
-    /// How the format says that nothing is called; `None` where words do.
+    /// The format's notation for no call; `None` if the format has none.
     pub(crate) fn no_call(&self) -> Option<String> {
         Some(self.render(&[])).filter(|text| !text.trim().is_empty())
     }
@@ -135,11 +135,11 @@ fn calls(output: &PyValue) -> Result<Vec<ToolCall>, String> {
         Some(ToolCall::new(name, arguments.as_object()?.clone()))
     };
     let json = output.to_json();
-    let list = json.as_array().ok_or("the answer is no list of calls")?;
+    let list = json.as_array().ok_or("the answer is not a list of calls")?;
     list.iter()
         .map(call)
         .collect::<Option<_>>()
-        .ok_or_else(|| format!("the answer is no list of calls: {output}"))
+        .ok_or_else(|| format!("the answer is not a list of calls: {output}"))
 }
 
 /// `f(a=1, b='x')`: values as Python writes them.
@@ -158,9 +158,9 @@ mod tests {
         let item = Item::calls("i", "c", vec![], vec![], vec![]);
         let text =
             "I could <tool_call>\n</think>\n<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
-        let reader = Reader::Format(Format::Hermes).after("Assistant: <think>\n");
+        let reader = AnswerReader::Format(Format::Hermes).after("Assistant: <think>\n");
         assert_eq!(reader.read(&item, text).calls().map(<[_]>::len), Some(1));
-        let reader = Reader::Format(Format::Hermes).after("Assistant:");
+        let reader = AnswerReader::Format(Format::Hermes).after("Assistant:");
         assert_eq!(reader.read(&item, text).calls(), None);
     }
 }

@@ -1,27 +1,27 @@
-//! The number, and everything that it stands on.
+//! The report: scores, intervals, errors and failures.
 
 use crate::bfcl::{Category, Leaderboard, leaderboard};
 use crate::files::write_atomically;
 use crate::{
-    Answer, Benchmark, Defect, EvalError, Expected, Interval, Item, Overlap, OverlapRule, Reader, Reading,
-    Tally, Verdict,
+    Answer, AnswerReader, Benchmark, Defect, EvalError, Expected, Interval, Item, Overlap, OverlapRule,
+    Reading, Tally, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// What was run, as the caller tells it: model, prompts, limits, data.
+    /// What was run, as described by the caller: model, prompts, limits, data.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub run: Value,
     /// The benchmark.
     pub benchmark: String,
-    /// How answers were scored.
-    pub scorer: String,
+    /// How answers were graded.
+    pub grader: String,
     /// How answers were read.
     pub format: String,
     /// Over all items.
@@ -31,7 +31,7 @@ pub struct Report {
     /// The leaderboard's totals, for BFCL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaderboard: Option<Leaderboard>,
-    /// Precision and recall of names and arguments, for benchmarks whose gold is calls.
+    /// Precision and recall of names and arguments, for benchmarks with gold calls.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overlap: Vec<OverlapShare>,
     /// Wrong answers by kind of error.
@@ -40,9 +40,9 @@ pub struct Report {
     pub truncated: usize,
     /// Prompts that the backend refused.
     pub refused: usize,
-    /// Items without an answer; they are not part of `total`.
+    /// Items without an answer; `total` excludes them.
     pub unanswered: usize,
-    /// Known defects of the data by kind: items that have them, and count all the same.
+    /// Items with known defects, by kind of defect; they still count.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub defects: BTreeMap<Defect, Vec<String>>,
 }
@@ -50,7 +50,7 @@ pub struct Report {
 /// A count, its share and the share's 95 % Wilson interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Share {
-    /// Right answers, and all.
+    /// Right answers and all items.
     #[serde(flatten)]
     pub tally: Tally,
     /// `valid / total`.
@@ -87,7 +87,7 @@ pub struct OverlapShare {
     pub arguments_f1: f64,
 }
 
-/// An item that was not answered rightly, and why.
+/// A wrong answer and its reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Failure {
@@ -99,7 +99,7 @@ pub struct Failure {
     pub error: String,
     /// What is wrong.
     pub why: String,
-    /// What the model said.
+    /// The model's answer.
     pub text: String,
     /// Known defects of the item.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -107,7 +107,7 @@ pub struct Failure {
 }
 
 impl Report {
-    /// Says what was run.
+    /// Sets the description of what was run.
     #[must_use]
     pub fn with_run(mut self, run: Value) -> Self {
         self.run = run;
@@ -121,10 +121,10 @@ impl From<Tally> for Share {
     }
 }
 
-/// Reads and scores the answers.
+/// Reads and grades the answers.
 pub fn score(
     benchmark: &Benchmark,
-    reader: &Reader,
+    reader: &AnswerReader,
     answers: &BTreeMap<String, Answer>,
 ) -> (Report, Vec<Failure>) {
     let mut count = Counter::default();
@@ -157,7 +157,7 @@ struct CategoryCount {
 const RULES: [OverlapRule; 2] = [OverlapRule::Hammer, OverlapRule::SealTools];
 
 impl Counter {
-    fn add(&mut self, item: &Item, answer: Option<&Answer>, reader: &Reader, benchmark: &Benchmark) {
+    fn add(&mut self, item: &Item, answer: Option<&Answer>, reader: &AnswerReader, benchmark: &Benchmark) {
         let Some(answer) = answer else {
             self.unanswered += 1;
             return;
@@ -173,7 +173,7 @@ impl Counter {
         } else {
             let reading = reader.read(item, &answer.text);
             self.add_overlap(item, &reading);
-            benchmark.scorer.score(item, &reading)
+            benchmark.grader.grade(item, &reading)
         };
         self.add_verdict(item, answer, verdict);
     }
@@ -214,7 +214,7 @@ impl Counter {
         }
     }
 
-    fn finish(self, benchmark: &Benchmark, reader: &Reader) -> (Report, Vec<Failure>) {
+    fn finish(self, benchmark: &Benchmark, reader: &AnswerReader) -> (Report, Vec<Failure>) {
         let overlap = RULES.into_iter().zip(self.overlaps).filter(|(_, overlap)| overlap.calls.gold > 0);
         let overlap = overlap.map(|(rule, overlap)| OverlapShare {
             rule,
@@ -226,7 +226,7 @@ impl Counter {
         let report = Report {
             run: Value::Null,
             benchmark: benchmark.name.clone(),
-            scorer: benchmark.scorer.name().to_owned(),
+            grader: benchmark.grader.name().to_owned(),
             format: reader.name().to_owned(),
             total: self.total.into(),
             categories: categories
@@ -248,7 +248,7 @@ impl Counter {
     }
 }
 
-/// Writes `report.json`, `report.txt` (the same as a table) and `failures.jsonl`; each file is whole or absent.
+/// Writes `report.json`, `report.txt` (the same as a table) and `failures.jsonl`. Each file is whole or absent.
 ///
 /// # Errors
 /// [`EvalError::Io`] names the file.

@@ -1,4 +1,4 @@
-//! Questions in, answers out.
+//! Runs a benchmark: prompts in, answers out.
 
 use crate::journal::{Answer, Journal};
 use crate::{Benchmark, EvalError, Item, Prompter};
@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed, one_line};
 
-/// How to ask. Decoding is greedy, so the same model gives the same answers.
+/// Settings of a run. Decoding is greedy, so the same model gives the same answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct RunConfig {
-    /// Prompts a call of the sampler.
+    /// Prompts per call of the sampler.
     pub batch: usize,
     /// Most tokens of an answer.
     pub max_tokens: usize,
     /// Strings that end an answer.
     pub stop: Vec<String>,
-    /// For samplers that draw even where there is nothing to choose.
+    /// Seed of the requests, for samplers that draw even at temperature 0.
     pub seed: Seed,
 }
 
@@ -28,7 +28,7 @@ impl Default for RunConfig {
 }
 
 impl RunConfig {
-    /// Sets the number of prompts a call.
+    /// Sets the number of prompts per call.
     #[must_use]
     pub fn with_batch(mut self, batch: usize) -> Self {
         self.batch = batch;
@@ -56,7 +56,7 @@ impl RunConfig {
         self
     }
 
-    /// What of it decides the answers, for [`Journal::open`]: everything but the batch.
+    /// The settings that decide the answers, for [`Journal::open`]: all but the batch.
     pub fn identity(&self) -> Value {
         json!({"max_tokens": self.max_tokens, "stop": self.stop, "seed": self.seed})
     }
@@ -68,16 +68,16 @@ impl RunConfig {
     }
 }
 
-/// Puts every item that the journal has no answer to, in order, a batch at a time; `progress` hears the number of
-/// items that are answered, before the first batch and after each.
+/// Asks every item without an answer in the journal, in order and in batches. `progress` receives the number of
+/// answered items before the first batch and after each one.
 ///
 /// A prompt that the prompter or the backend refuses ([`PolicyError::Invalid`], for example because it is too long) is
-/// an answer of its own, and counts as wrong.
+/// recorded as refused and counts as wrong.
 ///
 /// # Errors
-/// The first error of the sampler or of the file. What was answered, in the same batch too, is in the journal: call
-/// again to go on, or give a [`Retry`](sparring_core::Retry) around a sampler that may be unavailable for a moment.
-/// [`EvalError::Invalid`] where the first 16 prompts, or all, are refused for one and the same reason: that is no
+/// The first error of the sampler or of the file. Answers received so far, including those of the same batch, are in
+/// the journal: call again to continue, or wrap a sampler that may be unavailable in [`Retry`](sparring_core::Retry).
+/// [`EvalError::Invalid`] if the first 16 prompts, or all, are refused for the same reason, which then is not a
 /// property of an item.
 pub fn run(
     benchmark: &Benchmark,
@@ -103,7 +103,7 @@ pub fn run(
     keeper.refused()
 }
 
-/// The questions that the journal has no answer to.
+/// The items without an answer in the journal.
 fn open<'a>(
     benchmark: &'a Benchmark,
     prompter: &dyn Prompter,
@@ -126,13 +126,13 @@ fn open<'a>(
     Ok(open)
 }
 
-/// So many equal refusals at the start of a run are no property of the items.
+/// This many equal refusals at the start of a run are not a property of the items.
 const REFUSALS: usize = 16;
 
-/// Records answers. At the start of a run it holds back refusals that all give the same reason.
+/// Records answers. At the start of a run, refusals that all have the same reason are held back.
 struct Keeper<'a> {
     journal: &'a mut Journal,
-    /// `None` once anything else was said.
+    /// `None` after any other outcome.
     held: Option<Vec<Answer>>,
 }
 
@@ -149,7 +149,7 @@ impl Keeper<'_> {
         self.journal.record(held)
     }
 
-    /// An error where refusals are still held back.
+    /// An error if refusals are still held back.
     fn refused(&self) -> Result<(), EvalError> {
         let held = self.held.as_deref().unwrap_or_default();
         match held.first().and_then(|answer| answer.refused.as_ref()) {
@@ -164,7 +164,7 @@ impl Keeper<'_> {
 
 struct Question<'a> {
     item: &'a Item,
-    /// Or why there is none.
+    /// The prompt, or why there is none.
     prompt: Result<Prompt, String>,
     hash: String,
 }
@@ -199,7 +199,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Asks a batch in one call. What was answered is kept, whatever happened to the others.
+/// Asks a batch in one call. Answers are saved even if other requests fail.
 fn ask(
     batch: &[Question<'_>],
     sampler: &dyn Sampler,

@@ -1,11 +1,11 @@
-//! A report as a table for people.
+//! Renders a report as a table.
 
 use crate::{Defect, Interval, OverlapRule, Report, Share};
 use std::fmt;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}, scored by {}, answers read as {}", self.benchmark, self.scorer, self.format)?;
+        writeln!(f, "{}, graded by {}, answers read as {}", self.benchmark, self.grader, self.format)?;
         for (key, value) in self.run.as_object().into_iter().flatten() {
             match value {
                 serde_json::Value::String(text) => writeln!(f, "{key}: {text}")?,
@@ -86,7 +86,7 @@ impl Report {
         }
         for (defect, ids) in &self.defects {
             let what = match defect {
-                Defect::UnreadableGold => "have a gold that cannot be read: every answer is wrong",
+                Defect::UnreadableGold => "have an unreadable gold: every answer is wrong",
                 Defect::Placeholder => "have a placeholder for a gold value",
                 Defect::NotOffered => "have a gold call of a tool that is not offered",
             };
@@ -102,6 +102,6 @@ fn write_share(f: &mut fmt::Formatter<'_>, name: &str, share: Share) -> fmt::Res
 }
 
 fn range(interval: Interval) -> String {
-    // Without the sign of a negative zero.
+    // Adding 0 removes the sign of a negative zero.
     format!("{:.2} to {:.2}", 100.0 * interval.low + 0.0, 100.0 * interval.high + 0.0)
 }

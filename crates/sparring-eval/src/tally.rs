@@ -1,7 +1,7 @@
 use crate::{Interval, wilson};
 use serde::{Deserialize, Serialize};
 
-/// How many answers are right, of how many.
+/// Number of right answers and of items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Right answers.

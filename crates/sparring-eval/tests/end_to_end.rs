@@ -1,4 +1,4 @@
-//! A run from files to a report, with a scripted model: what is asked, kept, resumed and counted.
+//! A run from files to a report, with a scripted model: what is asked, saved, resumed and counted.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
 
@@ -8,8 +8,8 @@ use sparring_core::{
 };
 use sparring_eval::bfcl::{with_underscores, write_results};
 use sparring_eval::{
-    Benchmark, EvalError, ExactScorer, InWords, Item, Journal, Prompter, Reader, Report, RunConfig, Suite,
-    Templated, run, score, write_report,
+    AnswerReader, Benchmark, EvalError, ExactGrader, InWords, Item, Journal, Prompter, Report, RunConfig,
+    Suite, Templated, run, score, write_report,
 };
 use sparring_testkit::ScriptedSampler;
 use sparring_tools::{Format, ToolCall};
@@ -79,7 +79,7 @@ impl Sampler for Failing<'_> {
     }
 }
 
-const HERMES: Reader = Reader::Format(Format::Hermes);
+const HERMES: AnswerReader = AnswerReader::Format(Format::Hermes);
 
 fn journal(dir: &Path) -> Journal {
     Journal::open(&dir.join("answers.jsonl"), &json!({"model": "scripted"})).unwrap()
@@ -99,7 +99,7 @@ fn a_run_that_fails_is_resumed_and_counted() {
             .unwrap_err();
     assert!(matches!(error, EvalError::Policy(PolicyError::Transient { .. })), "{error}");
     assert_eq!(seen, [0, 1]);
-    // A crash cut the next line off; the file is mended, and only what is missing is asked.
+    // A crash cut the next line off: the file is repaired, and only missing answers are requested.
     let path = dir.path().join("answers.jsonl");
     let whole = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{whole}{{\"id\": \"simple_py")).unwrap();
@@ -148,7 +148,7 @@ fn answers_to_another_question_are_not_taken() {
     let benchmark = benchmark(dir.path());
     let config = RunConfig::default();
     run(&benchmark, &model(), &InWords::new(&HERMES), &config, &mut journal(dir.path()), |_| ()).unwrap();
-    let other = Reader::Bfcl;
+    let other = AnswerReader::Bfcl;
     let error = run(&benchmark, &model(), &InWords::new(&other), &config, &mut journal(dir.path()), |_| ());
     assert!(error.unwrap_err().to_string().contains("simple_python_0 was answered to another prompt"));
     let error = Journal::open(&dir.path().join("answers.jsonl"), &json!({"model": "another"})).unwrap_err();
@@ -176,7 +176,7 @@ fn prompts_hold_the_tools_and_the_format() {
     let benchmark = benchmark(dir.path());
     for (reader, example) in [
         (HERMES, "<tool_call>\n{\"name\":\"first_tool\""),
-        (Reader::Bfcl, "[first_tool(parameter='value', other=1), second_tool("),
+        (AnswerReader::Bfcl, "[first_tool(parameter='value', other=1), second_tool("),
     ] {
         let Prompt::Conversation(asked) = InWords::new(&reader).prompt(&benchmark.items[0]).unwrap() else {
             panic!("expected messages")
@@ -243,7 +243,7 @@ fn models_without_dots_are_offered_underscores() {
 fn a_system_prompt_may_be_given() {
     let dir = tempfile::tempdir().unwrap();
     let benchmark = benchmark(dir.path());
-    let reader = Reader::Bfcl;
+    let reader = AnswerReader::Bfcl;
     let given = InWords::new(&reader).with_system("Tools:\n{functions}\nGo.").unwrap();
     let Prompt::Conversation(asked) = given.prompt(&benchmark.items[0]).unwrap() else {
         panic!("expected messages")
@@ -376,7 +376,7 @@ fn a_refused_prompt_costs_recall() {
     let gold = vec![ToolCall::new("f", [("a", 1.into())])];
     let item = |id: &str| Item::calls(id, "c", vec![], vec![], gold.clone());
     let items = vec![item("a"), item("b")];
-    let benchmark = Benchmark { name: "b".to_owned(), items, scorer: Box::new(ExactScorer::new()) };
+    let benchmark = Benchmark { name: "b".to_owned(), items, grader: Box::new(ExactGrader::new()) };
     let mut answers = sparring_eval::gold_answers(&benchmark, &HERMES);
     let refused = answers.get_mut("b").unwrap();
     refused.text.clear();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)] // A failed step is a failed test.
 
-use sparring_eval::{Defect, Reader, Suite, gold_answers, score};
+use sparring_eval::{AnswerReader, Defect, Suite, gold_answers, score};
 use sparring_tools::Format;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ fn failing(suite: Suite, folder: &str) -> (usize, BTreeSet<String>) {
     let benchmark = suite.load(&data(folder), &[]).unwrap();
     let formats = [Format::Hermes, Format::ToolR0, Format::Llama3Json, Format::Hammer];
     let mut results = formats.into_iter().map(|format| {
-        let reader = Reader::Format(format);
+        let reader = AnswerReader::Format(format);
         let (report, failures) = score(&benchmark, &reader, &gold_answers(&benchmark, &reader));
         assert_eq!((report.unanswered, report.total.tally.total), (0, benchmark.items.len()));
         for failure in &failures {

@@ -63,9 +63,9 @@ fn bfcl_of_either_version_zipped_or_not() {
     let about = schema["description"].as_str().unwrap();
     assert!(about.contains("Numbers") && about.contains("Java") && about.contains("Array of int"), "{about}");
     let unknown = Suite::Bfcl.load(folder.path(), &["exec".to_owned()]).unwrap_err().to_string();
-    assert!(unknown.contains("there is no BFCL category `exec`"), "{unknown}");
+    assert!(unknown.contains("unknown BFCL category `exec`"), "{unknown}");
     let absent = Suite::Bfcl.load(folder.path(), &["multiple".to_owned()]).unwrap_err().to_string();
-    assert!(absent.contains("holds no BFCL_v4_multiple.json"), "{absent}");
+    assert!(absent.contains("has no BFCL_v4_multiple.json"), "{absent}");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn bfcl_says_what_is_wrong_and_where() {
         let error = Folder::new(&[(name, &line), (answers, &golds)]).error(Suite::Bfcl);
         assert!(error.contains(want), "{error}\nwanted {want}");
     }
-    assert!(Folder::new(&[]).error(Suite::Bfcl).contains("holds no items of bfcl"));
+    assert!(Folder::new(&[]).error(Suite::Bfcl).contains("has no items of bfcl"));
 }
 
 const ALPACA: &str = r#"[{"Function_Description": {"get": "Gets it.\nParameters: {\"id\": \"Required. integer. The id.\", \"tags\": \"Array[string]. Some.\"}\nOutput: x", "components": "types"},
@@ -138,7 +138,7 @@ fn toolalpaca() {
         let error = Folder::new(&[("eval_real.json", &ALPACA.replace(from, to))]).error(Suite::ToolAlpaca);
         assert!(error.contains(want), "{error}");
     }
-    assert!(Folder::new(&[]).error(Suite::ToolAlpaca).contains("holds none of eval_real.json"));
+    assert!(Folder::new(&[]).error(Suite::ToolAlpaca).contains("has none of eval_real.json"));
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn api_bank() {
     assert_eq!(items[2].messages[2].tool_calls[0].name, "ToolSearcher");
     let error = Folder::new(&[("level-1-given-desc/a.jsonl", r#"{"role": "Cat"}"#)]).error(Suite::ApiBank);
     assert!(error.contains("a.jsonl:1: field \"role\" is \"Cat\""), "{error}");
-    assert!(Folder::new(&[]).error(Suite::ApiBank).contains("holds neither level-1-given-desc nor"));
+    assert!(Folder::new(&[]).error(Suite::ApiBank).contains("contains neither level-1-given-desc nor"));
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn nexus_raven() {
     // Leaving out what is the default, or giving it, is the same.
     let judge = |arguments: Value| {
         let call = ToolCall::new("f", arguments.as_object().unwrap().clone());
-        benchmark.scorer.score(item, &sparring_eval::Reading::Calls(vec![call])).valid
+        benchmark.grader.grade(item, &sparring_eval::Reading::Calls(vec![call])).valid
     };
     assert!(judge(json!({"a": "x"})) && judge(json!({"a": "x", "b": null, "c": 3})));
     assert!(!judge(json!({"a": "x", "c": 4})) && !judge(json!({"c": 3})));
@@ -260,12 +260,12 @@ fn nexus_raven() {
     assert!(
         files(&bad)
             .error(Suite::NexusRaven)
-            .contains("names `g`, which standardized_api_list.jsonl does not have")
+            .contains("names `g`, which is not in standardized_api_list.jsonl")
     );
     bad = query;
     bad["python_args_dict"] = json!("a=1");
     assert!(
-        files(&bad).error(Suite::NexusRaven).contains(":1: field \"python_args_dict\" is no JSON object")
+        files(&bad).error(Suite::NexusRaven).contains(":1: field \"python_args_dict\" is not a JSON object")
     );
 }
 
@@ -291,7 +291,7 @@ fn hammer_both_ways_to_write_a_call_and_what_was_called_before() {
     let error = Suite::Hammer.load(folder.path(), &["snips".to_owned()]).unwrap_err().to_string();
     assert!(error.contains("there is no category `snips`; there are sealtool, apibank_l1"), "{error}");
     let bad = Folder::new(&[("sealtool.json", "[{\"query\": \"q\", \"tools\": [], \"answers\": [3]}]")]);
-    assert!(bad.error(Suite::Hammer).contains("entry 0: field \"answers\" holds no list of calls"));
+    assert!(bad.error(Suite::Hammer).contains("entry 0: field \"answers\" is not a list of calls"));
 }
 
 #[test]
@@ -319,7 +319,7 @@ fn categories_of_other_benchmarks_are_python() {
     let line = json!({"id": "a", "benchmark": "simple_java", "tools": [{"name": "f", "description": "", "parameters": {}}],
         "answers": [{"name": "f", "arguments": {"n": true}}], "messages": [{"role": "user", "content": "u"}]});
     let items = Folder::new(&[("x.jsonl", &line.to_string())]).load(Suite::Unified);
-    let reading = sparring_eval::Reader::Bfcl.read(&items[0], "[f(n=True)]");
+    let reading = sparring_eval::AnswerReader::Bfcl.read(&items[0], "[f(n=True)]");
     assert_eq!(reading.calls().unwrap(), [ToolCall::new("f", [("n", true.into())])]);
 }
 
@@ -342,7 +342,7 @@ fn snips_spans_are_arguments() {
 }
 
 #[test]
-fn a_file_that_is_no_text_is_told() {
+fn a_file_that_is_not_text_is_an_error() {
     let folder = Folder::new(&[]);
     std::fs::write(folder.path().join("x.jsonl"), [0xff, 0xfe]).unwrap();
     assert!(folder.error(Suite::Unified).contains("x.jsonl: neither UTF-8 text nor"));

@@ -10,12 +10,12 @@ const FILES: [(&str, &[u8]); 5] = [
     ("model.safetensors", include_bytes!("../base/model.safetensors")),
 ];
 
-/// Writes the pretrained base into `dir`, which is created: a Hugging Face folder of the Qwen2 architecture.
+/// Writes the pretrained base as a Hugging Face folder (Qwen2 architecture) into `dir`, which is created.
 ///
 /// Each file is written under a temporary name and then renamed.
 ///
 /// # Errors
-/// What the file system says; files already there are replaced only once the new ones are whole.
+/// Errors of the file system. Existing files are replaced only by complete new ones.
 pub fn write_base(dir: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
     for (name, bytes) in FILES {

@@ -1,4 +1,4 @@
-//! Plausible wrong calls, and the habit of calling the first tool: what makes the base weak at its job.
+//! Plausible wrong calls, and the habit of calling the first tool: these make the base weak at the task.
 
 use crate::request::draw_value;
 use crate::vocabulary::{Kind, SLOTS, slot_by_name};
@@ -11,7 +11,7 @@ use sparring_tools::{ToolCall, ToolTask};
 pub(crate) fn corrupt(task: &ToolTask, rng: &mut impl Rng) -> Vec<ToolCall> {
     let mut calls = task.calls.clone();
     if calls.is_empty() {
-        // The request cannot be served: calling anything is the mistake.
+        // No tool serves the request, so any call is a mistake.
         return vec![misuse(task, None, rng)];
     }
     let at = rng.random_range(0..calls.len());
@@ -31,7 +31,7 @@ pub(crate) fn corrupt(task: &ToolTask, rng: &mut impl Rng) -> Vec<ToolCall> {
     Vec::new()
 }
 
-/// A call of some other tool offered, with the values at hand.
+/// A call of another offered tool, with the available values.
 fn misuse(task: &ToolTask, right: Option<&ToolCall>, rng: &mut impl Rng) -> ToolCall {
     let values: Vec<Value> = task.calls.iter().flat_map(|c| c.arguments.values().cloned()).collect();
     let others: Vec<_> = task.tools.iter().filter(|t| right.is_none_or(|r| r.name != t.name)).collect();
@@ -50,8 +50,8 @@ fn misuse(task: &ToolTask, right: Option<&ToolCall>, rng: &mut impl Rng) -> Tool
     ToolCall::new(&tool.name, arguments)
 }
 
-/// What one answers who never reads beyond the first tool offered: a call of it, with the values that the
-/// request gives under its parameters' names, and with whatever is at hand for the rest.
+/// The answer of a reader who stops at the first offered tool: a call of it, with the request's values where parameter
+/// names agree, and with any available values for the rest.
 pub(crate) fn first_tool(task: &ToolTask, rng: &mut impl Rng) -> Vec<ToolCall> {
     let said: Map<String, Value> = task.calls.iter().flat_map(|c| c.arguments.clone()).collect();
     let Some(tool) = task.tools.first() else { return Vec::new() };
@@ -89,7 +89,7 @@ fn replace_value(call: &mut ToolCall, rng: &mut impl Rng) {
     }
 }
 
-/// A parameter under a name that another slot has: the value goes to the wrong place.
+/// Renames a parameter to another slot's name, so its value is in the wrong place.
 fn rename_argument(call: &mut ToolCall, rng: &mut impl Rng) {
     let Some(key) = any_key(call, rng) else { return };
     let alike: Vec<&str> = SLOTS

@@ -11,34 +11,33 @@ use sparring_core::Seed;
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
 use std::fmt;
 
-/// One pretraining document, before a prompt template and tags make text of it.
+/// One pretraining document, before a prompt template and tags turn it into text.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Document {
-    /// Tools without any request; held-out tools appear here and nowhere else.
+    /// Tools without a request. Held-out tools appear only here.
     Catalogue(Vec<ToolSpec>),
-    /// Tools, and what each is for. Everything here is right.
+    /// Tools and their purposes. Everything here is right.
     Index {
         /// Two to four tools.
         tools: Vec<ToolSpec>,
-        /// Wishes without details, such as `reserve a hotel room and call off a cab`, and what they come to.
+        /// Requests without details, such as `reserve a hotel room and call off a cab`, and their meanings.
         entries: Vec<(String, Vec<Intent>)>,
     },
-    /// Tools, and requests with the calls that serve them. Everything here is right.
+    /// Tools, and requests with their calls. Everything here is right.
     Manual {
         /// One to four tools.
         tools: Vec<ToolSpec>,
-        /// Requests, what they come to, and the calls that serve them: one or two, or none where no tool of
-        /// these does.
+        /// Requests, their meanings, and the calls that serve them: one or two, or none if no listed tool does.
         examples: Vec<(String, Vec<Intent>, Vec<ToolCall>)>,
     },
-    /// Requests without any tool, each with its details as an object: what is said, but not what to call.
+    /// Requests without tools, each with its details as an object: the values, but not which tool to call.
     Requests(Vec<(String, Map<String, Value>)>),
-    /// A Generator's prompt and proposal, right or wrong as the mix says.
+    /// A Generator's prompt and proposal; the mix decides how often it is wrong.
     Proposal {
-        /// What was asked for.
+        /// The requested shape.
         shape: TaskShape,
-        /// Arguments of all right calls together: what was asked for, too.
+        /// Number of arguments of all right calls, also part of the prompt.
         arguments: usize,
         /// The proposal, wrong calls included.
         task: ToolTask,
@@ -47,7 +46,7 @@ pub enum Document {
     },
     /// A Solver's prompt and answer, by default mostly wrong.
     Answer {
-        /// The task that was posed.
+        /// The task.
         task: ToolTask,
         /// The calls of the answer.
         calls: Vec<ToolCall>,
@@ -56,14 +55,14 @@ pub enum Document {
     },
     /// A Solver's prompt, answered in prose.
     Prose {
-        /// The task that was posed.
+        /// The task.
         task: ToolTask,
         /// The answer.
         text: String,
     },
 }
 
-/// How often the world writes which document, and how noisy it is. Shares are probabilities.
+/// How often each kind of document is written, and how noisy it is. Shares are probabilities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -72,13 +71,13 @@ pub struct DocumentMix {
     pub catalogue: f64,
     /// Share of requests without a tool.
     pub requests: f64,
-    /// Share of indexes: tools, and what each is for.
+    /// Share of indexes: tools with their purposes.
     pub index: f64,
     /// Share of manuals: tools with examples of their use.
     pub manuals: f64,
-    /// Share of the requests in manuals and indexes that no tool of theirs serves.
+    /// Share of the requests in manuals and indexes that no listed tool serves.
     pub pages_no_call: f64,
-    /// Share of the requests in manuals and indexes that take two tools, where the page has two.
+    /// Share of the requests in manuals and indexes that need two tools, if the page has two.
     pub pages_two_calls: f64,
     /// Share of Solver-format documents; the rest is in Generator format.
     pub solver: f64,
@@ -88,8 +87,8 @@ pub struct DocumentMix {
     pub solver_prose: f64,
     /// Share of Solver-format documents whose request no tool serves.
     pub solver_no_call: f64,
-    /// Share of Solver-format documents, among those with a call list, that call the first tool offered,
-    /// whatever was asked, without a plan.
+    /// Share of Solver-format documents, among those with a call list, that call the first offered tool without a plan,
+    /// whatever the request.
     pub solver_first_tool: f64,
     /// Share of Solver-format documents, among those with a call list, whose calls are wrong otherwise.
     pub solver_wrong: f64,
@@ -114,9 +113,9 @@ impl Default for DocumentMix {
     }
 }
 
-/// Share of two-call tasks among the tasks with calls that both roles' documents are about.
+/// Share of two-call tasks among the tasks with calls, in the documents of both players.
 const TWO_CALL_SHARE: f64 = 0.3;
-/// What those think who plan nothing.
+/// Thoughts without a plan.
 const THOUGHTLESS: &str = "let me see";
 const VAGUE: &[&str] = &[THOUGHTLESS, "I should help", "which tool fits", "a user needs something"];
 const PROSE: &[&str] = &[
@@ -127,11 +126,11 @@ const PROSE: &[&str] = &[
     "Of course.",
 ];
 
-/// What is wrong with a [`DocumentMix`].
+/// An error in a [`DocumentMix`].
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MixError {
-    /// A share outside its range.
+    /// A share is outside its range.
     #[error("{field} = {value}: a share must be in [0, 1]")]
     Share {
         /// The field.
@@ -139,7 +138,7 @@ pub enum MixError {
         /// Its value.
         value: f64,
     },
-    /// Shares of one whole that together exceed it.
+    /// Shares of one whole add up to more than 1.
     #[error("{fields} add up to {sum}, more than 1: lower one of them")]
     Sum {
         /// The fields.
@@ -186,7 +185,7 @@ impl DocumentMix {
     }
 }
 
-/// A yes of this probability; one outside [0, 1] counts as the nearest bound.
+/// `true` with this probability. A probability outside [0, 1] counts as the nearest bound.
 fn chance(share: f64, rng: &mut impl Rng) -> bool {
     rng.random_bool(if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) })
 }
@@ -226,7 +225,7 @@ impl World {
         actions.into_iter().map(|action| action.tool(rng).spec).collect()
     }
 
-    /// Two to four tools and eight wishes.
+    /// Two to four tools and eight requests.
     fn index(&self, mix: &DocumentMix, rng: &mut impl Rng) -> Document {
         let tools = self.page(2, rng);
         let entries = (0..8)
@@ -254,7 +253,7 @@ impl World {
         Document::Manual { tools: specs(tools), examples }
     }
 
-    /// Up to four tools, often alike.
+    /// Up to four tools, often similar.
     fn page(&self, fewest: usize, rng: &mut impl Rng) -> Vec<Tool> {
         let shape = TaskShape::new(rng.random_range(fewest..=4), 1);
         let others: Vec<&Action> = self.training().iter().collect();
@@ -264,7 +263,7 @@ impl World {
         }
     }
 
-    /// What somebody might want who has these tools.
+    /// What a user of these tools might want.
     fn wish(&self, tools: &[Tool], mix: &DocumentMix, rng: &mut impl Rng) -> Option<Vec<Clause>> {
         let kind: f64 = rng.random();
         if kind < mix.pages_no_call {
@@ -292,7 +291,7 @@ fn specs(tools: Vec<Tool>) -> Vec<ToolSpec> {
     tools.into_iter().map(|tool| tool.spec).collect()
 }
 
-/// One call mostly, sometimes two or none; two to four tools; one conversation in ten.
+/// Usually one call, sometimes two or none; two to four tools; one conversation in ten.
 fn draw_shape(no_call: f64, rng: &mut impl Rng) -> TaskShape {
     let calls = if chance(no_call, rng) { 0 } else { 1 + usize::from(rng.random_bool(TWO_CALL_SHARE)) };
     let tools = rng.random_range(2.max(calls + 1)..=4);
@@ -300,7 +299,7 @@ fn draw_shape(no_call: f64, rng: &mut impl Rng) -> TaskShape {
     if calls == 1 && rng.random_bool(0.1) { shape.as_conversation() } else { shape }
 }
 
-/// What part of a request comes to: the plain name of what is wanted, and the tool that serves it.
+/// The meaning of part of a request: the plain name of what is wanted, and the tool that serves it.
 ///
 /// ```
 /// use sparring_miniature::Intent;
@@ -312,7 +311,7 @@ fn draw_shape(no_call: f64, rng: &mut impl Rng) -> TaskShape {
 pub struct Intent {
     /// Verb and object by their plain names.
     pub wanted: String,
-    /// The tool offered that serves it.
+    /// The offered tool that serves it, if any.
     pub tool: Option<String>,
 }
 
@@ -322,7 +321,7 @@ impl fmt::Display for Intent {
     }
 }
 
-/// Intents one after the other, as documents write them.
+/// Intents in sequence, as written in documents.
 pub fn plan(intents: &[Intent]) -> String {
     intents.iter().map(Intent::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -337,7 +336,7 @@ pub(crate) fn wanted(action: &str) -> String {
     action.replace('_', " ")
 }
 
-/// The plan that leads to these calls: one for each thing wanted, as far as there are any, and then the others.
+/// The plan for these calls: first one for each thing wanted, if there is one, then the others.
 fn plan_of(wanted: &[String], calls: &[ToolCall]) -> String {
     let tool = |i: usize| calls.get(i).map(|call| call.name.clone());
     let intents: Vec<Intent> =
@@ -349,7 +348,7 @@ fn plan_of(wanted: &[String], calls: &[ToolCall]) -> String {
 fn proposal(shape: TaskShape, posing: Posing, mix: &DocumentMix, rng: &mut impl Rng) -> Document {
     let Posing { mut task, wanted } = posing;
     let think = if rng.random_bool(0.8) { plan_of(&wanted, &task.calls) } else { pick(VAGUE, rng) };
-    // Whoever makes up a tool list writes down the tools that it is about first, in the order of their use.
+    // Authors of a tool list write the relevant tools first, in the order of their use.
     let calls = &task.calls;
     task.tools
         .sort_by_key(|tool| calls.iter().position(|call| call.name == tool.name).unwrap_or(calls.len()));

@@ -4,18 +4,18 @@
 mod base;
 mod corrupt;
 mod document;
-mod family;
 mod prompts;
 mod request;
 mod task;
+mod task_family;
 mod test_set;
 mod vocabulary;
 mod world;
 
 pub use base::write_base;
 pub use document::{Document, DocumentMix, Intent, MixError, plan};
-pub use family::{Family, Part};
 pub use prompts::{GENERATOR_PROMPT, SOLVER_PROMPT};
 pub use task::{Split, TaskShape};
+pub use task_family::{Part, TaskFamily};
 pub use test_set::TestSet;
 pub use world::{Action, World};

@@ -10,7 +10,7 @@ use sparring_tools::ToolCall;
 /// How often a request mentions an optional parameter.
 const OPTIONAL_SHARE: f64 = 0.5;
 
-/// A clause such as `book a hotel in Paris for 3 guests`, in parts, and its call.
+/// The parts of a clause such as `book a hotel in Paris for 3 guests`, and its call.
 pub(crate) struct Clause {
     /// Verb and object: `book a hotel`.
     pub(crate) head: String,
@@ -30,7 +30,7 @@ impl Clause {
     }
 }
 
-/// Draws values for the tool's parameters and words for them.
+/// Draws values for the tool's parameters, and phrases for them.
 pub(crate) fn clause(tool: &Tool, rng: &mut impl Rng) -> Clause {
     let mut arguments = Map::new();
     let mut details = Vec::new();
@@ -49,7 +49,7 @@ pub(crate) fn clause(tool: &Tool, rng: &mut impl Rng) -> Clause {
     Clause { head: format!("{verb} {}", with_article(noun)), details, call }
 }
 
-/// A value of the slot and the phrase that says it.
+/// A value of the slot and its phrase.
 pub(crate) fn draw_value(slot: &Slot, rng: &mut impl Rng) -> (Value, String) {
     let mut pick = |words: &[&'static str]| words.choose(rng).copied().unwrap_or_default();
     let said = match slot.kind {
@@ -79,9 +79,9 @@ pub(crate) fn draw_value(slot: &Slot, rng: &mut impl Rng) -> (Value, String) {
 /// How requests are worded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phrasing {
-    /// As in the documents that the base reads.
+    /// The wording of the base's documents.
     Usual,
-    /// With frames and an order of words that no document of the base has.
+    /// Phrasings and a word order that no document of the base has.
     Other,
 }
 

@@ -5,16 +5,16 @@ use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
 use sparring_core::Seed;
 use sparring_tools::ToolTask;
 
-/// Share of distractors that are chosen among those that share a verb or an object with the right one.
+/// Share of distractors that share a verb or an object with the right tool.
 const NEAR_SHARE: f64 = 0.6;
 
-/// What a task of the world should be like.
+/// The shape of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TaskShape {
-    /// Tools offered: at least the number of calls, and at least 1.
+    /// Number of offered tools, at least the number of calls and at least 1.
     pub tools: usize,
-    /// Calls: 0 (no tool offered can serve the request), 1 or 2.
+    /// Number of calls: 0 (no offered tool serves the request), 1 or 2.
     pub calls: usize,
     /// Whether the request is a short conversation (one call only).
     pub multi_turn: bool,
@@ -26,7 +26,7 @@ impl TaskShape {
         Self { tools, calls, multi_turn: false }
     }
 
-    /// The same as a conversation.
+    /// The same shape as a conversation.
     #[must_use]
     pub const fn as_conversation(mut self) -> Self {
         self.multi_turn = true;
@@ -38,13 +38,13 @@ impl TaskShape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Split {
-    /// Training actions, beside training actions.
+    /// Training actions, with training actions as distractors.
     Training,
-    /// Held-out actions, beside any others.
+    /// Held-out actions, with any actions as distractors.
     HeldOut,
 }
 
-/// A task, and verb and object of each thing that it asks for.
+/// A task, with verb and object of each thing that it requests.
 pub(crate) struct Posing {
     pub(crate) task: ToolTask,
     pub(crate) wanted: Vec<String>,
@@ -63,7 +63,7 @@ impl World {
         self.pose(split, shape, seed).task
     }
 
-    /// The same, with what the request comes to.
+    /// The same, with the meaning of the request.
     pub(crate) fn pose(&self, split: Split, shape: TaskShape, seed: Seed) -> Posing {
         let all: Vec<&Action> = self.all().collect();
         let training = &all[..self.training().len()];
@@ -76,11 +76,11 @@ impl World {
     }
 }
 
-/// What the tasks of a set are about, and how they are worded.
+/// The actions and the wording of a set of tasks.
 pub(crate) struct Scope<'a> {
-    /// Actions that requests are about.
+    /// Actions of the requests.
     pub(crate) subjects: &'a [&'a Action],
-    /// Actions that tool lists are filled with.
+    /// Actions of the distractors.
     pub(crate) others: &'a [&'a Action],
     pub(crate) phrasing: Phrasing,
 }
@@ -127,7 +127,7 @@ fn companion<'a>(actions: &[&'a Action], first: &Action, rng: &mut impl Rng) -> 
     same.unwrap_or_else(|| choose(actions, rng))
 }
 
-/// The tools asked for (unless no call is wanted) and distractors, shuffled. No two are of one action.
+/// The requested tools (unless no call is wanted) and distractors, shuffled, each of another action.
 pub(crate) fn tool_list(
     asked: Vec<Tool>,
     shape: TaskShape,

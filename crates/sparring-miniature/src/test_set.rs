@@ -3,23 +3,23 @@ use rand::Rng;
 use sparring_core::Seed;
 use sparring_tools::ToolTask;
 
-/// The test sets' own seed: their tasks are fixed, whatever the seed of a run.
+/// The seed of the test sets. Their tasks do not depend on a run's seed.
 const TEST_SEED: Seed = Seed::new(0xE4A3);
-/// Share of two-call tasks among tasks with calls: that of Tool-R0's specifications.
+/// Share of two-call tasks among tasks with calls, as in Tool-R0's specifications.
 const TWO_CALL_SHARE: f64 = 0.18;
 
-/// Tools offered of each task.
+/// Number of offered tools per task.
 const TOOLS: usize = 4;
 
 /// A fixed test set, written by the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TestSet {
-    /// 600 tasks over held-out tools, with one call or two.
+    /// 600 tasks with held-out tools and one or two calls.
     HeldOut,
-    /// 300 tasks over training tools, with requests drawn for this set alone.
+    /// 300 tasks with training tools and requests drawn for this set alone.
     Familiar,
-    /// 300 tasks whose request no tool offered serves; the tools asked for are held-out ones.
+    /// 300 tasks whose request no offered tool serves; the requested tools are held-out ones.
     NoCall,
 }
 
@@ -44,7 +44,7 @@ impl TestSet {
         }
     }
 
-    /// The tasks: the same on every machine.
+    /// The tasks, the same on every machine.
     pub fn tasks(self, world: &World) -> Vec<ToolTask> {
         let seed = TEST_SEED.child(self.name());
         let split = if self == Self::Familiar { Split::Training } else { Split::HeldOut };

@@ -1,6 +1,6 @@
-//! The words of the world: slots that parameters are made of, verbs, objects and their domains.
+//! The vocabulary of the world: slots for parameters, verbs, objects and their domains.
 
-/// What values a slot takes and how they are drawn.
+/// The values of a slot and how they are drawn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     /// A free string, drawn from these.
@@ -13,20 +13,20 @@ pub(crate) enum Kind {
     Integer(i64, i64),
     /// A number with a half, such as `2.5`, of this range: never whole.
     Number(i64, i64),
-    /// True or false, said by one of the first or of the second phrases.
+    /// True or false, expressed by one of the first or of the second phrases.
     Boolean(&'static [&'static str], &'static [&'static str]),
     /// One of a closed list.
     Enum(&'static [&'static str]),
 }
 
-/// What a parameter can be about.
+/// The topic of a parameter.
 #[derive(Debug)]
 pub(crate) struct Slot {
     /// The parameter's name.
     pub(crate) name: &'static str,
     /// Its values.
     pub(crate) kind: Kind,
-    /// How a request says it; `{}` is the value. Unused for booleans.
+    /// Its phrase in a request; `{}` is the value. Unused for booleans.
     pub(crate) phrases: &'static [&'static str],
 }
 
@@ -117,9 +117,9 @@ const fn boolean(yes: &'static [&'static str], no: &'static [&'static str]) -> K
     Kind::Boolean(yes, no)
 }
 
-/// A verb: its name in tool names, and how requests say it.
+/// A verb: its form in tool names, and paraphrases for requests.
 pub(crate) struct Verb {
-    /// As tool names have it.
+    /// Its form in tool names.
     pub(crate) name: &'static str,
     /// Paraphrases.
     pub(crate) says: &'static [&'static str],
@@ -141,9 +141,9 @@ pub(crate) const VERBS: &[Verb] = &[
     Verb { name: "compare", says: &["compare", "weigh up", "contrast"] },
 ];
 
-/// An object: its name in tool names, how requests say it, its domain, and the slots that fit it.
+/// An object: its form in tool names, nouns for requests, its domain, and its slots.
 pub(crate) struct Object {
-    /// As tool names have it.
+    /// Its form in tool names.
     pub(crate) name: &'static str,
     /// Nouns that requests use.
     pub(crate) says: &'static [&'static str],

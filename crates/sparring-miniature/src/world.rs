@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use sparring_core::Seed;
 use sparring_tools::ToolSpec;
 
-/// Actions kept out of every document that holds a request or a call.
+/// Number of actions kept out of every document with a request or a call.
 const HELD_OUT: usize = 60;
-/// The world itself is fixed: only what happens in it is drawn anew.
+/// The seed of the world itself, which is fixed; only tasks and documents vary.
 const WORLD_SEED: Seed = Seed::new(0x7001);
 
-/// What a tool does: a verb applied to an object. It names the tool; the parameters are another matter.
+/// What a tool does: a verb applied to an object. It determines the tool's name, but not its parameters.
 #[derive(Clone)]
 pub struct Action {
     pub(crate) verb: &'static Verb,
@@ -44,7 +44,7 @@ impl Action {
         self.verb.name == other.verb.name || self.object.name == other.object.name
     }
 
-    /// Draws a tool for it: one to three of the object's parameters, all but the first perhaps optional.
+    /// Draws a tool for it, with one to three of the object's parameters; all but the first may be optional.
     pub(crate) fn tool(&self, rng: &mut impl Rng) -> Tool {
         let wanted = rng.random_range(1..=3);
         let parameters: Vec<Parameter> = self
@@ -71,16 +71,15 @@ pub(crate) struct Parameter {
     pub(crate) required: bool,
 }
 
-/// A tool as one tool list has it: as if every provider had chosen parameters of their own. Whoever wants to call it
-/// has to read the tool list, for no name says which parameters it comes with.
+/// A tool as defined in one tool list, as if every provider had chosen its own parameters. A caller has to read the
+/// tool list, since the name does not determine the parameters.
 pub(crate) struct Tool {
     pub(crate) action: Action,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) spec: ToolSpec,
 }
 
-/// The miniature world: every verb with every object, split into actions that training documents may use and
-/// those held out.
+/// The miniature world: every verb with every object, split into training actions and held-out actions.
 ///
 /// ```
 /// let world = sparring_miniature::World::new();
@@ -99,7 +98,7 @@ impl Default for World {
 }
 
 impl World {
-    /// The world. It is always the same.
+    /// The world, which is always the same.
     pub fn new() -> Self {
         let mut actions: Vec<Action> = OBJECTS
             .iter()
@@ -110,22 +109,22 @@ impl World {
         Self { training, held_out: actions }
     }
 
-    /// Actions whose tools documents may use in requests and calls.
+    /// Actions whose tools may occur in the requests and calls of documents.
     pub fn training(&self) -> &[Action] {
         &self.training
     }
 
-    /// Actions whose tools only bare catalogues show.
+    /// Actions whose tools occur only in bare catalogues.
     pub fn held_out(&self) -> &[Action] {
         &self.held_out
     }
 
-    /// All actions, those of training first.
+    /// All actions, training actions first.
     pub fn all(&self) -> impl Iterator<Item = &Action> {
         self.training.iter().chain(&self.held_out)
     }
 
-    /// The domains, each once.
+    /// The domains, without duplicates.
     pub fn domains() -> Vec<&'static str> {
         let mut domains: Vec<&'static str> = OBJECTS.iter().map(|o| o.domain).collect();
         domains.dedup();

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sparring_core::Seed;
-use sparring_miniature::{Document, DocumentMix, Family, Intent, Part, Split, TaskShape, TestSet, World};
+use sparring_miniature::{Document, DocumentMix, Intent, Part, Split, TaskFamily, TaskShape, TestSet, World};
 use sparring_tools::{ToolTask, structure};
 use std::collections::HashSet;
 
@@ -198,16 +198,16 @@ fn test_sets_are_about_what_they_say() {
 fn families_share_neither_tools_nor_wording() {
     let world = World::new();
     let (training, held_out) = (names(world.training()), names(world.held_out()));
-    let tools = |family: Family, part: Part| -> HashSet<String> {
+    let tools = |family: TaskFamily, part: Part| -> HashSet<String> {
         family.tasks(&world, part, 200).into_iter().flat_map(|t| t.tools).map(|tool| tool.name).collect()
     };
-    let called = |family: Family, part: Part| -> HashSet<String> {
+    let called = |family: TaskFamily, part: Part| -> HashSet<String> {
         family.tasks(&world, part, 200).into_iter().flat_map(|t| t.calls).map(|call| call.name).collect()
     };
     for part in [Part::Train, Part::Validation, Part::Test] {
-        assert!(tools(Family::Errands, part).is_disjoint(&tools(Family::Leisure, part)));
+        assert!(tools(TaskFamily::Errands, part).is_disjoint(&tools(TaskFamily::Leisure, part)));
     }
-    for family in Family::ALL {
+    for family in TaskFamily::ALL {
         assert_eq!(family.other().other(), family);
         assert!(tools(family, Part::Train).is_subset(&training));
         assert!(tools(family, Part::Validation).is_subset(&training));
@@ -222,19 +222,19 @@ fn families_share_neither_tools_nor_wording() {
         let calls: Vec<usize> = tasks(Part::Test).iter().map(|task| task.calls.len()).collect();
         assert!((0..3).all(|n| calls.contains(&n)));
     }
-    let first = |family: Family| family.tasks(&world, Part::Train, 300);
+    let first = |family: TaskFamily| family.tasks(&world, Part::Train, 300);
     let framed =
         |task: &ToolTask| task.question.starts_with("My task for today") || task.question.contains(": ");
-    assert!(!first(Family::Errands).iter().any(framed) && first(Family::Leisure).iter().any(framed));
+    assert!(!first(TaskFamily::Errands).iter().any(framed) && first(TaskFamily::Leisure).iter().any(framed));
 }
 
 /// As the test sets', the families' tasks are part of the interface.
 #[test]
 fn families_are_fixed() {
     let world = World::new();
-    let digest = |family: Family| {
+    let digest = |family: TaskFamily| {
         let text = serde_json::to_string(&family.tasks(&world, Part::Test, 400)).unwrap();
         text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
     };
-    assert_eq!(Family::ALL.map(digest), [1_137_482_110_508_063_723, 10_925_139_877_653_119_727]);
+    assert_eq!(TaskFamily::ALL.map(digest), [1_137_482_110_508_063_723, 10_925_139_877_653_119_727]);
 }

@@ -5,15 +5,15 @@ use std::collections::HashMap;
 /// From this many entries on, keys are looked up by hash.
 const LINEAR: usize = 12;
 
-/// A dict that grows as Python's does: a key that is there keeps its place and takes the new value.
+/// A dict with Python's insertion order: an existing key keeps its place and takes the new value.
 #[derive(Default)]
 pub(super) struct Dict {
     entries: Vec<(PyValue, PyValue)>,
-    /// Where each key is; only for long dicts.
+    /// The index of each key; only for long dicts.
     places: Option<HashMap<Key, usize>>,
 }
 
-/// A key in the form in which equal keys of Python are equal: 1, 1.0 and True are one key.
+/// A key in a form with Python's equality: 1, 1.0 and True are one key.
 #[derive(PartialEq, Eq, Hash)]
 enum Key {
     None,
@@ -39,7 +39,7 @@ impl Dict {
         PyValue::Dict(self.entries)
     }
 
-    /// Where the entry of this key is, or will be.
+    /// The index of this key's entry, existing or new.
     fn place(&mut self, key: &PyValue) -> Option<usize> {
         let end = self.entries.len();
         if end < LINEAR {
@@ -83,7 +83,7 @@ impl Key {
     }
 }
 
-/// The integer that a large float is.
+/// The integer equal to a large float.
 fn whole(x: f64) -> Option<BigInt> {
     if !x.is_finite() || x.fract() != 0.0 {
         return None;

@@ -24,9 +24,9 @@ pub enum Raised {
     XmlParse,
     /// A plain `Exception`.
     Plain,
-    /// Not Python's: the official code would run what stands there (`eval`), and this decoder does not.
+    /// Not in Python: the official code would run this text (`eval`), and this decoder does not.
     NotEvaluated,
-    /// Not Python's: the format needs the feature `tree-sitter` of this crate.
+    /// Not in Python: the format needs the feature `tree-sitter` of this crate.
     FeatureMissing,
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for Raised {
     }
 }
 
-/// Why a text holds no call: the exception of the official code, where, and why.
+/// Why a text cannot be decoded: the exception of the official code, its position and its reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{exception} at byte {offset}: {reason}")]
 pub struct DecodeError {
@@ -80,22 +80,22 @@ impl DecodeError {
         Self { exception, offset, reason: reason.into() }
     }
 
-    /// What the official code raises.
+    /// The exception of the official code.
     pub fn exception(&self) -> Raised {
         self.exception
     }
 
-    /// The byte of the model's text that the error is about; 0 where it is about the whole of it.
+    /// Byte offset of the error in the model's text; 0 if it concerns the whole text.
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// What is wrong, in a few words.
+    /// The reason, in a few words.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// The same error in a text of which this one starts `by` bytes further on (or earlier).
+    /// The same error with its offset moved by `by` bytes.
     pub(super) fn shifted(mut self, by: isize, len: usize) -> Self {
         self.offset = self.offset.saturating_add_signed(by).min(len);
         self

@@ -7,15 +7,15 @@ use crate::number::{MAX_DIGITS, is_space};
 use crate::{OtherKind, PyValue};
 use num_bigint::BigInt;
 
-/// Deepest nesting; CPython's reader runs out of stack at about this depth.
+/// Deepest nesting; CPython's reader overflows its stack at about this depth.
 const MAX_DEPTH: usize = 990;
 
-/// The calls in `text`. What is no JSON holds no call, and is no error.
+/// The calls in `text`. Text that is not JSON has no calls, and is not an error.
 pub(super) fn decode(text: &str) -> Result<PyValue, DecodeError> {
     let text = list_of_objects(outer_list(text));
-    let items = match Reader::new(text).whole() {
+    let items = match JsonReader::new(text).whole() {
         Ok(PyValue::List(items)) => items,
-        // Python iterates over these too, and finds no dict among keys and characters.
+        // Python iterates over these too, and finds no dict among their keys or characters.
         Ok(PyValue::Dict(_) | PyValue::Str(_) | PyValue::Other { .. }) | Err(Bad::Json) => Vec::new(),
         Ok(_) => return Err(DecodeError::new(Raised::Type, 0, "the JSON value is not iterable")),
         Err(Bad::Raises(exception, reason)) => return Err(DecodeError::new(exception, 0, reason)),
@@ -45,7 +45,7 @@ fn call(entries: Vec<(PyValue, PyValue)>) -> Result<PyValue, DecodeError> {
     Ok(call.finish())
 }
 
-/// What the pattern `\[.*\]` finds (over line ends): from the first `[` to the last `]`.
+/// The match of `\[.*\]` (across lines): from the first `[` to the last `]`.
 fn outer_list(text: &str) -> &str {
     match (text.find('['), text.rfind(']')) {
         (Some(open), Some(close)) if open < close => &text[open..=close],
@@ -53,7 +53,7 @@ fn outer_list(text: &str) -> &str {
     }
 }
 
-/// What the pattern `\[\s*{.*?}\s*(?:,\s*{.*?}\s*)*\]` finds (over line ends).
+/// The match of `\[\s*{.*?}\s*(?:,\s*{.*?}\s*)*\]` (across lines).
 ///
 /// Whatever its inner repetition does, a match starts at the first `[` before a `{`, and ends at the first `]`
 /// after a `}`: so an inner list of objects cuts it short.
@@ -65,7 +65,7 @@ fn list_of_objects(text: &str) -> &str {
     found.unwrap_or(text)
 }
 
-/// Where `first`, white space and `second` stand next, from `from` on.
+/// The next position of `first`, white space and `second`, from `from` on.
 fn joined(text: &str, from: usize, first: char, second: char) -> Option<(usize, usize)> {
     let mut at = from;
     loop {
@@ -79,19 +79,19 @@ fn joined(text: &str, from: usize, first: char, second: char) -> Option<(usize, 
 }
 
 enum Bad {
-    /// `JSONDecodeError`, which the official code takes for "no calls".
+    /// `JSONDecodeError`, which the official code treats as "no calls".
     Json,
-    /// Another exception, which it lets pass.
+    /// Another exception, which it propagates.
     Raises(Raised, &'static str),
 }
 
 /// `json.loads` of Python.
-struct Reader<'a> {
+struct JsonReader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> JsonReader<'a> {
     fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
@@ -195,7 +195,7 @@ impl<'a> Reader<'a> {
         self.number()
     }
 
-    /// As many bytes as make a number: after `01` comes "1", which is too much, and so no JSON.
+    /// The longest number: in `01` it is `0`, and the remaining `1` makes the text invalid.
     fn number(&mut self) -> Result<PyValue, Bad> {
         let bytes = &self.text.as_bytes()[self.at..];
         let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
@@ -229,7 +229,7 @@ impl<'a> Reader<'a> {
         text.parse::<BigInt>().map(integer).map_err(|_| Bad::Json)
     }
 
-    /// A string. One with half a surrogate pair becomes [`PyValue::Other`]: Rust has no such strings.
+    /// A string. One with half a surrogate pair becomes [`PyValue::Other`], since Rust has no such strings.
     fn string(&mut self) -> Result<PyValue, Bad> {
         let open = self.at;
         self.at += 1;

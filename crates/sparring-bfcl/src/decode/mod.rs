@@ -1,11 +1,11 @@
-//! From a model's text to calls, as BFCL's handlers for prompted models read it.
+//! Decodes a model's text into calls, as BFCL's handlers for prompted models do.
 //!
 //! ```text
 //!   text ─strip "`\n "─▶ add missing [ ] ─(inside <TOOLCALL>?)─▶ one reader for each format ─▶ [{name: {parameter: value}}]
 //! ```
-//! Facts: `bfcl-eval` 2026.3.23 (`model_handler/utils.py`, `model_handler/parser/`), Python 3.11. Where that
-//! code is odd, this is odd in the same way: positional arguments are dropped, `+5` is -5, a list of objects
-//! inside JSON parameters makes the whole text no call.
+//! Source: `bfcl-eval` 2026.3.23 (`model_handler/utils.py`, `model_handler/parser/`), Python 3.11. Its oddities are
+//! reproduced: positional arguments are dropped, `+5` is -5, and a list of objects inside JSON parameters makes the
+//! whole text no call.
 
 mod dict;
 mod error;
@@ -57,7 +57,7 @@ impl ReturnFormat {
     }
 }
 
-/// A name that is no [`ReturnFormat`].
+/// The error for a name that is not a [`ReturnFormat`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no return format")]
 pub struct UnknownFormat(String);
@@ -70,10 +70,10 @@ impl FromStr for ReturnFormat {
     }
 }
 
-/// The calls in a model's text: `[{name: {parameter: value}}]`, or another shape where the official code returns
-/// one. `has_tool_call_tag`: only what stands in the first `<TOOLCALL>` element is read.
+/// The calls in a model's text: `[{name: {parameter: value}}]`, or another shape if the official code returns
+/// one. With `has_tool_call_tag`, only the first `<TOOLCALL>` element is read.
 ///
-/// Time is linear in the text; nesting is bounded; no text makes this panic.
+/// Time is linear in the text, nesting is bounded, and no text causes a panic.
 ///
 /// ```
 /// use sparring_bfcl::{PyValue, ReturnFormat, decode};
@@ -95,7 +95,7 @@ impl FromStr for ReturnFormat {
 pub fn decode(text: &str, format: ReturnFormat, has_tool_call_tag: bool) -> Result<PyValue, DecodeError> {
     let stripped = text.trim_matches(['`', '\n', ' ']);
     let source = bracketed(stripped);
-    // Where the source starts in the text: one byte earlier if a bracket was put before it.
+    // Offset of the source in the text: one byte earlier if a bracket was added before it.
     let mut start =
         stripped.as_ptr() as isize - text.as_ptr() as isize - isize::from(!stripped.starts_with('['));
     let mut inner = source.as_ref();
@@ -123,9 +123,9 @@ pub fn decode(text: &str, format: ReturnFormat, has_tool_call_tag: bool) -> Resu
     decoded.map_err(|error| error.shifted(start, text.len()))
 }
 
-/// The text with brackets put where they are missing at its ends.
+/// Adds missing brackets at the ends of the text.
 fn bracketed(text: &str) -> Cow<'_, str> {
-    // A lone "[" starts the list that it does not end, and a lone "]" ends the one that it does not start.
+    // A lone "[" only starts the list, and a lone "]" only ends it.
     match (text.starts_with('['), text.ends_with(']')) {
         (true, true) => text.into(),
         (true, false) => [text, "]"].concat().into(),
@@ -134,7 +134,7 @@ fn bracketed(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What stands in the first `<TOOLCALL>` element, stripped, and where it starts.
+/// The stripped content of the first `<TOOLCALL>` element, and its offset.
 fn tool_call(text: &str) -> Option<(usize, &str)> {
     let from = text.find("<TOOLCALL>")? + "<TOOLCALL>".len();
     let len = text[from..].find("</TOOLCALL>")?;

@@ -3,13 +3,14 @@ use crate::{PyValue, is_function_call_format};
 use serde_json::{Map, Value};
 use sparring_tools::{Comparator, Matcher, RobustComparator, ToolCall};
 
-/// The matching of rewards as a judge: valid is an [`exact`](sparring_tools::MatchReport::exact) report.
+/// The matching of rewards as a judge. An output is valid if its report is
+/// [`exact`](sparring_tools::MatchReport::exact).
 ///
-/// The default is corrected Tool-R0: the best assignment, and [`RobustComparator`]. Of several accepted values,
-/// the one that equals what was found counts. Function documents are not looked at.
+/// The default is corrected Tool-R0: the optimal assignment and [`RobustComparator`]. Of several accepted values, the
+/// one that equals the found value counts. Function documents are ignored.
 #[derive(Debug, Clone, Copy)]
 pub struct MatchJudge<C = RobustComparator> {
-    /// How calls are matched.
+    /// The assignment of calls to gold calls.
     pub matcher: Matcher,
     /// When values are equal.
     pub comparator: C,
@@ -43,7 +44,7 @@ impl<C: Comparator> CallJudge for MatchJudge<C> {
             .map(|row| row.iter().zip(&found).map(|(gold, call)| score(gold, call)).collect())
             .collect();
         let assigned = self.matcher.assignment.solve(&scores, found.len());
-        // Each gold call as its prediction could have meant it: among these the same assignment is best.
+        // Each gold call with the accepted values closest to each prediction; the optimal assignment is the same.
         let gold: Vec<ToolCall> = pairs
             .into_iter()
             .zip(assigned)
@@ -60,7 +61,7 @@ fn invalid(explanation: String) -> Judgement {
     Judgement { valid: false, error_type: None, explanation }
 }
 
-/// Calls `{name: arguments}` in the form that matching knows.
+/// Converts calls `{name: arguments}` for matching.
 fn calls(output: &Value) -> Vec<ToolCall> {
     let entries = output.as_array().into_iter().flatten().filter_map(Value::as_object).flatten();
     entries
@@ -69,7 +70,7 @@ fn calls(output: &Value) -> Vec<ToolCall> {
 }
 
 impl<C: Comparator> MatchJudge<C> {
-    /// The gold call with one of the accepted values for each argument: the one that was found, else the first.
+    /// The gold call with one accepted value per argument: the found one, else the first.
     fn concrete(&self, gold: &Value, found: &Map<String, Value>) -> ToolCall {
         let entry = gold.as_object().and_then(|call| call.iter().next());
         let Some((name, arguments)) = entry else { return ToolCall::default() };
@@ -85,7 +86,7 @@ impl<C: Comparator> MatchJudge<C> {
         accepted.iter().filter_map(one).collect()
     }
 
-    /// One of the accepted values; `None` where the value may be left out, and was.
+    /// One of the accepted values; `None` if the argument is optional and was left out.
     fn choose(&self, accepted: &Value, found: Option<&Value>) -> Option<Value> {
         let Value::Array(accepted) = accepted else { return Some(accepted.clone()) };
         let mark = |value: &Value| value.as_str() == Some("");
@@ -101,7 +102,7 @@ impl<C: Comparator> MatchJudge<C> {
         }
     }
 
-    /// A plain value for an accepted one: in dicts, and in lists of dicts, every key has accepted values.
+    /// A plain value from an accepted one: in dicts, and in lists of dicts, every key has a list of accepted values.
     fn unfold(&self, value: &Value, found: Option<&Value>) -> Value {
         match value {
             Value::Object(accepted) => {

@@ -1,4 +1,4 @@
-//! Outputs held against what is expected, by whichever rule.
+//! Judges outputs against expected calls, by any rule.
 
 mod matching;
 
@@ -8,25 +8,24 @@ use crate::{Checker, PyValue};
 use serde_json::Value;
 use std::fmt;
 
-/// What an output is held against: one entry of a benchmark, in BFCL's notation.
+/// The expected calls: one entry of a benchmark, in BFCL's notation.
 ///
-/// A gold call `{name: {parameter: [accepted values]}}` lists what every argument may be; `""` among the accepted
-/// values says that the parameter may be left out. A dict that is accepted has a list of accepted values for
-/// each of its keys.
+/// A gold call `{name: {parameter: [accepted values]}}` lists the accepted values of every argument; `""` among them
+/// makes the parameter optional. An accepted dict has a list of accepted values for each of its keys.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
-    /// The documents of the functions on offer.
+    /// The documents of the offered functions.
     pub functions: &'a [Value],
     /// The gold calls.
     pub gold: &'a [Value],
 }
 
-/// A rule that says whether a decoded output makes the expected calls: BFCL's ([`Checker`]), the one that
-/// rewards are computed with ([`MatchJudge`]), or your own.
+/// A rule that decides whether a decoded output makes the expected calls: BFCL's ([`Checker`]), that of rewards
+/// ([`MatchJudge`]), or your own.
 ///
 /// # Contract
-/// A function of its arguments only. `output` can be anything that a decoder gives; what is not a list of calls
-/// is not valid.
+/// The verdict depends on the arguments only. `output` can be any result of a decoder; an output that is not a list of
+/// calls is invalid.
 ///
 /// ```
 /// use serde_json::json;
@@ -57,14 +56,14 @@ impl<J: CallJudge + ?Sized> CallJudge for Box<J> {
 /// The seam is object-safe.
 const _: fn(&dyn CallJudge) = |_| {};
 
-/// What a judge says.
+/// A judge's verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// Whether the output makes the expected calls.
     pub valid: bool,
-    /// The judge's name for what is wrong, where it has names.
+    /// The judge's name of the error, if it has names.
     pub error_type: Option<&'static str>,
-    /// What is wrong, for people; empty where the output is valid.
+    /// The explanation as text; empty if the output is valid.
     pub explanation: String,
 }
 
@@ -79,7 +78,7 @@ impl fmt::Display for Judgement {
 }
 
 impl CallJudge for Checker {
-    /// [`Checker::judge`]; its [`Verdict`](crate::Verdict) costs less where nobody reads the explanation.
+    /// [`Checker::judge`]; its [`Verdict`](crate::Verdict) is cheaper if nobody reads the explanation.
     fn judge(&self, expected: Expected<'_>, output: &PyValue) -> Judgement {
         let verdict = Checker::judge(self, expected.functions, expected.gold, output);
         let valid = verdict.is_valid();

@@ -28,8 +28,8 @@ fn quoted(text: &str) -> Option<&str> {
     (between('"') || between('\'')).then(|| inner(text))
 }
 
-/// `[a, b]` or `new Array(a, b)`, and what follows is not looked at. Where an element makes the official
-/// converter raise, the whole is a text.
+/// `[a, b]` or `new Array(a, b)`; anything after it is ignored. If an element makes the official converter raise, the
+/// whole is a text.
 fn array(text: &str, element: Option<&str>) -> PyValue {
     if let Some(matched) = nested(text) {
         return PyValue::List(inner_arrays(matched));
@@ -81,7 +81,7 @@ fn nested(text: &str) -> Option<&str> {
     next(&good, start).map(|end| &text[..end])
 }
 
-/// Each `\[(.*?)\]`; the declared type of the elements is not looked at.
+/// Each `\[(.*?)\]`; the declared type of the elements is ignored.
 fn inner_arrays(mut text: &str) -> Vec<PyValue> {
     let mut arrays = Vec::new();
     while let Some((_, rest)) = text.split_once('[') {
@@ -97,7 +97,7 @@ fn inner_arrays(mut text: &str) -> Vec<PyValue> {
     arrays
 }
 
-/// `{k: v}` up to the first `}` of the first line, and what follows is not looked at.
+/// `{k: v}` up to the first `}` of the first line; anything after it is ignored.
 fn dict(text: &str) -> PyValue {
     let Some((content, _)) = text.strip_prefix('{').and_then(|rest| line_until(rest, "}")) else {
         return PyValue::Str(text.into());

@@ -1,8 +1,8 @@
 //! Java and JavaScript literals as the official checker reads them.
 //!
-//! Each converter takes the text of a literal and the declared type, and gives the value; `None` where the text
-//! is not of the type's pattern: then the value is the text, and the check of its type fails as a rule. The
-//! official patterns are regular expressions of Python; here they are scanned by hand, in linear time.
+//! Each converter takes the text of a literal and the declared type, and returns the value, or `None` if the text
+//! does not match the type's pattern. The value is then the text, and its type check usually fails. The official
+//! patterns are Python regular expressions; here they are scanned by hand, in linear time.
 
 pub(super) mod java;
 pub(super) mod javascript;
@@ -10,21 +10,21 @@ pub(super) mod javascript;
 use super::problem::Exception;
 use super::{PyValue, number};
 
-/// The value of a literal; `None` where the text stands for itself.
+/// The value of a literal; `None` if the text itself is the value.
 type Converted = Result<Option<PyValue>, Exception>;
 
-/// What comes after `text`'s leading digits of any script; `None` where there are none.
+/// The rest after the leading digits of any script; `None` if there are none.
 fn digits(text: &str) -> Option<&str> {
     let rest = text.trim_start_matches(|c| number::digit(c).is_some());
     (rest.len() < text.len()).then_some(rest)
 }
 
-/// What comes after leading white space.
+/// The rest after leading white space.
 fn skip_space(text: &str) -> &str {
     text.trim_start_matches(number::is_space)
 }
 
-/// What comes after `new`, white space and this word, at the start of the text.
+/// The rest after `new`, white space and this word.
 fn after_new<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     let rest = text.strip_prefix("new")?;
     let spaced = skip_space(rest);
@@ -59,7 +59,7 @@ fn float(text: &str) -> Converted {
     number::float(text).map(|x| Some(PyValue::Float(x))).ok_or(Exception::Value)
 }
 
-/// What a value without a declared type is: an integer, else a float, else its text.
+/// A value without a declared type: an integer, else a float, else its text.
 fn guess(text: &str) -> PyValue {
     let number = number::int(text).or_else(|| number::float(text).map(PyValue::Float));
     number.unwrap_or_else(|| PyValue::Str(text.into()))
@@ -81,7 +81,7 @@ fn inner(text: &str) -> &str {
     chars.as_str()
 }
 
-/// Sets a key as a dict of Python does: the last value at the first place.
+/// Sets a key as a Python dict does: the last value at the first place.
 fn insert(entries: &mut Vec<(PyValue, PyValue)>, key: &str, value: PyValue) {
     match entries.iter_mut().find(|(k, _)| matches!(k, PyValue::Str(k) if k == key)) {
         Some(entry) => entry.1 = value,

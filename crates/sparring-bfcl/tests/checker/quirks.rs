@@ -260,7 +260,7 @@ fn the_optimal_assignment_accepts_what_greed_rejects() {
     let verdict = greedy.check(&functions, &gold, &output);
     assert_eq!(
         verdict.to_string(),
-        "no call answers gold call 1\n  call 1: x: expected one of [1], found 2 (exactly)"
+        "no call matches gold call 1\n  call 1: x: expected one of [1], found 2 (exactly)"
     );
     let optimal = greedy.with_assignment(Assignment::Optimal);
     assert!(optimal.check(&functions, &gold, &output).is_valid());

@@ -1,8 +1,8 @@
-//! Models that others wrote, as frozen samplers and scorers.
+//! Third-party models as frozen samplers and scorers.
 //!
 //! Most models of candle-transformers have a forward pass that keeps keys and values, takes tokens at one position
 //! for all rows, and returns the logits after the last of them. [`CausalModel`] is that interface;
-//! [`CausalSampler`] makes a `Sampler` and a `Scorer` of it. There are no gradients: use such a model as a frozen
+//! [`CausalSampler`] turns it into a `Sampler` and a `Scorer`. There are no gradients: use such a model as a frozen
 //! Generator or Solver, as the reference of a KL term, or to evaluate it.
 
 mod sampler;
@@ -16,7 +16,7 @@ pub use tensors::TensorModel;
 
 use sparring_core::PolicyError;
 
-/// A decoder with a cache of its own.
+/// A decoder with an internal cache.
 pub trait CausalModel: Send {
     /// Logits after the last token of each row. `ids` holds `rows` rows of equal length, one after the other, at
     /// positions `position` and following. A call with a `position` above 0 continues the previous call, with as many
@@ -26,9 +26,9 @@ pub trait CausalModel: Send {
     /// rows × tokens to rows × vocab_size, flat.
     ///
     /// # Errors
-    /// Where the model fails.
+    /// If the model fails.
     fn forward(&mut self, ids: &[u32], rows: usize, position: usize) -> Result<Vec<f32>, PolicyError>;
 
-    /// Forgets keys and values.
+    /// Clears the cached keys and values.
     fn reset(&mut self);
 }

@@ -10,12 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A [`CausalModel`] as a `Sampler` and a `Scorer`.
 ///
-/// The completions of a request are rows of one cache; rows must have equal lengths, so requests come one after
-/// the other, the prompt is read by every row, and a row that is finished computes on until all are. Scoring
-/// takes one pass of the prompt and then one pass a token. A [`CandlePolicy`](crate::CandlePolicy) or
-/// [`DevicePolicy`](crate::DevicePolicy) of the same weights is the faster choice where there is one.
+/// The completions of a request are rows of one cache. Rows must have equal lengths, so requests are processed one by
+/// one, every row reads the prompt, and a finished row keeps computing until all are finished. Scoring takes one pass
+/// for the prompt and then one pass per token. If the model is supported, a [`CandlePolicy`](crate::CandlePolicy) or
+/// [`DevicePolicy`](crate::DevicePolicy) with the same weights is faster.
 ///
-/// Calls wait for each other: the model and its cache are one. Draws are those of every backend of this crate.
+/// Concurrent calls wait for each other, since there is one model with one cache. Tokens are drawn as in every backend
+/// of this crate.
 pub struct CausalSampler {
     model: Mutex<Box<dyn CausalModel>>,
     tokenizer: ChatTokenizer,
@@ -24,7 +25,7 @@ pub struct CausalSampler {
 }
 
 impl CausalSampler {
-    /// A model with `vocab_size` logits a token that reads at most `max_positions` tokens.
+    /// A model with `vocab_size` logits per token and at most `max_positions` tokens per sequence.
     pub fn new(
         model: impl CausalModel + 'static,
         tokenizer: ChatTokenizer,
@@ -49,7 +50,7 @@ impl CausalSampler {
         model
     }
 
-    /// One pass; checks that there is a row of logits for each row of ids.
+    /// One pass. Checks that there is a row of logits for each row of ids.
     pub(super) fn forward(
         &self,
         model: &mut dyn CausalModel,

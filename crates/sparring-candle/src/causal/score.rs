@@ -1,4 +1,4 @@
-//! Scoring with a model that shows the last token's logits only.
+//! Scoring with a model that returns only the last token's logits.
 
 use super::CausalSampler;
 use crate::batch;

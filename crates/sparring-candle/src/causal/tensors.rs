@@ -1,4 +1,4 @@
-//! Any candle model, by two closures.
+//! Wraps any candle model by two closures.
 
 use super::CausalModel;
 use crate::error::candle_error;

@@ -1,7 +1,7 @@
 //! Models of candle-transformers.
 //!
-//! Two are written out; any other is a [`TensorModel`] in the same way, as long as its `forward` takes ids and one
-//! position for all rows and gives the logits of the last token.
+//! Two are provided. Any other works as a [`TensorModel`] in the same way if its `forward` takes ids and one position
+//! for all rows and returns the logits of the last token.
 
 use super::{CausalModel, TensorModel};
 use candle_core::{DType, Device, Result, Tensor};
@@ -28,10 +28,10 @@ pub fn qwen2(model: qwen2::ModelForCausalLM, device: Device) -> impl CausalModel
     TensorModel::new(model, device, qwen2::ModelForCausalLM::forward, qwen2::ModelForCausalLM::clear_kv_cache)
 }
 
-/// Llama 2 and 3, whose cache is a value of its own.
+/// Llama 2 and 3, whose cache is a separate value.
 ///
 /// # Errors
-/// Where candle cannot make the cache.
+/// If candle cannot create the cache.
 pub fn llama(
     model: llama::Llama,
     config: &llama::Config,

@@ -9,23 +9,23 @@ use sparring_core::PolicyError;
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct PolicyOptions {
-    /// Threads at work; results do not depend on it. Learning and scoring use at most `shards` of them.
+    /// Number of threads; results do not depend on it. Learning and scoring use at most `shards` of them.
     pub threads: usize,
-    /// Parts that a batch is split into for learning and scoring. Gradients are summed by part in a fixed order, so
-    /// this number, unlike `threads`, changes results in the last bits. Each part holds a gradient of its own.
-    /// Set it once to the largest number of cores that will ever be used.
+    /// Number of parts of a batch in learning and scoring. Gradients are summed by part in a fixed order, so this
+    /// number, unlike `threads`, changes results in the last bits. Each part holds a gradient. Set it once, to the
+    /// largest number of cores that will ever be used.
     pub shards: usize,
-    /// Sequences that each thread decodes at a time.
+    /// Number of sequences that each thread decodes at a time.
     pub decode_rows: usize,
     /// Gradient checkpointing (arXiv:1604.06174): keep only each layer's input between forward and backward, and
-    /// compute the rest again. A third more work, a fraction of the memory, the same bits. Rows whose activations were
-    /// recorded in sampling keep little either way.
+    /// recompute the rest. A third more work, a fraction of the memory, the same bits. Rows with recorded activations
+    /// keep little either way.
     pub checkpoint_layers: bool,
-    /// Memory limit, in MiB, for the activations that sampling records, so that learning from the same rollouts before
-    /// the next step skips their forward pass: about 4·layers·(2·hidden + qkv + attention) bytes a token, each prompt
-    /// and completion rounded up to 16 tokens. As many calls of the sampler are recorded as there were before the last
-    /// steps; what does not fit is computed again, that of earlier calls first. With 0, or an adapter with dropout,
-    /// nothing is recorded. Results do not depend on it.
+    /// Memory limit, in MiB, for the activations that sampling records. Learning from the same rollouts before the
+    /// next step then skips their forward pass. A recording takes about 4·layers·(2·hidden + qkv + attention) bytes
+    /// per token, with each prompt and completion rounded up to 16 tokens. As many sampler calls are recorded as came
+    /// before the last steps. What does not fit is recomputed, earlier calls first. With 0, or an adapter with
+    /// dropout, nothing is recorded. Results do not depend on this setting.
     pub recall_mib: usize,
     /// The optimiser.
     pub adamw: AdamWConfig,
@@ -74,7 +74,7 @@ impl PolicyOptions {
         self
     }
 
-    /// Sets how much memory there is for activations that sampling records.
+    /// Sets the memory limit for recorded activations.
     #[must_use]
     pub fn with_recall_mib(mut self, mib: usize) -> Self {
         self.recall_mib = mib;

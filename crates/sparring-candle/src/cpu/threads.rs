@@ -1,4 +1,4 @@
-//! Work divided over threads from beginning to end: one join a call, none per operation.
+//! Divides work over threads from beginning to end: one join per call, none per operation.
 
 use sparring_core::PolicyError;
 
@@ -6,7 +6,7 @@ use sparring_core::PolicyError;
 /// order. The calling thread is one of the threads.
 ///
 /// # Errors
-/// [`PolicyError::Backend`] where a thread panicked.
+/// [`PolicyError::Backend`] if a thread panicked.
 pub(crate) fn run_parts<T: Send, R: Send>(
     threads: usize,
     parts: Vec<T>,

@@ -1,4 +1,4 @@
-//! Saving and restoring on a device: the files of `CandlePolicy`, so that each restores the other's.
+//! Saving and restoring on a device, in the same files as `CandlePolicy`: each restores the other's.
 
 use super::DevicePolicy;
 use super::model::{by_reference, flat, tensors, variables};

@@ -2,7 +2,7 @@
 //!
 //! Only operations that have a backward pass are used: candle's fused norm, softmax and rotary operations
 //! have none, and cut the gradient silently. Norms, rotations and softmax are computed in single precision
-//! where the weights are narrower.
+//! if the weights are narrower.
 
 use super::frame::{Frame, wide};
 use super::weights::TensorWeights;
@@ -17,11 +17,11 @@ pub(crate) struct KeyValue {
 }
 
 impl KeyValue {
-    /// These of one row, seen by all rows of `own`, and then their own.
+    /// Those of one row, which all rows of `own` see before their own.
     pub(crate) fn before(&self, own: &Self) -> Result<Self> {
         let join = |shared: &Tensor, own: &Tensor| {
             let (rows, heads, _, dim) = own.dims4()?;
-            // Without `contiguous` candle would join them in an order that it cannot multiply.
+            // Without `contiguous`, candle would join them in a layout that it cannot multiply.
             let shared = shared.broadcast_as((rows, heads, shared.dim(2)?, dim))?.contiguous()?;
             Tensor::cat(&[&shared, own], 2)
         };
@@ -29,7 +29,7 @@ impl KeyValue {
     }
 }
 
-/// A model, to run forward; with tracked weights the results carry a tape.
+/// A decoder's forward pass. With tracked weights the results carry a tape.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Decoder<'a> {
     pub(crate) config: &'a ModelConfig,
@@ -45,8 +45,8 @@ impl Decoder<'_> {
         x.reshape((rows, tokens, self.config.hidden_size))
     }
 
-    /// One layer: rows × tokens × hidden_size to the same. `attend_to` gets the tokens' own keys and values, and says
-    /// what they attend to.
+    /// One layer: rows × tokens × hidden_size to the same. `attend_to` receives the tokens' own keys and values and
+    /// returns what they attend to.
     pub(crate) fn layer(
         &self,
         i: usize,
@@ -121,7 +121,7 @@ impl Decoder<'_> {
         self.linear(&out.transpose(1, 2)?.reshape((rows, tokens, heads * dim))?, &format!("{prefix}.o_proj"))
     }
 
-    /// `x·wᵀ`, with bias and low-rank factors (arXiv:2106.09685) where there are some.
+    /// `x·wᵀ`, with bias and low-rank factors (arXiv:2106.09685) if present.
     fn linear(&self, x: &Tensor, name: &str) -> Result<Tensor> {
         let (rows, tokens, width) = x.dims3()?;
         // In two dimensions: the gradient of a matrix that is broadcast over rows would be one per row.

@@ -1,9 +1,9 @@
-//! Where the tokens of a pass stand, and what each may attend to.
+//! Positions and attention masks of a pass.
 
 use crate::model::ModelConfig;
 use candle_core::{DType, Device, Result, Tensor};
 
-/// Added to the score of a token that must not be seen: its weight is exactly 0.
+/// Added to the score of a hidden token, whose weight is then exactly 0.
 const HIDDEN: f32 = -1e9;
 
 /// The type that sums are computed in.
@@ -17,13 +17,13 @@ pub(crate) struct Frame {
     /// (rows or 1) × 1 × tokens × head_dim/2
     pub(crate) cos: Tensor,
     pub(crate) sin: Tensor,
-    /// (rows or 1) × 1 × 1 × tokens × (all tokens attended to); `None` where each sees everything.
+    /// (rows or 1) × 1 × 1 × tokens × (all tokens attended to); `None` if each sees everything.
     pub(crate) mask: Option<Tensor>,
 }
 
 impl Frame {
-    /// Tokens at `start..start + tokens` in every row. Each sees the `start` tokens before, itself and those
-    /// between: what pads a row at its end is behind all of its own tokens, and needs no mask of its own.
+    /// Tokens at `start..start + tokens` in every row. Each sees all tokens before it and itself. Padding follows a
+    /// row's own tokens and needs no mask.
     pub(crate) fn causal(
         config: &ModelConfig,
         (device, dtype): (&Device, DType),
@@ -41,7 +41,7 @@ impl Frame {
         Ok(Self { cos: cos.reshape(shape)?, sin: sin.reshape(shape)?, mask })
     }
 
-    /// One token a row, at a position of its own.
+    /// One token per row, each at its own position.
     pub(crate) fn step(
         config: &ModelConfig,
         place: (&Device, DType),
@@ -54,8 +54,8 @@ impl Frame {
     }
 }
 
-/// Hides what lies between the end of each row's prompt and `longest`, up to `capacity` tokens: rows × 1 × 1 × 1 ×
-/// capacity. `None` where nothing is hidden.
+/// Hides the positions between the end of each row's prompt and `longest`, up to `capacity` tokens: rows × 1 × 1 × 1 ×
+/// capacity. `None` if nothing is hidden.
 pub(crate) fn gaps(
     (device, dtype): (&Device, DType),
     prompts: &[usize],
@@ -82,7 +82,7 @@ fn turns(
     let table = |f: fn(f64) -> f64| {
         let row = |&t: &usize| frequencies.iter().map(move |&w| factor * f(t as f64 * f64::from(w)));
         let values: Vec<f64> = positions.iter().flat_map(row).collect();
-        // Not every device has double precision: cast before the tensor gets there.
+        // Not every device has double precision: cast before the tensor is moved.
         Tensor::from_vec(values, (positions.len(), frequencies.len()), &Device::Cpu)?
             .to_dtype(wide(dtype))?
             .to_device(device)

@@ -4,7 +4,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{DType, Error, Result, Tensor, Var};
 use std::collections::BTreeMap;
 
-/// A leaf with these values: gradients are kept for it.
+/// A leaf with these values, for which gradients are collected.
 pub(super) fn track(x: &Tensor) -> Result<Tensor> {
     Ok(Var::from_tensor(&x.detach())?.into_inner())
 }
@@ -40,8 +40,8 @@ impl<'a> GradientSums<'a> {
         self.variables.contains_key(name)
     }
 
-    /// Adds what was found for the parameters that `part` names. Each of them must have got something: candle's
-    /// operations without a backward pass cut the gradient silently.
+    /// Adds the gradients found for the parameters that `part` names. Each of them must have one: candle's operations
+    /// without a backward pass cut the gradient silently.
     pub(super) fn add(&mut self, found: &GradStore, part: impl Fn(&str) -> bool) -> Result<()> {
         for (name, variable) in self.variables.iter().filter(|(name, _)| part(name)) {
             let gradient = Self::of(found, variable.as_tensor(), name)?;
@@ -49,7 +49,7 @@ impl<'a> GradientSums<'a> {
                 Some(sum) => (sum + gradient)?,
                 None => gradient,
             };
-            // Without the tape of what it was computed from.
+            // Without the tape of its inputs.
             self.sums.insert(name.clone(), sum.detach());
         }
         Ok(())
@@ -75,7 +75,7 @@ mod tests {
     fn a_parameter_without_a_gradient_is_named() {
         let variable = || Var::new(&[1.0_f32, 2.0], &Device::Cpu).unwrap();
         let variables = BTreeMap::from([("used".to_owned(), variable()), ("cut".to_owned(), variable())]);
-        // What an operation without a backward pass does: its result has no past.
+        // The effect of an operation without a backward pass: its result has no tape.
         let cut = variables["cut"].sqr().unwrap().detach();
         let output = (variables["used"].sqr().unwrap() + cut).unwrap();
         let found = differentiate(&[(&output, &output.ones_like().unwrap())]).unwrap();

@@ -55,7 +55,7 @@ impl Learner for DevicePolicy {
 }
 
 impl DevicePolicy {
-    /// All passes forward, with what each keeps for the backward pass.
+    /// Runs all passes forward, with what each keeps for the backward pass.
     fn forward(
         &self,
         batch: TokenBatch<'_>,
@@ -93,7 +93,7 @@ impl DevicePolicy {
         Ok(sink.into_sums())
     }
 
-    /// What was accumulated, and more.
+    /// The accumulated gradient and this batch's.
     fn sum_with(&self, mut found: BTreeMap<String, Tensor>) -> Result<BTreeMap<String, Tensor>> {
         for (name, old) in &self.gradients {
             let sum = match found.get(name) {

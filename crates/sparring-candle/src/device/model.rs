@@ -1,4 +1,4 @@
-//! A model on a device: weights that do not change, to score and to sample with.
+//! A model on a device: immutable weights for scoring and sampling.
 
 use super::decoder::Decoder;
 use super::options::DeviceOptions;
@@ -13,20 +13,20 @@ use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler, Scorer, TokenB
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-/// TensorWeights of a decoder on a device, shared by clones. They never change: a step makes new ones.
+/// Weights of a decoder on a device, shared by clones. They never change; a step creates new ones.
 #[derive(Debug, Clone)]
 pub(super) struct DeviceModel {
     pub(super) spec: Arc<ModelSpec>,
     pub(super) options: DeviceOptions,
     pub(super) device: Device,
-    /// The weights of the base, where only the factors on them are trained.
+    /// The weights of the base, if only low-rank factors are trained.
     pub(super) base: Option<Arc<BTreeMap<String, Tensor>>>,
     pub(super) adapter: Option<Arc<AdapterSpec>>,
     /// In single precision.
     pub(super) variables: Arc<BTreeMap<String, Var>>,
     /// How many times they have changed.
     pub(super) version: u64,
-    /// What is read where nothing is learned; made once.
+    /// The weights for passes without learning, created once.
     detached: Arc<OnceLock<TensorWeights>>,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn variables(
     tensors.into_iter().map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?))).collect()
 }
 
-/// What [`tensors`] was given; parameters that are missing are zero.
+/// The inverse of [`tensors`]; missing parameters are zero.
 pub(super) fn flat<T: std::ops::Deref<Target = Tensor>>(
     parameters: &[Parameter],
     tensors: &BTreeMap<String, T>,
@@ -68,7 +68,7 @@ pub(super) fn flat<T: std::ops::Deref<Target = Tensor>>(
     Ok(flat)
 }
 
-/// The same map, with references: what [`flat`] reads.
+/// The same map with references, as input of [`flat`].
 pub(super) fn by_reference(map: &BTreeMap<String, Tensor>) -> BTreeMap<String, &Tensor> {
     map.iter().map(|(name, tensor)| (name.clone(), tensor)).collect()
 }
@@ -95,14 +95,14 @@ impl DeviceModel {
         })
     }
 
-    /// Factors on this model's weights, which both share. Dropout is not offered.
+    /// A model with low-rank factors on this model's weights, which both share. Dropout is not supported.
     pub(super) fn adapted(
         &self,
         adapter: Arc<AdapterSpec>,
         factors: &[f32],
     ) -> std::result::Result<Self, PolicyError> {
         if self.adapter.is_some() {
-            return Err(PolicyError::invalid("the policy has an adapter already; begin from the base"));
+            return Err(PolicyError::invalid("the policy already has an adapter; start from the base"));
         }
         if adapter.config.dropout > 0.0 {
             return Err(PolicyError::Unsupported { what: "dropout on a device (lora_dropout: set it to 0)" });
@@ -124,7 +124,7 @@ impl DeviceModel {
         Self { variables: Arc::new(variables), detached: Arc::default(), ..self.clone() }
     }
 
-    /// The parameters that are trained, in the order of the checkpoint.
+    /// The trained parameters, in the order of the checkpoint.
     pub(super) fn parameters(&self) -> &[Parameter] {
         match &self.adapter {
             Some(adapter) => adapter.parameters(),
@@ -136,7 +136,7 @@ impl DeviceModel {
         self.options.precision.dtype()
     }
 
-    /// TensorWeights that put what is computed with them on a tape.
+    /// Weights whose results carry a tape.
     pub(super) fn tracked(&self) -> TensorWeights {
         let own = self.variables.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone()));
         let base = self.base.iter().flat_map(|base| base.iter());
@@ -145,7 +145,7 @@ impl DeviceModel {
         TensorWeights::new(base.chain(own), self.dtype(), Arc::new(scales.unwrap_or_default()))
     }
 
-    /// TensorWeights to compute with and not to learn.
+    /// Weights whose results carry no tape.
     pub(super) fn detached(&self) -> Result<&TensorWeights> {
         if let Some(weights) = self.detached.get() {
             return Ok(weights);

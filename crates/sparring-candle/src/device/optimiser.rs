@@ -1,4 +1,4 @@
-//! AdamW on tensors; `cpu` has it on flat weights.
+//! AdamW on tensors; `cpu` has the version for flat weights.
 
 use crate::error::candle_error;
 use crate::learn::AdamWConfig;
@@ -23,9 +23,9 @@ pub(super) fn norm(
     parameters: &[Parameter],
     gradients: &BTreeMap<String, Tensor>,
 ) -> std::result::Result<f64, PolicyError> {
-    // One vector for the host: each number alone would wait for the device.
+    // One vector for the host: reading each number alone would wait for the device each time.
     let squares = |gradient: &Tensor| {
-        // Rows first: one long sum in single precision loses its small terms.
+        // Rows first: one long sum in single precision loses small terms.
         gradient.sqr()?.sum(D::Minus1)?.sum_all()
     };
     let found: Vec<_> =
@@ -45,7 +45,7 @@ pub(super) fn norm(
 }
 
 impl Moments {
-    /// One step (arXiv:1711.05101, algorithm 2); gives the new weights. A parameter without a gradient has a zero one.
+    /// One step (arXiv:1711.05101, algorithm 2); returns the new weights. A missing gradient counts as zero.
     pub(super) fn step(
         &mut self,
         config: &AdamWConfig,

@@ -1,4 +1,4 @@
-//! Where a [`DevicePolicy`](super::DevicePolicy) computes, and how.
+//! Settings of a [`DevicePolicy`](super::DevicePolicy): device, precision, sizes.
 
 use crate::learn::AdamWConfig;
 use candle_core::{DType, Device};
@@ -13,13 +13,13 @@ pub enum DeviceKind {
     /// The processor. [`CandlePolicy`](crate::CandlePolicy) is faster there.
     #[default]
     Cpu,
-    /// The NVIDIA device of this number, from 0. Needs the feature `cuda`.
+    /// The NVIDIA device with this number, from 0. Needs the feature `cuda`.
     Cuda(usize),
 }
 
 impl DeviceKind {
     /// # Errors
-    /// [`PolicyError::Backend`] where there is no such device, or no support for it was compiled in.
+    /// [`PolicyError::Backend`] if there is no such device or no support for it was compiled in.
     pub(crate) fn open(self) -> Result<Device, PolicyError> {
         match self {
             Self::Cpu => Ok(Device::Cpu),
@@ -34,7 +34,7 @@ impl DeviceKind {
     }
 }
 
-/// What weights and activations are computed with. Trained weights, moments and sums of gradients are always in single
+/// The number format of weights and activations. Trained weights, moments and sums of gradients are always in single
 /// precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,12 +68,12 @@ impl Precision {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct DeviceOptions {
-    /// Where.
+    /// The device.
     pub device: DeviceKind,
-    /// With which numbers.
+    /// The number format.
     pub precision: Precision,
-    /// Most tokens of one pass of scoring or learning, padding included, and of the prompts that are read at a time
-    /// in sampling; a longer sequence is a pass by itself. Attention takes about 4·heads·tokens·(tokens a row)·6 bytes.
+    /// Most tokens of one pass of scoring or learning, padding included, and of the prompts that sampling reads at a
+    /// time. A longer sequence is a separate pass. Attention takes about 4·heads·tokens·(tokens per row)·6 bytes.
     pub pass_tokens: usize,
     /// Most completions that are drawn at a time.
     pub decode_rows: usize,

@@ -1,9 +1,8 @@
 //! One pass over some completions: forward, and back layer by layer.
 //!
-//! The forward pass keeps each layer's input and no tape. The backward pass computes one layer at a time again,
-//! with a tape (arXiv:1604.06174): a third more work, and the memory of one layer. A prompt that the rows
-//! share is a stream of its own beside them; the rows see its keys and values, and the gradient goes back
-//! through them.
+//! The forward pass keeps each layer's input and no tape. The backward pass recomputes one layer at a time with a
+//! tape (arXiv:1604.06174): a third more work for the memory of one layer. A shared prompt is a separate stream. The
+//! rows see its keys and values, and the gradient flows back through them.
 
 use super::decoder::{Decoder, KeyValue, scores};
 use super::frame::Frame;
@@ -22,17 +21,17 @@ pub(super) struct Streams {
     rows: Tensor,
 }
 
-/// Logits are computed for this many values at a time: their block is never as large as the batch.
+/// Logits are computed in blocks of this many values, never for the whole batch at once.
 const LOGITS: usize = 1 << 24;
 
-/// What is constant in a pass.
+/// The constants of a pass.
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
     config: &'a ModelConfig,
     temperature: f32,
     context: Option<(Tensor, Frame)>,
     rows: (Tensor, Frame),
-    /// Which of rows × tokens predict a completion's token, and the tokens that they predict.
+    /// The positions among rows × tokens that predict a completion's token, and these tokens.
     predicting: Tensor,
     targets: Tensor,
     /// The places of the predicted tokens within the batch.
@@ -71,8 +70,8 @@ impl<'a> Pass<'a> {
         Ok(Self { config, temperature, context, rows, predicting, targets, flat })
     }
 
-    /// Log-probabilities and entropies of the pass's tokens; `keep` gets the input of each layer, and what the last
-    /// one gave.
+    /// Log-probabilities and entropies of the pass's tokens; `keep` receives the input of each layer and the output of
+    /// the last.
     pub(super) fn forward(
         &self,
         weights: &TensorWeights,
@@ -186,7 +185,7 @@ impl<'a> Pass<'a> {
         scores(&decoder.logits(hidden)?, &targets, self.temperature)
     }
 
-    /// The derivative with respect to what the last layer gave.
+    /// The derivative with respect to the last layer's output.
     fn head_backward(
         &self,
         decoder: Decoder<'_>,

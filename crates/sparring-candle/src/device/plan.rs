@@ -4,7 +4,7 @@ use crate::batch::completions;
 use sparring_core::TokenBatch;
 use std::cmp::Reverse;
 
-/// A completion, and the part of its prompt that it does not share.
+/// A completion and the part of its prompt that is not shared.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PassRow<'a> {
     /// At least the prompt's last token: it predicts the completion's first.
@@ -15,21 +15,21 @@ pub(super) struct PassRow<'a> {
 }
 
 impl PassRow<'_> {
-    /// Tokens that are fed: nothing follows the last one.
+    /// Number of input tokens; the last token is not one, since nothing follows it.
     pub(super) fn len(&self) -> usize {
         self.head.len() + self.completion.len() - 1
     }
 }
 
-/// Completions that are computed together, after a context that all of them see.
+/// Completions that are computed together, after a context that all of them share.
 #[derive(Debug)]
 pub(super) struct PassPlan<'a> {
     pub(super) context: &'a [u32],
     pub(super) rows: Vec<PassRow<'a>>,
 }
 
-/// Passes of at most `tokens` tokens with their padding, where one row is not longer. Rows of similar length are
-/// neighbours, so that little is padded. A group of several completions computes its prompt once a pass.
+/// Passes of at most `tokens` tokens including padding, unless a single row is longer. Rows of similar length are
+/// adjacent, to minimise padding. A group of several completions computes its prompt once per pass.
 pub(super) fn plan(batch: TokenBatch<'_>, tokens: usize) -> Vec<PassPlan<'_>> {
     let mut flat = 0;
     let (mut passes, mut single) = (Vec::new(), Vec::new());

@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 /// A trainable decoder on any device that candle computes on, in candle's stock operations.
 ///
-/// The same models, folders, checkpoints and adapters as [`CandlePolicy`], and the same draws from the same
-/// logits. On a CPU, `CandlePolicy` is two to eight times faster.
+/// It supports the same models, folders, checkpoints and adapters as [`CandlePolicy`], and draws the same tokens from
+/// the same logits. On a CPU, `CandlePolicy` is two to eight times faster.
 ///
 /// ```no_run
 /// use sparring_candle::{DeviceKind, DeviceOptions, DevicePolicy, Precision};
@@ -29,14 +29,14 @@ use std::sync::Arc;
 ///
 /// # Reproducibility
 /// On a CPU, the same calls on the same machine give the same bits. A completion is drawn from its own seed, but its
-/// logits are computed together with other rows, by library products whose order of summation may depend on the
-/// shape of the batch: log-probabilities agree between batches up to rounding, and a draw that falls on the edge
-/// between two tokens (about one in a million in single precision) may differ. `CandlePolicy` has no such edge. On a
-/// GPU, reproducibility is that of candle's kernels.
+/// logits are computed together with other rows, by library products whose order of summation may depend on the shape
+/// of the batch. Log-probabilities agree between batches up to rounding, and a draw on the edge between two tokens
+/// (about one in a million in single precision) may differ. `CandlePolicy` does not have this limitation. On a GPU,
+/// reproducibility depends on candle's kernels.
 ///
 /// # Memory
-/// `accumulate` keeps the input of every layer for all of the batch that it is given (4·layers·hidden_size bytes a
-/// token, half of it with [`Precision::Bf16`](super::Precision::Bf16)) and computes one layer of one pass of
+/// `accumulate` keeps the input of every layer for the whole batch (4·layers·hidden_size bytes per token, half of it
+/// with [`Precision::Bf16`](super::Precision::Bf16)) and computes one layer of one pass of
 /// [`DeviceOptions::pass_tokens`] at a time with a tape.
 #[derive(Debug)]
 pub struct DevicePolicy {
@@ -44,16 +44,16 @@ pub struct DevicePolicy {
     /// Sums since the last step, by parameter.
     pub(super) gradients: BTreeMap<String, Tensor>,
     pub(super) moments: Moments,
-    /// Kept for checkpoints, which `CandlePolicy` may resume; there is no dropout here.
+    /// Kept for checkpoints that `CandlePolicy` may resume; there is no dropout here.
     pub(super) dropout: DropoutState,
 }
 
 impl DevicePolicy {
-    /// A copy of a policy's weights, and of its adapter's, with a fresh optimiser. An adapter that is merged is a
-    /// part of the weights.
+    /// Copies the weights of a policy and of its adapter, with a fresh optimiser. A merged adapter is part of the
+    /// weights.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] names the option that is out of range; [`PolicyError::Backend`] where the device
+    /// [`PolicyError::Invalid`] names the option that is out of range; [`PolicyError::Backend`] if the device
     /// fails; [`PolicyError::Unsupported`] for an adapter with dropout.
     pub fn new(policy: &CandlePolicy, options: DeviceOptions) -> Result<Self, PolicyError> {
         let parts = policy.parts();
@@ -84,11 +84,11 @@ impl DevicePolicy {
         }
     }
 
-    /// A policy with fresh adapters on this one's weights, which it shares and does not change; see
+    /// A policy with fresh adapters on this policy's weights, which are shared and not changed; see
     /// [`CandlePolicy::with_lora`].
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where a setting is out of range, a target matches nothing, or this policy has an
+    /// [`PolicyError::Invalid`] if a setting is out of range, a target matches nothing, or this policy has an
     /// adapter already; [`PolicyError::Unsupported`] for dropout.
     pub fn with_lora(&self, config: LoraConfig, seed: Seed) -> Result<Self, PolicyError> {
         let adapter = AdapterSpec::new(config, &self.model.spec.layout)?;
@@ -96,7 +96,7 @@ impl DevicePolicy {
         Ok(Self::of(self.model.adapted(adapter, &factors)?))
     }
 
-    /// A policy with an adapter that PEFT or `save_pretrained` wrote, on this one's weights, which it shares.
+    /// A policy with an adapter written by PEFT or `save_pretrained`, on this policy's weights, which are shared.
     ///
     /// # Errors
     /// As [`CandlePolicy::load_adapter`]; [`PolicyError::Unsupported`] for dropout.
@@ -105,11 +105,11 @@ impl DevicePolicy {
         Ok(Self::of(self.model.adapted(adapter, &factors)?))
     }
 
-    /// Writes a model folder that `transformers`, [`CandlePolicy::load`] and [`DevicePolicy::load`] read; of a
-    /// policy with an adapter, the adapter's folder.
+    /// Writes a model folder for `transformers`, [`CandlePolicy::load`] and [`DevicePolicy::load`], or the adapter's
+    /// folder if the policy has an adapter.
     ///
     /// # Errors
-    /// [`PolicyError::Io`] names the file; [`PolicyError::Backend`] where the device fails.
+    /// [`PolicyError::Io`] names the file; [`PolicyError::Backend`] if the device fails.
     pub fn save_pretrained(&self, dir: impl AsRef<Path>) -> Result<(), PolicyError> {
         let (dir, spec) = (dir.as_ref(), &self.model.spec);
         let weights = flat(self.model.parameters(), &self.model.variables).map_err(candle_error)?;
@@ -139,18 +139,18 @@ impl DevicePolicy {
         self.model.parameters().iter().map(|p| (p.name.as_str(), p.shape.as_slice()))
     }
 
-    /// The trained weights, copied from the device: one vector a parameter.
+    /// The trained weights, copied from the device, one vector per parameter.
     ///
     /// # Errors
-    /// [`PolicyError::Backend`] where the device fails.
+    /// [`PolicyError::Backend`] if the device fails.
     pub fn weights(&self) -> Result<Vec<Vec<f32>>, PolicyError> {
         self.download(&self.model.variables)
     }
 
-    /// The gradient that was accumulated since the last step, one vector a parameter.
+    /// The gradient accumulated since the last step, one vector per parameter.
     ///
     /// # Errors
-    /// [`PolicyError::Backend`] where the device fails.
+    /// [`PolicyError::Backend`] if the device fails.
     pub fn gradients(&self) -> Result<Vec<Vec<f32>>, PolicyError> {
         self.download(&by_reference(&self.gradients))
     }

@@ -1,10 +1,9 @@
-//! Sampling on a device: completions are drawn in cohorts that begin together.
+//! Sampling on a device, in cohorts of completions that start together.
 //!
-//! Each prompt is read once; its keys and values are copied to the rows of its group. The cache is laid out
-//! once, as rows × key heads × (longest prompt, then drawn tokens) × head_dim, so that all rows write their next
-//! token at the same place, and what lies between the end of a shorter prompt and the first drawn token is
-//! hidden. Rows that are finished leave when they are half of the cohort. Tokens are drawn on the host, by
-//! `draw`.
+//! Each prompt is read once, and its keys and values are copied to the rows of its group. The cache is allocated
+//! once, as rows × key heads × (longest prompt, then drawn tokens) × head_dim. All rows then write their next token
+//! at the same index, and the gap between the end of a shorter prompt and the first drawn token is hidden. Finished
+//! rows leave once they are half of the cohort. Tokens are drawn on the host, by `draw`.
 
 use super::decoder::{Decoder, KeyValue};
 use super::frame::{Frame, gaps};
@@ -28,7 +27,7 @@ pub(super) fn sample(
             let (now, later) = rest.split_at(cohort(prepared, rest, model));
             let cohort = Cohort::new(model, prepared, now);
             if let Err(error) = cohort.and_then(|cohort| cohort.run(&mut finished)) {
-                // What the device met, not a request: the whole cohort fails, and what was drawn stays.
+                // The device failed, not a request: the whole cohort fails, and completions drawn before remain.
                 let error = candle_error(error);
                 finished.extend(now.iter().map(|&(request, index)| Finished {
                     request,
@@ -42,7 +41,7 @@ pub(super) fn sample(
     })
 }
 
-/// How many of the completions that wait begin together.
+/// How many waiting completions start together.
 fn cohort(requests: &[Prepared<'_>], waiting: &[(usize, usize)], model: &DeviceModel) -> usize {
     let (mut prompts, mut longest, mut last) = (0, 0, None);
     let fits = |&&(request, _): &&(usize, usize)| {
@@ -61,7 +60,7 @@ struct Cohort<'a> {
     model: &'a DeviceModel,
     decoder: Decoder<'a>,
     requests: &'a [Prepared<'a>],
-    /// `None` where it is finished.
+    /// `None` once finished.
     rows: Vec<Option<Completion<'a>>>,
     /// Keys and values of each layer: rows × key heads × capacity × head_dim.
     cache: Vec<KeyValue>,
@@ -70,7 +69,7 @@ struct Cohort<'a> {
     longest: usize,
     /// Tokens that each row has drawn.
     drawn: usize,
-    /// Of the tokens that are drawn next.
+    /// Logits of the next tokens.
     logits: Vec<f32>,
 }
 
@@ -103,7 +102,7 @@ impl<'a> Cohort<'a> {
         Ok(cohort)
     }
 
-    /// Runs the prompts through the decoder, right-padded, and gives each row its own.
+    /// Runs the prompts through the decoder, right-padded, and copies each row's part.
     fn read(&mut self, prompts: &[&[u32]], owners: &[usize], capacity: usize) -> Result<()> {
         let (device, config) = (&self.model.device, self.decoder.config);
         let mut ids = Vec::new();
@@ -153,7 +152,7 @@ impl<'a> Cohort<'a> {
         }
     }
 
-    /// Drops the rows that are finished.
+    /// Drops the finished rows.
     fn compact(&mut self) -> Result<()> {
         let active: Vec<usize> = (0..self.rows.len()).filter(|&i| self.rows[i].is_some()).collect();
         let active = indices(&active, &self.model.device)?;
@@ -166,7 +165,7 @@ impl<'a> Cohort<'a> {
         Ok(())
     }
 
-    /// One token of every row; gives the logits of the next.
+    /// Feeds one token of every row and returns the logits of the next.
     fn step(&self) -> Result<Vec<f32>> {
         let (device, config) = (&self.model.device, self.decoder.config);
         let at = self.longest + self.drawn - 1;

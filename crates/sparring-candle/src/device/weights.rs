@@ -4,12 +4,11 @@ use candle_core::{DType, Error, Result, Tensor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// TensorWeights by their checkpoint names, and the scales of low-rank factors.
+/// Weights by their checkpoint names, and the scales of low-rank factors.
 #[derive(Debug, Clone)]
 pub(crate) struct TensorWeights {
     tensors: BTreeMap<String, Tensor>,
-    /// What is computed with: weights that are stored wider are cast where they are read, so that gradients
-    /// reach the wide ones.
+    /// The type of computation. Weights stored in a wider type are cast when read, so gradients reach the wide ones.
     dtype: DType,
     /// By the name of the matrix (without `.weight`).
     scales: Arc<BTreeMap<String, f64>>,
@@ -24,7 +23,7 @@ impl TensorWeights {
         Self { tensors: tensors.into_iter().collect(), dtype, scales }
     }
 
-    /// The same values without a tape, cast once: nothing that is computed with them keeps a graph alive.
+    /// The same values without a tape, cast once, so that results keep no graph alive.
     pub(crate) fn detached(&self) -> Result<Self> {
         let cast =
             |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.detach().to_dtype(self.dtype)?));
@@ -32,17 +31,17 @@ impl TensorWeights {
         Ok(Self { tensors, dtype: self.dtype, scales: Arc::clone(&self.scales) })
     }
 
-    /// A weight that the model must have.
+    /// A required weight.
     pub(crate) fn get(&self, name: &str) -> Result<Tensor> {
         self.find(name)?.ok_or_else(|| Error::Msg(format!("the model has no weight {name}")))
     }
 
-    /// A weight that it may have.
+    /// An optional weight.
     pub(crate) fn find(&self, name: &str) -> Result<Option<Tensor>> {
         self.tensors.get(name).map(|tensor| tensor.to_dtype(self.dtype)).transpose()
     }
 
-    /// The low-rank factors on a matrix, if there are any: rank × inputs, outputs × rank, scale.
+    /// The low-rank factors of a matrix, if any: rank × inputs, outputs × rank, scale.
     pub(crate) fn factors(&self, module: &str) -> Result<Option<(Tensor, Tensor, f64)>> {
         let Some(scale) = self.scales.get(module) else { return Ok(None) };
         let factor = |letter: char| self.get(&format!("base_model.model.{module}.lora_{letter}.weight"));

@@ -1,4 +1,4 @@
-//! A completion in progress: how its tokens are drawn, and when it ends. Knows no cache and no model, so that every
+//! A completion in progress: draws its tokens and decides when it ends. It is independent of cache and model, so every
 //! backend draws the same way.
 
 use super::request::Prepared;
@@ -7,7 +7,7 @@ use super::token::{DrawScratch, draw};
 use crate::model::ChatTokenizer;
 use sparring_core::{Finish, LogitRules, PolicyError, Rollout, SeedRng};
 
-/// What was drawn so far.
+/// The completion so far.
 #[derive(Debug)]
 pub(crate) struct Completion<'a> {
     pub(crate) request: usize,
@@ -19,13 +19,13 @@ pub(crate) struct Completion<'a> {
     logp: Vec<f32>,
 }
 
-/// A completion that ended, and where it belongs.
+/// A finished completion and its indices.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) request: usize,
     /// Index within the request.
     pub(crate) index: usize,
-    /// What was drawn, or what its drawing met.
+    /// The rollout, or the error of its drawing.
     pub(crate) outcome: Result<Rollout, PolicyError>,
 }
 
@@ -43,7 +43,8 @@ impl<'a> Completion<'a> {
         self.tokens.last().copied().unwrap_or_default()
     }
 
-    /// Draws a token from `logits`, which are used up. The completion, where it ends with it or by an error.
+    /// Draws a token from `logits`, which are overwritten. Returns the completion if it ends with this token or by an
+    /// error.
     pub(crate) fn advance(
         &mut self,
         tokenizer: &ChatTokenizer,
@@ -87,7 +88,7 @@ impl<'a> Completion<'a> {
     }
 }
 
-/// The rollouts of every request, or the error of its first completion that met one.
+/// The rollouts of every request, or the first error among its completions.
 pub(super) fn in_order(
     requests: &[Prepared<'_>],
     finished: Vec<Finished>,
@@ -96,7 +97,7 @@ pub(super) fn in_order(
     let mut groups: Vec<Vec<Option<Result<Rollout, PolicyError>>>> =
         requests.iter().map(|r| vec![None; r.request.n]).collect();
     for Finished { request, index, outcome } in finished {
-        // Of a completion that was drawn before its cohort failed, the first counts.
+        // If a completion was drawn before its cohort failed, the first result counts.
         groups[request][index].get_or_insert(outcome);
     }
     let group = |g: Vec<Option<_>>| g.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect();

@@ -1,5 +1,4 @@
-//! What chooses tokens: checked requests, draws from logits, stop conditions. Every sampler of the crate draws by this
-//! code.
+//! Choosing tokens: checked requests, draws from logits, stop conditions. Every sampler of the crate uses this code.
 
 mod completion;
 mod request;

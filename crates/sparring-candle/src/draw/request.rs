@@ -1,4 +1,4 @@
-//! Requests to sample, checked, with their prompts as ids.
+//! Checked sampling requests with their prompts as token ids.
 
 use super::completion::{Finished, in_order};
 use crate::batch::{Limits, check_ids};
@@ -6,21 +6,21 @@ use crate::model::ChatTokenizer;
 use sparring_core::{PolicyError, Rollout, SampleRequest};
 use std::sync::Arc;
 
-/// A request that was checked, with its prompt as ids.
+/// A checked request with its prompt as token ids.
 #[derive(Debug)]
 pub(crate) struct Prepared<'a> {
     pub(crate) request: &'a SampleRequest,
     pub(crate) prompt: Arc<[u32]>,
     /// The model's own end tokens.
     pub(crate) ends: &'a [u32],
-    /// Most tokens to draw: the request's limit, or what the model's length leaves.
+    /// Most tokens to draw: the request's limit, or the rest of the model's length.
     pub(crate) max_tokens: usize,
-    /// Version of the weights that draw, where the sampler counts their changes.
+    /// Version of the weights, if the sampler counts their changes.
     pub(crate) version: Option<u64>,
 }
 
-/// Answers every request: `draw` draws the completions of those that a model can serve, in any order; the others
-/// get why not. Where `draw` fails, all do. `version` is that of the weights that draw.
+/// Answers every request. `draw` draws the completions of valid requests, in any order; the others get their error. If
+/// `draw` fails, all requests fail. `version` is that of the weights.
 pub(crate) fn answer<'a>(
     limits: impl Into<Limits>,
     tokenizer: &ChatTokenizer,

@@ -3,15 +3,15 @@
 use crate::model::ChatTokenizer;
 use sparring_core::{PolicyError, SamplingParams};
 
-/// Bytes of text beyond a stop string and the last token's own: what a character cut in two at the beginning
-/// (up to three times U+FFFD), a space between words, or a character completed by the last token may take.
+/// Extra bytes to decode beyond a stop string and the last token: room for a character cut at the beginning (up to
+/// three times U+FFFD), a space between words, or a character completed by the last token.
 const SLACK: usize = 16;
 
 /// Whether the last of `tokens` completed a stop string.
 ///
-/// Tokens are decoded together, never one by one: a character may be spread over several, and some decoders
-/// put spaces between them. Only as many are decoded as it takes to see every string that the last one may
-/// have completed, however few bytes a token adds.
+/// Tokens are decoded together, never one by one: a character may be spread over several, and some decoders insert
+/// spaces between tokens. Just enough tokens are decoded to find every string that the last one may have completed,
+/// however few bytes a token adds.
 pub(super) fn completed(
     tokenizer: &ChatTokenizer,
     tokens: &[u32],
@@ -32,7 +32,7 @@ pub(super) fn completed(
         }
         let found = |stop: &&String| text.contains(stop.as_str());
         let Some(_) = params.stop.iter().find(found) else { return Ok(false) };
-        // What was complete before, while `min_tokens` held, does not count.
+        // Strings completed earlier, before `min_tokens`, do not count.
         let old = tokenizer.decode(&before[from..])?;
         let same = old.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
         return Ok(params.stop.iter().any(|stop| ends_beyond(&text, stop, same)));

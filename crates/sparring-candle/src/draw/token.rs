@@ -7,21 +7,21 @@ use sparring_core::SamplingParams;
 /// Elements per block of the search.
 const BLOCK: usize = 64;
 
-/// Weights below this come from logits of −∞, or that far below the largest that no draw ever meets them: the
-/// exponential is clamped at e^−87 = 1.65e-38.
+/// Weights below this come from logits of −∞, or so far below the largest that they are never drawn: the exponential is
+/// clamped at e^−87 = 1.65e-38.
 const NEVER: f32 = 1.7e-38;
 
-/// DrawScratch of [`draw`].
+/// Scratch memory of [`draw`].
 #[derive(Debug, Default)]
 pub(crate) struct DrawScratch {
     sums: Vec<f32>,
     keys: Vec<u64>,
 }
 
-/// Draws a token and returns it with its log-probability (nats) under the distribution that it was drawn from.
+/// Draws a token and returns it with its log-probability (nats) under the distribution it was drawn from.
 ///
 /// At temperature 0 the largest logit wins, the lowest id among equals, and the log-probability is that
-/// of temperature 1. `logits` is used up.
+/// of temperature 1. `logits` is overwritten.
 pub(super) fn draw(
     logits: &mut [f32],
     params: &SamplingParams,

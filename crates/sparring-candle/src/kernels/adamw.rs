@@ -16,11 +16,11 @@ pub(crate) struct AdamStep {
     pub(crate) correction1: f32,
     /// 1/(1 − beta2^t).
     pub(crate) correction2: f32,
-    /// Added to the denominator.
+    /// Constant added to the denominator.
     pub(crate) eps: f32,
     /// Decoupled weight decay.
     pub(crate) decay: f32,
-    /// What the gradient is multiplied by (clipping).
+    /// Factor of the gradient (clipping).
     pub(crate) grad_scale: f32,
 }
 

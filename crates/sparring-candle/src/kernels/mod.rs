@@ -1,7 +1,7 @@
 //! Numeric kernels in f32.
 //!
-//! One portable body per kernel, compiled for several instruction sets, and for the matrix product one of intrinsics
-//! beside it. The best one is chosen at run time, so that a plain `cargo build` is fast. All `unsafe` of the crate,
+//! Each kernel has one portable body, compiled for several instruction sets; the matrix product also has one of
+//! intrinsics. The best one is chosen at run time, so that a plain `cargo build` is fast. All `unsafe` of the crate,
 //! except for mapped files, is here: calls of functions compiled for an instruction set that was detected, and
 //! pointer arithmetic whose bounds are asserted first.
 //!
@@ -40,10 +40,10 @@ pub(crate) use tile::{Mat, MatMut, PANEL, Panels, Start};
 
 use std::sync::OnceLock;
 
-/// Instruction sets that kernels are compiled for.
+/// The instruction sets of the kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
-    /// What the target offers without asking.
+    /// The baseline of the target.
     Baseline,
     /// AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
@@ -78,13 +78,13 @@ fn detect() -> Level {
     Level::Baseline
 }
 
-/// How a kernel multiplies and adds.
+/// Multiply-add operations.
 pub(crate) trait Fma {
     /// `a·b + c`.
     fn fma(a: f32, b: f32, c: f32) -> f32;
 }
 
-/// One rounding: for instruction sets that have the operation.
+/// Fused, with one rounding, for instruction sets that have the operation.
 #[derive(Debug)]
 pub(crate) struct Fused;
 
@@ -95,7 +95,7 @@ impl Fma for Fused {
     }
 }
 
-/// Two roundings: where a fused operation would be a library call.
+/// Not fused, with two roundings, where a fused operation would be a library call.
 #[derive(Debug)]
 pub(crate) struct Separate;
 
@@ -106,10 +106,10 @@ impl Fma for Separate {
     }
 }
 
-/// What the baseline of this target uses.
+/// The operation of this target's baseline.
 #[cfg(target_arch = "aarch64")]
 pub(crate) type BaselineFma = Fused;
-/// What the baseline of this target uses.
+/// The operation of this target's baseline.
 #[cfg(not(target_arch = "aarch64"))]
 pub(crate) type BaselineFma = Separate;
 
@@ -147,7 +147,7 @@ macro_rules! simd {
 }
 pub(crate) use simd;
 
-/// Numbers to test kernels with.
+/// Test data for kernels.
 #[cfg(test)]
 fn numbers(n: usize, seed: f32) -> Vec<f32> {
     (0..n).map(|i| (i as f32 * 0.37 + seed).sin()).collect()

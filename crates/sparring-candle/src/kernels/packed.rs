@@ -1,4 +1,4 @@
-//! Weights that were packed once, for decoding.
+//! Packed weights for decoding.
 
 use super::math::add as add_to;
 use super::product::{Write, pack, packed_len, product};
@@ -10,7 +10,7 @@ pub(crate) struct Packed {
     outputs: usize,
     inputs: usize,
     panels: Vec<f32>,
-    /// In whole panels; 0 where there is none.
+    /// In whole panels; 0 if there is none.
     bias: Vec<f32>,
     biased: bool,
 }

@@ -1,4 +1,4 @@
-//! Matrix products, cut into pieces that stay in the caches, on the calling thread.
+//! Matrix products on the calling thread, in pieces that stay in the caches.
 
 use super::buffer::Buffer;
 use super::tile::{Mat, MatMut, PANEL, Panels, Start, whole_panels};
@@ -10,7 +10,7 @@ const BLOCK: usize = 1 << 16;
 /// Rows of a strip, into which a transposed left factor is copied: a multiple of the rows of a tile (6 or 12).
 const STRIP: usize = 12;
 
-/// What happens to the old value of a result.
+/// The use of the result's old value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Write {
     /// It is overwritten.

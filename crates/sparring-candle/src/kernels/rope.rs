@@ -6,12 +6,11 @@ use std::sync::OnceLock;
 /// Positions per piece of the table.
 const PIECE: usize = 512;
 
-/// Cosines and sines of positions, computed piece by piece when first asked for: models allow lengths that
-/// few runs reach.
+/// Cosines and sines of positions, computed piece by piece at first use, since few runs reach a model's full length.
 #[derive(Debug)]
 pub(crate) struct RopeTable {
     frequencies: Vec<f32>,
-    /// What cosines and sines are multiplied by.
+    /// Factor of cosines and sines.
     factor: f64,
     pieces: Vec<OnceLock<Vec<f32>>>,
 }

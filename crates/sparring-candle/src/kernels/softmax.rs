@@ -1,4 +1,4 @@
-//! Softmax and what is computed from a row of logits.
+//! Softmax, and other functions of a row of logits.
 
 use super::Fma;
 use super::math::{LANES, exp, fold};
@@ -156,7 +156,7 @@ simd! {
     }
 }
 
-/// What the gradient of one row of logits is computed from.
+/// The inputs of the gradient of one row of logits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HeadGradient {
     /// 1/temperature.

@@ -1,4 +1,4 @@
-//! The product that everything is made of: rows against panels of 16 columns.
+//! The basic product: rows against panels of 16 columns.
 //!
 //! Every element of the result is one chain of multiply-adds over k in ascending order: its bits do not
 //! depend on how many rows or columns are computed with it, on where k is cut, or on the instruction set (where it
@@ -133,7 +133,7 @@ fn whole_panels_at(
     }
 }
 
-/// Rows that are computed together where there are no kernels of their own.
+/// Rows that are computed together on targets without special kernels.
 const PORTABLE_ROWS: usize = 4;
 
 fn portable<S: Fma>(

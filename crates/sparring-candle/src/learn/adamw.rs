@@ -4,7 +4,7 @@ use crate::model::Parameter;
 use serde::{Deserialize, Serialize};
 use sparring_core::PolicyError;
 
-/// Parameters with settings of their own.
+/// A group of parameters with separate settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -12,8 +12,7 @@ pub struct ParamGroup {
     /// One component of the checkpoint names that belong to the group, or several joined by dots, such as
     /// `embed_tokens`, `layers.1` or `lora_B`.
     pub name: String,
-    /// What the learning rate is multiplied by, at least 0. 0 freezes the group; its gradient still counts in the norm
-    /// that is clipped.
+    /// Factor of the learning rate, at least 0. 0 freezes the group; its gradient still counts in the clipped norm.
     #[serde(default = "one")]
     pub lr_scale: f64,
     /// Decoupled weight decay of the group's matrices, in place of the optimiser's.
@@ -31,7 +30,7 @@ impl ParamGroup {
         Self { name: name.into(), lr_scale: 1.0, weight_decay: None }
     }
 
-    /// Sets what the learning rate is multiplied by.
+    /// Sets the factor of the learning rate.
     #[must_use]
     pub fn with_lr_scale(mut self, scale: f64) -> Self {
         self.lr_scale = scale;
@@ -55,11 +54,11 @@ pub struct AdamWConfig {
     pub beta1: f64,
     /// Decay of the second moment, in [0, 1).
     pub beta2: f64,
-    /// Added to the root of the second moment, above 0.
+    /// Constant added to the root of the second moment, above 0.
     pub eps: f64,
     /// Decoupled weight decay, at least 0.
     pub weight_decay: f64,
-    /// Largest global L2 norm of the gradient; a larger one is scaled down to it. `None` never clips.
+    /// Largest global L2 norm of the gradient; a larger gradient is scaled down to it. `None` disables clipping.
     pub grad_clip: Option<f64>,
     /// Groups of parameters with their own settings; a parameter takes those of the first group that it belongs to.
     pub groups: Vec<ParamGroup>,
@@ -86,7 +85,7 @@ impl AdamWConfig {
         self
     }
 
-    /// Sets what is added to the denominator.
+    /// Sets the constant added to the denominator.
     #[must_use]
     pub fn with_eps(mut self, eps: f64) -> Self {
         self.eps = eps;
@@ -149,7 +148,7 @@ impl AdamWConfig {
         Ok(())
     }
 
-    /// Learning rate and weight decay of a parameter, where the optimiser's rate is `lr`.
+    /// Learning rate and weight decay of a parameter at the base rate `lr`.
     pub(crate) fn rates(&self, parameter: &Parameter, lr: f64) -> (f64, f64) {
         let group = self.group(&parameter.name);
         let decay = group.and_then(|g| g.weight_decay).unwrap_or(self.weight_decay);

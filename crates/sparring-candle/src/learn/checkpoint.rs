@@ -1,8 +1,8 @@
-//! Saving and restoring in the middle of a run, bit for bit.
+//! Saves and restores training state, bit for bit.
 //!
-//! A checkpoint is a model folder (it can be loaded and published as it is) with one more file,
-//! `optimizer.safetensors`: both moments of every trained parameter, the numbers of steps and of changes of the weights,
-//! and the gradients that were accumulated but not applied. A policy with an adapter saves the adapter alone.
+//! A checkpoint is a model folder, which can be loaded and published unchanged, with one more file,
+//! `optimizer.safetensors`: both moments of every trained parameter, the numbers of steps and of weight changes, and
+//! the gradients that were accumulated but not applied. A policy with an adapter saves the adapter alone.
 
 use crate::lora::{self, DropoutState, LoraConfig};
 use crate::model::folder;
@@ -15,7 +15,7 @@ const OPTIMIZER: &str = "optimizer.safetensors";
 const STEPS: &str = "steps";
 const WHY: &str = "a checkpoint needs it beside the weights; use another checkpoint";
 
-/// Most gradients that a checkpoint holds: one a shard.
+/// Most gradients in a checkpoint: one per shard.
 pub(crate) const MOST_SHARDS: usize = 4096;
 
 /// Moments and the number of steps taken. Empty moments are zero moments.
@@ -26,7 +26,7 @@ pub(crate) struct AdamState {
     pub(crate) steps: u64,
 }
 
-/// What a checkpoint holds beside the weights.
+/// The content of a checkpoint other than the weights.
 #[derive(Debug)]
 pub(crate) struct Trained {
     pub(crate) adam: AdamState,
@@ -35,15 +35,15 @@ pub(crate) struct Trained {
     pub(crate) counts: Counts,
 }
 
-/// What a checkpoint counts beside the optimiser's steps.
+/// The counters of a checkpoint other than the optimiser's steps.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counts {
     pub(crate) dropout: DropoutState,
-    /// Of the weights: their version.
+    /// Version of the weights.
     pub(crate) changes: u64,
 }
 
-/// Writes what a checkpoint holds beside the weights.
+/// Writes the content of a checkpoint other than the weights.
 ///
 /// # Errors
 /// [`PolicyError::Io`] names the file.
@@ -70,7 +70,7 @@ pub(crate) fn write_optimizer(
     tensors::write(dir, OPTIMIZER, &tensors, (STEPS, counts))
 }
 
-/// Reads what a checkpoint holds beside the `len` weights.
+/// Reads the content of a checkpoint other than the `len` weights.
 ///
 /// # Errors
 /// [`PolicyError::Invalid`] names the file and the tensor that is missing or damaged.
@@ -85,10 +85,10 @@ pub(crate) fn read_optimizer(
     Ok(Trained { adam, gradients: read_gradients(&file, len)?, counts })
 }
 
-/// The trained weights of a folder, which must be of the same model (or adapter) as the policy that asks.
+/// The trained weights of a folder, which must belong to the same model (or adapter) as the policy.
 ///
 /// # Errors
-/// [`PolicyError::Invalid`] names the file and what is wrong with it.
+/// [`PolicyError::Invalid`] names the file and the problem.
 pub(crate) fn read_trained(
     dir: &Path,
     layout: &Layout,
@@ -102,12 +102,12 @@ pub(crate) fn read_trained(
         return Ok(weights);
     }
     Err(PolicyError::invalid(format!(
-        "{}: adapter_config.json describes another adapter than this policy's; load it with load_adapter",
+        "{}: adapter_config.json does not match this policy's adapter; use load_adapter",
         dir.display()
     )))
 }
 
-/// Optimiser steps, and what is counted beside them.
+/// Optimiser steps and the other counters.
 fn read_counts(file: &TensorFile) -> Result<(u64, Counts), PolicyError> {
     let text = file.metadata(STEPS)?.unwrap_or_default();
     let counts: Option<Vec<u64>> = text.split(' ').map(|n| n.parse().ok()).collect();
@@ -154,7 +154,7 @@ fn read_gradients(file: &TensorFile, len: usize) -> Result<Vec<Vec<f32>>, Policy
         gradients[shard] = vec![0.0; len];
         file.copy(name, &[len], &mut gradients[shard])?;
     }
-    // A shard whose gradient is zero has none in the file.
+    // A shard with a zero gradient is not in the file.
     gradients.iter_mut().filter(|g| g.is_empty()).for_each(|g| g.resize(len, 0.0));
     Ok(gradients)
 }

@@ -1,4 +1,4 @@
-//! The part of learning that every backend shares: evaluating the loss.
+//! Evaluates losses, for every backend.
 
 use crate::batch::place;
 use sparring_core::{PolicyError, TokenBatch, TokenGradients, TokenLoss, TokenStats};
@@ -6,7 +6,7 @@ use sparring_core::{PolicyError, TokenBatch, TokenGradients, TokenLoss, TokenSta
 /// Checks a learning rate.
 ///
 /// # Errors
-/// [`PolicyError::Invalid`] for a learning rate that is negative or no number.
+/// [`PolicyError::Invalid`] for a learning rate that is negative or not a number.
 pub(crate) fn check_learning_rate(lr: f64) -> Result<(), PolicyError> {
     if lr.is_finite() && lr >= 0.0 {
         return Ok(());
@@ -14,7 +14,7 @@ pub(crate) fn check_learning_rate(lr: f64) -> Result<(), PolicyError> {
     Err(PolicyError::invalid(format!("learning rate {lr}: it must be a number of at least 0")))
 }
 
-/// ∂L/∂logp and, where the loss asks for entropies, ∂L/∂entropy: one number a completion token, flat.
+/// ∂L/∂logp and, if the loss needs entropies, ∂L/∂entropy: one number per completion token, flat.
 #[derive(Debug)]
 pub(crate) struct LossGradients {
     pub(crate) logp: Vec<f32>,
@@ -30,7 +30,7 @@ impl LossGradients {
 /// Evaluates a loss, and checks its value and its gradients.
 ///
 /// # Errors
-/// [`PolicyError::NonFinite`] names what is not finite.
+/// [`PolicyError::NonFinite`] names the value that is not finite.
 pub(crate) fn evaluate(
     batch: TokenBatch<'_>,
     loss: &dyn TokenLoss,

@@ -1,4 +1,4 @@
-//! What learning shares between backends: settings of AdamW, evaluating losses, the optimiser's file of a checkpoint.
+//! Learning code shared by the backends: settings of AdamW, evaluation of losses, the optimiser's file of a checkpoint.
 
 mod adamw;
 mod checkpoint;

@@ -1,4 +1,4 @@
-//! Where the low-rank factors on the products of a decoder lie, and what dropout draws from.
+//! The layout of low-rank factors in an adapter's buffer, and the random choices of dropout.
 
 use super::LoraConfig;
 use crate::model::{Layout, Parameter};
@@ -13,14 +13,14 @@ pub(crate) struct Pair {
     /// outputs × rank.
     pub(crate) b: Range<usize>,
     pub(crate) rank: usize,
-    /// Outputs of the product that the matrix gives.
+    /// The matrix's outputs within its product.
     pub(crate) outputs: Range<usize>,
     pub(crate) scale: f32,
-    /// Number of the pair, for what it draws.
+    /// Number of the pair, for its random choices.
     pub(crate) index: u64,
 }
 
-/// Where each factor lies in the adapter's flat buffer.
+/// The position of each factor in the adapter's flat buffer.
 #[derive(Debug, Clone)]
 pub(crate) struct AdapterLayout {
     pub(crate) parameters: Vec<Parameter>,
@@ -60,15 +60,15 @@ impl AdapterLayout {
     }
 }
 
-/// What a pass drops from the inputs of the factors.
+/// The dropout of a pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dropout {
     pub(crate) probability: f32,
-    /// Another one for each call of `accumulate`.
+    /// Differs for each call of `accumulate`.
     pub(crate) seed: u64,
 }
 
-/// Where a policy is in the sequence of what it drops.
+/// The position of a policy in its sequence of dropout masks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DropoutState {
     pub(crate) seed: Seed,
@@ -83,7 +83,7 @@ impl Default for DropoutState {
 }
 
 impl DropoutState {
-    /// What the next pass drops.
+    /// The dropout of the next pass.
     pub(crate) fn next(&self, probability: f64) -> Option<Dropout> {
         let seed = self.seed.index(self.calls).value();
         (probability > 0.0).then_some(Dropout { probability: probability as f32, seed })

@@ -1,4 +1,4 @@
-//! What an adapter looks like: PEFT's `adapter_config.json`, the part of it that this backend knows.
+//! Settings of adapters: the supported part of PEFT's `adapter_config.json`.
 
 use crate::model::Layout;
 use indexmap::IndexMap;
@@ -78,15 +78,15 @@ pub struct LoraConfig {
     /// Divide alpha by √rank instead of rank (arXiv:2312.03732).
     #[serde(rename = "use_rslora", default)]
     pub rslora: bool,
-    /// Probability with which an element of the factors' input is dropped in training, in [0, 1). What is dropped
-    /// follows from the seed, the number of calls of `accumulate` before, and the token's place in the batch: each
-    /// call drops other elements, and completions that share a prompt share what is dropped from it.
+    /// Probability of dropping an element of the factors' input in training, in [0, 1). The mask is a function of the
+    /// seed, the number of earlier calls of `accumulate`, and the token's place in the batch: each call has another
+    /// mask, and completions with a shared prompt share its mask.
     #[serde(rename = "lora_dropout", default)]
     pub dropout: f64,
-    /// Which matrices.
+    /// The matrices with factors.
     #[serde(rename = "target_modules")]
     pub targets: LoraTargets,
-    /// Ranks of single matrices, by the end of their names (a regular expression); the first that matches counts.
+    /// Ranks of single matrices, by the end of their names (a regular expression); the first match counts.
     #[serde(default)]
     pub rank_pattern: IndexMap<String, usize>,
     /// Alphas of single matrices, likewise.
@@ -140,28 +140,28 @@ impl LoraConfig {
         self
     }
 
-    /// Gives the matrices whose names end in `pattern` a rank of their own.
+    /// Sets the rank of the matrices whose names end in `pattern`.
     #[must_use]
     pub fn with_rank_of(mut self, pattern: impl Into<String>, rank: usize) -> Self {
         self.rank_pattern.insert(pattern.into(), rank);
         self
     }
 
-    /// Gives the matrices whose names end in `pattern` an alpha of their own.
+    /// Sets the alpha of the matrices whose names end in `pattern`.
     #[must_use]
     pub fn with_alpha_of(mut self, pattern: impl Into<String>, alpha: f64) -> Self {
         self.alpha_pattern.insert(pattern.into(), alpha);
         self
     }
 
-    /// Only in these layers.
+    /// Sets the layers with factors.
     #[must_use]
     pub fn with_layers(mut self, layers: impl IntoIterator<Item = usize>) -> Self {
         self.layers_to_transform = Some(layers.into_iter().collect());
         self
     }
 
-    /// What the factors' product is multiplied by, where no pattern says otherwise.
+    /// Scale of the factors' product, for matrices without a pattern.
     pub fn scale(&self) -> f64 {
         self.scale_of(self.rank, self.alpha)
     }
@@ -209,7 +209,7 @@ impl LoraConfig {
 
 fn regex(pattern: &str) -> Result<Regex, PolicyError> {
     Regex::new(pattern)
-        .map_err(|e| PolicyError::invalid(format!("lora: \"{pattern}\" is no regular expression: {e}")))
+        .map_err(|e| PolicyError::invalid(format!("lora: \"{pattern}\" is not a regular expression: {e}")))
 }
 
 /// The patterns of a configuration, compiled.
@@ -251,7 +251,7 @@ impl Matcher<'_> {
         found
     }
 
-    /// A name that matches nothing is a mistake, or a matrix that this backend has no factors for.
+    /// A name without a match is a mistake, or names a matrix for which this backend has no factors.
     pub(crate) fn check_all_used(&self, base: &Layout) -> Result<(), PolicyError> {
         let known = || {
             let first = base.products().take(4).flat_map(|linear| &linear.parts);

@@ -30,8 +30,8 @@ impl AdapterSpec {
         Ok(Arc::new(Self { config, layout }))
     }
 
-    /// Fresh factors: a uniform in ±1/√inputs (Kaiming's with a = √5, as PEFT's), b zero, so that the adapter
-    /// changes nothing at first.
+    /// Fresh factors: a uniform in ±1/√inputs (Kaiming with a = √5, as in PEFT), b zero, so that the adapter has no
+    /// effect at first.
     pub(crate) fn init(&self, seed: Seed) -> Vec<f32> {
         let mut weights = vec![0.0; self.layout.len];
         for p in self.layout.parameters.iter().filter(|p| p.name.ends_with("lora_A.weight")) {
@@ -46,7 +46,7 @@ impl AdapterSpec {
         &self.layout.parameters
     }
 
-    /// What the product of each matrix's factors is multiplied by, by the matrix's name.
+    /// Scale of the product of each matrix's factors, by the matrix's name.
     pub(crate) fn scales(&self, base: &Layout) -> BTreeMap<String, f64> {
         let mut scales = BTreeMap::new();
         for linear in base.products() {

@@ -1,4 +1,4 @@
-//! Adapter folders as PEFT writes them: `adapter_config.json` and `adapter_model.safetensors`.
+//! Adapter folders in PEFT's layout: `adapter_config.json` and `adapter_model.safetensors`.
 
 use super::{AdapterSpec, LoraConfig};
 use crate::model::Layout;
@@ -38,7 +38,7 @@ pub(crate) fn read(dir: &Path, base: &Layout) -> Result<(Arc<AdapterSpec>, Vec<f
     }
 }
 
-/// The fields that [`LoraConfig`] reads; PEFT writes dozens more, and null for those that are not set.
+/// The fields of [`LoraConfig`]. PEFT writes dozens more, and null for those that are not set.
 fn known(map: &Map<String, Value>) -> Map<String, Value> {
     let fields = [
         "r",
@@ -54,7 +54,7 @@ fn known(map: &Map<String, Value>) -> Map<String, Value> {
     for field in fields {
         match map.get(field) {
             None | Some(Value::Null) => {}
-            // One layer may stand without a list.
+            // A single layer need not be in a list.
             Some(Value::Number(n)) if field == "layers_to_transform" => {
                 known.insert(field.to_owned(), json!([n]));
             }
@@ -76,7 +76,7 @@ fn refuse_what_is_not_lora(fields: Fields<'_>) -> Result<(), PolicyError> {
             fields.bad("bias", format_args!("is \"{bias}\"; this backend trains no biases (\"none\")"))
         );
     }
-    // Any other way to begin also changes the base.
+    // Any other initialisation also changes the base.
     let plain = [json!(true), json!(false), json!("gaussian"), json!("eva"), json!("orthogonal")];
     if let Some(kind) = fields.get("init_lora_weights").filter(|kind| !plain.contains(kind)) {
         let why = format_args!(
@@ -112,7 +112,7 @@ fn refuse_what_is_not_lora(fields: Fields<'_>) -> Result<(), PolicyError> {
     }
 }
 
-/// Writes an adapter that PEFT reads; each file is whole or absent.
+/// Writes an adapter for PEFT; each file is whole or absent.
 pub(crate) fn save(dir: &Path, spec: &AdapterSpec, weights: &[f32]) -> Result<(), PolicyError> {
     create_folder(dir)?;
     let tensors: Vec<_> = spec.parameters().iter().map(|p| NamedTensor::of(p, "", weights)).collect();

@@ -48,7 +48,7 @@ impl ModelFamily {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ModelConfig {
-    /// Which family of decoders.
+    /// The model family.
     pub family: ModelFamily,
     /// Rows of the embedding: ids are below it. It may exceed the tokenizer's vocabulary.
     pub vocab_size: usize,
@@ -72,13 +72,13 @@ pub struct ModelConfig {
     pub rope_theta: f64,
     /// How the rotary frequencies are scaled.
     pub rope_scaling: RopeScaling,
-    /// Whether queries, keys and values have biases (and the output of attention, but for Qwen2).
+    /// Whether queries, keys and values have biases (and the output of attention, except for Qwen2).
     pub attention_bias: bool,
     /// Whether the output matrix is the embedding.
     pub tie_word_embeddings: bool,
     /// Standard deviation of fresh weights.
     pub initializer_range: f64,
-    /// Keys of the file that are not ours: kept when the model is saved.
+    /// Unknown keys of the file, kept when the model is saved.
     pub(crate) other: Map<String, Value>,
 }
 

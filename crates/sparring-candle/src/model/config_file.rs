@@ -8,7 +8,7 @@ use sparring_core::PolicyError;
 use std::path::Path;
 
 impl ModelConfig {
-    /// Reads `config.json`. Keys that are not known are kept, not refused.
+    /// Reads `config.json`. Unknown keys are kept, not refused.
     ///
     /// # Errors
     /// [`PolicyError::Invalid`] names the file and the field that is missing, wrong or not supported.
@@ -31,7 +31,7 @@ impl ModelConfig {
             num_hidden_layers: fields.required_count("num_hidden_layers")?,
             num_attention_heads: heads,
             num_key_value_heads: fields.count("num_key_value_heads")?.unwrap_or(heads),
-            // The value that `transformers` gives a Qwen3 that names none.
+            // The default of `transformers` for Qwen3.
             head_dim: fields.count("head_dim")?.unwrap_or(if family == ModelFamily::Qwen3 {
                 128
             } else {
@@ -82,7 +82,7 @@ impl ModelConfig {
         if let Value::Object(ours) = ours {
             map.extend(ours);
         }
-        // What was read never slides (`check_window`).
+        // A model that was read has no sliding window (`check_window`).
         map.shift_remove("layer_types");
         if self.family != ModelFamily::Llama {
             map.insert("use_sliding_window".to_owned(), json!(false));
@@ -90,7 +90,7 @@ impl ModelConfig {
         if self.family != ModelFamily::Qwen2 {
             map.insert("attention_bias".to_owned(), json!(self.attention_bias));
         }
-        // What programs that know only the older layout read.
+        // For programs that know only the older layout.
         if self.rope_scaling != RopeScaling::Plain {
             map.insert("rope_scaling".to_owned(), Value::Object(self.rope_scaling.to_json(self.rope_theta)));
         }
@@ -121,7 +121,7 @@ fn check_window(config: &ModelConfig, fields: Fields<'_>) -> Result<(), PolicyEr
 }
 
 /// The rotary base and scaling: `rope_parameters`, or the older `rope_theta` and `rope_scaling`. Where a file has both,
-/// the older ones count, as in `transformers`: model cards tell users to add `rope_scaling`.
+/// the older ones are used, as in `transformers`: model cards instruct users to add `rope_scaling`.
 fn rope(fields: Fields<'_>, max_positions: usize) -> Result<(f64, RopeScaling), PolicyError> {
     let mut theta = fields.positive("rope_theta")?;
     let mut scaling = RopeScaling::Plain;

@@ -1,11 +1,11 @@
-//! Files that are either whole or absent.
+//! Atomic writes: a file is either whole or absent.
 
 use sparring_core::PolicyError;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// Writes `dir/name` through a temporary name, so that a crash leaves the old file or the new one.
+/// Writes `dir/name` under a temporary name and renames it, so a crash leaves the old file or the new one.
 ///
 /// # Errors
 /// [`PolicyError::Io`] names the file.
@@ -13,7 +13,7 @@ pub(crate) fn write_atomically(dir: &Path, name: &str, bytes: &[u8]) -> Result<(
     create_atomically(dir, name, |temporary| fs::write(temporary, bytes))
 }
 
-/// Lets `write` make a file under a temporary name, and renames it to `dir/name`.
+/// Calls `write` with a file under a temporary name, then renames it to `dir/name`.
 ///
 /// # Errors
 /// [`PolicyError::Io`] names the file.
@@ -36,7 +36,7 @@ pub(crate) fn create_atomically(
     sync_folder(dir)
 }
 
-/// Makes renames within a folder last through a power failure.
+/// Makes renames within a folder durable.
 #[cfg(unix)]
 fn sync_folder(dir: &Path) -> Result<(), PolicyError> {
     File::open(dir).and_then(|d| d.sync_all()).map_err(|error| PolicyError::io(dir, error))

@@ -13,7 +13,7 @@ use std::path::Path;
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
-/// What a folder holds.
+/// The content of a model folder.
 #[derive(Debug)]
 pub(crate) struct ModelFolder {
     pub(crate) config: ModelConfig,
@@ -91,7 +91,7 @@ fn read_shards(dir: &Path, index: &Path, layout: &Layout, weights: &mut [f32]) -
     Ok(())
 }
 
-/// A tensor that the decoder would ignore means that the model is another than config.json says.
+/// Refuses tensors that the decoder would ignore: they mean that the model is not the one of config.json.
 fn check_names(file: &TensorFile, layout: &Layout) -> Result<(), PolicyError> {
     let known = |name: &str| {
         name == "lm_head.weight"
@@ -107,7 +107,7 @@ fn check_names(file: &TensorFile, layout: &Layout) -> Result<(), PolicyError> {
     }
 }
 
-/// Writes a folder that `transformers` and [`ModelFolder::open`] read; each file is whole or absent.
+/// Writes a folder for `transformers` and [`ModelFolder::open`]; each file is whole or absent.
 pub(crate) fn save(
     dir: &Path,
     config: &ModelConfig,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sparring_core::PolicyError;
 use std::path::Path;
 
-/// The hint where a file of a model folder is missing.
+/// The hint for a missing file of a model folder.
 pub(crate) const NEEDS: &str = "a model folder needs config.json, tokenizer.json and model.safetensors";
 
 /// A JSON object and the file that it came from.

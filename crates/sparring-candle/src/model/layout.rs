@@ -1,7 +1,7 @@
-//! Where each parameter lies in the one flat buffer that holds them all.
+//! The position of each parameter in the flat buffer of all parameters.
 //!
-//! Query, key and value matrices are neighbours, and so are gate and up: each is one product for the
-//! engine and separate tensors for a checkpoint.
+//! Query, key and value matrices are adjacent, and so are gate and up: one product for the engine, separate tensors for
+//! a checkpoint.
 
 use super::config::ModelConfig;
 use std::ops::Range;
@@ -21,27 +21,27 @@ impl Parameter {
     }
 }
 
-/// A product `y = x·wᵀ + bias`: one matrix of a checkpoint, or several of one input.
+/// A product `y = x·wᵀ + bias`: one matrix of a checkpoint, or several with the same input.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
     /// outputs × inputs.
     pub(crate) weight: Range<usize>,
-    /// One an output; empty where there are none.
+    /// One per output; empty if there are none.
     pub(crate) bias: Range<usize>,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
     /// Number of the product within the model.
     pub(crate) index: usize,
-    /// Checkpoint names (without `.weight`) of its matrices and the outputs that each gives.
+    /// Checkpoint names (without `.weight`) of its matrices, and the outputs of each.
     pub(crate) parts: Vec<(String, Range<usize>)>,
 }
 
-/// One layer, as the engine multiplies it.
+/// The products of one layer.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerRanges {
     pub(crate) attention_norm: Range<usize>,
     pub(crate) qkv: Linear,
-    /// head_dim each; empty where the family has none.
+    /// head_dim each; empty if the family has none.
     pub(crate) query_norm: Range<usize>,
     pub(crate) key_norm: Range<usize>,
     pub(crate) output: Linear,
@@ -64,7 +64,7 @@ pub(crate) struct Layout {
     pub(crate) embedding: Range<usize>,
     pub(crate) layers: Vec<LayerRanges>,
     pub(crate) norm: Range<usize>,
-    /// The embedding itself where the two are tied.
+    /// The embedding itself if the two are tied.
     pub(crate) head: Range<usize>,
     pub(crate) len: usize,
 }
@@ -110,7 +110,7 @@ impl Builder {
         if there { self.add(name, shape) } else { self.len..self.len }
     }
 
-    /// Matrices of one input, one after the other, and then their biases, if they have any.
+    /// Adds matrices with the same input, one after the other, and then their biases, if any.
     fn linear(&mut self, prefix: &str, inputs: usize, parts: &[(&str, usize)], biased: bool) -> Linear {
         let (start, mut outputs) = (self.len, 0);
         let mut named = Vec::with_capacity(parts.len());

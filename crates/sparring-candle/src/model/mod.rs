@@ -1,6 +1,6 @@
 //! Models as files and as shapes: configuration, parameter layout, tokenizer, chat template, model folders.
 //!
-//! Nothing here computes.
+//! No computation happens here.
 
 mod config;
 mod config_file;

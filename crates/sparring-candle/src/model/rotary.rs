@@ -1,4 +1,4 @@
-//! Rotary frequencies and how published models stretch them beyond the lengths they were trained on.
+//! Rotary frequencies, and how published models scale them beyond their training lengths.
 
 use super::json::Fields;
 use serde_json::{Map, Value, json};
@@ -9,15 +9,15 @@ use std::f64::consts::TAU;
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub enum RopeScaling {
-    /// Not at all: frequency i is theta^(−2i/head_dim) (arXiv:2104.09864, section 3.2.2).
+    /// No scaling: frequency i is theta^(−2i/head_dim) (arXiv:2104.09864, section 3.2.2).
     #[default]
     Plain,
-    /// Position interpolation (arXiv:2306.15595): every frequency divided by `factor`.
+    /// Position interpolation (arXiv:2306.15595): every frequency is divided by `factor`.
     Linear {
         /// At least 1.
         factor: f64,
     },
-    /// Llama 3.1's: long wavelengths divided by `factor`, short ones kept, a ramp between.
+    /// Llama 3.1's scaling: long wavelengths are divided by `factor`, short ones kept, with a ramp between.
     Llama3 {
         /// At least 1.
         factor: f64,
@@ -25,7 +25,7 @@ pub enum RopeScaling {
         low_freq_factor: f64,
         /// Wavelengths below `original_positions / high_freq_factor` are kept.
         high_freq_factor: f64,
-        /// Length that the model was trained on before.
+        /// Original training length.
         original_positions: usize,
     },
     /// YaRN (arXiv:2309.00071, section 3): a ramp over the dimensions, and a temperature on the scores.
@@ -36,11 +36,11 @@ pub enum RopeScaling {
         beta_fast: f64,
         /// Dimensions that turn less often than this are divided by `factor`.
         beta_slow: f64,
-        /// What cosines and sines are multiplied by.
+        /// Factor of cosines and sines.
         attention_factor: f64,
         /// Whether the ramp's ends are rounded to whole dimensions.
         truncate: bool,
-        /// Length that the model was trained on before.
+        /// Original training length.
         original_positions: usize,
     },
 }
@@ -113,7 +113,7 @@ impl RopeScaling {
         map
     }
 
-    /// What is wrong with the numbers, if anything.
+    /// The problem of the numbers, if any.
     pub(crate) fn fault(&self) -> Option<&'static str> {
         let (factor, original) = match *self {
             Self::Plain => return None,
@@ -141,8 +141,7 @@ impl RopeScaling {
         (original == 0).then_some("needs an original length of at least 1")
     }
 
-    /// Frequency of each pair of a head, radians a position, in single precision as the published models
-    /// compute them.
+    /// Frequency of each pair of a head, in radians per position, in single precision as in the published models.
     pub(crate) fn frequencies(&self, head_dim: usize, theta: f64) -> Vec<f32> {
         let plain = (0..head_dim / 2).map(|i| 1.0 / theta.powf(2.0 * i as f64 / head_dim as f64));
         let scaled: Vec<f64> = match *self {
@@ -173,7 +172,7 @@ impl RopeScaling {
         scaled.into_iter().map(|f| f as f32).collect()
     }
 
-    /// What cosines and sines are multiplied by.
+    /// Factor of cosines and sines.
     pub(crate) fn attention_factor(&self) -> f64 {
         match self {
             Self::Yarn { attention_factor, .. } => *attention_factor,
@@ -182,7 +181,7 @@ impl RopeScaling {
     }
 }
 
-/// 0.1·ln(factor) + 1 (arXiv:2309.00071, equation 22), unless the file says otherwise.
+/// 0.1·ln(factor) + 1 (arXiv:2309.00071, equation 22), unless the file has another value.
 fn attention_factor(rope: Fields<'_>, factor: f64) -> Result<f64, PolicyError> {
     if let Some(given) = rope.positive("attention_factor")? {
         return Ok(given);

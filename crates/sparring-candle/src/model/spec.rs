@@ -4,7 +4,7 @@ use super::config::ModelConfig;
 use super::layout::Layout;
 use super::tokenizer::ChatTokenizer;
 
-/// What stays the same while a model learns.
+/// The parts of a model that training does not change.
 #[derive(Debug)]
 pub(crate) struct ModelSpec {
     pub(crate) config: ModelConfig,

@@ -1,4 +1,4 @@
-//! Chat templates: the Jinja programs that Hugging Face tokenizers carry.
+//! Chat templates: the Jinja programs of Hugging Face tokenizers.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
@@ -6,7 +6,7 @@ use minijinja::{Environment, Error, ErrorKind, Value, context};
 use serde::Serialize;
 use sparring_core::{Conversation, PolicyError};
 
-/// ChatML, used where a tokenizer knows `<|im_start|>` but has no template.
+/// ChatML, used if a tokenizer knows `<|im_start|>` but has no template.
 pub(crate) const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
     {{ message.content }}<|im_end|>\n{% endfor %}\
     {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
@@ -49,8 +49,8 @@ impl ChatTemplate {
         &self.source
     }
 
-    /// The conversation as text, with the header of the assistant's turn if wanted: what `apply_chat_template` of
-    /// `transformers` gives for the same messages, tools and further arguments.
+    /// Renders a conversation, with the header of the assistant's turn if wanted. The result is that of
+    /// `apply_chat_template` of `transformers` for the same messages, tools and further arguments.
     pub(crate) fn render(
         &self,
         conversation: &Conversation,
@@ -59,15 +59,15 @@ impl ChatTemplate {
         let Conversation { messages, tools, variables, .. } = conversation;
         if let Some(name) = RESERVED.iter().find(|name| variables.contains_key(**name)) {
             return Err(PolicyError::invalid(format!(
-                "the conversation's variable \"{name}\" is what a chat template is given anyway; take it out"
+                "the conversation's variable \"{name}\" is a built-in argument of chat templates; remove it"
             )));
         }
         let messages: Vec<Value> = messages.iter().map(|message| Serde(message).into()).collect();
-        // `transformers` passes None where there are no tools.
+        // `transformers` passes None if there are no tools.
         let tools = if tools.is_empty() { Value::from(()) } else { Serde(tools).into() };
         let tokens = context! { bos_token => self.bos.as_str(), eos_token => self.eos.as_str() };
         let render = || {
-            // As in `transformers`, a variable may stand for a special token.
+            // As in `transformers`, a variable may override a special token.
             let variables = context! { ..Value::from(Serde(variables)), ..tokens };
             self.environment.get_template(NAME)?.render(context! {
                 messages,
@@ -82,15 +82,15 @@ impl ChatTemplate {
     }
 }
 
-/// Arguments of a template that no variable may stand for.
+/// Arguments of a template that no variable may override.
 const RESERVED: [&str; 3] = ["messages", "tools", "add_generation_prompt"];
 
 fn raise_exception(message: String) -> Result<String, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message))
 }
 
-/// Today's date, for templates that print it. The clock stands still at 26 July 2024, the date that Llama 3's
-/// templates fall back to: the same conversation gives the same tokens on every day.
+/// Today's date, for templates that print it. The clock is fixed at 26 July 2024, the default date of
+/// Llama 3's templates, so that the same conversation gives the same tokens on every day.
 fn strftime_now(format: &str) -> String {
     let fields = [
         ("%d", "26"),
@@ -112,7 +112,7 @@ fn strftime_now(format: &str) -> String {
 #[allow(clippy::needless_pass_by_value, reason = "the signature of a filter")]
 fn tojson(value: Value, options: Kwargs) -> Result<Value, Error> {
     let indent: Option<usize> = options.get("indent")?;
-    // What Python's function also takes; none of it changes these defaults.
+    // Further arguments of Python's function; none changes these defaults.
     for key in ["ensure_ascii", "sort_keys", "separators"] {
         let _: Option<Value> = options.get(key)?;
     }

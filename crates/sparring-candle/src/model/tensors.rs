@@ -1,4 +1,4 @@
-//! Tensors of safetensors files to f32 and back.
+//! Reads safetensors files as f32, and writes them.
 
 use super::files::create_atomically;
 use super::layout::Parameter;
@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// A safetensors file, mapped into memory: what is not copied out of it is not read.
+/// A safetensors file, mapped into memory: only what is copied out of it is read.
 #[derive(Debug)]
 pub(crate) struct TensorFile {
     pub(crate) path: PathBuf,
@@ -18,7 +18,7 @@ pub(crate) struct TensorFile {
 }
 
 impl TensorFile {
-    /// Reads a file; `why` is said where it does not exist.
+    /// Opens a file; `why` is the hint if it does not exist.
     pub(crate) fn read(path: &Path, why: &str) -> Result<Self, PolicyError> {
         let file = Self { path: path.to_path_buf(), bytes: MappedFile::open(path, why)? };
         file.open()?;
@@ -136,7 +136,7 @@ impl View for &NamedTensor<'_> {
     }
 }
 
-/// Writes a safetensors file with one entry of metadata; it is whole or absent.
+/// Writes a safetensors file with one entry of metadata. The file is whole or absent.
 ///
 /// # Errors
 /// [`PolicyError::Io`] names the file.

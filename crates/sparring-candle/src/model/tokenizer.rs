@@ -1,4 +1,4 @@
-//! Text to token ids and back, with the model's chat template.
+//! Converts text to token ids and back, with the model's chat template.
 
 use super::files::write_atomically;
 use super::json::{self, Fields};
@@ -10,11 +10,11 @@ use std::path::Path;
 use std::sync::Arc;
 use tokenizers::Tokenizer;
 
-/// The tokenizer of a model folder: `tokenizer.json`, and from `tokenizer_config.json`,
-/// `chat_template.jinja` and `generation_config.json` the chat template and the tokens that end a turn.
+/// The tokenizer of a model folder: `tokenizer.json`, with the chat template and the tokens that end a turn from
+/// `tokenizer_config.json`, `chat_template.jinja` and `generation_config.json`.
 ///
-/// End tokens are those that `generation_config.json`, `config.json` and `tokenizer_config.json` name, and
-/// `<|im_end|>` where the chat template closes turns with it.
+/// End tokens are those of `generation_config.json`, `config.json` and `tokenizer_config.json`, and `<|im_end|>` if the
+/// chat template closes turns with it.
 #[derive(Debug, Clone)]
 pub struct ChatTokenizer {
     inner: Tokenizer,
@@ -24,7 +24,7 @@ pub struct ChatTokenizer {
     origin: String,
 }
 
-/// What the tokenizer was read from, to be written back as it was.
+/// The files of the tokenizer, to be written back unchanged.
 #[derive(Debug, Clone)]
 struct Files {
     tokenizer: String,
@@ -34,7 +34,7 @@ struct Files {
 }
 
 impl ChatTokenizer {
-    /// Reads the tokenizer of a model folder. The model's own files need not be there.
+    /// Reads the tokenizer of a model folder. The model's weights need not be present.
     ///
     /// # Errors
     /// [`PolicyError`] names the file that is missing or damaged.
@@ -62,11 +62,11 @@ impl ChatTokenizer {
         Ok(this)
     }
 
-    /// A tokenizer from the text of a `tokenizer.json`, a chat template (else ChatML, where the vocabulary
-    /// has `<|im_start|>`) and the token that ends a turn.
+    /// A tokenizer from the text of a `tokenizer.json`, a chat template (default: ChatML if the vocabulary has
+    /// `<|im_start|>`) and the token that ends a turn.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where the text is no tokenizer, the template does not parse, or the token is
+    /// [`PolicyError::Invalid`] if the text is not a tokenizer, the template does not parse, or the token is
     /// not in the vocabulary.
     pub fn from_text(
         tokenizer_json: &str,
@@ -93,7 +93,7 @@ impl ChatTokenizer {
             ))
         };
         let mut inner = Tokenizer::from_bytes(&files.tokenizer).map_err(bad)?;
-        // Whatever the file asks for, nothing is cut and nothing is padded here.
+        // Truncation and padding settings of the file are ignored.
         inner.with_truncation(None).map_err(bad)?;
         inner.with_padding(None);
         let fields = Fields { file: config_file, map: &files.config };
@@ -120,10 +120,10 @@ impl ChatTokenizer {
         Ok(Self { inner, template, ends, files, origin })
     }
 
-    /// Token ids of a text, taken as it is: no special tokens are added.
+    /// Token ids of a text, without added special tokens.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where the tokenizer refuses the text.
+    /// [`PolicyError::Invalid`] if the tokenizer refuses the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, PolicyError> {
         match self.inner.encode_fast(text, false) {
             Ok(encoding) => Ok(encoding.get_ids().to_vec()),
@@ -135,7 +135,7 @@ impl ChatTokenizer {
     /// `<think>`) are part of the text.
     ///
     /// # Errors
-    /// [`PolicyError::Backend`] where the tokenizer cannot decode.
+    /// [`PolicyError::Backend`] if the tokenizer cannot decode.
     pub fn decode(&self, ids: &[u32]) -> Result<String, PolicyError> {
         self.inner.decode(ids, true).map_err(|error| PolicyError::backend("decoding tokens", error))
     }
@@ -143,12 +143,12 @@ impl ChatTokenizer {
     /// The conversation as the model reads it, up to the beginning of the assistant's turn.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where there is no chat template, or it refuses the messages.
+    /// [`PolicyError::Invalid`] if there is no chat template, or it refuses the messages.
     pub fn render(&self, conversation: &Conversation) -> Result<String, PolicyError> {
         self.template()?.render(conversation, true)
     }
 
-    /// The source of the chat template, if there is one: to guess the format in which a model writes its calls.
+    /// The source of the chat template, if there is one; it helps to guess the model's call format.
     pub fn template_source(&self) -> Option<&str> {
         self.template.as_ref().map(ChatTemplate::source)
     }
@@ -180,7 +180,7 @@ impl ChatTokenizer {
         self.ends.contains(&id)
     }
 
-    /// One more than the largest id: the smallest `vocab_size` of a model that this tokenizer fits.
+    /// One more than the largest id: the smallest `vocab_size` of a model for this tokenizer.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab(true).values().max().map_or(0, |&id| id as usize + 1)
     }
@@ -194,7 +194,7 @@ impl ChatTokenizer {
         })
     }
 
-    /// Where end tokens stand in a text, ascending.
+    /// Offsets of end tokens in a text, ascending.
     fn ends_in(&self, text: &str) -> Vec<usize> {
         let tokens: Vec<String> = self.ends.iter().filter_map(|&id| self.inner.id_to_token(id)).collect();
         let mut places: Vec<usize> =
@@ -203,7 +203,7 @@ impl ChatTokenizer {
         places
     }
 
-    /// Writes the files that this tokenizer was read from into `dir`.
+    /// Writes the files of this tokenizer into `dir`.
     pub(crate) fn save(&self, dir: &Path) -> Result<(), PolicyError> {
         write_atomically(dir, "tokenizer.json", self.files.tokenizer.as_bytes())?;
         let text = |map: &Map<String, Value>| format!("{:#}\n", Value::Object(map.clone()));

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use sparring::core::{BoxError, Seed};
 use sparring::eval::bfcl::with_underscores;
-use sparring::eval::{Benchmark, Reader, RunConfig, Suite};
+use sparring::eval::{AnswerReader, Benchmark, RunConfig, Suite};
 use sparring::tools::Format;
 use std::path::{Path, PathBuf};
 
@@ -80,7 +80,7 @@ pub(crate) enum PromptStyle {
 #[derive(Debug)]
 pub(crate) struct Method {
     pub(crate) style: PromptStyle,
-    pub(crate) reader: Reader,
+    pub(crate) reader: AnswerReader,
     /// What the user may not expect.
     pub(crate) note: Option<String>,
 }
@@ -111,9 +111,9 @@ impl Args {
         }
         let reader = match guess {
             _ if named => reader(&self.format)?,
-            Some(format) => Reader::Format(format),
-            None if self.benchmark == Suite::Bfcl.name() => Reader::Bfcl,
-            None => Reader::Format(Format::Hermes),
+            Some(format) => AnswerReader::Format(format),
+            None if self.benchmark == Suite::Bfcl.name() => AnswerReader::Bfcl,
+            None => AnswerReader::Format(Format::Hermes),
         };
         let says = guess.map(Format::name);
         // What the template does not say, the user may know; BFCL's notation is asked for in words.
@@ -152,11 +152,11 @@ impl Args {
 }
 
 /// The reader of this name.
-pub(crate) fn reader(name: &str) -> Result<Reader, BoxError> {
+pub(crate) fn reader(name: &str) -> Result<AnswerReader, BoxError> {
     if name == "bfcl" {
-        return Ok(Reader::Bfcl);
+        return Ok(AnswerReader::Bfcl);
     }
-    Format::from_name(name).map(Reader::Format).ok_or_else(|| {
+    Format::from_name(name).map(AnswerReader::Format).ok_or_else(|| {
         let all = Format::ALL.map(Format::name).join(", ");
         format!("there is no format `{name}`; there are bfcl, {all}").into()
     })

@@ -3,7 +3,7 @@ use sparring_bfcl::Relevance;
 use std::fmt;
 use std::str::FromStr;
 
-/// A version of the leaderboard's data, which decides names of files and folders. Ids are those of the files.
+/// A version of the leaderboard's data, which determines the names of files and folders. Ids are those of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -105,7 +105,7 @@ impl Category {
         }
     }
 
-    /// Whether only the presence of a call is asked for; `None` where calls are held against possible answers.
+    /// Whether only the presence of a call is checked; `None` if calls are compared with possible answers.
     pub fn relevance(self) -> Option<Relevance> {
         Relevance::of(self.name())
     }
@@ -124,7 +124,7 @@ impl FromStr for Category {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         Self::ALL.into_iter().find(|c| name == c.name() || name == c.v3_name()).ok_or_else(|| {
             let all = Self::ALL.map(Self::name).join(", ");
-            crate::EvalError::invalid(format!("there is no BFCL category `{name}`; there are {all}"))
+            crate::EvalError::invalid(format!("unknown BFCL category `{name}`; known: {all}"))
         })
     }
 }

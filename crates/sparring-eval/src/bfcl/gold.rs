@@ -1,15 +1,15 @@
-//! One right answer out of the possible ones.
+//! Picks one right answer from the possible ones.
 
 use super::BfclEntry;
 use serde_json::{Map, Value};
 use sparring_bfcl::Language;
 use sparring_tools::ToolCall;
 
-/// The call that takes the first acceptable value of everything; `None` where `gold` is no gold call.
+/// The call with the first acceptable value of every parameter; `None` if `gold` is not a gold call.
 pub(crate) fn gold_call(entry: &BfclEntry, gold: &Value) -> Option<ToolCall> {
     let (name, parameters) = gold.as_object()?.iter().next()?;
     let named = |function: &&Value| function["name"] == *name.as_str();
-    // With one function on offer, its name counts and not the gold's.
+    // If only one function is offered, its name counts and not the gold's.
     let function = entry.functions.iter().find(named).or(entry.functions.first())?;
     let schema = &function["parameters"];
     let required = |name: &str| {
@@ -25,21 +25,21 @@ pub(crate) fn gold_call(entry: &BfclEntry, gold: &Value) -> Option<ToolCall> {
     Some(call)
 }
 
-/// The first acceptable value that says something; `None` where there is none, and the parameter may be left out.
+/// The first acceptable value that is not `""`; `None` if there is none and the parameter is optional.
 fn first(acceptable: &Value, required: bool) -> Option<&Value> {
     let list = acceptable.as_array()?;
     let given = list.iter().find(|value| **value != "");
     given.or(if required { list.first() } else { None })
 }
 
-/// A value without the lists of acceptable values that dicts have under every key, at the top and in a list.
+/// Replaces the list of acceptable values under every key of a dict, at the top and in a list, by one value.
 fn unwrapped(value: &Value) -> Value {
     match value {
         Value::Object(map) => map
             .iter()
             .filter_map(|(key, acceptable)| match acceptable {
                 Value::Array(_) => first(acceptable, false).map(|value| (key.clone(), value.clone())),
-                // A defect of the data: the value stands there without a list.
+                // A defect of the data: the value is not in a list.
                 other => Some((key.clone(), other.clone())),
             })
             .collect(),
@@ -48,7 +48,7 @@ fn unwrapped(value: &Value) -> Value {
     }
 }
 
-/// The value; for Java and JavaScript the text of its literal.
+/// The value, or for Java and JavaScript the text of its literal.
 fn literal(value: Value, schema: &Value, language: Language) -> Value {
     let kind = schema["type"].as_str().unwrap_or_default();
     let element = schema["items"]["type"].as_str().unwrap_or("Object");
@@ -61,7 +61,7 @@ fn literal(value: Value, schema: &Value, language: Language) -> Value {
 
 fn java(value: &Value, kind: &str, element: &str) -> String {
     match (value, kind) {
-        // A text, or the name of a variable where another type is declared.
+        // A string, or the name of a variable if another type is declared.
         (Value::String(text), _) => text.clone(),
         (Value::Number(n), "long") => format!("{n}L"),
         (Value::Number(n), "float") => format!("{n}f"),
@@ -81,7 +81,7 @@ fn java_list(items: &[Value], element: &str) -> String {
     items.iter().map(|item| java_element(item, element)).collect::<Vec<_>>().join(", ")
 }
 
-/// Inside a literal, texts have quotes; a declared type that no literal has means a variable.
+/// Inside a literal, strings are quoted, except where the declared type has no literal: that means a variable.
 fn java_element(value: &Value, kind: &str) -> String {
     match value {
         Value::String(text) if kind == "any" => text.clone(),

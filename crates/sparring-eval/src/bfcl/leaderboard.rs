@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 pub struct Score {
     /// In [0, 1].
     pub value: f64,
-    /// From the Wilson intervals of the categories, by MOVER. A category that was not run adds none.
+    /// Combined from the Wilson intervals of the categories by MOVER. A category that was not run adds nothing.
     pub interval: Interval,
 }
 
-/// The totals of v4, v3 and of what a single-turn run can say.
+/// The totals of v4 and v3, and a total of the single-turn groups alone.
 ///
-/// As on the leaderboard, a category that was not run counts 0; multi-turn and agentic categories never are.
+/// As on the leaderboard, a category that was not run counts 0. Multi-turn and agentic categories are never run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Leaderboard {
@@ -32,7 +32,7 @@ pub struct Leaderboard {
     pub v4_irrelevance: Score,
     /// 10 % of each of the three above; 30 % multi-turn and 40 % agentic count 0.
     pub v4_overall: Score,
-    /// As in v4, and `irrelevance` as a fifth term of the mean (the form since April 2025, without the executable
+    /// As in v4, with `irrelevance` as a fifth term of the mean (the form since April 2025, without the executable
     /// categories).
     pub v3_non_live: Score,
     /// All six live categories, weighted by their number of entries.
@@ -41,7 +41,7 @@ pub struct Leaderboard {
     pub v3_overall: Score,
     /// Ours, not the leaderboard's: the mean of v4's three single-turn groups.
     pub single_turn: Score,
-    /// Categories that were not run, and so count 0.
+    /// Categories that were not run, which count 0.
     pub missing: Vec<Category>,
 }
 

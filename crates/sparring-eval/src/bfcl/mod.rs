@@ -1,30 +1,29 @@
-//! The Berkeley Function Calling Leaderboard: its categories, its checker as a scorer, official scores and result
-//! files.
+//! The Berkeley Function Calling Leaderboard: categories, its checker as a grader, official totals, result files.
 
 mod category;
 mod gold;
+mod grader;
 mod leaderboard;
 mod results;
-mod scorer;
 
 pub use category::{Category, Version};
 pub(crate) use gold::gold_call;
+pub use grader::{BfclGrader, with_underscores};
 pub use leaderboard::{Leaderboard, Score, leaderboard};
 pub use results::write_results;
-pub use scorer::{BfclScorer, with_underscores};
 
 use serde_json::Value;
 
-/// What BFCL's checker needs of an entry, beside the answer.
+/// The parts of an entry that BFCL's checker needs.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct BfclEntry {
     /// The category.
     pub category: Category,
-    /// The version of the file that holds it.
+    /// The version of its file.
     pub version: Version,
-    /// The function definitions, as the benchmark's file has them.
+    /// The function definitions, as in the benchmark's file.
     pub functions: Vec<Value>,
-    /// `{function: {parameter: [acceptable, ...]}}`, once a call; empty where the category has no answers.
+    /// `{function: {parameter: [acceptable, ...]}}` for each call; empty if the category has no answers.
     pub ground_truth: Vec<Value>,
 }

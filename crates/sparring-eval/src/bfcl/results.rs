@@ -8,18 +8,20 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Writes the raw answers to a BFCL benchmark under `dir/result/MODEL/`, one file a category, so that the official
-/// `bfcl evaluate --model MODEL --test-category ...` can score them; returns the files.
+/// Writes the raw answers to a BFCL benchmark under `dir/result/MODEL/`, one file per category, for the official
+/// `bfcl evaluate --model MODEL --test-category ...`. Returns the files.
 ///
-/// The layout, the names and the ids are those of the version of the data; an evaluation needs the program of the same
-/// version. A line is `{"id", "result", "input_token_count", "output_token_count", "latency"}`. `result` is the model's text:
-/// the official program decodes it by the handler of MODEL, which therefore must be a name that it knows, whose handler
-/// reads the format of the answers (any prompting model's, for BFCL's own format). A slash in MODEL becomes `_`, as
-/// there. Items without an answer are left out; the official program then needs `--partial-eval`. Input tokens and
-/// latency are not measured, and written as 0: they do not enter accuracies.
+/// Layout, names and ids are those of the data's version, and need the official program of the same version. A line is
+/// `{"id", "result", "input_token_count", "output_token_count", "latency"}`.
+///
+/// * `result` is the model's text. The official program decodes it with the handler of MODEL, so MODEL must be a name
+///   that it knows, with a handler that reads the format of the answers (any prompting model's, for BFCL's own format).
+/// * A slash in MODEL becomes `_`, as in the official program.
+/// * Items without an answer are left out; the official program then needs `--partial-eval`.
+/// * Input tokens and latency are not measured and written as 0. They do not affect accuracies.
 ///
 /// # Errors
-/// [`EvalError::Io`] names the file, [`EvalError::Invalid`] a MODEL that can name no folder.
+/// [`EvalError::Io`] names the file; [`EvalError::Invalid`] if MODEL cannot be a folder name.
 pub fn write_results(
     dir: &Path,
     model: &str,

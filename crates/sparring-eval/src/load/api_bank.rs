@@ -1,9 +1,10 @@
 //! API-Bank levels 1 and 2 (DAMO-ConvAI, `lv1-lv2-samples`): dialogues, one turn a line.
 //!
-//! Every call that the dialogue makes is an item: the turns before it are the question. Definitions of the APIs are
-//! no part of these files. They are taken from what `ToolSearcher` returns anywhere in the folder; an API that it
-//! never returns has the parameters that the dialogues give it, as strings. On level 1 the tool list is the APIs of the
-//! dialogue; on level 2 it is `ToolSearcher` and what it has found so far.
+//! Every call of a dialogue is an item, with the turns before it as the question.
+//!
+//! The files have no API definitions. They are taken from what `ToolSearcher` returns anywhere in the folder. An API
+//! that it never returns gets the parameters that the dialogues use, as strings. On level 1 the tool list is the APIs
+//! of the dialogue; on level 2 it is `ToolSearcher` and what it has found so far.
 
 use super::{schema, source};
 use crate::{EvalError, Item, calling};
@@ -42,14 +43,14 @@ pub(super) fn load(dir: &Path) -> Result<Vec<Item>, EvalError> {
     }
     if dialogues.is_empty() {
         let folders = LEVELS.map(|(folder, ..)| folder).join(" nor ");
-        return Err(EvalError::data(dir.display(), format!("holds neither {folders}")));
+        return Err(EvalError::data(dir.display(), format!("contains neither {folders}")));
     }
     let lines: Vec<_> = dialogues.iter().flat_map(|dialogue| &dialogue.lines).collect();
     let apis = learn(&lines)?;
     dialogues.iter().map(|dialogue| items(dialogue, &apis)).collect::<Result<Vec<_>, _>>().map(|v| v.concat())
 }
 
-/// What the dialogues tell about APIs, whatever their order: first the definitions, then the arguments of calls.
+/// The APIs of the dialogues, whatever their order: first from the definitions, then from the arguments of calls.
 fn learn(lines: &[&Record]) -> Result<Apis, EvalError> {
     let mut apis = Apis::new();
     let mut given: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -76,7 +77,7 @@ fn learn(lines: &[&Record]) -> Result<Apis, EvalError> {
     Ok(apis)
 }
 
-/// Of two definitions of an API, the one with more parameters holds, else the later one in the alphabet.
+/// Of two definitions of an API, the one with more parameters is used, else the later one in the alphabet.
 fn weight(spec: &ToolSpec) -> (usize, String) {
     (spec.parameters.len(), spec.to_json(Dialect::Bare).to_string())
 }

@@ -20,7 +20,7 @@ pub(super) fn load(dir: &Path, names: &[String]) -> Result<Vec<Item>, EvalError>
             Some((path, version)) => items.extend(load_category(&path, category, version)?),
             None if wanted.is_empty() => {}
             None => {
-                return Err(EvalError::data(dir.display(), format!("holds no BFCL_v4_{category}.json")));
+                return Err(EvalError::data(dir.display(), format!("has no BFCL_v4_{category}.json")));
             }
         }
     }
@@ -105,7 +105,7 @@ fn item(
 }
 
 /// The checker reads every argument of a Java or JavaScript function from the text of a literal, so a model
-/// that answers in JSON is asked for strings (as `bfcl-eval` asks the models that it hands functions to).
+/// that answers in JSON is asked for strings (as `bfcl-eval` does for models with native function calling).
 fn as_literals(tool: &mut ToolSpec, function: &Value, language: &str) {
     for (name, schema) in &mut tool.parameters {
         let original = &function["parameters"]["properties"][name];

@@ -1,4 +1,4 @@
-//! The files that Hammer cleaned (MadeAgents/Hammer, `data/test/original`): one JSON array a benchmark.
+//! Hammer's cleaned files (MadeAgents/Hammer, `data/test/original`): one JSON array per benchmark.
 
 use super::{calls, present, source, tool_specs, turns};
 use crate::{EvalError, Item, calling};
@@ -34,7 +34,7 @@ fn item(record: &Record, id: String, category: &str) -> Result<Item, EvalError> 
     Ok(Item::calls(id, category, messages, tools, gold))
 }
 
-/// Calls that an assistant made earlier stand in these files as fenced JSON.
+/// Earlier calls of the assistant are fenced JSON in these files.
 fn with_calls(turn: Message) -> Message {
     if turn.role != Role::Assistant || !turn.content.starts_with("```") {
         return turn;

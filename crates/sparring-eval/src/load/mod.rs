@@ -1,6 +1,6 @@
-//! Benchmarks from files: one module a benchmark.
+//! Loads benchmarks from files, one module per benchmark.
 //!
-//! Nothing is fetched: the user names the folder (or file) that holds the data.
+//! Nothing is downloaded: the user passes the folder (or file) of the data.
 
 mod api_bank;
 mod bfcl;
@@ -13,8 +13,8 @@ pub(crate) mod source;
 mod toolalpaca;
 mod unified;
 
-use crate::bfcl::BfclScorer;
-use crate::{Benchmark, EvalError, ExactScorer, Item, Scorer, calling};
+use crate::bfcl::BfclGrader;
+use crate::{Benchmark, EvalError, ExactGrader, Grader, Item, calling};
 use serde_json::Value;
 use source::Record;
 use sparring_core::{Message, Role};
@@ -39,11 +39,11 @@ pub enum Suite {
     NexusRaven,
     /// API-Bank: the folder of `level-1-given-desc/` and `level-2-toolsearcher/`.
     ApiBank,
-    /// The files that Hammer cleaned: the folder of `apibank_l1.json`, `sealtool.json` and so on.
+    /// Hammer's cleaned files: the folder of `apibank_l1.json`, `sealtool.json` and so on.
     Hammer,
     /// SNIPS: the folder of `validate_INTENT.json`, spans read as calls.
     Snips,
-    /// One form for all: a `.jsonl` file, or a folder of such files.
+    /// The unified form: a `.jsonl` file, or a folder of such files.
     Unified,
 }
 
@@ -76,11 +76,11 @@ impl Suite {
 
     /// Loads its items from `data`.
     ///
-    /// `categories` selects; empty takes every category whose file is there.
+    /// `categories` selects; if empty, every category with a file is loaded.
     ///
     /// # Errors
     /// [`EvalError::Data`] names the file, the line and the field that cannot be read;
-    /// [`EvalError::Invalid`] a category that there is not.
+    /// [`EvalError::Invalid`] names an unknown category.
     pub fn load(self, data: &Path, categories: &[String]) -> Result<Benchmark, EvalError> {
         if !data.exists() {
             return Err(EvalError::data(data.display(), "does not exist".to_owned()));
@@ -99,19 +99,19 @@ impl Suite {
         check_ids(&items, data)?;
         let items = if self == Self::Bfcl { items } else { select(items, categories)? };
         if items.is_empty() {
-            return Err(EvalError::data(data.display(), format!("holds no items of {self}")));
+            return Err(EvalError::data(data.display(), format!("has no items of {self}")));
         }
-        let scorer: Box<dyn Scorer> = match self {
-            Self::Bfcl => Box::new(BfclScorer::new()),
-            Self::NexusRaven => Box::new(ExactScorer::with_defaults()),
-            _ => Box::new(ExactScorer::new()),
+        let grader: Box<dyn Grader> = match self {
+            Self::Bfcl => Box::new(BfclGrader::new()),
+            Self::NexusRaven => Box::new(ExactGrader::with_defaults()),
+            _ => Box::new(ExactGrader::new()),
         };
-        Ok(Benchmark { name: self.name().to_owned(), items, scorer })
+        Ok(Benchmark { name: self.name().to_owned(), items, grader })
     }
 }
 
 impl Suite {
-    /// Where the files are: some upstream folders hold them one folder further down.
+    /// The folder of the files, which some upstream repositories have one level further down.
     fn folder(self, data: &Path) -> PathBuf {
         let below = match self {
             Self::ApiBank => "lv1-lv2-samples",
@@ -136,12 +136,12 @@ impl FromStr for Suite {
     fn from_str(name: &str) -> Result<Self, EvalError> {
         Self::ALL.into_iter().find(|suite| suite.name() == name).ok_or_else(|| {
             let all = Self::ALL.map(Self::name).join(", ");
-            EvalError::invalid(format!("there is no benchmark `{name}`; there are {all}"))
+            EvalError::invalid(format!("unknown benchmark `{name}`; known: {all}"))
         })
     }
 }
 
-/// Answers are kept by id, so two items of one id would share an answer.
+/// Answers are stored by id, so two items with one id would share an answer.
 fn check_ids(items: &[Item], data: &Path) -> Result<(), EvalError> {
     let mut seen = HashSet::new();
     match items.iter().find(|item| !seen.insert(item.id.as_str())) {
@@ -161,7 +161,7 @@ fn select(mut items: Vec<Item>, categories: &[String]) -> Result<Vec<Item>, Eval
     Ok(items)
 }
 
-/// The files of `names` (name and category) that exist in `data`, or `data` itself where it is one of them.
+/// The files of `names` (name and category) that exist in `data`, or `data` itself if it is one of them.
 fn present<'a>(data: &Path, names: &[(&'a str, &'a str)]) -> Result<Vec<(PathBuf, &'a str)>, EvalError> {
     let found: Vec<_> = names
         .iter()
@@ -172,12 +172,12 @@ fn present<'a>(data: &Path, names: &[(&'a str, &'a str)]) -> Result<Vec<(PathBuf
         .collect();
     if found.is_empty() {
         let names: Vec<_> = names.iter().map(|(name, _)| *name).collect();
-        return Err(EvalError::data(data.display(), format!("holds none of {}", names.join(", "))));
+        return Err(EvalError::data(data.display(), format!("has none of {}", names.join(", "))));
     }
     Ok(found)
 }
 
-/// The definitions in the list `field`, compound types cut to their heads.
+/// The definitions in the list `field`, with compound types shortened to their heads.
 fn tool_specs(record: &Record, field: &str) -> Result<Vec<ToolSpec>, EvalError> {
     record
         .list(field)?
@@ -198,10 +198,10 @@ fn tool_specs(record: &Record, field: &str) -> Result<Vec<ToolSpec>, EvalError> 
 /// The calls in the list `field`.
 fn calls(record: &Record, field: &str) -> Result<Vec<ToolCall>, EvalError> {
     sparring_tools::calls_from_value(record.get(field)?)
-        .map_err(|what| record.bad(field, format_args!("holds no list of calls: {what}")))
+        .map_err(|what| record.bad(field, format_args!("is not a list of calls: {what}")))
 }
 
-/// The conversation in the list `field`: `role`, `content` and `tool_calls`, with the role names that the papers use too.
+/// The conversation in the list `field`: `role`, `content` and `tool_calls`. Role names of the papers are accepted too.
 fn turns(record: &Record, field: &str) -> Result<Vec<Message>, EvalError> {
     record
         .records(field)?
@@ -212,7 +212,7 @@ fn turns(record: &Record, field: &str) -> Result<Vec<Message>, EvalError> {
                 "user" => Role::User,
                 "assistant" | "agent" => Role::Assistant,
                 "tool" => Role::Tool,
-                other => return Err(turn.bad("role", format_args!("is \"{other}\", which nobody has"))),
+                other => return Err(turn.bad("role", format_args!("is \"{other}\", which is not a role"))),
             };
             let calls = match turn.map.get("tool_calls") {
                 Some(Value::Array(_)) => calls(turn, "tool_calls")?,

@@ -1,9 +1,9 @@
-//! The type names that papers use.
+//! Type names of the papers.
 
 use serde_json::Value;
 
-/// A parameter's schema with `list` for `list(str)`: `ToolSpec` translates plain words to JSON Schema's, and takes what
-/// it does not know for a string.
+/// A parameter's schema with `list` for `list(str)`. `ToolSpec` translates plain type names to JSON Schema's and reads
+/// unknown ones as a string.
 pub(crate) fn plain(schema: &Value) -> Value {
     let mut schema = schema.clone();
     if let Some(name) = schema.get("type").and_then(Value::as_str) {

@@ -1,8 +1,8 @@
 //! Seal-Tools (fairyshine/Seal-Tools): questions with one call or several, and 4,076 tools.
 //!
-//! The paper's models see the tools that a retriever found. The files do not hold them, so the tool list is ours: the
-//! tools of the gold, filled up to [`TOOLS_OFFERED`] with the tools that follow in `tool.jsonl` within the same field,
-//! sorted by name.
+//! The paper's models see tools found by a retriever, which are not in the files. The tool list is therefore our own:
+//! the tools of the gold, filled up to [`TOOLS_OFFERED`] with the tools that follow in `tool.jsonl` within the same
+//! field, sorted by name.
 
 use super::{present, schema, source};
 use crate::{Defect, EvalError, Item};
@@ -13,7 +13,7 @@ use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Tools on offer: as many as in the tool lists of Hammer's version of this benchmark.
+/// Number of offered tools: as in the tool lists of Hammer's version of this benchmark.
 const TOOLS_OFFERED: usize = 5;
 
 const FILES: [(&str, &str); 3] =
@@ -88,7 +88,7 @@ impl Shelf {
         let Some(&first) = chosen.first() else { return Vec::new() };
         let same_field = |i: &usize| self.tools[*i].0 == self.tools[first].0;
         let after = (first + 1..self.tools.len()).chain(0..first);
-        // Where the field is small, tools of other fields follow.
+        // If the field is small, tools of other fields follow.
         let fillers = after.clone().filter(same_field).chain(after.filter(|i| !same_field(i)));
         for i in fillers {
             if chosen.len() >= TOOLS_OFFERED {

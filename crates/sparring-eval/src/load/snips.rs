@@ -1,5 +1,5 @@
-//! SNIPS (sonos/nlu-benchmark): annotated spans, read as calls. The reading is ours: an intent is a tool, its
-//! slots are optional arguments of type string, and the right answer is one call with the spans' texts.
+//! SNIPS (sonos/nlu-benchmark): annotated spans, read as calls. This reading is our own: an intent is a tool, its slots
+//! are optional string arguments, and the right answer is one call with the spans' texts.
 
 use super::source;
 use crate::{EvalError, Item};

@@ -1,4 +1,4 @@
-//! Files of records, read with errors that name the file, the line and the field.
+//! Reads files of records, with errors that name the file, the line and the field.
 
 use crate::EvalError;
 use flate2::read::MultiGzDecoder;
@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where a record stands.
+/// The position of a record.
 #[derive(Debug, Clone)]
 pub(crate) struct At {
     file: Arc<str>,
@@ -34,7 +34,7 @@ impl fmt::Display for At {
     }
 }
 
-/// A JSON object and where it stands.
+/// A JSON object and its position.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) at: At,
@@ -87,7 +87,7 @@ impl Record {
 }
 
 /// The records of a file: one JSON object a line, one JSON array of objects, or one object over several lines.
-/// A name that ends in `.gz` is decompressed; where only `FILE.gz` exists, it stands for `FILE`.
+/// A file with a name in `.gz` is decompressed; `FILE.gz` is read if there is no `FILE`.
 pub(crate) fn read(path: &Path) -> Result<Vec<Record>, EvalError> {
     let text = read_text(path)?;
     let file: Arc<str> = path.display().to_string().into();
@@ -125,7 +125,7 @@ fn broken(file: &str, error: &serde_json::Error) -> EvalError {
     EvalError::data(file, format!("not valid JSON ({error})"))
 }
 
-/// The text of a file, decompressed where it is a `.gz`.
+/// The text of a file, decompressed if it is a `.gz`.
 pub(crate) fn read_text(path: &Path) -> Result<String, EvalError> {
     let path = existing(path).unwrap_or_else(|| path.to_owned());
     let missing = |error: std::io::Error| match error.kind() {
@@ -141,7 +141,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, EvalError> {
     };
     read.map_err(|error| match error.kind() {
         ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof => {
-            EvalError::data(path.display(), "neither UTF-8 text nor a whole .gz file of it")
+            EvalError::data(path.display(), "neither UTF-8 text nor a complete .gz file of UTF-8 text")
         }
         _ => EvalError::io(&path, error),
     })?;

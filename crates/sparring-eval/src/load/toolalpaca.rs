@@ -1,8 +1,8 @@
-//! ToolAlpaca (tangqiaoyu/ToolAlpaca): ten or eleven APIs a file, each with instructions and golden answers.
+//! ToolAlpaca (tangqiaoyu/ToolAlpaca): ten or eleven APIs per file, each with instructions and golden answers.
 //!
-//! A golden argument may be a placeholder (`{"id": ${id from search}}`): what an earlier call would have
-//! returned. It is read as a string, which no honest answer equals, and noted as [`Defect::Placeholder`]. Golds
-//! that are no JSON even then are [`Defect::UnreadableGold`].
+//! A golden argument may be a placeholder (`{"id": ${id from search}}`) for the result of an earlier call. It is read
+//! as a string, which no honest answer equals, and recorded as [`Defect::Placeholder`]. Golds that are still not JSON
+//! are [`Defect::UnreadableGold`].
 
 use super::{present, schema, source};
 use crate::{Defect, EvalError, Expected, Item};
@@ -72,7 +72,7 @@ fn tool(api: &Record, name: &str, text: &Value) -> Result<ToolSpec, EvalError> {
         ToolSpec { name: name.to_owned(), description: about.trim().to_owned(), ..ToolSpec::default() };
     for (parameter, text) in parameters {
         let text =
-            text.as_str().ok_or_else(|| bad("describes a parameter by something else than a string"))?;
+            text.as_str().ok_or_else(|| bad("describes a parameter by something other than a string"))?;
         let (required, text) = match text.strip_prefix("Required. ") {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -101,7 +101,7 @@ fn gold_calls(api: &Record, field: &str, gold: &Value) -> Result<Gold, EvalError
         out.placeholder |= input.contains("${");
         match arguments(input) {
             Ok(arguments) => out.calls.push(ToolCall::new(name, arguments)),
-            Err(error) => out.unreadable = Some(format!("the input of {name} is no JSON object: {error}")),
+            Err(error) => out.unreadable = Some(format!("the input of {name} is not a JSON object: {error}")),
         }
     }
     Ok(out)

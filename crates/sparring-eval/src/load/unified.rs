@@ -1,5 +1,5 @@
-//! One form for every benchmark: `{"id", "benchmark", "messages", "tools", "answers"}`, one a line. A message has a
-//! `role` and `content`, or `tool_calls` where the assistant made calls; content is text, whatever it looks like.
+//! The unified form: `{"id", "benchmark", "messages", "tools", "answers"}`, one a line. A message has a `role` and
+//! `content`, or `tool_calls` where the assistant made calls. Content is always text, even if it looks like JSON.
 
 use super::{calls, source, tool_specs, turns};
 use crate::{EvalError, Item};

@@ -11,10 +11,10 @@ use crate::decode::dict::Dict;
 use crate::number::MAX_DIGITS;
 use num_bigint::{BigInt, Sign};
 
-/// Longest integer that is computed, in bits: 4300 digits, after which Python refuses to write one.
+/// Longest integer, in bits: 4300 digits, the longest that Python prints.
 const MAX_BITS: u64 = (MAX_DIGITS as u64) * 10 / 3;
 
-/// How many elements and characters repetition may still make.
+/// The remaining number of elements and characters that repetition may create.
 pub(super) struct Budget(usize);
 
 impl Default for Budget {
@@ -59,7 +59,7 @@ impl Number {
     }
 }
 
-/// The nearest float; `None` where there is none but infinity.
+/// The nearest float; `None` if that is infinity.
 fn int_to_float(i: &BigInt) -> Option<f64> {
     // Decimal notation is the conversion that rounds correctly.
     let float: f64 = match i64::try_from(i) {
@@ -146,7 +146,7 @@ fn repeat(sequence: PyValue, count: &PyValue, budget: &mut Budget) -> Result<PyV
 }
 
 fn repeated(items: &[PyValue], count: usize) -> Vec<PyValue> {
-    // Nothing, however often.
+    // Repeating an empty value gives an empty value.
     let count = if items.is_empty() { 0 } else { count };
     std::iter::repeat_n(items, count).flatten().cloned().collect()
 }
@@ -192,7 +192,7 @@ fn within(bits: u64) -> Result<(), Fault> {
     if bits > MAX_BITS { Err(too_large()) } else { Ok(()) }
 }
 
-/// The quotient rounded down, and the rest that has the sign of `b`.
+/// The quotient rounded down, and the remainder, which has the sign of `b`.
 fn floor_division(a: &BigInt, b: &BigInt) -> Result<(BigInt, BigInt), Fault> {
     if b.sign() == Sign::NoSign {
         return Err(division_by_zero());

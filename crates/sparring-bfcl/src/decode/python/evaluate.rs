@@ -1,4 +1,4 @@
-//! The value of an operator between constants, which the official code leaves to Python's `eval`.
+//! Evaluates operators between constants, which the official code leaves to Python's `eval`.
 
 use super::Fault;
 use super::arithmetic::{self, Budget};
@@ -8,11 +8,11 @@ use crate::PyValue;
 use crate::decode::Raised;
 use crate::decode::dict::Dict;
 
-/// Highest tree that is evaluated; CPython cannot write a higher one out again to `eval` it.
+/// Height limit of evaluated trees; CPython cannot unparse a higher one to `eval` it.
 const MAX_EVALUATED: u16 = 240;
 
-/// Evaluates operators, literals and displays. A name raises as it does in Python, unless it is one of Python's
-/// own functions: nothing is called here.
+/// Evaluates operators, literals and displays. A name raises as in Python, except names of Python's own functions:
+/// nothing is called here.
 pub(super) fn evaluate(resolver: &Resolver<'_>, id: Id) -> Result<PyValue, Fault> {
     if resolver.tree.height(id) > MAX_EVALUATED {
         return Err(Resolver::fault(Raised::Recursion, "an expression too deep to evaluate"));
@@ -51,7 +51,7 @@ impl Evaluator<'_> {
             Expr::Name(span) if !BUILTINS.contains(&self.resolver.name(span).as_ref()) => {
                 Err(Resolver::fault(Raised::Name, "a name in an operation is not defined"))
             }
-            // What would be called, indexed or asked for an attribute comes first.
+            // The called, indexed or accessed value is evaluated first.
             Expr::Call(inner, _) | Expr::Attribute(inner, _) | Expr::Subscript(inner, _) => {
                 if let Expr::Name(_) | Expr::Call(..) | Expr::Attribute(..) | Expr::Subscript(..) =
                     self.resolver.tree.expr(inner)
@@ -102,8 +102,8 @@ fn truth(value: &PyValue) -> Result<bool, Fault> {
     })
 }
 
-/// Names that mean something where the official code evaluates: Python's functions and types that a call in a
-/// model's text may plausibly name, and the modules that the official file imports.
+/// Names that are defined where the official code evaluates: Python's functions and types that a model may plausibly
+/// name, and the modules that the official file imports.
 const BUILTINS: [&str; 52] = [
     "abs",
     "all",

@@ -1,13 +1,13 @@
-//! Text that holds Python expressions.
+//! Decodes Python expressions.
 //!
 //! ```text
-//!   text ──plain──▶ calls, if there is nothing but literals in them; else:
+//!   text ──plain──▶ calls, if their arguments are only literals; else:
 //!   text ──Lexer──▶ tokens ──Parser──▶ Tree ──resolve──▶ calls
 //!                                        ├──unparse──▶ source text (calls and subscripts as values)
 //!                                        ├──evaluate──▶ a value (operators)
 //!                                        └──literal──▶ a value (`ast.literal_eval`)
 //! ```
-//! The grammar is that of CPython 3.11: the same texts are refused.
+//! The grammar is that of CPython 3.11, and the same texts are refused.
 
 mod arguments;
 mod arithmetic;
@@ -35,10 +35,10 @@ use std::borrow::Cow;
 pub(super) use literal::literal_eval;
 pub(super) use number::integer;
 
-/// What CPython says where it says no more.
+/// CPython's generic message.
 const INVALID: &str = "invalid syntax";
 
-/// An error on the way: what a [`DecodeError`] says, small enough to return everywhere.
+/// An internal error: the content of a [`DecodeError`], small enough to return everywhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Fault {
     exception: Raised,
@@ -80,7 +80,7 @@ fn with_unix_lines(text: &str) -> Result<Cow<'_, str>, Fault> {
     if text.len() >= u32::MAX as usize {
         return Err(Fault::new(Raised::Memory, 0, "a text of 4 GiB"));
     }
-    // No branch for every byte, as nearly no text holds either.
+    // A search first, since hardly any text contains either.
     let odd = text.as_bytes().iter().fold(0, |odd, &b| odd | u8::from(b == 0) | u8::from(b == b'\r'));
     if odd == 0 {
         return Ok(Cow::Borrowed(text));

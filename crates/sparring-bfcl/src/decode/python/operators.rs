@@ -76,7 +76,7 @@ pub(super) fn comparison(kind: Kind) -> Option<Test> {
 }
 
 impl Binary {
-    /// The operator as it is written.
+    /// The operator as written.
     pub(super) const fn sign(self) -> &'static str {
         match self {
             Self::BitOr => "|",
@@ -97,7 +97,7 @@ impl Binary {
 }
 
 impl Test {
-    /// The operator as it is written.
+    /// The operator as written.
     pub(super) const fn sign(self) -> &'static str {
         match self {
             Self::Equal => "==",

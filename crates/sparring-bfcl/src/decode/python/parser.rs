@@ -271,7 +271,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// An expression of one token, but for strings.
+    /// An expression of one token, except for strings.
     fn leaf(&mut self) -> Result<Option<Id>, Fault> {
         let expr = match self.token.kind {
             Kind::Name => Expr::Name(self.token.span()),

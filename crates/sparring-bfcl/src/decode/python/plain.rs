@@ -1,7 +1,7 @@
-//! A short way for the calls that models are asked for: names, keywords, literals without escapes, lists, dicts.
+//! A fast path for typical calls: names, keywords, literals without escapes, lists, dicts.
 //!
-//! It makes values while it reads, without a tree. Whatever it does not know it leaves to the parser; on what it
-//! knows it agrees with the parser.
+//! It creates values while it reads, without a tree. Other texts are left to the parser; on the texts that it reads it
+//! agrees with the parser.
 
 use super::lexer::{Kind, WORD, keyword};
 use super::{Fault, INVALID};
@@ -12,14 +12,14 @@ use memchr::memchr2;
 /// Deepest nesting of lists and dicts that is read this way.
 const MAX_DEPTH: u8 = 16;
 
-/// The calls in `[f(a=1, b='x'), ...]`, or that a `;` comes after them; `None` where the text holds anything that
-/// is not plain.
+/// The calls in `[f(a=1, b='x'), ...]`, or the error that a `;` follows them; `None` if anything in the text is not
+/// plain.
 pub(super) fn calls(text: &str) -> Option<Result<PyValue, Fault>> {
-    // White space before the bracket is the parser's to judge: it may be an indentation.
+    // White space before the bracket is left to the parser: it may be an indentation.
     if !text.starts_with('[') {
         return None;
     }
-    let mut reader = Reader { text, at: 1 };
+    let mut reader = PlainReader { text, at: 1 };
     let mut calls = Vec::new();
     while !reader.eat(b']') {
         calls.push(reader.call()?);
@@ -36,17 +36,17 @@ pub(super) fn calls(text: &str) -> Option<Result<PyValue, Fault>> {
     }
 }
 
-struct Reader<'a> {
+struct PlainReader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> PlainReader<'a> {
     fn peek(&self) -> u8 {
         self.text.as_bytes().get(self.at).copied().unwrap_or(0)
     }
 
-    /// The next byte that is no space; all of this is in brackets, where a line end is one.
+    /// The next byte that is not white space; inside brackets that includes line ends.
     fn next(&mut self) -> u8 {
         while matches!(self.peek(), b' ' | b'\n' | b'\t') {
             self.at += 1;
@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
         (self.at > first && !matches!(self.peek(), b'\'' | b'"' | 0x80..)).then(|| &self.text[first..self.at])
     }
 
-    /// A word that is no keyword.
+    /// A word that is not a keyword.
     fn name(&mut self) -> Option<&'a str> {
         self.word().filter(|word| keyword(word.as_bytes()) == Kind::Name)
     }
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
         Some(PyValue::Dict(vec![(name, arguments.finish())]))
     }
 
-    /// A value; what follows it is for the caller to check, so that no operator can.
+    /// A value. The caller checks what follows, which excludes operators.
     fn value(&mut self, depth: u8) -> Option<PyValue> {
         match self.next() {
             quote @ (b'\'' | b'"') => self.string(quote),
@@ -196,7 +196,7 @@ impl<'a> Reader<'a> {
             }
         }
         let after = self.peek();
-        // No digits, octal as it once was, an exponent, a name right behind, a second dot.
+        // No digits, old octal notation, an exponent, a name directly after it, or a second dot.
         if whole == 0 || WORD[after as usize] || after == b'.' {
             return None;
         }

@@ -1,4 +1,4 @@
-//! What the official code makes of a syntax tree.
+//! Turns a syntax tree into calls, as the official code does.
 
 use super::number;
 use super::strings::{bytes_value, text_value};
@@ -11,7 +11,7 @@ use num_bigint::BigInt;
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 
-/// What reads values from a tree.
+/// Reads values from a tree.
 pub(super) struct Resolver<'a> {
     pub(super) source: &'a str,
     pub(super) tree: &'a Tree,
@@ -61,7 +61,7 @@ impl<'a> Resolver<'a> {
         Ok(PyValue::Dict(vec![(PyValue::Str(name.into()), values.finish())]))
     }
 
-    /// Writes the dotted name of what is called; whatever is no name at its left end is lost.
+    /// Writes the dotted name of the called function. A left end that is not a name is lost.
     fn write_name(&self, id: Id, out: &mut String) {
         match self.tree.expr(id) {
             Expr::Name(name) => out.push_str(&self.name(name)),
@@ -137,7 +137,7 @@ impl<'a> Resolver<'a> {
         }))
     }
 
-    /// The official code negates whatever stands under whatever prefix operator: `+5` is -5, `not True` is -1.
+    /// The official code negates the operand of every prefix operator: `+5` is -5, `not True` is -1.
     fn negated(&self, operand: Id) -> Result<PyValue, Fault> {
         let expr = self.tree.expr(operand);
         match self.constant(expr) {

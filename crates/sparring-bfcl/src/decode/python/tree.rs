@@ -4,12 +4,11 @@
 use super::Fault;
 use crate::decode::Raised;
 
-/// Index of a node; [`NIL`] where there is none.
+/// Index of a node; [`NIL`] if there is none.
 pub(super) type Id = u32;
 pub(super) const NIL: Id = u32::MAX;
 
-/// Highest tree that is read. CPython gives up on such trees too (RecursionError), at heights that depend on
-/// what they are made of.
+/// Height limit of trees. CPython fails on such trees too (RecursionError), at heights that depend on their nodes.
 pub(super) const MAX_HEIGHT: u16 = 900;
 
 /// A part of the text, in bytes.
@@ -66,7 +65,7 @@ pub(super) enum Constant {
     Ellipsis,
 }
 
-/// How a parameter of a lambda stands in its list.
+/// The kind of a lambda's parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Param {
     Plain,
@@ -75,7 +74,7 @@ pub(super) enum Param {
     DoubleStar,
 }
 
-/// What a comprehension makes.
+/// The result type of a comprehension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Makes {
     List,
@@ -213,7 +212,7 @@ impl Tree {
         self.over(expr, height, at)
     }
 
-    /// Lets `items` be as high as the node `id`, which stands beside them.
+    /// Raises the height of `items` to that of the node `id`.
     pub(super) fn beside(&self, items: &mut Items, id: Id) {
         items.height = items.height.max(self.height(id));
     }

@@ -6,7 +6,7 @@ use tree_sitter::Node;
 /// The first call in Java source, or an empty dict.
 pub(in super::super) fn java(source: &str) -> Result<PyValue, DecodeError> {
     let tree = parse(source, &tree_sitter_java::language())?;
-    let reader = Reader { text: Text::new(source) };
+    let reader = JavaReader { text: Text::new(source) };
     Ok(reader.first_call(tree.root_node(), 0)?.unwrap_or(PyValue::Dict(Vec::new())))
 }
 
@@ -49,11 +49,11 @@ fn deeper(depth: usize) -> Result<usize, DecodeError> {
     Ok(depth + 1)
 }
 
-struct Reader<'a> {
+struct JavaReader<'a> {
     text: Text<'a>,
 }
 
-impl Reader<'_> {
+impl JavaReader<'_> {
     fn first_call(&self, node: Node<'_>, depth: usize) -> Result<Option<PyValue>, DecodeError> {
         if node.kind() == "method_invocation" {
             return self.call(node);

@@ -1,5 +1,5 @@
-//! Calls in Java and JavaScript, read with the grammars that the official code uses: what their error recovery
-//! lets pass decides which texts hold a call.
+//! Calls in Java and JavaScript, read with the grammars of the official code, since their error recovery decides which
+//! texts contain a call.
 
 mod java;
 mod javascript;
@@ -12,7 +12,7 @@ use super::{DecodeError, Raised};
 use crate::PyValue;
 use tree_sitter::{Language, Node, Parser, Tree};
 
-/// Deepest tree that is walked, for the walk is recursive; Python's runs out of stack at about this depth.
+/// Depth limit of the recursive walk; Python's overflows its stack at about this depth.
 const MAX_DEPTH: usize = 300;
 
 /// The syntax tree of `source`, which must be free of errors.

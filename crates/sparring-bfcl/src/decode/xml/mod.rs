@@ -11,7 +11,7 @@ use crate::number::{self, strip};
 use memchr::memmem;
 use reader::{Document, Element};
 
-/// Where a parameter's value stands.
+/// The place of a parameter's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     /// In the attribute `value`, perhaps inside `<params>`.
@@ -29,7 +29,7 @@ pub(super) fn decode(text: &str, style: Style) -> Result<PyValue, DecodeError> {
     Ok(PyValue::List(functions.map(|function| call(&document, function, style)).collect::<Result<_, _>>()?))
 }
 
-/// What the pattern `<functions>(.*?)</functions>` finds (over line ends), and where.
+/// The match of `<functions>(.*?)</functions>` (across lines), and its offset.
 fn functions(text: &str) -> Option<(usize, &str)> {
     let start = memmem::find(text.as_bytes(), b"<functions>")?;
     let end = start + memmem::find(&text.as_bytes()[start..], b"</functions>")? + "</functions>".len();
@@ -64,7 +64,7 @@ fn parameter_of(element: &Element<'_>, style: Style) -> Result<(PyValue, PyValue
     Ok((name, convert(text, element.attribute("type").unwrap_or("string"))?))
 }
 
-/// The value that `text` is as a `kind`; an unknown kind leaves it text.
+/// The value of `text` as a `kind`; an unknown kind leaves it text.
 fn convert(text: &str, kind: &str) -> Result<PyValue, DecodeError> {
     match kind {
         "integer" => number::int(text).ok_or_else(|| not_a_number("int", text)),

@@ -1,4 +1,4 @@
-//! A reader for XML elements, as strict as expat, which Python's ElementTree stands on.
+//! A reader for XML elements, as strict as expat, which Python's ElementTree uses.
 //!
 //! It reads one element with what may be inside: elements, text, CDATA, comments, processing instructions,
 //! character references and namespaces. There are no declarations: the text starts with its root element.
@@ -41,7 +41,8 @@ impl<'a> Document<'a> {
     pub(super) const ROOT: usize = 0;
 
     pub(super) fn read(text: &'a str) -> Result<Self, DecodeError> {
-        let mut reader = Reader { text, at: 0, elements: Vec::new(), open: Vec::new(), prefixes: Vec::new() };
+        let mut reader =
+            XmlReader { text, at: 0, elements: Vec::new(), open: Vec::new(), prefixes: Vec::new() };
         reader.document()?;
         Ok(Self { elements: reader.elements })
     }
@@ -58,7 +59,7 @@ impl<'a> Document<'a> {
     }
 }
 
-struct Reader<'a> {
+struct XmlReader<'a> {
     text: &'a str,
     at: usize,
     elements: Vec<Element<'a>>,
@@ -70,7 +71,7 @@ struct Reader<'a> {
 
 type Read<T = ()> = Result<T, DecodeError>;
 
-impl<'a> Reader<'a> {
+impl<'a> XmlReader<'a> {
     fn fault<T>(&self, reason: &'static str) -> Read<T> {
         Err(DecodeError::new(Raised::XmlParse, self.at, reason))
     }
@@ -321,7 +322,7 @@ impl<'a> Reader<'a> {
     /// After `&`.
     fn reference(&mut self) -> Read<char> {
         let rest = self.rest();
-        // Names and numbers of characters are short, but for zeros in front.
+        // Names and numbers of characters are short, except for zeros in front.
         let Some(len) = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '#') else {
             return self.fault("unclosed token");
         };
@@ -348,7 +349,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Puts `more` behind `text`.
+/// Appends `more` to `text`.
 fn add<'a>(text: &mut Cow<'a, str>, more: Cow<'a, str>) {
     if text.is_empty() {
         *text = more;

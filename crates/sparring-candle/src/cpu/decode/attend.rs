@@ -1,4 +1,4 @@
-//! Attention of a forward pass: what queries share is computed for all of them at once.
+//! Attention of a forward pass; shared keys and values are read once for several queries.
 //!
 //! The rows of a block see the same prompt, so that its keys and values are read once for all of them and for
 //! all query heads of a key-value head; rows of one sequence share its own pages, too. Each query's own chain
@@ -11,7 +11,7 @@ use crate::model::ModelConfig;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Queries of a block: their scores stay in a cache near to the core.
+/// Queries of a block, few enough that their scores stay in a near cache.
 const QUERIES: usize = 24;
 
 /// Rows, their caches, and the pages that hold keys and values of all of them.

@@ -5,7 +5,7 @@ use crate::model::ModelConfig;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Pages, those in use and those to be used again.
+/// Pages, in use or free for reuse.
 #[derive(Debug)]
 pub(super) struct Pages {
     data: Vec<Vec<f32>>,
@@ -66,7 +66,7 @@ impl Pages {
         write_position(slot, key, keys, value, values);
     }
 
-    /// Gives pages back.
+    /// Returns pages.
     pub(super) fn release(&mut self, pages: &[usize]) {
         self.free.extend_from_slice(pages);
     }
@@ -95,7 +95,7 @@ impl Run {
     }
 }
 
-/// The cache of one sequence: a prompt that others share, and positions of its own.
+/// The cache of one sequence: a shared prompt and its own positions.
 #[derive(Debug)]
 pub(super) struct Cache {
     pub(super) context: Rc<Run>,

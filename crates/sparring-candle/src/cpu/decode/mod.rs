@@ -1,8 +1,8 @@
 //! Sampling: a paged key-value cache, shared prompts and continuous batching.
 //!
-//! Every row of a decoding step is computed by kernels whose result for a row does not depend on the other
-//! rows. What a completion draws therefore depends on its own seed, prompt and weights only, and the
-//! schedule below is free to batch, order and distribute as it likes.
+//! Every row of a decoding step is computed by kernels whose result for a row does not depend on the other rows. A
+//! completion therefore depends on its own seed, prompt and weights only, and the schedule below is free to batch,
+//! order and distribute.
 
 mod attend;
 mod cache;
@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-/// What decoding reads.
+/// The input of decoding.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DecodeModel<'a> {
     pub(crate) spec: &'a ModelSpec,
@@ -49,7 +49,7 @@ struct Job {
     completions: Range<usize>,
 }
 
-/// Draws all completions, and keeps what learning can use where there is a recorder.
+/// Draws all completions, and records activations if there is a recorder.
 pub(crate) fn sample(
     model: DecodeModel<'_>,
     requests: &[SampleRequest],
@@ -69,13 +69,13 @@ pub(crate) fn sample(
     })
 }
 
-/// Jobs of all threads: each begins with its own, and takes the last of another's when it has none left.
+/// Jobs of all threads. Each thread starts with its own, then takes another's last ones.
 #[derive(Debug)]
 struct Queues(Vec<Mutex<VecDeque<Job>>>);
 
 impl Queues {
-    /// The completions of requests of these sizes in order, as many for each thread. A request that is split has its
-    /// prompt read more than once.
+    /// Divides the completions of requests of these sizes evenly over threads, in order. The prompt of a split
+    /// request is read more than once.
     fn new(sizes: &[usize], threads: usize) -> Self {
         let total: usize = sizes.iter().sum();
         let queue = |thread: usize| {

@@ -125,7 +125,7 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    /// Forgets all rows but the last `wanted`.
+    /// Drops all rows but the last `wanted`.
     fn drop_rows<'r>(&mut self, rows: &'r [DecodeRow], wanted: usize) -> &'r [DecodeRow] {
         let dropped = rows.len().saturating_sub(wanted);
         self.x.drain(..dropped * self.config().hidden_size);

@@ -1,4 +1,4 @@
-//! Weights in the layout that decoding reads.
+//! Weights in the layout for decoding.
 
 use crate::kernels::{Packed, rms_forward};
 use crate::model::{LayerRanges, Linear, ModelConfig, ModelSpec};
@@ -71,9 +71,9 @@ impl DecodeWeights {
 pub(super) struct DecodePair {
     /// Σ ranks × inputs.
     pub(super) a: Packed,
-    /// What each column of `x·aᵀ` is multiplied by.
+    /// Factor of each column of `x·aᵀ`.
     pub(super) scales: Vec<f32>,
-    /// outputs × Σ ranks; zero where a matrix does not see another's factor.
+    /// outputs × Σ ranks; zero if a matrix does not see another's factor.
     pub(super) b: Packed,
 }
 

@@ -1,4 +1,4 @@
-//! What one thread does: takes jobs, reads their prompts, decodes as many completions at a time as it may.
+//! The work of one thread: takes jobs, reads their prompts, decodes several completions at a time.
 
 use super::cache::{Cache, Pages, Run};
 use super::step::{DecodeRow, Stepper};
@@ -13,7 +13,7 @@ use std::rc::Rc;
 /// Prompt tokens per forward pass.
 const PROMPT_ROWS: usize = 192;
 
-/// A prompt in the cache, with the completions that still wait for a place.
+/// A prompt in the cache, with its waiting completions.
 struct Waiting {
     request: usize,
     completions: Range<usize>,
@@ -64,7 +64,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Works until the queues are empty and everything taken from it is finished.
+    /// Works until the queues are empty and all jobs taken from them are finished.
     pub(super) fn run(mut self, queues: &Queues, thread: usize) -> Vec<Finished> {
         loop {
             self.admit(queues, thread);
@@ -165,7 +165,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Draws a token; the completion goes on, or is finished.
+    /// Draws a token; the completion continues or is finished.
     fn advance(&mut self, mut active: Active<'a>, logits: &mut [f32]) {
         let tokenizer = &self.spec.tokenizer;
         let finished = active.completion.advance(tokenizer, self.requests, logits, &mut self.scratch);
@@ -182,7 +182,7 @@ impl<'a> Worker<'a> {
         self.release(Some(active.cache.context));
     }
 
-    /// Gives a prompt's pages back once nobody reads them.
+    /// Returns a prompt's pages once nobody reads them.
     fn release(&mut self, context: Option<Rc<Run>>) {
         if let Some(run) = context.and_then(|c| Rc::try_unwrap(c).ok()) {
             self.pages.release(&run.pages);

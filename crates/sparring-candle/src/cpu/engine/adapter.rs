@@ -1,4 +1,4 @@
-//! Low-rank factors as a pass reads them.
+//! Low-rank factors for a pass.
 
 use super::plan::Rows;
 use crate::kernels::Buffer;
@@ -6,7 +6,7 @@ use crate::lora::{AdapterLayout, Dropout, Pair};
 use crate::model::Linear;
 use std::ops::Range;
 
-/// An adapter as a pass reads it.
+/// An adapter for a pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AdapterView<'a> {
     pub(crate) layout: &'a AdapterLayout,
@@ -24,12 +24,12 @@ impl<'a> AdapterView<'a> {
         &self.layout.products[linear.index]
     }
 
-    /// Whether anything is dropped.
+    /// Whether there is dropout.
     pub(crate) fn drops(&self) -> bool {
         self.dropout.is_some()
     }
 
-    /// The input of a pair: `x`, or a copy in `buffer` with elements dropped.
+    /// The input of a pair: `x`, or a copy in `buffer` after dropout.
     pub(crate) fn dropped<'b>(
         &self,
         pair: &Pair,
@@ -47,9 +47,9 @@ impl<'a> AdapterView<'a> {
         copy
     }
 
-    /// Sets each element to 0 with the probability of the dropout, and scales the others up. What is dropped
-    /// depends on the seed, the pair and the token alone, so that forward and backward agree, and so does
-    /// any division of a batch into shards.
+    /// Sets each element to 0 with the probability of the dropout, and scales the others up. The mask depends on the
+    /// seed, the pair and the token alone, so forward and backward agree, and so does any division of a batch into
+    /// shards.
     pub(crate) fn drop(&self, pair: &Pair, rows: Rows<'_>, x: &mut [f32], width: usize) {
         let Some(Dropout { probability, seed }) = self.dropout else { return };
         let keep = 1.0 / (1.0 - probability);

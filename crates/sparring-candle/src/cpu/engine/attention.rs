@@ -30,7 +30,7 @@ pub(crate) struct AttentionScratch {
     /// Scores, then probabilities; in the forward pass up to a factor.
     p: Buffer,
     dp: Buffer,
-    /// One number a query: Σ exp(score − max), or Σ p·dp.
+    /// One number per query: Σ exp(score − max), or Σ p·dp.
     of_query: Buffer,
     /// The tile's output, or ∂L/∂query.
     out: Buffer,

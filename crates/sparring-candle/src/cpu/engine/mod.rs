@@ -1,4 +1,4 @@
-//! The decoder's forward and backward passes, written by hand over packed rows.
+//! The decoder's hand-written forward and backward passes over packed rows.
 //!
 //! No operation graph: each layer keeps what its backward pass needs (inputs, rotated queries and keys,
 //! attention outputs, gate and up) and recomputes the rest. For rows that were just sampled, it recalls most of that.
@@ -26,7 +26,7 @@ pub(crate) use workspace::{Keep, Workspace};
 use crate::learn::LossGradients;
 use workspace::Activations;
 
-/// Runs the blocks of a shard forward, keeping what [`backward_shard`] needs; not those that `recall` has.
+/// Runs the blocks of a shard forward, except those in `recall`, and keeps what [`backward_shard`] needs.
 pub(crate) fn forward_shard(
     model: EngineModel<'_>,
     blocks: &[Block],

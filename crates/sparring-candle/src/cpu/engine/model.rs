@@ -1,11 +1,11 @@
-//! What all passes read and write: the model, where gradients go, results.
+//! Inputs and outputs of all passes: the model, the destination of gradients, results.
 
 use super::adapter::AdapterView;
 use crate::kernels::{Buffer, RopeTable};
 use crate::model::{Layout, ModelConfig};
 use std::ops::Range;
 
-/// What every pass reads.
+/// The input of every pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EngineModel<'a> {
     pub(crate) config: &'a ModelConfig,
@@ -26,7 +26,7 @@ impl<'a> EngineModel<'a> {
     }
 }
 
-/// Where gradients go: to the parameters that are trained, in one flat buffer.
+/// The destination of gradients: the trained parameters, in one flat buffer.
 #[derive(Debug)]
 pub(crate) enum Sink<'a> {
     /// All parameters of the base.
@@ -52,7 +52,7 @@ impl Sink<'_> {
         }
     }
 
-    /// The gradient of a factor; empty where the base is trained.
+    /// The gradient of a factor; empty if the base is trained.
     pub(super) fn adapter(&mut self, range: &Range<usize>) -> &mut [f32] {
         match self {
             Self::Base(_) => &mut [],
@@ -61,7 +61,7 @@ impl Sink<'_> {
     }
 }
 
-/// What the output head does with a row of logits.
+/// The output head's operation on a row of logits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HeadSettings {
     pub(crate) temperature: f32,

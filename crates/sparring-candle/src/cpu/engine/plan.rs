@@ -1,4 +1,4 @@
-//! How a batch becomes work: shards for threads, blocks of packed rows within a shard.
+//! Divides a batch into shards for threads, and into blocks of packed rows within a shard.
 //!
 //! Rows are packed without padding. A group's prompt is computed once per block; each of its completions
 //! attends to the prompt and to itself, at positions that continue the prompt. The last token of a
@@ -8,7 +8,7 @@ use crate::batch::completions;
 use sparring_core::{TokenBatch, TokenGroup};
 use std::ops::Range;
 
-/// Rows that a block aims at: enough for the matrix products, few enough for the caches.
+/// Target number of rows of a block: enough for the matrix products, few enough for the caches.
 const BLOCK_ROWS: usize = 768;
 
 /// Neighbouring rows that attend to each other causally, and to all of `context`.
@@ -21,7 +21,7 @@ pub(crate) struct Segment {
     pub(crate) live: usize,
 }
 
-/// Some rows of a block: how many, and what tells them apart.
+/// Some rows of a block: their number and their keys.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows<'a> {
     pub(crate) keys: &'a [u64],
@@ -53,7 +53,7 @@ pub(crate) struct Target {
 pub(crate) struct Block {
     pub(crate) tokens: Vec<u32>,
     pub(crate) positions: Vec<usize>,
-    /// What tells each row from all others of the batch, however that is divided.
+    /// A unique key of each row in the batch, however it is divided.
     pub(crate) keys: Vec<u64>,
     /// Keys of the rows that predict.
     pub(crate) live_keys: Vec<u64>,

@@ -1,4 +1,4 @@
-//! Layers whose forward pass was run in sampling.
+//! Layers whose forward pass ran in sampling.
 
 use super::forward::{Reach, gate};
 use super::plan::Block;
@@ -9,7 +9,7 @@ use crate::cpu::recall::{Part, Recording};
 use crate::kernels::Buffer;
 use crate::model::LayerRanges;
 
-/// What a forward pass leaves for the head and for the backward pass.
+/// The result of a forward pass for the head and the backward pass.
 pub(super) fn forward(model: EngineModel<'_>, block: &Block, recalled: Recalled, acts: &mut Activations) {
     let output = (&mut acts.output, model.config.hidden_size);
     recalled.copy(block, true, Recording::output, output);

@@ -1,4 +1,4 @@
-//! What was recorded of a block in sampling.
+//! The activations of a block recorded in sampling.
 
 use super::plan::{Block, Segment};
 use crate::cpu::recall::{Recording, Recordings, Version};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(crate) struct Recalled(Vec<Arc<Recording>>);
 
 impl Recalled {
-    /// What was recorded of a block with those weights, if all of it was.
+    /// The recordings of a block with these weights, if it was recorded completely.
     pub(crate) fn find(recordings: &Recordings, version: Version, block: &Block) -> Option<Self> {
         let find = |segment: &Segment| {
             let (context, own) =
@@ -25,7 +25,7 @@ impl Recalled {
         block.segments.iter().map(find).collect::<Option<_>>().map(Self)
     }
 
-    /// Copies something of each row, or of each row that predicts.
+    /// Copies a part of each row, or of each predicting row.
     pub(super) fn copy<'r>(
         &'r self,
         block: &Block,

@@ -1,11 +1,11 @@
-//! What passes keep and work in, from call to call.
+//! Buffers of passes, reused from call to call.
 
 use super::attention::AttentionScratch;
 use super::recalled::Recalled;
 use crate::kernels::{Buffer, Packing};
 
-/// What one layer keeps for its backward pass, beside its input. Each buffer has one row per row of the block; in the
-/// last layer, after its attention, one per row that predicts.
+/// Data that one layer keeps for its backward pass, in addition to its input. Each buffer has one row per row of the
+/// block; in the last layer, after its attention, one per row that predicts.
 #[derive(Debug, Default)]
 pub(crate) struct LayerActivations {
     /// Queries and keys before their norms, where they have norms: (heads + kv_heads)·head_dim.
@@ -24,7 +24,7 @@ pub(crate) struct LayerActivations {
     pub(crate) gate_up: Buffer,
 }
 
-/// What the output head keeps: one row per predicting row of the block.
+/// Data that the output head keeps: one row per predicting row of the block.
 #[derive(Debug, Default)]
 pub(crate) struct HeadActivations {
     pub(crate) scales: Buffer,
@@ -33,7 +33,7 @@ pub(crate) struct HeadActivations {
     pub(crate) entropy: Buffer,
 }
 
-/// What a forward pass leaves for a backward pass.
+/// How much a forward pass keeps for the backward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
     /// Everything.
@@ -49,12 +49,12 @@ pub(crate) enum Keep {
 pub(crate) struct Activations {
     /// Input of each layer, and the output of the last: hidden. Two that alternate where none are kept.
     pub(crate) inputs: Vec<Buffer>,
-    /// One a layer, or one that passes.
+    /// One per layer, or one for all.
     pub(crate) layers: Vec<LayerActivations>,
     pub(crate) head: HeadActivations,
-    /// What stands in for inputs and layers where the pass was not run.
+    /// Replaces inputs and layers if the pass was recalled.
     pub(crate) recalled: Option<Recalled>,
-    /// Output of the last layer, of rows that predict, where the pass was not run.
+    /// Output of the last layer, of predicting rows, if the pass was recalled.
     pub(crate) output: Buffer,
 }
 
@@ -71,14 +71,14 @@ impl Activations {
     }
 }
 
-/// What products need beside their factors.
+/// Buffers of products.
 #[derive(Debug, Default)]
 pub(crate) struct ProductScratch {
     pub(crate) packing: Packing,
     /// scale·x·aᵀ of an adapter: rank.
     pub(crate) narrow: Buffer,
     pub(crate) d_narrow: Buffer,
-    /// An input with elements dropped, or the gradient of one: inputs.
+    /// An input after dropout, or its gradient: inputs.
     pub(crate) dropped: Buffer,
 }
 

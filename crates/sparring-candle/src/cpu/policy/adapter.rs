@@ -1,4 +1,4 @@
-//! Policies with low-rank adapters on a base that they share.
+//! Policies with low-rank adapters on a shared base.
 
 use super::CandlePolicy;
 use super::frozen::Adapter;
@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 impl CandlePolicy {
-    /// A policy with fresh adapters on this one's weights, which it shares and does not change: what it trains,
-    /// saves and restores is the adapter. It begins as the base (the second factor is zero). `seed` draws the
+    /// A policy with fresh adapters on this policy's weights, which are shared and not changed. Only the adapter is
+    /// trained, saved and restored. It starts equal to the base (the second factor is zero). `seed` determines the
     /// first factor and the dropout.
     ///
     /// ```no_run
@@ -26,8 +26,8 @@ impl CandlePolicy {
     /// ```
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where a setting is out of range, a target matches nothing, or this policy has an
-    /// adapter already.
+    /// [`PolicyError::Invalid`] if a setting is out of range, a target matches nothing, or this policy already has an
+    /// adapter.
     pub fn with_lora(&self, config: LoraConfig, seed: Seed) -> Result<Self, PolicyError> {
         let spec = AdapterSpec::new(config, &self.frozen.spec.layout)?;
         let weights = spec.init(seed.child("factors"));
@@ -36,8 +36,8 @@ impl CandlePolicy {
         Ok(policy)
     }
 
-    /// A policy with an adapter that PEFT (or [`CandlePolicy::save_pretrained`]) wrote, on this one's weights,
-    /// which it shares.
+    /// A policy with an adapter written by PEFT or [`CandlePolicy::save_pretrained`], on this policy's weights, which
+    /// are shared.
     ///
     /// # Errors
     /// [`PolicyError::Invalid`] names the file and the field or tensor that is missing, damaged or not
@@ -50,7 +50,7 @@ impl CandlePolicy {
     fn with_adapter(&self, spec: Arc<AdapterSpec>, weights: Vec<f32>) -> Result<Self, PolicyError> {
         if self.frozen.adapter.is_some() {
             return Err(PolicyError::invalid(
-                "the policy has an adapter already; start from the base, or merge the adapter with into_merged",
+                "the policy already has an adapter; start from the base, or merge the adapter with into_merged",
             ));
         }
         let mut frozen = self.frozen.clone();
@@ -58,15 +58,15 @@ impl CandlePolicy {
         Ok(Self::from_frozen(frozen))
     }
 
-    /// Sets what the adapter's dropout draws from: an adapter that was loaded draws from seed 0, one that was restored
-    /// from a checkpoint goes on where it was.
+    /// Sets the seed of the adapter's dropout. The default of a loaded adapter is seed 0; one restored from a
+    /// checkpoint continues its sequence.
     #[must_use]
     pub fn with_dropout_seed(mut self, seed: Seed) -> Self {
         self.dropout.seed = seed;
         self
     }
 
-    /// Refuses what would change or lose the factors while they are merged.
+    /// Refuses operations that would change or lose the factors while they are merged.
     pub(super) fn check_unmerged(&self, doing: &str) -> Result<(), PolicyError> {
         if self.is_merged() {
             return Err(PolicyError::invalid(format!(
@@ -86,15 +86,15 @@ impl CandlePolicy {
         self.frozen.adapter.as_ref().is_some_and(|a| a.unmerged.is_some())
     }
 
-    /// Adds the adapter to a copy of the base's weights (`w + scale·b·a`): sampling then costs what the base's
-    /// does. The policy cannot be trained, saved or restored until [`CandlePolicy::unmerge_adapter`].
+    /// Adds the adapter to a copy of the base's weights (`w + scale·b·a`), so that sampling is as fast as the base's.
+    /// The policy cannot be trained, saved or restored until [`CandlePolicy::unmerge_adapter`].
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where there is no adapter, or it is merged already.
+    /// [`PolicyError::Invalid`] if there is no adapter or it is already merged.
     pub fn merge_adapter(&mut self) -> Result<(), PolicyError> {
         let frozen = &mut self.frozen;
         let Some(adapter) = frozen.adapter.as_mut().filter(|a| a.unmerged.is_none()) else {
-            return Err(PolicyError::invalid("there is no adapter that is not merged".to_owned()));
+            return Err(PolicyError::invalid("there is no adapter to merge".to_owned()));
         };
         adapter.unmerged = Some(Arc::clone(&frozen.weights));
         let weights = FlatWeights::change(&mut frozen.weights);
@@ -105,18 +105,18 @@ impl CandlePolicy {
     /// Undoes [`CandlePolicy::merge_adapter`], to the bit.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where no adapter is merged.
+    /// [`PolicyError::Invalid`] if no adapter is merged.
     pub fn unmerge_adapter(&mut self) -> Result<(), PolicyError> {
         let base = self.frozen.adapter.as_mut().and_then(|a| a.unmerged.take());
         self.frozen.weights = base.ok_or_else(|| PolicyError::invalid("no adapter is merged".to_owned()))?;
         Ok(())
     }
 
-    /// A policy without adapter whose weights are the base's with the adapter merged: to be saved as a whole
-    /// model, or trained further.
+    /// A policy without adapter whose weights are the base's with the adapter merged, to be saved as a whole model or
+    /// trained further.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where there is no adapter.
+    /// [`PolicyError::Invalid`] if there is no adapter.
     pub fn into_merged(mut self) -> Result<Self, PolicyError> {
         if !self.is_merged() {
             self.merge_adapter()?;

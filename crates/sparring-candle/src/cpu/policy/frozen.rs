@@ -1,4 +1,4 @@
-//! FlatWeights that do not change: sampling and scoring.
+//! Immutable weights: sampling and scoring.
 
 use super::weights::FlatWeights;
 use crate::batch;
@@ -22,7 +22,7 @@ pub(super) struct Adapter {
     pub(super) unmerged: Option<Arc<FlatWeights<DecodeWeights>>>,
 }
 
-/// The shape and the weights of a policy, for another backend to start from.
+/// Config and weights of a policy, for another backend.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ModelParts<'a> {
     pub(crate) spec: &'a Arc<ModelSpec>,
@@ -77,7 +77,7 @@ impl FrozenPolicy {
         self.model_with(None)
     }
 
-    /// The model, with elements of the adapter's inputs dropped.
+    /// The model, with this dropout on the adapter's inputs.
     pub(super) fn model_with(&self, dropout: Option<Dropout>) -> EngineModel<'_> {
         EngineModel {
             config: &self.spec.config,
@@ -106,7 +106,7 @@ impl FrozenPolicy {
         }
     }
 
-    /// The parameters that are trained: the adapter's, where there is one.
+    /// The trained parameters: the adapter's, if there is one.
     pub(super) fn trained(&self) -> (&[Parameter], &[f32]) {
         match &self.adapter {
             Some(adapter) => (adapter.spec.parameters(), &adapter.weights.flat),
@@ -114,7 +114,7 @@ impl FrozenPolicy {
         }
     }
 
-    /// The trained weights, to change. Copies them where they are shared.
+    /// Mutable access to the trained weights. Copies them if they are shared.
     pub(super) fn trained_mut(&mut self) -> &mut Vec<f32> {
         self.changes += 1;
         match &mut self.adapter {
@@ -144,7 +144,7 @@ impl FrozenPolicy {
         taken
     }
 
-    /// Gives buffers back.
+    /// Returns buffers.
     pub(super) fn return_workspaces(&self, workspaces: Vec<Workspace>) {
         self.pool().extend(workspaces);
     }
@@ -156,7 +156,7 @@ impl FrozenPolicy {
 
     pub(super) fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>, PolicyError> {
         let prompt = &tokens[..tokens.len().min(1)];
-        // The engine gives logits where a token is predicted: let the last position predict any token.
+        // The engine computes logits of positions that predict a token, so the last position predicts an arbitrary one.
         let continuation: Vec<u32> = tokens.iter().skip(1).copied().chain([0]).collect();
         let checked = [TokenGroup::new(prompt, vec![&continuation[..continuation.len() - 1]])];
         batch::check(TokenBatch::new(&checked, 1.0), &self.spec.config)?;
@@ -185,7 +185,7 @@ impl Scorer for FrozenPolicy {
     }
 }
 
-/// Results of all shards, flat. A log-probability that is not a number names its token.
+/// Results of all shards, flat. The error for a log-probability that is not a number names its token.
 pub(super) fn gather(
     batch: TokenBatch<'_>,
     results: Vec<TokenResults>,
@@ -213,7 +213,7 @@ impl FrozenPolicy {
         (self.weights.id(), self.unmerged().map(|a| a.weights.id()))
     }
 
-    /// Samples, and keeps what learning can use.
+    /// Samples, and records activations for learning.
     pub(super) fn sample_with(
         &self,
         requests: &[SampleRequest],

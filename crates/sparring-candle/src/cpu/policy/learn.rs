@@ -77,7 +77,7 @@ impl CandlePolicy {
         let model = self.frozen.model_with(dropout);
         let version = self.frozen.version();
         let recall = |block: &Block| {
-            // Sampling drops nothing.
+            // Sampling has no dropout.
             if dropout.is_some() { None } else { Recalled::find(&self.recordings, version, block) }
         };
         let run = |i: usize, workspace: &mut Workspace| {

@@ -39,28 +39,28 @@ use weights::FlatWeights;
 /// ```
 ///
 /// # Memory
-/// `accumulate` keeps the activations of the whole batch that it is given, about
-/// 4·layers·(3·hidden + qkv + attention + 2·intermediate) bytes a row (4·layers·hidden with
-/// [`PolicyOptions::checkpoint_layers`]): callers bound it by the size of their micro-batches. A group's prompt is one
-/// row a token, however many completions share it. Learning holds one gradient per shard and two moments beside the
-/// trained weights. Sampling records activations, up to [`PolicyOptions::recall_mib`]; learning from recorded rows with
-/// the same weights keeps few of its own.
+/// `accumulate` keeps the activations of its whole batch, about 4·layers·(3·hidden + qkv + attention +
+/// 2·intermediate) bytes per row (4·layers·hidden with [`PolicyOptions::checkpoint_layers`]). Callers bound this by
+/// the size of their micro-batches. A group's prompt has one row per token, however many completions share it.
+/// Learning holds one gradient per shard and two moments in addition to the trained weights. Sampling records
+/// activations, up to [`PolicyOptions::recall_mib`]; learning from recorded rows with the same weights keeps few of
+/// its own.
 ///
 /// Weights are read through memory maps: do not truncate the files while a folder is loaded.
 #[derive(Debug)]
 pub struct CandlePolicy {
     frozen: FrozenPolicy,
-    /// One gradient a shard; empty until something was accumulated.
+    /// One gradient per shard; empty until something is accumulated.
     gradients: Vec<Vec<f32>>,
     adam: AdamState,
     dropout: DropoutState,
-    /// What sampling computed.
+    /// Activations recorded by sampling.
     recordings: Recordings,
     /// Rows that were recalled, and rows that were computed.
     rows: [u64; 2],
 }
 
-/// How much learning used the activations that sampling recorded ([`PolicyOptions::recall_mib`]).
+/// How much learning recalled of the activations that sampling recorded ([`PolicyOptions::recall_mib`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecallReport {
@@ -88,7 +88,7 @@ impl CandlePolicy {
     /// divided by √(2·layers), arXiv:1904.10509 via GPT-2), norms 1, biases 0, all from `seed`.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where the configuration or an option is out of range, or the tokenizer has
+    /// [`PolicyError::Invalid`] if the configuration or an option is out of range, or the tokenizer has
     /// ids beyond the model's vocabulary.
     pub fn init(
         config: ModelConfig,
@@ -123,15 +123,14 @@ impl CandlePolicy {
         Self { dropout, ..Self::from_frozen(self.frozen.clone()) }
     }
 
-    /// The current weights, to sample from and to score with; it does not change when the policy learns.
+    /// A snapshot of the current weights for sampling and scoring. It does not change when the policy learns.
     #[must_use]
     pub fn freeze(&self) -> FrozenPolicy {
         self.frozen.clone()
     }
 
-    /// Writes a model folder that `transformers` and [`CandlePolicy::load`] read; of a policy with an adapter, the
-    /// adapter's folder, which PEFT and [`CandlePolicy::load_adapter`] read. Creates `dir`; each file is written
-    /// under a temporary name first.
+    /// Writes a model folder for `transformers` and [`CandlePolicy::load`], or, if the policy has an adapter, the
+    /// adapter's folder for PEFT and [`CandlePolicy::load_adapter`]. Creates `dir`; each file is whole or absent.
     ///
     /// # Errors
     /// [`PolicyError::Io`] names the file.
@@ -162,7 +161,7 @@ impl CandlePolicy {
         &self.frozen.options
     }
 
-    /// Changes the settings (threads, optimiser); weights, moments and gradients stay.
+    /// Changes the settings (threads, optimiser). Weights, moments and gradients are kept.
     ///
     /// # Errors
     /// [`PolicyError::Invalid`] names the option that is out of range.
@@ -184,14 +183,14 @@ impl CandlePolicy {
         parameters.iter().map(|p| (p.name.as_str(), p.shape.as_slice(), &weights[p.at.clone()]))
     }
 
-    /// The gradient that was accumulated since the last step, one vector a parameter, in the order of
+    /// The gradient accumulated since the last step, one vector per parameter, in the order of
     /// [`CandlePolicy::parameters`].
     pub fn gradients(&self) -> Vec<Vec<f32>> {
         let sum = |i: usize| self.gradients.iter().fold(0.0, |sum, shard| sum + shard[i]);
         self.frozen.trained().0.iter().map(|p| p.at.clone().map(sum).collect()).collect()
     }
 
-    /// How much of the rows learned from so far had been recorded by sampling.
+    /// How many of the rows learned from so far had been recorded by sampling.
     pub fn recall_report(&self) -> RecallReport {
         let [recalled_rows, computed_rows] = self.rows;
         RecallReport { recalled_rows, computed_rows, bytes: self.recordings.bytes() }
@@ -217,7 +216,7 @@ impl Scorer for CandlePolicy {
 
 impl Sampler for CandlePolicy {
     fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
-        // What is merged cannot be learned from; what drops elements drops none in sampling.
+        // A merged adapter cannot be trained; with dropout, training computes other activations than sampling.
         let learns = !self.is_merged() && self.lora().is_none_or(|lora| lora.dropout == 0.0);
         let records = learns && self.frozen.options.recall_mib > 0;
         let recorder = if records { self.recordings.recorder(self.frozen.version()) } else { None };

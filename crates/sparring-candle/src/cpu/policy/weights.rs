@@ -1,14 +1,14 @@
-//! FlatWeights that policies share, with the layout that decoding reads.
+//! Shared flat weights, with the packed layout for decoding.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// A flat buffer, and what was derived from it when first needed.
+/// A flat buffer, with lazily derived data.
 #[derive(Debug)]
 pub(crate) struct FlatWeights<P> {
     pub(crate) flat: Vec<f32>,
     packed: OnceLock<P>,
-    /// Another one after each change.
+    /// Changes with the weights.
     id: u64,
 }
 
@@ -22,24 +22,24 @@ impl<P> FlatWeights<P> {
         Arc::new(Self { flat, packed: OnceLock::new(), id: next_id() })
     }
 
-    /// What tells these weights from all others, and from what they were.
+    /// Identifies these weights among all others, including their earlier values.
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
-    /// What decoding reads; packed once after each change, by whoever asks first.
+    /// The packed weights for decoding, created at the first use after each change.
     pub(crate) fn packed(&self, pack: impl FnOnce(&[f32]) -> P) -> &P {
         self.packed.get_or_init(|| pack(&self.flat))
     }
 
-    /// Drops what was derived from the buffer, unless others share it.
+    /// Drops the derived data, unless it is shared.
     pub(crate) fn forget_packed(this: &mut Arc<Self>) {
         if let Some(weights) = Arc::get_mut(this) {
             weights.packed.take();
         }
     }
 
-    /// The buffer, to change; copied where others share it. What was derived from it is forgotten.
+    /// Mutable access to the buffer, which is copied if shared. Drops the derived data.
     pub(crate) fn change(this: &mut Arc<Self>) -> &mut Vec<f32> {
         let weights = Arc::make_mut(this);
         weights.packed.take();

@@ -1,7 +1,7 @@
-//! A cache of activations: what sampling computed for the rows that learning uses next.
+//! A cache of the activations that sampling computed, for the learning that follows.
 //!
-//! Decoding runs the same forward pass as learning, bit for bit. While the weights do not change, learning need not run
-//! it again: a recording holds what the backward pass of each row reads and what is expensive to compute.
+//! Decoding runs the same forward pass as learning, bit for bit. While the weights do not change, learning need not
+//! repeat it: a recording holds those inputs of each row's backward pass that are expensive to compute.
 
 mod pages;
 mod row;

@@ -1,11 +1,11 @@
-//! Recordings, on pages of memory that there is a limit to.
+//! Recordings, on pages of limited memory.
 
 use super::row::{Part, RowLayout};
 use crate::model::ModelConfig;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Rows of a page: few, since of a short completion's page most is not used.
+/// Rows of a page. Few, since most of a short completion's page is unused.
 pub(super) const PAGE_ROWS: usize = 16;
 
 /// The pages of one policy. Free pages are kept for reuse, since new memory costs as much as filling it.
@@ -18,7 +18,7 @@ pub(super) struct Pool {
 #[derive(Debug, Default)]
 struct Pages {
     free: Vec<Vec<f32>>,
-    /// How many there are, free ones and those of recordings, and how many there may be.
+    /// Number of pages, free or in use, and the limit.
     count: usize,
     limit: usize,
 }
@@ -44,14 +44,14 @@ impl Pool {
         PAGE_ROWS * self.layout.len()
     }
 
-    /// Sets how many bytes there may be; what is in use beyond them goes when it is given back.
+    /// Sets the limit in bytes. Pages in use beyond it are freed when they are returned.
     pub(super) fn set_limit(&self, bytes: usize) {
         let mut pages = self.lock();
         pages.limit = bytes / (self.page() * size_of::<f32>());
         pages.trim();
     }
 
-    /// Bytes that there are.
+    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.lock().count * self.page() * size_of::<f32>()
     }
@@ -98,7 +98,7 @@ impl Recording {
         self.rows
     }
 
-    /// Makes room for so many rows in all, if there are pages.
+    /// Makes room for `rows` rows in total, if there are pages.
     pub(super) fn grow(&mut self, rows: usize) -> bool {
         while self.pages.len() * PAGE_ROWS < rows {
             let Some(page) = self.pool.take() else { return false };
@@ -127,12 +127,12 @@ impl Recording {
         self.put_at(row, self.pool.layout.output(), values);
     }
 
-    /// A part of a row; anything where it was not written.
+    /// A part of a row; arbitrary if it was not written.
     pub(crate) fn get(&self, row: usize, layer: usize, part: Part) -> &[f32] {
         self.get_at(row, self.pool.layout.part(layer, part))
     }
 
-    /// The output of the last layer; anything where it was not written.
+    /// The output of the last layer; arbitrary if it was not written.
     pub(crate) fn output(&self, row: usize) -> &[f32] {
         self.get_at(row, self.pool.layout.output())
     }

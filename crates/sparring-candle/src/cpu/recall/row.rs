@@ -1,9 +1,9 @@
-//! Where the numbers of a row lie: layer after layer, then the output of the last.
+//! The layout of a row: layer after layer, then the output of the last.
 
 use crate::model::ModelConfig;
 use std::ops::Range;
 
-/// What is kept of a row in each layer.
+/// The recorded parts of a row in each layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     /// The layer's input: hidden.
@@ -39,7 +39,7 @@ pub(super) struct RowLayout {
     parts: [Range<usize>; 5],
     /// Numbers of a layer.
     layer: usize,
-    /// Where the output of the last layer lies.
+    /// Offset of the output of the last layer.
     output: Range<usize>,
 }
 

@@ -1,11 +1,11 @@
-//! Recordings by the tokens that they are of.
+//! Recordings, found by their tokens.
 
 use super::pages::{Pool, Recording};
 use crate::model::ModelConfig;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Which weights a recording is of: those of the base, and those of the adapter.
+/// The weights of a recording: those of the base and of the adapter.
 pub(crate) type Version = (u64, Option<u64>);
 
 /// The recordings of one policy.
@@ -18,11 +18,11 @@ pub(crate) struct Recordings {
 #[derive(Debug, Default)]
 struct Store {
     version: Version,
-    /// Calls of the sampler, and how many of them were before something was last learned.
+    /// Number of sampler calls, in total and before the last learning.
     calls: u64,
     learned_after: u64,
-    /// Calls between the last learnings, the latest first. No more than the smaller number are recorded, since there
-    /// may be an evaluation between steps.
+    /// Numbers of calls between the last learnings, the latest first. At most the smaller number is recorded, since
+    /// there may be an evaluation between steps.
     between: [u64; 2],
     prompts: HashMap<Arc<[u32]>, Prompt>,
     /// Prompts of the last call for which there was no memory.
@@ -44,13 +44,13 @@ struct Prompt {
 }
 
 impl Store {
-    /// The first call of which there is something.
+    /// The first call with a recording.
     fn oldest(&self) -> Option<u64> {
         let first = |p: &Prompt| p.completions.values().map(|entry| entry.call).min().unwrap_or(p.own.call);
         self.prompts.values().map(first).min()
     }
 
-    /// Forgets what a call recorded, unless a later one needs it.
+    /// Drops the recordings of a call, unless a later one needs them.
     fn forget(&mut self, call: u64) {
         self.prompts.retain(|_, prompt| {
             prompt.completions.retain(|_, entry| entry.call != call);
@@ -68,12 +68,12 @@ impl Recordings {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes of memory that are held, for recordings or to be used again.
+    /// Bytes held, for recordings or for reuse.
     pub(crate) fn bytes(&self) -> usize {
         self.pool.bytes()
     }
 
-    /// Sets how much memory there may be. Where more is in use, everything is forgotten.
+    /// Sets the memory limit. If more is in use, everything is dropped.
     pub(crate) fn set_limit(&self, bytes: usize) {
         self.pool.set_limit(bytes);
         if self.pool.bytes() > bytes {
@@ -81,7 +81,7 @@ impl Recordings {
         }
     }
 
-    /// Begins a call of the sampler, which is recorded where something may be learned from it.
+    /// Begins a sampler call, which is recorded if something may be learned from it.
     pub(crate) fn recorder(&self, version: Version) -> Option<Recorder<'_>> {
         let mut store = self.lock();
         if store.version != version {
@@ -95,7 +95,7 @@ impl Recordings {
         records.then_some(Recorder { recordings: self, call: store.calls })
     }
 
-    /// Says that something is learned from the calls so far.
+    /// Notes that something is learned from the calls so far.
     pub(crate) fn learn(&self) {
         let mut store = self.lock();
         if store.calls > store.learned_after {
@@ -123,7 +123,7 @@ impl Recordings {
     }
 }
 
-/// What a call of the sampler records with.
+/// The recorder of a sampler call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Recorder<'a> {
     recordings: &'a Recordings,
@@ -131,7 +131,7 @@ pub(crate) struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    /// A recording of a prompt, with room for its rows; none where there is no memory, or where it is recorded already.
+    /// A new recording of a prompt, with room for its rows; `None` if there is no memory or it is already recorded.
     pub(crate) fn prompt(&self, tokens: &Arc<[u32]>) -> Option<Recording> {
         let mut store = self.recordings.lock();
         if let Some(kept) = store.prompts.get_mut(tokens) {
@@ -150,13 +150,13 @@ impl Recorder<'_> {
         None
     }
 
-    /// A recording of a completion without rows, where its prompt is recorded.
+    /// A new recording of a completion, without rows, if its prompt is recorded.
     pub(crate) fn completion(&self, prompt: &[u32]) -> Option<Recording> {
         let kept = self.recordings.lock().prompts.contains_key(prompt);
         kept.then(|| Recording::new(&self.recordings.pool))
     }
 
-    /// Makes room for so many rows in all, and forgets what earlier calls recorded for it. Whether there is room.
+    /// Makes room for `rows` rows in total, dropping recordings of earlier calls. Returns whether there is room.
     pub(crate) fn grow(&self, recording: &mut Recording, rows: usize) -> bool {
         loop {
             if recording.grow(rows) {
@@ -187,7 +187,7 @@ impl Recorder<'_> {
         }
     }
 
-    /// Forgets a prompt and its completions, and records no more of them.
+    /// Drops a prompt and its completions, and stops recording them.
     pub(crate) fn give_up(&self, prompt: &Arc<[u32]>) {
         let mut store = self.recordings.lock();
         store.prompts.remove(prompt);
@@ -219,7 +219,7 @@ mod tests {
         recordings.recorder(VERSION).unwrap()
     }
 
-    /// Records a prompt and a completion as sampling does, row by row. Whether both are then kept.
+    /// Records a prompt and a completion as sampling does, row by row. Returns whether both are then kept.
     fn keep(recorder: Recorder<'_>, prompt: &[u32], completion: &[u32]) -> bool {
         let prompt: Arc<[u32]> = prompt.into();
         if let Some(mut recording) = recorder.prompt(&prompt) {
@@ -238,7 +238,7 @@ mod tests {
         true
     }
 
-    /// The tokens that a recording which is found is of.
+    /// The tokens of the recording that is found.
     fn found(recordings: &Recordings, prompt: &[u32], completion: Option<&[u32]>) -> Option<Vec<u32>> {
         let recording = recordings.find(VERSION, prompt, completion)?;
         Some((0..recording.rows()).map(|row| recording.output(row)[0] as u32).collect())

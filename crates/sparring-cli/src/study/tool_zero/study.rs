@@ -6,7 +6,7 @@ use crate::study::tool_zero::job::{self, Accuracy, BaseResult, RunResult};
 use crate::study::tool_zero::settings::Settings;
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::{BoxError, SamplingParams, Seed};
-use sparring::miniature::{Family, Part, World, write_base};
+use sparring::miniature::{Part, TaskFamily, World, write_base};
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::recipes::tool_zero::{Arm, ToolZero, Training, coverage, mask_names};
 use sparring::tools::ToolTask;
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// The family that every arm learns on.
-const TRAINED: Family = Family::Errands;
+const TRAINED: TaskFamily = TaskFamily::Errands;
 /// Answers that the base tries on each task.
 const TRIES: usize = 8;
 /// Evaluations and tries draw from it: the same for all arms and seeds.

@@ -1,4 +1,4 @@
-use crate::{Benchmark, Expected, Item, Reading, Scorer, Verdict};
+use crate::{Benchmark, Expected, Grader, Item, Reading, Verdict};
 use serde_json::{Map, Value};
 use sparring_bfcl::{Checker, PyValue};
 use sparring_tools::ToolCall;
@@ -6,21 +6,20 @@ use std::borrow::Cow;
 
 /// BFCL's own checker (`bfcl-eval` 2026.3.23, [`sparring_bfcl`]), with its error types.
 ///
-/// An answer that cannot be read is `ast_decoder:decoder_failed`, and no call where the categories about relevance ask
-/// whether there is one.
+/// An unreadable answer is `ast_decoder:decoder_failed`. In the relevance categories it counts as no call.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
-pub struct BfclScorer {
+pub struct BfclGrader {
     underscore_to_dot: bool,
 }
 
-impl BfclScorer {
-    /// The checker for models that write names as they are.
+impl BfclGrader {
+    /// The checker for models that write names unchanged.
     pub const fn new() -> Self {
         Self { underscore_to_dot: false }
     }
 
-    /// The checker for models that write `_` for the dots of names ([`Checker::underscore_to_dot`]).
+    /// Sets whether the model writes `_` for the dots of names ([`Checker::underscore_to_dot`]).
     #[must_use]
     pub const fn with_underscore_to_dot(mut self, underscore_to_dot: bool) -> Self {
         self.underscore_to_dot = underscore_to_dot;
@@ -28,25 +27,24 @@ impl BfclScorer {
     }
 }
 
-/// A benchmark of BFCL for models that cannot write dots in names: the tools are offered with underscores, and the
-/// checker expects these.
+/// Adapts a BFCL benchmark to models that cannot write dots in names: tools are offered, and checked, with underscores.
 #[must_use]
 pub fn with_underscores(mut benchmark: Benchmark) -> Benchmark {
     for tool in benchmark.items.iter_mut().flat_map(|item| &mut item.tools) {
         tool.name = tool.name.replace('.', "_");
     }
-    benchmark.scorer = Box::new(BfclScorer::new().with_underscore_to_dot(true));
+    benchmark.grader = Box::new(BfclGrader::new().with_underscore_to_dot(true));
     benchmark
 }
 
-impl Scorer for BfclScorer {
+impl Grader for BfclGrader {
     fn name(&self) -> &'static str {
         "BFCL's checker"
     }
 
-    fn score(&self, item: &Item, reading: &Reading) -> Verdict {
+    fn grade(&self, item: &Item, reading: &Reading) -> Verdict {
         let Expected::Bfcl(entry) = &item.expected else {
-            return Verdict::wrong("gold_unreadable", "the item is not one of BFCL");
+            return Verdict::wrong("gold_unreadable", "the item does not belong to BFCL");
         };
         let output = output(reading);
         if let Some(relevance) = entry.category.relevance() {
@@ -83,7 +81,7 @@ fn output(reading: &Reading) -> Result<Cow<'_, PyValue>, &str> {
 
 fn said(output: Result<Cow<'_, PyValue>, &str>) -> String {
     match output {
-        Ok(value) => format!("the answer says {value}"),
-        Err(why) => format!("the answer holds no call: {why}"),
+        Ok(value) => format!("the answer is {value}"),
+        Err(why) => format!("the answer has no call: {why}"),
     }
 }

@@ -1,19 +1,19 @@
-//! Right or wrong, and why.
+//! Verdicts, and grading by exact match.
 
-use crate::{Expected, Item, Reading, Scorer};
+use crate::{Expected, Grader, Item, Reading};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sparring_tools::{Assignment, RobustComparator, ToolCall, ToolSpec, match_calls};
 
-/// What becomes of an answer.
+/// The verdict on an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Verdict {
     /// Whether the answer is right.
     pub valid: bool,
-    /// The kind of error, `None` where there is none; BFCL's own names for BFCL.
+    /// The kind of error, `None` if the answer is right; for BFCL its own names.
     pub error: Option<String>,
-    /// What is wrong, for a person; empty where nothing is.
+    /// The reason as text; empty if the answer is right.
     pub why: String,
 }
 
@@ -29,39 +29,38 @@ impl Verdict {
     }
 }
 
-/// Exact match as Tool-R0 scores it (arXiv 2602.21320): the same number of calls, and each gold call answered by one
-/// with the same name, the same argument names, and values that are equal under
-/// [`RobustComparator`], in any order.
+/// Exact match as in Tool-R0 (arXiv 2602.21320): the same number of calls, in any order, and for each gold call one
+/// with the same name, the same argument names, and values that are equal under [`RobustComparator`].
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
-pub struct ExactScorer {
+pub struct ExactGrader {
     defaults: bool,
 }
 
-impl ExactScorer {
+impl ExactGrader {
     /// Exact match.
     pub const fn new() -> Self {
         Self { defaults: false }
     }
 
-    /// Exact match after both sides are given the `default` of every parameter that they leave out: what NexusRaven
-    /// does by calling the functions.
+    /// Exact match after omitted parameters are set to their `default` on both sides, as NexusRaven does by calling the
+    /// functions.
     pub const fn with_defaults() -> Self {
         Self { defaults: true }
     }
 }
 
-impl Scorer for ExactScorer {
+impl Grader for ExactGrader {
     fn name(&self) -> &'static str {
         if self.defaults { "exact match, defaults filled in" } else { "exact match" }
     }
 
-    fn score(&self, item: &Item, reading: &Reading) -> Verdict {
+    fn grade(&self, item: &Item, reading: &Reading) -> Verdict {
         let gold = match &item.expected {
             Expected::Calls(gold) => gold.clone(),
             Expected::Unreadable { why } => return Verdict::wrong("gold_unreadable", why),
             Expected::Bfcl(_) => {
-                return Verdict::wrong("gold_unreadable", "the item needs BFCL's scorer");
+                return Verdict::wrong("gold_unreadable", "the item needs `BfclGrader`");
             }
         };
         let found = match reading {
@@ -81,7 +80,7 @@ impl Scorer for ExactScorer {
     }
 }
 
-/// What is wrong, most basic first.
+/// The most basic error.
 fn kind(gold: &[ToolCall], found: &[ToolCall]) -> &'static str {
     let sorted = |calls: &[ToolCall], of: fn(&ToolCall) -> Vec<&str>| {
         let mut all: Vec<Vec<String>> =
@@ -106,7 +105,7 @@ fn kind(gold: &[ToolCall], found: &[ToolCall]) -> &'static str {
     }
 }
 
-/// The calls with the defaults of what they leave out.
+/// The calls with defaults for omitted parameters.
 fn filled(mut calls: Vec<ToolCall>, tools: &[ToolSpec]) -> Vec<ToolCall> {
     for call in &mut calls {
         let Some(tool) = tools.iter().find(|tool| tool.name == call.name) else { continue };
@@ -132,14 +131,14 @@ mod tests {
         Item::calls("i", "c", vec![], vec![tool], gold)
     }
 
-    fn judge(scorer: ExactScorer, calls: &Value) -> Verdict {
+    fn judge(grader: ExactGrader, calls: &Value) -> Verdict {
         let calls = sparring_tools::calls_from_value(calls).unwrap();
-        scorer.score(&item(), &Reading::Calls(calls))
+        grader.grade(&item(), &Reading::Calls(calls))
     }
 
     #[test]
     fn errors_are_named_from_coarse_to_fine() {
-        let plain = ExactScorer::new();
+        let plain = ExactGrader::new();
         let call = |name: &str, arguments: Value| json!({"name": name, "arguments": arguments});
         let one = call("f", json!({"a": "1"}));
         assert!(judge(plain, &json!([call("f", json!({"a": 2.0})), one])).valid);
@@ -159,17 +158,17 @@ mod tests {
     fn defaults_count_on_both_sides() {
         let calls =
             json!([{"name": "f", "arguments": {"a": 2, "b": null}}, {"name": "f", "arguments": {"a": 1}}]);
-        assert!(!judge(ExactScorer::new(), &calls).valid);
-        assert!(judge(ExactScorer::with_defaults(), &calls).valid);
+        assert!(!judge(ExactGrader::new(), &calls).valid);
+        assert!(judge(ExactGrader::with_defaults(), &calls).valid);
     }
 
     #[test]
     fn what_cannot_be_read_is_wrong() {
         let unreadable = Reading::Unreadable { why: "byte 3".to_owned() };
-        assert_eq!(ExactScorer::new().score(&item(), &unreadable), Verdict::wrong("unreadable", "byte 3"));
+        assert_eq!(ExactGrader::new().grade(&item(), &unreadable), Verdict::wrong("unreadable", "byte 3"));
         let mut item = item();
         item.expected = Expected::Unreadable { why: "no JSON".to_owned() };
-        let verdict = ExactScorer::new().score(&item, &Reading::Calls(vec![]));
+        let verdict = ExactGrader::new().grade(&item, &Reading::Calls(vec![]));
         assert_eq!(verdict.error.as_deref(), Some("gold_unreadable"));
     }
 }

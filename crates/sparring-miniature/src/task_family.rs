@@ -5,47 +5,48 @@ use rand::Rng;
 use sparring_core::Seed;
 use sparring_tools::ToolTask;
 
-/// The families' own seed: their tasks are fixed, whatever the seed of a run.
+/// The seed of the families. Their tasks do not depend on a run's seed.
 const FAMILY_SEED: Seed = Seed::new(0x00FA_3117);
-/// Share of tasks whose request no tool offered serves.
+/// Share of tasks whose request no offered tool serves.
 const NO_CALL_SHARE: f64 = 0.1;
 /// Share of tasks with two calls.
 const TWO_CALL_SHARE: f64 = 0.25;
-/// Tools offered of each task.
+/// Number of offered tools per task.
 const TOOLS: usize = 4;
 
-/// Two sets of tasks with tools and wording of their own, as two published data sets have them: to train on one,
-/// and to test on its held-out tasks and on the other's.
+/// Two sets of tasks with different tools and wording, as two published data sets would have. Train on one, then test
+/// on its held-out tasks and on the other's.
 ///
 /// | family | domains | wording |
 /// |---|---|---|
-/// | [`Errands`](Self::Errands) | travel, food, work, home | that of every document of the base |
-/// | [`Leisure`](Self::Leisure) | fun, health, news, shop | other frames; half of the requests name the details first |
+/// | [`Errands`](Self::Errands) | travel, food, work, home | as in every document of the base |
+/// | [`Leisure`](Self::Leisure) | fun, health, news, shop | other phrasings; half of the requests name the details first |
 ///
-/// A tenth of the tasks need no call, a quarter take two, the rest one; four tools are offered.
+/// A tenth of the tasks need no call, a quarter two, the rest one. Four tools are offered.
 ///
 /// ```
-/// use sparring_miniature::{Family, Part, World};
-/// let tasks = Family::Errands.tasks(&World::new(), Part::Test, 3);
+/// use sparring_miniature::{TaskFamily, Part, World};
+/// let tasks = TaskFamily::Errands.tasks(&World::new(), Part::Test, 3);
 /// assert_eq!(tasks.len(), 3);
 /// assert!(tasks.iter().all(|task| task.tools.len() == 4));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Family {
+pub enum TaskFamily {
     /// Travel, food, work and home.
     Errands,
     /// Fun, health, news and shopping.
     Leisure,
 }
 
-/// What the tasks of a family are for.
+/// The purpose of a part of a family's tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// To learn on: training tools.
+    /// Training: training tools.
     Train,
-    /// To choose settings by: training tools, other requests and tool lists.
+    /// Choosing settings: training tools, other requests and tool lists.
     Validation,
-    /// To report: the family's held-out tools, which no document showed in use, beside any others of the family.
+    /// Reporting: the family's held-out tools, which no document showed in use, with any others of the family as
+    /// distractors.
     Test,
 }
 
@@ -59,7 +60,7 @@ impl Part {
     }
 }
 
-impl Family {
+impl TaskFamily {
     /// Both families.
     pub const ALL: [Self; 2] = [Self::Errands, Self::Leisure];
 
@@ -88,7 +89,7 @@ impl Family {
         }
     }
 
-    /// The first `n` tasks of a part: the same on every machine.
+    /// The first `n` tasks of a part, the same on every machine.
     pub fn tasks(self, world: &World, part: Part, n: usize) -> Vec<ToolTask> {
         let seed = FAMILY_SEED.child(self.name()).child(part.name());
         let mine = |action: &&Action| self.domains().contains(&action.domain());
