@@ -93,6 +93,5 @@ fn uninterrupted(config: &TrainConfig) -> End {
 
 /// Records of one kind.
 fn records(dir: &Path, kind: &str) -> Vec<serde_json::Value> {
-    let events = crate::report::read_events(dir).unwrap();
-    events.into_iter().filter(|record| record["kind"] == kind).collect()
+    crate::report::Records::read(dir).unwrap().of(kind).cloned().collect()
 }

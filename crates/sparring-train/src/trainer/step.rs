@@ -1,5 +1,6 @@
 use super::Trainer;
 use super::state::StepRecord;
+use crate::source::draw_tasks;
 use crate::summary::mean;
 use crate::{Score, Scored, TrainError, requests, sample};
 use sparring_core::{RewardContext, Rollout, Seed};
@@ -99,13 +100,8 @@ impl<T> Trainer<'_, T> {
         seed: Seed,
         all: &mut Vec<(Score, Option<f32>)>,
     ) -> Result<Vec<Drawn<T>>, TrainError> {
-        let (first, c) = (self.state.tasks, &self.plan.config);
-        let tasks = self.source.tasks(first, n, self.seed.child("tasks"));
-        let tasks = tasks.map_err(|source| TrainError::Source { first, source })?;
-        if tasks.len() > n {
-            let source = format!("it gave {} tasks where {n} were asked for", tasks.len()).into();
-            return Err(TrainError::Source { first, source });
-        }
+        let c = &self.plan.config;
+        let tasks = draw_tasks(&mut *self.source, self.state.tasks, n, self.seed.child("tasks"))?;
         self.state.tasks += tasks.len() as u64;
         let requests = requests(tasks.iter().map(&*self.prompt), c.group_size, &c.sampling, seed);
         let groups = sample(&*self.policy, super::run::POLICY, &requests, |_| {})?;
