@@ -2,13 +2,14 @@ use crate::state::{IterationRow, Ledger};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sparring_train::EvaluationScore;
+use sparring_train::store::RunInfo;
 use sparring_train::summary::{by_name, first_and_last, peak_rss_mib, relative_gain};
 use std::collections::BTreeMap;
 
 /// Updates over which a first and a last rate are averaged: a single update is noisy.
 const WINDOW: usize = 5;
 
-/// What a run came to: `summary.json`.
+/// The outcome of a run: `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Summary {
@@ -34,7 +35,7 @@ pub struct Summary {
     pub phase_seconds: BTreeMap<String, f64>,
     /// Seconds of wall clock of all sessions together.
     pub wall_seconds: f64,
-    /// Peak resident memory of this process in MiB; 0 where the system does not tell.
+    /// Peak resident memory of this process in MiB; 0 where it is unknown.
     pub peak_rss_mib: f64,
 }
 
@@ -58,12 +59,12 @@ pub struct GeneratorSummary {
 }
 
 impl Summary {
-    pub(crate) fn new(seed: u64, preset: &str, ledger: &Ledger) -> Self {
+    pub(crate) fn new(info: &RunInfo, ledger: &Ledger) -> Self {
         let last = ledger.iterations.last().map_or(&ledger.base, |row| &row.evaluations);
         let last = if last.is_empty() { &ledger.base } else { last };
         Self {
-            seed,
-            preset: preset.to_owned(),
+            seed: info.seed,
+            preset: info.preset.clone(),
             base: by_name(&ledger.base),
             last: by_name(last),
             relative_gain: relative_gain(&ledger.base, last),

@@ -54,7 +54,7 @@ impl Game for Sums {
     }
 
     fn solver_prompt(&self, task: &Sum) -> Vec<Message> {
-        // One task cannot be posed: the prompt is empty.
+        // One task has an invalid prompt: it is empty.
         if task.letters == "dd" { Vec::new() } else { vec![Message::user(task.letters.clone())] }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 #[test]
-fn both_roles_improve() {
+fn both_players_improve() {
     let dir = tempfile::tempdir().unwrap();
     let mut run = game(toy_config());
     let summary = run.run(dir.path()).unwrap();
@@ -235,7 +235,7 @@ fn an_empty_pool_leaves_the_solver_as_it_is() {
 }
 
 #[test]
-fn a_task_that_cannot_be_posed_is_counted_not_fatal() {
+fn a_task_with_an_invalid_prompt_is_counted_not_fatal() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = toy_config();
     config.pool.candidates = 2000;
@@ -243,7 +243,7 @@ fn a_task_that_cannot_be_posed_is_counted_not_fatal() {
     config.iterations = 1;
     game(config).run(dir.path()).unwrap();
     let pool = &records(dir.path(), "pool")[0];
-    assert_eq!(pool["rejected"]["unposable"], 1, "the task `dd`: {pool}");
+    assert_eq!(pool["rejected"]["invalid_prompt"], 1, "the task `dd`: {pool}");
 }
 
 /// A reward that breaks its contract in a chosen way.
@@ -284,13 +284,15 @@ fn a_broken_reward_stops_the_run_by_name() {
 }
 
 #[test]
-fn observers_hear_every_phase_and_step_in_order() {
+fn observers_get_every_phase_and_step_in_order() {
     let dir = tempfile::tempdir().unwrap();
-    let mut heard: Vec<String> = Vec::new();
+    let mut phases: Vec<String> = Vec::new();
     let mut steps = 0;
     let mut kinds = 0;
     let observer = |event: Event<'_>| match event {
-        Event::PhaseStarted { iteration, phase, .. } => heard.push(format!("{iteration} {}", phase.as_str())),
+        Event::PhaseStarted { iteration, phase, .. } => {
+            phases.push(format!("{iteration} {}", phase.as_str()))
+        }
         Event::PhaseEnded { seconds, .. } => assert!(seconds >= 0.0),
         Event::Progress { .. } => steps += 1,
         Event::Record { json, .. } => {
@@ -305,7 +307,7 @@ fn observers_hear_every_phase_and_step_in_order() {
         |i| ["train_generator", "build_pool", "train_solver", "evaluate"].map(|p| format!("{i} {p}"));
     let wanted: Vec<String> =
         std::iter::once("0 evaluate".to_owned()).chain(iteration(1)).chain(iteration(2)).collect();
-    assert_eq!(heard, wanted);
+    assert_eq!(phases, wanted);
     assert_eq!(kinds, lines(dir.path(), "events.jsonl").len());
     assert!(steps > 12);
 }
