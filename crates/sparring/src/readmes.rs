@@ -35,3 +35,6 @@ struct Testkit;
 
 #[doc = include_str!("../../sparring-tools/README.md")]
 struct Tools;
+
+#[doc = include_str!("../../sparring-train/README.md")]
+struct Train;

@@ -1,5 +1,6 @@
 //! A toy game for the loop, and what its tests share.
 
+mod own;
 mod pool;
 mod report;
 mod resume;

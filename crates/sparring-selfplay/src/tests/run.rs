@@ -133,7 +133,7 @@ fn shared_weights_and_a_frozen_generator_run() {
     assert!(run.run("unused").unwrap_err().to_string().contains("weights"));
 }
 
-/// Proposes the letter that was asked for and another one; fails `failures` times for every prompt first.
+/// Proposes the requested letter and another one; every third request first fails `failures` times.
 struct Remote {
     script: ScriptedSampler,
     failures: u32,
@@ -186,29 +186,29 @@ fn a_generator_may_be_a_sampler_only() {
     assert_eq!(wanted.weights.len(), 1, "checkpoints hold the Solver alone");
     assert_ne!(wanted.weights[0], weights(&game(tiny_config()))[1], "the Solver learns");
 
-    // Unavailable for a moment, and stopped in the middle: nothing that was answered is lost.
+    // With retries, a request that fails for a moment is repeated, also in a run that is stopped and resumed.
     let dir = tempfile::tempdir().unwrap();
-    let patient = || {
+    let retrying = || {
         let retry = Retry::new(Remote::new(2), Backoff::default()).with_sleep(|_| ());
         with_frozen_generator(config.clone(), retry)
     };
     fail_after(Some(60));
-    let error = patient().run(dir.path()).unwrap_err();
+    let error = retrying().run(dir.path()).unwrap_err();
     fail_after(None);
     assert!(one_line(&error).contains("no space left"), "{error}");
     let checkpoints = std::fs::read_dir(dir.path().join("checkpoints")).unwrap();
     let newest = checkpoints.map(|entry| entry.unwrap().path()).max().unwrap();
     assert!(newest.join("solver").is_dir() && !newest.join("generator").exists());
-    let mut resumed = patient();
+    let mut resumed = retrying();
     let summary = resumed.resume(dir.path()).unwrap();
     assert_eq!(end(&resumed, summary, dir.path()), wanted);
 
-    // Without patience the run stops.
+    // Without retries the run stops.
     let dir = tempfile::tempdir().unwrap();
     let error = with_frozen_generator(config, Remote::new(2)).run(dir.path()).unwrap_err();
     assert_eq!(
         one_line(&error),
-        "the generator's model failed: temporarily unavailable: asking the server: status 429"
+        "the generator failed: temporarily unavailable: asking the server: status 429"
     );
 }
 

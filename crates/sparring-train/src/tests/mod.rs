@@ -64,6 +64,9 @@ fn trainer<'a>(config: TrainConfig, policy: &'a mut ToyPolicy, seed: u64) -> Tra
         .with_key(Clone::clone)
         .with_evaluation(Evaluation::greedy("heldout", letters()))
         .with_evaluation(Evaluation::sampled("tried", letters(), 1.0, 4))
+        .with_recorder(|step, journal| {
+            journal.record("my_tasks", &serde_json::json!({ "tasks": step.tasks }))
+        })
 }
 
 /// What a run ends with: all that may not depend on interruptions.

@@ -6,21 +6,21 @@ use crate::{Score, Scored, TrainError, requests, sample};
 use sparring_core::{RewardContext, Rollout, Seed};
 use sparring_grpo::{UpdateReport, is_zero_advantage, resample};
 
-/// One update: what it learned from, and what it did.
+/// One update: its tasks, rollouts, rewards and report.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Step<T> {
-    /// The tasks that it learned from.
+    /// The tasks.
     pub tasks: Vec<T>,
     /// The completions of each.
     pub groups: Vec<Vec<Rollout>>,
     /// Their scores.
     pub scored: Scored,
-    /// What it did.
+    /// Its record in `events.jsonl`.
     pub record: StepRecord,
 }
 
-/// A task with what was sampled of it.
+/// A task with its rollouts and rewards.
 struct Drawn<T> {
     task: T,
     rollouts: Vec<Rollout>,
@@ -32,7 +32,7 @@ impl<T> Trainer<'_, T> {
     /// tasks.
     ///
     /// # Errors
-    /// [`TrainError`] says what the source, the model or the reward met; the update was not applied.
+    /// [`TrainError`] where the source, the model or the reward fails; the update was not applied.
     pub fn step(&mut self) -> Result<Option<Step<T>>, TrainError> {
         self.check()?;
         let step = self.state.step;
@@ -77,8 +77,8 @@ impl<T> Trainer<'_, T> {
         Ok(Some(Step { tasks, groups, scored, record }))
     }
 
-    /// The groups to learn from, and the number of rounds; `all` gets the score and the share solved of every group
-    /// that was drawn.
+    /// The groups to learn from, and the number of rounds; `all` collects the score and the solve rate of every group that
+    /// was drawn.
     fn draw(&mut self, all: &mut Vec<(Score, Option<f32>)>) -> Result<(Vec<Drawn<T>>, usize), TrainError> {
         let wanted = self.plan.config.prompts_per_step;
         let rounds = self.plan.config.grpo.dynamic_sampling.map(|dynamic| dynamic.max_rounds);
@@ -124,7 +124,7 @@ impl<T> Trainer<'_, T> {
         Ok(drawn.map(|((task, rollouts), score)| Drawn { task, rollouts, score }).collect())
     }
 
-    /// The learning half; nothing to learn is no update.
+    /// The learning half; without groups, there is no update.
     fn learn(
         &mut self,
         groups: &[Vec<Rollout>],
