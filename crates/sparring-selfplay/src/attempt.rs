@@ -12,8 +12,8 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// Samples the Solver on each task with the training prompt; task `i` draws from `seed.index(i)`.
-    /// `None` for a task whose prompt it
-    /// cannot continue.
+    /// `None`
+    /// for a task with an invalid prompt.
     pub(crate) fn run<G: Game>(
         self,
         game: &G,

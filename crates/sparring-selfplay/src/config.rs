@@ -28,7 +28,7 @@ pub enum Order {
     EasyToHard,
     /// At random.
     Shuffled,
-    /// As the Generator proposed them.
+    /// By their numbers: as the Generator proposed them.
     AsIs,
 }
 
@@ -57,8 +57,8 @@ pub struct GeneratorConfig {
     pub probe_samples: usize,
     /// Their temperature.
     pub probe_temperature: f32,
-    /// The update. Its temperature is `temperature`; its longest completion is `max_tokens`, where the loss needs one and
-    /// none is set.
+    /// The update. Its temperature is `temperature`; its longest completion is `max_tokens`, where the loss needs one
+    /// and none is set.
     pub grpo: GrpoConfig,
 }
 
@@ -101,8 +101,8 @@ pub struct SolverConfig {
     pub temperature: f32,
     /// The order in which the Solver trains on the pool.
     pub order: Order,
-    /// The update. Its temperature is `temperature`; its longest completion is `max_tokens`, where the loss needs one and
-    /// none is set.
+    /// The update. Its temperature is `temperature`; its longest completion is `max_tokens`, where the loss needs one
+    /// and none is set.
     pub grpo: GrpoConfig,
 }
 
@@ -202,10 +202,10 @@ impl SelfPlayConfig {
         Ok(self.pool.validate()?)
     }
 
-    /// Checks the settings and makes what runs.
+    /// Checks the settings, the update's among them.
     ///
     /// # Errors
-    /// As [`SelfPlayConfig::validate`], and for the update's settings.
+    /// As [`SelfPlayConfig::validate`].
     pub fn build(self) -> Result<SelfPlayPlan, SelfPlayError> {
         self.validate()?;
         let updater = |field, config: &GrpoConfig, temperature, max_tokens| {

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! The domain is a [`Game`](sparring_core::Game), of which calling tools is one. The models are
-//! [`Policy`](sparring_core::Policy)s; a frozen Generator can be any [`Sampler`](sparring_core::Sampler). The rewards are
-//! [`Reward`](sparring_core::Reward)s.
+//! [`Policy`](sparring_core::Policy)s; a frozen Generator can be any [`Sampler`](sparring_core::Sampler). The rewards
+//! are [`Reward`](sparring_core::Reward)s.
 //!
 //! A whole program, with toy models: the Generator is asked for a letter, the Solver repeats it.
 //!

@@ -5,8 +5,8 @@ use std::fmt;
 
 /// A player that may be trained or not.
 ///
-/// A frozen model needs only a [`Sampler`]. Wrap one on a server in [`Retry`](sparring_core::Retry): without it, a request
-/// that fails for a moment ends the run.
+/// A frozen model needs only a [`Sampler`]. Wrap one on a server in [`Retry`](sparring_core::Retry): without it, a
+/// request that fails for a moment ends the run.
 pub enum Seat {
     /// A model that learns.
     Learns(Box<dyn Policy>),

@@ -9,7 +9,7 @@ use sparring_train::summary::DriftNote;
 use sparring_train::{Evaluation, Scored, TrainError, Updater};
 use std::time::Instant;
 
-/// Tasks of one's own, and their share of the pool.
+/// Own tasks beside the Generator's, and their share of the pool.
 pub(crate) struct OwnTasks<'a, G: Game> {
     pub(crate) source: Box<dyn TaskSource<G::Task> + 'a>,
     pub(crate) share: f32,
@@ -19,7 +19,7 @@ pub(crate) type Record<'a, G> =
     dyn FnMut(&PlayerStep<'_, G>, &mut Journal<'_, '_>) -> Result<(), TrainError> + 'a;
 pub(crate) type Recorder<'a, G> = Box<Record<'a, G>>;
 
-/// A running run.
+/// A run in progress.
 pub(crate) struct Run<'r, 'a, G: Game> {
     pub(crate) plan: &'r SelfPlayPlan,
     pub(crate) game: &'r G,

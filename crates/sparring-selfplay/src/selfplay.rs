@@ -59,24 +59,25 @@ impl<'a, G: Game> SelfPlay<'a, G> {
 
     /// Takes a share of the Solver's tasks, in [0, 1], from `source`: your own tasks beside the Generator's.
     ///
-    /// They enter the pool of each iteration as [`Origin::Own`](crate::Origin), so that they are that share of it; fewer
-    /// where the source is exhausted. The rest of the pool is built as before, in a pool that is smaller by that share.
-    /// Own tasks are attempted by the Solver like the Generator's, which gives their solve rate, their difficulty and
-    /// their place in the training order. They are trusted: neither `pool.min_agreement` nor `pool.keep` drops any, nor
-    /// are duplicates dropped. A task whose prompt the Solver cannot continue is dropped, and counted as rejected.
+    /// They enter the pool of each iteration as [`Origin::Own`](crate::Origin), so that they are that share of it;
+    /// fewer where the source is exhausted. The rest of the pool is built as without them, but smaller by that
+    /// share. Own tasks are attempted by the Solver like the Generator's, which gives their solve rate, their
+    /// difficulty and their place in the training order. They are trusted: neither `pool.min_agreement` nor `pool.keep`
+    /// drops any, nor are duplicates dropped. A task with an invalid prompt is dropped, and counted as rejected. With
+    /// `pool.dedup_earlier`, a proposal that equals an own task of an earlier pool is a duplicate.
     ///
     /// With a share of 1, the Generator writes no candidates: set `generator.train = false`, unless its training is of
     /// use elsewhere. An exhausted source then leaves the pool empty, and the Solver untrained.
     ///
-    /// The source is asked for tasks by number, in order, with `seed.child("tasks")`; the number of the next task is part
-    /// of the run's state, so that a resumed run trains on the same tasks.
+    /// The source is asked for tasks by number, in order, with `seed.child("tasks")`; the number of the next task is
+    /// part of the run's state, so that a resumed run trains on the same tasks.
     #[must_use]
     pub fn with_tasks(mut self, source: impl TaskSource<G::Task> + 'a, share: f32) -> Self {
         self.tasks = Some(OwnTasks { source: Box::new(source), share });
         self
     }
 
-    /// Calls `recorder` after every update of either player, with the update and the journal: for records of one's own in
+    /// Calls `recorder` after every update of either player, with the update and the journal: for your own records in
     /// `events.jsonl`, which [`Report::with_section`](sparring_train::report::Page::with_section) can show.
     ///
     /// Records that depend on the update alone are the same in a resumed run. For a mean per update, a component of the

@@ -41,9 +41,11 @@ pub(crate) struct State<T> {
     pub(crate) history: Vec<PoolTask<T>>,
     /// Signatures of every task that was in a pool.
     pub(crate) seen: BTreeSet<String>,
-    /// Share of the pool that comes from a source of one's own.
+    /// Share of own tasks in the pool.
+    #[serde(default)]
     pub(crate) own_share: f32,
-    /// Number of that source's next task.
+    /// Number of the next own task.
+    #[serde(default)]
     pub(crate) own_next: u64,
     pub(crate) ledger: Ledger,
 }
@@ -75,7 +77,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// The row of `iteration`, from 1; made where it is missing.
+    /// The row of `iteration`, from 1; added where it is missing.
     pub(crate) fn row(&mut self, iteration: usize) -> &mut IterationRow {
         let wanted = iteration.max(1);
         while self.iterations.len() < wanted {

@@ -44,17 +44,17 @@ pub struct Summary {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GeneratorSummary {
-    /// Share of proposals that could be read as a task, at first.
+    /// Share of proposals that could be read as a task, over the first updates.
     pub valid_rate_first: Option<f32>,
-    /// At last.
+    /// The same over the last updates.
     pub valid_rate_last: Option<f32>,
-    /// Mean solve rate of the probed proposals, at first.
+    /// Mean solve rate of the probed proposals, over the first updates.
     pub solve_rate_first: Option<f32>,
-    /// At last.
+    /// The same over the last updates.
     pub solve_rate_last: Option<f32>,
-    /// Share of the proposals in the wanted band of solve rates, at first.
+    /// Share of the proposals with a solve rate in `pool.keep`, over the first updates.
     pub in_band_first: Option<f32>,
-    /// At last.
+    /// The same over the last updates.
     pub in_band_last: Option<f32>,
 }
 

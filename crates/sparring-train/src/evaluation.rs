@@ -162,7 +162,7 @@ impl<T> fmt::Debug for Evaluator<'_, T> {
 
 impl<T> Evaluator<'_, T> {
     /// Runs an evaluation: the share of answers that solve their task, and the first tasks' first answers. A task
-    /// whose prompt the sampler cannot continue counts as not solved. Task `i` draws from the seed's child of the
+    /// with an invalid prompt counts as not solved. Task `i` draws from the seed's child of the
     /// evaluation's name and `i`. `done` is called with the number of tasks done.
     ///
     /// # Errors

@@ -27,8 +27,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! There are two layers. [`Trainer`] is the loop: whole runs in a folder ([`Trainer::run`], [`Trainer::resume`]), or one
-//! update at a time in memory ([`Trainer::step`]). Below it are the two halves of an update, for loops of your own:
+//! There are two layers. [`Trainer`] is the loop: whole runs in a folder ([`Trainer::run`], [`Trainer::resume`]), or
+//! one update at a time in memory ([`Trainer::step`]). Below it are the two halves of an update, for loops of your own:
 //! [`requests`] and [`sample`], then [`Scored`] and [`Updater`]. Self-play is such a loop: it reads and probes the
 //! Generator's proposals before they are scored.
 //!
@@ -57,8 +57,8 @@
 //! | `report.html` | the report, once [`write_report`] has written it |
 //!
 //! Every random choice derives from the run's seed by update and task, and a checkpoint is renamed into place only when
-//! it is complete. So a run that is killed at any moment and resumed ends with the same weights, bit for bit, and the same
-//! summary as an uninterrupted run.
+//! it is complete. So a run that is killed at any moment and resumed ends with the same weights, bit for bit, and the
+//! same summary as an uninterrupted run.
 #![forbid(unsafe_code)]
 
 pub mod check;

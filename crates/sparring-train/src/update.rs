@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 /// The learning half of an update: from sampled groups and their scores to optimiser steps.
 ///
-/// It passes [`Grpo`] the rewards of the [`Scored`] groups, and what some advantages need beside them: keys, components,
-/// and the scales and clips of ADPO.
+/// It passes [`Grpo`] the rewards of the [`Scored`] groups, and what some advantages need beside them: keys,
+/// components, and the scales and clips of ADPO.
 ///
 /// ```
-/// use sparring_core::{Policy, Prompt, RewardContext, Rollout, SamplingParams, Seed, reward_fn};
+/// use sparring_core::{Prompt, RewardContext, Rollout, SamplingParams, Seed, reward_fn};
 /// use sparring_grpo::GrpoConfig;
 /// use sparring_grpo::advantage::Baselines;
 /// use sparring_testkit::ToyPolicy;
@@ -22,13 +22,13 @@ use std::collections::BTreeMap;
 /// let params = SamplingParams::default().with_max_tokens(1);
 /// for step in 0..30 {
 ///     let requests = requests([Prompt::Tokens([1].into())], 8, &params, Seed::new(2).index(step));
-///     let groups = sample(policy.sampler(), "policy", &requests, |_| {})?;
+///     let groups = sample(&policy, "policy", &requests, |_| {})?;
 ///     // Between the two halves, a loop of your own can read and count the rollouts.
 ///     let mut scored = Scored::default();
 ///     scored.add(&letter_b, &(), &groups[0], &RewardContext::default())?;
-///     updater.update(policy.learner(), None, &groups, &scored, &mut Baselines::default(), 0.2)?;
+///     updater.update(&mut policy, None, &groups, &scored, &mut Baselines::default(), 0.2)?;
 /// }
-/// let last = sample(policy.sampler(), "policy", &requests([vec![1]], 8, &params, Seed::new(3)), |_| {})?;
+/// let last = sample(&policy, "policy", &requests([vec![1]], 8, &params, Seed::new(3)), |_| {})?;
 /// assert!(last[0].iter().filter(|out| out.text == "b").count() > 5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -26,7 +26,7 @@ struct GeneratorStep<'a> {
     /// Distinct tasks that were probed.
     probed: usize,
     solve_rate: Option<f32>,
-    /// Share of all proposals whose solve rate lies in the wanted band.
+    /// Share of all proposals whose solve rate lies in `pool.keep`.
     in_band: f32,
     update: &'a UpdateReport,
 }

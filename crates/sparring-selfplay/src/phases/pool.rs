@@ -18,8 +18,8 @@ impl<G: Game> Run<'_, '_, G> {
         let iteration = self.state.cursor.iteration;
         let config = &self.plan.config;
         self.begin(config.pool.candidates);
-        // The pool of the last iteration becomes history. Derived tasks are made anew, so replaying them too would exceed
-        // their share; own tasks come from their source.
+        // The pool of the last iteration becomes history. Derived tasks are made anew, so replaying them too would
+        // exceed their share; own tasks come from their source.
         let earlier = std::mem::take(&mut self.state.pool);
         if config.pool.replay > 0.0 {
             self.state.history.extend(earlier.into_iter().filter(|t| t.origin == Origin::Proposed));

@@ -8,7 +8,7 @@ use sparring_train::summary::mean;
 use sparring_train::{TrainError, requests, sample};
 use std::collections::BTreeSet;
 
-/// One building of the pool: its inputs.
+/// The inputs of a pool.
 pub(crate) struct BuildPool<'b, G: Game> {
     pub(crate) game: &'b G,
     pub(crate) generator: &'b dyn Sampler,
@@ -22,12 +22,12 @@ pub(crate) struct BuildPool<'b, G: Game> {
     pub(crate) seen: &'b BTreeSet<String>,
     /// The proposed tasks of earlier pools.
     pub(crate) history: &'b [PoolTask<G::Task>],
-    /// Share of the pool that comes from a source of one's own, in [0, 1].
+    /// Share of own tasks in the pool, in [0, 1].
     pub(crate) own_share: f32,
     pub(crate) seed: Seed,
 }
 
-/// Draws tasks from a source of one's own: the number of the first, and at most as many as are asked for.
+/// Draws own tasks, at most as many as requested: the number of the first, and the tasks.
 pub(crate) type DrawOwn<'d, T> = dyn FnMut(usize) -> Result<(u64, Vec<T>), TrainError> + 'd;
 
 /// The result of building a pool.
@@ -63,7 +63,7 @@ pub(crate) fn build_pool<G: Game>(
     Ok(Pool { tasks, signatures, funnel })
 }
 
-/// Tasks with their statistics, and how many have a prompt that the Solver cannot continue.
+/// Tasks with their statistics, and how many were left out for an invalid prompt.
 type Measured<T> = (Vec<PoolTask<T>>, usize);
 
 impl<G: Game> BuildPool<'_, G> {
@@ -193,7 +193,7 @@ impl<G: Game> BuildPool<'_, G> {
         Ok(tasks)
     }
 
-    /// Own tasks that make up their share of a pool with `others` tasks, with statistics but not selected by them.
+    /// The own tasks of a pool with `others` other tasks. Their statistics do not select among them.
     fn own(
         &self,
         others: usize,
@@ -251,7 +251,7 @@ impl<G: Game> BuildPool<'_, G> {
     }
 }
 
-/// How many tasks of each origin make up the pool.
+/// The number of tasks of each origin.
 #[derive(Debug, PartialEq)]
 struct Shares {
     proposed: usize,
@@ -266,8 +266,8 @@ fn own_count(share: f32, size: usize, others: usize) -> usize {
     if share < 1.0 { exact.round().min(most) as usize } else { size }
 }
 
-/// The wanted shares of a pool that is as large as the new tasks allow, and at most `size`. New tasks replace the derived
-/// and replayed ones that are missing.
+/// The wanted shares of a pool that is as large as the new tasks allow, and at most `size`. New tasks replace the
+/// derived and replayed ones that are missing.
 fn shares(c: &PoolConfig, size: usize, new: usize, derived: usize, earlier: usize) -> Shares {
     let rest = f64::from(1.0 - c.derived_share - c.replay).max(f64::EPSILON);
     let full = (new as f64 / rest).min(size as f64);
@@ -290,7 +290,7 @@ fn other_than(i: usize, n: usize, seed: Seed) -> Option<usize> {
     (n > 1).then(|| (i + seed.rng().random_range(1..n)) % n)
 }
 
-/// The rule that rejects a task whose prompt the Solver cannot continue.
+/// The rule that rejects tasks with an invalid prompt.
 pub(crate) const INVALID_PROMPT: &str = "invalid_prompt";
 
 fn reject(funnel: &mut PoolYield, rule: &str, tasks: usize) {

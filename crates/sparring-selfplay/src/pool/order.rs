@@ -6,8 +6,8 @@ use sparring_core::Seed;
 /// Puts tasks into training order.
 ///
 /// [`Order::EasyToHard`] sorts by falling solve rate; tasks of equal rates are in random order, so that strata mix.
-/// Derived tasks are evenly spaced among the others. Their solve rate depends less on the task than on the Solver (whether
-/// it ever declines to call), and would put all of them at the end, after a training that only rewarded calls.
+/// Derived tasks are evenly spaced among the others. Their solve rate depends less on the task than on the Solver
+/// (whether it ever declines to call), and would put all of them at the end, after a training that only rewarded calls.
 pub fn order_tasks<T>(tasks: &mut Vec<PoolTask<T>>, order: Order, seed: Seed) {
     match order {
         Order::AsIs => tasks.sort_by_key(|t| t.candidate),
@@ -33,8 +33,8 @@ fn spread<T>(few: Vec<T>, many: Vec<T>) -> Vec<T> {
 
 /// Which task of an ordered pool of `len` each of `slots` training slots takes.
 ///
-/// The slots make ⌈slots / len⌉ passes, each in pool order. A pass with fewer slots than tasks takes evenly spaced tasks,
-/// so that a short training covers the whole range of difficulty. Empty for an empty pool.
+/// The slots make ⌈slots / len⌉ passes, each in pool order. A pass with fewer slots than tasks takes evenly spaced
+/// tasks, so that a short training covers the whole range of difficulty. Empty for an empty pool.
 ///
 /// ```
 /// use sparring_selfplay::training_slots;

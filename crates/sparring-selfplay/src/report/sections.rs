@@ -105,7 +105,8 @@ pub(super) fn tasks(data: &PlayData<'_>, render: &Render<'_>) -> String {
         for t in tasks {
             let _ = write!(
                 body,
-                "<details><summary>iteration {iteration}, {}, {}{}, solve rate {:.2}</summary>\n<pre>{}</pre></details>\n",
+                "<details><summary>iteration {iteration}, {}, {}{}, solve rate {:.2}</summary>\n\
+                 <pre>{}</pre></details>\n",
                 t.origin.as_str(),
                 t.bucket.as_str(),
                 if t.stratum.is_empty() { String::new() } else { format!(", {}", escape(&t.stratum)) },

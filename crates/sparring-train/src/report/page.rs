@@ -42,8 +42,8 @@ pub trait Layout {
 
 /// The report of a run: the sections of its [`Layout`], and sections of your own.
 ///
-/// [`Report`](crate::Report) is the report of a training run; [`Trainer::with_recorder`](crate::Trainer::with_recorder) has
-/// an example.
+/// [`Report`](crate::Report) is the report of a training run; [`Trainer::with_recorder`](crate::Trainer::with_recorder)
+/// has an example.
 pub struct Page<'a, L> {
     run: RunData,
     render: Box<Render<'a>>,

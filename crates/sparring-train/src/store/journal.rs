@@ -37,9 +37,10 @@ impl<'o, 'a> Journal<'o, 'a> {
         Ok(Self { path, file, bytes: length, observers })
     }
 
-    /// Writes one record: a line of JSON with the field `kind` and the fields of `fields`, which serialises as an object.
+    /// Writes one record: a line of JSON with the field `kind` and the fields of `fields`, which serialises as an
+    /// object.
     ///
-    /// Records of one's own have kinds that the run does not use: a project's name as a prefix is safe.
+    /// Your own records need kinds that the run does not use; a prefix of your project makes them so.
     ///
     /// # Errors
     /// [`TrainError::Io`] names the file; [`TrainError::Invalid`] where `fields` cannot be written as JSON.

@@ -20,12 +20,12 @@ use sparring_core::{Observer, Policy, Scorer, one_line};
 use std::fmt;
 use std::path::Path;
 
-/// The folder of a running run: locked, with its events and its checkpoints.
+/// The folder of a run in progress: locked, with its events and its checkpoints.
 ///
 /// A checkpoint holds the models (each in a folder of its name), a state `S` of the caller's, the length of
 /// `events.jsonl`, and which earlier checkpoint holds the reference model of the KL term. It is renamed into place only
-/// when it is whole. So whatever moment a process dies at, [`Store::resume`] finds a state, models and events that
-/// belong together.
+/// when it is whole. So [`Store::resume`] finds a state, models and events that belong
+/// together, at whatever moment the process died.
 #[derive(Debug)]
 pub struct Store<'o, 'a> {
     /// Observers and `events.jsonl`.
@@ -188,8 +188,8 @@ impl<'o, 'a> Store<'o, 'a> {
         self.serial == 0
     }
 
-    /// Makes the model `name`, as the newest checkpoint has it, the reference model from now on. That checkpoint is kept
-    /// as long as a checkpoint refers to it.
+    /// Makes the model `name`, as the newest checkpoint has it, the reference model from now on. That checkpoint is
+    /// kept as long as a checkpoint refers to it.
     pub fn set_reference(&mut self, name: &str) {
         self.reference = Some(ReferenceAt { checkpoint: self.serial, model: name.to_owned() });
     }

@@ -15,8 +15,8 @@ use std::fmt;
 
 /// Trains one policy on tasks by a reward: see the [crate's documentation](crate).
 ///
-/// [`Trainer::run`] and [`Trainer::resume`] do the whole run in a folder; [`Trainer::step`] does one update in memory, for
-/// loops of your own.
+/// [`Trainer::run`] and [`Trainer::resume`] do the whole run in a folder; [`Trainer::step`] does one update in memory,
+/// for loops of your own.
 ///
 /// Update `s` draws the next tasks of the source with `seed.child("tasks")`, and samples group `i` of it from
 /// `seed.index(s).child("sample").index(i)`.
@@ -28,7 +28,7 @@ pub struct Trainer<'a, T> {
     reward: Box<dyn Reward<T> + 'a>,
     seed: Seed,
     player: Option<Player>,
-    key: Option<Box<dyn Fn(&T) -> String + 'a>>,
+    key: Option<Key<'a, T>>,
     consistency: Option<Consistency<'a, T>>,
     solved: Option<Solved<'a, T>>,
     show: Option<fn(&T) -> Value>,
@@ -40,6 +40,7 @@ pub struct Trainer<'a, T> {
     reference: Option<Box<dyn Scorer>>,
 }
 
+type Key<'a, T> = Box<dyn Fn(&T) -> String + 'a>;
 type Consistency<'a, T> = Box<dyn Fn(&T, &[Rollout]) -> f64 + 'a>;
 type Solved<'a, T> = Box<dyn Fn(&T, &Rollout) -> bool + 'a>;
 type Recorder<'a, T> = Box<dyn FnMut(&Step<T>, &mut Journal<'_, '_>) -> Result<(), TrainError> + 'a>;
@@ -59,8 +60,8 @@ impl<'a, T> Trainer<'a, T> {
     /// A run of `plan`: `policy` answers the `prompt` of each task of `source`, and learns by `reward`.
     ///
     /// [`task_source_fn`](sparring_core::task_source_fn) and [`reward_fn`](sparring_core::reward_fn) make sources and
-    /// rewards of closures; [`Epochs`](crate::Epochs) makes a source of a list. To resume a run, pass the policy as it was
-    /// before the first update: its weights are restored from the checkpoint.
+    /// rewards of closures; [`Epochs`](crate::Epochs) makes a source of a list. To resume a run, pass the policy as it
+    /// was before the first update: its weights are restored from the checkpoint.
     pub fn new<P: Into<Prompt>>(
         plan: TrainPlan,
         policy: &'a mut (dyn Policy + 'a),
@@ -129,11 +130,12 @@ impl<'a, T> Trainer<'a, T> {
         self
     }
 
-    /// Calls `recorder` after every update of [`Trainer::run`] and [`Trainer::resume`], with the update and the journal: for
-    /// records of one's own in `events.jsonl`, which [`Report::with_section`](crate::report::Page::with_section) can show.
+    /// Calls `recorder` after every update of [`Trainer::run`] and [`Trainer::resume`], with the update and the
+    /// journal: for your own records in `events.jsonl`, which
+    /// [`Report::with_section`](crate::report::Page::with_section) can show.
     ///
-    /// Records that depend on the update alone are the same in a resumed run. For a mean per update, a recorder is more
-    /// than is needed: a component of the reward with weight 0 is recorded and drawn in the report.
+    /// Records that depend on the update alone are the same in a resumed run. For a mean per update, a component of the
+    /// reward with weight 0 is enough: it is recorded, and drawn in the report.
     ///
     /// ```
     /// # use sparring_core::{Message, Rollout, SamplingParams, Seed, reward_fn};
@@ -142,7 +144,8 @@ impl<'a, T> Trainer<'a, T> {
     /// use sparring_train::{Epochs, Report, TrainConfig, Trainer};
     /// # let dir = std::env::temp_dir().join(format!("sparring-recorder-doc-{}", std::process::id()));
     /// # let mut policy = ToyPolicy::new("abc", Seed::new(1));
-    /// # let plan = TrainConfig::default().with_steps(3).with_sampling(SamplingParams::default().with_max_tokens(4)).build()?;
+    /// # let sampling = SamplingParams::default().with_max_tokens(4);
+    /// # let plan = TrainConfig::default().with_steps(3).with_sampling(sampling).build()?;
     /// # let prompt = |letter: &&str| vec![Message::user(*letter)];
     /// # let reward = reward_fn("length", |_: &&str, out: &Rollout| Some(out.text.len() as f32));
     ///

@@ -36,15 +36,15 @@ impl<'a, T> Trainer<'a, T> {
         })
     }
 
-    /// Continues the run in `dir` from its newest whole checkpoint, and trains to the end. With the same settings, seed,
-    /// tasks and policy, the weights and the summary (except times) are bit for bit those of a run that was never
+    /// Continues the run in `dir` from its newest whole checkpoint, and trains to the end. With the same settings,
+    /// seed, tasks and policy, the weights and the summary (except times) are bit for bit those of a run that was never
     /// interrupted. For a finished run, it restores the weights and returns the summary.
     ///
     /// A damaged checkpoint is skipped; the record `resumed` of `events.jsonl` says so.
     ///
     /// # Errors
-    /// [`TrainError::Invalid`] if `dir` holds no run, or another; [`TrainError::Damaged`] if no checkpoint is whole; else
-    /// as [`Trainer::run`].
+    /// [`TrainError::Invalid`] if `dir` holds no run, or another; [`TrainError::Damaged`] if no checkpoint is whole;
+    /// else as [`Trainer::run`].
     pub fn resume(&mut self, dir: impl AsRef<Path>) -> Result<TrainSummary, TrainError> {
         self.check()?;
         let (info, kept) =
@@ -59,7 +59,7 @@ impl<'a, T> Trainer<'a, T> {
         })
     }
 
-    /// Moves the observers out of the trainer for the time of a run.
+    /// Moves the observers out of the trainer during a run.
     fn observed<R>(
         &mut self,
         run: impl FnOnce(&mut Self, &mut [Box<dyn Observer + 'a>]) -> Result<R, TrainError>,

@@ -13,19 +13,19 @@ pub(super) struct State {
     pub(super) step: usize,
     /// Tasks that were drawn.
     pub(super) tasks: u64,
-    /// Whether the source has no more.
+    /// Whether the source is exhausted.
     pub(super) exhausted: bool,
     /// Moving averages of the keyed advantages.
     pub(super) baselines: Baselines,
     /// Mean reward of each update.
     pub(super) reward: Vec<f32>,
-    /// Share solved in each update.
+    /// Solve rate of each update.
     pub(super) solve_rate: Vec<Option<f32>>,
     pub(super) evaluations: Vec<EvaluationRow>,
     pub(super) wall_seconds: f64,
 }
 
-/// The evaluations at one moment of a run.
+/// The evaluations at one point of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EvaluationRow {

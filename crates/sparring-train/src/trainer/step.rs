@@ -77,8 +77,8 @@ impl<T> Trainer<'_, T> {
         Ok(Some(Step { tasks, groups, scored, record }))
     }
 
-    /// The groups to learn from, and the number of rounds; `all` collects the score and the solve rate of every group that
-    /// was drawn.
+    /// The groups to learn from, and the number of rounds; `all` collects the score and the solve rate of every group
+    /// that was drawn.
     fn draw(&mut self, all: &mut Vec<(Score, Option<f32>)>) -> Result<(Vec<Drawn<T>>, usize), TrainError> {
         let wanted = self.plan.config.prompts_per_step;
         let rounds = self.plan.config.grpo.dynamic_sampling.map(|dynamic| dynamic.max_rounds);
