@@ -2,7 +2,7 @@ use crate::SelfPlayError;
 use sparring_core::{Game, Rollout, Sampler, SamplingParams, Seed};
 use sparring_train::{requests, sample_where_possible};
 
-/// How the Solver is sampled on tasks.
+/// How the Solver attempts tasks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt {
     pub(crate) samples: usize,
@@ -12,7 +12,8 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// Samples the Solver on each task with the training prompt; task `i` draws from `seed.index(i)`.
-    /// `None` for a task that cannot be put to it.
+    /// `None`
+    /// for a task with an invalid prompt.
     pub(crate) fn run<G: Game>(
         self,
         game: &G,

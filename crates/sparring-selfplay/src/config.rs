@@ -13,22 +13,22 @@ pub enum Weights {
     /// Generator and Solver each have their own weights (Tool-R0).
     #[default]
     Separate,
-    /// One model plays both (Tool-R0's ablation): the probed Solver is then the model as it is at each step.
+    /// One model plays both (Tool-R0's ablation). The Solver that is probed is then the model at each step.
     Shared,
 }
 
-/// The order in which the Solver meets the pool.
+/// The order in which the Solver trains on the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Order {
     /// By falling solve rate; every pass over the pool goes from easy to hard (arXiv 2602.21320, section 3.2).
-    /// Derived tasks lie evenly spaced among the others ([`order_tasks`](crate::order_tasks)).
+    /// Derived tasks are evenly spaced among the others ([`order_tasks`](crate::order_tasks)).
     #[default]
     EasyToHard,
     /// At random.
     Shuffled,
-    /// As the Generator proposed them.
+    /// By their numbers: as the Generator proposed them.
     AsIs,
 }
 
@@ -37,7 +37,7 @@ pub enum Order {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct GeneratorConfig {
-    /// Whether the Generator learns; `false` is the frozen-Generator ablation.
+    /// Whether the Generator is trained; `false` is the frozen-Generator ablation.
     pub train: bool,
     /// Updates in each iteration.
     pub steps: usize,
@@ -47,18 +47,18 @@ pub struct GeneratorConfig {
     pub group_size: usize,
     /// Base learning rate.
     pub lr: f64,
-    /// How the learning rate moves within a phase.
+    /// Schedule of the learning rate over a phase.
     pub lr_schedule: LrSchedule,
     /// Most tokens of a proposal.
     pub max_tokens: usize,
     /// Sampling temperature in training, greater than 0.
     pub temperature: f32,
-    /// Samples of the frozen Solver that measure a proposal's solve rate: K of equation 3. 0 probes nothing.
+    /// Samples of the frozen Solver for a proposal's solve rate: K of equation 3. 0 turns probing off.
     pub probe_samples: usize,
     /// Their temperature.
     pub probe_temperature: f32,
-    /// The update. Its temperature is `temperature`; its longest completion is `max_tokens`, where the loss needs one and
-    /// none is set.
+    /// The update. Its temperature is `temperature`; its longest completion is `max_tokens`, where the loss needs one
+    /// and none is set.
     pub grpo: GrpoConfig,
 }
 
@@ -93,16 +93,16 @@ pub struct SolverConfig {
     pub group_size: usize,
     /// Base learning rate.
     pub lr: f64,
-    /// How the learning rate moves within a phase.
+    /// Schedule of the learning rate over a phase.
     pub lr_schedule: LrSchedule,
     /// Most tokens of an answer: in training, probe, verification and evaluations.
     pub max_tokens: usize,
     /// Sampling temperature in training, greater than 0.
     pub temperature: f32,
-    /// The order in which the pool is met.
+    /// The order in which the Solver trains on the pool.
     pub order: Order,
-    /// The update. Its temperature is `temperature`; its longest completion is `max_tokens`, where the loss needs one and
-    /// none is set.
+    /// The update. Its temperature is `temperature`; its longest completion is `max_tokens`, where the loss needs one
+    /// and none is set.
     pub grpo: GrpoConfig,
 }
 
@@ -202,15 +202,15 @@ impl SelfPlayConfig {
         Ok(self.pool.validate()?)
     }
 
-    /// Checks the settings and makes what runs.
+    /// Checks the settings, the update's among them.
     ///
     /// # Errors
-    /// As [`SelfPlayConfig::validate`], and for the update's settings.
+    /// As [`SelfPlayConfig::validate`].
     pub fn build(self) -> Result<SelfPlayPlan, SelfPlayError> {
         self.validate()?;
         let updater = |field, config: &GrpoConfig, temperature, max_tokens| {
             if config.dynamic_sampling.is_some() {
-                let remedy = "leave grpo.dynamic_sampling out: self-play draws no group again";
+                let remedy = "leave grpo.dynamic_sampling out: self-play does not resample groups";
                 return Err(TrainError::setting(field, "{..}", remedy));
             }
             let sampling =
@@ -218,7 +218,7 @@ impl SelfPlayConfig {
             let grpo = config.clone().for_sampling(&sampling).build();
             let updater = Updater::new(grpo.map_err(|e| TrainError::setting(field, "{..}", e.to_string()))?);
             if updater.needs_keys() {
-                let remedy = "choose an advantage without keys: a game gives none";
+                let remedy = "choose an advantage without keys: games have none";
                 return Err(TrainError::setting(field, format!("{:?}", config.advantage), remedy));
             }
             Ok(updater)

@@ -1,7 +1,7 @@
 use sparring_grpo::GrpoError;
 use sparring_train::TrainError;
 
-/// What can go wrong in a self-play run, by what the caller can do about it.
+/// Errors of a self-play run, by what the caller can do about them.
 ///
 /// Nothing that was saved before an error is lost: [`SelfPlay::resume`](crate::SelfPlay::resume) continues
 /// from the newest whole checkpoint.
@@ -14,7 +14,7 @@ pub enum SelfPlayError {
     /// An update failed; nothing was applied.
     #[error("update of the {player} failed (iteration {iteration}, step {step})")]
     Update {
-        /// Who was trained.
+        /// The player that was trained.
         player: &'static str,
         /// Iteration, from 1.
         iteration: usize,

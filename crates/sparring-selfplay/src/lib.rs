@@ -1,17 +1,18 @@
-//! The Generator/Solver loop over any game: two models that teach each other from nothing but rewards
+//! Self-play of a Generator, which writes tasks, and a Solver, which learns to solve them, over any game
 //! (Tool-R0, arXiv 2602.21320).
 //!
 //! ```text
-//!            ┌─ TrainGenerator ─┐   ┌──── BuildPool ────┐   ┌── TrainSolver ──┐   ┌ Evaluate ┐
-//! draw specs │ ask → read →     │   │ candidates → dedup│   │ pose → reward → │   │  evaluations   │
-//!      ────▶ │ probe the frozen │ ─▶│ → verify → select │ ─▶│ GRPO, from easy │ ─▶│          │ ─┐
-//!            │ Solver → GRPO    │   │ → order           │   │ to hard         │   │          │  │
-//!            └──────────────────┘   └───────────────────┘   └─────────────────┘   └──────────┘  │
-//!       ▲───────────────────────────────── next iteration ──────────────────────────────────────┘
+//!            ┌─ TrainGenerator ─┐   ┌──── BuildPool ────┐   ┌─── TrainSolver ───┐   ┌─ Evaluate ──┐
+//! draw specs │ sample → read →  │   │ sample → dedup →  │   │ sample → reward → │   │ evaluations │
+//!      ────▶ │ probe the frozen │ ─▶│ verify → select → │ ─▶│ GRPO, from easy   │ ─▶│             │ ─┐
+//!            │ Solver → GRPO    │   │ order             │   │ to hard           │   │             │  │
+//!            └──────────────────┘   └───────────────────┘   └───────────────────┘   └─────────────┘  │
+//!       ▲──────────────────────────────────── next iteration ────────────────────────────────────────┘
 //! ```
 //!
-//! The domain is a [`Game`](sparring_core::Game); the models are [`Policy`](sparring_core::Policy)s, or, where the
-//! Generator stays as it is, any [`Sampler`](sparring_core::Sampler); the rewards are [`Reward`](sparring_core::Reward)s. The loop knows none of them closer: calling tools is one game.
+//! The domain is a [`Game`](sparring_core::Game), of which calling tools is one. The models are
+//! [`Policy`](sparring_core::Policy)s; a frozen Generator can be any [`Sampler`](sparring_core::Sampler). The rewards
+//! are [`Reward`](sparring_core::Reward)s.
 //!
 //! A whole program, with toy models: the Generator is asked for a letter, the Solver repeats it.
 //!
@@ -63,20 +64,29 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A run lives in a folder:
+//! | wanted | where |
+//! |---|---|
+//! | tasks of your own beside the Generator's | [`SelfPlay::with_tasks`] |
+//! | a Generator that is not trained, on a server, say | [`Seat::Frozen`], [`Retry`](sparring_core::Retry) |
+//! | a metric of your own | a component of weight 0 in a reward: it appears in `events.jsonl` and the report |
+//! | records of your own | [`SelfPlay::with_recorder`] |
+//! | sections of your own in the report | [`Report`] |
+//! | accuracy between iterations | [`SelfPlay::with_evaluation`] |
+//!
+//! A run has a folder:
 //!
 //! | file | what |
 //! |---|---|
 //! | `config.toml`, `run.json` | settings; seed and preset |
-//! | `events.jsonl` | a record of every update, pool and evaluation |
+//! | `events.jsonl` | a record of every update, pool and evaluation, and your own records |
 //! | `tasks/iteration-N.jsonl` | the pool of each iteration, with each task's statistics |
 //! | `checkpoints/` | the newest two checkpoints |
-//! | `summary.json` | what the run came to ([`Summary`]) |
-//! | `report.html` | where [`write_report`] was asked for it |
+//! | `summary.json` | the outcome ([`Summary`]) |
+//! | `report.html` | the report, once [`write_report`] has written it |
 //!
-//! Every random choice descends from the run's seed by iteration, phase and step, and a checkpoint is renamed
-//! into place only when it is whole. So a run that is killed at any moment and resumed ends with the weights,
-//! bit for bit, and the summary of a run that was not.
+//! Every random choice derives from the run's seed by iteration, phase and step, and a checkpoint is renamed into place
+//! only when it is complete. So a run that is killed at any moment and resumed ends with the same weights, bit for bit,
+//! and the same summary as an uninterrupted run.
 #![forbid(unsafe_code)]
 
 mod attempt;
@@ -89,6 +99,7 @@ mod report;
 mod run;
 mod selfplay;
 mod state;
+mod step;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -101,7 +112,8 @@ pub use pool::{
     Agreement, Bucket, Keep, Mix, Origin, PoolConfig, PoolTask, PoolYield, apportion, equal_quotas,
     order_tasks, select_balanced, training_slots,
 };
-pub use report::{Report, write_report};
+pub use report::{Report, SelfPlayLayout, write_report};
 pub use selfplay::SelfPlay;
 pub use state::{GeneratorCurve, IterationRow, SolverCurve};
+pub use step::{PlayerStep, StepInput};
 pub use summary::{GeneratorSummary, Summary};

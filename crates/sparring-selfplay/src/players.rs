@@ -5,8 +5,8 @@ use std::fmt;
 
 /// A player that may be trained or not.
 ///
-/// A model that is only asked needs nothing but a [`Sampler`]: one on a server, for example, best in a
-/// [`Retry`](sparring_core::Retry), without which a request that it cannot serve for a moment ends the run.
+/// A frozen model needs only a [`Sampler`]. Wrap one on a server in [`Retry`](sparring_core::Retry): without it, a
+/// request that fails for a moment ends the run.
 pub enum Seat {
     /// A model that learns.
     Learns(Box<dyn Policy>),
@@ -15,7 +15,7 @@ pub enum Seat {
 }
 
 impl Seat {
-    /// The model, to ask it.
+    /// The model, to sample from.
     pub fn sampler(&self) -> &dyn Sampler {
         match self {
             Self::Learns(policy) => policy,
@@ -23,7 +23,7 @@ impl Seat {
         }
     }
 
-    /// The model, to train it, if it learns.
+    /// The model, to train, if it learns.
     pub fn policy_mut(&mut self) -> Option<&mut dyn Policy> {
         match self {
             Self::Learns(policy) => Some(policy.as_mut()),
@@ -45,7 +45,7 @@ impl fmt::Debug for Seat {
 pub enum Players {
     /// Generator and Solver each have their own weights.
     Separate {
-        /// Invents tasks.
+        /// Writes tasks.
         generator: Seat,
         /// Solves them.
         solver: Box<dyn Policy>,
@@ -81,21 +81,6 @@ impl Players {
         }
     }
 
-    /// The Generator, to train it, unless it is frozen.
-    pub fn generator_mut(&mut self) -> Option<&mut dyn Policy> {
-        match self {
-            Self::Separate { generator, .. } => generator.policy_mut(),
-            Self::Shared(policy) => Some(policy.as_mut()),
-        }
-    }
-
-    /// The Solver, to train it.
-    pub fn solver_mut(&mut self) -> &mut dyn Policy {
-        match self {
-            Self::Separate { solver: policy, .. } | Self::Shared(policy) => policy.as_mut(),
-        }
-    }
-
     /// Each model that learns once, with its folder in a checkpoint.
     pub(crate) fn named(&self) -> Vec<(&'static str, &dyn Policy)> {
         match self {
@@ -125,15 +110,17 @@ impl Players {
         }
     }
 
-    /// A player's model, to train it.
+    /// A player's model, to train.
     pub(crate) fn player_mut(&mut self, player: Player) -> Result<&mut dyn Policy, TrainError> {
-        match player {
-            Player::Generator => self.generator_mut().ok_or_else(frozen_generator),
-            Player::Solver => Ok(self.solver_mut()),
+        match (self, player) {
+            (Self::Separate { generator, .. }, Player::Generator) => {
+                generator.policy_mut().ok_or_else(frozen_generator)
+            }
+            (Self::Separate { solver: policy, .. } | Self::Shared(policy), _) => Ok(policy.as_mut()),
         }
     }
 
-    /// Whether these are the models that the settings speak of.
+    /// Checks that the models match the settings.
     pub(crate) fn check(&self, config: &SelfPlayConfig) -> Result<(), TrainError> {
         match (self, config.weights) {
             (Self::Separate { generator: Seat::Frozen(_), .. }, Weights::Separate)
@@ -143,15 +130,15 @@ impl Players {
             }
             (Self::Separate { .. }, Weights::Separate) | (Self::Shared(_), Weights::Shared) => Ok(()),
             _ => Err(TrainError::invalid(
-                "weights: the setting and the models differ; give Players::Separate with `separate`, Players::Shared \
+                "weights: the setting and the models differ; pass Players::Separate with `separate`, Players::Shared \
                  with `shared`",
             )),
         }
     }
 }
 
-/// A Generator that was to be trained and cannot be.
+/// A frozen Generator that the settings train.
 fn frozen_generator() -> TrainError {
-    let remedy = "must be false for a Generator that is frozen; to train it, give Seat::Learns(policy)";
+    let remedy = "must be false for a frozen Generator; to train it, pass Seat::Learns(policy)";
     TrainError::setting("generator.train", true, remedy)
 }

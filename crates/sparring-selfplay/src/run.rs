@@ -1,14 +1,25 @@
 use crate::state::{Cursor, State};
-use crate::{Players, SelfPlayError, SelfPlayPlan, Summary};
+use crate::{PlayerStep, Players, SelfPlayError, SelfPlayPlan, Summary};
 use serde::Serialize;
-use sparring_core::{Game, Phase, Player, Reward, Rollout, Scorer, Seed};
+use sparring_core::{Game, Phase, Player, Reward, Rollout, Scorer, Seed, TaskSource};
 use sparring_grpo::UpdateReport;
 use sparring_grpo::advantage::Baselines;
-use sparring_train::store::Store;
+use sparring_train::store::{Journal, Store};
+use sparring_train::summary::DriftNote;
 use sparring_train::{Evaluation, Scored, TrainError, Updater};
 use std::time::Instant;
 
-/// A run under way.
+/// Own tasks beside the Generator's, and their share of the pool.
+pub(crate) struct OwnTasks<'a, G: Game> {
+    pub(crate) source: Box<dyn TaskSource<G::Task> + 'a>,
+    pub(crate) share: f32,
+}
+
+pub(crate) type Record<'a, G> =
+    dyn FnMut(&PlayerStep<'_, G>, &mut Journal<'_, '_>) -> Result<(), TrainError> + 'a;
+pub(crate) type Recorder<'a, G> = Box<Record<'a, G>>;
+
+/// A run in progress.
 pub(crate) struct Run<'r, 'a, G: Game> {
     pub(crate) plan: &'r SelfPlayPlan,
     pub(crate) game: &'r G,
@@ -17,21 +28,15 @@ pub(crate) struct Run<'r, 'a, G: Game> {
     pub(crate) evaluations: &'r [Evaluation<G::Task>],
     pub(crate) players: &'r mut Players,
     pub(crate) seed: Seed,
-    pub(crate) preset: &'r str,
+    pub(crate) tasks: Option<&'r mut OwnTasks<'a, G>>,
+    pub(crate) recorder: Option<&'r mut Record<'a, G>>,
+    pub(crate) drift: DriftNote,
     pub(crate) store: Store<'r, 'a>,
     pub(crate) state: State<G::Task>,
     /// The reference model of a phase that is resumed in the middle.
     pub(crate) reference: Option<Box<dyn Scorer>>,
     /// When time was last added to the ledger.
     pub(crate) clock: Instant,
-}
-
-#[derive(Serialize)]
-struct RunStarted<'a> {
-    seed: u64,
-    preset: &'a str,
-    config: &'a crate::SelfPlayConfig,
-    evaluations: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -46,21 +51,13 @@ impl<G: Game> Run<'_, '_, G> {
     pub(crate) fn drive(&mut self) -> Result<Summary, SelfPlayError> {
         if self.store.is_new() {
             // The first checkpoint: from here on, everything can be resumed.
-            self.store.journal.record(
-                "run_started",
-                &RunStarted {
-                    seed: self.seed.value(),
-                    preset: self.preset,
-                    config: &self.plan.config,
-                    evaluations: self.evaluations.iter().map(|e| e.name.as_str()).collect(),
-                },
-            )?;
+            self.store.record_start(&self.plan.config, self.evaluations)?;
             self.checkpoint()?;
         }
         while self.state.cursor.iteration <= self.plan.config.iterations {
             self.phase()?;
         }
-        let summary = Summary::new(self.seed.value(), self.preset, &self.state.ledger);
+        let summary = Summary::new(self.store.info(), &self.state.ledger);
         self.store.write_json("summary.json", &summary)?;
         Ok(summary)
     }
@@ -87,7 +84,7 @@ impl<G: Game> Run<'_, '_, G> {
         self.checkpoint()
     }
 
-    /// Tells observers that the phase begins.
+    /// Sends the start of the phase to observers.
     pub(crate) fn begin(&mut self, steps: usize) {
         let Cursor { iteration, phase, step } = self.state.cursor;
         self.store.journal.started(iteration, phase, steps);

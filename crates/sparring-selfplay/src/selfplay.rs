@@ -1,10 +1,10 @@
-use crate::run::Run;
-use crate::state::State;
-use crate::{Players, SelfPlayError, SelfPlayPlan, Summary};
-use serde::Serialize;
-use sparring_core::{Game, Observer, Reward, Scorer, Seed};
-use sparring_train::store::{Resumed, RunInfo, Store};
-use sparring_train::{Evaluation, TrainError};
+use crate::run::{OwnTasks, Recorder, Run};
+use crate::state::{Cursor, State};
+use crate::{PlayerStep, Players, SelfPlayError, SelfPlayPlan, Summary};
+use sparring_core::{Game, Observer, Reward, Scorer, Seed, TaskSource};
+use sparring_train::store::{Journal, RunInfo, RunOptions, Store};
+use sparring_train::summary::DriftNote;
+use sparring_train::{Evaluation, TrainError, check};
 use std::fmt;
 use std::path::Path;
 use std::time::Instant;
@@ -17,10 +17,10 @@ pub struct SelfPlay<'a, G: Game> {
     solver_reward: Box<dyn Reward<G::Task> + 'a>,
     players: Players,
     seed: Seed,
+    tasks: Option<OwnTasks<'a, G>>,
     evaluations: Vec<Evaluation<G::Task>>,
-    observers: Vec<Box<dyn Observer + 'a>>,
-    preset: String,
-    config_text: Option<String>,
+    recorder: Option<Recorder<'a, G>>,
+    options: RunOptions<'a>,
 }
 
 impl<G: Game> fmt::Debug for SelfPlay<'_, G> {
@@ -29,22 +29,12 @@ impl<G: Game> fmt::Debug for SelfPlay<'_, G> {
     }
 }
 
-#[derive(Serialize)]
-struct ResumedAt<'a> {
-    /// The checkpoint; `None` for none yet.
-    checkpoint: Option<u64>,
-    iteration: usize,
-    step: usize,
-    /// Newer checkpoints that were damaged, and how.
-    damaged: &'a [String],
-}
-
-/// Checkpoints that are kept, beside those with the reference model of one that is.
+/// Checkpoints that are kept, beside those that hold the reference model of a kept one.
 const KEPT: usize = 2;
 
 impl<'a, G: Game> SelfPlay<'a, G> {
-    /// A run of `plan` over `game`. Both models are as they are before the first iteration, also for a run that
-    /// is to be resumed.
+    /// A run of `plan` over `game`. To resume a run, pass the models as they were before the first iteration: their
+    /// weights are restored from the checkpoint.
     pub fn new(
         plan: SelfPlayPlan,
         game: &'a G,
@@ -60,11 +50,45 @@ impl<'a, G: Game> SelfPlay<'a, G> {
             solver_reward,
             players,
             seed,
+            tasks: None,
             evaluations: Vec::new(),
-            observers: Vec::new(),
-            preset: String::new(),
-            config_text: None,
+            recorder: None,
+            options: RunOptions::default(),
         }
+    }
+
+    /// Takes a share of the Solver's tasks, in [0, 1], from `source`: your own tasks beside the Generator's.
+    ///
+    /// They enter the pool of each iteration as [`Origin::Own`](crate::Origin), so that they are that share of it;
+    /// fewer where the source is exhausted. The rest of the pool is built as without them, but smaller by that
+    /// share. Own tasks are attempted by the Solver like the Generator's, which gives their solve rate, their
+    /// difficulty and their place in the training order. They are trusted: neither `pool.min_agreement` nor `pool.keep`
+    /// drops any, nor are duplicates dropped. A task with an invalid prompt is dropped, and counted as rejected. With
+    /// `pool.dedup_earlier`, a proposal that equals an own task of an earlier pool is a duplicate.
+    ///
+    /// With a share of 1, the Generator writes no candidates: set `generator.train = false`, unless its training is of
+    /// use elsewhere. An exhausted source then leaves the pool empty, and the Solver untrained.
+    ///
+    /// The source is asked for tasks by number, in order, with `seed.child("tasks")`; the number of the next task is
+    /// part of the run's state, so that a resumed run trains on the same tasks.
+    #[must_use]
+    pub fn with_tasks(mut self, source: impl TaskSource<G::Task> + 'a, share: f32) -> Self {
+        self.tasks = Some(OwnTasks { source: Box::new(source), share });
+        self
+    }
+
+    /// Calls `recorder` after every update of either player, with the update and the journal: for your own records in
+    /// `events.jsonl`, which [`Report::with_section`](sparring_train::report::Page::with_section) can show.
+    ///
+    /// Records that depend on the update alone are the same in a resumed run. For a mean per update, a component of the
+    /// reward with weight 0 is enough: it is recorded, and drawn in the report.
+    #[must_use]
+    pub fn with_recorder(
+        mut self,
+        recorder: impl FnMut(&PlayerStep<'_, G>, &mut Journal<'_, '_>) -> Result<(), TrainError> + 'a,
+    ) -> Self {
+        self.recorder = Some(Box::new(recorder));
+        self
     }
 
     /// Adds an evaluation.
@@ -77,21 +101,21 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     /// Adds an observer.
     #[must_use]
     pub fn with_observer(mut self, observer: impl Observer + 'a) -> Self {
-        self.observers.push(Box::new(observer));
+        self.options.observers.push(Box::new(observer));
         self
     }
 
     /// Names the preset, for the summary.
     #[must_use]
     pub fn with_preset(mut self, preset: impl Into<String>) -> Self {
-        self.preset = preset.into();
+        self.options.preset = preset.into();
         self
     }
 
-    /// The text that `config.toml` is to hold: settings of which the run's are a part. By default the run's.
+    /// Sets the text of `config.toml`: settings of which the run's are a part. By default the run's.
     #[must_use]
     pub fn with_config_text(mut self, text: impl Into<String>) -> Self {
-        self.config_text = Some(text.into());
+        self.options.config_text = Some(text.into());
         self
     }
 
@@ -100,65 +124,72 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         &self.players
     }
 
-    /// Gives the models back.
-    pub fn into_roles(self) -> Players {
+    /// Returns the models.
+    pub fn into_players(self) -> Players {
         self.players
     }
 
     /// Starts a new run in the folder `dir`, which is made if it is missing, and plays it to the end.
     ///
     /// # Errors
-    /// [`TrainError::Invalid`] if `dir` holds a run already or the parts do not fit; else what the run met.
-    /// Everything up to the newest checkpoint is kept: [`SelfPlay::resume`] continues from there.
+    /// [`TrainError::Invalid`] if `dir` holds a run already, or settings and models do not match; else the error that
+    /// stopped the run: [`SelfPlay::resume`] continues from the newest checkpoint.
     pub fn run(&mut self, dir: impl AsRef<Path>) -> Result<Summary, SelfPlayError> {
         self.check()?;
-        let info = self.info()?;
-        let mut observers = std::mem::take(&mut self.observers);
+        let info = self.options.info(self.seed, &self.plan.config)?;
+        let mut observers = std::mem::take(&mut self.options.observers);
         let played = Store::create(dir.as_ref(), &info, &["tasks"], KEPT, &mut observers)
             .map_err(SelfPlayError::from)
-            .and_then(|store| self.play(store, State::new(), None));
-        self.observers = observers;
+            .and_then(|store| self.play(store, None, None));
+        self.options.observers = observers;
         played
     }
 
-    /// Continues the run in `dir` from its newest whole checkpoint, and plays it to the end: with the same
-    /// settings, seed, tasks and models, weights and summary (but for times) are bit for bit those of a run
-    /// that was never interrupted. A finished run gives its summary again, and its models.
+    /// Continues the run in `dir` from its newest whole checkpoint, and plays it to the end. With the same settings,
+    /// seed, tasks and models, the weights and the summary (except times) are bit for bit those of a run that was never
+    /// interrupted. For a finished run, it restores the models and returns the summary.
     ///
-    /// A damaged checkpoint is passed over for the one before it; the record `resumed` of `events.jsonl` says so.
+    /// A damaged checkpoint is skipped; the record `resumed` of `events.jsonl` says so.
     ///
     /// # Errors
     /// [`TrainError::Invalid`] if `dir` holds no run, or another; [`TrainError::Damaged`] if no checkpoint
     /// is whole; else as [`SelfPlay::run`].
     pub fn resume(&mut self, dir: impl AsRef<Path>) -> Result<Summary, SelfPlayError> {
         self.check()?;
-        let info = self.info()?;
-        let mut observers = std::mem::take(&mut self.observers);
-        let played = self.go_on(dir.as_ref(), &info, &mut observers);
-        self.observers = observers;
+        let info = self.options.info(self.seed, &self.plan.config)?;
+        let mut observers = std::mem::take(&mut self.options.observers);
+        let played = self.restore_and_play(dir.as_ref(), &info, &mut observers);
+        self.options.observers = observers;
         played
     }
 
-    fn go_on(
+    fn restore_and_play(
         &mut self,
         dir: &Path,
         info: &RunInfo,
         observers: &mut [Box<dyn Observer + 'a>],
     ) -> Result<Summary, SelfPlayError> {
         let (mut store, resumed) = Store::resume(dir, info, KEPT, observers, &mut self.players.named_mut())?;
-        let Resumed { state, checkpoint, reference, damaged } = resumed;
-        let state: State<G::Task> = state.unwrap_or_else(State::new);
-        let (iteration, step) = (state.cursor.iteration, state.cursor.step);
-        store.journal.record("resumed", &ResumedAt { checkpoint, iteration, step, damaged: &damaged })?;
-        self.play(store, state, reference)
+        let at = resumed.state.as_ref().map_or(Cursor::START, |state: &State<G::Task>| state.cursor);
+        store.record_resumed(&resumed, &[("iteration", at.iteration), ("step", at.step)])?;
+        self.play(store, resumed.state, resumed.reference)
     }
 
     fn play(
         &mut self,
         store: Store<'_, 'a>,
-        state: State<G::Task>,
+        state: Option<State<G::Task>>,
         reference: Option<Box<dyn Scorer>>,
     ) -> Result<Summary, SelfPlayError> {
+        let share = self.tasks.as_ref().map_or(0.0, |tasks| tasks.share);
+        let state = state.unwrap_or_else(|| State::new(share));
+        if state.own_share.to_bits() != share.to_bits() {
+            return Err(TrainError::invalid(format!(
+                "SelfPlay::with_tasks: the share is {share}, but {} in the run to resume; resume with the same share",
+                state.own_share
+            ))
+            .into());
+        }
         Run {
             plan: &self.plan,
             game: self.game,
@@ -167,7 +198,9 @@ impl<'a, G: Game> SelfPlay<'a, G> {
             evaluations: &self.evaluations,
             players: &mut self.players,
             seed: self.seed,
-            preset: &self.preset,
+            tasks: self.tasks.as_mut(),
+            recorder: self.recorder.as_deref_mut(),
+            drift: DriftNote::default(),
             store,
             state,
             reference,
@@ -176,17 +209,11 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         .drive()
     }
 
-    fn info(&self) -> Result<RunInfo, SelfPlayError> {
-        let config = match &self.config_text {
-            Some(text) => text.clone(),
-            None => toml::to_string_pretty(&self.plan.config)
-                .map_err(|e| TrainError::invalid(format!("the settings cannot be written as TOML: {e}")))?,
-        };
-        Ok(RunInfo::new(self.seed.value(), &self.preset, config))
-    }
-
     fn check(&self) -> Result<(), SelfPlayError> {
         self.players.check(&self.plan.config)?;
+        if let Some(tasks) = &self.tasks {
+            check::share("SelfPlay::with_tasks, share", tasks.share)?;
+        }
         Ok(Evaluation::check_all(&self.evaluations)?)
     }
 }

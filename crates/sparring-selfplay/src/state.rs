@@ -4,7 +4,7 @@ use sparring_core::Phase;
 use sparring_train::EvaluationScore;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is to be done next.
+/// The next thing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cursor {
     /// From 1; 0 is the evaluation before the first.
@@ -30,7 +30,7 @@ impl Cursor {
     }
 }
 
-/// All that a run knows beside the models: the state of its checkpoints.
+/// The state of a run beside the models, as checkpoints hold it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(bound(serialize = "T: Serialize", deserialize = "T: serde::de::DeserializeOwned"))]
 pub(crate) struct State<T> {
@@ -41,35 +41,43 @@ pub(crate) struct State<T> {
     pub(crate) history: Vec<PoolTask<T>>,
     /// Signatures of every task that was in a pool.
     pub(crate) seen: BTreeSet<String>,
+    /// Share of own tasks in the pool.
+    #[serde(default)]
+    pub(crate) own_share: f32,
+    /// Number of the next own task.
+    #[serde(default)]
+    pub(crate) own_next: u64,
     pub(crate) ledger: Ledger,
 }
 
 impl<T> State<T> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(own_share: f32) -> Self {
         Self {
             cursor: Cursor::START,
             pool: Vec::new(),
             history: Vec::new(),
             seen: BTreeSet::new(),
+            own_share,
+            own_next: 0,
             ledger: Ledger::default(),
         }
     }
 }
 
-/// What the summary is made of.
+/// The data of the summary.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ledger {
     pub(crate) base: Vec<EvaluationScore>,
     pub(crate) iterations: Vec<IterationRow>,
     /// Seconds by phase.
     pub(crate) seconds: BTreeMap<String, f64>,
-    /// Seconds of the current phase that earlier sessions spent.
+    /// Seconds of the current phase so far, earlier sessions included.
     pub(crate) phase_seconds: f64,
     pub(crate) wall_seconds: f64,
 }
 
 impl Ledger {
-    /// The row of `iteration`, from 1; made where it is missing.
+    /// The row of `iteration`, from 1; added where it is missing.
     pub(crate) fn row(&mut self, iteration: usize) -> &mut IterationRow {
         let wanted = iteration.max(1);
         while self.iterations.len() < wanted {
@@ -80,7 +88,7 @@ impl Ledger {
     }
 }
 
-/// What one iteration did.
+/// One iteration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct IterationRow {

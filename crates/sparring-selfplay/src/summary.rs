@@ -2,13 +2,14 @@ use crate::state::{IterationRow, Ledger};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sparring_train::EvaluationScore;
+use sparring_train::store::RunInfo;
 use sparring_train::summary::{by_name, first_and_last, peak_rss_mib, relative_gain};
 use std::collections::BTreeMap;
 
 /// Updates over which a first and a last rate are averaged: a single update is noisy.
 const WINDOW: usize = 5;
 
-/// What a run came to: `summary.json`.
+/// The outcome of a run: `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Summary {
@@ -34,7 +35,7 @@ pub struct Summary {
     pub phase_seconds: BTreeMap<String, f64>,
     /// Seconds of wall clock of all sessions together.
     pub wall_seconds: f64,
-    /// Peak resident memory of this process in MiB; 0 where the system does not tell.
+    /// Peak resident memory of this process in MiB; 0 where it is unknown.
     pub peak_rss_mib: f64,
 }
 
@@ -43,27 +44,27 @@ pub struct Summary {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GeneratorSummary {
-    /// Share of proposals that could be read as a task, at first.
+    /// Share of proposals that could be read as a task, over the first updates.
     pub valid_rate_first: Option<f32>,
-    /// At last.
+    /// The same over the last updates.
     pub valid_rate_last: Option<f32>,
-    /// Mean solve rate of the probed proposals, at first.
+    /// Mean solve rate of the probed proposals, over the first updates.
     pub solve_rate_first: Option<f32>,
-    /// At last.
+    /// The same over the last updates.
     pub solve_rate_last: Option<f32>,
-    /// Share of the proposals in the wanted band of solve rates, at first.
+    /// Share of the proposals with a solve rate in `pool.keep`, over the first updates.
     pub in_band_first: Option<f32>,
-    /// At last.
+    /// The same over the last updates.
     pub in_band_last: Option<f32>,
 }
 
 impl Summary {
-    pub(crate) fn new(seed: u64, preset: &str, ledger: &Ledger) -> Self {
+    pub(crate) fn new(info: &RunInfo, ledger: &Ledger) -> Self {
         let last = ledger.iterations.last().map_or(&ledger.base, |row| &row.evaluations);
         let last = if last.is_empty() { &ledger.base } else { last };
         Self {
-            seed,
-            preset: preset.to_owned(),
+            seed: info.seed,
+            preset: info.preset.clone(),
             base: by_name(&ledger.base),
             last: by_name(last),
             relative_gain: relative_gain(&ledger.base, last),

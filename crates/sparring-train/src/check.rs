@@ -35,7 +35,7 @@ pub fn temperature(field: &str, value: f32) -> Result<(), TrainError> {
     require(value.is_finite() && value >= 0.0, field, value, "must be a finite number, at least 0")
 }
 
-/// A temperature that a model can learn from.
+/// A sampling temperature in training: above 0.
 ///
 /// # Errors
 /// [`TrainError::Setting`].

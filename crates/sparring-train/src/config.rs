@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 macro_rules! config {
     ($($(#[$meta:meta])* $field:ident: $type:ty = $default:expr, $with:ident;)*) => {
-        /// Settings of a training run, as a file holds them: how completions are drawn, how the policy is updated, and
-        /// how often it is measured and saved. [`TrainConfig::build`] checks them; only the checked type runs.
+        /// Settings of a training run: how completions are sampled, how the policy is updated, and how often it is
+        /// evaluated and saved. [`TrainConfig::build`] checks them; only the checked type runs.
         ///
         /// ```
         /// use sparring_train::TrainConfig;
@@ -50,20 +50,20 @@ config! {
     steps: usize = 100, with_steps;
     /// Base learning rate.
     lr: f64 = 1e-6, with_lr;
-    /// Its schedule over the run.
+    /// Schedule of the learning rate over the run.
     lr_schedule: LrSchedule = LrSchedule::constant(), with_lr_schedule;
     /// A checkpoint is written every so many updates, before the first and after the last.
     checkpoint_every: usize = 10, with_checkpoint_every;
-    /// The newest checkpoints that are kept, at least 1; beside them stay those that hold the reference model of one.
+    /// How many of the newest checkpoints are kept, at least 1; those that hold the reference model of one stay too.
     checkpoints_kept: usize = 2, with_checkpoints_kept;
-    /// Evaluations are run every so many updates, before the first and after the last; 0 is only then.
+    /// Evaluations are run every so many updates, before the first and after the last; 0 leaves only these two.
     evaluate_every: usize = 0, with_evaluate_every;
-    /// How completions are drawn.
+    /// How completions are sampled.
     sampling: SamplingParams = SamplingParams::default(), with_sampling;
     /// The update. Its temperature is that of `sampling`, its longest completion by default `sampling.max_tokens`.
     /// With `dynamic_sampling`, zero-advantage groups are replaced by groups of further tasks.
     grpo: GrpoConfig = GrpoConfig::default(), with_grpo;
-    /// Which model the KL term stays close to.
+    /// The reference model of the KL term.
     reference: ReferenceKind = ReferenceKind::None, with_reference;
     /// Scales and clips by a group's self-consistency.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,7 +82,7 @@ impl TrainConfig {
         from_toml(text, file)
     }
 
-    /// Checks every setting and makes what runs.
+    /// Checks every setting.
     ///
     /// # Errors
     /// [`TrainError::Setting`] names the field, its value and the remedy.

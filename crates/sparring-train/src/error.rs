@@ -3,7 +3,7 @@ use sparring_grpo::GrpoError;
 use std::fmt::Display;
 use std::path::Path;
 
-/// What can go wrong in a training run, by what the caller can do about it.
+/// Errors of a training run, by what the caller can do about them.
 ///
 /// Nothing that was saved before an error is lost: a resumed run continues from the newest whole checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -16,13 +16,13 @@ pub enum TrainError {
         field: String,
         /// Its value.
         value: String,
-        /// What would be right.
+        /// How to correct it.
         remedy: String,
     },
-    /// The run's parts do not fit together, or the run folder does not fit the run.
+    /// The parts of the run do not match, or the run folder belongs to another run.
     #[error("{what}")]
     Invalid {
-        /// What is wrong, where, and what to do.
+        /// The problem, its place and the remedy.
         what: String,
     },
     /// A file or folder of the run folder could not be read or written.
@@ -35,7 +35,7 @@ pub enum TrainError {
         /// The cause; part of the message, so not a `source`.
         cause: std::io::Error,
     },
-    /// A file of the run folder is damaged, and there is no older one to go back to.
+    /// A file of the run folder is damaged, and there is no older one to use instead.
     #[error("{path}: damaged: {what} (restore it from a copy, or start a new run in another folder)")]
     Damaged {
         /// The file.
@@ -70,7 +70,7 @@ pub enum TrainError {
         #[source]
         source: GrpoError,
     },
-    /// A reward is broken: it failed, or broke its contract.
+    /// A reward failed, or broke its contract.
     #[error("reward `{name}` failed")]
     Reward {
         /// The reward's name.
@@ -82,7 +82,7 @@ pub enum TrainError {
     /// The source of the tasks failed.
     #[error("the task source failed at task {first}")]
     Source {
-        /// Number of the first task that was asked for.
+        /// Number of the first task that was requested.
         first: u64,
         /// The cause.
         #[source]

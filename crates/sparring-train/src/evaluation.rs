@@ -8,7 +8,7 @@ use std::fmt;
 /// Answers of each evaluation that the report shows.
 const SHOWN: usize = 12;
 
-/// Held-out tasks on which a model is measured while it is trained.
+/// Held-out tasks that measure a model between updates.
 #[derive(Debug, Clone)]
 pub struct Evaluation<T> {
     /// Its name: `heldout` becomes `base.heldout_accuracy` and `final.heldout_accuracy` of the summary.
@@ -109,7 +109,7 @@ pub struct EvaluationScore {
 pub struct ShownAnswer {
     /// Index of the task in its evaluation.
     pub task: usize,
-    /// What the model said.
+    /// The model's answer.
     pub answer: String,
     /// Whether it solves the task.
     pub solved: bool,
@@ -140,7 +140,7 @@ pub fn accuracy_with_error(rates: &[f32], samples: usize) -> (f64, f64) {
     (p, variance.max(0.0).sqrt())
 }
 
-/// How a model is asked in an evaluation, and when an answer is right.
+/// The model-independent half of an evaluation: prompts, and which answers are right. It needs a [`Sampler`] only.
 pub struct Evaluator<'a, T> {
     /// The prompt of a task.
     pub prompt: &'a dyn Fn(&T) -> Prompt,
@@ -150,7 +150,7 @@ pub struct Evaluator<'a, T> {
     pub model: &'static str,
     /// Most tokens of an answer.
     pub max_tokens: usize,
-    /// Where random numbers come from: the same at every evaluation, so that differences are the weights'.
+    /// Seed of the answers: the same at every evaluation, so that only the weights differ.
     pub seed: Seed,
 }
 
@@ -162,11 +162,11 @@ impl<T> fmt::Debug for Evaluator<'_, T> {
 
 impl<T> Evaluator<'_, T> {
     /// Runs an evaluation: the share of answers that solve their task, and the first tasks' first answers. A task
-    /// whose prompt the sampler cannot continue counts as not solved. Task `i` draws from the seed's child of the
-    /// evaluation's name and `i`. `done` is called with the number of tasks that are through.
+    /// with an invalid prompt counts as not solved. Task `i` draws from the seed's child of the
+    /// evaluation's name and `i`. `done` is called with the number of tasks done.
     ///
     /// # Errors
-    /// [`TrainError::Policy`] for what the backend met.
+    /// [`TrainError::Policy`] where the backend fails.
     pub fn run(
         &self,
         evaluation: &Evaluation<T>,
@@ -193,8 +193,8 @@ impl<T> Evaluator<'_, T> {
         Ok((EvaluationScore { name, accuracy, standard_error, tasks, samples }, shown))
     }
 
-    /// Runs all evaluations and records each, with its place in the run (`("iteration", 3)`, say). Where `show` is
-    /// given, the first tasks of each go into a record of their own before, as the JSON that it makes of them.
+    /// Runs all evaluations and records each, with its place in the run (`("iteration", 3)`, say). With
+    /// `show`, the first tasks of each are recorded too, as the JSON that it makes of them.
     ///
     /// # Errors
     /// As [`Evaluator::run`]; [`TrainError::Io`] for the journal.

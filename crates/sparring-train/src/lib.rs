@@ -1,8 +1,8 @@
-//! The training loop: sample, score, update; over any policy, with checkpoints, evaluations and exact resume.
+//! The training loop (sample, score, update) over any policy, with checkpoints, exact resume, evaluations and a report.
 //!
 //! ```text
 //!  TaskSource ──▶ prompts ──▶ Sampler ──▶ groups ──▶ Reward ──▶ Scored ──▶ Updater ──▶ Learner ─┐
-//!      ▲                         ▲          └─ no advantage? ─ further tasks                    │
+//!      ▲                         ▲          └─ zero advantage? ─ further tasks                  │
 //!      └──────── next update ────┴───────────────────── new weights ────────────────────────────┘
 //!          between updates: evaluations, events.jsonl, checkpoints
 //! ```
@@ -16,49 +16,49 @@
 //!
 //! # let dir = std::env::temp_dir().join(format!("sparring-train-doc-{}", std::process::id()));
 //! let mut policy = ToyPolicy::new("abc", Seed::new(1));
-//! let plan = TrainConfig::default()
-//!     .with_steps(40)
-//!     .with_lr(0.1)
-//!     .with_sampling(SamplingParams::default().with_max_tokens(1))
-//!     .build()?;
+//! let config = TrainConfig::default().with_steps(40).with_lr(0.1);
+//! let plan = config.with_sampling(SamplingParams::default().with_max_tokens(1)).build()?;
 //! let tasks = Epochs::new(vec!["a", "b", "c"]);
 //! let prompt = |letter: &&str| vec![Message::user(*letter)];
-//! let same = reward_fn("same", |letter: &&str, out: &Rollout| Some(f32::from(out.text == **letter)));
-//! let summary = Trainer::new(plan, &mut policy, tasks, prompt, same, Seed::new(7)).run(&dir)?;
+//! let reward = reward_fn("same", |letter: &&str, out: &Rollout| Some(f32::from(out.text == **letter)));
+//! let summary = Trainer::new(plan, &mut policy, tasks, prompt, reward, Seed::new(7)).run(&dir)?;
 //! assert!(summary.reward_last > summary.reward_first);
 //! # std::fs::remove_dir_all(&dir)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! There are two layers. [`Trainer`] is the loop: whole runs in a folder ([`Trainer::run`], [`Trainer::resume`]), or one
-//! update at a time in memory ([`Trainer::step`]). Below it are the two halves of an update, for loops with a cursor of
-//! their own (self-play reads and probes what was sampled before it is scored): [`requests`] and [`sample`], then
-//! [`Scored`] and [`Updater`]. Nothing else in the workspace asks a sampler in bulk or builds a group for the update.
+//! There are two layers. [`Trainer`] is the loop: whole runs in a folder ([`Trainer::run`], [`Trainer::resume`]), or
+//! one update at a time in memory ([`Trainer::step`]). Below it are the two halves of an update, for loops of your own:
+//! [`requests`] and [`sample`], then [`Scored`] and [`Updater`]. Self-play is such a loop: it reads and probes the
+//! Generator's proposals before they are scored.
 //!
 //! | wanted | where |
 //! |---|---|
 //! | tasks from a list, a file, a service | [`Epochs`], [`task_source_fn`](sparring_core::task_source_fn) |
 //! | advantages by task or player | [`Trainer::with_key`] |
-//! | advantages of each part of a reward | `grpo.advantage = "normalize_then_sum"`, `part_weights` |
-//! | other tasks for groups without an advantage | `grpo.dynamic_sampling` |
-//! | a KL term | `reference`, `grpo.kl_coef` |
+//! | advantages of each component of a reward | `grpo.advantage = "normalize_then_sum"`, `part_weights` |
+//! | other tasks for zero-advantage groups | `grpo.dynamic_sampling` |
+//! | a KL term | `reference`, `grpo.kl` |
 //! | ADPO | `adpo`, [`Trainer::with_consistency`], [`majority`] |
 //! | accuracy between updates | [`Evaluation`], [`Trainer::with_solved`] |
 //! | a supervised stage | [`Examples`] |
+//! | a metric of your own | a component of weight 0 in the reward: it appears in `events.jsonl` and the report |
+//! | records of your own | [`Trainer::with_recorder`] |
+//! | sections of your own in the report | [`Report`] |
 //!
-//! A run lives in a folder, and [`store::Store`] keeps it, also for self-play:
+//! A run has a folder, which a [`store::Store`] keeps; self-play uses it too:
 //!
 //! | file | what |
 //! |---|---|
 //! | `config.toml`, `run.json` | settings; seed and preset |
-//! | `events.jsonl` | a record of every update ([`StepRecord`]) and evaluation |
-//! | `checkpoints/` | the newest checkpoints, and those with the reference model of one of them |
+//! | `events.jsonl` | a record of every update ([`StepRecord`]) and evaluation, and your own records |
+//! | `checkpoints/` | the newest checkpoints, and those that hold the reference model of one of them |
 //! | `summary.json` | the outcome ([`TrainSummary`]) |
-//! | `report.html` | where [`write_report`] was asked for it |
+//! | `report.html` | the report, once [`write_report`] has written it |
 //!
-//! Every random choice descends from the run's seed by update and task, and a checkpoint is renamed into place only when
-//! it is whole. So a run that is killed at any moment and resumed ends with the weights, bit for bit, and the summary of
-//! a run that was not.
+//! Every random choice derives from the run's seed by update and task, and a checkpoint is renamed into place only when
+//! it is complete. So a run that is killed at any moment and resumed ends with the same weights, bit for bit, and the
+//! same summary as an uninterrupted run.
 #![forbid(unsafe_code)]
 
 pub mod check;
@@ -82,10 +82,10 @@ pub use config::{TrainConfig, TrainPlan, from_toml};
 pub use error::TrainError;
 pub use evaluation::{Evaluation, EvaluationScore, Evaluator, ShownAnswer, accuracy_with_error};
 pub use reference::ReferenceKind;
-pub use report::write_report;
+pub use report::{Report, write_report};
 pub use sampling::{majority, requests, sample, sample_where_possible};
 pub use scored::{Score, Scored};
-pub use source::Epochs;
+pub use source::{Epochs, draw_tasks};
 pub use supervised::Examples;
 pub use trainer::{EvaluationRow, Step, StepRecord, TrainSummary, Trainer};
 pub use update::Updater;

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// Which model the KL term stays close to.
+/// The reference model of the KL term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -18,7 +18,7 @@ pub enum ReferenceKind {
 }
 
 impl ReferenceKind {
-    /// Whether the policy is to be copied before update `step` (from 0).
+    /// Whether the policy is frozen as the reference before update `step` (from 0).
     ///
     /// ```
     /// use sparring_train::ReferenceKind;

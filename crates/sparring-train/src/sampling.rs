@@ -1,4 +1,4 @@
-//! Requests, and the one place that asks a sampler.
+//! Requests, and the one place that calls a sampler.
 
 use crate::TrainError;
 use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
@@ -20,10 +20,10 @@ pub fn requests<P: Into<Prompt>>(
 
 /// Samples every request, in order, in chunks. A completion does not depend on the chunks.
 ///
-/// `done` is called with the number of requests that are through; `model` is named in errors.
+/// `done` is called with the number of requests done; `model` is named in errors.
 ///
 /// # Errors
-/// [`TrainError::Policy`] for what the backend met, also where it broke the sampler's contract.
+/// [`TrainError::Policy`] where the backend fails, or breaks the sampler's contract.
 pub fn sample(
     sampler: &dyn Sampler,
     model: &'static str,
@@ -38,8 +38,7 @@ pub fn sample(
     Ok(groups)
 }
 
-/// As [`sample`], but a prompt that the sampler calls invalid (one that a model wrote may be too long) gives
-/// `None` instead of ending the run.
+/// As [`sample`], but an invalid prompt (one that a model wrote may be too long) gives `None` instead of an error.
 ///
 /// # Errors
 /// As [`sample`].
@@ -55,7 +54,7 @@ pub fn sample_where_possible(
             groups.push(match answer {
                 Ok(group) => Some(group),
                 Err(PolicyError::Invalid { what }) => {
-                    tracing::debug!(model, what, "a prompt cannot be continued");
+                    tracing::debug!(model, what, "the prompt is invalid");
                     None
                 }
                 Err(error) => return Err(TrainError::policy(model)(error)),
@@ -73,7 +72,7 @@ fn chunks(requests: &[SampleRequest]) -> impl Iterator<Item = &[SampleRequest]> 
 }
 
 /// The most frequent answer of a group: how often it was given, and by which completion first. Of equally
-/// frequent ones the one that was given first; completions without an answer (`None`) have no vote.
+/// frequent ones the one that was given first; completions without an answer (`None`) do not count.
 ///
 /// ```
 /// use sparring_train::majority;

@@ -3,13 +3,13 @@ use crate::summary::mean;
 use serde_json::{Map, Value};
 use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout, sum_components};
 
-/// What one group earned.
+/// The rewards of one group.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Score {
     /// One entry a completion; `None` where no reward applies.
     pub rewards: Vec<Option<f32>>,
-    /// The parts that add up to the rewards, each name once: the sum of the reward's components of that name.
+    /// The components that add up to the rewards, each name once: those of one name are added up.
     pub components: Vec<Component>,
     /// For the keyed advantages: a task and a player, say. Groups of one key share a statistic.
     pub key: String,
@@ -21,7 +21,7 @@ impl Score {
     /// Scores one group, by one call of the reward.
     ///
     /// # Errors
-    /// [`TrainError::Reward`] where the reward failed or broke its contract.
+    /// [`TrainError::Reward`] where the reward fails or breaks its contract.
     pub fn of<T: ?Sized>(
         reward: &dyn Reward<T>,
         task: &T,
@@ -43,7 +43,7 @@ impl Score {
         Ok(Self { rewards, components, ..Self::default() })
     }
 
-    /// Rewards that something else computed, without components.
+    /// Rewards from elsewhere, without components.
     pub fn from_rewards(rewards: Vec<Option<f32>>) -> Self {
         Self { rewards, ..Self::default() }
     }
@@ -72,7 +72,7 @@ impl Scored {
         Ok(())
     }
 
-    /// Mean of all rewards that apply; 0 of none.
+    /// Mean of all rewards that apply; 0 without any.
     pub fn mean(&self) -> f32 {
         let all: Vec<f32> = self.groups.iter().flat_map(|g| &g.rewards).copied().flatten().collect();
         mean(&all).unwrap_or(0.0)

@@ -1,10 +1,10 @@
+use crate::TrainError;
 use rand::seq::SliceRandom;
 use sparring_core::{BoxError, Seed, TaskSource};
 
-/// A list of tasks, again and again, in another order every time.
+/// A list of tasks, repeated without end, in a new order in each epoch.
 ///
-/// Epoch `e` is the list shuffled by `seed.index(e)`; task number `i` is task `i mod N` of epoch `i / N`. Seeds of one
-/// value give one order.
+/// Epoch `e` is the list shuffled by `seed.index(e)`; task number `i` is task `i mod N` of epoch `i / N`.
 ///
 /// ```
 /// use sparring_core::{Seed, TaskSource};
@@ -24,7 +24,7 @@ pub struct Epochs<T> {
 }
 
 impl<T> Epochs<T> {
-    /// A source over these tasks; without any, it is exhausted at once.
+    /// A source of these tasks; an empty list is exhausted at once.
     pub fn new(tasks: Vec<T>) -> Self {
         Self { tasks }
     }
@@ -49,4 +49,22 @@ impl<T: Clone + Send> TaskSource<T> for Epochs<T> {
         };
         Ok((first..=last).map(task).collect())
     }
+}
+
+/// Tasks number `first`, …, `first + n − 1` of the source; fewer where it is exhausted.
+///
+/// # Errors
+/// [`TrainError::Source`] where the source fails, or returns more than `n` tasks.
+pub fn draw_tasks<T>(
+    source: &mut dyn TaskSource<T>,
+    first: u64,
+    n: usize,
+    seed: Seed,
+) -> Result<Vec<T>, TrainError> {
+    let tasks = source.tasks(first, n, seed).map_err(|source| TrainError::Source { first, source })?;
+    if tasks.len() > n {
+        let source = format!("it returned {} tasks, but {n} were requested", tasks.len()).into();
+        return Err(TrainError::Source { first, source });
+    }
+    Ok(tasks)
 }

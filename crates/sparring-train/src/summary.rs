@@ -1,9 +1,10 @@
-//! What summaries of runs have in common.
+//! What the summaries of runs have in common.
 
 use crate::EvaluationScore;
 use serde_json::{Map, Value};
+use sparring_grpo::UpdateReport;
 
-/// The mean, or `None` of nothing.
+/// The mean; `None` without values.
 pub fn mean(values: &[f32]) -> Option<f32> {
     (!values.is_empty())
         .then(|| (values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64) as f32)
@@ -33,9 +34,36 @@ pub fn relative_gain(before: &[EvaluationScore], after: &[EvaluationScore]) -> O
     (before.accuracy > 0.0).then(|| (after.accuracy - before.accuracy) / before.accuracy)
 }
 
-/// Peak resident memory of this process in MiB, as Linux tells it; 0 elsewhere.
+/// Peak resident memory of this process in MiB, on Linux; 0 elsewhere.
 pub fn peak_rss_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|l| l.split_whitespace().next()?.parse::<f64>().ok()).map_or(0.0, |kib| kib / 1024.0)
+}
+
+/// A warning for progress notes: the sampler has drifted from the learner ([`UpdateReport::drifted`]).
+#[derive(Debug, Default)]
+pub struct DriftNote {
+    shown: bool,
+}
+
+impl DriftNote {
+    /// The warning, at the first update whose mean drift is above `grpo.drift_threshold`; else nothing.
+    ///
+    /// ```
+    /// use sparring_grpo::UpdateReport;
+    /// let mut update = UpdateReport::default();
+    /// (update.drifted, update.drift_mean) = (true, Some(0.25));
+    /// let mut note = sparring_train::summary::DriftNote::default();
+    /// assert_eq!(note.of(&update), ", WARNING: the sampler drifted by 0.250 nats a token");
+    /// assert_eq!(note.of(&update), "");
+    /// ```
+    pub fn of(&mut self, update: &UpdateReport) -> String {
+        if self.shown || !update.drifted {
+            return String::new();
+        }
+        self.shown = true;
+        let mean = update.drift_mean.unwrap_or_default();
+        format!(", WARNING: the sampler drifted by {mean:.3} nats a token")
+    }
 }

@@ -4,7 +4,7 @@ use sparring_grpo::GrpoError;
 use sparring_grpo::supervised::{self, SupervisedReport};
 use std::sync::Arc;
 
-/// Texts to imitate, as token ids: the supervised stage before (or instead of) reinforcement learning.
+/// Prompts and answers as token ids, for a supervised stage before (or instead of) reinforcement learning.
 ///
 /// ```
 /// use sparring_core::{Message, Policy, Seed};

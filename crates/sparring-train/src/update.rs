@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 /// The learning half of an update: from sampled groups and their scores to optimiser steps.
 ///
-/// It is [`Grpo`] and what [`Grpo`] is to be given beside the rewards: the keys and the parts of keyed and summed
-/// advantages, and the scales and clips of ADPO. All of it is in the [`Scored`] groups.
+/// It passes [`Grpo`] the rewards of the [`Scored`] groups, and what some advantages need beside them: keys,
+/// components, and the scales and clips of ADPO.
 ///
 /// ```
-/// use sparring_core::{Policy, Prompt, RewardContext, Rollout, SamplingParams, Seed, reward_fn};
+/// use sparring_core::{Prompt, RewardContext, Rollout, SamplingParams, Seed, reward_fn};
 /// use sparring_grpo::GrpoConfig;
 /// use sparring_grpo::advantage::Baselines;
 /// use sparring_testkit::ToyPolicy;
@@ -22,13 +22,13 @@ use std::collections::BTreeMap;
 /// let params = SamplingParams::default().with_max_tokens(1);
 /// for step in 0..30 {
 ///     let requests = requests([Prompt::Tokens([1].into())], 8, &params, Seed::new(2).index(step));
-///     let groups = sample(policy.sampler(), "policy", &requests, |_| {})?;
-///     // Between the two halves, a caller may read, probe and count what was sampled.
+///     let groups = sample(&policy, "policy", &requests, |_| {})?;
+///     // Between the two halves, a loop of your own can read and count the rollouts.
 ///     let mut scored = Scored::default();
 ///     scored.add(&letter_b, &(), &groups[0], &RewardContext::default())?;
-///     updater.update(policy.learner(), None, &groups, &scored, &mut Baselines::default(), 0.2)?;
+///     updater.update(&mut policy, None, &groups, &scored, &mut Baselines::default(), 0.2)?;
 /// }
-/// let last = sample(policy.sampler(), "policy", &requests([vec![1]], 8, &params, Seed::new(3)), |_| {})?;
+/// let last = sample(&policy, "policy", &requests([vec![1]], 8, &params, Seed::new(3)), |_| {})?;
 /// assert!(last[0].iter().filter(|out| out.text == "b").count() > 5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -40,7 +40,7 @@ pub struct Updater {
 }
 
 impl Updater {
-    /// Updates by `grpo`.
+    /// Updates with `grpo`.
     pub fn new(grpo: Grpo) -> Self {
         Self { grpo, adpo: None, part_weights: BTreeMap::new() }
     }
@@ -59,12 +59,12 @@ impl Updater {
         self
     }
 
-    /// The rule of the update.
+    /// Advantages, loss and driver.
     pub fn grpo(&self) -> &Grpo {
         &self.grpo
     }
 
-    /// Scales and clips by self-consistency.
+    /// ADPO's settings.
     pub fn adpo(&self) -> Option<Adpo> {
         self.adpo
     }
@@ -134,7 +134,7 @@ impl Updater {
         Some((vec![adpo.scale(p) as f32; completions], vec![clip as f32; completions]))
     }
 
-    /// Weight and scores of each part of each group's reward; none where the advantages are not made of them.
+    /// Weight and scores of each component of each group's reward, where the advantages are made of them.
     fn parts(&self, scored: &Scored) -> Vec<Vec<(f64, Vec<Option<f64>>)>> {
         if self.grpo.config().advantage != AdvantageKind::NormalizeThenSum {
             return vec![Vec::new(); scored.groups.len()];

@@ -13,6 +13,7 @@ impl<G: Game> Run<'_, '_, G> {
             solved: &|task: &G::Task, out: &Rollout| self.game.solved(task, out),
             model: "solver",
             max_tokens: self.plan.config.solver.max_tokens,
+            // The tag is part of published results: another one draws other answers at temperatures above 0.
             seed: self.seed.child("exam"),
         };
         let show = |task: &G::Task| serde_json::to_value(task).unwrap_or_default();

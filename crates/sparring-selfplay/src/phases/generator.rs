@@ -1,6 +1,7 @@
-use crate::SelfPlayError;
 use crate::attempt::{Attempt, params, solve_rate};
+use crate::pool::INVALID_PROMPT;
 use crate::run::Run;
+use crate::{PlayerStep, SelfPlayError, StepInput};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sparring_core::{Game, Player, Rejection, RewardContext, Rollout, Scorer, Seed};
@@ -9,9 +10,9 @@ use sparring_train::summary::mean;
 use sparring_train::{Scored, requests, sample};
 use std::collections::BTreeMap;
 
-/// What `events.jsonl` holds of one update of the Generator.
+/// The record `generator_step` of `events.jsonl`: one update.
 #[derive(Serialize)]
-struct GeneratorStep {
+struct GeneratorStep<'a> {
     iteration: usize,
     step: usize,
     lr: f64,
@@ -25,9 +26,9 @@ struct GeneratorStep {
     /// Distinct tasks that were probed.
     probed: usize,
     solve_rate: Option<f32>,
-    /// Share of all proposals whose solve rate lies in the wanted band.
+    /// Share of all proposals whose solve rate lies in `pool.keep`.
     in_band: f32,
-    update: UpdateReport,
+    update: &'a UpdateReport,
 }
 
 /// The proposals of one update, read and probed.
@@ -70,7 +71,15 @@ impl<G: Game> Run<'_, '_, G> {
         let lr = c.lr_schedule.at(step, c.steps, c.lr);
         let updater = &plan.generator_updater;
         let update = self.update(Player::Generator, updater, reference, &groups, &scored, lr)?;
-        self.note_generator_step(lr, &scored, proposals, update)
+        self.note_generator_step(lr, &scored, proposals, &update)?;
+        if let Some(recorder) = &mut self.recorder {
+            let iteration = self.state.cursor.iteration;
+            let (input, groups) = (StepInput::Specs(&specs), &groups[..]);
+            let (scored, update) = (&scored, &update);
+            let step = PlayerStep { iteration, step, input, groups, scored, update };
+            recorder(&step, &mut self.store.journal)?;
+        }
+        Ok(())
     }
 
     fn proposals(&self, specs: &[G::Spec], seed: Seed) -> Result<Vec<Vec<Rollout>>, SelfPlayError> {
@@ -116,14 +125,14 @@ impl<G: Game> Run<'_, '_, G> {
             temperature: c.generator.probe_temperature,
             max_tokens: c.solver.max_tokens,
         };
-        let posed: Vec<&G::Task> = distinct.iter().collect();
-        let answers = attempt.run(self.game, self.players.solver(), &posed, seed, |_| {})?;
+        let asked: Vec<&G::Task> = distinct.iter().collect();
+        let answers = attempt.run(self.game, self.players.solver(), &asked, seed, |_| {})?;
         let rates: Vec<Option<f32>> = (distinct.iter().zip(&answers))
             .map(|(task, rollouts)| rollouts.as_ref().map(|r| solve_rate(self.game, task, r)))
             .collect();
-        let unposable = rates.iter().filter(|r| r.is_none()).count();
-        if unposable > 0 {
-            *rejected.entry("unposable".to_owned()).or_default() += unposable;
+        let invalid = rates.iter().filter(|r| r.is_none()).count();
+        if invalid > 0 {
+            *rejected.entry(INVALID_PROMPT.to_owned()).or_default() += invalid;
         }
         let rates: Vec<Vec<Option<f32>>> =
             tasks.iter().map(|g| g.iter().map(|t| t.and_then(|t| rates[t])).collect()).collect();
@@ -135,7 +144,7 @@ impl<G: Game> Run<'_, '_, G> {
         lr: f64,
         scored: &Scored,
         proposals: Proposals,
-        update: UpdateReport,
+        update: &UpdateReport,
     ) -> Result<(), SelfPlayError> {
         let c = &self.plan.config;
         let total = (c.generator.prompts_per_step * c.generator.group_size) as f32;
@@ -161,10 +170,11 @@ impl<G: Game> Run<'_, '_, G> {
         curve.in_band.push(record.in_band);
         self.store.journal.record("generator_step", &record)?;
         let note = format!(
-            "reward {:.2}, valid {:.0} %, solve rate {}",
+            "reward {:.2}, valid {:.0} %, solve rate {}{}",
             record.reward,
             100.0 * record.valid,
-            record.solve_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.2}"))
+            record.solve_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.2}")),
+            self.drift.of(update)
         );
         self.store.journal.progress(record.step + 1, &note);
         Ok(())

@@ -3,6 +3,7 @@ use crate::pool::{BuildPool, Origin, PoolYield, build_pool};
 use crate::run::Run;
 use serde::Serialize;
 use sparring_core::Game;
+use sparring_train::draw_tasks;
 
 #[derive(Serialize)]
 struct PoolRecord<'a> {
@@ -12,13 +13,13 @@ struct PoolRecord<'a> {
 }
 
 impl<G: Game> Run<'_, '_, G> {
-    /// The frozen Generator writes candidates; the pool is made of them, and written to `tasks/`.
+    /// Builds the pool from the frozen Generator's candidates and own tasks, and writes it to `tasks/`.
     pub(crate) fn build_pool(&mut self) -> Result<(), SelfPlayError> {
         let iteration = self.state.cursor.iteration;
         let config = &self.plan.config;
         self.begin(config.pool.candidates);
-        // The pool that the last iteration trained on is history now. Derived tasks are made anew: replayed as
-        // well, they would exceed their share.
+        // The pool of the last iteration becomes history. Derived tasks are made anew, so replaying them too would
+        // exceed their share; own tasks come from their source.
         let earlier = std::mem::take(&mut self.state.pool);
         if config.pool.replay > 0.0 {
             self.state.history.extend(earlier.into_iter().filter(|t| t.origin == Origin::Proposed));
@@ -33,10 +34,19 @@ impl<G: Game> Run<'_, '_, G> {
             iteration,
             seen: &self.state.seen,
             history: &self.state.history,
+            own_share: self.state.own_share,
             seed: self.phase_seed(),
         };
         let journal = &mut self.store.journal;
-        let pool = build_pool(&build, &mut |done, note| journal.progress(done, note))?;
+        let (own, next, seed) = (&mut self.tasks, &mut self.state.own_next, self.seed.child("tasks"));
+        let mut draw_own = |n: usize| {
+            let first = *next;
+            let Some(own) = own.as_mut() else { return Ok((first, Vec::new())) };
+            let tasks = draw_tasks(&mut *own.source, first, n, seed)?;
+            *next += tasks.len() as u64;
+            Ok((first, tasks))
+        };
+        let pool = build_pool(&build, &mut draw_own, &mut |done, note| journal.progress(done, note))?;
         self.store.write_lines(&format!("tasks/iteration-{iteration}.jsonl"), &pool.tasks)?;
         self.store.journal.record("pool", &PoolRecord { iteration, funnel: &pool.funnel })?;
         let note = format!("{} tasks of {} candidates", pool.funnel.selected, pool.funnel.candidates);

@@ -1,7 +1,7 @@
-use crate::SelfPlayError;
 use crate::attempt::{params, solve_rate};
 use crate::pool::training_slots;
 use crate::run::Run;
+use crate::{PlayerStep, SelfPlayError, StepInput};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sparring_core::{Game, Player, RewardContext, Scorer};
@@ -9,7 +9,7 @@ use sparring_grpo::UpdateReport;
 use sparring_train::summary::mean;
 use sparring_train::{Scored, requests, sample};
 
-/// What `events.jsonl` holds of one update of the Solver.
+/// The record `solver_step` of `events.jsonl`: one update.
 #[derive(Serialize)]
 struct SolverStep {
     iteration: usize,
@@ -20,7 +20,7 @@ struct SolverStep {
     components: Map<String, Value>,
     /// Share of the answers that solve their task.
     solve_rate: f32,
-    /// Mean solve rate that the update's tasks had when they were verified.
+    /// Mean solve rate of the update's tasks when they were verified.
     pool_solve_rate: f32,
     update: UpdateReport,
 }
@@ -31,7 +31,7 @@ struct EmptyPool {
 }
 
 impl<G: Game> Run<'_, '_, G> {
-    /// The Solver learns on the pool. On an empty pool it stays as it is.
+    /// The Solver learns on the pool. An empty pool leaves it as it is.
     pub(crate) fn train_solver(&mut self) -> Result<(), SelfPlayError> {
         let plan = self.plan;
         let c = &plan.config.solver;
@@ -85,8 +85,16 @@ impl<G: Game> Run<'_, '_, G> {
         curve.reward.push(record.reward);
         curve.solve_rate.push(record.solve_rate);
         self.store.journal.record("solver_step", &record)?;
-        let note = format!("reward {:.2}, solved {:.0} %", record.reward, 100.0 * record.solve_rate);
+        let drift = self.drift.of(&record.update);
+        let note = format!("reward {:.2}, solved {:.0} %{drift}", record.reward, 100.0 * record.solve_rate);
         self.store.journal.progress(step + 1, &note);
+        if let Some(recorder) = &mut self.recorder {
+            let tasks = slots.iter().map(|&slot| &self.state.pool[slot]).collect();
+            let (input, update) = (StepInput::Tasks(tasks), &record.update);
+            let (groups, scored) = (&groups[..], &scored);
+            let step = PlayerStep { iteration: record.iteration, step, input, groups, scored, update };
+            recorder(&step, &mut self.store.journal)?;
+        }
         Ok(())
     }
 }

@@ -5,10 +5,10 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use sparring_core::{Game, Rejection, Rollout, Sampler, Seed};
 use sparring_train::summary::mean;
-use sparring_train::{requests, sample};
+use sparring_train::{TrainError, requests, sample};
 use std::collections::BTreeSet;
 
-/// One building of the pool: its inputs.
+/// The inputs of a pool.
 pub(crate) struct BuildPool<'b, G: Game> {
     pub(crate) game: &'b G,
     pub(crate) generator: &'b dyn Sampler,
@@ -22,10 +22,15 @@ pub(crate) struct BuildPool<'b, G: Game> {
     pub(crate) seen: &'b BTreeSet<String>,
     /// The proposed tasks of earlier pools.
     pub(crate) history: &'b [PoolTask<G::Task>],
+    /// Share of own tasks in the pool, in [0, 1].
+    pub(crate) own_share: f32,
     pub(crate) seed: Seed,
 }
 
-/// What came of it.
+/// Draws own tasks, at most as many as requested: the number of the first, and the tasks.
+pub(crate) type DrawOwn<'d, T> = dyn FnMut(usize) -> Result<(u64, Vec<T>), TrainError> + 'd;
+
+/// The result of building a pool.
 pub(crate) struct Pool<T> {
     /// The pool, in training order.
     pub(crate) tasks: Vec<PoolTask<T>>,
@@ -34,15 +39,20 @@ pub(crate) struct Pool<T> {
     pub(crate) funnel: PoolYield,
 }
 
-/// Builds the pool. `progress` hears of candidates done, and of what is done with them.
+/// Builds the pool. `progress` is called with the number of candidates done, and the current stage.
 pub(crate) fn build_pool<G: Game>(
     build: &BuildPool<'_, G>,
+    draw_own: &mut DrawOwn<'_, G::Task>,
     progress: &mut dyn FnMut(usize, &str),
 ) -> Result<Pool<G::Task>, SelfPlayError> {
-    let mut funnel = PoolYield { candidates: build.config.candidates, ..PoolYield::default() };
+    // A pool of own tasks alone needs no candidates.
+    let candidates = if build.own_share < 1.0 { build.config.candidates } else { 0 };
+    let mut funnel = PoolYield { candidates, ..PoolYield::default() };
     let candidates = build.propose(&mut funnel, progress)?;
     let verified = build.verify(candidates, &mut funnel, progress)?;
-    let tasks = build.select(verified, &mut funnel, progress)?;
+    let mut tasks = build.select(verified, &mut funnel, progress)?;
+    tasks.extend(build.own(tasks.len(), draw_own, &mut funnel, progress)?);
+    order_tasks(&mut tasks, build.order, build.seed.child("order"));
     funnel.selected = tasks.len();
     for task in &tasks {
         *funnel.buckets.entry(task.bucket.as_str().to_owned()).or_default() += 1;
@@ -53,7 +63,7 @@ pub(crate) fn build_pool<G: Game>(
     Ok(Pool { tasks, signatures, funnel })
 }
 
-/// Tasks with their statistics, and how many could not be posed.
+/// Tasks with their statistics, and how many were left out for an invalid prompt.
 type Measured<T> = (Vec<PoolTask<T>>, usize);
 
 impl<G: Game> BuildPool<'_, G> {
@@ -64,7 +74,7 @@ impl<G: Game> BuildPool<'_, G> {
         progress: &mut dyn FnMut(usize, &str),
     ) -> Result<Vec<(usize, G::Task)>, SelfPlayError> {
         let seeds = (self.seed.child("spec"), self.seed.child("propose"));
-        let indices = 0..self.config.candidates as u64;
+        let indices = 0..funnel.candidates as u64;
         let specs: Vec<G::Spec> = indices.map(|i| self.game.draw(seeds.0.index(i))).collect();
         let params = params(self.config.temperature, self.max_tokens.0);
         let prompts = specs.iter().map(|spec| self.game.generator_prompt(spec));
@@ -83,15 +93,14 @@ impl<G: Game> BuildPool<'_, G> {
                         distinct.push((i, task));
                     }
                 }
-                Err(rejection) => reject(funnel, rejection.rule),
+                Err(rejection) => reject(funnel, &rejection.rule, 1),
             }
         }
         funnel.distinct = distinct.len();
         Ok(distinct)
     }
 
-    /// Has the Solver attempt each task, and keeps those it agrees on and that are neither too hard nor too
-    /// easy for it.
+    /// Has the Solver attempt each candidate; keeps those with enough agreement and a solve rate in `pool.keep`.
     fn verify(
         &self,
         candidates: Vec<(usize, G::Task)>,
@@ -99,10 +108,8 @@ impl<G: Game> BuildPool<'_, G> {
         progress: &mut dyn FnMut(usize, &str),
     ) -> Result<Vec<PoolTask<G::Task>>, SelfPlayError> {
         let seed = self.seed.child("verify");
-        let (judged, unposable) = self.measure(candidates, Origin::Proposed, seed, progress)?;
-        for _ in 0..unposable {
-            reject(funnel, "unposable".to_owned());
-        }
+        let (judged, invalid) = self.measure(candidates, Origin::Proposed, seed, progress)?;
+        reject(funnel, INVALID_PROMPT, invalid);
         let samples = self.config.verify_samples;
         funnel.histogram = vec![0; samples + 1];
         for task in &judged {
@@ -118,8 +125,7 @@ impl<G: Game> BuildPool<'_, G> {
         Ok(kept)
     }
 
-    /// Samples the Solver on each task, and returns the tasks with their statistics, and how many could not be
-    /// posed.
+    /// Has the Solver attempt each task.
     fn measure(
         &self,
         tasks: Vec<(usize, G::Task)>,
@@ -133,8 +139,8 @@ impl<G: Game> BuildPool<'_, G> {
             max_tokens: self.max_tokens.1,
         };
         let (total, all) = (tasks.len(), self.config.candidates);
-        let posed: Vec<&G::Task> = tasks.iter().map(|(_, task)| task).collect();
-        let answers = attempt.run(self.game, self.solver, &posed, seed, |done| {
+        let asked: Vec<&G::Task> = tasks.iter().map(|(_, task)| task).collect();
+        let answers = attempt.run(self.game, self.solver, &asked, seed, |done| {
             progress(all, &format!("verifying {done} of {total}"));
         })?;
         let mut measured = Vec::with_capacity(total);
@@ -155,11 +161,11 @@ impl<G: Game> BuildPool<'_, G> {
                 task,
             });
         }
-        let unposable = total - measured.len();
-        Ok((measured, unposable))
+        let invalid = total - measured.len();
+        Ok((measured, invalid))
     }
 
-    /// Selects new tasks, adds derived and replayed ones, and puts all into training order.
+    /// Selects new tasks, and adds derived and replayed ones.
     fn select(
         &self,
         kept: Vec<PoolTask<G::Task>>,
@@ -168,7 +174,13 @@ impl<G: Game> BuildPool<'_, G> {
     ) -> Result<Vec<PoolTask<G::Task>>, SelfPlayError> {
         let c = self.config;
         let mut derivable = if c.derived_share > 0.0 { self.derive(&kept) } else { Vec::new() };
-        let counts = shares(c, kept.len(), derivable.len(), self.history.len());
+        let counts = shares(
+            c,
+            c.size - own_count(self.own_share, c.size, c.size),
+            kept.len(),
+            derivable.len(),
+            self.history.len(),
+        );
         derivable.truncate(counts.derived);
         let (derived, _) =
             self.measure(derivable, Origin::Derived, self.seed.child("verify derived"), progress)?;
@@ -178,8 +190,35 @@ impl<G: Game> BuildPool<'_, G> {
         funnel.replayed = counts.replayed;
         tasks.extend(derived);
         tasks.extend(self.replay(counts.replayed));
-        order_tasks(&mut tasks, self.order, self.seed.child("order"));
         Ok(tasks)
+    }
+
+    /// The own tasks of a pool with `others` other tasks. Their statistics do not select among them.
+    fn own(
+        &self,
+        others: usize,
+        draw: &mut DrawOwn<'_, G::Task>,
+        funnel: &mut PoolYield,
+        progress: &mut dyn FnMut(usize, &str),
+    ) -> Result<Vec<PoolTask<G::Task>>, SelfPlayError> {
+        let wanted = own_count(self.own_share, self.config.size, others);
+        if wanted == 0 {
+            return Ok(Vec::new());
+        }
+        let (first, drawn) = draw(wanted)?;
+        if drawn.len() < wanted {
+            tracing::warn!(wanted, drawn = drawn.len(), "the source of own tasks is exhausted");
+        }
+        let mut numbered = Vec::with_capacity(drawn.len());
+        for (number, task) in (first..).zip(&drawn) {
+            let task = storable::<G>(task)
+                .map_err(|rejection| TrainError::Source { first: number, source: rejection.detail.into() })?;
+            numbered.push((number as usize, task));
+        }
+        let (own, invalid) = self.measure(numbered, Origin::Own, self.seed.child("verify own"), progress)?;
+        reject(funnel, INVALID_PROMPT, invalid);
+        funnel.own = own.len();
+        Ok(own)
     }
 
     /// Every distinct derived task of the verified ones, in seeded order.
@@ -212,7 +251,7 @@ impl<G: Game> BuildPool<'_, G> {
     }
 }
 
-/// How many tasks of each origin make up the pool.
+/// The number of tasks of each origin.
 #[derive(Debug, PartialEq)]
 struct Shares {
     proposed: usize,
@@ -220,18 +259,25 @@ struct Shares {
     replayed: usize,
 }
 
-/// The wanted shares of a pool that is as large as the new tasks allow; what derived and replayed tasks cannot
-/// fill, new ones do.
-fn shares(c: &PoolConfig, new: usize, derived: usize, earlier: usize) -> Shares {
-    let rest = f64::from(1.0 - c.derived_share - c.replay).max(f64::EPSILON);
-    let size = (new as f64 / rest).min(c.size as f64);
-    let part = |share: f32, available: usize| ((f64::from(share) * size).round() as usize).min(available);
-    let (derived, replayed) = (part(c.derived_share, derived), part(c.replay, earlier));
-    Shares { proposed: new.min(c.size.saturating_sub(derived + replayed)), derived, replayed }
+/// Number of own tasks that are `share` of a pool with `others` other tasks and `size` at most.
+fn own_count(share: f32, size: usize, others: usize) -> usize {
+    let most = (f64::from(share) * size as f64).round();
+    let exact = others as f64 * f64::from(share) / (1.0 - f64::from(share));
+    if share < 1.0 { exact.round().min(most) as usize } else { size }
 }
 
-/// Share of the rollouts that give the most frequent answer (of equally frequent ones the first), if that
-/// answer solves the task; else 0.
+/// The wanted shares of a pool that is as large as the new tasks allow, and at most `size`. New tasks replace the
+/// derived and replayed ones that are missing.
+fn shares(c: &PoolConfig, size: usize, new: usize, derived: usize, earlier: usize) -> Shares {
+    let rest = f64::from(1.0 - c.derived_share - c.replay).max(f64::EPSILON);
+    let full = (new as f64 / rest).min(size as f64);
+    let part = |share: f32, available: usize| ((f64::from(share) * full).round() as usize).min(available);
+    let (derived, replayed) = (part(c.derived_share, derived), part(c.replay, earlier));
+    Shares { proposed: new.min(size.saturating_sub(derived + replayed)), derived, replayed }
+}
+
+/// Share of the rollouts with the most frequent answer (the first of equally frequent ones), if it solves the task;
+/// else 0.
 fn majority<G: Game>(game: &G, task: &G::Task, rollouts: &[Rollout]) -> f32 {
     match sparring_train::majority(rollouts.iter().map(|rollout| game.answer(task, rollout))) {
         Some((count, first)) if game.solved(task, &rollouts[first]) => count as f32 / rollouts.len() as f32,
@@ -239,17 +285,21 @@ fn majority<G: Game>(game: &G, task: &G::Task, rollouts: &[Rollout]) -> f32 {
     }
 }
 
-/// A place of `0..n` but `i`.
+/// An index below `n`, other than `i`.
 fn other_than(i: usize, n: usize, seed: Seed) -> Option<usize> {
     (n > 1).then(|| (i + seed.rng().random_range(1..n)) % n)
 }
 
-fn reject(funnel: &mut PoolYield, rule: String) {
-    *funnel.rejected.entry(rule).or_default() += 1;
+/// The rule that rejects tasks with an invalid prompt.
+pub(crate) const INVALID_PROMPT: &str = "invalid_prompt";
+
+fn reject(funnel: &mut PoolYield, rule: &str, tasks: usize) {
+    if tasks > 0 {
+        *funnel.rejected.entry(rule.to_owned()).or_default() += tasks;
+    }
 }
 
-/// The task as it comes back from its file: so that a resumed run, which reads it, and an uninterrupted one
-/// train on the same.
+/// The task as it is read back from a file, so that a resumed run and an uninterrupted one train on the same.
 fn storable<G: Game>(task: &G::Task) -> Result<G::Task, Rejection> {
     let text = serde_json::to_string(task);
     let back = text.and_then(|text| serde_json::from_str(&text));
@@ -270,10 +320,16 @@ mod tests {
     }
 
     #[test]
-    fn shares_fill_what_is_missing() {
+    fn own_tasks_keep_their_share() {
+        assert_eq!([0, 7, 70, 700].map(|others| own_count(0.3, 100, others)), [0, 3, 30, 30]);
+        assert_eq!((own_count(0.0, 100, 70), own_count(1.0, 100, 0)), (0, 100));
+    }
+
+    #[test]
+    fn new_tasks_replace_missing_ones() {
         let config = PoolConfig { size: 100, derived_share: 0.2, replay: 0.1, ..PoolConfig::default() };
         let of = |new, derived, earlier| {
-            let s = shares(&config, new, derived, earlier);
+            let s = shares(&config, config.size, new, derived, earlier);
             (s.proposed, s.derived, s.replayed)
         };
         assert_eq!(of(1000, 1000, 1000), (70, 20, 10));

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use sparring_train::TrainError;
 use sparring_train::check::{at_least, share, temperature};
 
-/// What the share of agreeing verification samples counts.
+/// Which verifying samples agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -78,9 +78,9 @@ pub struct PoolConfig {
     pub verify_samples: usize,
     /// Their temperature.
     pub verify_temperature: f32,
-    /// Cross-verification: least share of the samples that must agree, in [0, 1].
+    /// Cross-verification: least share of the samples that agree, in [0, 1].
     pub min_agreement: f32,
-    /// What they agree with.
+    /// Which samples agree.
     pub agreement: Agreement,
     /// The solve rates that are kept.
     pub keep: Keep,
@@ -169,7 +169,7 @@ impl PoolConfig {
             return Err(TrainError::setting(
                 "pool.replay",
                 self.replay,
-                "pool.replay + pool.derived_share must leave room for new tasks: keep the sum below 1",
+                "pool.replay + pool.derived_share must be below 1, to leave room for new tasks",
             ));
         }
         Ok(())

@@ -9,7 +9,7 @@ pub use config::{Agreement, Keep, Mix, PoolConfig};
 pub use order::{order_tasks, training_slots};
 pub use select::{apportion, equal_quotas, select_balanced};
 
-pub(crate) use build::{BuildPool, build_pool};
+pub(crate) use build::{BuildPool, INVALID_PROMPT, build_pool};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 pub enum Bucket {
     /// Solve rate from `mix.easy_from`.
     Easy,
-    /// Between the two.
+    /// Solve rate between the two.
     Medium,
     /// Solve rate below `mix.hard_below`.
     Hard,
@@ -62,9 +62,23 @@ pub enum Origin {
     Derived,
     /// It was proposed for an earlier iteration's pool.
     Replayed,
+    /// It comes from a source of your own ([`SelfPlay::with_tasks`](crate::SelfPlay::with_tasks)).
+    Own,
 }
 
-/// A task of the pool with what is known of it: one line of `tasks/iteration-N.jsonl`.
+impl Origin {
+    /// `proposed`, `derived`, `replayed` or `own`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Proposed => "proposed",
+            Self::Derived => "derived",
+            Self::Replayed => "replayed",
+            Self::Own => "own",
+        }
+    }
+}
+
+/// A task of the pool with its statistics: one line of `tasks/iteration-N.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PoolTask<T> {
     /// Iteration that made it, from 1.
@@ -79,13 +93,13 @@ pub struct PoolTask<T> {
     pub bucket: Bucket,
     /// Its stratum ([`Game::stratum`](sparring_core::Game::stratum)).
     pub stratum: String,
-    /// Its place among the candidates.
+    /// Its number among the candidates; of an own task, its number in its source.
     pub candidate: usize,
     /// The task.
     pub task: T,
 }
 
-/// How many candidates each stage of the pool let through.
+/// The number of candidates after each stage of the pool.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -94,11 +108,11 @@ pub struct PoolYield {
     pub candidates: usize,
     /// Those that could be read as a task.
     pub readable: usize,
-    /// Those that no other, and no earlier, task equals.
+    /// Those that equal no other candidate, and no task of an earlier pool.
     pub distinct: usize,
-    /// Those that enough verifying samples agree on.
+    /// Those with an agreement of at least `pool.min_agreement`.
     pub verified: usize,
-    /// Those whose solve rate lies in the wanted band.
+    /// Those whose solve rate lies in `pool.keep`.
     pub in_band: usize,
     /// New tasks that were selected.
     pub proposed: usize,
@@ -106,9 +120,11 @@ pub struct PoolYield {
     pub derived: usize,
     /// Tasks proposed for earlier iterations that were added.
     pub replayed: usize,
+    /// Tasks from a source of your own that were added.
+    pub own: usize,
     /// The size of the pool.
     pub selected: usize,
-    /// Rejected proposals by rule.
+    /// Rejected proposals by rule; own tasks with an invalid prompt too.
     pub rejected: BTreeMap<String, usize>,
     /// Mean solve rate of the distinct candidates.
     pub solve_rate: f32,

@@ -5,10 +5,9 @@ use sparring_core::Seed;
 
 /// Puts tasks into training order.
 ///
-/// [`Order::EasyToHard`] sorts by falling solve rate; equal rates lie in seeded random order, so that
-/// strata mix. Derived tasks lie evenly spaced among the others: their solve rate says less of the task than of
-/// the Solver (does it ever decline?), and by it they would all come at the end, after a training that only
-/// ever rewarded calls.
+/// [`Order::EasyToHard`] sorts by falling solve rate; tasks of equal rates are in random order, so that strata mix.
+/// Derived tasks are evenly spaced among the others. Their solve rate depends less on the task than on the Solver
+/// (whether it ever declines to call), and would put all of them at the end, after a training that only rewarded calls.
 pub fn order_tasks<T>(tasks: &mut Vec<PoolTask<T>>, order: Order, seed: Seed) {
     match order {
         Order::AsIs => tasks.sort_by_key(|t| t.candidate),
@@ -23,7 +22,7 @@ pub fn order_tasks<T>(tasks: &mut Vec<PoolTask<T>>, order: Order, seed: Seed) {
     }
 }
 
-/// Both lists in their order, the first one's entries evenly spaced among the second's.
+/// Both lists in their order, with the entries of `few` evenly spaced among those of `many`.
 fn spread<T>(few: Vec<T>, many: Vec<T>) -> Vec<T> {
     let (n, total) = (few.len(), few.len() + many.len());
     let (mut few, mut many) = (few.into_iter(), many.into_iter());
@@ -34,9 +33,8 @@ fn spread<T>(few: Vec<T>, many: Vec<T>) -> Vec<T> {
 
 /// Which task of an ordered pool of `len` each of `slots` training slots takes.
 ///
-/// The slots make ⌈slots / len⌉ passes, each in pool order. A pass with fewer slots than tasks takes evenly
-/// spaced ones, so that a short training still goes from the easiest to the hardest and not only through
-/// the easiest. Empty for an empty pool.
+/// The slots make ⌈slots / len⌉ passes, each in pool order. A pass with fewer slots than tasks takes evenly spaced
+/// tasks, so that a short training covers the whole range of difficulty. Empty for an empty pool.
 ///
 /// ```
 /// use sparring_selfplay::training_slots;

@@ -3,8 +3,8 @@ use rand::seq::SliceRandom;
 use sparring_core::Seed;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Splits `total` into equal shares, none above its availability (max-min fairness): what one cannot
-/// use, the others share; the remainder goes round-robin from the first.
+/// Splits `total` into equal shares, none above its availability (max-min fairness): the rest of a
+/// share is divided among the others, and the remainder goes round-robin from the first.
 ///
 /// ```
 /// use sparring_selfplay::equal_quotas;
@@ -26,8 +26,8 @@ pub fn equal_quotas(total: usize, available: &[usize]) -> Vec<usize> {
     quotas
 }
 
-/// Splits `total` in proportion to `weights` by largest remainders, none above its availability; what one
-/// cannot use goes to the others, by weight while any has weight, then to any.
+/// Splits `total` in proportion to `weights` by largest remainders, none above its availability; the
+/// rest of a share goes to the others, by weight while any has weight, then to any.
 ///
 /// The sum is min(`total`, Σ available). The slices have equal lengths; weights are finite and at least 0.
 ///
@@ -67,7 +67,7 @@ pub fn apportion(total: usize, weights: &[f32], available: &[usize]) -> Vec<usiz
 
 /// Selects up to `size` tasks: equal quotas for every stratum (where `balance`), and over the whole
 /// selection the difficulty mix, as far as the tasks allow. Strata come first: a stratum without a task of
-/// the wanted bucket gives one of another.
+/// the wanted bucket contributes one of another.
 ///
 /// The result has min(`size`, tasks) tasks, in the order of the input. Which tasks of a stratum and bucket
 /// are taken depends on `seed`.

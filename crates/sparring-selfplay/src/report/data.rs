@@ -1,82 +1,58 @@
-use crate::{PoolTask, PoolYield, SelfPlayError, Summary};
+use crate::{PoolTask, PoolYield, Summary};
 use serde::Deserialize;
 use serde_json::Value;
-use sparring_train::report::{EvaluationData, read_events, read_json};
-use sparring_train::store::{RunInfo, disk};
-use std::path::Path;
+use sparring_train::TrainError;
+use sparring_train::report::{RunData, read_json};
+use sparring_train::store::disk;
 
 /// Tasks of each iteration's pool that the report shows.
 const SHOWN: usize = 6;
 
-/// What a run directory holds, as far as the run has come.
+/// What a self-play run adds to [`RunData`].
 #[derive(Debug)]
-pub(super) struct RunData {
-    pub(super) info: RunInfo,
+pub(super) struct PlayData<'r> {
     pub(super) summary: Option<Summary>,
-    pub(super) generator: Vec<Value>,
-    pub(super) solver: Vec<Value>,
-    pub(super) evaluations: Vec<EvaluationData>,
-    /// By iteration.
-    pub(super) pools: Vec<(usize, PoolYield)>,
-    /// Iteration, phase, seconds.
-    pub(super) timings: Vec<(usize, String, f64)>,
+    pub(super) generator: Vec<&'r Value>,
+    pub(super) solver: Vec<&'r Value>,
+    pub(super) pools: Vec<Pool>,
+    pub(super) timings: Vec<Timing>,
     /// By iteration: some tasks of its pool, evenly spaced from easy to hard.
     pub(super) tasks: Vec<(usize, Vec<PoolTask<Value>>)>,
 }
 
-#[derive(Deserialize)]
-struct PoolLine {
-    iteration: usize,
+#[derive(Debug, Deserialize)]
+pub(super) struct Pool {
+    pub(super) iteration: usize,
     #[serde(flatten)]
-    funnel: PoolYield,
+    pub(super) funnel: PoolYield,
 }
 
-impl RunData {
-    pub(super) fn read(dir: &Path) -> Result<Self, SelfPlayError> {
+#[derive(Debug, Deserialize)]
+pub(super) struct Timing {
+    pub(super) iteration: usize,
+    pub(super) phase: String,
+    pub(super) seconds: f64,
+}
+
+impl<'r> PlayData<'r> {
+    pub(super) fn read(run: &'r RunData) -> Result<Self, TrainError> {
+        let records = &run.records;
         let mut data = Self {
-            info: RunInfo::read(dir)?,
-            summary: None,
-            generator: Vec::new(),
-            solver: Vec::new(),
-            evaluations: Vec::new(),
-            pools: Vec::new(),
-            timings: Vec::new(),
+            summary: read_json(&run.dir.join("summary.json"))?,
+            generator: records.of("generator_step").collect(),
+            solver: records.of("solver_step").collect(),
+            pools: records.of("pool").filter_map(|record| Pool::deserialize(record).ok()).collect(),
+            timings: records.of("timing").filter_map(|record| Timing::deserialize(record).ok()).collect(),
             tasks: Vec::new(),
         };
-        data.summary = read_json(&dir.join("summary.json"))?;
-        read_events(dir)?.into_iter().for_each(|value| data.note(value));
         for i in 1.. {
-            let path = dir.join(format!("tasks/iteration-{i}.jsonl"));
+            let path = run.dir.join(format!("tasks/iteration-{i}.jsonl"));
             if !path.exists() {
                 break;
             }
             data.tasks.push((i, some_tasks(&disk::read(&path)?)));
         }
         Ok(data)
-    }
-
-    fn note(&mut self, value: Value) {
-        EvaluationData::note(&mut self.evaluations, &value, "iteration");
-        match value["kind"].as_str() {
-            Some("generator_step") => self.generator.push(value),
-            Some("solver_step") => self.solver.push(value),
-            Some("pool") => {
-                if let Ok(line) = serde_json::from_value::<PoolLine>(value) {
-                    self.pools.push((line.iteration, line.funnel));
-                }
-            }
-            Some("timing") => self.timings.push((
-                value["iteration"].as_u64().unwrap_or(0) as usize,
-                value["phase"].as_str().unwrap_or_default().to_owned(),
-                value["seconds"].as_f64().unwrap_or(0.0),
-            )),
-            _ => {}
-        }
-    }
-
-    pub(super) fn title(&self) -> String {
-        let preset = if self.info.preset.is_empty() { "self-play" } else { &self.info.preset };
-        format!("{preset}, seed {}", self.info.seed)
     }
 }
 

@@ -1,82 +1,48 @@
-//! One self-contained HTML page about a run, made of [`sparring_train::report`].
+//! The page of a self-play run, made of [`sparring_train::report`].
 
 mod data;
 mod sections;
 
 use crate::SelfPlayError;
-use data::RunData;
-use serde_json::Value;
-use sparring_train::report::{html, sections as common};
-use sparring_train::store::disk;
-use std::fmt;
+use data::PlayData;
+use sparring_train::TrainError;
+use sparring_train::report::{EvaluationData, Layout, Page, Render, RunData, sections as common};
 use std::path::{Path, PathBuf};
 
-type Render<'a> = Box<dyn Fn(&Value) -> String + 'a>;
+/// The report of a self-play run: [`Page`] has its options.
+pub type Report<'a> = Page<'a, SelfPlayLayout>;
 
-/// Writes `report.html` into a run directory, from its `events.jsonl` and `summary.json`; of a run that is
-/// still going, as far as it is.
+/// Writes `report.html` into the folder of a self-play run, finished or not: [`Report`] without options.
 ///
 /// # Errors
-/// [`SelfPlayError::Train`] names the file.
+/// As [`Page::open`] and [`Page::write`].
 pub fn write_report(dir: impl AsRef<Path>) -> Result<PathBuf, SelfPlayError> {
-    Report::new().write(dir)
+    Ok(Report::open(dir)?.write()?)
 }
 
-/// How a report is written: [`write_report`] with choices.
-#[derive(Default)]
-pub struct Report<'a> {
-    render: Option<Render<'a>>,
-}
+/// The sections of a self-play run.
+#[derive(Debug)]
+pub struct SelfPlayLayout;
 
-impl fmt::Debug for Report<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Report").field("render", &self.render.is_some()).finish()
-    }
-}
+impl Layout for SelfPlayLayout {
+    const TITLE: &'static str = "self-play";
+    const PLACE: &'static str = "iteration";
 
-impl<'a> Report<'a> {
-    /// A report that shows tasks as indented JSON.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Shows tasks as the plain text that `render` makes of their JSON.
-    #[must_use]
-    pub fn with_render(mut self, render: impl Fn(&Value) -> String + 'a) -> Self {
-        self.render = Some(Box::new(render));
-        self
-    }
-
-    /// Writes `report.html` into the run directory `dir`, and returns its path.
-    ///
-    /// # Errors
-    /// As [`write_report`].
-    pub fn write(&self, dir: impl AsRef<Path>) -> Result<PathBuf, SelfPlayError> {
-        let data = RunData::read(dir.as_ref())?;
-        let path = dir.as_ref().join("report.html");
-        disk::write_atomic(&path, self.page(&data).as_bytes())?;
-        Ok(path)
-    }
-
-    fn page(&self, data: &RunData) -> String {
-        let sections = [
-            sections::headline(data),
-            common::accuracy("The Solver's accuracy", &data.evaluations, "iteration"),
-            sections::generator(data),
-            sections::solver(data),
-            sections::pool(data),
-            common::answers(&data.evaluations, &|task| self.show(task)),
-            sections::tasks(data, &|task| self.show(task)),
-            sections::times(data),
-            common::config(&data.info.config),
-        ];
-        html::page(&data.title(), &sections.concat())
-    }
-
-    fn show(&self, task: &Value) -> String {
-        match &self.render {
-            Some(render) => render(task),
-            None => serde_json::to_string_pretty(task).unwrap_or_default(),
-        }
+    fn sections(
+        run: &RunData,
+        evaluations: &[EvaluationData],
+        render: &Render<'_>,
+    ) -> Result<Vec<String>, TrainError> {
+        let data = PlayData::read(run)?;
+        Ok(vec![
+            sections::headline(&data, evaluations),
+            common::accuracy("The Solver's accuracy", evaluations, Self::PLACE),
+            sections::generator(&data),
+            sections::solver(&data),
+            sections::pool(&data),
+            common::answers(evaluations, render),
+            sections::tasks(&data, render),
+            sections::times(&data),
+        ])
     }
 }

@@ -1,15 +1,19 @@
-use super::data::RunData;
-use serde_json::Value;
+use super::data::{PlayData, Pool, Timing};
+use crate::PoolYield;
 use sparring_train::report::charts::{Series, histogram, lines};
 use sparring_train::report::html::{bars, card, escape, figure, section, table};
 use sparring_train::report::sections::{
-    accuracy_cards, duration, figures, marks, named, policy, rewards, series,
+    accuracy_cards, drift, figures, marks, named, policy, result, rewards, series, time_card,
 };
+use sparring_train::report::{EvaluationData, Render};
 use std::fmt::Write;
 
-/// The numbers that matter most.
-pub(super) fn headline(data: &RunData) -> String {
-    let mut cards = accuracy_cards(&data.evaluations);
+/// Note on the charts of updates.
+const ITERATIONS: &str = "Vertical lines separate the iterations.";
+
+/// The main results.
+pub(super) fn headline(data: &PlayData<'_>, evaluations: &[EvaluationData]) -> String {
+    let mut cards = accuracy_cards(evaluations);
     if let Some(summary) = &data.summary {
         if let Some(gain) = summary.relative_gain {
             cards += &card(&format!("{:+.0} %", 100.0 * gain), "relative gain", "over the untrained Solver");
@@ -19,30 +23,28 @@ pub(super) fn headline(data: &RunData) -> String {
             let value = format!("{:.0} % → {:.0} %", 100.0 * first, 100.0 * last);
             cards += &card(&value, "valid proposals", "first and last updates of the Generator");
         }
-        let memory = format!("peak memory {:.0} MiB", summary.peak_rss_mib);
-        cards += &card(&duration(summary.wall_seconds), "wall clock", &memory);
+        cards += &time_card(summary.wall_seconds, summary.peak_rss_mib);
     }
-    let note = if data.summary.is_some() { "" } else { "This run is not finished." };
-    section("Result", note, &format!("<div class=\"cards\">\n{cards}</div>\n"))
+    result(&cards, data.summary.is_some())
 }
 
 /// The Generator's training.
-pub(super) fn generator(data: &RunData) -> String {
+pub(super) fn generator(data: &PlayData<'_>) -> String {
     let steps = &data.generator;
     if steps.is_empty() {
         return String::new();
     }
-    let rates = [("valid", "valid"), ("solve_rate", "solve rate"), ("in_band", "in the wanted band")];
+    let rates = [("valid", "valid"), ("solve_rate", "solve rate"), ("in_band", "in the kept band")];
     let rates: Vec<Series> =
         rates.into_iter().map(|(field, name)| series(steps, name, |s| s[field].as_f64())).collect();
     let rate_chart = lines(&rates, "update", Some((0.0, 1.0)), &marks(steps));
     let body =
         figures(&[rewards(steps), named("share of the proposals", &rates, &rate_chart), policy(steps)]);
-    section("The Generator learns to invent", "Vertical lines part the iterations.", &body)
+    section("The Generator's training", ITERATIONS, &(body + &drift(steps)))
 }
 
 /// The Solver's training.
-pub(super) fn solver(data: &RunData) -> String {
+pub(super) fn solver(data: &PlayData<'_>) -> String {
     let steps = &data.solver;
     if steps.is_empty() {
         return String::new();
@@ -53,20 +55,20 @@ pub(super) fn solver(data: &RunData) -> String {
     ];
     let chart = lines(&solved, "update", Some((0.0, 1.0)), &marks(steps));
     let body = figures(&[rewards(steps), named("share of the answers", &solved, &chart), policy(steps)]);
-    section("The Solver learns from the pool", "Vertical lines part the iterations.", &body)
+    section("The Solver's training", ITERATIONS, &(body + &drift(steps)))
 }
 
-/// The pool: what each stage let through, why proposals were rejected, how hard they are.
-pub(super) fn pool(data: &RunData) -> String {
+/// The pools: the candidates after each stage, the reasons for rejection, the difficulty.
+pub(super) fn pool(data: &PlayData<'_>) -> String {
     let mut body = String::new();
-    for (iteration, p) in &data.pools {
+    for Pool { iteration, funnel: p } in &data.pools {
         let _ = writeln!(body, "<h3>Iteration {iteration}</h3>");
         body += &bars(&[
             ("candidates", p.candidates),
             ("readable", p.readable),
             ("distinct", p.distinct),
             ("verified", p.verified),
-            ("in the band", p.in_band),
+            ("in the kept band", p.in_band),
             ("selected", p.selected),
         ]);
         let list = |counts: &std::collections::BTreeMap<String, usize>| {
@@ -74,7 +76,7 @@ pub(super) fn pool(data: &RunData) -> String {
             parts.join(" · ")
         };
         let lines = [
-            ("Selected", format!("{} new · {} derived · {} replayed", p.proposed, p.derived, p.replayed)),
+            ("Selected", origins(p)),
             ("Difficulty", list(&p.buckets)),
             ("Strata", list(&p.strata)),
             ("Rejected", list(&p.rejected)),
@@ -87,30 +89,38 @@ pub(super) fn pool(data: &RunData) -> String {
             body += &figures(&[figure("difficulty of the distinct candidates", &[], &chart)]);
         }
     }
-    section("The task pool", "From the Generator's candidates to the tasks the Solver trains on.", &body)
+    section("The task pool", "From the Generator's candidates to the tasks that the Solver trains on.", &body)
 }
 
-/// Some tasks that the Generator invented.
-pub(super) fn tasks(data: &RunData, show: &dyn Fn(&Value) -> String) -> String {
+/// `70 new · 20 derived · 10 replayed`, and own tasks where there are any.
+fn origins(p: &PoolYield) -> String {
+    let own = if p.own > 0 { format!(" · {} own", p.own) } else { String::new() };
+    format!("{} new · {} derived · {} replayed{own}", p.proposed, p.derived, p.replayed)
+}
+
+/// Some tasks of each pool.
+pub(super) fn tasks(data: &PlayData<'_>, render: &Render<'_>) -> String {
     let mut body = String::new();
     for (iteration, tasks) in &data.tasks {
         for t in tasks {
             let _ = write!(
                 body,
-                "<details><summary>iteration {iteration}, {}{}, solve rate {:.2}</summary>\n<pre>{}</pre></details>\n",
+                "<details><summary>iteration {iteration}, {}, {}{}, solve rate {:.2}</summary>\n\
+                 <pre>{}</pre></details>\n",
+                t.origin.as_str(),
                 t.bucket.as_str(),
                 if t.stratum.is_empty() { String::new() } else { format!(", {}", escape(&t.stratum)) },
                 t.solve_rate,
-                escape(&show(&t.task)),
+                escape(&render(&t.task)),
             );
         }
     }
-    section("Tasks that the Generator invented", "Evenly spaced over each pool, from easy to hard.", &body)
+    section("Tasks of the pool", "Evenly spaced over each pool, from easy to hard.", &body)
 }
 
-/// Seconds of each phase.
-pub(super) fn times(data: &RunData) -> String {
-    let row = |(iteration, phase, seconds): &(usize, String, f64)| {
+/// Seconds by phase.
+pub(super) fn times(data: &PlayData<'_>) -> String {
+    let row = |Timing { iteration, phase, seconds }: &Timing| {
         vec![iteration.to_string(), phase.replace('_', " "), format!("{seconds:.1}")]
     };
     let rows: Vec<Vec<String>> = data.timings.iter().map(row).collect();

@@ -1,5 +1,6 @@
 //! A toy game for the loop, and what its tests share.
 
+mod own;
 mod pool;
 mod report;
 mod resume;
@@ -54,7 +55,7 @@ impl Game for Sums {
     }
 
     fn solver_prompt(&self, task: &Sum) -> Vec<Message> {
-        // One task cannot be posed: the prompt is empty.
+        // One task has an invalid prompt: it is empty.
         if task.letters == "dd" { Vec::new() } else { vec![Message::user(task.letters.clone())] }
     }
 

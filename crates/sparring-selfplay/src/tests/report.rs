@@ -6,9 +6,10 @@ fn the_report_stands_alone_and_escapes() {
     let dir = tempfile::tempdir().unwrap();
     let mut run = game(toy_config()).with_preset("<b>toy</b> & co");
     run.run(dir.path()).unwrap();
-    let path = Report::new()
+    let path = Report::open(dir.path())
+        .unwrap()
         .with_render(|task| format!("<script>{}</script>", task["letters"].as_str().unwrap()))
-        .write(dir.path())
+        .write()
         .unwrap();
     let page = std::fs::read_to_string(path).unwrap();
     assert!(page.contains("&lt;b&gt;toy&lt;/b&gt; &amp; co"));

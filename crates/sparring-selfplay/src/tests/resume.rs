@@ -4,9 +4,12 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-/// Begins or resumes the run in `dir`, whichever it needs, as a new process would.
+/// Begins or resumes the run in `dir`, as a new process would.
 fn go_on(config: &SelfPlayConfig, dir: &Path) -> Result<End, SelfPlayError> {
-    let mut run = game(config.clone());
+    continue_run(game(config.clone()), dir)
+}
+
+pub(super) fn continue_run(mut run: SelfPlay<'static, Sums>, dir: &Path) -> Result<End, SelfPlayError> {
     let begun = dir.join("run.json").exists();
     let summary = if begun { run.resume(dir) } else { run.run(dir) }?;
     Ok(end(&run, summary, dir))
@@ -22,32 +25,32 @@ fn with_kl() -> SelfPlayConfig {
 
 /// Fails every disk operation from the n-th on, for every `stride`-th n: a disk that fills up, or a kill between
 /// any two.
-fn killed_at_writes(config: &SelfPlayConfig, stride: usize) {
-    let wanted = uninterrupted(config.clone()).unwrap();
+pub(super) fn killed_at_writes(make: &dyn Fn() -> SelfPlay<'static, Sums>, stride: usize) {
+    let wanted = continue_run(make(), tempfile::tempdir().unwrap().path()).unwrap();
     let mut kills = 0;
     for n in (0..).step_by(stride) {
         let dir = tempfile::tempdir().unwrap();
         fail_after(Some(n));
-        let first = go_on(config, dir.path());
+        let first = continue_run(make(), dir.path());
         fail_after(None);
         if let Ok(end) = first {
             assert_eq!(end, wanted);
             break;
         }
         kills += stride;
-        assert_eq!(go_on(config, dir.path()).unwrap(), wanted, "killed at write {n}");
+        assert_eq!(continue_run(make(), dir.path()).unwrap(), wanted, "killed at write {n}");
     }
     assert!(kills > 100, "only {kills} writes were met");
 }
 
 #[test]
 fn killed_at_every_write_it_ends_the_same() {
-    killed_at_writes(&tiny_config(), 1);
+    killed_at_writes(&|| game(tiny_config()), 1);
 }
 
 #[test]
 fn killed_at_many_writes_with_a_reference_model_it_ends_the_same() {
-    killed_at_writes(&with_kl(), 7);
+    killed_at_writes(&|| game(with_kl()), 7);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 #[test]
-fn both_roles_improve() {
+fn both_players_improve() {
     let dir = tempfile::tempdir().unwrap();
     let mut run = game(toy_config());
     let summary = run.run(dir.path()).unwrap();
@@ -133,7 +133,7 @@ fn shared_weights_and_a_frozen_generator_run() {
     assert!(run.run("unused").unwrap_err().to_string().contains("weights"));
 }
 
-/// Proposes the letter that was asked for and another one; fails `failures` times for every prompt first.
+/// Proposes the requested letter and another one; every third request first fails `failures` times.
 struct Remote {
     script: ScriptedSampler,
     failures: u32,
@@ -186,29 +186,29 @@ fn a_generator_may_be_a_sampler_only() {
     assert_eq!(wanted.weights.len(), 1, "checkpoints hold the Solver alone");
     assert_ne!(wanted.weights[0], weights(&game(tiny_config()))[1], "the Solver learns");
 
-    // Unavailable for a moment, and stopped in the middle: nothing that was answered is lost.
+    // With retries, a request that fails for a moment is repeated, also in a run that is stopped and resumed.
     let dir = tempfile::tempdir().unwrap();
-    let patient = || {
+    let retrying = || {
         let retry = Retry::new(Remote::new(2), Backoff::default()).with_sleep(|_| ());
         with_frozen_generator(config.clone(), retry)
     };
     fail_after(Some(60));
-    let error = patient().run(dir.path()).unwrap_err();
+    let error = retrying().run(dir.path()).unwrap_err();
     fail_after(None);
     assert!(one_line(&error).contains("no space left"), "{error}");
     let checkpoints = std::fs::read_dir(dir.path().join("checkpoints")).unwrap();
     let newest = checkpoints.map(|entry| entry.unwrap().path()).max().unwrap();
     assert!(newest.join("solver").is_dir() && !newest.join("generator").exists());
-    let mut resumed = patient();
+    let mut resumed = retrying();
     let summary = resumed.resume(dir.path()).unwrap();
     assert_eq!(end(&resumed, summary, dir.path()), wanted);
 
-    // Without patience the run stops.
+    // Without retries the run stops.
     let dir = tempfile::tempdir().unwrap();
     let error = with_frozen_generator(config, Remote::new(2)).run(dir.path()).unwrap_err();
     assert_eq!(
         one_line(&error),
-        "the generator's model failed: temporarily unavailable: asking the server: status 429"
+        "the generator failed: temporarily unavailable: asking the server: status 429"
     );
 }
 
@@ -235,7 +235,7 @@ fn an_empty_pool_leaves_the_solver_as_it_is() {
 }
 
 #[test]
-fn a_task_that_cannot_be_posed_is_counted_not_fatal() {
+fn a_task_with_an_invalid_prompt_is_counted_not_fatal() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = toy_config();
     config.pool.candidates = 2000;
@@ -243,7 +243,7 @@ fn a_task_that_cannot_be_posed_is_counted_not_fatal() {
     config.iterations = 1;
     game(config).run(dir.path()).unwrap();
     let pool = &records(dir.path(), "pool")[0];
-    assert_eq!(pool["rejected"]["unposable"], 1, "the task `dd`: {pool}");
+    assert_eq!(pool["rejected"]["invalid_prompt"], 1, "the task `dd`: {pool}");
 }
 
 /// A reward that breaks its contract in a chosen way.
@@ -284,13 +284,15 @@ fn a_broken_reward_stops_the_run_by_name() {
 }
 
 #[test]
-fn observers_hear_every_phase_and_step_in_order() {
+fn observers_get_every_phase_and_step_in_order() {
     let dir = tempfile::tempdir().unwrap();
-    let mut heard: Vec<String> = Vec::new();
+    let mut phases: Vec<String> = Vec::new();
     let mut steps = 0;
     let mut kinds = 0;
     let observer = |event: Event<'_>| match event {
-        Event::PhaseStarted { iteration, phase, .. } => heard.push(format!("{iteration} {}", phase.as_str())),
+        Event::PhaseStarted { iteration, phase, .. } => {
+            phases.push(format!("{iteration} {}", phase.as_str()))
+        }
         Event::PhaseEnded { seconds, .. } => assert!(seconds >= 0.0),
         Event::Progress { .. } => steps += 1,
         Event::Record { json, .. } => {
@@ -305,7 +307,7 @@ fn observers_hear_every_phase_and_step_in_order() {
         |i| ["train_generator", "build_pool", "train_solver", "evaluate"].map(|p| format!("{i} {p}"));
     let wanted: Vec<String> =
         std::iter::once("0 evaluate".to_owned()).chain(iteration(1)).chain(iteration(2)).collect();
-    assert_eq!(heard, wanted);
+    assert_eq!(phases, wanted);
     assert_eq!(kinds, lines(dir.path(), "events.jsonl").len());
     assert!(steps > 12);
 }

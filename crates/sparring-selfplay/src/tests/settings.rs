@@ -19,7 +19,7 @@ fn every_mistake_names_its_field() {
         ("[generator]\nlr = -1.0", "generator.lr = -1"),
         ("[generator.grpo]\nepochs = 0", "generator.grpo"),
         ("[generator.grpo]\nmax_completion_tokens = 9", "grpo.max_completion_tokens does nothing"),
-        ("[solver.grpo.dynamic_sampling]\nmax_rounds = 2", "the loop draws no group again"),
+        ("[solver.grpo.dynamic_sampling]\nmax_rounds = 2", "does not resample groups"),
         ("[solver]\nprompts_per_step = 0", "solver.prompts_per_step = 0"),
         ("[solver]\nlr = nan", "solver.lr = NaN"),
         ("[pool]\ncandidates = 0", "pool.candidates = 0"),

@@ -1,10 +1,10 @@
-//! Line charts and histograms as SVG, in the colour of the page's text.
+//! Line charts and histograms as SVG, with axes in the text's colour.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::error::Error;
 
-/// Colours that can be told apart on light and on dark paper.
+/// Colours that differ clearly on a light and on a dark page.
 pub const PALETTE: [&str; 8] =
     ["#3b7dd8", "#e8833a", "#3fa66b", "#d1515d", "#9467bd", "#2ba3a8", "#b8953b", "#8a8f98"];
 
@@ -119,7 +119,7 @@ fn mesh(chart: &mut Chart<'_, '_>, x_label: &str) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// A number without digits that say nothing.
+/// Three decimals, without trailing zeros.
 fn short(y: f64) -> String {
     let text = format!("{y:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -135,7 +135,7 @@ fn draw(chart: impl FnOnce(&Root<'_>) -> Result<(), Box<dyn Error>>) -> String {
     match drawn {
         Ok(()) => svg.replace("#010203", "currentColor").replacen(
             "<svg width=\"520\" height=\"280\"",
-            "<svg player=\"img\"",
+            "<svg role=\"img\"",
             1,
         ),
         Err(error) => {
@@ -145,7 +145,7 @@ fn draw(chart: impl FnOnce(&Root<'_>) -> Result<(), Box<dyn Error>>) -> String {
     }
 }
 
-/// A range that holds all values, with some air; never empty.
+/// A range that holds all values, with a margin; never empty.
 fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values
         .filter(|v| v.is_finite())

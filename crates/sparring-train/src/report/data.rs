@@ -16,7 +16,7 @@ pub struct EvaluationData {
     pub tasks: Vec<Value>,
     /// Place in the run, accuracy, standard error.
     pub scores: Vec<(usize, f64, f64)>,
-    /// Task to its answers, in order: (place in the run, answer, solved).
+    /// By task, its answers in order: (place in the run, answer, solved).
     pub answers: BTreeMap<usize, Vec<(usize, String, bool)>>,
 }
 
@@ -29,9 +29,14 @@ struct Line {
 }
 
 impl EvaluationData {
-    /// Takes note of a record of `events.jsonl`, where it is about an evaluation. `place` is the field that says where
-    /// in the run it was: `iteration`, say.
-    pub fn note(all: &mut Vec<Self>, record: &Value, place: &str) {
+    /// The evaluations of a run. `place` is the field that says where in the run they were: `iteration`, say.
+    pub fn collect(records: &Records, place: &str) -> Vec<Self> {
+        let mut all = Vec::new();
+        records.iter().for_each(|record| Self::add(&mut all, record, place));
+        all
+    }
+
+    fn add(all: &mut Vec<Self>, record: &Value, place: &str) {
         match record["kind"].as_str() {
             Some("evaluation_tasks") => {
                 let name = record["evaluation"].as_str().unwrap_or_default();
@@ -59,16 +64,40 @@ impl EvaluationData {
     }
 }
 
-/// Every record of a run folder's `events.jsonl`. A line that is still being written is left out.
+/// The records of a run, in order: `events.jsonl`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Records(Vec<Value>);
+
+impl Records {
+    /// Reads the records of a run folder. An incomplete last line is left out.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] names the file.
+    pub fn read(dir: &Path) -> Result<Self, TrainError> {
+        read_events(dir).map(Self)
+    }
+
+    /// All records.
+    pub fn iter(&self) -> impl Iterator<Item = &Value> {
+        self.0.iter()
+    }
+
+    /// The records of one kind.
+    pub fn of(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.0.iter().filter(move |record| record["kind"] == kind)
+    }
+}
+
+/// Every record of a run folder: [`Records`] as a list.
 ///
 /// # Errors
-/// [`TrainError::Io`] names the file.
+/// As [`Records::read`].
 pub fn read_events(dir: &Path) -> Result<Vec<Value>, TrainError> {
     let text = disk::read(&dir.join("events.jsonl"))?;
     Ok(text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
-/// A JSON file; `None` where there is none.
+/// Reads a JSON file; `None` where there is none.
 ///
 /// # Errors
 /// [`TrainError::Io`] or [`TrainError::Damaged`] names the file.

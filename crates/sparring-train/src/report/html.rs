@@ -1,6 +1,6 @@
-//! Pieces of a page. What is called text is escaped; what is called HTML is taken as it is.
+//! Parts of a page. Arguments called text are escaped; HTML is inserted as it is.
 
-/// The characters that mean something in HTML, as text.
+/// Escapes text for HTML.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

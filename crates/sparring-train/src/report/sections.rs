@@ -1,4 +1,4 @@
-//! Sections that pages about runs have in common.
+//! The sections that reports of all kinds of run have in common.
 
 use super::EvaluationData;
 use super::charts::{Series, colour, lines};
@@ -24,12 +24,23 @@ pub fn accuracy_cards(evaluations: &[EvaluationData]) -> String {
     cards
 }
 
+/// The section of the cards.
+pub fn result(cards: &str, finished: bool) -> String {
+    let note = if finished { "" } else { "This run is not finished." };
+    section("Result", note, &format!("<div class=\"cards\">\n{cards}</div>\n"))
+}
+
+/// A card of a run's time and peak memory.
+pub fn time_card(seconds: f64, peak_rss_mib: f64) -> String {
+    card(&duration(seconds), "wall clock", &format!("peak memory {peak_rss_mib:.0} MiB"))
+}
+
 /// `12.3 s` or `4.5 min`.
 pub fn duration(seconds: f64) -> String {
     if seconds < 120.0 { format!("{seconds:.1} s") } else { format!("{:.1} min", seconds / 60.0) }
 }
 
-/// Accuracy over the run; `x` is what it is counted in: `iteration`, say.
+/// Accuracy over the run; `x` is the unit of its axis: `iteration`, say.
 pub fn accuracy(heading: &str, evaluations: &[EvaluationData], x: &str) -> String {
     let series = |evaluation: &EvaluationData| Series {
         name: evaluation.name.clone(),
@@ -56,8 +67,8 @@ pub fn accuracy(heading: &str, evaluations: &[EvaluationData], x: &str) -> Strin
     section(heading, "Error bars are one standard error.", &body)
 }
 
-/// Mean reward and its parts, update by update: of records with `reward` and `components`.
-pub fn rewards(steps: &[Value]) -> String {
+/// Mean reward and its components, update by update: of records with `reward` and `components`.
+pub fn rewards(steps: &[&Value]) -> String {
     let mut names: Vec<&String> = Vec::new();
     for name in steps.iter().filter_map(|s| s["components"].as_object()).flat_map(|c| c.keys()) {
         if !names.contains(&name) {
@@ -66,16 +77,21 @@ pub fn rewards(steps: &[Value]) -> String {
     }
     let mut all = vec![series(steps, "total", |s| s["reward"].as_f64())];
     if names.len() == 1 {
-        // The one part is the whole.
+        // One component is the reward itself.
         names.clear();
     }
     all.extend(names.iter().map(|name| series(steps, name, |s| s["components"][name.as_str()].as_f64())));
-    named("mean reward, and its parts", &all, &lines(&all, "update", None, &marks(steps)))
+    named("mean reward, and its components", &all, &lines(&all, "update", None, &marks(steps)))
 }
 
-/// What the updates did to the model: of records with `update`.
-pub fn policy(steps: &[Value]) -> String {
-    let fields = [("grad_norm", "gradient norm"), ("kl", "KL, nats"), ("entropy", "entropy, nats")];
+/// Gradient norm, KL, entropy and drift of the updates: of records with `update`.
+pub fn policy(steps: &[&Value]) -> String {
+    let fields = [
+        ("grad_norm", "gradient norm"),
+        ("kl", "KL, nats"),
+        ("entropy", "entropy, nats"),
+        ("drift_mean", "sampler drift, nats"),
+    ];
     let all: Vec<Series> = fields
         .into_iter()
         .map(|(field, name)| series(steps, name, |s| s["update"][field].as_f64()))
@@ -84,14 +100,28 @@ pub fn policy(steps: &[Value]) -> String {
     named("the update", &all, &lines(&all, "update", None, &marks(steps)))
 }
 
+/// A warning where the sampler drifted from the learner: of records with `update`.
+pub fn drift(steps: &[&Value]) -> String {
+    let drifted = || steps.iter().filter(|s| s["update"]["drifted"] == true);
+    let worst = drifted().filter_map(|s| s["update"]["drift_mean"].as_f64()).fold(0.0, f64::max);
+    match drifted().count() {
+        0 => String::new(),
+        n => format!(
+            "<p class=\"bad\">In {n} of {} updates, the sampler drifted from the learner by more than \
+             grpo.drift_threshold; at most by {worst:.3} nats a token.</p>\n",
+            steps.len()
+        ),
+    }
+}
+
 /// Values over all updates of the run.
-pub fn series(steps: &[Value], name: &str, value: impl Fn(&Value) -> Option<f64>) -> Series {
+pub fn series(steps: &[&Value], name: &str, value: impl Fn(&Value) -> Option<f64>) -> Series {
     let points = steps.iter().enumerate().filter_map(|(i, s)| Some((i as f64, value(s)?, 0.0)));
     Series { name: name.to_owned(), points: points.collect() }
 }
 
 /// Where the iteration changes.
-pub fn marks(steps: &[Value]) -> Vec<f64> {
+pub fn marks(steps: &[&Value]) -> Vec<f64> {
     let changes = steps.windows(2).enumerate().filter(|(_, w)| w[0]["iteration"] != w[1]["iteration"]);
     changes.map(|(i, _)| i as f64 + 0.5).collect()
 }

@@ -30,7 +30,7 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Checkpoints {
     dir: PathBuf,
-    /// How many are kept, beside those that hold the reference model of one that is.
+    /// How many are kept, beside those that hold the reference model of a kept one.
     kept: usize,
 }
 
@@ -69,12 +69,12 @@ impl Checkpoints {
         let temporary = self.dir.join(".writing");
         disk::remove_folder(&temporary)?;
         let written = write(&temporary, state, models, reference).and_then(|()| {
-            // Left by a damaged checkpoint that the run fell back from.
+            // Left over from a damaged checkpoint that was skipped.
             disk::remove_folder(&self.folder(serial))?;
             disk::rename(&temporary, &self.folder(serial))
         });
         if written.is_err() {
-            // Gives the space back; the error that counts is the first.
+            // Frees the space; the first error is the one to report.
             let _ = fs::remove_dir_all(&temporary);
         }
         written?;

@@ -85,7 +85,7 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Opens and locks the folder of a run that is to go on: the same run as `info`.
+    /// Opens and locks the folder of a run to continue, which must be the run of `info`.
     pub(crate) fn open(root: &Path, info: &RunInfo) -> Result<Self, TrainError> {
         let found = RunInfo::read(root)?;
         let differs = |what: &str, file: &str| {
@@ -137,7 +137,7 @@ fn lock(root: &Path) -> Result<File, TrainError> {
             "{}: another process runs in this folder; wait for it, or choose another folder",
             root.display()
         ))),
-        // A file system without locks: go on without.
+        // A file system without locks: continue without one.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
     }
 }

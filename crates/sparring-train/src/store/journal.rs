@@ -6,7 +6,7 @@ use sparring_core::{Event, Observer, Phase};
 use std::fs::File;
 use std::path::PathBuf;
 
-/// Tells observers what happens, and writes records to `events.jsonl`.
+/// Passes events to observers, and writes records to `events.jsonl`.
 ///
 /// Records depend on the seed and the settings only, except the kinds `timing` and `resumed`: without those
 /// two, an interrupted and resumed run writes the same lines as an uninterrupted one.
@@ -37,7 +37,10 @@ impl<'o, 'a> Journal<'o, 'a> {
         Ok(Self { path, file, bytes: length, observers })
     }
 
-    /// Writes one record, as a line of JSON that begins with its kind.
+    /// Writes one record: a line of JSON with the field `kind` and the fields of `fields`, which serialises as an
+    /// object.
+    ///
+    /// Your own records need kinds that the run does not use; a prefix of your project makes them so.
     ///
     /// # Errors
     /// [`TrainError::Io`] names the file; [`TrainError::Invalid`] where `fields` cannot be written as JSON.
@@ -49,7 +52,7 @@ impl<'o, 'a> Journal<'o, 'a> {
             object.extend(fields);
         }
         let mut line = Value::Object(object).to_string();
-        self.tell(Event::Record { kind, json: &line });
+        self.send(Event::Record { kind, json: &line });
         line.push('\n');
         disk::append(&self.path, &mut self.file, line.as_bytes())?;
         self.bytes += line.len() as u64;
@@ -58,20 +61,20 @@ impl<'o, 'a> Journal<'o, 'a> {
 
     /// A phase begins; it has `steps` units of work.
     pub fn started(&mut self, iteration: usize, phase: Phase, steps: usize) {
-        self.tell(Event::PhaseStarted { iteration, phase, steps });
+        self.send(Event::PhaseStarted { iteration, phase, steps });
     }
 
-    /// So many units of work are done; `note` says in one line how it goes.
+    /// `done` units of work are done; `note` is one line about them.
     pub fn progress(&mut self, done: usize, note: &str) {
-        self.tell(Event::Progress { done, note });
+        self.send(Event::Progress { done, note });
     }
 
     /// The phase ended.
     pub fn ended(&mut self, iteration: usize, phase: Phase, seconds: f64) {
-        self.tell(Event::PhaseEnded { iteration, phase, seconds });
+        self.send(Event::PhaseEnded { iteration, phase, seconds });
     }
 
-    fn tell(&mut self, event: Event<'_>) {
+    fn send(&mut self, event: Event<'_>) {
         for observer in self.observers.iter_mut() {
             observer.on(event);
         }

@@ -4,29 +4,33 @@ mod checkpoints;
 pub mod disk;
 mod folder;
 mod journal;
+mod options;
 
 pub use folder::RunInfo;
 pub use journal::Journal;
+pub use options::RunOptions;
 
-use crate::TrainError;
+use crate::{Evaluation, TrainError};
 use checkpoints::Checkpoints;
 use folder::RunFolder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sparring_core::{Observer, Policy, Scorer, one_line};
 use std::fmt;
 use std::path::Path;
 
-/// The folder of a run under way: locked, with its events and its checkpoints.
+/// The folder of a run in progress: locked, with its events and its checkpoints.
 ///
 /// A checkpoint holds the models (each in a folder of its name), a state `S` of the caller's, the length of
 /// `events.jsonl`, and which earlier checkpoint holds the reference model of the KL term. It is renamed into place only
-/// when it is whole. So whatever moment a process dies at, [`Store::resume`] finds a state, models and events that
-/// belong together.
+/// when it is whole. So [`Store::resume`] finds a state, models and events that belong
+/// together, at whatever moment the process died.
 #[derive(Debug)]
 pub struct Store<'o, 'a> {
     /// Observers and `events.jsonl`.
     pub journal: Journal<'o, 'a>,
+    info: RunInfo,
     folder: RunFolder,
     checkpoints: Checkpoints,
     /// Number of the newest checkpoint; 0 for none.
@@ -50,7 +54,15 @@ struct Saved<S> {
     state: S,
 }
 
-/// What a run goes on from.
+#[derive(Serialize)]
+struct RunStarted<'a, C> {
+    seed: u64,
+    preset: &'a str,
+    config: &'a C,
+    evaluations: Vec<&'a str>,
+}
+
+/// What a run continues from.
 pub struct Resumed<S> {
     /// The state of the newest whole checkpoint; `None` where no checkpoint was written yet.
     pub state: Option<S>,
@@ -88,10 +100,10 @@ impl<'o, 'a> Store<'o, 'a> {
         let folder = RunFolder::create(dir, info, folders)?;
         let checkpoints = Checkpoints::new(folder.path("checkpoints"), kept);
         let journal = Journal::open(folder.path("events.jsonl"), 0, observers)?;
-        Ok(Self { journal, folder, checkpoints, serial: 0, reference: None })
+        Ok(Self { journal, info: info.clone(), folder, checkpoints, serial: 0, reference: None })
     }
 
-    /// Opens and locks the folder of a run that is to go on, and restores `models` from its newest whole checkpoint.
+    /// Opens and locks the folder of a run to continue, and restores `models` from its newest whole checkpoint.
     ///
     /// Only two sets of weights are read: the reference model's, of which a frozen copy is made, and then the current
     /// ones.
@@ -132,8 +144,43 @@ impl<'o, 'a> Store<'o, 'a> {
         let checkpoint = saved.as_ref().map(|saved| saved.serial);
         let (state, reference) = saved.map(|saved| (saved.state, saved.reference)).unzip();
         let (serial, reference) = (checkpoint.unwrap_or(0), reference.flatten());
-        let store = Self { journal, folder, checkpoints, serial, reference };
+        let store = Self { journal, info: info.clone(), folder, checkpoints, serial, reference };
         Ok((store, Resumed { state, checkpoint, reference: scorer.flatten(), damaged }))
+    }
+
+    /// The run: its seed, preset and settings.
+    pub fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// Records the start of a run, with its settings.
+    ///
+    /// # Errors
+    /// As [`Journal::record`].
+    pub fn record_start<C: Serialize, T>(
+        &mut self,
+        config: &C,
+        evaluations: &[Evaluation<T>],
+    ) -> Result<(), TrainError> {
+        let evaluations = evaluations.iter().map(|evaluation| evaluation.name.as_str()).collect();
+        let RunInfo { seed, preset, .. } = &self.info;
+        self.journal.record("run_started", &RunStarted { seed: *seed, preset, config, evaluations })
+    }
+
+    /// Records that the run was resumed at this place: `&[("iteration", 2), ("step", 5)]`, say.
+    ///
+    /// # Errors
+    /// As [`Journal::record`].
+    pub fn record_resumed<S>(
+        &mut self,
+        resumed: &Resumed<S>,
+        place: &[(&str, usize)],
+    ) -> Result<(), TrainError> {
+        let mut fields: Map<String, Value> =
+            place.iter().map(|&(name, at)| (name.to_owned(), at.into())).collect();
+        fields.insert("checkpoint".to_owned(), resumed.checkpoint.into());
+        fields.insert("damaged".to_owned(), resumed.damaged.clone().into());
+        self.journal.record("resumed", &fields)
     }
 
     /// Whether no checkpoint was written yet.
@@ -141,13 +188,13 @@ impl<'o, 'a> Store<'o, 'a> {
         self.serial == 0
     }
 
-    /// Notes that the model `name`, as the newest checkpoint has it, is the reference model from now on: that
-    /// checkpoint is kept as long as one that goes on with it.
+    /// Makes the model `name`, as the newest checkpoint has it, the reference model from now on. That checkpoint is
+    /// kept as long as a checkpoint refers to it.
     pub fn set_reference(&mut self, name: &str) {
         self.reference = Some(ReferenceAt { checkpoint: self.serial, model: name.to_owned() });
     }
 
-    /// Notes that there is no reference model any more.
+    /// Drops the reference model.
     pub fn clear_reference(&mut self) {
         self.reference = None;
     }

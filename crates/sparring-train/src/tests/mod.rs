@@ -64,6 +64,9 @@ fn trainer<'a>(config: TrainConfig, policy: &'a mut ToyPolicy, seed: u64) -> Tra
         .with_key(Clone::clone)
         .with_evaluation(Evaluation::greedy("heldout", letters()))
         .with_evaluation(Evaluation::sampled("tried", letters(), 1.0, 4))
+        .with_recorder(|step, journal| {
+            journal.record("my_tasks", &serde_json::json!({ "tasks": step.tasks }))
+        })
 }
 
 /// What a run ends with: all that may not depend on interruptions.
@@ -93,6 +96,5 @@ fn uninterrupted(config: &TrainConfig) -> End {
 
 /// Records of one kind.
 fn records(dir: &Path, kind: &str) -> Vec<serde_json::Value> {
-    let events = crate::report::read_events(dir).unwrap();
-    events.into_iter().filter(|record| record["kind"] == kind).collect()
+    crate::report::Records::read(dir).unwrap().of(kind).cloned().collect()
 }

@@ -1,5 +1,6 @@
 use super::*;
-use crate::write_report;
+use crate::report::sections::{drift, policy};
+use crate::{Report, write_report};
 use sparring_core::{BoxError, Event, one_line, task_source_fn};
 
 #[test]
@@ -17,6 +18,39 @@ fn it_learns_measures_and_writes_a_report() {
         assert!(page.contains(heading), "{heading}");
     }
     assert!(!page.contains("not finished"));
+}
+
+#[test]
+fn a_report_has_sections_of_ones_own() {
+    let dir = tempfile::tempdir().unwrap();
+    trainer(config(), &mut toy(), 7).run(dir.path()).unwrap();
+    let path = Report::open(dir.path())
+        .unwrap()
+        .with_render(|task| format!("<{}>", task.as_str().unwrap()))
+        .with_section("Mine", |records| format!("<p>{} records</p>", records.of("my_tasks").count()))
+        .write()
+        .unwrap();
+    let page = std::fs::read_to_string(path).unwrap();
+    assert!(page.contains("<h2>Mine</h2>") && page.contains("<p>12 records</p>"));
+    assert!(page.contains("&lt;a&gt;"), "tasks as they are rendered");
+    assert!(page.contains("svg role=\"img\""));
+    let error = Report::open(dir.path().join("nowhere")).unwrap_err().to_string();
+    assert!(error.contains("run.json"), "{error}");
+}
+
+#[test]
+fn drift_is_recorded_drawn_and_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    trainer(config(), &mut toy(), 7).run(dir.path()).unwrap();
+    let steps = records(dir.path(), "step");
+    assert!(steps.iter().all(|step| step["update"]["drift_mean"].is_f64()));
+    let steps: Vec<&serde_json::Value> = steps.iter().collect();
+    assert!(policy(&steps).contains("sampler drift"));
+    assert_eq!(drift(&steps), "");
+    let mut worse = steps[0].clone();
+    worse["update"]["drifted"] = true.into();
+    worse["update"]["drift_mean"] = 0.5.into();
+    assert!(drift(&[steps[0], &worse]).contains("In 1 of 2 updates"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod step;
 pub use state::{EvaluationRow, StepRecord, TrainSummary};
 pub use step::Step;
 
+use crate::store::{Journal, RunOptions};
 use crate::{Evaluation, TrainError, TrainPlan};
 use serde::Serialize;
 use serde_json::Value;
@@ -14,10 +15,10 @@ use std::fmt;
 
 /// Trains one policy on tasks by a reward: see the [crate's documentation](crate).
 ///
-/// [`Trainer::run`] and [`Trainer::resume`] do the whole run in a folder. [`Trainer::step`] does one update in memory, for
-/// callers that have a loop of their own.
+/// [`Trainer::run`] and [`Trainer::resume`] do the whole run in a folder; [`Trainer::step`] does one update in memory,
+/// for loops of your own.
 ///
-/// Update `s` asks the source for its next tasks with `seed.child("tasks")`, and samples group `i` of it from
+/// Update `s` draws the next tasks of the source with `seed.child("tasks")`, and samples group `i` of it from
 /// `seed.index(s).child("sample").index(i)`.
 pub struct Trainer<'a, T> {
     plan: TrainPlan,
@@ -27,21 +28,22 @@ pub struct Trainer<'a, T> {
     reward: Box<dyn Reward<T> + 'a>,
     seed: Seed,
     player: Option<Player>,
-    key: Option<Box<dyn Fn(&T) -> String + 'a>>,
+    key: Option<Key<'a, T>>,
     consistency: Option<Consistency<'a, T>>,
     solved: Option<Solved<'a, T>>,
     show: Option<fn(&T) -> Value>,
     evaluations: Vec<Evaluation<T>>,
-    observers: Vec<Box<dyn Observer + 'a>>,
-    preset: String,
-    config_text: Option<String>,
+    recorder: Option<Recorder<'a, T>>,
+    options: RunOptions<'a>,
     state: State,
     /// The reference model of the KL term.
     reference: Option<Box<dyn Scorer>>,
 }
 
+type Key<'a, T> = Box<dyn Fn(&T) -> String + 'a>;
 type Consistency<'a, T> = Box<dyn Fn(&T, &[Rollout]) -> f64 + 'a>;
 type Solved<'a, T> = Box<dyn Fn(&T, &Rollout) -> bool + 'a>;
+type Recorder<'a, T> = Box<dyn FnMut(&Step<T>, &mut Journal<'_, '_>) -> Result<(), TrainError> + 'a>;
 
 impl<T> fmt::Debug for Trainer<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,11 +57,11 @@ impl<T> fmt::Debug for Trainer<'_, T> {
 }
 
 impl<'a, T> Trainer<'a, T> {
-    /// A run of `plan` that trains `policy` on the tasks of `source`, each put to it by `prompt`, by `reward`.
+    /// A run of `plan`: `policy` answers the `prompt` of each task of `source`, and learns by `reward`.
     ///
-    /// Closures become sources and rewards by [`task_source_fn`](sparring_core::task_source_fn) and
-    /// [`reward_fn`](sparring_core::reward_fn); a list of tasks becomes a source by [`Epochs`](crate::Epochs). The policy is
-    /// as it is before the first update, also for a run that is to be resumed.
+    /// [`task_source_fn`](sparring_core::task_source_fn) and [`reward_fn`](sparring_core::reward_fn) make sources and
+    /// rewards of closures; [`Epochs`](crate::Epochs) makes a source of a list. To resume a run, pass the policy as it
+    /// was before the first update: its weights are restored from the checkpoint.
     pub fn new<P: Into<Prompt>>(
         plan: TrainPlan,
         policy: &'a mut (dyn Policy + 'a),
@@ -81,15 +83,14 @@ impl<'a, T> Trainer<'a, T> {
             solved: None,
             show: None,
             evaluations: Vec::new(),
-            observers: Vec::new(),
-            preset: String::new(),
-            config_text: None,
+            recorder: None,
+            options: RunOptions::default(),
             state: State::default(),
             reference: None,
         }
     }
 
-    /// Says who is trained, for rewards that ask (`RewardContext::player`).
+    /// Sets the player that is trained: `RewardContext::player`, for rewards that depend on it.
     #[must_use]
     pub fn with_player(mut self, player: Player) -> Self {
         self.player = Some(player);
@@ -111,14 +112,14 @@ impl<'a, T> Trainer<'a, T> {
         self
     }
 
-    /// Says when a completion solves its task: for evaluations, and for the share solved of each update.
+    /// Decides whether a completion solves its task: for evaluations, and for the solve rate of each update.
     #[must_use]
     pub fn with_solved(mut self, solved: impl Fn(&T, &Rollout) -> bool + 'a) -> Self {
         self.solved = Some(Box::new(solved));
         self
     }
 
-    /// Adds an evaluation; [`Trainer::with_solved`] says when an answer is right.
+    /// Adds an evaluation; [`Trainer::with_solved`] decides whether an answer is right.
     #[must_use]
     pub fn with_evaluation(mut self, evaluation: Evaluation<T>) -> Self
     where
@@ -129,24 +130,68 @@ impl<'a, T> Trainer<'a, T> {
         self
     }
 
+    /// Calls `recorder` after every update of [`Trainer::run`] and [`Trainer::resume`], with the update and the
+    /// journal: for your own records in `events.jsonl`, which
+    /// [`Report::with_section`](crate::report::Page::with_section) can show.
+    ///
+    /// Records that depend on the update alone are the same in a resumed run. For a mean per update, a component of the
+    /// reward with weight 0 is enough: it is recorded, and drawn in the report.
+    ///
+    /// ```
+    /// # use sparring_core::{Message, Rollout, SamplingParams, Seed, reward_fn};
+    /// # use sparring_testkit::ToyPolicy;
+    /// use sparring_train::report::html;
+    /// use sparring_train::{Epochs, Report, TrainConfig, Trainer};
+    /// # let dir = std::env::temp_dir().join(format!("sparring-recorder-doc-{}", std::process::id()));
+    /// # let mut policy = ToyPolicy::new("abc", Seed::new(1));
+    /// # let sampling = SamplingParams::default().with_max_tokens(4);
+    /// # let plan = TrainConfig::default().with_steps(3).with_sampling(sampling).build()?;
+    /// # let prompt = |letter: &&str| vec![Message::user(*letter)];
+    /// # let reward = reward_fn("length", |_: &&str, out: &Rollout| Some(out.text.len() as f32));
+    ///
+    /// let mut trainer = Trainer::new(plan, &mut policy, Epochs::new(vec!["a"]), prompt, reward, Seed::new(7))
+    ///     .with_recorder(|step, journal| {
+    ///         let longest = step.groups.iter().flatten().map(|rollout| rollout.text.len()).max();
+    ///         journal.record("my_lengths", &serde_json::json!({ "step": step.record.step, "longest": longest }))
+    ///     });
+    /// trainer.run(&dir)?;
+    /// Report::open(&dir)?
+    ///     .with_section("Lengths", |records| {
+    ///         let row = |record: &serde_json::Value| vec![record["step"].to_string(), record["longest"].to_string()];
+    ///         html::table(&["update", "longest completion"], &records.of("my_lengths").map(row).collect::<Vec<_>>())
+    ///     })
+    ///     .write()?;
+    /// # assert!(std::fs::read_to_string(dir.join("report.html"))?.contains("longest completion"));
+    /// # std::fs::remove_dir_all(&dir)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_recorder(
+        mut self,
+        recorder: impl FnMut(&Step<T>, &mut Journal<'_, '_>) -> Result<(), TrainError> + 'a,
+    ) -> Self {
+        self.recorder = Some(Box::new(recorder));
+        self
+    }
+
     /// Adds an observer.
     #[must_use]
     pub fn with_observer(mut self, observer: impl Observer + 'a) -> Self {
-        self.observers.push(Box::new(observer));
+        self.options.observers.push(Box::new(observer));
         self
     }
 
     /// Names the preset, for the summary.
     #[must_use]
     pub fn with_preset(mut self, preset: impl Into<String>) -> Self {
-        self.preset = preset.into();
+        self.options.preset = preset.into();
         self
     }
 
-    /// The text that `config.toml` is to hold: settings of which the run's are a part. By default the run's.
+    /// Sets the text of `config.toml`: settings of which the run's are a part. By default the run's.
     #[must_use]
     pub fn with_config_text(mut self, text: impl Into<String>) -> Self {
-        self.config_text = Some(text.into());
+        self.options.config_text = Some(text.into());
         self
     }
 
@@ -166,9 +211,9 @@ impl<'a, T> Trainer<'a, T> {
             (!self.evaluations.is_empty() && self.solved.is_none(), "an evaluation", "Trainer::with_solved"),
         ];
         match missing.into_iter().find(|(missing, ..)| *missing) {
-            Some((_, what, with)) => Err(TrainError::invalid(format!(
-                "{what} needs a function that the trainer was not given; use {with}"
-            ))),
+            Some((_, what, with)) => {
+                Err(TrainError::invalid(format!("{what} needs a function: give it by {with}")))
+            }
             None => Evaluation::check_all(&self.evaluations),
         }
     }

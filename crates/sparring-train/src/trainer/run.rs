@@ -1,31 +1,14 @@
 use super::state::{EvaluationRow, State, TrainSummary};
 use super::{StepRecord, Trainer};
-use crate::store::{Resumed, RunInfo, Store};
-use crate::{Evaluator, TrainConfig, TrainError};
-use serde::Serialize;
+use crate::store::Store;
+use crate::summary::DriftNote;
+use crate::{Evaluator, TrainError};
 use sparring_core::{Observer, Phase};
 use std::path::Path;
 use std::time::Instant;
 
 /// The policy's folder in a checkpoint, and its name in errors.
 pub(super) const POLICY: &str = "policy";
-
-#[derive(Serialize)]
-struct RunStarted<'a> {
-    seed: u64,
-    preset: &'a str,
-    config: &'a TrainConfig,
-    evaluations: Vec<&'a str>,
-}
-
-#[derive(Serialize)]
-struct ResumedAt<'a> {
-    /// The checkpoint; `None` for none yet.
-    checkpoint: Option<u64>,
-    step: usize,
-    /// Newer checkpoints that were damaged, and how.
-    damaged: &'a [String],
-}
 
 /// What changed since the newest checkpoint.
 struct Progress {
@@ -40,11 +23,12 @@ impl<'a, T> Trainer<'a, T> {
     /// Starts a new run in the folder `dir`, which is made if it is missing, and trains to the end.
     ///
     /// # Errors
-    /// [`TrainError::Invalid`] if `dir` holds a run already or a function is missing that the settings need; else what
-    /// the run met. Everything up to the newest checkpoint is kept: [`Trainer::resume`] continues from there.
+    /// [`TrainError::Invalid`] if `dir` holds a run already, or the settings need a function that is missing; else the
+    /// error that stopped the run: [`Trainer::resume`] continues from the newest checkpoint.
     pub fn run(&mut self, dir: impl AsRef<Path>) -> Result<TrainSummary, TrainError> {
         self.check()?;
-        let (info, kept) = (self.info()?, self.plan.config.checkpoints_kept);
+        let (info, kept) =
+            (self.options.info(self.seed, &self.plan.config)?, self.plan.config.checkpoints_kept);
         (self.state, self.reference) = (State::default(), None);
         self.observed(|trainer, observers| {
             let store = Store::create(dir.as_ref(), &info, &[], kept, observers)?;
@@ -52,55 +36,47 @@ impl<'a, T> Trainer<'a, T> {
         })
     }
 
-    /// Continues the run in `dir` from its newest whole checkpoint, and trains to the end: with the same settings, seed,
-    /// tasks and policy, weights and summary (but for times) are bit for bit those of a run that was never
-    /// interrupted. A finished run gives its summary again, and its weights.
+    /// Continues the run in `dir` from its newest whole checkpoint, and trains to the end. With the same settings,
+    /// seed, tasks and policy, the weights and the summary (except times) are bit for bit those of a run that was never
+    /// interrupted. For a finished run, it restores the weights and returns the summary.
     ///
-    /// A damaged checkpoint is passed over for the one before it; the record `resumed` of `events.jsonl` says so.
+    /// A damaged checkpoint is skipped; the record `resumed` of `events.jsonl` says so.
     ///
     /// # Errors
-    /// [`TrainError::Invalid`] if `dir` holds no run, or another; [`TrainError::Damaged`] if no checkpoint is whole; else
-    /// as [`Trainer::run`].
+    /// [`TrainError::Invalid`] if `dir` holds no run, or another; [`TrainError::Damaged`] if no checkpoint is whole;
+    /// else as [`Trainer::run`].
     pub fn resume(&mut self, dir: impl AsRef<Path>) -> Result<TrainSummary, TrainError> {
         self.check()?;
-        let (info, kept) = (self.info()?, self.plan.config.checkpoints_kept);
+        let (info, kept) =
+            (self.options.info(self.seed, &self.plan.config)?, self.plan.config.checkpoints_kept);
         self.observed(|trainer, observers| {
             let models = &mut [(POLICY, &mut *trainer.policy)];
             let (mut store, resumed) = Store::resume::<State>(dir.as_ref(), &info, kept, observers, models)?;
-            let Resumed { state, checkpoint, reference, damaged } = resumed;
-            (trainer.state, trainer.reference) = (state.unwrap_or_default(), reference);
-            let at = ResumedAt { checkpoint, step: trainer.state.step, damaged: &damaged };
-            store.journal.record("resumed", &at)?;
+            let step = resumed.state.as_ref().map_or(0, |state| state.step);
+            store.record_resumed(&resumed, &[("step", step)])?;
+            (trainer.state, trainer.reference) = (resumed.state.unwrap_or_default(), resumed.reference);
             trainer.drive(store)
         })
     }
 
-    /// Lends the observers to a run.
+    /// Moves the observers out of the trainer during a run.
     fn observed<R>(
         &mut self,
         run: impl FnOnce(&mut Self, &mut [Box<dyn Observer + 'a>]) -> Result<R, TrainError>,
     ) -> Result<R, TrainError> {
-        let mut observers = std::mem::take(&mut self.observers);
+        let mut observers = std::mem::take(&mut self.options.observers);
         let result = run(self, &mut observers);
-        self.observers = observers;
+        self.options.observers = observers;
         result
-    }
-
-    fn info(&self) -> Result<RunInfo, TrainError> {
-        let config = match &self.config_text {
-            Some(text) => text.clone(),
-            None => toml::to_string_pretty(&self.plan.config)
-                .map_err(|e| TrainError::invalid(format!("the settings cannot be written as TOML: {e}")))?,
-        };
-        Ok(RunInfo::new(self.seed.value(), &self.preset, config))
     }
 
     /// Trains from the state's step to the end.
     fn drive(&mut self, mut store: Store<'_, '_>) -> Result<TrainSummary, TrainError> {
         let steps = self.plan.config.steps;
         let mut progress = Progress { since: Instant::now(), saved_step: None, dirty: false };
+        let mut drift = DriftNote::default();
         if store.is_new() {
-            self.note_start(&mut store)?;
+            store.record_start(&self.plan.config, &self.evaluations)?;
             // The first checkpoint: from here on, everything can be resumed.
             self.save(&mut store, &mut progress)?;
         }
@@ -117,7 +93,10 @@ impl<'a, T> Trainer<'a, T> {
             self.place_reference(&mut store, &mut progress)?;
             let Some(step) = self.step()? else { continue };
             progress.dirty = true;
-            note_step(&mut store, &step.record)?;
+            record_step(&mut store, &step.record, &mut drift)?;
+            if let Some(recorder) = &mut self.recorder {
+                recorder(&step, &mut store.journal)?;
+            }
             if self.state.step < steps && self.state.step.is_multiple_of(self.plan.config.checkpoint_every) {
                 self.save(&mut store, &mut progress)?;
             }
@@ -126,7 +105,7 @@ impl<'a, T> Trainer<'a, T> {
             self.save(&mut store, &mut progress)?;
         }
         store.journal.ended(1, Phase::Train, self.state.wall_seconds);
-        let summary = TrainSummary::new(self.seed.value(), &self.preset, &self.state);
+        let summary = TrainSummary::new(store.info(), &self.state);
         store.write_json("summary.json", &summary)?;
         Ok(summary)
     }
@@ -135,17 +114,7 @@ impl<'a, T> Trainer<'a, T> {
         self.state.exhausted || self.state.step >= self.plan.config.steps
     }
 
-    fn note_start(&self, store: &mut Store<'_, '_>) -> Result<(), TrainError> {
-        let started = RunStarted {
-            seed: self.seed.value(),
-            preset: &self.preset,
-            config: &self.plan.config,
-            evaluations: self.evaluations.iter().map(|e| e.name.as_str()).collect(),
-        };
-        store.journal.record("run_started", &started)
-    }
-
-    /// Where the next update copies the policy as its reference, the newest checkpoint has to have the same weights.
+    /// Where the next update freezes the policy as its reference, the newest checkpoint must have the same weights.
     fn place_reference(
         &mut self,
         store: &mut Store<'_, '_>,
@@ -160,7 +129,7 @@ impl<'a, T> Trainer<'a, T> {
         Ok(())
     }
 
-    /// Runs the evaluations where that is due and was not done yet; whether it did.
+    /// Runs the evaluations where they are due and not done yet; returns whether it did.
     fn evaluate_if_due(&mut self, store: &mut Store<'_, '_>) -> Result<bool, TrainError> {
         let (step, every) = (self.state.step, self.plan.config.evaluate_every);
         let due = step == 0 || self.finished() || (every > 0 && step.is_multiple_of(every));
@@ -193,9 +162,14 @@ impl<'a, T> Trainer<'a, T> {
     }
 }
 
-fn note_step(store: &mut Store<'_, '_>, record: &StepRecord) -> Result<(), TrainError> {
+fn record_step(
+    store: &mut Store<'_, '_>,
+    record: &StepRecord,
+    drift: &mut DriftNote,
+) -> Result<(), TrainError> {
     store.journal.record("step", record)?;
     let solved = record.solve_rate.map_or_else(String::new, |rate| format!(", solved {:.0} %", 100.0 * rate));
-    store.journal.progress(record.step + 1, &format!("reward {:.2}{solved}", record.reward));
+    let drift = drift.of(&record.update);
+    store.journal.progress(record.step + 1, &format!("reward {:.2}{solved}{drift}", record.reward));
     Ok(())
 }

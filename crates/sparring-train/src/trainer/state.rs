@@ -1,30 +1,31 @@
 use crate::EvaluationScore;
+use crate::store::RunInfo;
 use crate::summary::{by_name, first_and_last, peak_rss_mib, relative_gain};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sparring_grpo::UpdateReport;
 use sparring_grpo::advantage::Baselines;
 
-/// All that a run knows beside the model: the state of its checkpoints.
+/// The state of a run beside the model, as checkpoints hold it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct State {
     /// Updates that are done.
     pub(super) step: usize,
     /// Tasks that were drawn.
     pub(super) tasks: u64,
-    /// Whether the source has no more.
+    /// Whether the source is exhausted.
     pub(super) exhausted: bool,
     /// Moving averages of the keyed advantages.
     pub(super) baselines: Baselines,
     /// Mean reward of each update.
     pub(super) reward: Vec<f32>,
-    /// Share solved in each update.
+    /// Solve rate of each update.
     pub(super) solve_rate: Vec<Option<f32>>,
     pub(super) evaluations: Vec<EvaluationRow>,
     pub(super) wall_seconds: f64,
 }
 
-/// The evaluations at one moment of a run.
+/// The evaluations at one point of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EvaluationRow {
@@ -34,7 +35,7 @@ pub struct EvaluationRow {
     pub scores: Vec<EvaluationScore>,
 }
 
-/// What `events.jsonl` holds of one update.
+/// The record `step` of `events.jsonl`: one update.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct StepRecord {
@@ -46,13 +47,13 @@ pub struct StepRecord {
     pub reward: f32,
     /// Mean of each component of the reward.
     pub components: Map<String, Value>,
-    /// Share of the completions that solve their task; `None` where the trainer was not told when one does.
+    /// Share of the completions that solve their task; `None` without [`Trainer::with_solved`](crate::Trainer).
     pub solve_rate: Option<f32>,
     /// Groups that were drawn.
     pub drawn: usize,
     /// Rounds of sampling.
     pub rounds: usize,
-    /// What the update did; of no groups where none had an advantage.
+    /// Report of the update; of no groups where every one had zero advantage.
     pub update: UpdateReport,
 }
 
@@ -67,7 +68,7 @@ pub struct TrainSummary {
     pub seed: u64,
     /// Name of the preset; empty where none.
     pub preset: String,
-    /// Updates that were done: as many as were asked for, or as the task source had tasks for.
+    /// Updates that were done: fewer than were asked for where the task source was exhausted.
     pub steps: usize,
     /// Before the first update: `<evaluation>_accuracy` and `<evaluation>_standard_error` for each evaluation.
     pub base: Map<String, Value>,
@@ -83,24 +84,24 @@ pub struct TrainSummary {
     pub reward_last: Option<f32>,
     /// Mean reward of each update.
     pub reward: Vec<f32>,
-    /// Share of the completions that solve their task, of each update; `None` where nothing says when one does.
+    /// Share of the completions that solve their task, of each update; `None` as in [`StepRecord`].
     pub solve_rate: Vec<Option<f32>>,
     /// Every evaluation.
     pub evaluations: Vec<EvaluationRow>,
     /// Seconds of wall clock, interruptions left out.
     pub wall_seconds: f64,
-    /// Peak resident memory of this process in MiB; 0 where the system does not tell.
+    /// Peak resident memory of this process in MiB; 0 where it is unknown.
     pub peak_rss_mib: f64,
 }
 
 impl TrainSummary {
-    pub(super) fn new(seed: u64, preset: &str, state: &State) -> Self {
+    pub(super) fn new(info: &RunInfo, state: &State) -> Self {
         let scores = |row: Option<&EvaluationRow>| row.map(|row| row.scores.clone()).unwrap_or_default();
         let (base, last) = (scores(state.evaluations.first()), scores(state.evaluations.last()));
         let (reward_first, reward_last) = first_and_last(&state.reward, WINDOW);
         Self {
-            seed,
-            preset: preset.to_owned(),
+            seed: info.seed,
+            preset: info.preset.clone(),
             steps: state.step,
             base: by_name(&base),
             last: by_name(&last),

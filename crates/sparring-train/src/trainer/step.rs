@@ -1,25 +1,26 @@
 use super::Trainer;
 use super::state::StepRecord;
+use crate::source::draw_tasks;
 use crate::summary::mean;
 use crate::{Score, Scored, TrainError, requests, sample};
 use sparring_core::{RewardContext, Rollout, Seed};
 use sparring_grpo::{UpdateReport, is_zero_advantage, resample};
 
-/// One update: what it learned from, and what it did.
+/// One update: its tasks, rollouts, rewards and report.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Step<T> {
-    /// The tasks that it learned from.
+    /// The tasks.
     pub tasks: Vec<T>,
     /// The completions of each.
     pub groups: Vec<Vec<Rollout>>,
     /// Their scores.
     pub scored: Scored,
-    /// What it did.
+    /// Its record in `events.jsonl`.
     pub record: StepRecord,
 }
 
-/// A task with what was sampled of it.
+/// A task with its rollouts and rewards.
 struct Drawn<T> {
     task: T,
     rollouts: Vec<Rollout>,
@@ -31,7 +32,7 @@ impl<T> Trainer<'_, T> {
     /// tasks.
     ///
     /// # Errors
-    /// [`TrainError`] says what the source, the model or the reward met; the update was not applied.
+    /// [`TrainError`] where the source, the model or the reward fails; the update was not applied.
     pub fn step(&mut self) -> Result<Option<Step<T>>, TrainError> {
         self.check()?;
         let step = self.state.step;
@@ -76,7 +77,7 @@ impl<T> Trainer<'_, T> {
         Ok(Some(Step { tasks, groups, scored, record }))
     }
 
-    /// The groups to learn from, and the number of rounds; `all` gets the score and the share solved of every group
+    /// The groups to learn from, and the number of rounds; `all` collects the score and the solve rate of every group
     /// that was drawn.
     fn draw(&mut self, all: &mut Vec<(Score, Option<f32>)>) -> Result<(Vec<Drawn<T>>, usize), TrainError> {
         let wanted = self.plan.config.prompts_per_step;
@@ -99,13 +100,8 @@ impl<T> Trainer<'_, T> {
         seed: Seed,
         all: &mut Vec<(Score, Option<f32>)>,
     ) -> Result<Vec<Drawn<T>>, TrainError> {
-        let (first, c) = (self.state.tasks, &self.plan.config);
-        let tasks = self.source.tasks(first, n, self.seed.child("tasks"));
-        let tasks = tasks.map_err(|source| TrainError::Source { first, source })?;
-        if tasks.len() > n {
-            let source = format!("it gave {} tasks where {n} were asked for", tasks.len()).into();
-            return Err(TrainError::Source { first, source });
-        }
+        let c = &self.plan.config;
+        let tasks = draw_tasks(&mut *self.source, self.state.tasks, n, self.seed.child("tasks"))?;
         self.state.tasks += tasks.len() as u64;
         let requests = requests(tasks.iter().map(&*self.prompt), c.group_size, &c.sampling, seed);
         let groups = sample(&*self.policy, super::run::POLICY, &requests, |_| {})?;
@@ -128,7 +124,7 @@ impl<T> Trainer<'_, T> {
         Ok(drawn.map(|((task, rollouts), score)| Drawn { task, rollouts, score }).collect())
     }
 
-    /// The learning half; nothing to learn is no update.
+    /// The learning half; without groups, there is no update.
     fn learn(
         &mut self,
         groups: &[Vec<Rollout>],
