@@ -1,62 +1,62 @@
 use crate::{Conversation, Message, PolicyError, Prompt};
 use std::sync::Arc;
 
-/// What follows an assistant's turn, as token ids.
+/// The token ids that follow an assistant's turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Continuation {
-    /// The conversation grows: append these ids to its prompt and the turn that was drawn. No id before them changes.
+    /// The conversation grows: append these ids to its prompt and the sampled turn. No earlier id changes.
     Appends(Vec<u32>),
-    /// The template writes earlier turns in another way once something follows them (it drops their thoughts, say),
-    /// so what was read and drawn so far is no beginning of what it writes now. Choose one of both.
+    /// The template renders earlier turns differently once something follows them (it drops their reasoning, say),
+    /// so the ids so far are not a prefix of what it renders now. Use one of the two.
     Rewrites {
-        /// To go on all the same: append these ids. Earlier turns stand as they were drawn.
+        /// Ids to append to the ids so far, which keeps earlier turns as they were sampled.
         tokens: Vec<u32>,
-        /// To begin anew: the whole conversation as the template writes it now.
+        /// The whole conversation as the template renders it now, to start afresh.
         prompt: Arc<[u32]>,
     },
 }
 
-/// Text as a model's token ids: for learning from texts that the model did not write, and for turns of a conversation.
+/// Encodes text as a model's token ids, to train on text that the model did not write and to continue conversations.
 ///
-/// It stands beside [`Policy`](crate::Policy), not in it: a policy that only samples and learns from its own
-/// rollouts needs none, and an encoder has to be at hand while [`Policy::learner`](crate::Policy::learner) is
-/// borrowed.
+/// It is not part of [`Policy`](crate::Policy): a policy that learns only from its own rollouts does not need it, and
+/// an encoder must stay usable while the policy is borrowed as a [`Learner`](crate::Learner).
 ///
 /// # Contract
-/// * [`Encoder::prompt`] gives the ids that the model's sampler puts into
+/// * [`Encoder::prompt`] returns the ids that the model's sampler puts into
 ///   [`Rollout::prompt`](crate::Rollout::prompt) for the same prompt.
-/// * [`Encoder::completion`] gives ids that decode to the text, and ends with the token that ends a turn: what
-///   [`Rollout::tokens`](crate::Rollout::tokens) of a completion with this text could be. It need not be the only
-///   such sequence.
-/// * Where the template writes a turn as it was drawn, `prompt(conversation)`, the turn's ids and
-///   [`Encoder::continuation`] together are `prompt(conversation, turn and what follows)`.
+/// * [`Encoder::completion`] returns ids that decode to the text and end with an end-of-turn token. They are one
+///   possible [`Rollout::tokens`](crate::Rollout::tokens) for this text, not necessarily the only one.
+/// * If the template renders a turn as it was sampled, then `prompt(conversation)`, the turn's ids and
+///   [`Encoder::continuation`], joined, equal `prompt(conversation, turn and what follows)`.
 /// * The same text gives the same ids.
 pub trait Encoder: Send + Sync {
-    /// Token ids of a prompt, up to where the model's turn begins.
+    /// Returns the token ids of a prompt, up to the start of the model's turn.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where the prompt cannot be rendered or encoded.
+    /// [`PolicyError::Invalid`] if the prompt cannot be rendered or encoded.
     fn prompt(&self, prompt: &Prompt) -> Result<Arc<[u32]>, PolicyError>;
 
-    /// Token ids of a whole completion, the token that ends it included.
+    /// Returns the token ids of a whole completion, including the token that ends it.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where the text cannot be encoded or the model knows no token that ends a turn.
+    /// [`PolicyError::Invalid`] if the text cannot be encoded or the model has no known end-of-turn token.
     fn completion(&self, text: &str) -> Result<Vec<u32>, PolicyError>;
 
-    /// Token ids between an assistant's turn and the next: what the template writes after the turn, then `next` (the
-    /// results of tools, say), then the beginning of the assistant's next turn. So a conversation grows by tokens,
-    /// and what was drawn is never tokenised again.
+    /// Returns the token ids between an assistant's turn and the next one.
     ///
-    /// `conversation` ends with the turn, as a message; `turn` is the ids that were drawn for it. Only its last id
-    /// matters: where it is not one of the model's end tokens (the turn was cut off by `max_tokens`, or a stop string
-    /// ended it), the end token of the template is part of the result. The turn stands as it was drawn, also where the
-    /// template would write its white space or its calls a little differently.
+    /// These are what the template writes after the turn, then the messages in `next` (tool results, say), then the
+    /// start of the assistant's next turn. A conversation thus grows by tokens, and sampled text is never tokenised
+    /// again.
+    ///
+    /// `conversation` ends with the turn, as a message; `turn` holds the sampled ids of that turn. Only the last id
+    /// matters: unless it is one of the model's end tokens (the turn was cut off by `max_tokens` or ended at a stop
+    /// string), the result starts with the template's end token. The turn is kept as sampled, even if the template
+    /// would write its white space or its calls slightly differently.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] where the messages cannot be rendered or encoded, or nothing tells where the template
-    /// ends a turn; [`PolicyError::Unsupported`] unless the encoder offers it.
+    /// [`PolicyError::Invalid`] if the messages cannot be rendered or encoded, or the end of a turn cannot be found in
+    /// the template; [`PolicyError::Unsupported`] by default.
     fn continuation(
         &self,
         conversation: &Conversation,

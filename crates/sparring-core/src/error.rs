@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-/// An error of any type, as plug-ins return it.
+/// An error of any type, for plug-ins.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
-/// An error and those of its causes that it does not tell already, in one line.
+/// Formats an error and its causes on one line, leaving out causes that are already part of the text.
 ///
 /// ```
 /// use sparring_core::{PolicyError, one_line};
@@ -24,19 +24,19 @@ pub fn one_line(error: &(dyn std::error::Error + 'static)) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What can go wrong in a model backend, by what the caller can do about it.
+/// An error of a model backend, classified by what the caller can do about it.
 ///
-/// Causes are shared, so that a clone can be the answer to every request of a call that failed as a whole.
+/// Causes are shared, so that one error can be cloned into the answer to every request of a failed call.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// The request, file or setting is wrong: change it.
+    /// The request, file or setting is wrong and must be changed.
     #[error("{what}")]
     Invalid {
         /// What is wrong, where, and what to do.
         what: String,
     },
-    /// The same request may succeed later: ask again, as [`Retry`](crate::Retry) does.
+    /// The same request may succeed later; see [`Retry`](crate::Retry).
     #[error("temporarily unavailable: {what}")]
     Transient {
         /// What failed.
@@ -54,7 +54,7 @@ pub enum PolicyError {
         #[source]
         source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     },
-    /// A loss, or a gradient, was not finite; nothing was applied.
+    /// A loss or a gradient was not finite; nothing was applied.
     #[error("{what} is not finite; nothing was applied (lower the learning rate, or check the rewards)")]
     NonFinite {
         /// The loss, the sequence or the parameter.
@@ -78,27 +78,27 @@ pub enum PolicyError {
 }
 
 impl PolicyError {
-    /// [`PolicyError::Invalid`] with this text.
+    /// Returns [`PolicyError::Invalid`] with this text.
     pub fn invalid(what: impl Into<String>) -> Self {
         Self::Invalid { what: what.into() }
     }
 
-    /// [`PolicyError::Io`] at this path.
+    /// Returns [`PolicyError::Io`] for this path.
     pub fn io(path: impl AsRef<std::path::Path>, source: std::io::Error) -> Self {
         Self::Io { path: path.as_ref().display().to_string(), source: Arc::new(source) }
     }
 
-    /// [`PolicyError::Transient`] with a cause: a server that is overloaded, a connection that broke.
+    /// Returns [`PolicyError::Transient`] with a cause, such as an overloaded server or a broken connection.
     pub fn transient(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
         Self::Transient { what: what.into(), source: Some(source.into().into()) }
     }
 
-    /// Whether the same request may succeed later.
+    /// Returns whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Transient { .. })
     }
 
-    /// [`PolicyError::Backend`] with a cause.
+    /// Returns [`PolicyError::Backend`] with a cause.
     pub fn backend(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
         Self::Backend { what: what.into(), source: Some(source.into().into()) }
     }

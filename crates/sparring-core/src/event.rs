@@ -1,24 +1,24 @@
 use serde::{Deserialize, Serialize};
 
-/// The phases of an iteration of self-play, in order, and the one of a plain training run.
+/// The phases of a self-play iteration, in order, and the single phase of a plain training run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Phase {
     /// Held-out evaluation.
     Evaluate,
-    /// The Generator learns against the frozen Solver.
+    /// The Generator trains against the frozen Solver.
     TrainGenerator,
-    /// The frozen Generator writes candidates; the pool verifies, sorts and selects.
+    /// The frozen Generator writes candidates; they are verified, sorted and selected.
     BuildPool,
-    /// The Solver learns on the pool.
+    /// The Solver trains on the pool.
     TrainSolver,
-    /// A policy learns outside self-play.
+    /// A policy trains outside self-play.
     Train,
 }
 
 impl Phase {
-    /// A name for people and files.
+    /// Returns the phase's name, for people and files.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Evaluate => "evaluate",
@@ -30,11 +30,11 @@ impl Phase {
     }
 }
 
-/// Something that happened in a run.
+/// Something that happened during a run.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A phase begins; it has `steps` units of work.
+    /// A phase started; it has `steps` units of work.
     PhaseStarted {
         /// Iteration, from 1 (0 is before the first).
         iteration: usize,
@@ -43,11 +43,11 @@ pub enum Event<'a> {
         /// Units of work: updates, candidates or tasks.
         steps: usize,
     },
-    /// Units of work done within the phase.
+    /// Some units of work within the phase are done.
     Progress {
         /// Units done so far.
         done: usize,
-        /// One line that says how it goes.
+        /// One line of status.
         note: &'a str,
     },
     /// A phase ended.
@@ -56,10 +56,10 @@ pub enum Event<'a> {
         iteration: usize,
         /// Which phase.
         phase: Phase,
-        /// How long it took, in seconds of wall clock.
+        /// Wall-clock duration, in seconds.
         seconds: f64,
     },
-    /// A record for machines, as one JSON object: what `events.jsonl` holds.
+    /// A machine-readable record, one JSON object: a line of `events.jsonl`.
     Record {
         /// The kind of record.
         kind: &'a str,
@@ -68,9 +68,9 @@ pub enum Event<'a> {
     },
 }
 
-/// Is told of [`Event`]s as they happen. Closures `FnMut(Event)` are observers.
+/// Receives [`Event`]s as they happen. Every `FnMut(Event)` closure is an observer.
 pub trait Observer {
-    /// Takes note of one event.
+    /// Handles one event.
     fn on(&mut self, event: Event<'_>);
 }
 

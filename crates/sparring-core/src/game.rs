@@ -2,89 +2,89 @@ use crate::{BoxError, Message, Rollout, Seed};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// A malformed proposal: data with a reward, never an error.
+/// A malformed proposal. It is data with a reward, never an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Rejection {
-    /// A short, stable name of the check that failed: reports count by it.
+    /// A short, stable name of the check that failed; reports count rejections by it.
     pub rule: String,
-    /// What was wrong, for a reader.
+    /// What was wrong, in words.
     pub detail: String,
 }
 
 impl Rejection {
-    /// A rejection by `rule`.
+    /// Returns a rejection by `rule`.
     pub fn new(rule: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { rule: rule.into(), detail: detail.into() }
     }
 }
 
-/// The domain that the two roles play.
+/// A self-play domain: how the two players' prompts, tasks and answers are made and judged.
 ///
-/// The Generator is asked for a task that meets a specification; its answer is read into a task or rejected;
-/// the Solver is posed the task; the verifier says whether an answer solves it.
+/// The Generator is prompted for a task that meets a specification. Its answer is parsed into a task or rejected. The
+/// Solver is prompted with the task, and the verifier decides whether an answer solves it.
 ///
 /// # Contract
-/// Every method depends on its arguments only. `solved` is the verifier: never shaped, never lenient in the
-/// Generator's favour. `read` rejects what `solved` could not judge.
+/// Every method depends on its arguments only. `solved` is the verifier: its verdict is not shaped, and never lenient
+/// in the Generator's favour. `read` rejects what `solved` could not judge.
 pub trait Game: Send + Sync {
-    /// What the Generator is asked for.
+    /// The specification of a task, which the Generator is prompted with.
     type Spec: Serialize + DeserializeOwned + Clone + Send + Sync;
-    /// What the Solver is posed. Its serialised form is what a run writes to disk.
+    /// The task, which the Solver is prompted with. Runs write its serialised form to disk.
     type Task: Serialize + DeserializeOwned + Clone + Send + Sync;
 
-    /// Draws a specification.
+    /// Draws a specification at random.
     fn draw(&self, seed: Seed) -> Self::Spec;
 
-    /// The Generator's prompt.
+    /// Returns the Generator's prompt.
     fn generator_prompt(&self, spec: &Self::Spec) -> Vec<Message>;
 
-    /// Reads the Generator's completion.
+    /// Parses the Generator's completion into a task.
     ///
     /// # Errors
-    /// A [`Rejection`] says which rule the proposal broke.
+    /// A [`Rejection`] with the rule that the proposal broke.
     fn read(&self, spec: &Self::Spec, out: &Rollout) -> Result<Self::Task, Rejection>;
 
-    /// The Solver's prompt.
+    /// Returns the Solver's prompt.
     fn solver_prompt(&self, task: &Self::Task) -> Vec<Message>;
 
-    /// Whether the completion solves the task.
+    /// Returns whether the completion solves the task.
     fn solved(&self, task: &Self::Task, out: &Rollout) -> bool;
 
-    /// The part of a completion that answers, in canonical form: equal answers agree (cross-verification).
-    /// `None` where there is none. By default the whole text.
+    /// Returns the answer in a completion in canonical form, so that answers can be compared (cross-verification);
+    /// `None` if there is no answer. By default the whole text.
     fn answer(&self, task: &Self::Task, out: &Rollout) -> Option<String> {
         let _ = task;
         Some(out.text.clone())
     }
 
-    /// Tasks of the same signature are duplicates. By default the serialised task.
+    /// Returns the key by which duplicate tasks are found. By default the serialised task.
     fn signature(&self, task: &Self::Task) -> String {
         serde_json::to_string(task).unwrap_or_default()
     }
 
-    /// The stratum (domain) by which the pool is balanced.
+    /// Returns the task's stratum (its domain, say); the pool is balanced over strata.
     fn stratum(&self, task: &Self::Task) -> String {
         let _ = task;
         String::new()
     }
 
-    /// Further tasks that follow from a verified one (the same request without the tool that serves it, say),
-    /// or from it and another one of the pool, where there is one. By default none.
+    /// Derives further tasks from a verified one (the same request without the tool that serves it, say), or from it
+    /// and `other`, another task of the pool, if there is one. By default none.
     fn derive(&self, task: &Self::Task, other: Option<&Self::Task>, seed: Seed) -> Vec<Self::Task> {
         let _ = (task, other, seed);
         Vec::new()
     }
 }
 
-/// Numbered tasks from somewhere else than a Generator: a list, a file, a service, another program.
+/// A numbered list of tasks that does not come from a Generator: a data set, a file, a service.
 ///
 /// # Contract
-/// The result depends on the arguments only: the same numbers and seed give the same tasks, whatever was asked for
-/// before, in this process or in another. So a run that is resumed learns on the tasks that it would have learned on.
-/// The list is as long as the source likes, and need not end; fewer than `n` tasks come only where it does.
+/// The result depends on the arguments only: the same numbers and seed give the same tasks, whatever was requested
+/// before, in this process or another. A resumed run therefore trains on the tasks that it would have trained on.
+/// The list may be endless; fewer than `n` tasks are returned only at its end.
 pub trait TaskSource<T>: Send {
-    /// Tasks number `first`, …, `first + n − 1` of the list that belongs to `seed`.
+    /// Returns tasks `first`, …, `first + n − 1` of the list that belongs to `seed`.
     ///
     /// # Errors
     /// Any error stops the run.
@@ -97,7 +97,7 @@ impl<T, S: TaskSource<T> + ?Sized> TaskSource<T> for Box<S> {
     }
 }
 
-/// Makes a [`TaskSource`] of a closure that gives one task by its number; `None` is the end of the list.
+/// Returns a [`TaskSource`] that calls a closure with a task's number; `None` ends the list.
 ///
 /// ```
 /// use sparring_core::{Seed, TaskSource, task_source_fn};

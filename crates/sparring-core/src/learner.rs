@@ -3,102 +3,102 @@ use serde::{Deserialize, Serialize};
 
 /// One prompt and its completions, as token ids.
 ///
-/// Keeping a group together lets a backend compute the shared prompt once, in sampling and in training;
-/// the gradient is exactly that of separate sequences.
+/// Keeping a group together lets a backend compute the shared prompt once, in sampling and in training. The gradient
+/// is exactly that of separate sequences.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TokenGroup<'a> {
-    /// Token ids of the prompt: at least one.
+    /// Token ids of the prompt; at least one.
     pub prompt: &'a [u32],
     /// Token ids of each completion; a completion may be empty.
     pub completions: Vec<&'a [u32]>,
 }
 
 impl<'a> TokenGroup<'a> {
-    /// A prompt and its completions.
+    /// Returns a group of completions of one prompt.
     pub fn new(prompt: &'a [u32], completions: Vec<&'a [u32]>) -> Self {
         Self { prompt, completions }
     }
 }
 
-/// Groups of sequences to score or to learn from.
+/// Groups of sequences to score or to train on.
 ///
-/// Wherever per-token numbers belong to a batch, they lie flat: group by group, completion by completion,
-/// token by token. Prompt tokens have none.
+/// Per-token numbers of a batch are always flat: group by group, completion by completion, token by token. Prompt
+/// tokens have none.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct TokenBatch<'a> {
     /// The groups.
     pub groups: &'a [TokenGroup<'a>],
-    /// Log-probabilities are those of softmax(logits / temperature); greater than 0.
+    /// Temperature, above 0: log-probabilities are those of softmax(logits / temperature).
     pub temperature: f32,
 }
 
 impl<'a> TokenBatch<'a> {
-    /// Groups, at a temperature.
+    /// Returns a batch of groups at a temperature.
     pub const fn new(groups: &'a [TokenGroup<'a>], temperature: f32) -> Self {
         Self { groups, temperature }
     }
 
-    /// Number of completion tokens: the length of every per-token slice of this batch.
+    /// Returns the number of completion tokens, which is the length of every per-token slice of this batch.
     pub fn completion_tokens(&self) -> usize {
         self.groups.iter().flat_map(|g| &g.completions).map(|c| c.len()).sum()
     }
 }
 
-/// What a loss sees of the completion tokens of a batch, flat (see [`TokenBatch`]).
+/// Per-token numbers that a loss is evaluated on, flat (see [`TokenBatch`]).
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct TokenStats<'a> {
     /// Log-probability of each token under the current weights, nats.
     pub logp: &'a [f32],
-    /// Entropy of the distribution that each token was drawn from, nats: present where
-    /// [`TokenLoss::needs_entropy`] asks for it.
+    /// Entropy of the distribution that each token was drawn from, nats; present if [`TokenLoss::needs_entropy`].
     pub entropy: Option<&'a [f32]>,
 }
 
 impl<'a> TokenStats<'a> {
-    /// Log-probabilities, and entropies where they are asked for.
+    /// Returns the log-probabilities, with entropies if they are needed.
     pub const fn new(logp: &'a [f32], entropy: Option<&'a [f32]>) -> Self {
         Self { logp, entropy }
     }
 }
 
-/// Where a loss writes its derivatives, flat (see [`TokenBatch`]). Zero on entry.
+/// Buffers for the derivatives of a loss, flat (see [`TokenBatch`]). Zero on entry.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TokenGradients<'a> {
     /// ∂L/∂logp of each token.
     pub logp: &'a mut [f32],
-    /// ∂L/∂entropy of each token: present where [`TokenLoss::needs_entropy`] asks for it.
+    /// ∂L/∂entropy of each token; present if [`TokenLoss::needs_entropy`].
     pub entropy: Option<&'a mut [f32]>,
 }
 
 impl<'a> TokenGradients<'a> {
-    /// Room for ∂L/∂logp, and for ∂L/∂entropy where entropies are asked for.
+    /// Returns buffers for ∂L/∂logp, and for ∂L/∂entropy if it is needed.
     pub const fn new(logp: &'a mut [f32], entropy: Option<&'a mut [f32]>) -> Self {
         Self { logp, entropy }
     }
 }
 
-/// A loss that reaches the parameters only through the log-probabilities of the sampled tokens (and, if it
-/// asks, their entropies). Its gradient is then Σ_t (∂L/∂ℓ_t)·∇ℓ_t, and the autograd graph never leaves
-/// the backend.
+/// A loss that depends on the parameters only through the log-probabilities ℓ_t of the sampled tokens (and, if it
+/// needs them, their entropies).
+///
+/// Its gradient is then Σ_t (∂L/∂ℓ_t)·∇ℓ_t, and the autograd graph never leaves the backend.
 ///
 /// # Contract
-/// `evaluate` returns L and writes its exact derivatives. Losses of the micro-batches of one step add up:
-/// normalisers are totals of the whole update, so any split gives the same step.
+/// `evaluate` returns L and writes its exact derivatives. The losses of a step's micro-batches add up: normalisers are
+/// totals of the whole update, so any split gives the same step.
 pub trait TokenLoss: Send + Sync {
     /// Returns L for one (micro-)batch and writes ∂L/∂logp (and ∂L/∂entropy).
     fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64;
 
-    /// Whether the loss uses per-token entropies.
+    /// Returns whether the loss uses per-token entropies.
     fn needs_entropy(&self) -> bool {
         false
     }
 }
 
-/// What one optimiser step did.
+/// The outcome of one optimiser step.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StepReport {
@@ -109,18 +109,18 @@ pub struct StepReport {
 }
 
 impl StepReport {
-    /// A report.
+    /// Returns a report.
     pub fn new(grad_norm: f64, clipped: bool) -> Self {
         Self { grad_norm, clipped }
     }
 }
 
-/// Log-probabilities of given completions.
+/// Computes the log-probabilities of given completions.
 pub trait Scorer: Send + Sync {
-    /// Log-probability of every completion token, flat, in nats.
+    /// Returns the log-probability of every completion token, flat, in nats.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] for an unknown token id, an empty prompt or a sequence over the model's length.
+    /// [`PolicyError::Invalid`] for an unknown token id, an empty prompt or a sequence longer than the model's context.
     fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError>;
 }
 
@@ -134,10 +134,10 @@ macro_rules! forward_scorer {
     )*};
 }
 
-// Not `Learner`: what is shared does not learn.
+// Not `Learner`: a shared model does not train.
 forward_scorer!(&S, Box<S>, std::sync::Arc<S>);
 
-/// A model that can be trained through its tokens' log-probabilities.
+/// A model that can be trained through the log-probabilities of its tokens.
 ///
 /// # Contract
 /// * Gradients of successive `accumulate` calls add up until `step`, in any grouping into micro-batches.
@@ -145,23 +145,23 @@ forward_scorer!(&S, Box<S>, std::sync::Arc<S>);
 /// * A non-finite loss or gradient is an error that names its origin, and changes nothing.
 /// * The same calls on the same state give the same bits, whatever the number of threads.
 pub trait Learner: Scorer {
-    /// Runs forward, asks `loss` for L and its gradients, and adds the gradient to the accumulator.
+    /// Runs the forward pass, evaluates `loss`, adds the gradient to the accumulator, and returns L.
     ///
     /// # Errors
-    /// As [`Scorer::score`]; [`PolicyError::NonFinite`] where L or a gradient is not a number.
+    /// As [`Scorer::score`]; [`PolicyError::NonFinite`] if L or a gradient is not finite.
     fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError>;
 
     /// Applies the accumulated gradient with learning rate `lr`, and clears it.
     ///
     /// # Errors
-    /// [`PolicyError::NonFinite`] names a parameter whose gradient is not finite; nothing is applied.
+    /// [`PolicyError::NonFinite`] with the parameter whose gradient is not finite; nothing is applied.
     fn step(&mut self, lr: f64) -> Result<StepReport, PolicyError>;
 
-    /// Forgets accumulated gradients and the optimiser's state; the weights stay.
+    /// Clears accumulated gradients and the optimiser's state; the weights stay.
     fn reset(&mut self);
 
-    /// Forgets accumulated gradients only: an update that failed half-way leaves nothing behind. By default
-    /// [`Learner::reset`]; a backend that can, keeps the optimiser's state.
+    /// Clears accumulated gradients only, after an update that failed half-way. By default [`Learner::reset`]; a
+    /// backend that can keeps the optimiser's state.
     fn discard(&mut self) {
         self.reset();
     }

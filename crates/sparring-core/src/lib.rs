@@ -1,28 +1,28 @@
-//! The data that crosses Sparring's seams, and the traits that others implement.
+//! The traits of Sparring, and the data types that their methods exchange.
 //!
 //! ```text
 //!            messages                 rollouts                    ∂L/∂logp
 //!   Game ───────────────▶ Sampler ───────────────▶ Reward ─▶ … ───────────────▶ Learner
 //! ```
 //!
-//! Depend on this crate to *implement* a seam (a model backend, a reward, a game); depend on the
-//! facade `sparring` to *use* them. It knows no tensor library and does no input or output: numbers
-//! cross as slices, text as [`Message`]s, and every random choice as a [`Seed`].
+//! Depend on this crate to *implement* a part (a model backend, a reward, a game); depend on the facade `sparring` to
+//! *use* the parts. It knows no tensor library and does no input or output: numbers are passed as slices, text as
+//! [`Message`]s, and every random choice comes from a [`Seed`].
 //!
-//! | seam | what you write when you implement it |
+//! | trait | what it does |
 //! |---|---|
-//! | [`Sampler`] | prompts in, completions out, each with the log-probability of its tokens; [`Retry`] asks again |
-//! | [`LogitHook`], [`HookState`] | which tokens may come next, for constrained decoding |
-//! | [`Scorer`], [`Learner`] | log-probabilities of given tokens, and gradient steps through them |
-//! | [`Policy`], [`Checkpoint`] | one model that can do all of that, and be saved and restored |
-//! | [`Encoder`] | text as token ids, to learn from texts that the model did not write and to go on with a conversation |
-//! | [`Reward`] | a score for each completion of a group |
-//! | [`Advantage`] | rewards of a group to advantages |
-//! | [`Game`] | what the Generator is asked, how its answer becomes a task, when a task is solved |
-//! | [`TaskSource`] | numbered tasks from somewhere else than a Generator |
-//! | [`Observer`] | what happened, as it happens |
+//! | [`Sampler`] | samples completions of prompts, with the log-probability of each token; [`Retry`] repeats failures |
+//! | [`LogitHook`], [`HookState`] | restrict the next token, for constrained decoding |
+//! | [`Scorer`], [`Learner`] | compute log-probabilities of given tokens, and take gradient steps through them |
+//! | [`Policy`], [`Checkpoint`] | one model that does all of this, and can be saved and restored |
+//! | [`Encoder`] | turns text into token ids, to train on given text and to continue a conversation |
+//! | [`Reward`] | scores each completion of a group |
+//! | [`Advantage`] | turns the rewards of a group into advantages |
+//! | [`Game`] | defines self-play: the Generator's prompt, how its answer becomes a task, when a task is solved |
+//! | [`TaskSource`] | supplies numbered tasks from a data set, a file or a service |
+//! | [`Observer`] | receives events as they happen |
 //!
-//! A reward is a closure away:
+//! A closure is enough for a reward:
 //!
 //! ```
 //! use sparring_core::{reward_fn, Reward, RewardContext, Rollout};

@@ -1,23 +1,23 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Whose turn a [`Message`] is.
+/// The author of a [`Message`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Role {
-    /// Instructions that frame the conversation.
+    /// Instructions for the conversation.
     System,
-    /// The person, or the program, that asks.
+    /// The person or program that uses the model.
     User,
     /// The model.
     Assistant,
-    /// A tool that was called: what it returned.
+    /// A tool: the message is what it returned.
     Tool,
 }
 
 impl Role {
-    /// The name that chat templates use: `system`, `user`, `assistant` or `tool`.
+    /// Returns the name that chat templates use: `system`, `user`, `assistant` or `tool`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -28,25 +28,25 @@ impl Role {
     }
 }
 
-/// One call of a tool in an assistant's [`Message`].
+/// One tool call in an assistant's [`Message`].
 ///
-/// It serialises as in OpenAI's and `transformers`' messages,
-/// `{"id": ..., "type": "function", "function": {"name": ..., "arguments": {...}}}`, with the arguments as JSON, not as
-/// a string of JSON: that is what chat templates read. Both are accepted.
+/// It serialises as in the messages of OpenAI and `transformers`,
+/// `{"id": ..., "type": "function", "function": {"name": ..., "arguments": {...}}}`. Arguments are written as a JSON
+/// object, which chat templates expect; a string that holds JSON is accepted too.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "Wire", from = "Wire")]
 #[non_exhaustive]
 pub struct MessageCall {
-    /// What a tool's result refers to, where the format has ids.
+    /// The id that the tool's result refers to, if the format has ids.
     pub id: Option<String>,
     /// Name of the tool.
     pub name: String,
-    /// Its arguments: an object, by parameter name.
+    /// Its arguments: an object keyed by parameter name.
     pub arguments: Value,
 }
 
 impl MessageCall {
-    /// A call without an id.
+    /// Returns a call without an id.
     pub fn new(name: impl Into<String>, arguments: impl Into<Value>) -> Self {
         Self { id: None, name: name.into(), arguments: arguments.into() }
     }
@@ -59,7 +59,7 @@ impl MessageCall {
     }
 }
 
-/// A [`MessageCall`] as it is written.
+/// The serialised form of a [`MessageCall`].
 #[derive(Serialize, Deserialize)]
 struct Wire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,15 +88,15 @@ impl From<MessageCall> for Wire {
 
 impl From<Wire> for MessageCall {
     fn from(Wire { id, function: Function { name, arguments }, .. }: Wire) -> Self {
-        // OpenAI's servers write the arguments as a string of JSON.
+        // OpenAI's servers write the arguments as a string that holds JSON.
         let parsed = arguments.as_str().and_then(|text| serde_json::from_str(text).ok());
         Self { id, name, arguments: parsed.unwrap_or(arguments) }
     }
 }
 
-/// One turn of a conversation; a backend turns it into token ids by its chat template.
+/// One turn of a conversation; a backend turns it into token ids with its chat template.
 ///
-/// It serialises like the messages of OpenAI and of `transformers`; fields that are not set are left out.
+/// It serialises like the messages of OpenAI and `transformers`; fields that are not set are left out.
 ///
 /// ```
 /// use serde_json::json;
@@ -116,50 +116,50 @@ impl From<Wire> for MessageCall {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Message {
-    /// Whose turn it is.
+    /// The author of the turn.
     pub role: Role,
-    /// What is said. Empty where an assistant's turn is calls only.
+    /// The text. Empty if an assistant's turn consists of calls only.
     #[serde(default, deserialize_with = "text_or_null")]
     pub content: String,
-    /// Calls that the assistant makes in this turn. A model's own text can hold its calls as well: give a call
-    /// once, in `content` as it was written or here.
+    /// Calls that the assistant makes in this turn. A model's own text may contain its calls as well: give each call
+    /// once, either in `content` as written or here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<MessageCall>,
-    /// The call that a tool's turn answers.
+    /// Id of the call that a tool's turn answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<String>,
-    /// Name of the tool that answers, or of one speaker among several of a role.
+    /// Name of the tool that answers, or of one of several participants with the same role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
-/// OpenAI writes `null` for the content of a turn that is calls only.
+/// OpenAI writes `null` as the content of a turn that consists of calls only.
 fn text_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl Message {
-    /// A message that is text.
+    /// Returns a text message.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
         Self { role, content: content.into(), tool_calls: Vec::new(), tool_call_id: None, name: None }
     }
 
-    /// A system message.
+    /// Returns a system message.
     pub fn system(content: impl Into<String>) -> Self {
         Self::new(Role::System, content)
     }
 
-    /// A user message.
+    /// Returns a user message.
     pub fn user(content: impl Into<String>) -> Self {
         Self::new(Role::User, content)
     }
 
-    /// An assistant message.
+    /// Returns an assistant message.
     pub fn assistant(content: impl Into<String>) -> Self {
         Self::new(Role::Assistant, content)
     }
 
-    /// What a tool returned.
+    /// Returns a message with a tool's result.
     pub fn tool(content: impl Into<String>) -> Self {
         Self::new(Role::Tool, content)
     }
@@ -171,14 +171,14 @@ impl Message {
         self
     }
 
-    /// Sets the call that a tool's turn answers.
+    /// Sets the id of the call that a tool's turn answers.
     #[must_use]
     pub fn with_tool_call_id(mut self, id: impl Into<String>) -> Self {
         self.tool_call_id = Some(id.into());
         self
     }
 
-    /// Sets the name of the tool, or of the speaker.
+    /// Sets the name of the tool, or of the participant.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -186,7 +186,7 @@ impl Message {
     }
 }
 
-/// Messages, and what else a chat template is given: the arguments of `apply_chat_template` of `transformers`.
+/// Messages with the other inputs of a chat template: the arguments of `apply_chat_template` of `transformers`.
 ///
 /// ```
 /// use serde_json::json;
@@ -203,22 +203,22 @@ impl Message {
 pub struct Conversation {
     /// The turns, in order.
     pub messages: Vec<Message>,
-    /// The tools on offer, as JSON in OpenAI's form: `{"type": "function", "function": {...}}`. A template that
-    /// knows no tools leaves them out without a word.
+    /// The available tools, as JSON in OpenAI's form: `{"type": "function", "function": {...}}`. A template without
+    /// tool support silently leaves them out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<Value>,
-    /// Further variables of the template, such as `enable_thinking`. Templates leave out what they do not know.
+    /// Further variables of the template, such as `enable_thinking`. Templates ignore variables that they do not know.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub variables: Map<String, Value>,
 }
 
 impl Conversation {
-    /// A conversation without tools and variables.
+    /// Returns a conversation without tools and variables.
     pub fn new(messages: impl IntoIterator<Item = Message>) -> Self {
         Self { messages: messages.into_iter().collect(), ..Self::default() }
     }
 
-    /// Sets the tools on offer.
+    /// Sets the available tools.
     #[must_use]
     pub fn with_tools(mut self, tools: impl IntoIterator<Item = Value>) -> Self {
         self.tools = tools.into_iter().collect();
@@ -232,7 +232,7 @@ impl Conversation {
         self
     }
 
-    /// The same conversation with these messages after it.
+    /// Appends messages.
     #[must_use]
     pub fn followed_by(mut self, messages: impl IntoIterator<Item = Message>) -> Self {
         self.messages.extend(messages);

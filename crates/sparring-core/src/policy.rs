@@ -1,34 +1,33 @@
 use crate::{Learner, PolicyError, Sampler, Scorer};
 use std::path::Path;
 
-/// State that can be written to a folder and read back.
+/// State that can be saved to a folder and restored from it.
 ///
 /// # Contract
-/// Weights *and* optimiser state: `save`, then `restore` into a fresh object, then any calls, gives the same
-/// bits as the calls on the original. `save` writes into `dir`, which exists and is empty; a failed `restore`
-/// leaves the object as it was.
+/// The state is the weights *and* the optimiser's state: `save`, `restore` into a fresh object and any further calls
+/// give the same bits as those calls on the original. `save` writes into `dir`, which exists and is empty. A failed
+/// `restore` leaves the object unchanged.
 pub trait Checkpoint {
     /// Writes the whole state into `dir`.
     ///
     /// # Errors
-    /// [`PolicyError::Io`] names the file.
+    /// [`PolicyError::Io`] with the file's path.
     fn save(&self, dir: &Path) -> Result<(), PolicyError>;
 
     /// Reads the whole state from `dir`.
     ///
     /// # Errors
-    /// [`PolicyError::Io`] or [`PolicyError::Invalid`] names the file and what is wrong with it.
+    /// [`PolicyError::Io`] or [`PolicyError::Invalid`], with the file and what is wrong with it.
     fn restore(&mut self, dir: &Path) -> Result<(), PolicyError>;
 }
 
-/// One model that does everything: it samples, scores, learns, and can be saved.
+/// A trainable model: it samples, scores, learns, and can be saved.
 ///
-/// A `&dyn Policy` is a `&dyn Sampler` or `&dyn Scorer` wherever one is wanted, and a `&mut dyn Policy` a
-/// `&mut dyn Learner`. A model that is only asked (an opponent, a judge, a model to evaluate) needs no policy:
-/// take `&dyn Sampler` for it.
+/// A `&dyn Policy` coerces to `&dyn Sampler` or `&dyn Scorer`, and a `&mut dyn Policy` to `&mut dyn Learner`. A model
+/// that only answers (an opponent, a judge, a model under evaluation) need not be a policy: take `&dyn Sampler`.
 ///
-/// A frozen opponent is a shared borrow: every method that changes the weights takes `&mut self`, so training a
-/// policy while something else samples from it does not compile.
+/// A frozen opponent is a shared borrow: every method that changes the weights takes `&mut self`, so code that trains
+/// a policy while something else samples from it does not compile.
 ///
 /// ```
 /// use sparring_core::{Learner, Policy, PolicyError, SampleRequest, Sampler, TokenBatch, TokenLoss};
@@ -41,10 +40,10 @@ pub trait Checkpoint {
 /// }
 /// ```
 pub trait Policy: Sampler + Learner + Checkpoint {
-    /// A frozen copy of the current weights, as a reference model for KL terms.
+    /// Returns a frozen copy of the current weights, as a reference model for KL terms.
     ///
     /// # Errors
-    /// [`PolicyError::Unsupported`] unless the backend offers it.
+    /// [`PolicyError::Unsupported`] by default.
     fn freeze(&self) -> Result<Box<dyn Scorer>, PolicyError> {
         Err(PolicyError::Unsupported { what: "a frozen copy of the weights (Policy::freeze)" })
     }

@@ -6,14 +6,14 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Player {
-    /// Invents tasks.
+    /// Writes tasks.
     Generator,
     /// Solves them.
     Solver,
 }
 
 impl Player {
-    /// `generator` or `solver`.
+    /// Returns `generator` or `solver`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Generator => "generator",
@@ -22,7 +22,7 @@ impl Player {
     }
 }
 
-/// What a reward may know beside the task and its completions.
+/// What a reward may use besides the task and its completions.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct RewardContext<'a> {
@@ -30,23 +30,23 @@ pub struct RewardContext<'a> {
     pub step: usize,
     /// Number of steps of the current phase.
     pub total_steps: usize,
-    /// Who is scored; `None` outside self-play.
+    /// The player that is scored; `None` outside self-play.
     pub player: Option<Player>,
-    /// For a Generator's group: share of the frozen Solver's samples that solved each completion's task, in
-    /// [0, 1]; `None` for a completion that was not probed. Empty where nothing is probed.
+    /// For a Generator's group: the share of the frozen Solver's samples that solved each completion's task, in
+    /// [0, 1]; `None` for a completion that was not probed. Empty if nothing was probed.
     pub solve_rates: &'a [Option<f32>],
-    /// For terms over a whole batch (repetition, say): the completions of every group of the update, this
-    /// one's included.
+    /// The completions of every group of the update, including this one, for rewards over a whole batch (repetition,
+    /// say).
     pub batch: &'a [Vec<Rollout>],
 }
 
 impl<'a> RewardContext<'a> {
-    /// A context at `step` of `total_steps`.
+    /// Returns the context of `step` out of `total_steps`.
     pub fn at(step: usize, total_steps: usize) -> Self {
         Self { step, total_steps, ..Self::default() }
     }
 
-    /// Sets the player who is scored.
+    /// Sets the player that is scored.
     #[must_use]
     pub fn with_player(mut self, player: Player) -> Self {
         self.player = Some(player);
@@ -68,32 +68,32 @@ impl<'a> RewardContext<'a> {
     }
 }
 
-/// One named part of a reward: its contribution to the score of each completion of a group.
+/// A named part of a reward: its contribution to the score of each completion of a group.
 pub type Component = (String, Vec<Option<f32>>);
 
-/// Scores one task's whole group of completions.
+/// Scores a whole group of completions of one task.
 ///
 /// # Contract
-/// The result has one entry a completion. Four outcomes are four different things: `Err` is a broken
-/// scorer and stops the run; `None` says that the reward does not apply (it never counts as 0); `Some(0.0)`
-/// is a bad answer; a malformed proposal is a [`Rejection`](crate::Rejection), a training signal.
-/// Scores are finite and depend on the arguments only.
+/// The result has one entry per completion. Four outcomes are distinct: `Err` means that the scorer is broken, and
+/// stops the run; `None` means that the reward does not apply, and never counts as 0; `Some(0.0)` is a bad answer; a
+/// malformed proposal is a [`Rejection`](crate::Rejection), a training signal. Scores are finite and depend on the
+/// arguments only.
 ///
-/// The components add up to the score: for each completion, `score` is the sum of the components that apply,
-/// and `None` where none does, within the rounding of `f32` ([`sum_components`]). Self-play relies on it: of a
-/// group it asks the components alone, once, and trains on their sum.
+/// The components add up to the score: for each completion, `score` is the sum of the components that apply, and
+/// `None` if none does, within the rounding of `f32` ([`sum_components`]). Self-play relies on this: it computes the
+/// components of a group once and trains on their sum.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a reward for tasks of type `{T}`",
     note = "wrap a closure with `sparring_core::reward_fn(\"name\", |task, rollout| Some(score))`"
 )]
 pub trait Reward<T: ?Sized>: Send + Sync {
-    /// A short name, for reports and errors.
+    /// Returns a short name, for reports and errors.
     fn name(&self) -> &str;
 
     /// Scores every completion of `group`.
     ///
     /// # Errors
-    /// Any error stops the run, with the reward's name.
+    /// Any error stops the run and is reported with the reward's name.
     fn score(
         &self,
         task: &T,
@@ -101,12 +101,12 @@ pub trait Reward<T: ?Sized>: Send + Sync {
         ctx: &RewardContext<'_>,
     ) -> Result<Vec<Option<f32>>, BoxError>;
 
-    /// The parts that add up to the score, each with its name. By default one part: what [`Reward::score`]
-    /// gives when it is called again. So a reward whose score is not deterministic breaks the law above: its
-    /// parts add up to another score than the one that was given before.
+    /// Returns the named parts that add up to the score. By default one part: the result of another call of
+    /// [`Reward::score`]. A reward with a non-deterministic score therefore breaks the contract, as its parts add up
+    /// to another score.
     ///
-    /// A reward made of parts implements this, and `score` as [`sum_components`] of it. Two parts may have the
-    /// same name; whoever reports parts adds up those of one name.
+    /// A reward with several parts implements this method, and `score` as [`sum_components`] of it. Two parts may
+    /// share a name; reports add up parts of the same name.
     ///
     /// # Errors
     /// As [`Reward::score`].
@@ -120,14 +120,14 @@ pub trait Reward<T: ?Sized>: Send + Sync {
     }
 }
 
-/// Scores that break the contract of [`Reward`].
+/// A breach of the contract of [`Reward`].
 ///
-/// This is not a case of [`PolicyError`](crate::PolicyError): that error is about models, and callers decide by it
-/// whether to try again. Here a retry does not help; the reward has a bug.
+/// It is separate from [`PolicyError`](crate::PolicyError), which is about models and says whether to retry. Here a
+/// retry does not help: the reward has a bug.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScoreError {
-    /// Not one score a completion.
+    /// The number of scores is not the number of completions.
     #[error("{name:?} gave {scores} scores for {completions} completions")]
     Count {
         /// The reward or component.
@@ -147,10 +147,10 @@ pub enum ScoreError {
     },
 }
 
-/// Checks that the scores of the reward or component `name` are one a completion, and finite.
+/// Checks that the reward or component `name` has one finite score per completion.
 ///
 /// # Errors
-/// The first breach, with the name.
+/// The first breach, with the name of the reward or component.
 pub fn check_scores(name: &str, scores: &[Option<f32>], completions: usize) -> Result<(), ScoreError> {
     if scores.len() != completions {
         return Err(ScoreError::Count { name: name.to_owned(), scores: scores.len(), completions });
@@ -161,8 +161,8 @@ pub fn check_scores(name: &str, scores: &[Option<f32>], completions: usize) -> R
     }
 }
 
-/// The scores of the reward `name`, one a completion, from its components: the sum of those that apply, `None`
-/// where none does. Summed in `f64` and rounded once.
+/// Returns the scores of the reward `name`, one per completion: the sum of the components that apply, or `None` if
+/// none does. Sums are taken in `f64` and rounded once.
 ///
 /// ```
 /// use sparring_core::sum_components;
@@ -174,7 +174,7 @@ pub fn check_scores(name: &str, scores: &[Option<f32>], completions: usize) -> R
 /// ```
 ///
 /// # Errors
-/// A component, or the sum, that breaks the contract ([`check_scores`]).
+/// A component, or the sum, breaks the contract ([`check_scores`]).
 pub fn sum_components(
     name: &str,
     components: &[Component],
@@ -194,7 +194,7 @@ pub fn sum_components(
     Ok(scores)
 }
 
-/// A pointer to a reward is that reward.
+/// Implements `Reward` for a pointer to a reward.
 macro_rules! forward {
     ($($pointer:ty),*) => {
         $(impl<T: ?Sized, R: Reward<T> + ?Sized> Reward<T> for $pointer {
@@ -225,7 +225,7 @@ macro_rules! forward {
 
 forward!(Box<R>, &R);
 
-/// A closure as a reward; made by [`reward_fn`].
+/// A reward that calls a closure; made by [`reward_fn`].
 pub struct RewardFn<F> {
     name: String,
     score: F,
@@ -237,7 +237,7 @@ impl<F> fmt::Debug for RewardFn<F> {
     }
 }
 
-/// Makes a reward of a closure that scores one completion.
+/// Returns a reward that scores each completion with a closure.
 pub fn reward_fn<T: ?Sized, F>(name: impl Into<String>, score: F) -> RewardFn<F>
 where
     F: Fn(&T, &Rollout) -> Option<f32> + Send + Sync,

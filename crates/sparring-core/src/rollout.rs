@@ -7,22 +7,22 @@ use std::sync::Arc;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Finish {
-    /// A stop token or a stop string was drawn.
+    /// A stop token or stop string was sampled.
     Stop,
     /// `max_tokens` was reached first: the completion is truncated.
     Length,
 }
 
-/// One sampled completion of one prompt.
+/// One sampled completion of a prompt.
 ///
-/// A sampler that knows token ids gives `prompt`, `tokens` and `logp`. `tokens` and `logp` then have the same length
-/// and include the stop token where one was drawn; `text` is the decoded completion without it. `logp[t]` is the
-/// natural logarithm of the probability with which `tokens[t]` was drawn, at the temperature that drew it (nats; at
-/// temperature 0, at temperature 1).
+/// A sampler that knows token ids fills in `prompt`, `tokens` and `logp`. `tokens` and `logp` then have the same length
+/// and include the stop token if one was sampled; `text` is the decoded completion without it. `logp[t]` is the
+/// natural logarithm of the probability with which `tokens[t]` was sampled, in nats, at the sampling temperature (at
+/// temperature 1 if that is 0).
 ///
-/// A sampler that knows less (a server that answers with text) leaves out what it does not know, and makes nothing
-/// up: see [`Rollout::has_tokens`] and [`Rollout::has_logp`]. Evaluations, games and rewards take such rollouts;
-/// nothing can be learned from a rollout without token ids.
+/// A sampler that does not know ids or log-probabilities (a server that returns text) leaves these fields empty and
+/// never invents them: see [`Rollout::has_tokens`] and [`Rollout::has_logp`]. Evaluations, games and rewards accept
+/// such rollouts; training needs token ids.
 ///
 /// ```
 /// use sparring_core::{Finish, Rollout};
@@ -36,28 +36,28 @@ pub enum Finish {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Rollout {
-    /// Token ids of the prompt, shared by the rollouts of a group; empty where no token ids are known.
+    /// Token ids of the prompt, shared by the rollouts of a group; empty if unknown.
     pub prompt: Arc<[u32]>,
     /// Token ids of the completion.
     pub tokens: Vec<u32>,
-    /// Log-probability of each completion token, nats; empty where they are not known.
+    /// Log-probability of each completion token, nats; empty if unknown.
     pub logp: Vec<f32>,
     /// The completion as text.
     pub text: String,
     /// Why it ended.
     pub finish: Finish,
-    /// Token ranges that the environment wrote (what a tool returned), in order and apart; empty for one turn. They are
-    /// context: no loss and no KL term is theirs, and their `logp` is not looked at.
+    /// Token ranges that the environment wrote (tool results), ascending and disjoint; empty for a single turn. They
+    /// are context: no loss or KL term applies to them, and their `logp` is ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub observations: Vec<Range<usize>>,
-    /// Version of the weights that drew the completion: how many times the policy's weights had changed, by the
-    /// policy's own count, which its checkpoints keep. `None` where the sampler does not count.
+    /// Version of the weights that sampled the completion: how many times the policy's weights had changed, by the
+    /// policy's own count, which its checkpoints keep. `None` if the sampler does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_version: Option<u64>,
 }
 
 impl Rollout {
-    /// A completion of which only the text is known; it ended by itself.
+    /// Returns a completion of which only the text is known, with [`Finish::Stop`].
     pub fn from_text(text: impl Into<String>) -> Self {
         Self {
             prompt: Arc::from([]),
@@ -77,7 +77,7 @@ impl Rollout {
         self
     }
 
-    /// Sets the token ids of prompt and completion.
+    /// Sets the token ids of the prompt and the completion.
     #[must_use]
     pub fn with_tokens(mut self, prompt: impl Into<Arc<[u32]>>, tokens: Vec<u32>) -> Self {
         self.prompt = prompt.into();
@@ -106,27 +106,27 @@ impl Rollout {
         self
     }
 
-    /// Whether the sampler gave token ids. An empty completion of a known prompt has them: none.
+    /// Returns whether token ids are known. They are for an empty completion of a known prompt.
     pub fn has_tokens(&self) -> bool {
         !self.prompt.is_empty() || !self.tokens.is_empty()
     }
 
-    /// Whether the sampler gave the log-probability of every token.
+    /// Returns whether the log-probability of every token is known.
     pub fn has_logp(&self) -> bool {
         self.has_tokens() && self.logp.len() == self.tokens.len()
     }
 
-    /// Whether the policy wrote token `t`, not the environment.
+    /// Returns whether the policy, not the environment, wrote token `t`.
     pub fn wrote(&self, t: usize) -> bool {
         !self.observations.iter().any(|range| range.contains(&t))
     }
 
-    /// How many tokens the policy wrote itself.
+    /// Returns how many tokens the policy wrote.
     pub fn written(&self) -> usize {
         (0..self.tokens.len()).filter(|&t| self.wrote(t)).count()
     }
 
-    /// Whether the completion was cut off by the length limit.
+    /// Returns whether the completion was cut off by the length limit.
     pub fn truncated(&self) -> bool {
         self.finish == Finish::Length
     }

@@ -2,9 +2,9 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// A random seed as a value: every random choice of a run descends from one `Seed`.
+/// A random seed: every random choice of a run descends from one `Seed`.
 ///
-/// Children are named, so that adding a new use of randomness never shifts the others:
+/// Children are named, so that a new use of randomness never shifts the others:
 ///
 /// ```
 /// use sparring_core::Seed;
@@ -17,17 +17,17 @@ use serde::{Deserialize, Serialize};
 pub struct Seed(u64);
 
 impl Seed {
-    /// The root seed of a run.
+    /// Returns the root seed of a run.
     pub const fn new(value: u64) -> Self {
         Self(value)
     }
 
-    /// The seed as a number.
+    /// Returns the seed as a number.
     pub const fn value(self) -> u64 {
         self.0
     }
 
-    /// The descendant named `tag`.
+    /// Returns the descendant named `tag`.
     #[must_use]
     pub fn child(self, tag: &str) -> Self {
         // FNV-1a over the tag, then mixed with the parent.
@@ -37,23 +37,23 @@ impl Seed {
         Self(mix(self.0 ^ mix(hash)))
     }
 
-    /// The `i`-th descendant.
+    /// Returns the `i`-th descendant.
     #[must_use]
     pub fn index(self, i: u64) -> Self {
         Self(mix(self.0.wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_add(mix(i))))
     }
 
-    /// A generator of random numbers that starts from this seed (ChaCha8: the same on every machine).
+    /// Returns a random number generator that starts from this seed (ChaCha8, identical on every machine).
     pub fn rng(self) -> SeedRng {
         SeedRng(ChaCha8Rng::seed_from_u64(self.0))
     }
 }
 
-/// A stream of random numbers that a [`Seed`] begins.
+/// A stream of random numbers that starts from a [`Seed`].
 ///
 /// It also implements `RngCore` of `rand` 0.9, for shuffles and distributions inside this workspace. That
-/// implementation follows the version of `rand` that this crate is built with, and is no part of what its own
-/// version promises; the methods here, and the numbers that they give, are.
+/// implementation follows the `rand` version that this crate is built with and is not covered by semantic versioning;
+/// the methods here, and the numbers that they return, are.
 ///
 /// ```
 /// use sparring_core::Seed;
@@ -67,17 +67,17 @@ impl Seed {
 pub struct SeedRng(ChaCha8Rng);
 
 impl SeedRng {
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
 
-    /// A number in [0, 1): a multiple of 2⁻⁵³, all equally probable.
+    /// Returns a number in [0, 1): a multiple of 2⁻⁵³, all equally probable.
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
-    /// A number below `n`, all equally probable up to a share of n/2⁶⁴; 0 for `n` = 0.
+    /// Returns a number below `n`, all equally probable up to a share of n/2⁶⁴; 0 for `n` = 0.
     pub fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.bits()) * n as u128) >> 64) as usize
     }

@@ -1,15 +1,17 @@
-//! Advantages and clipping by the ambiguity of a task (ADPO of Agent0, arXiv:2511.16043).
+//! Advantage scales and clip bounds that depend on the ambiguity of a task (ADPO of Agent0, arXiv:2511.16043).
 use serde::{Deserialize, Serialize};
 
-/// How much a completion counts, and how far it may move, by the self-consistency p of its group: the share of the
-/// samples that agree with the majority. Pseudo-labels of low p are unreliable, so they count less; they are also
-/// where the policy has most to learn, so they may move further.
+/// Scales advantages and widens the clip by the self-consistency p of a group: the share of its samples that agree with
+/// the majority.
+///
+/// Pseudo-labels of low p are unreliable, so they get smaller advantages. They are also where the policy has most to
+/// learn, so the ratio may move further.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adpo {
-    /// Scale of the advantage where p is 0.3 or less.
+    /// Scale of the advantage if p is 0.3 or less.
     pub min_scale: f64,
-    /// ε_high grows by up to this.
+    /// Largest increase of ε_high.
     pub extra_clip: f64,
 }
 
@@ -20,7 +22,7 @@ impl Default for Adpo {
 }
 
 impl Adpo {
-    /// s(p) = s_min + (1 − s_min)·clip((p − 0.3) / 0.5, 0, 1).
+    /// Returns s(p) = s_min + (1 − s_min)·clip((p − 0.3) / 0.5, 0, 1).
     ///
     /// ```
     /// use sparring_grpo::Adpo;
@@ -32,7 +34,7 @@ impl Adpo {
         self.min_scale + (1.0 - self.min_scale) * ((p - 0.3) / 0.5).clamp(0.0, 1.0)
     }
 
-    /// ε_high(p) = ε + extra·clip((0.8 − p) / 0.5, 0, 1).
+    /// Returns ε_high(p) = ε + extra·clip((0.8 − p) / 0.5, 0, 1).
     pub fn clip_high(self, epsilon: f64, p: f64) -> f64 {
         epsilon + self.extra_clip * ((0.8 - p) / 0.5).clamp(0.0, 1.0)
     }

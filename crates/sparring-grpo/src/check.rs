@@ -1,8 +1,8 @@
-//! Which settings make sense.
+//! Validation of the settings.
 use crate::surrogate::Surrogate;
 use crate::{Aggregation, Grpo, GrpoConfig, GrpoError};
 
-/// A field, whether it is as it must be, and what it must be.
+/// A field, whether it is valid, and what it must be.
 pub(crate) type Check = (&'static str, bool, &'static str);
 
 fn at_least_0(x: f64) -> bool {
@@ -14,11 +14,11 @@ fn above_0(x: f64) -> bool {
 }
 
 impl GrpoConfig {
-    /// Checks every field: its range, and that it is used. A field that the chosen loss, advantage or driver would
-    /// ignore has to be at its default.
+    /// Checks the range of every field, and that it is used: a field that the chosen loss, advantage or driver ignores
+    /// must be at its default.
     ///
     /// # Errors
-    /// [`GrpoError::Config`] names the field that is out of range or does nothing.
+    /// [`GrpoError::Config`] with the field that is out of range or has no effect.
     pub fn build(self) -> Result<Grpo, GrpoError> {
         let mut checks =
             self.bounds().into_iter().chain(self.terms()).chain(self.driver()).chain(self.unused());
@@ -109,7 +109,7 @@ impl GrpoConfig {
     }
 }
 
-/// Whether the constants of a surrogate are in their ranges.
+/// Returns whether the constants of a surrogate are in range.
 fn sound(surrogate: Surrogate) -> bool {
     match surrogate {
         Surrogate::Cispo { min, max } => at_least_0(min) && max >= min,

@@ -7,14 +7,14 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use sparring_core::SamplingParams;
 
-/// Which log-probabilities the ratio is taken to.
+/// The log-probabilities in the denominator of the ratio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OldLogp {
-    /// The sampler's own (`Rollout::logp`): right where it drew at the training temperature, without top-p.
+    /// The sampler's own (`Rollout::logp`): valid if it sampled at the training temperature, without top-p.
     Sampler,
-    /// The learner's, before its first step. With one epoch and one mini-batch they are the current ones: the
+    /// The learner's, before its first step. With one epoch and one mini-batch they equal the current ones: the
     /// ratio is exactly 1 and nothing is computed twice.
     #[default]
     Recompute,
@@ -22,10 +22,11 @@ pub enum OldLogp {
 
 macro_rules! config {
     ($($(#[$doc:meta])* $field:ident: $type:ty = $default:expr, $with:ident;)*) => {
-        /// Settings of GRPO and its relatives, as a file holds them; [`GrpoConfig::build`] checks them, and refuses a
-        /// setting that the chosen loss does not use. `Default` is on-policy GRPO without a KL term: one epoch, one
-        /// optimiser step, clip 0.2, advantages divided by the group's deviation. [`GrpoConfig::dapo`] and its
-        /// neighbours give what a paper states.
+        /// Settings of GRPO and its relatives, in serialisable form.
+        ///
+        /// [`GrpoConfig::build`] checks them, and refuses a setting that the chosen loss does not use. `Default` is
+        /// on-policy GRPO without a KL term: one epoch, one optimiser step, clip 0.2, advantages divided by the group's
+        /// deviation. [`GrpoConfig::dapo`] and its neighbours give the settings of a paper.
         ///
         /// ```
         /// use sparring_grpo::{GrpoConfig, LossKind};
@@ -59,18 +60,18 @@ macro_rules! config {
 }
 
 config! {
-    /// Which loss: a surrogate, a level of the ratio and a normaliser, each of which can be set by itself below.
+    /// The loss: a surrogate, a level of the ratio and a normaliser, each of which can be overridden below.
     loss: LossKind = LossKind::default(), with_loss;
-    /// Another surrogate than the loss has.
+    /// Overrides the loss's surrogate.
     surrogate: Option<Surrogate> = None, with_surrogate;
-    /// Another level of the ratio than the loss has.
+    /// Overrides the loss's ratio level.
     ratio_level: Option<RatioLevel> = None, with_ratio_level;
-    /// Another normaliser than the loss has.
+    /// Overrides the loss's normaliser.
     aggregation: Option<Aggregation> = None, with_aggregation;
-    /// L_max, tokens: the constant of [`Aggregation::ConstantLength`], which needs it; the sampler's `max_tokens`
+    /// L_max, tokens: required by [`Aggregation::ConstantLength`]; the sampler's `max_tokens`
     /// ([`GrpoConfig::for_sampling`] sets it).
     max_completion_tokens: Option<usize> = None, with_max_completion_tokens;
-    /// How rewards become advantages.
+    /// The advantage estimator.
     advantage: AdvantageKind = AdvantageKind::default(), with_advantage;
     /// ε, added to the standard deviation of the rewards; at least 0.
     advantage_epsilon: f64 = advantage::STD_EPSILON, with_advantage_epsilon;
@@ -80,23 +81,23 @@ config! {
     clip_low: f64 = 0.2, with_clip_low;
     /// ε_high, at least 0.
     clip_high: f64 = 0.2, with_clip_high;
-    /// δ: a cap on the ratio where the advantage is negative, above 1 + ε_high; off by default.
+    /// δ: a cap on the ratio for negative advantages, above 1 + ε_high; off by default.
     ratio_cap: Option<f64> = None, with_ratio_cap;
     /// c of the dual clip, above 1; off by default.
     dual_clip: Option<f64> = None, with_dual_clip;
     /// The KL divergence to the reference model; off by default.
     kl: KlConfig = KlConfig::default(), with_kl;
-    /// Coefficient of the entropy bonus (mean over the unmasked tokens of a step); at least 0.
+    /// Coefficient of the entropy bonus (a mean over the unmasked tokens of a step); at least 0.
     entropy_coef: f64 = 0.0, with_entropy_coef;
-    /// Whether entropies are computed and reported even where nothing else needs them.
+    /// Whether entropies are computed and reported even if nothing else needs them.
     report_entropy: bool = false, with_report_entropy;
-    /// Share of the tokens, those of highest entropy, that carry the policy term; in (0, 1]. Which those are is decided
-    /// within one micro-batch.
+    /// Share of the tokens, those of highest entropy, that carry the policy term; in (0, 1]. They are chosen within
+    /// each micro-batch.
     top_entropy_share: f64 = 1.0, with_top_entropy_share;
-    /// Weights for a sampler that is not quite the old policy; with [`OldLogp::Recompute`] only.
+    /// Importance weights for a sampler that differs slightly from the old policy; with [`OldLogp::Recompute`] only.
     importance: Option<ImportanceCorrection> = None, with_importance;
-    /// Bad sequences that the policy has moved further from than this, in nats a token, lose their policy term
-    /// ([`keeps_sequence`](crate::select::keeps_sequence)).
+    /// Sequences with a negative advantage from which the policy has moved by more than this, in nats per token, lose
+    /// their policy term ([`keeps_sequence`](crate::select::keeps_sequence)).
     off_policy_threshold: Option<f64> = None, with_off_policy_threshold;
     /// Coefficient of (log r)², at least 0. It needs a ratio that can differ from 1: [`OldLogp::Sampler`], or more
     /// than one optimiser step.
@@ -105,47 +106,47 @@ config! {
     expert_gamma: Option<f64> = None, with_expert_gamma;
     /// Passes over the rollouts of one update, at least 1.
     epochs: usize = 1, with_epochs;
-    /// Optimiser steps in a pass, at least 1: the groups are cut into this many parts, in order.
+    /// Optimiser steps per epoch, at least 1: the groups are split into this many parts, in order.
     mini_batches: usize = 1, with_mini_batches;
-    /// Most tokens (each group's prompt once, and its completions) of one micro-batch, a call of the learner; at least
-    /// 1. A single completion over it still goes, alone. It changes memory and speed; of the step, only what is decided
-    /// within one micro-batch.
+    /// Largest number of tokens in one micro-batch (a call of the learner), with the prompt of each group counted once;
+    /// at least 1. A single longer completion is a micro-batch of its own. The setting changes memory and speed, and of
+    /// the step only what is decided within a micro-batch.
     micro_batch_tokens: usize = 8192, with_micro_batch_tokens;
-    /// Which log-probabilities the ratio is taken to.
+    /// The log-probabilities in the denominator of the ratio.
     old_logp: OldLogp = OldLogp::default(), with_old_logp;
-    /// Whether completions cut off by the length limit are masked: they keep their part in the group's
-    /// statistics and in B, but their tokens carry no loss (arXiv:2503.14476).
+    /// Whether completions cut off by the length limit are masked: they still count in the group's statistics and in B,
+    /// but their tokens carry no loss (arXiv:2503.14476).
     mask_truncated: bool = false, with_mask_truncated;
-    /// A punishment, added to the rewards, for coming close to the length limit.
+    /// A penalty, added to the reward, for approaching the length limit.
     soft_overlong: Option<SoftOverlong> = None, with_soft_overlong;
-    /// Whether zero-advantage groups leave the normalisers and the KL term too. Off: they carry no policy gradient, but
-    /// count as they would anywhere else.
+    /// Whether zero-advantage groups are also left out of the normalisers and the KL term. If off, they carry no policy
+    /// gradient but are counted like other groups.
     drop_zero_advantage: bool = false, with_drop_zero_advantage;
-    /// Whether zero-advantage groups are drawn again. An update cannot draw: the training loop honours this, by
-    /// [`resample`](crate::resample). [`Grpo::update`](crate::Grpo::update) warns where it meets groups that should have
-    /// been drawn again.
+    /// Whether zero-advantage groups are sampled again. The training loop does this, with
+    /// [`resample`](crate::resample), since an update cannot sample. [`Grpo::update`](crate::Grpo::update) warns if it
+    /// meets groups that should have been sampled again.
     dynamic_sampling: Option<DynamicSampling> = None, with_dynamic_sampling;
-    /// Nats above which the mean drift of the sampler ([`UpdateReport::drift_mean`](crate::UpdateReport)) is warned
-    /// of; at least 0. A sound `f32` sampler is at about 1e-5.
+    /// Mean drift of the sampler ([`UpdateReport::drift_mean`](crate::UpdateReport)), in nats, above which a warning is
+    /// logged; at least 0. A correct `f32` sampler is at about 1e-5.
     drift_threshold: f64 = DRIFT_THRESHOLD, with_drift_threshold;
-    /// Log-probabilities are those of softmax(logits / temperature): the sampler's temperature; above 0.
+    /// Temperature of the sampler, above 0: log-probabilities are those of softmax(logits / temperature).
     temperature: f32 = 1.0, with_temperature;
 }
 
-/// Default of [`GrpoConfig::drift_threshold`]: far above the rounding of a `bf16` engine, far below what stale weights
-/// or another temperature give.
+/// Default of [`GrpoConfig::drift_threshold`]: far above the rounding of a `bf16` engine, far below the effect of stale
+/// weights or another temperature.
 const DRIFT_THRESHOLD: f64 = 0.05;
 
 impl GrpoConfig {
-    /// Sets β of the KL term, and leaves its other settings.
+    /// Sets β of the KL term and keeps its other settings.
     #[must_use]
     pub fn with_kl_coef(mut self, coef: f64) -> Self {
         self.kl.coef = coef;
         self
     }
 
-    /// The same settings for completions drawn with these parameters: learned at their temperature, and with their
-    /// `max_tokens` for a normaliser that needs a longest completion and has none.
+    /// Adapts the settings to completions sampled with these parameters: their temperature, and their `max_tokens` as
+    /// L_max if the normaliser needs one and none is set.
     #[must_use]
     pub fn for_sampling(mut self, sampling: &SamplingParams) -> Self {
         self.temperature = sampling.temperature;
@@ -155,7 +156,7 @@ impl GrpoConfig {
         self
     }
 
-    /// The terms of the loss of one completion.
+    /// Returns the terms of the loss of one completion.
     pub fn objective(&self) -> Objective {
         Objective {
             surrogate: self.surrogate.unwrap_or(self.loss.surrogate()),
@@ -172,7 +173,7 @@ impl GrpoConfig {
         }
     }
 
-    /// What the token losses are divided by.
+    /// Returns the normaliser of the token losses.
     pub fn normaliser(&self) -> Aggregation {
         self.aggregation.unwrap_or(self.loss.aggregation())
     }
@@ -180,7 +181,7 @@ impl GrpoConfig {
     pub(crate) fn needs_entropy(&self) -> bool {
         self.entropy_coef > 0.0 || self.report_entropy || self.top_entropy_share < 1.0
     }
-    /// Optimiser steps of one update in which every mini-batch has something to learn.
+    /// Optimiser steps of an update in which every mini-batch contributes.
     pub(crate) fn steps(&self) -> usize {
         self.epochs * self.mini_batches
     }

@@ -1,6 +1,6 @@
 use sparring_core::Rollout;
 
-/// How far the sampler's log-probabilities are from the learner's own.
+/// The distance between the sampler's log-probabilities and the learner's.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Drift {
     sum: f64,
@@ -9,7 +9,7 @@ pub(crate) struct Drift {
 }
 
 impl Drift {
-    /// Takes in one completion with the learner's log-probabilities: the tokens that the policy wrote itself (not the
+    /// Adds one completion with the learner's log-probabilities. Measured are the tokens that the policy wrote (not the
     /// environment, nor an expert the first `expert_prefix`) and that have a log-probability of the sampler.
     pub(crate) fn see(&mut self, rollout: &Rollout, expert_prefix: usize, learner: &[f32]) {
         for (t, (&sampler, &learner)) in rollout.logp.iter().zip(learner).enumerate().skip(expert_prefix) {
@@ -28,7 +28,7 @@ impl Drift {
         self.tokens += other.tokens;
     }
 
-    /// Mean and largest, nats; `None` where no token was measured.
+    /// Mean and maximum, nats; `None` if no token was measured.
     pub(crate) fn mean_and_max(&self) -> Option<(f64, f64)> {
         (self.tokens > 0).then(|| (self.sum / self.tokens as f64, self.max))
     }

@@ -1,42 +1,41 @@
-//! Zero-advantage groups, drawn again.
+//! Dynamic sampling: zero-advantage groups are sampled again.
 use serde::{Deserialize, Serialize};
 
-/// Dynamic sampling (DAPO, arXiv:2503.14476, section 3.2 and eq. 11): zero-advantage groups are drawn again, until an
-/// update is full. A training loop honours it, by [`resample`].
+/// Dynamic sampling (DAPO, arXiv:2503.14476, section 3.2 and eq. 11): zero-advantage groups are sampled again until the
+/// update is full. The training loop does this, with [`resample`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DynamicSampling {
-    /// Most rounds of drawing for one update, at least 1; after them it goes on with fewer groups.
+    /// Largest number of sampling rounds for one update, at least 1; after them the update uses fewer groups.
     pub max_rounds: usize,
 }
 
 impl Default for DynamicSampling {
-    /// Ten rounds, as DAPO's released script has it.
+    /// Ten rounds, as in DAPO's released script.
     fn default() -> Self {
         Self { max_rounds: 10 }
     }
 }
 
-/// What [`resample`] kept, and what it cost.
+/// The result of [`resample`], and its cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resampled<G> {
-    /// The groups to learn from, in the order in which they were drawn; as many as were wanted unless the rounds ran
-    /// out.
+    /// The groups to train on, in sampling order; as many as were requested unless the rounds ran out.
     pub groups: Vec<G>,
-    /// Groups drawn in all.
+    /// Total number of groups sampled.
     pub drawn: usize,
-    /// The zero-advantage ones.
+    /// How many of them were zero-advantage groups.
     pub zero_advantage: usize,
-    /// Rounds used.
+    /// Number of rounds.
     pub rounds: usize,
 }
 
-/// Draws until `wanted` groups are not zero-advantage groups, in at most `max_rounds` rounds ([`DynamicSampling`]).
-/// `draw(round, missing)` gives groups (more than `missing` is fine: the rest is dropped), and `zero_advantage` says
-/// which to leave out ([`is_zero_advantage`]).
+/// Samples until there are `wanted` groups that are not zero-advantage, in at most `max_rounds` rounds
+/// ([`DynamicSampling`]).
 ///
-/// The `wanted` first such groups in drawing order are kept, so that the outcome does not depend on how many a round
-/// gave at once.
+/// `draw(round, missing)` returns groups (those beyond `missing` are dropped), and `zero_advantage` says which to leave
+/// out ([`is_zero_advantage`]). The first `wanted` remaining groups in sampling order are kept, so the result does not
+/// depend on how many a round returned at once.
 ///
 /// ```
 /// use sparring_grpo::{is_zero_advantage, resample};
@@ -49,7 +48,7 @@ pub struct Resampled<G> {
 /// ```
 ///
 /// # Errors
-/// That of `draw`.
+/// The error of `draw`.
 pub fn resample<G, E>(
     wanted: usize,
     max_rounds: usize,
@@ -75,7 +74,7 @@ pub fn resample<G, E>(
     Ok(kept)
 }
 
-/// Whether the rewards of a group are equal, or there are none: then every advantage within the group is 0.
+/// Returns whether the rewards of a group are all equal or missing, so that every advantage within the group is 0.
 pub fn is_zero_advantage(rewards: &[Option<f32>]) -> bool {
     let present: Vec<f32> = rewards.iter().flatten().copied().collect();
     crate::advantage::equal(&present)

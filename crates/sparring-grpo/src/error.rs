@@ -1,10 +1,10 @@
 use sparring_core::PolicyError;
 
-/// What can go wrong in an update. Whatever it is, no weight was changed by the step that failed.
+/// An error of an update. The step that failed changed no weight.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrpoError {
-    /// A setting is out of range, or does nothing beside the others.
+    /// A setting is out of range, or has no effect with the others.
     #[error("grpo.{field} {why}")]
     Config {
         /// The field of [`GrpoConfig`](crate::GrpoConfig), as a path.
@@ -27,10 +27,10 @@ pub enum GrpoError {
         group: usize,
         /// Index of the completion in its group, from 0.
         completion: usize,
-        /// Which number.
+        /// What is not finite.
         what: &'static str,
     },
-    /// A KL term was asked for without a model to stay close to.
+    /// There is a KL term but no reference model.
     #[error("grpo.kl.coef is above 0 but no reference model was given; pass one, or set kl.coef to 0")]
     MissingReference,
     /// The backend failed.

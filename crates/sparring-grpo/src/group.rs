@@ -1,29 +1,29 @@
 use crate::advantage::WeightedPart;
 use sparring_core::Rollout;
 
-/// The completions of one prompt, and what they earned. Slices have one entry a completion.
+/// The completions of one prompt and their rewards. Slices have one entry per completion.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct RolloutGroup<'a> {
-    /// The completions; all of the same prompt.
+    /// The completions, all of the same prompt.
     pub rollouts: &'a [Rollout],
-    /// `None`: no reward applies; the completion is left out of the group's statistics and has advantage 0, but its
-    /// tokens still count in the normalisers and the KL term.
+    /// The rewards. `None` if no reward applies: the completion is left out of the group's statistics and has advantage
+    /// 0, but its tokens still count in the normalisers and the KL term.
     pub rewards: &'a [Option<f32>],
-    /// For the keyed advantages: a task and a role, say.
+    /// The key of the keyed advantages, such as a task and a player.
     pub key: &'a str,
     /// The reward's parts, for [`AdvantageKind::NormalizeThenSum`](crate::AdvantageKind::NormalizeThenSum).
     pub parts: &'a [WeightedPart<'a>],
-    /// Factors of the advantages ([`Adpo`](crate::Adpo)).
+    /// Factors that multiply the advantages ([`Adpo`](crate::Adpo)).
     pub scales: Option<&'a [f32]>,
-    /// ε_high of each completion, instead of the configured one.
+    /// ε_high of each completion; overrides the setting.
     pub clip_highs: Option<&'a [f32]>,
-    /// How many tokens at the start of each completion an expert wrote (LUFFY).
+    /// Number of tokens at the start of each completion that an expert wrote (LUFFY).
     pub expert_prefixes: Option<&'a [usize]>,
 }
 
 impl<'a> RolloutGroup<'a> {
-    /// Completions with their rewards.
+    /// Returns a group of completions with their rewards.
     pub fn new(rollouts: &'a [Rollout], rewards: &'a [Option<f32>]) -> Self {
         Self { rollouts, rewards, key: "", parts: &[], scales: None, clip_highs: None, expert_prefixes: None }
     }
@@ -42,7 +42,7 @@ impl<'a> RolloutGroup<'a> {
         self
     }
 
-    /// Sets the factors of the advantages.
+    /// Sets the factors that multiply the advantages.
     #[must_use]
     pub fn with_scales(mut self, scales: &'a [f32]) -> Self {
         self.scales = Some(scales);
@@ -56,14 +56,14 @@ impl<'a> RolloutGroup<'a> {
         self
     }
 
-    /// Sets how many tokens an expert wrote.
+    /// Sets the number of tokens that an expert wrote.
     #[must_use]
     pub fn with_expert_prefixes(mut self, prefixes: &'a [usize]) -> Self {
         self.expert_prefixes = Some(prefixes);
         self
     }
 
-    /// The first slice that has not one entry a completion, with its length.
+    /// Returns the name and length of the first slice without one entry per completion.
     pub(crate) fn misfit(&self) -> Option<(&'static str, usize)> {
         let lengths = [
             ("rewards", Some(self.rewards.len())),

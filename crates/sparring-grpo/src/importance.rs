@@ -1,15 +1,15 @@
-//! Corrections for a sampler that is not quite the policy that learns.
+//! Importance weights for a sampler that differs slightly from the trained policy.
 use serde::{Deserialize, Serialize};
 
-/// Weights w = π_old / π_sampler on the policy term, bounded (TRL's
-/// `vllm_importance_sampling_*`, OpenRLHF's `vllm_is_*`). The weights are constants: nothing is differentiated through them.
+/// Bounded importance weights w = π_old / π_sampler on the policy term (TRL's `vllm_importance_sampling_*`, OpenRLHF's
+/// `vllm_is_*`). The weights are constants: no gradient flows through them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ImportanceCorrection {
-    /// Whether a weight belongs to a token or to a sequence.
+    /// Whether weights are per token or per sequence.
     pub level: ImportanceLevel,
-    /// What becomes of a weight outside of the bounds.
+    /// What happens to a weight outside the bounds.
     pub outside: Outside,
     /// Lower bound, at least 0; none by default.
     #[serde(default)]
@@ -19,33 +19,33 @@ pub struct ImportanceCorrection {
     pub max: Option<f64>,
 }
 
-/// What an importance weight belongs to.
+/// Whether importance weights are per token or per sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ImportanceLevel {
-    /// Each token has its own.
+    /// Each token has its own weight.
     Token,
-    /// The product over the sequence's tokens, for each of them.
+    /// Every token has the product over the sequence.
     Sequence,
-    /// Each token has its own; whether it is within the bounds is decided by the geometric mean of the sequence
+    /// Each token has its own weight; the geometric mean of the sequence decides whether it is within the bounds
     /// (OpenRLHF's `seq-mask-tis`).
     TokenBySequence,
 }
 
-/// What becomes of a weight outside of its bounds.
+/// What happens to a weight outside its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outside {
-    /// It is moved to the bound.
+    /// It is set to the bound.
     Truncate,
-    /// It becomes 0: the token, or the sequence, carries no policy gradient.
+    /// It becomes 0: the token or sequence carries no policy gradient.
     Mask,
 }
 
 impl ImportanceCorrection {
-    /// A correction without bounds.
+    /// Returns a correction without bounds.
     pub const fn new(level: ImportanceLevel, outside: Outside) -> Self {
         Self { level, outside, min: None, max: None }
     }
@@ -64,8 +64,8 @@ impl ImportanceCorrection {
         self
     }
 
-    /// The weight of each token of one sequence; 1 where the token does not count. Differences that are NaN (a token
-    /// without a log-probability) count as 0.
+    /// Returns the weight of each token of one sequence; 1 for tokens that do not count. Differences that are NaN (a
+    /// token without a log-probability) count as 0.
     pub fn weights(&self, old: &[f64], sampler: &[f64], counts: impl Fn(usize) -> bool) -> Vec<f64> {
         let difference = |t: usize| {
             let d = old[t] - sampler[t];

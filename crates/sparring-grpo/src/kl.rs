@@ -1,14 +1,14 @@
-//! KL(π‖π_ref): its estimators from one sampled token (Schulman, "Approximating KL Divergence", 2020), and the settings
-//! of the term.
+//! The KL term: its settings, and estimators of KL(π‖π_ref) from one sampled token (Schulman, "Approximating KL
+//! Divergence", 2020).
 use crate::surrogate::Dual;
 use serde::{Deserialize, Serialize};
 
-/// Which estimator of the KL divergence, with x = logp − logp_ref.
+/// An estimator of the KL divergence, with x = logp − logp_ref.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KlEstimator {
-    /// x: unbiased, of high variance, of either sign. Its gradient is 1 everywhere.
+    /// x: unbiased, of high variance and either sign. Its gradient is 1 everywhere.
     K1,
     /// x² / 2: never negative; its gradient is x.
     K2,
@@ -23,19 +23,19 @@ pub enum KlEstimator {
     K3WithGradientOfK2,
 }
 
-/// Where the KL divergence to the reference model is put.
+/// Where the KL divergence to the reference model is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KlPlacement {
-    /// Into the loss of every token.
+    /// In the loss of every token.
     #[default]
     Loss,
-    /// Into the reward: β·Σ_t k_t is subtracted before the advantages (PPO for language models, arXiv:1909.08593).
+    /// In the reward: β·Σ_t k_t is subtracted before the advantages (PPO for language models, arXiv:1909.08593).
     Reward,
 }
 
-/// The KL term: β times the estimated divergence to the reference model. In TOML,
+/// The KL term: β times the estimated divergence from the reference model. In TOML,
 /// `kl = { coef = 0.01, estimator = "k3" }`. A coefficient of 0, the default, switches the term off.
 ///
 /// ```
@@ -50,21 +50,21 @@ pub enum KlPlacement {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct KlConfig {
-    /// β, at least 0; 0 computes none.
+    /// β, at least 0; 0 switches the term off.
     pub coef: f64,
-    /// Which estimator.
+    /// The estimator.
     pub estimator: KlEstimator,
-    /// Where the term is put.
+    /// Where the term is applied.
     pub placement: KlPlacement,
-    /// Whether the estimate is multiplied by the probability ratio r to the policy that sampled, which is differentiated
-    /// too: unbiased where the sampler is not the current policy (arXiv:2512.02556, eq. 7). In the loss only.
+    /// Whether the estimate is multiplied by the probability ratio r to the sampling policy, which is differentiated
+    /// too: unbiased if the sampler is not the current policy (arXiv:2512.02556, eq. 7). In the loss only.
     pub ratio_weighted: bool,
     /// Whether the estimate is bounded ([`KlEstimator::bounded`]).
     pub bounded: bool,
 }
 
 impl KlConfig {
-    /// β·k3 in the loss (arXiv:2402.03300, eq. 3 and 4).
+    /// Returns β·k3 in the loss (arXiv:2402.03300, eq. 3 and 4).
     pub fn new(coef: f64) -> Self {
         Self { coef, ..Self::default() }
     }
@@ -83,7 +83,7 @@ impl KlConfig {
         self
     }
 
-    /// Sets where the term is put.
+    /// Sets where the term is applied.
     #[must_use]
     pub const fn with_placement(mut self, placement: KlPlacement) -> Self {
         self.placement = placement;
@@ -104,7 +104,7 @@ impl KlConfig {
         self
     }
 
-    /// The estimate of one token, bounded where asked for, and its gradient with respect to `logp`.
+    /// Returns the estimate for one token, bounded if so configured, and its gradient with respect to `logp`.
     pub(crate) fn estimate(&self, logp: f64, reference: f64) -> Dual {
         if self.bounded {
             self.estimator.bounded(logp, reference)
@@ -122,12 +122,12 @@ impl KlConfig {
     }
 }
 
-/// Bounds that keep one token from deciding an update (NeMo-RL's; verl has them for k3 alone).
+/// Bounds that keep one token from dominating an update (NeMo-RL's; verl has them for k3 alone).
 const MAX_LOG_RATIO: f64 = 20.0;
 const MAX_ESTIMATE: f64 = 10.0;
 
 impl KlEstimator {
-    /// The estimate in nats and its gradient with respect to `logp`.
+    /// Returns the estimate in nats and its gradient with respect to `logp`.
     pub fn of(self, logp: f64, reference: f64) -> Dual {
         let x = logp - reference;
         let k2 = Dual { value: 0.5 * x * x, gradient: x };
@@ -143,8 +143,8 @@ impl KlEstimator {
         }
     }
 
-    /// The same with x clamped to ±20 and the estimate to ±10; no gradient where a bound is active, but for those that
-    /// borrow the gradient of k2.
+    /// Returns the estimate with x clamped to ±20 and the value to ±10. The gradient is 0 at an active bound, except
+    /// for the estimators that use the gradient of k2.
     pub fn bounded(self, logp: f64, reference: f64) -> Dual {
         let x = logp - reference;
         let kl = self.of(x.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO), 0.0);

@@ -7,21 +7,21 @@
 //!                           └───────────────────────────┘
 //! ```
 //!
-//! The crate knows no tensors. A loss that reaches the weights only through the log-probabilities of the
-//! sampled tokens has the gradient Σ_t (∂L/∂ℓ_t)·∇ℓ_t, so everything here is plain arithmetic on slices,
-//! written once in `f64`, and checked by finite differences in microseconds; the backend supplies ∇ℓ_t.
+//! The crate knows no tensors. A loss that depends on the weights only through the log-probabilities of the sampled
+//! tokens has the gradient Σ_t (∂L/∂ℓ_t)·∇ℓ_t. So everything here is arithmetic on slices, written once in `f64` and
+//! checked by finite differences; the backend supplies ∇ℓ_t.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
-//! | [`advantage`] | rewards to advantages, within groups, batches and keys |
+//! | [`advantage`] | advantage estimators over groups, batches and keys |
 //! | [`surrogate`] | the policy objective of one token, and its derivative |
-//! | [`kl`] | the KL term: its settings, its estimators and their derivatives |
-//! | [`importance`] | corrections for a sampler that is not quite the policy |
+//! | [`kl`] | the KL term: settings, estimators and their derivatives |
+//! | [`importance`] | importance weights for a sampler that differs slightly from the policy |
 //! | [`select`] | which tokens and sequences carry the policy term |
-//! | [`normaliser`] | the losses by name, and what they divide by |
-//! | [`loss`] | all of it over one completion, as a function of slices |
+//! | [`normaliser`] | the named losses and their normalisers |
+//! | [`loss`] | the whole loss of one completion, as a function of slices |
 //!
-//! [`GrpoConfig`] is what a file holds; [`GrpoConfig::build`] checks it and gives [`Grpo`], which runs updates:
+//! [`GrpoConfig`] is the serialisable form; [`GrpoConfig::build`] checks it and returns a [`Grpo`], which runs updates:
 //!
 //! ```
 //! use sparring_core::{Prompt, SampleRequest, Sampler, SamplingParams, Seed};

@@ -1,17 +1,17 @@
-//! The loss of one completion, of every term together, and its derivatives.
+//! The loss of one completion, with all its terms, and its derivatives.
 use crate::surrogate::{Clip, Dual, Point, Surrogate, Term, shaped};
 use crate::{KlConfig, RatioLevel};
 
 /// The terms of the loss and their coefficients.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Objective {
-    /// What takes the place of −r·A.
+    /// The term that replaces −r·A.
     pub surrogate: Surrogate,
-    /// Where the ratio is clipped.
+    /// Clipping of the ratio.
     pub clip: Clip,
-    /// What the ratio belongs to.
+    /// Whether the ratio is per token or per sequence.
     pub level: RatioLevel,
-    /// The KL term, where a [`Sequence`] has a reference; its placement is not looked at.
+    /// The KL term, for a [`Sequence`] with a reference; its placement is ignored.
     pub kl: KlConfig,
     /// Coefficient of (log r)² of each token, at least 0 (prime-rl's pull towards the sampler).
     pub log_ratio_coef: f64,
@@ -19,30 +19,30 @@ pub struct Objective {
     pub expert_gamma: Option<f64>,
 }
 
-/// One completion. Slices have one entry a token.
+/// One completion. Slices have one entry per token.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sequence<'a> {
     /// Log-probability under the current weights, nats.
     pub logp: &'a [f64],
-    /// Under the policy that the ratio is taken to; `None` where that is the current one (ratio 1).
+    /// Log-probability under the policy in the ratio's denominator; `None` if that is the current one (ratio 1).
     pub old: Option<&'a [f64]>,
-    /// Under the reference model; `None` where there is no KL term.
+    /// Log-probability under the reference model; `None` without a KL term.
     pub reference: Option<&'a [f64]>,
-    /// Tokens that count; `None` for all. What the environment wrote carries neither policy term nor KL.
+    /// Tokens that count; `None` for all. Tokens that the environment wrote carry neither a policy term nor KL.
     pub counts: Option<&'a [bool]>,
-    /// Tokens that carry the policy term, where not all that count do ([`crate::select`]).
+    /// Tokens that carry the policy term, if not all that count do ([`crate::select`]).
     pub selected: Option<&'a [bool]>,
     /// Tokens that KL-Cov penalises.
     pub penalised: Option<&'a [bool]>,
     /// Constant weights of the policy term ([`crate::importance`]).
     pub importance: Option<&'a [f64]>,
-    /// The first so many tokens were written by an expert, not by a policy.
+    /// Number of tokens at the start that an expert wrote, not a policy.
     pub expert_prefix: usize,
     /// Advantage of the completion.
     pub advantage: f64,
 }
 
-/// What a completion adds to the loss, before its normaliser.
+/// The contribution of one completion to the loss, before normalisation.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SequenceLoss {
     /// Σ_t (w·ℓ_t + β·k_t + …) over the tokens that count.
@@ -56,8 +56,8 @@ pub struct SequenceLoss {
 }
 
 impl Objective {
-    /// Evaluates one completion. Every token of a sequence has the same normaliser in every loss of the family, so
-    /// that it can be multiplied on afterwards.
+    /// Evaluates one completion. In every loss, all tokens of a sequence have the same normaliser, so it can be applied
+    /// afterwards.
     ///
     /// ```
     /// use sparring_grpo::loss::{Objective, Sequence};
@@ -67,7 +67,7 @@ impl Objective {
     /// ```
     ///
     /// # Panics
-    /// Where a slice is shorter than `logp`.
+    /// If a slice is shorter than `logp`.
     pub fn sequence(&self, sequence: &Sequence<'_>) -> SequenceLoss {
         let tokens = sequence.logp.len();
         let mut out = SequenceLoss {
@@ -82,7 +82,7 @@ impl Objective {
         }
         let level = self.log_ratios(sequence, &live);
         let phi = self.phi(sequence, &live);
-        // Derivative through a log-ratio that all tokens share.
+        // Derivative through the log-ratio that all tokens share.
         let mut shared = 0.0;
         for (place, &t) in live.iter().enumerate() {
             let term = self.token(sequence, t, level.log_ratio[place], phi, &mut out);
@@ -104,7 +104,7 @@ impl Objective {
         matches!(self.surrogate, Surrogate::GeometricMean { .. })
     }
 
-    /// Log-ratio that counts for each live token, and the gradient of the shared one.
+    /// The effective log-ratio of each live token, and the gradient of the shared one.
     fn log_ratios(&self, sequence: &Sequence<'_>, live: &[usize]) -> Level {
         let n = live.len() as f64;
         let own: Vec<f64> = live.iter().map(|&t| sequence.log_ratio(t)).collect();
@@ -133,14 +133,14 @@ impl Objective {
         let (k, lambda) = if sequence.advantage >= 0.0 { positive } else { negative };
         let bounded = |x: f64| x.clamp(-20.0, 20.0);
         let importance = |t: usize| sequence.importance.map_or(0.0, |w| w[t].ln());
-        // A sum from below is bounded by the logarithm of 1e-8.
+        // A sum is bounded below by the logarithm of 1e-8.
         let lowest = 1e-8_f64.ln();
         let sum = live.iter().map(|&t| bounded(sequence.log_ratio(t)) + bounded(importance(t))).sum::<f64>();
         let l = sum.clamp(lowest, 20.0);
         (lambda + k * l - lambda * l.exp()).exp()
     }
 
-    /// Every term of one token; what is to be reported goes to `out`.
+    /// Every term of one token; what is reported goes to `out`.
     fn token(
         &self,
         sequence: &Sequence<'_>,
@@ -188,7 +188,7 @@ impl Objective {
         };
         let term = self.surrogate.at(self.clip, point);
         let weight = match (self.surrogate, sequence.importance) {
-            // VESPO's φ has them already.
+            // VESPO's φ already includes them.
             (Surrogate::Vespo { .. }, _) | (_, None) => 1.0,
             (_, Some(weights)) => weights[t],
         };
@@ -199,7 +199,7 @@ impl Objective {
         }
     }
 
-    /// The KL estimate, with r in front of it where it is weighted.
+    /// The KL estimate, multiplied by r if it is weighted.
     fn divergence(&self, logp: f64, reference: f64, log_ratio: f64) -> Term {
         let kl = self.kl.estimate(logp, reference);
         if !self.kl.ratio_weighted {
@@ -210,7 +210,7 @@ impl Objective {
     }
 }
 
-/// Log-ratios as the level has them.
+/// Log-ratios at the configured level.
 struct Level {
     log_ratio: Vec<f64>,
     /// ∂(shared log-ratio)/∂logp of each live token.

@@ -7,7 +7,7 @@ use sparring_core::{Rollout, TokenGradients, TokenGroup, TokenLoss, TokenStats};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-/// One completion that has something to contribute.
+/// One completion that contributes to a step.
 #[derive(Debug)]
 pub(crate) struct LearnedCompletion<'a> {
     /// Index of its group in the update.
@@ -16,20 +16,20 @@ pub(crate) struct LearnedCompletion<'a> {
     pub(crate) index: usize,
     pub(crate) rollout: &'a Rollout,
     pub(crate) advantage: f64,
-    /// Normaliser of each of its tokens.
+    /// Normalisation weight of each of its tokens.
     pub(crate) weight: f64,
-    /// Log-probabilities that the ratio is taken to; `None` where those are the current ones.
+    /// Log-probabilities in the ratio's denominator; `None` if they are the current ones.
     pub(crate) old: Option<Vec<f32>>,
     /// Log-probabilities of the reference model; `None` without a KL term.
     pub(crate) reference: Option<Vec<f32>>,
-    /// ε_high, where it is the completion's own.
+    /// The completion's own ε_high, if it has one.
     pub(crate) clip_high: Option<f64>,
     /// Tokens that an expert wrote.
     pub(crate) expert_prefix: usize,
 }
 
-/// Cuts completions into micro-batches of at most `budget` tokens, the prompt of a group counted once in each. A group is
-/// split only where it does not fit into a micro-batch of its own.
+/// Splits completions into micro-batches of at most `budget` tokens, with the prompt of a group counted once in each. A
+/// group is split only if it does not fit into a micro-batch of its own.
 pub(crate) fn micro_batches(completions: &[LearnedCompletion<'_>], budget: usize) -> Vec<Range<usize>> {
     let groups = completions.chunk_by(|a, b| a.group == b.group);
     let pieces = groups.flat_map(|group| {
@@ -40,8 +40,8 @@ pub(crate) fn micro_batches(completions: &[LearnedCompletion<'_>], budget: usize
     pack(pieces, budget)
 }
 
-/// Packs neighbouring pieces of `(things, tokens)` into ranges of things with at most `budget` tokens; a piece over it
-/// goes alone.
+/// Packs neighbouring pieces of `(things, tokens)` into ranges of things with at most `budget` tokens; a larger piece
+/// is a range of its own.
 pub(crate) fn pack(pieces: impl Iterator<Item = (usize, usize)>, budget: usize) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut used = 0;
@@ -61,7 +61,7 @@ pub(crate) fn pack(pieces: impl Iterator<Item = (usize, usize)>, budget: usize) 
     ranges
 }
 
-/// Cuts one group into `(completions, tokens)` pieces within the budget; a piece has at least one completion.
+/// Splits one group into `(completions, tokens)` pieces within the budget; a piece has at least one completion.
 fn split(group: &[LearnedCompletion<'_>], prompt: usize, budget: usize) -> Vec<(usize, usize)> {
     let mut pieces: Vec<(usize, usize)> = Vec::new();
     for completion in group {
@@ -77,7 +77,7 @@ fn split(group: &[LearnedCompletion<'_>], prompt: usize, budget: usize) -> Vec<(
     pieces
 }
 
-/// The completions as groups for the backend: neighbours with the same prompt share it.
+/// Returns the completions as groups for the backend: neighbours with the same prompt share it.
 pub(crate) fn token_groups<'a>(completions: &[LearnedCompletion<'a>]) -> Vec<TokenGroup<'a>> {
     completions
         .chunk_by(|a, b| a.group == b.group)
@@ -96,7 +96,7 @@ pub(crate) struct MicroBatchLoss<'a> {
     objective: Objective,
     /// Entropy coefficient over the tokens of the optimiser step.
     entropy_weight: f64,
-    /// Of the last evaluation: a backend may evaluate twice.
+    /// The tally of the last evaluation only, since a backend may evaluate twice.
     tally: Mutex<Tally>,
 }
 
@@ -116,7 +116,7 @@ fn wide(values: &[f32]) -> Vec<f64> {
 }
 
 impl<'a> MicroBatchLoss<'a> {
-    /// `tokens`: those that count in the optimiser step.
+    /// `tokens`: the number of tokens that count in the optimiser step.
     pub(crate) fn new(
         completions: &'a [LearnedCompletion<'a>],
         config: &'a GrpoConfig,
@@ -148,7 +148,7 @@ impl<'a> MicroBatchLoss<'a> {
         Row { logp, old, reference, counts, importance, selected, penalised: None }
     }
 
-    /// What is decided over all completions of the micro-batch.
+    /// Decides what is decided over all completions of the micro-batch.
     fn choose(&self, rows: &mut [Row], entropies: &[f32]) {
         let counts: Vec<bool> = rows.iter().flat_map(|row| row.counts.iter().copied()).collect();
         if self.config.top_entropy_share < 1.0 {

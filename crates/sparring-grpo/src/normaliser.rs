@@ -1,8 +1,8 @@
-//! What a loss is called, and what it divides by.
+//! The named losses, and the normalisers of losses.
 use crate::surrogate::Surrogate;
 use serde::{Deserialize, Serialize};
 
-/// The losses of the papers by name: each is a surrogate, a level of the ratio and a normaliser.
+/// The losses of the papers by name. Each is a surrogate, a level of the ratio and a normaliser.
 ///
 /// | name | surrogate | ratio of | [`Aggregation`] | source |
 /// |---|---|---|---|---|
@@ -39,7 +39,7 @@ pub enum LossKind {
 }
 
 impl LossKind {
-    /// All of them.
+    /// All losses.
     pub const ALL: [Self; 12] = [
         Self::Grpo,
         Self::Bnpo,
@@ -55,7 +55,7 @@ impl LossKind {
         Self::Gpg,
     ];
 
-    /// Its surrogate, with the constants that its authors (or TRL) use.
+    /// Returns the surrogate, with the constants that its authors (or TRL) use.
     pub const fn surrogate(self) -> Surrogate {
         match self {
             Self::Cispo => Surrogate::Cispo { min: 0.0, max: 5.0 },
@@ -67,7 +67,7 @@ impl LossKind {
         }
     }
 
-    /// What its ratio belongs to.
+    /// Returns the level of the ratio.
     pub const fn level(self) -> RatioLevel {
         match self {
             Self::Gspo | Self::Luspo => RatioLevel::Sequence,
@@ -76,7 +76,7 @@ impl LossKind {
         }
     }
 
-    /// What it divides by.
+    /// Returns the normaliser.
     pub const fn aggregation(self) -> Aggregation {
         match self {
             Self::Grpo | Self::Gspo | Self::GspoToken | Self::Sapo | Self::Gmpo => {
@@ -90,7 +90,7 @@ impl LossKind {
     }
 }
 
-/// What the probability ratio belongs to.
+/// Whether the probability ratio is per token or per sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -100,11 +100,11 @@ pub enum RatioLevel {
     Token,
     /// s = (π(completion) / π_old(completion))^(1/n), differentiated through the whole sequence.
     Sequence,
-    /// The value of s with the gradient of the token's own ratio.
+    /// The value of s, with the gradient of the token's own ratio.
     SequenceToken,
 }
 
-/// How token losses are averaged. The totals are those of one optimiser step, whatever the micro-batches.
+/// How token losses are averaged. Totals are over one optimiser step, regardless of micro-batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -116,28 +116,28 @@ pub enum Aggregation {
     CompletionSum,
     /// Mean over the tokens of the optimiser step's batch: 1 / Σn.
     StepTokenMean,
-    /// Mean over the tokens of the whole rollout batch: steps / Σn_all. With one optimiser step an epoch it equals
+    /// Mean over the tokens of the whole rollout batch: steps / Σn_all. With one optimiser step per epoch it equals
     /// [`Aggregation::StepTokenMean`].
     BatchTokenMean,
     /// A constant length instead of the completion's own: 1 / (B·L_max).
     ConstantLength,
 }
 
-/// The totals that a normaliser needs, of one optimiser step.
+/// The totals of one optimiser step that a normaliser needs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Totals {
-    /// B: completions of the step, the empty and the masked included.
+    /// B: completions of the step, including empty and masked ones.
     pub completions: usize,
     /// Σn: unmasked completion tokens of the step.
     pub tokens: usize,
     /// Unmasked completion tokens of the whole rollout batch, divided by its number of optimiser steps.
     pub tokens_per_step: f64,
-    /// L_max: most tokens that a completion may have; for [`Aggregation::ConstantLength`].
+    /// L_max: largest number of tokens in a completion, for [`Aggregation::ConstantLength`].
     pub max_tokens: usize,
 }
 
 impl Aggregation {
-    /// The weight of every token of a completion with `tokens` unmasked tokens; finite and positive.
+    /// Returns the weight of every token of a completion with `tokens` unmasked tokens; finite and positive.
     pub fn token_weight(self, tokens: usize, totals: &Totals) -> f64 {
         let rows = totals.completions.max(1) as f64;
         match self {

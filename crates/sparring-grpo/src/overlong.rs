@@ -1,20 +1,19 @@
-//! What to do about completions that are too long.
+//! Penalties for completions that are too long.
 use serde::{Deserialize, Serialize};
 
-/// A punishment that grows over the last tokens before the limit (DAPO's soft overlong punishment,
-/// arXiv:2503.14476, eq. 13), added to the reward:
-/// 0 up to `max − cache` tokens, (max − cache − L) / cache up to `max`, −1 beyond.
+/// A penalty, added to the reward, that grows over the last tokens before the limit (DAPO's soft overlong punishment,
+/// arXiv:2503.14476, eq. 13): 0 up to `max − cache` tokens, (max − cache − L) / cache up to `max`, −1 beyond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SoftOverlong {
     /// L_max, tokens.
     pub max: usize,
-    /// L_cache, tokens, in [1, `max`]: how long before `max` the punishment begins.
+    /// L_cache, tokens, in [1, `max`]: how long before `max` the penalty begins.
     pub cache: usize,
 }
 
 impl SoftOverlong {
-    /// The punishment of a completion of this length, in [−1, 0].
+    /// Returns the penalty of a completion of this length, in [−1, 0].
     ///
     /// ```
     /// use sparring_grpo::SoftOverlong;

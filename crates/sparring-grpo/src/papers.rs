@@ -1,22 +1,22 @@
-//! The methods of the papers, with every setting that the paper states.
+//! The methods of papers, with every setting that the paper states.
 use crate::{AdvantageKind, DynamicSampling, GrpoConfig, KlConfig, LossKind, SoftOverlong};
 
-/// The methods of the papers, complete: not only the loss, but all that the paper puts beside it. What a paper does not
-/// state is `Default`'s. The size of the run (group size, mini-batches, epochs, learning rate) is the caller's: each
-/// method stands at one optimiser step an update, where every ratio is 1, and its clip has no effect until
-/// [`with_mini_batches`](Self::with_mini_batches) or [`with_epochs`](Self::with_epochs) say otherwise.
+/// The methods of papers, complete: the loss and everything that the paper combines it with. What a paper does not
+/// state is left at `Default`. The size of the run (group size, mini-batches, epochs, learning rate) is up to the
+/// caller: each method takes one optimiser step per update, where every ratio is 1 and clipping has no effect, unless
+/// [`with_mini_batches`](Self::with_mini_batches) or [`with_epochs`](Self::with_epochs) change that.
 ///
 /// [`LossKind::Bnpo`] (TRL), [`LossKind::Sapo`] (arXiv:2511.20347) and [`LossKind::Vespo`] (arXiv:2602.10693) need no
-/// method here: the loss has all their constants, and the rest is `Default`'s.
+/// method here: the loss has all their constants, and the rest is `Default`.
 impl GrpoConfig {
     /// GRPO of DeepSeekMath (arXiv:2402.03300): eq. 3, advantages by section 4.1.2, k3 in the loss by eq. 4 with
-    /// β = 0.04 (section 4.2). The paper does not state ε; 0.2 is PPO's (arXiv:1707.06347). It takes one step an update.
+    /// β = 0.04 (section 4.2), one step per update. The paper does not state ε; 0.2 is PPO's (arXiv:1707.06347).
     pub fn grpo() -> Self {
         Self::default().with_kl(KlConfig::new(0.04))
     }
 
-    /// Dr. GRPO (arXiv:2503.20783, section 3.2): advantages without the deviation, a constant length in the
-    /// normaliser, no KL term. `max_tokens`: the sampler's limit.
+    /// Dr. GRPO (arXiv:2503.20783, section 3.2): advantages without the deviation, a constant length as the normaliser,
+    /// no KL term. `max_tokens` is the sampler's limit.
     pub fn dr_grpo(max_tokens: usize) -> Self {
         Self::default()
             .with_loss(LossKind::DrGrpo)
@@ -24,8 +24,8 @@ impl GrpoConfig {
             .with_max_completion_tokens(Some(max_tokens))
     }
 
-    /// DAPO (arXiv:2503.14476, eq. 8 and 9), for completions of at most `max_tokens` tokens, of which the last `cache`
-    /// are punished (the paper: 20,480 and 4,096, section 4.1).
+    /// DAPO (arXiv:2503.14476, eq. 8 and 9), for completions of at most `max_tokens` tokens, with a length penalty on
+    /// the last `cache` (the paper: 20,480 and 4,096, section 4.1).
     ///
     /// | part | setting | source |
     /// |---|---|---|
@@ -36,8 +36,8 @@ impl GrpoConfig {
     /// | soft overlong punishment | over the last `cache` tokens | eq. 13 |
     /// | KL | none | section 2.3 |
     ///
-    /// Filtering and punishment stand together in the paper's Table 1. Where most completions are truncated, filtering
-    /// leaves little to learn from: `with_mask_truncated(false)` keeps the punishment alone.
+    /// The paper's Table 1 uses filtering and penalty together. If most completions are truncated, filtering leaves
+    /// little to learn from: `with_mask_truncated(false)` keeps the penalty alone.
     pub fn dapo(max_tokens: usize, cache: usize) -> Self {
         Self::default()
             .with_loss(LossKind::Dapo)
@@ -49,7 +49,7 @@ impl GrpoConfig {
     }
 
     /// GSPO (arXiv:2507.18071, eq. 5 to 7): the ratio of the sequence, clipped at 3e-4 and 4e-4 (section 5.1), no KL
-    /// term. The paper takes four mini-batches an update.
+    /// term. The paper takes four mini-batches per update.
     pub fn gspo() -> Self {
         Self::default().with_loss(LossKind::Gspo).with_clip_low(3e-4).with_clip_high(4e-4)
     }
@@ -66,7 +66,7 @@ impl GrpoConfig {
 
     /// CISPO (MiniMax-M1, arXiv:2506.13585, eq. 4 and 5): weights without a lower bound, DAPO's dynamic sampling, no KL
     /// term. The paper does not state the upper bound; 5 is ScaleRL's (arXiv:2510.13786). Nor does it state the lengths
-    /// of its length punishment, which is DAPO's: add `with_soft_overlong`.
+    /// of its length penalty, which is DAPO's: add `with_soft_overlong`.
     pub fn cispo() -> Self {
         Self::default().with_loss(LossKind::Cispo).with_dynamic_sampling(Some(DynamicSampling::default()))
     }
@@ -77,8 +77,8 @@ impl GrpoConfig {
         Self::default().with_loss(LossKind::Gmpo).with_clip_low(0.4).with_clip_high(0.4)
     }
 
-    /// GPG (arXiv:2504.02546): the policy gradient without a ratio, with the advantage that corrects for groups without
-    /// one ([`AdvantageKind::Gpg`]), no KL term.
+    /// GPG (arXiv:2504.02546): the policy gradient without a ratio, with an advantage that corrects for zero-advantage
+    /// groups ([`AdvantageKind::Gpg`]), no KL term.
     pub fn gpg() -> Self {
         Self::default().with_loss(LossKind::Gpg).with_advantage(AdvantageKind::Gpg)
     }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::{Aggregation, KlEstimator, KlPlacement, RatioLevel, Surrogate};
 
-    /// What every paper without a KL term and on one step leaves as it is.
+    /// The fields that every paper without a KL term and with one step leaves at their defaults.
     fn rest(config: &GrpoConfig) -> GrpoConfig {
         let built = config.clone().build().unwrap().config().clone();
         assert_eq!(&built, config);

@@ -14,7 +14,7 @@ pub(crate) struct MiniBatch<'a> {
     pub(crate) completions: Vec<LearnedCompletion<'a>>,
     /// Ranges of `completions`.
     pub(crate) micro_batches: Vec<Range<usize>>,
-    /// Unmasked completion tokens, learned or not.
+    /// Unmasked completion tokens, trained on or not.
     pub(crate) tokens: usize,
 }
 
@@ -33,7 +33,7 @@ impl GroupAdvantages<'_> {
 }
 
 impl Grpo {
-    /// Checks the groups before anything is computed.
+    /// Checks the groups before any computation.
     pub(crate) fn check(&self, groups: &[RolloutGroup<'_>]) -> Result<(), GrpoError> {
         let sampler = self.config.old_logp == OldLogp::Sampler
             || self.config.importance.is_some()
@@ -51,7 +51,7 @@ impl Grpo {
         groups.iter().enumerate().try_for_each(|(index, group)| check(index, group, sampler))
     }
 
-    /// Advantages of checked groups, from `rewards` (which may differ from what the groups say).
+    /// Returns the advantages of checked groups from `rewards`, which may differ from the groups' own.
     pub(crate) fn group_advantages<'a>(
         &self,
         groups: &[RolloutGroup<'a>],
@@ -63,7 +63,7 @@ impl Grpo {
             if let Some(scales) = group.scales {
                 advantages.iter_mut().zip(scales).for_each(|(a, &scale)| *a *= f64::from(scale));
             }
-            // The width in which an estimator of the user's own gives them.
+            // Custom estimators return `f32`.
             for a in &mut advantages {
                 *a = f64::from(*a as f32);
             }
@@ -106,7 +106,7 @@ impl Grpo {
         self.estimator().batch(&described, baselines)
     }
 
-    /// Cuts the groups into optimiser steps, and those into micro-batches.
+    /// Splits the groups into optimiser steps, and those into micro-batches.
     pub(crate) fn mini_batches<'a>(&self, groups: &[GroupAdvantages<'a>]) -> Vec<MiniBatch<'a>> {
         let drops = self.config.drop_zero_advantage;
         let kept: Vec<&GroupAdvantages<'a>> =
@@ -161,7 +161,7 @@ impl Grpo {
         }
     }
 
-    /// Every completion with tokens, as one batch: to be scored before there are advantages.
+    /// Returns every completion with tokens as one batch, to be scored before there are advantages.
     pub(crate) fn without_advantages<'a>(&self, groups: &[RolloutGroup<'a>]) -> MiniBatch<'a> {
         let totals = Totals { completions: 1, tokens: 1, tokens_per_step: 1.0, max_tokens: 1 };
         let mut completions = Vec::new();
@@ -185,7 +185,7 @@ impl Grpo {
         rollout.written()
     }
 
-    /// Whether completions without an advantage have a gradient all the same.
+    /// Returns whether completions with advantage 0 still have a gradient.
     fn regularised(&self) -> bool {
         self.config.kl.in_loss()
             || self.config.entropy_coef > 0.0
@@ -194,7 +194,7 @@ impl Grpo {
     }
 }
 
-/// Checks one group; `sampler`: whether the sampler's log-probabilities are used.
+/// Checks one group; `sampler` says whether the sampler's log-probabilities are used.
 fn check(index: usize, group: &RolloutGroup<'_>, sampler: bool) -> Result<(), GrpoError> {
     let bad = |what: String| Err(GrpoError::Group { group: index, what });
     if let Some((name, entries)) = group.misfit() {

@@ -5,33 +5,34 @@ use crate::{GrpoConfig, RolloutGroup};
 use serde::Serialize;
 use sparring_core::Rollout;
 
-/// What one update did. Shares are in [0, 1], lengths in tokens, divergences and entropies in nats.
+/// The outcome of one update. Shares are in [0, 1], lengths in tokens, divergences and entropies in nats.
 ///
-/// The loss of a policy gradient is no measure of progress: watch the rewards, the share of zero-advantage groups, the
-/// entropy and the gradient's norm.
+/// The loss of a policy gradient does not measure progress: watch the rewards, the share of zero-advantage groups, the
+/// entropy and the gradient norm.
 ///
 /// # Drift
 ///
 /// The drift is |log-probability of the sampler − of the learner| before the first optimiser step of the update, at the
-/// temperature that is learned at; it costs no extra pass over the model. It is close to 0 where the sampler is the
-/// learner, and shows stale weights, another temperature, or a distribution that was cut (top-p, top-k, min-p, a logit
-/// hook): by the contract of [`Rollout::logp`](sparring_core::Rollout) its log-probabilities are those of what is left. An
-/// engine that breaks it, and reports those before the cut, hides the cut here too. Measured are the tokens that
-/// the policy wrote itself, of the completions that are learned (not of zero-advantage groups, nor of masked
-/// completions, unless a KL or entropy term learns them). With recomputed old log-probabilities, or one step, these are
-/// all such completions of the update; with [`OldLogp::Sampler`](crate::OldLogp) and several mini-batches they are those
-/// of the first mini-batch, which is all that the learner computes before it moves.
+/// training temperature; measuring it needs no extra forward pass. It is close to 0 if the sampler is the learner, and
+/// reveals stale weights, another temperature, or a truncated distribution (top-p, top-k, min-p, a logit hook), since
+/// [`Rollout::logp`](sparring_core::Rollout) must be taken after truncation. An engine that breaks that contract, and
+/// reports log-probabilities from before the truncation, hides it here too.
+///
+/// Measured are the tokens that the policy wrote, in completions that are trained on (not in zero-advantage groups or
+/// masked completions, unless a KL or entropy term uses them). With recomputed old log-probabilities, or with one step,
+/// these are all such completions of the update. With [`OldLogp::Sampler`](crate::OldLogp) and several mini-batches
+/// they are those of the first mini-batch, which is all that the learner computes before its weights change.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct UpdateReport {
-    /// Mean of the rewards that the advantages were made of: those given, with `soft_overlong` and a KL term in the
-    /// reward where those are asked for. `None` where there was none.
+    /// Mean of the rewards that the advantages were computed from: the given ones, with `soft_overlong` and a KL term
+    /// in the reward if configured. `None` if there was no reward.
     pub reward_mean: Option<f64>,
-    /// Their standard deviation over the whole update (n in the denominator); `None` where there was none.
+    /// Their standard deviation over the whole update (n in the denominator); `None` if there was no reward.
     pub reward_std: Option<f64>,
-    /// Smallest and largest reward; `None` where there was none.
+    /// Smallest and largest reward; `None` if there was no reward.
     pub reward_range: Option<(f64, f64)>,
-    /// Mean of the advantages: 0 for those that subtract their group's mean.
+    /// Mean of the advantages; 0 for estimators that subtract the group's mean.
     pub advantage_mean: f64,
     /// Standard deviation of the advantages (n in the denominator).
     pub advantage_std: f64,
@@ -39,7 +40,7 @@ pub struct UpdateReport {
     pub advantage_max: f64,
     /// Groups of the update.
     pub groups: usize,
-    /// Groups of which every advantage is 0.
+    /// Zero-advantage groups: those of which every advantage is 0.
     pub zero_advantage_groups: usize,
     /// Completions of the update.
     pub completions: usize,
@@ -47,7 +48,7 @@ pub struct UpdateReport {
     pub unrewarded: usize,
     /// Share of the completions cut off by the length limit.
     pub truncated: f64,
-    /// Mean number of tokens that the policy wrote in a completion; `None` without completions.
+    /// Mean number of tokens per completion that the policy wrote; `None` without completions.
     pub length_mean: Option<f64>,
     /// The largest such number.
     pub length_max: usize,
@@ -55,7 +56,7 @@ pub struct UpdateReport {
     pub tokens: usize,
     /// Completion tokens of the update that the environment wrote ([`Rollout::observations`](sparring_core::Rollout)).
     pub observation_tokens: usize,
-    /// Tokens that the policy wrote and that went through the learner, in all epochs.
+    /// Tokens written by the policy that went through the learner, in all epochs.
     pub learned_tokens: usize,
     /// Loss, mean over the optimiser steps.
     pub loss: f64,
@@ -63,31 +64,31 @@ pub struct UpdateReport {
     pub grad_norm: f64,
     /// Share of the optimiser steps whose gradient was clipped.
     pub grad_clipped: f64,
-    /// Mean KL estimate over the learned tokens (over all tokens, where it went into the reward); `None` without a KL
+    /// Mean KL estimate over the learned tokens (over all tokens if it is part of the reward); `None` without a KL
     /// term.
     pub kl: Option<f64>,
-    /// Mean entropy over the learned tokens; `None` where nothing asked for it.
+    /// Mean entropy over the learned tokens; `None` if it was not computed.
     pub entropy: Option<f64>,
-    /// Share of the learned tokens with a negative advantage and a ratio below the surrogate's lower bound: 1 − ε_low, or
-    /// CISPO's `min`; 0 with a surrogate without bounds.
+    /// Share of the learned tokens with a negative advantage and a ratio below the surrogate's lower bound: 1 − ε_low,
+    /// or CISPO's `min`; 0 with a surrogate without bounds.
     pub clip_low: f64,
     /// Share of the learned tokens with a positive advantage and a ratio above the surrogate's upper bound: 1 + ε_high,
     /// or CISPO's `max`; 0 with a surrogate without bounds.
     pub clip_high: f64,
-    /// Smallest ratio of a learned token; 1 where there was none.
+    /// Smallest ratio of a learned token; 1 if there was none.
     pub ratio_min: f64,
-    /// Largest ratio of a learned token; 1 where there was none.
+    /// Largest ratio of a learned token; 1 if there was none.
     pub ratio_max: f64,
-    /// (Σr)² / (n·Σr²) over the ratios of the learned tokens: the share of them that an importance-weighted mean is
-    /// worth. In [0, 1]; 1 on-policy, 0 where a ratio overflows.
+    /// Effective sample size as a share: (Σr)² / (n·Σr²) over the ratios of the learned tokens. In [0, 1]; 1 on-policy,
+    /// 0 if a ratio overflows.
     pub effective_sample_size: f64,
-    /// Mean drift, nats a token; `None` where nothing was learned, or no rollout has log-probabilities.
+    /// Mean drift, nats per token; `None` if nothing was learned, or no rollout has log-probabilities.
     pub drift_mean: Option<f64>,
-    /// Largest drift of a token, nats; `None` as [`UpdateReport::drift_mean`].
+    /// Largest drift of a token, nats; `None` like [`UpdateReport::drift_mean`].
     pub drift_max: Option<f64>,
     /// Whether the mean drift is above [`GrpoConfig::drift_threshold`].
     pub drifted: bool,
-    /// Optimiser steps that were applied; 0 where every advantage was 0 and nothing else asked for one.
+    /// Optimiser steps that were applied; 0 if every advantage was 0 and no other term needed a step.
     pub steps: usize,
 }
 
@@ -106,7 +107,7 @@ fn mean_std(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
     (n > 0).then(|| (mean, (values.map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64).sqrt()))
 }
 
-/// What the report says before anything is learned. `rewards` are those that the advantages were made of.
+/// Returns the report before any step. `rewards` are those that the advantages were computed from.
 pub(crate) fn describe(
     groups: &[RolloutGroup<'_>],
     rewards: &Rewards,

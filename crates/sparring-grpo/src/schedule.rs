@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
-/// Learning rate over the steps of a phase.
+/// A learning-rate schedule over the steps of a phase.
 ///
 /// ```
 /// use sparring_grpo::LrSchedule;
@@ -13,7 +13,7 @@ use std::f64::consts::PI;
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum LrSchedule {
-    /// The base rate.
+    /// The base rate throughout.
     Constant {
         /// Steps over which the rate rises from base / warmup to base.
         #[serde(default)]
@@ -46,17 +46,17 @@ impl Default for LrSchedule {
 }
 
 impl LrSchedule {
-    /// Constant, without warm-up.
+    /// Returns a constant schedule without warm-up.
     pub const fn constant() -> Self {
         Self::Constant { warmup: 0 }
     }
 
-    /// Linear decay to 0, without warm-up.
+    /// Returns linear decay to 0 without warm-up.
     pub const fn linear() -> Self {
         Self::Linear { warmup: 0, to: 0.0 }
     }
 
-    /// Cosine decay to 0, without warm-up.
+    /// Returns cosine decay to 0 without warm-up.
     pub const fn cosine() -> Self {
         Self::Cosine { warmup: 0, to: 0.0 }
     }
@@ -71,7 +71,7 @@ impl LrSchedule {
         }
     }
 
-    /// The rate of step `step` (from 0) of `total`, for the base rate `base`.
+    /// Returns the rate of step `step` (from 0) of `total`, for the base rate `base`.
     pub fn at(self, step: usize, total: usize, base: f64) -> f64 {
         let (Self::Constant { warmup } | Self::Linear { warmup, .. } | Self::Cosine { warmup, .. }) = self;
         if step < warmup {

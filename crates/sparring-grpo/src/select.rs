@@ -1,7 +1,7 @@
 //! Which tokens and sequences carry the policy term.
 
-/// Tokens whose entropy is at least the (1 − share)-quantile of those that count, by linear interpolation between
-/// order statistics (arXiv:2506.01939: the "forking" tokens). `share` in \[0, 1\]; 1 keeps all.
+/// Selects the tokens whose entropy is at least the (1 − share)-quantile of those that count, by linear interpolation
+/// between order statistics (arXiv:2506.01939: the "forking" tokens). `share` is in \[0, 1\]; 1 keeps all.
 pub fn high_entropy(entropy: &[f64], counts: &[bool], share: f64) -> Vec<bool> {
     let mut sorted: Vec<f64> =
         entropy.iter().zip(counts).filter(|(_, counts)| **counts).map(|(&h, _)| h).collect();
@@ -15,7 +15,7 @@ pub fn high_entropy(entropy: &[f64], counts: &[bool], share: f64) -> Vec<bool> {
     entropy.iter().zip(counts).map(|(&h, &counts)| counts && h >= threshold).collect()
 }
 
-/// The `share` of the counting tokens (at least one) whose (A − mean A)·(logp − mean logp) is largest: where
+/// Selects the `share` of the counting tokens (at least one) with the largest (A − mean A)·(logp − mean logp): where
 /// likelihood and advantage vary together, entropy falls (arXiv:2505.22617).
 pub fn high_covariance(advantages: &[f64], logp: &[f64], counts: &[bool], share: f64) -> Vec<bool> {
     let live: Vec<usize> = (0..logp.len()).filter(|&t| counts[t]).collect();
@@ -33,8 +33,8 @@ pub fn high_covariance(advantages: &[f64], logp: &[f64], counts: &[bool], share:
     chosen
 }
 
-/// Whether a sequence stays in the policy term: a bad one that the policy has moved far from is left out
-/// (off-policy sequence masking, arXiv:2512.02556): A ≥ 0, or mean(logp_sampler − logp) ≤ threshold.
+/// Returns whether a sequence keeps its policy term: A ≥ 0, or mean(logp_sampler − logp) ≤ threshold. Sequences with a
+/// negative advantage from which the policy has moved far are masked (arXiv:2512.02556).
 pub fn keeps_sequence(
     advantage: f64,
     sampler: &[f64],

@@ -1,5 +1,5 @@
-//! Supervised fine-tuning: the negative log-likelihood of given completions, for the baselines that
-//! reinforcement learning is compared with.
+//! Supervised fine-tuning: the negative log-likelihood of given completions, for baselines to compare reinforcement
+//! learning with.
 //!
 //! ```
 //! use sparring_core::{Encoder, Message, Seed, TokenGroup};
@@ -21,8 +21,8 @@ use crate::micro_batch::pack;
 use serde::{Deserialize, Serialize};
 use sparring_core::{Learner, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
 
-/// L = −w·Σ_t ℓ_t over the completion tokens of a batch: with w one over the tokens of the whole update, the mean
-/// negative log-likelihood of a token, in nats.
+/// The loss L = −w·Σ_t ℓ_t over the completion tokens of a batch. With w = 1 / tokens of the whole update it is the
+/// mean negative log-likelihood of a token, in nats.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NegativeLogLikelihood {
     /// w, at least 0.
@@ -36,13 +36,13 @@ impl TokenLoss for NegativeLogLikelihood {
     }
 }
 
-/// What one supervised update did.
+/// The outcome of one supervised update.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SupervisedReport {
-    /// Completions that were learned.
+    /// Number of completions trained on.
     pub examples: usize,
-    /// Their tokens.
+    /// Number of their tokens.
     pub tokens: usize,
     /// Mean negative log-likelihood of a token before the step, nats.
     pub loss: f64,
@@ -52,15 +52,14 @@ pub struct SupervisedReport {
     pub clipped: bool,
 }
 
-/// One optimiser step at rate `lr` on the mean negative log-likelihood of the examples' completion tokens.
+/// Takes one optimiser step at rate `lr` on the mean negative log-likelihood of the examples' completion tokens.
 ///
-/// The examples go to the learner in micro-batches of at most `micro_batch_tokens` tokens, prompts included, or of one
-/// group where that is longer; the step does not depend on it, up to rounding. Examples without a token are no
-/// step.
+/// The learner gets micro-batches of at most `micro_batch_tokens` tokens, prompts included; a longer group is one
+/// micro-batch. The step does not depend on this, up to rounding. Examples without any completion token give no step.
 ///
 /// # Errors
-/// [`GrpoError::Config`] for a rate that is not a number of at least 0; [`GrpoError::Policy`] for what the backend
-/// met, and then nothing is applied.
+/// [`GrpoError::Config`] if `lr` is not a number of at least 0; [`GrpoError::Policy`] if the backend fails, in which
+/// case nothing is applied.
 pub fn update(
     learner: &mut dyn Learner,
     examples: &[TokenGroup<'_>],
@@ -133,7 +132,7 @@ mod tests {
             let difference = (value(&moved, &mut [0.0; 3]) - at) / 0.5;
             assert!((difference - f64::from(gradients[t])).abs() < 1e-9);
         }
-        // And through a model, along its own gradient.
+        // Check a real model along its own gradient as well.
         let mut policy = ToyPolicy::new("abc", Seed::new(3));
         let weight = NegativeLogLikelihood { weight: 1.0 / 9.0 };
         let batch = examples();

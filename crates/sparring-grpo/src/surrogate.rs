@@ -1,4 +1,4 @@
-//! The policy objective of one token, for every loss of the family.
+//! The policy objective of one token, for every loss.
 use serde::{Deserialize, Serialize};
 
 /// Where the probability ratio is clipped.
@@ -9,10 +9,9 @@ pub struct Clip {
     pub low: f64,
     /// ε_high: the ratio is clipped above at 1 + ε_high; at least 0. More than ε_low is DAPO's "clip-higher".
     pub high: f64,
-    /// δ: a cap on the ratio even where the advantage is negative (INTELLECT-2, arXiv:2505.07291).
+    /// δ: a cap on the ratio that also holds for negative advantages (INTELLECT-2, arXiv:2505.07291).
     pub cap: Option<f64>,
-    /// c, above 1: where the advantage is negative, the objective is at least c·A (dual clip, arXiv:1912.09729,
-    /// eq. 5).
+    /// c, above 1: for a negative advantage, the objective is at least c·A (dual clip, arXiv:1912.09729, eq. 5).
     pub dual: Option<f64>,
 }
 
@@ -31,8 +30,8 @@ pub struct Dual {
     pub gradient: f64,
 }
 
-/// How one token is judged: what takes the place of −r·A, with r the probability ratio of the token, or of its
-/// sequence ([`RatioLevel`](crate::RatioLevel)).
+/// The policy objective of one token, which replaces −r·A. r is the probability ratio of the token or of its sequence
+/// ([`RatioLevel`](crate::RatioLevel)).
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -41,7 +40,7 @@ pub enum Surrogate {
     #[default]
     Clipped,
     /// −sg(clip(r, min, max))·A·logp (CISPO, arXiv:2506.13585, eq. 4): no token loses its gradient. TRL has no
-    /// lower bound and a maximum of ε_high itself; verl clips to \[1 − ε_low, 1 + ε_high\].
+    /// lower bound and uses ε_high itself as the maximum; verl clips to \[1 − ε_low, 1 + ε_high\].
     Cispo {
         /// Smallest weight, at least 0.
         #[serde(default)]
@@ -51,20 +50,20 @@ pub enum Surrogate {
     },
     /// −(4/τ)·sigmoid(τ·(r − 1))·A, τ by the sign of A (0 counts as negative): a soft clip (SAPO, arXiv:2511.20347).
     Sapo {
-        /// τ where the advantage is positive, above 0.
+        /// τ if the advantage is positive, above 0.
         positive: f64,
-        /// τ elsewhere, above 0.
+        /// τ otherwise, above 0.
         negative: f64,
     },
     /// −φ·A·logp with φ = e^(λ + k·L − λ·e^L), L the clamped sum of the sequence's log-ratios (VESPO, as in TRL).
     Vespo {
-        /// (k, λ) where the advantage is at least 0.
+        /// (k, λ) if the advantage is at least 0.
         positive: (f64, f64),
-        /// (k, λ) elsewhere.
+        /// (k, λ) otherwise.
         negative: (f64, f64),
     },
     /// −A·exp(mean of the log-ratios, each clipped to \[−ε_low, ε_high\] on the side where it would help) (GMPO,
-    /// arXiv:2507.20673): the geometric mean of the sequence's ratios.
+    /// arXiv:2507.20673): uses the geometric mean of the sequence's ratios.
     GeometricMean {
         /// Added to the number of tokens (verl's 1e-8); at least 0.
         #[serde(default)]
@@ -72,20 +71,20 @@ pub enum Surrogate {
     },
     /// −A·logp: the policy gradient without a ratio (GPG, arXiv:2504.02546).
     Reinforce,
-    /// −A·r where the policy has not left a trust region of the sampler's token, else 0 (DPPO, arXiv:2602.04879).
+    /// −A·r while the policy is within a trust region around the sampler, else 0 (DPPO, arXiv:2602.04879).
     TrustRegion {
-        /// How the distance is measured.
+        /// The distance measure.
         divergence: Divergence,
-        /// The distance allowed where the advantage is not positive.
+        /// The largest distance if the advantage is not positive.
         low: f64,
-        /// The distance allowed where it is.
+        /// The largest distance if it is.
         high: f64,
-        /// With a maximum, −A·sg(min(r, max))·logp, of the same gradient while r is below it.
+        /// If set, the term is −A·sg(min(r, max))·logp, which has the same gradient while r is below the maximum.
         #[serde(default)]
         max_ratio: Option<f64>,
     },
-    /// −A·r, and + `coef`·|log r| on the tokens whose log-probability and advantage vary together the most (KL-Cov,
-    /// arXiv:2505.22617, eq. 12). Which those are is decided within one micro-batch.
+    /// −A·r, plus `coef`·|log r| on the tokens with the largest covariance of log-probability and advantage (KL-Cov,
+    /// arXiv:2505.22617, eq. 12). They are chosen within each micro-batch.
     KlCov {
         /// Share of the tokens, in (0, 1].
         share: f64,
@@ -94,18 +93,18 @@ pub enum Surrogate {
     },
 }
 
-/// The distance of two probabilities of the same token.
+/// A distance between two probabilities of the same token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Divergence {
-    /// |π − π_old|: total variation of "this token or another".
+    /// |π − π_old|: total variation of the binary distribution "this token or another".
     Tv,
-    /// KL(π_old‖π) of "this token or another".
+    /// KL(π_old‖π) of the binary distribution "this token or another".
     Kl,
 }
 
-/// A term of the loss with its two derivatives: one through the ratio, whose log-probabilities may be those of the
+/// A term of the loss with its two derivatives: one through the ratio, which may involve the log-probabilities of the
 /// whole sequence, and one through the token's own log-probability.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Term {
@@ -114,32 +113,33 @@ pub(crate) struct Term {
     pub(crate) by_logp: f64,
 }
 
-/// What a surrogate sees of a token.
+/// The inputs of a surrogate for one token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Point {
     pub(crate) log_ratio: f64,
     pub(crate) logp: f64,
-    /// logp under the policy that the ratio is taken to.
+    /// logp under the policy in the ratio's denominator.
     pub(crate) old: f64,
     pub(crate) advantage: f64,
     /// φ of the sequence, for VESPO.
     pub(crate) phi: f64,
-    /// Whether KL-Cov chose this token.
+    /// Whether KL-Cov selected this token.
     pub(crate) chosen: bool,
 }
 
 impl Surrogate {
-    /// Whether it looks at [`Clip::low`] and [`Clip::high`].
+    /// Returns whether it uses [`Clip::low`] and [`Clip::high`].
     pub(crate) const fn clips(self) -> bool {
         matches!(self, Self::Clipped | Self::GeometricMean { .. })
     }
 
-    /// Whether it looks at a ratio of the token or the sequence, as [`RatioLevel`](crate::RatioLevel) says.
+    /// Returns whether it uses a ratio of the token or the sequence, at the level of [`RatioLevel`](crate::RatioLevel).
     pub(crate) const fn has_ratio(self) -> bool {
         !matches!(self, Self::Vespo { .. } | Self::GeometricMean { .. } | Self::Reinforce)
     }
 
-    /// The ratios beyond which it bounds the update where that would go further; none for those without bounds.
+    /// Returns the ratios beyond which the update is bounded in the direction of the advantage; infinite without
+    /// bounds.
     pub(crate) const fn bounds(self, clip: Clip) -> (f64, f64) {
         match self {
             Self::Clipped | Self::GeometricMean { .. } => (1.0 - clip.low, 1.0 + clip.high),
@@ -150,7 +150,7 @@ impl Surrogate {
 
     pub(crate) fn at(self, clip: Clip, point: Point) -> Term {
         let Point { log_ratio, logp, advantage, .. } = point;
-        // A ratio that overflows against an advantage of 0 is 0, not ∞ · 0.
+        // A ratio that overflows times an advantage of 0 is 0, not ∞ · 0.
         if advantage == 0.0 && !matches!(self, Self::KlCov { .. }) {
             return Term::default();
         }
@@ -171,7 +171,7 @@ impl Surrogate {
                 if advantage > 0.0 { positive } else { negative },
             )),
             Self::Vespo { .. } => score(point.phi),
-            // The mean of the clipped log-ratios is made by the sequence.
+            // The sequence computes the mean of the clipped log-ratios.
             Self::GeometricMean { .. } => {
                 through_ratio(Dual { value: -advantage * ratio, gradient: -advantage * ratio })
             }
@@ -196,7 +196,7 @@ impl Surrogate {
         }
     }
 
-    /// Log-ratio that counts for one token of [`Surrogate::GeometricMean`], and its gradient.
+    /// The effective log-ratio of one token of [`Surrogate::GeometricMean`], and its gradient.
     pub(crate) fn geometric(clip: Clip, log_ratio: f64, advantage: f64) -> Dual {
         let clamped = log_ratio.clamp(-clip.low, clip.high);
         let helps = if advantage > 0.0 { log_ratio > clamped } else { log_ratio < clamped };
@@ -220,7 +220,7 @@ impl Divergence {
             Self::Tv if advantage > 0.0 => p - q <= high,
             Self::Tv => p - q >= -low,
             Self::Kl => {
-                // The constant keeps a certain token finite (verl's).
+                // The constant keeps a token of probability 1 finite (verl's value).
                 let tiny = 1e-8;
                 let kl = q * (old - logp) + (1.0 - q) * ((1.0 - q + tiny) / (1.0 - p + tiny)).ln();
                 if advantage > 0.0 { kl <= high || p <= q } else { kl <= low || p >= q }
@@ -229,12 +229,12 @@ impl Divergence {
     }
 }
 
-/// ℓ = −min(c₁·A, c₂·A) with c₁ = min(r, δ), c₂ = clip(r, 1 − ε_low, 1 + ε_high) and r = exp(log_ratio)
-/// (PPO, arXiv:1707.06347, eq. 7; asymmetric as in DAPO, arXiv:2503.14476, eq. 8). With a dual clip c, and where
-/// the advantage is negative, ℓ is at most −c·A. The gradient is with respect to `log_ratio`.
+/// Returns ℓ = −min(c₁·A, c₂·A) with c₁ = min(r, δ), c₂ = clip(r, 1 − ε_low, 1 + ε_high) and r = exp(log_ratio)
+/// (PPO, arXiv:1707.06347, eq. 7; asymmetric as in DAPO, arXiv:2503.14476, eq. 8). With a dual clip c and a negative
+/// advantage, ℓ is at most −c·A. The gradient is with respect to `log_ratio`.
 ///
-/// The gradient is −A·r where the chosen branch moves with r, and 0 where it is flat; where both branches have
-/// the same value, it is the mean of their gradients, as automatic differentiation of `min` gives.
+/// The gradient is −A·r if the chosen branch depends on r, and 0 if it is constant. If both branches are equal, it is
+/// the mean of their gradients, as automatic differentiation of `min` gives.
 ///
 /// ```
 /// use sparring_grpo::surrogate::{Clip, clipped};
@@ -243,7 +243,7 @@ impl Divergence {
 /// assert!((l.value + 2.4).abs() < 1e-12 && l.gradient == 0.0);
 /// ```
 pub fn clipped(log_ratio: f64, advantage: f64, clip: Clip) -> Dual {
-    // A ratio that overflows against an advantage of 0 is 0, not ∞ · 0.
+    // A ratio that overflows times an advantage of 0 is 0, not ∞ · 0.
     if advantage == 0.0 {
         return Dual::default();
     }
@@ -269,17 +269,17 @@ pub fn clipped(log_ratio: f64, advantage: f64, clip: Clip) -> Dual {
     }
 }
 
-/// ℓ = −(4/τ)·sigmoid(τ·(r − 1))·A, with its gradient with respect to log r (SAPO, arXiv:2511.20347).
+/// Returns ℓ = −(4/τ)·sigmoid(τ·(r − 1))·A and its gradient with respect to log r (SAPO, arXiv:2511.20347).
 pub fn soft_clipped(ratio: f64, advantage: f64, tau: f64) -> Dual {
     let gate = 1.0 / (1.0 + (-tau * (ratio - 1.0)).exp());
     let bell = gate * (1.0 - gate);
-    // Where the gate has closed, an infinite ratio moves nothing.
+    // Once the gate has closed, an infinite ratio has no effect.
     let moved = if bell == 0.0 { 0.0 } else { bell * ratio };
     Dual { value: -4.0 / tau * gate * advantage, gradient: -4.0 * advantage * moved }
 }
 
-/// ℓ = −A·f(π) with f(p) = p / (p + γ), or p without γ: a token that an expert wrote, whose own probability is taken
-/// as 1 (LUFFY, arXiv:2504.14945, eq. 5). The gradient is with respect to `logp`.
+/// Returns ℓ = −A·f(π) with f(p) = p / (p + γ), or f(p) = p without γ, for a token that an expert wrote; the expert's
+/// probability is taken as 1 (LUFFY, arXiv:2504.14945, eq. 5). The gradient is with respect to `logp`.
 pub fn shaped(logp: f64, advantage: f64, gamma: Option<f64>) -> Dual {
     let p = logp.exp();
     let (f, gradient) = match gamma {
@@ -311,7 +311,7 @@ mod tests {
         close(dual(5.0, -2.0), 6.0, 0.0);
         close(dual(2.0, -2.0), 4.0, 4.0);
         close(dual(5.0, 2.0), -2.4, 0.0);
-        // SAPO at ratio 1 is REINFORCE, whatever τ.
+        // At ratio 1, SAPO is REINFORCE for every τ.
         close(soft_clipped(1.0, 2.0, 1.05), -4.0 / 1.05, -2.0);
         close(soft_clipped(f64::INFINITY, 2.0, 1.0), -8.0, 0.0);
         close(shaped(0.1_f64.ln(), 2.0, Some(0.1)), -1.0, -0.5);

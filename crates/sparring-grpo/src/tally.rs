@@ -1,6 +1,6 @@
 use crate::drift::Drift;
 
-/// What the evaluations of a loss saw.
+/// Statistics collected while a loss is evaluated.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tally {
     /// Tokens that count.
@@ -20,9 +20,9 @@ pub(crate) struct Tally {
 /// Why a loss has no value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
-    /// The backend passed slices of another length than the batch has tokens.
+    /// The backend passed slices whose length is not the batch's number of tokens.
     Length,
-    /// The numbers of this completion of the micro-batch are not finite.
+    /// A number of this completion of the micro-batch is not finite.
     NonFinite { place: usize, what: &'static str },
 }
 
@@ -59,7 +59,7 @@ impl Tally {
         self.fault = self.fault.or(other.fault);
     }
 
-    /// Takes in one token; `bounds` are those of [`Surrogate::bounds`](crate::Surrogate).
+    /// Adds one token; `bounds` are those of [`Surrogate::bounds`](crate::Surrogate).
     pub(crate) fn see(&mut self, ratio: f64, kl: f64, advantage: f64, bounds: (f64, f64)) {
         self.tokens += 1;
         self.kl += kl;
@@ -71,7 +71,7 @@ impl Tally {
         self.ratio_squares += ratio * ratio;
     }
 
-    /// (Σr)² / (n·Σr²), in (0, 1]; 1 where there is no token.
+    /// (Σr)² / (n·Σr²), in (0, 1]; 1 without tokens.
     pub(crate) fn effective_sample_size(&self) -> f64 {
         if self.ratio_squares == 0.0 || !self.ratio_squares.is_finite() {
             return if self.tokens == 0 { 1.0 } else { 0.0 };

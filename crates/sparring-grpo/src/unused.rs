@@ -1,10 +1,10 @@
-//! Settings that do nothing beside the others: refused, so that none is believed to act.
+//! Settings without effect: they are refused, so that nobody believes that they act.
 use crate::check::Check;
 use crate::surrogate::Surrogate;
 use crate::{AdvantageKind, Aggregation, GrpoConfig, OldLogp};
 
 impl GrpoConfig {
-    /// Every setting that differs from its default must be used by the chosen loss, advantage or driver.
+    /// Checks that every setting that differs from its default is used by the chosen loss, advantage or driver.
     pub(crate) fn unused(&self) -> impl Iterator<Item = Check> + use<> {
         self.unused_by_loss().into_iter().chain(self.unused_kl()).chain(self.unused_by_others())
     }
@@ -88,7 +88,7 @@ impl GrpoConfig {
     }
 }
 
-/// Whether a setting is at its default: the same number, not one near it.
+/// Returns whether a setting equals its default exactly.
 fn same(value: f64, default: f64) -> bool {
     value.to_bits() == default.to_bits()
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Grpo {
     pub(crate) config: GrpoConfig,
-    /// An estimator of the user's own.
+    /// A custom estimator.
     pub(crate) advantage: Option<Arc<dyn Advantage>>,
 }
 
@@ -28,13 +28,13 @@ impl Grpo {
         Self { config, advantage: None }
     }
 
-    /// The settings.
+    /// Returns the settings.
     pub fn config(&self) -> &GrpoConfig {
         &self.config
     }
 
-    /// Replaces the configured advantage by an own one, which uses none of the settings named `advantage`; a closure
-    /// becomes one by [`advantage_fn`](sparring_core::advantage_fn).
+    /// Replaces the configured advantage with a custom estimator, which ignores the settings named `advantage`. For a
+    /// closure, use [`advantage_fn`](sparring_core::advantage_fn).
     #[must_use]
     pub fn with_advantage(mut self, advantage: impl Advantage + 'static) -> Self {
         self.advantage = Some(Arc::new(advantage));
@@ -46,22 +46,22 @@ impl Grpo {
         Estimator { kind: advantage, epsilon: advantage_epsilon, decay: advantage_decay }
     }
 
-    /// One update: advantages, then `epochs` × `mini_batches` optimiser steps at rate `lr`.
+    /// Runs one update: advantages, then `epochs` × `mini_batches` optimiser steps at rate `lr`.
     ///
-    /// `reference` is the model that the KL term stays close to; it is not asked where `kl.coef` is 0. Keyed moving
-    /// averages start from 0: [`Grpo::update_with`] keeps them. Zero-advantage groups are computed only where the KL or
-    /// entropy term needs them, and a step that nothing contributes to is not applied. The result does not depend on
+    /// `reference` is the reference model of the KL term; it is not used if `kl.coef` is 0. Keyed moving averages start
+    /// from 0; [`Grpo::update_with`] keeps them. Zero-advantage groups are computed only if the KL or entropy term
+    /// needs them, and a step without any contribution is not applied. The result does not depend on
     /// `micro_batch_tokens`, up to rounding.
     ///
-    /// It warns, by `tracing`, where the sampler has drifted from the learner ([`UpdateReport::drifted`]), and where
-    /// groups have equal rewards that the training loop should have drawn again
+    /// A warning is logged with `tracing` if the sampler has drifted from the learner ([`UpdateReport::drifted`]), or
+    /// if there are zero-advantage groups that the training loop should have sampled again
     /// ([`GrpoConfig::dynamic_sampling`]).
     ///
     /// # Errors
-    /// [`GrpoError::NonFinite`] names the completion whose reward, advantage, log-probability or loss is not
-    /// finite; [`GrpoError::Group`] a malformed group; [`GrpoError::MissingReference`];
-    /// [`GrpoError::Policy`] for what the backend met. The gradients of the step that failed are discarded;
-    /// earlier steps of the same update (`epochs` or `mini_batches` above 1) stay applied.
+    /// [`GrpoError::NonFinite`] with the completion whose reward, advantage, log-probability or loss is not finite;
+    /// [`GrpoError::Group`] for a malformed group; [`GrpoError::MissingReference`]; [`GrpoError::Policy`] if the
+    /// backend fails. The gradients of the failed step are discarded; earlier steps of the same update (`epochs` or
+    /// `mini_batches` above 1) stay applied.
     pub fn update(
         &self,
         learner: &mut dyn Learner,
@@ -72,8 +72,8 @@ impl Grpo {
         self.update_with(&mut Baselines::default(), learner, reference, groups, lr)
     }
 
-    /// [`Grpo::update`] with the moving averages of [`AdvantageKind::KeyedMovingAverage`](crate::AdvantageKind), which
-    /// belong to the run's state. A failed update leaves them as they were.
+    /// Runs [`Grpo::update`] with the moving averages of [`AdvantageKind::KeyedMovingAverage`](crate::AdvantageKind),
+    /// which belong to the run's state. A failed update leaves them unchanged.
     ///
     /// # Errors
     /// As [`Grpo::update`].
@@ -113,8 +113,8 @@ impl Grpo {
         Ok(report)
     }
 
-    /// The drift of every completion that is learned, where the old log-probabilities are the learner's own; `None`
-    /// where they are not, and the first step has to tell.
+    /// Returns the drift of every completion that is trained on, if the old log-probabilities are the learner's own;
+    /// `None` if they are not, and the first step has to measure it.
     fn recomputed_drift(&self, batches: &[MiniBatch<'_>]) -> Option<Drift> {
         if !self.recomputes() {
             return None;
@@ -148,8 +148,8 @@ impl Grpo {
         }
     }
 
-    /// The rewards that the advantages are made of: with the punishment of length and the KL divergence, where those
-    /// are asked for; and the mean of that divergence.
+    /// Returns the rewards that the advantages are computed from, with the length penalty and the KL divergence if
+    /// configured, and the mean of that divergence.
     fn shaped_rewards(
         &self,
         groups: &[RolloutGroup<'_>],
@@ -184,7 +184,7 @@ impl Grpo {
         Ok((rewards, Some(sum / tokens.max(1) as f64)))
     }
 
-    /// Σ_t k_t of one completion, and of how many tokens.
+    /// Returns Σ_t k_t of one completion, and the number of tokens.
     fn total_kl(&self, completion: &LearnedCompletion<'_>) -> (f64, usize) {
         let old = completion.old.as_deref().unwrap_or_default();
         let reference = completion.reference.as_deref().unwrap_or_default();
@@ -208,7 +208,7 @@ impl Grpo {
         })
     }
 
-    /// Whether the learner scores the completions before its first step.
+    /// Returns whether the learner scores the completions before its first step.
     fn recomputes(&self) -> bool {
         self.config.old_logp == OldLogp::Recompute && self.config.steps() > 1
     }
@@ -220,7 +220,7 @@ impl Grpo {
         batches.iter_mut().try_for_each(|batch| self.old_of(batch, learner))
     }
 
-    /// The old policy's log-probabilities of one batch.
+    /// Computes the old policy's log-probabilities of one batch.
     fn old_of(&self, batch: &mut MiniBatch<'_>, learner: &dyn Learner) -> Result<(), GrpoError> {
         match self.config.old_logp {
             OldLogp::Sampler => {
@@ -235,7 +235,7 @@ impl Grpo {
         }
     }
 
-    /// Scores every completion of a batch with `scorer`, by micro-batches, and hands each its own numbers to `store`.
+    /// Scores every completion of a batch with `scorer`, by micro-batches, and passes its numbers to `store`.
     fn score<'a, S: Scorer + ?Sized>(
         &self,
         batch: &mut MiniBatch<'a>,

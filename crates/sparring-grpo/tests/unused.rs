@@ -9,8 +9,8 @@ use sparring_grpo::advantage::WeightedPart;
 use sparring_grpo::{AdvantageKind, GrpoConfig, GrpoError, LossKind, RolloutGroup};
 use std::cell::OnceCell;
 
-/// Every field, as a path, with values that differ from the default: several where one may be the base's own. A value is
-/// a patch of the configuration, since a loss without a constant length has to drop the length.
+/// Every field, as a path, with values that differ from the default: several where one may be the base's own. A value
+/// is a patch of the configuration, since a loss without a constant length has to drop the length.
 fn variants() -> Vec<(&'static str, Vec<Value>)> {
     let field = |name: &'static str, values: &[Value]| {
         let patch = |value: &Value| match name.split_once('.') {

@@ -3,7 +3,7 @@ use sparring_reward::RewardError;
 use sparring_reward::settings::Settings;
 use sparring_train::TrainError;
 
-/// What can go wrong when a recipe is read, built or run.
+/// An error while a recipe is read, built or run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipeError {
@@ -15,14 +15,14 @@ pub enum RecipeError {
         /// What is wrong and what to do.
         why: String,
     },
-    /// The same of a file; and a file that is not TOML, or has a field or value that does not exist.
+    /// An invalid setting in a file, a field or value that does not exist, or a file that is not TOML.
     #[error("{file}:{line}: {}{}{why}", .field, if .field.is_empty() { "" } else { ": " })]
     SettingAt {
         /// The file.
         file: String,
         /// Line in the file, from 1.
         line: usize,
-        /// Path of the field, `reward.parts[1].each`; empty where the file is not TOML.
+        /// Path of the field, `reward.parts[1].each`; empty if the file is not TOML.
         field: String,
         /// What is wrong and what to do.
         why: String,
@@ -30,7 +30,7 @@ pub enum RecipeError {
     /// No preset has this name.
     #[error("there is no preset `{name}`; choose one of {known}")]
     UnknownPreset {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
         /// The names that exist.
         known: String,
@@ -38,7 +38,7 @@ pub enum RecipeError {
     /// A prompt template does not compile, or uses a variable that does not exist.
     #[error("prompts.{template}: {why}")]
     Template {
-        /// Which template: `generator[0]`, say.
+        /// The template, such as `generator[0]`.
         template: String,
         /// What is wrong and what to do.
         why: String,
@@ -49,7 +49,7 @@ pub enum RecipeError {
     /// Sampling, scoring, encoding or an evaluation failed.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// An update failed; nothing of it was applied.
+    /// An update failed and was not applied.
     #[error("arm {arm}: update {step} failed")]
     Update {
         /// The arm.
@@ -63,7 +63,7 @@ pub enum RecipeError {
 }
 
 impl RecipeError {
-    /// [`RecipeError::Setting`] for this field.
+    /// Returns [`RecipeError::Setting`] for this field.
     pub fn setting(field: impl Into<String>, why: impl Into<String>) -> Self {
         Self::Setting { field: field.into(), why: why.into() }
     }
@@ -77,7 +77,7 @@ impl RecipeError {
         }
     }
 
-    /// An error about the settings `outer`, with the field in it where it names one.
+    /// Returns an error about the settings `outer`, with the inner field if the error names one.
     pub(crate) fn of_settings(outer: &str, error: TrainError) -> Self {
         match error {
             TrainError::Setting { field, value, remedy } => {

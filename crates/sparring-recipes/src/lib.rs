@@ -1,4 +1,4 @@
-//! The papers as compositions: Tool-R0's game, rewards, prompts and presets; Tool-Zero's arms and their trainer
+//! Papers as compositions: Tool-R0's game, rewards, prompts and presets; Tool-Zero's arms and their trainer
 //! ([`tool_zero`]); rewards and updates of these and other papers as settings ([`papers`]).
 //!
 //! ```text
@@ -7,7 +7,7 @@
 //!                                    two models ─────────▶ sparring_selfplay::SelfPlay
 //! ```
 //!
-//! A recipe knows what is asked, read and paid for; it knows neither models nor the loop.
+//! A recipe defines prompts, parsing and rewards; it contains neither models nor the training loop.
 //!
 //! ```
 //! use sparring_core::{Game, Rollout, Seed};

@@ -1,4 +1,4 @@
-//! Settings files that this crate brings, and that files of yours may extend.
+//! Settings files embedded in this crate, which other files may extend.
 
 use crate::RecipeError;
 use serde::Serialize;
@@ -10,17 +10,17 @@ use std::marker::PhantomData;
 /// Settings that have presets: [`ToolR0Config`](crate::tool_r0::ToolR0Config) and
 /// [`PaperConfig`](crate::papers::PaperConfig).
 pub trait PresetSettings: DeserializeOwned + 'static {
-    /// Every preset.
+    /// All presets.
     const PRESETS: &'static [Preset<Self>];
 
-    /// Checks every setting: what [`Preset::load`] does after reading.
+    /// Checks every setting; [`Preset::load`] calls it after reading.
     ///
     /// # Errors
-    /// [`RecipeError`] names the field.
+    /// [`RecipeError`] with the field.
     fn check(&self) -> Result<(), RecipeError>;
 }
 
-/// A named, embedded settings file that holds a `C`.
+/// A named, embedded settings file of type `C`.
 pub struct Preset<C> {
     name: &'static str,
     file: &'static str,
@@ -48,32 +48,32 @@ impl<C> Preset<C> {
         Self { name, file, toml, holds: PhantomData }
     }
 
-    /// Its name, as `--preset` takes it.
+    /// Returns the name, as given to `--preset`.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Its file within this crate.
+    /// Returns the path of the file within this crate.
     pub fn file(&self) -> &'static str {
         self.file
     }
 
-    /// Its text.
+    /// Returns the text of the file.
     pub fn toml(&self) -> &'static str {
         self.toml
     }
 }
 
 impl<C: PresetSettings> Preset<C> {
-    /// Every preset.
+    /// Returns all presets.
     pub fn all() -> &'static [Self] {
         C::PRESETS
     }
 
-    /// The preset of this name.
+    /// Returns the preset with this name.
     ///
     /// # Errors
-    /// [`RecipeError::UnknownPreset`] lists the names that exist.
+    /// [`RecipeError::UnknownPreset`] with the names that exist.
     pub fn find(name: &str) -> Result<Self, RecipeError> {
         C::PRESETS.iter().find(|preset| preset.name == name).copied().ok_or_else(|| {
             RecipeError::UnknownPreset {
@@ -83,10 +83,10 @@ impl<C: PresetSettings> Preset<C> {
         })
     }
 
-    /// Reads and checks the preset of this name.
+    /// Reads and checks the preset with this name.
     ///
     /// # Errors
-    /// [`RecipeError::UnknownPreset`] lists the names that exist.
+    /// [`RecipeError::UnknownPreset`] with the names that exist.
     pub fn load(name: &str) -> Result<C, RecipeError> {
         let preset = Self::find(name)?;
         from_toml(preset.toml, preset.file)
@@ -101,12 +101,12 @@ pub(crate) fn from_toml<C: PresetSettings>(text: &str, file: &str) -> Result<C, 
     Ok(settings.value)
 }
 
-/// Settings as TOML, complete.
+/// Returns all settings as TOML.
 pub(crate) fn to_toml(settings: &impl Serialize) -> Result<String, RecipeError> {
     toml::to_string_pretty(settings).map_err(|error| RecipeError::setting("settings", error.to_string()))
 }
 
-/// The presets of these names, files of the folder `presets`.
+/// Declares presets by name from files of the folder `presets`.
 macro_rules! presets {
     ($($name:literal),* $(,)?) => {
         &[$(crate::preset::Preset::new(

@@ -1,16 +1,16 @@
-//! Whether a Solver's calls are the gold calls: Tool-R0's dense accuracy (arXiv 2602.21320, Eq. 7).
+//! Accuracy of a Solver's calls against the gold calls: Tool-R0's dense accuracy (arXiv 2602.21320, Eq. 7).
 
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 use sparring_tools::tags::{Case, last_block};
 use sparring_tools::{CallParser, Comparator, MatchReport, Matcher, RobustComparator, ToolCall, ToolTask};
 
-/// How accuracy is scored.
+/// Settings of [`Accuracy`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct AccuracySettings {
-    /// Matching: gated on the right tool and optimal by default, greedy and ungated as released.
+    /// Matching: gated on the right tool and optimal by default; greedy and ungated as released.
     pub matcher: Matcher,
     /// α of the penalty `1/(1 + α·extra calls)`, at least 0.
     pub extra_call_penalty: f64,
@@ -19,14 +19,14 @@ pub struct AccuracySettings {
 }
 
 impl Default for AccuracySettings {
-    /// Corrected: the wrong tool scores 0, the assignment is the best one, α = 0.25, thinking is free.
+    /// Corrected: the wrong tool scores 0, the assignment is optimal, α = 0.25, reasoning is optional.
     fn default() -> Self {
         Self { matcher: Matcher::default(), extra_call_penalty: 0.25, require_think: false }
     }
 }
 
 impl AccuracySettings {
-    /// What the released code does: greedy, the wrong tool earns up to 0.8, and `<think>` is required.
+    /// Returns the behaviour of the released code: greedy, the wrong tool earns up to 0.8, and `<think>` is required.
     pub fn released() -> Self {
         Self { matcher: Matcher::released(), require_think: true, ..Self::default() }
     }
@@ -39,9 +39,9 @@ impl AccuracySettings {
     }
 }
 
-/// `r_acc = s̄ / (1 + α·max(0, |Ĉ| − |C*|))`, in [0, 1], where `s̄` is the mean pair score over the gold calls.
+/// Returns `r_acc = s̄ / (1 + α·max(0, |Ĉ| − |C*|))`, in [0, 1], where `s̄` is the mean pair score over the gold calls.
 ///
-/// A task without gold calls is a request to decline: 1 for an empty prediction, else 0.
+/// A task without gold calls is to be declined: 1 for an empty prediction, else 0.
 pub fn accuracy(
     gold: &[ToolCall],
     predicted: &[ToolCall],
@@ -51,7 +51,7 @@ pub fn accuracy(
     explain(gold, predicted, settings, comparator).score(settings.extra_call_penalty)
 }
 
-/// The match report behind [`accuracy`].
+/// Returns the match report behind [`accuracy`].
 pub fn explain(
     gold: &[ToolCall],
     predicted: &[ToolCall],
@@ -61,7 +61,7 @@ pub fn explain(
     settings.matcher.match_calls(gold, predicted, comparator)
 }
 
-/// [`accuracy`] of each completion against the task's gold calls. An unreadable completion scores 0.
+/// Scores each completion by the [`accuracy`] of its calls. An unreadable completion scores 0.
 pub struct Accuracy {
     parser: Box<dyn CallParser>,
     comparator: Box<dyn Comparator>,
@@ -78,7 +78,7 @@ impl std::fmt::Debug for Accuracy {
 }
 
 impl Accuracy {
-    /// Accuracy of calls in this format, under Tool-R0's comparator.
+    /// Scores calls in this format, with Tool-R0's comparator.
     pub fn new(parser: impl CallParser + 'static, settings: AccuracySettings) -> Self {
         Self { parser: Box::new(parser), comparator: Box::new(RobustComparator), settings }
     }
@@ -90,7 +90,7 @@ impl Accuracy {
         self
     }
 
-    /// Score of one completion, in [0, 1].
+    /// Returns the score of one completion, in [0, 1].
     pub fn of_text(&self, gold: &[ToolCall], text: &str) -> f64 {
         if self.settings.require_think && last_block(text, "think", Case::Insensitive).is_err() {
             return 0.0;
@@ -132,7 +132,7 @@ mod tests {
         accuracy(&calls(gold), &calls(found), &settings, &RobustComparator)
     }
 
-    /// The released function's values on its probe inputs, and the corrected ones beside them.
+    /// Values of the released function, and the corrected ones.
     #[test]
     fn reference_values() {
         let f = json!({"name": "f", "arguments": {"a": 1, "b": "x"}});

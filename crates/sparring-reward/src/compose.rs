@@ -1,9 +1,9 @@
 //! Rewards composed of other rewards.
 //!
-//! A part that does not apply (`None`) is left out and never counts as 0; where no part applies, neither does the whole.
-//! A part that fails stops the run, and the error names it. Sums, weights, mixtures and gates keep the components of
-//! their parts; the score is the components' sum. Products, ranges, limits and tiers are not sums of their parts: each
-//! has one component, under its own name.
+//! A part that does not apply (`None`) is left out and never counts as 0; if no part applies, neither does the whole. A
+//! part that fails stops the run, and the error names it. Sums, weights, mixtures and gates keep the components of
+//! their parts, and their score is the sum of the components. Products, ranges, limits and tiers are not sums of their
+//! parts: each has one component, under its own name.
 
 mod constant;
 mod mix;
@@ -20,12 +20,12 @@ pub use tiers::Tiers;
 use crate::{RewardError, Schedule};
 use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout, check_scores, sum_components};
 
-/// A reward of any kind for tasks of type `T`.
+/// A boxed reward for tasks of type `T`.
 pub type BoxReward<T> = Box<dyn Reward<T>>;
 
 type Scores = Vec<Option<f32>>;
 
-/// The components of a part; the innermost failing reward keeps its name.
+/// Returns the components of a part; an error keeps the name of the innermost failing reward.
 fn components<T: ?Sized>(
     part: &dyn Reward<T>,
     task: &T,
@@ -38,7 +38,7 @@ fn components<T: ?Sized>(
     })
 }
 
-/// The score of a reward from its components.
+/// Returns the score of a reward from its components.
 fn score<T: ?Sized>(
     reward: &dyn Reward<T>,
     task: &T,
@@ -49,7 +49,7 @@ fn score<T: ?Sized>(
     Ok(sum_components(reward.name(), &components, group.len())?)
 }
 
-/// The score of a part, for compositions that are no sums.
+/// Returns the score of a part, for compositions that are not sums.
 fn total<T: ?Sized>(
     part: &dyn Reward<T>,
     task: &T,
@@ -67,7 +67,7 @@ fn scale(components: &mut [Component], factor: f64) {
     }
 }
 
-/// The sum of its parts.
+/// The sum of several rewards.
 ///
 /// ```
 /// use sparring_core::{reward_fn, Reward, RewardContext, Rollout};
@@ -94,7 +94,7 @@ impl<T: ?Sized> std::fmt::Debug for Sum<T> {
 }
 
 impl<T: ?Sized> Sum<T> {
-    /// A sum without parts: it applies to nothing.
+    /// Returns a sum without parts, which does not apply to anything.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), parts: Vec::new() }
     }
@@ -130,7 +130,7 @@ impl<T: ?Sized> Reward<T> for Sum<T> {
     }
 }
 
-/// A reward times a weight: a number, or a [`Schedule`] over the steps of the context.
+/// A reward multiplied by a weight: a number, or a [`Schedule`] over the steps of the context.
 ///
 /// ```
 /// use sparring_core::{reward_fn, Reward, RewardContext, Rollout};
@@ -151,7 +151,7 @@ pub struct Weighted<R> {
 }
 
 impl<R> Weighted<R> {
-    /// `weight` times `reward`, under the reward's name.
+    /// Returns `weight` times `reward`, under the reward's name.
     pub fn new(weight: impl Into<Schedule>, reward: R) -> Self {
         Self { weight: weight.into(), reward }
     }
@@ -179,11 +179,11 @@ impl<T: ?Sized, R: Reward<T>> Reward<T> for Weighted<R> {
     }
 }
 
-/// A reward that counts only where another one is above 0.
+/// A reward that counts only if another one is above 0.
 ///
-/// Where the gate scores 0 or less, the result is `Some(0.0)`, even where the reward would not apply. Where the gate
-/// does not apply, it is open. A closed gate does not hide a broken reward: a score that is not finite, or a wrong
-/// number of scores, is an error in either of the two.
+/// If the gate scores 0 or less, the result is `Some(0.0)`, even if the reward would not apply. If the gate does not
+/// apply, it is open. A closed gate does not hide a broken reward: a score that is not finite, or a wrong number of
+/// scores, is an error in either of the two.
 #[derive(Debug, Clone)]
 pub struct Gate<G, R> {
     gate: G,
@@ -191,7 +191,7 @@ pub struct Gate<G, R> {
 }
 
 impl<G, R> Gate<G, R> {
-    /// `reward` behind `gate`, under the reward's name.
+    /// Returns `reward` behind `gate`, under the reward's name.
     pub fn new(gate: G, reward: R) -> Self {
         Self { gate, reward }
     }
@@ -216,11 +216,11 @@ impl<T: ?Sized, G: Reward<T>, R: Reward<T>> Reward<T> for Gate<G, R> {
         let gate = sum_components(self.gate.name(), &gate, group.len())?;
         let mut components = self.reward.components(task, group, ctx)?;
         if components.is_empty() {
-            // A reward without parts applies to nothing; the 0 of a closed gate needs a place.
+            // A reward without parts does not apply; the 0 of a closed gate needs a component.
             components.push((self.reward.name().to_owned(), vec![None; group.len()]));
         }
         for (name, scores) in &mut components {
-            // Before the 0 of a closed gate takes their place.
+            // Check before the 0 of a closed gate replaces them.
             check_scores(name, scores, group.len())?;
             for (score, gate) in scores.iter_mut().zip(&gate) {
                 if gate.is_some_and(|gate| gate <= 0.0) {

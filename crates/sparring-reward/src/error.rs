@@ -2,51 +2,51 @@ use crate::config::read::place;
 use sparring_core::BoxError;
 use thiserror::Error;
 
-/// What can go wrong in a reward.
+/// An error of a reward.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RewardError {
     /// A reward failed: the run must stop.
     #[error("the reward {reward:?} failed")]
     Failed {
-        /// Its name.
+        /// Name of the reward.
         reward: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: BoxError,
     },
     /// A reward broke its contract.
     #[error("the reward {reward:?} {what}")]
     Contract {
-        /// Its name.
+        /// Name of the reward.
         reward: String,
-        /// What it did, and what is expected.
+        /// What it did, and what was expected.
         what: String,
     },
-    /// A setting is out of range, or not what its kind reads.
+    /// A setting is out of range, or cannot be read.
     #[error("{}", place(setting, what))]
     Invalid {
-        /// The setting; a path with dots where settings nest.
+        /// The setting, as a path with dots if settings are nested.
         setting: String,
-        /// What it is, and what is expected.
+        /// What is wrong, and what was expected.
         what: String,
     },
-    /// The same, of a file.
+    /// An invalid setting in a file.
     #[error("{file}:{line}: {}", place(setting, what))]
     Located {
         /// The file.
         file: String,
         /// The line, from 1.
         line: usize,
-        /// Path of the setting: `reward.parts[1].each`; empty where the file cannot be read at all.
+        /// Path of the setting: `reward.parts[1].each`; empty if the file cannot be read at all.
         setting: String,
-        /// What it is, and what is expected.
+        /// What is wrong, and what was expected.
         what: String,
     },
 }
 
 impl RewardError {
-    /// The same error about a setting that is inside `path`.
+    /// Returns the same error for a setting inside `path`.
     ///
     /// ```
     /// use sparring_reward::solve_rate::Band;
@@ -69,7 +69,7 @@ impl RewardError {
         Self::Contract { reward: reward.to_owned(), what: what.into() }
     }
 
-    /// A setting that is wrong, by its path; `what` says what is expected.
+    /// Returns an error for the setting at a path; `what` says what is expected.
     ///
     /// ```
     /// let error = sparring_reward::RewardError::invalid("each", "must be at least 0").within("parts[1]");

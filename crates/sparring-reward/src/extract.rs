@@ -1,4 +1,4 @@
-//! The part of a completion that counts: an answer, or a question.
+//! Extraction of an answer or a question from a completion.
 
 use crate::calls::CallFormat;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 use sparring_tools::canonical_json;
 use sparring_tools::tags::{Case, last_block};
 
-/// Which part of a completion counts.
+/// How to extract a part of a completion.
 ///
 /// ```
 /// use sparring_reward::extract::Extract;
@@ -19,7 +19,7 @@ use sparring_tools::tags::{Case, last_block};
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Extract {
-    /// All of the text.
+    /// The whole text.
     #[default]
     Text,
     /// The last block of a tag.
@@ -27,7 +27,7 @@ pub enum Extract {
         /// The tag.
         tag: String,
     },
-    /// The last `\boxed{...}`, where it is closed; braces inside are balanced.
+    /// The last `\boxed{...}`, if it is closed; braces inside are balanced.
     Boxed,
     /// The calls, as a multiset, in canonical JSON: two answers with the same calls are equal.
     Calls {
@@ -38,13 +38,13 @@ pub enum Extract {
 }
 
 impl Extract {
-    /// The last block of this tag.
+    /// Returns the last block of this tag.
     pub fn tag(tag: impl Into<String>) -> Self {
         Self::Tag { tag: tag.into() }
     }
 
-    /// The part, trimmed; `None` where it is missing or empty. Calls that cannot be read count as missing; an empty
-    /// list of calls is an answer.
+    /// Returns the part, trimmed; `None` if it is missing or empty. Calls that cannot be read count as missing; an
+    /// empty list of calls is an answer.
     pub fn of(&self, text: &str) -> Option<String> {
         let part = match self {
             Self::Text => text.to_owned(),
@@ -63,7 +63,7 @@ impl Extract {
     }
 }
 
-/// Content of the last `\boxed{...}`, where it is closed.
+/// Returns the content of the last `\boxed{...}`, if it is closed.
 fn boxed(text: &str) -> Option<&str> {
     const OPEN: &str = r"\boxed{";
     let closed = |start: usize| {
@@ -77,19 +77,19 @@ fn boxed(text: &str) -> Option<&str> {
             (depth == 0).then(|| &text[start..start + i])
         })
     };
-    // The last that opens decides, so that the time stays linear.
+    // Only the last opening counts, so that the time is linear.
     text.rfind(OPEN).and_then(|at| closed(at + OPEN.len()))
 }
 
-/// `pass` where a completion has the part, else `fail`. Component: `present`.
+/// Scores `pass` if a completion has the part, else `fail`. Component: `present`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Present {
-    /// Where the part is.
+    /// The part.
     pub part: Extract,
-    /// Score where there is one.
+    /// Score if the part is present.
     pub pass: f64,
-    /// Score where there is none.
+    /// Score if it is missing.
     pub fail: f64,
 }
 

@@ -1,4 +1,4 @@
-//! Format rewards of Tool-R0: whether a completion has the required form, whatever its content.
+//! Tool-R0's format rewards: whether a completion has the required form, regardless of content.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,16 +15,16 @@ use sparring_tools::{call_from_value, json};
 pub struct GeneratorFormat {
     /// Whether a non-empty `<think>` block is required.
     pub require_think: bool,
-    /// Whether an empty list of calls is well-formed: a task that no tool serves.
+    /// Whether an empty list of calls is valid: a task that no tool serves.
     pub allow_no_calls: bool,
-    /// Fewest characters of a question; a shorter one earns nothing.
+    /// Least number of characters of a question; a shorter one scores 0.
     pub min_question_chars: usize,
-    /// Texts, in lower case, that show a question copied from the prompt; it earns nothing.
+    /// Phrases, in lower case, that show a question copied from the prompt; it scores 0.
     pub echoes: Vec<String>,
 }
 
 impl Default for GeneratorFormat {
-    /// Corrected: as released, and a task may have no calls.
+    /// Corrected: as released, except that a task may have no calls.
     fn default() -> Self {
         Self { allow_no_calls: true, ..Self::released() }
     }
@@ -34,18 +34,18 @@ impl Default for GeneratorFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an indicator of Eq. 1")]
 pub struct GeneratorFormatParts {
-    /// Every tag is there and not empty. Without it, the other parts do not count.
+    /// Every tag is present and not empty. If not, the other parts do not count.
     pub tags: bool,
     /// The tools are a non-empty list of objects with names.
     pub tools: bool,
     /// The calls are readable.
     pub calls: bool,
-    /// The question is long enough and not copied from the prompt. Without it, the score is 0.
+    /// The question is long enough and not copied from the prompt. If not, the score is 0.
     pub question: bool,
 }
 
 impl GeneratorFormatParts {
-    /// The score, in [0, 1].
+    /// Returns the score, in [0, 1].
     pub fn score(self) -> f64 {
         if !(self.tags && self.question) {
             return 0.0;
@@ -55,7 +55,7 @@ impl GeneratorFormatParts {
 }
 
 impl GeneratorFormat {
-    /// The released code's rules: `<think>` and at least one call are required.
+    /// Returns the released code's rules: `<think>` and at least one call are required.
     pub fn released() -> Self {
         let echoes = [
             "control spec",
@@ -79,7 +79,7 @@ impl GeneratorFormat {
         self
     }
 
-    /// The parts for one completion. The last block of each tag counts; text outside of them does not.
+    /// Returns the parts for one completion. The last block of each tag counts; text outside them does not.
     pub fn parts(&self, text: &str) -> GeneratorFormatParts {
         let block = |tag| last_block(text, tag, Case::Sensitive).ok();
         let question = block("question").map(|b| b.content.trim());
@@ -108,7 +108,7 @@ impl GeneratorFormat {
     }
 }
 
-/// A non-empty list of objects with non-empty names, whose `parameters` are objects where they are given.
+/// Returns whether this is a non-empty list of objects with non-empty names, whose `parameters`, if any, are objects.
 fn is_tool_list(value: &Value) -> bool {
     let named = |tool: &Value| {
         let name = tool.get("name").and_then(Value::as_str).is_some_and(|name| !name.trim().is_empty());
@@ -127,10 +127,10 @@ impl<T: ?Sized> Reward<T> for GeneratorFormat {
     }
 }
 
-/// A Solver's format (arXiv 2602.21320, Eq. 6): `0.3·1[tag] + 0.3·1[parse] + 0.4·1[norm]`, in [0, 1].
+/// The Solver's format reward (arXiv 2602.21320, Eq. 6): `0.3·1[tag] + 0.3·1[parse] + 0.4·1[norm]`, in [0, 1].
 ///
-/// `tag`: a non-empty `<tool_call_answer>` block, in any case, the last one. `parse`: it holds JSON or a Python literal. `norm`: it
-/// holds a call. Each part needs the one before.
+/// `tag`: the last `<tool_call_answer>` block, in any case, is not empty. `parse`: it contains JSON or a Python
+/// literal. `norm`: it contains a call. Each part requires the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -139,10 +139,10 @@ pub struct SolverFormat {
     pub tag: f64,
     /// Weight of being readable.
     pub parse: f64,
-    /// Weight of holding calls.
+    /// Weight of containing calls.
     pub norm: f64,
     /// Whether `[]`, which declines, gets the full score. In the released code it gets 0.6, and a Solver trained with
-    /// it never declines.
+    /// that never declines.
     pub allow_no_calls: bool,
     /// Whether one readable call among unreadable ones is enough for `norm`, as in the released code.
     pub lenient: bool,
@@ -156,12 +156,12 @@ impl Default for SolverFormat {
 }
 
 impl SolverFormat {
-    /// What the released code does.
+    /// Returns the rules of the released code.
     pub fn released() -> Self {
         Self { allow_no_calls: false, lenient: true, ..Self::default() }
     }
 
-    /// Score of one completion.
+    /// Returns the score of one completion.
     pub fn of_text(&self, text: &str) -> f64 {
         let Ok(block) = last_block(text, "tool_call_answer", Case::Insensitive) else { return 0.0 };
         let Ok(value) = json::relaxed(block.content) else { return self.tag };
@@ -189,7 +189,7 @@ impl<T: ?Sized> Reward<T> for SolverFormat {
 mod tests {
     use super::*;
 
-    /// The released function's values on its probe inputs.
+    /// Values of the released function.
     #[test]
     fn solver_reference_values() {
         for (content, released, corrected) in [

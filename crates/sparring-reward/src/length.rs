@@ -4,7 +4,7 @@ use crate::{RewardError, Schedule};
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
-/// `min(1, round(words / target, 2))`, in [0, 1]; a tie goes to the even digit, as Python rounds.
+/// Returns `min(1, round(words / target, 2))`, in [0, 1], with ties rounded to even as in Python.
 ///
 /// ```
 /// use sparring_reward::length::length_share;
@@ -14,14 +14,14 @@ pub fn length_share(words: usize, target: f64) -> f64 {
     ((words as f64 / target * 100.0).round_ties_even() / 100.0).min(1.0)
 }
 
-/// [`length_share`] of the words in the last block of a tag, 0 where the tag is missing. The target is 512 words in
-/// ToolRL's `WITHLENGTH`; its dynamic length moves it from 384 to 640 over 105 steps. Component: `length`.
+/// Scores [`length_share`] of the words in the last block of a tag, 0 if the tag is missing. The target is 512 words in
+/// ToolRL's `WITHLENGTH`; its dynamic length moves from 384 to 640 over 105 steps. Component: `length`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Length {
     /// Tag of the reasoning.
     pub tag: String,
-    /// Words that earn 1; above 0.
+    /// Number of words that scores 1; above 0.
     pub target: Schedule,
 }
 
@@ -32,8 +32,8 @@ impl Default for Length {
 }
 
 impl Length {
-    /// Number of words in the last block of the tag, 0 where one of its tokens is missing. A block that is not
-    /// closed after its opening ends with the text, as in the released code.
+    /// Returns the number of words in the tag's last block, 0 if an opening or closing tag is missing. A block that is
+    /// not closed after its opening ends with the text, as in the released code.
     pub fn words(&self, text: &str) -> usize {
         let close = format!("</{}>", self.tag);
         let inside = text.rsplit_once(&format!("<{}>", self.tag)).map(|(_, inside)| inside);

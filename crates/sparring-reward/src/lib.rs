@@ -1,4 +1,4 @@
-//! Reward components, schedules and composition.
+//! Rewards for tool calls and reasoning: components, schedules and composition.
 //!
 //! ```text
 //!   pure functions                         Reward<T>                      composition
@@ -6,10 +6,10 @@
 //!   Band::evaluate(p), penalties(..)       SolveRate, Repetition, ..      Mix, Gate
 //! ```
 //!
-//! A [`RewardConfig`] is such a tree as data; it is checked when it is built, and takes kinds of your own
+//! A [`RewardConfig`] is such a tree as data. It is checked when it is built, and can contain custom kinds
 //! ([`config::Registry`]). Every formula of a paper is a small function with its equation in the docs; the types around
 //! it apply it to a group of completions. In the modules of Tool-R0 (arXiv 2602.21320), `Default` is the corrected
-//! reading of the paper; `released()` does what its published code does, for comparison.
+//! version and `released()` reproduces the published code, for comparison.
 //!
 //! ```
 //! use sparring_core::{Reward, RewardContext, Rollout};
@@ -32,7 +32,7 @@
 //! # Ok::<(), sparring_core::BoxError>(())
 //! ```
 #![forbid(unsafe_code)]
-// Tests compare with values that are exact in binary.
+// The compared values are exact in binary.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 pub mod accuracy;

@@ -5,22 +5,22 @@ use crate::extract::Extract;
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
-/// Which answer is the label where several are equally frequent.
+/// How ties between equally frequent answers are resolved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Ties {
-    /// The one that was given first, as in the released code of R-Zero. Only here does the order of the answers
+    /// The answer that was given first, as in R-Zero's released code. Only with this rule does the order of the answers
     /// matter.
     #[default]
     First,
-    /// Each of them.
+    /// Every one of them is a label.
     All,
-    /// None: there is no label.
+    /// There is no label.
     Undecided,
 }
 
-/// The majority's answers, and how many gave each of them: one, several under [`Ties::All`], or none.
+/// Returns the majority's answers, and the count of each: one, several under [`Ties::All`], or none.
 fn winners<'a>(answers: &[Option<&'a str>], ties: Ties) -> (Vec<&'a str>, usize) {
     let count = |answer: &str| answers.iter().filter(|other| **other == Some(answer)).count();
     let most = answers.iter().flatten().map(|answer| count(answer)).max().unwrap_or(0);
@@ -38,8 +38,8 @@ fn winners<'a>(answers: &[Option<&'a str>], ties: Ties) -> (Vec<&'a str>, usize)
     (first, most)
 }
 
-/// `1[answer = majority answer]` for each of a group's answers, in {0, 1}; a missing answer is never the majority's.
-/// `None` for all of them where there is no majority.
+/// Returns `1[answer = majority answer]` for each of a group's answers; a missing answer scores 0. `None` for all of
+/// them if there is no majority.
 ///
 /// ```
 /// use sparring_reward::majority::{Ties, majority_rewards};
@@ -59,8 +59,8 @@ pub fn majority_rewards(answers: &[Option<&str>], ties: Ties) -> Vec<Option<f64>
     answers.iter().map(|answer| Some(if wins(*answer) { 1.0 } else { 0.0 })).collect()
 }
 
-/// Self-consistency: the share `p` of all answers, missing ones included, that equal the most frequent one, in
-/// (0, 1]; `None` where there is none. What R-Zero's challenger is paid by.
+/// Returns the self-consistency: the share `p` of all answers, including missing ones, that equal the most frequent
+/// one, in (0, 1]; `None` if there is no answer. R-Zero rewards its challenger by it.
 ///
 /// ```
 /// use sparring_reward::majority::self_consistency;
@@ -72,14 +72,14 @@ pub fn self_consistency(answers: &[Option<&str>]) -> Option<f64> {
     (most > 0).then(|| most as f64 / answers.len() as f64)
 }
 
-/// [`majority_rewards`] within the group that is scored: the label is voted for by the completions themselves. Where a
-/// task brings a label that was voted for before, compare with that. Component: `majority`.
+/// Scores [`majority_rewards`] within the group: the completions themselves vote for the label. If a task already has a
+/// label from an earlier vote, compare with that instead. Component: `majority`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Majority {
-    /// Where the answer is.
+    /// How to find the answer.
     pub answer: Extract,
-    /// Answers that are equally frequent.
+    /// How ties are resolved.
     pub ties: Ties,
 }
 

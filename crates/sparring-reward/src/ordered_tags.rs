@@ -1,4 +1,4 @@
-//! A format reward: whether a completion has the required tags, in order.
+//! A format reward for required tags in order.
 
 use crate::RewardError;
 use serde::{Deserialize, Serialize};
@@ -6,9 +6,9 @@ use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
 /// Scores whether a completion has the required tags in order. Component: `format`.
 ///
-/// `R_format ∈ {0, 1}`, 1 where every special token is there and in the right order (arXiv 2511.01934, Eq. 2): the
-/// tokens `<tag>` and `</tag>` of each tag, one tag after the other. Between two of them anything may stand; of
-/// several, the first that follows the one before counts.
+/// `R_format ∈ {0, 1}` is 1 if all special tokens are present in the right order (arXiv 2511.01934, Eq. 2): the
+/// tokens `<tag>` and `</tag>` of each tag, one tag after the other. Anything may be between them; of repeated tokens,
+/// the first after the previous one counts.
 ///
 /// ```
 /// use sparring_reward::ordered_tags::OrderedTags;
@@ -20,25 +20,25 @@ use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-// Each asks for one thing, and any of them go together.
+// Independent switches that can be combined freely.
 #[allow(clippy::struct_excessive_bools)]
 pub struct OrderedTags {
     /// The tags, in order; at least one.
     pub tags: Vec<String>,
-    /// Score where every tag is there, in order.
+    /// Score if every tag is present, in order.
     pub pass: f64,
-    /// Score where one is missing or out of order.
+    /// Score if one is missing or out of order.
     pub fail: f64,
-    /// Whether each tag counts: `fail + (pass - fail)·(tags in order / tags)` instead of one or the other.
+    /// Whether each tag counts: `fail + (pass - fail)·(tags in order / tags)` instead of `pass` or `fail`.
     pub graded: bool,
     /// Whether each opening and closing tag may occur only once.
     pub once: bool,
-    /// Whether nothing but white space may stand outside of the tags.
+    /// Whether only white space may be outside the tags.
     pub anchored: bool,
-    /// Whether each tag must hold more than white space.
+    /// Whether each tag must contain more than white space.
     pub filled: bool,
-    /// Whether the prompt ends with the first opening tag, as some chat templates have it; the completion then
-    /// starts inside.
+    /// Whether the prompt ends with the first opening tag, as in some chat templates, so that the completion starts
+    /// inside.
     pub opened: bool,
 }
 
@@ -59,15 +59,15 @@ impl Default for OrderedTags {
 }
 
 impl OrderedTags {
-    /// These tags; 1 or 0.
+    /// Returns the rule for these tags; 1 or 0.
     pub fn new<S: Into<String>>(tags: impl IntoIterator<Item = S>) -> Self {
         Self { tags: tags.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
-    /// Checks that there are tags, and names in them.
+    /// Checks that there are tags, and that none is empty.
     ///
     /// # Errors
-    /// [`RewardError::Invalid`] names the setting.
+    /// [`RewardError::Invalid`] with the setting.
     pub fn validate(&self) -> Result<(), RewardError> {
         if self.tags.is_empty() || self.tags.iter().any(String::is_empty) {
             return Err(RewardError::invalid("tags", "must be one tag or more, none of them empty"));
@@ -75,7 +75,7 @@ impl OrderedTags {
         Ok(())
     }
 
-    /// Score of one completion, from `fail` to `pass`.
+    /// Returns the score of one completion, between `fail` and `pass`.
     pub fn of_text(&self, text: &str) -> f64 {
         let found = self.found(text);
         if self.graded {
@@ -87,7 +87,7 @@ impl OrderedTags {
         }
     }
 
-    /// Number of tags that stand in order; 0 where something stands outside that must not.
+    /// Returns the number of tags that are in order; 0 if there is forbidden text outside them.
     fn found(&self, text: &str) -> usize {
         let (mut rest, mut count, mut outside) = (text, 0, String::new());
         for (i, tag) in self.tags.iter().enumerate() {

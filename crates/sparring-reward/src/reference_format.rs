@@ -1,19 +1,19 @@
-//! ToolRL's format reward (arXiv 2504.13958), which depends on what the reference contains.
+//! ToolRL's format reward (arXiv 2504.13958), which depends on the parts of the reference.
 
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 use sparring_tools::ToolTask;
 
-/// Which parts the reference has beside its thought.
+/// The parts of the reference in addition to its reasoning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReferenceParts {
     /// Whether it calls tools.
     pub calls: bool,
-    /// Whether it answers in words.
+    /// Whether it answers with text.
     pub response: bool,
 }
 
-/// Whether a completion has the parts of the reference, and no other, in ToolRL's form: the whole text is
+/// Returns whether a completion has exactly the parts of the reference, in ToolRL's form: the whole text is
 ///
 /// ```text
 /// calls and response   <think>…</think>\n<tool_call>\n…\n</tool_call>\n<response>…</response>
@@ -22,8 +22,8 @@ pub struct ReferenceParts {
 /// neither              <think>…</think>
 /// ```
 ///
-/// with exactly one `<tool_call>` and `</tool_call>`, `<response>` and `</response>` where they are asked for. One line
-/// break at the end is ignored. The tags of the thought are not counted, as in the released code.
+/// with exactly one `<tool_call>` and `</tool_call>`, `<response>` and `</response>` if they are required. One line
+/// break at the end is ignored. The tags of the reasoning are not counted, as in the released code.
 ///
 /// ```
 /// use sparring_reward::reference_format::{ReferenceParts, follows};
@@ -56,14 +56,14 @@ pub fn follows(text: &str, reference: ReferenceParts) -> bool {
     rest.is_some()
 }
 
-/// `pass` where a completion [`follows`] the parts of its reference, else `fail`. A task with calls asks for calls
-/// alone, one without for a response. Component: `format`.
+/// Scores `pass` if a completion [`follows`] the parts of its reference, else `fail`. A task with calls requires calls
+/// alone, one without requires a response. Component: `format`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReferenceFormat {
     /// Score of the right parts.
     pub pass: f64,
-    /// Score of all else.
+    /// Score of everything else.
     pub fail: f64,
 }
 

@@ -1,4 +1,4 @@
-//! A penalty for similar questions: R-Zero's (arXiv 2508.05004), as in Tool-R0's code.
+//! A penalty for similar questions, from R-Zero (arXiv 2508.05004) and as in Tool-R0's code.
 
 use crate::RewardError;
 use serde::{Deserialize, Serialize};
@@ -10,61 +10,61 @@ mod cluster;
 
 pub use bleu::bleu;
 
-/// How far apart two questions are, in [0, 1].
+/// The distance between two questions, in [0, 1].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Measure {
-    /// [`distance`]: Jaccard distance of their character 3-grams.
+    /// [`distance`]: Jaccard distance of the character 3-grams.
     #[default]
     Grams,
-    /// `1 - BLEU` of the earlier question against the later ([`bleu()`]), as in R-Zero's code.
+    /// `1 - BLEU` of the earlier question against the later one ([`bleu()`]), as in R-Zero's code.
     Bleu,
 }
 
-/// Which questions form a cluster.
+/// How questions are clustered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Linkage {
-    /// Those that are alike, directly or through others.
+    /// Single linkage: questions that are similar, directly or through others.
     #[default]
     Single,
-    /// Those that average linkage joins, as in R-Zero's code.
+    /// Average linkage, as in R-Zero's code.
     Average,
 }
 
-/// What a completion without a question gets.
+/// The score of a completion without a question.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Missing {
-    /// Nothing: the reward does not apply.
+    /// None: the reward does not apply.
     #[default]
     Skip,
     /// The penalty of a cluster of one, as in R-Zero's code.
     Alone,
 }
 
-/// How repetition is measured, and how much it costs.
+/// Settings of [`Repetition`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct RepetitionSettings {
-    /// Questions nearer than this are alike; in [0, 1].
+    /// Distance below which questions are similar; in [0, 1].
     pub distance: f64,
-    /// Penalty of a batch that is all one cluster, λ; at least 0.
+    /// λ, the penalty of a batch that is a single cluster; at least 0.
     pub weight: f64,
-    /// How far apart two questions are.
+    /// The distance between two questions.
     pub measure: Measure,
-    /// Which questions form a cluster.
+    /// How questions are clustered.
     pub linkage: Linkage,
-    /// Completions without a question.
+    /// The score of completions without a question.
     pub missing: Missing,
 }
 
 impl Default for RepetitionSettings {
-    /// Tool-R0's: 0.30 of character 3-grams, and 0.20.
+    /// Tool-R0's: distance 0.30 between character 3-grams, weight 0.20.
     fn default() -> Self {
         Self {
             distance: 0.30,
@@ -77,8 +77,8 @@ impl Default for RepetitionSettings {
 }
 
 impl RepetitionSettings {
-    /// R-Zero's (arXiv 2508.05004, and its code): `|cluster| / B`, clusters by average linkage where `1 - BLEU` is below
-    /// 0.5.
+    /// Returns R-Zero's settings (arXiv 2508.05004, and its code): `|cluster| / B`, average linkage where `1 - BLEU` is
+    /// below 0.5.
     pub fn r_zero() -> Self {
         Self {
             distance: 0.5,
@@ -92,7 +92,7 @@ impl RepetitionSettings {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`RewardError::Invalid`] names the setting.
+    /// [`RewardError::Invalid`] with the setting.
     pub fn validate(&self) -> Result<(), RewardError> {
         if !(0.0..=1.0).contains(&self.distance) {
             return Err(RewardError::invalid("distance", "must be in [0, 1]"));
@@ -104,8 +104,8 @@ impl RepetitionSettings {
     }
 }
 
-/// Jaccard distance `1 - |A∩B| / |A∪B|` of the character 3-grams of two texts (white space collapsed, lower
-/// case), in [0, 1]. A text shorter than three characters is a gram of its own.
+/// Returns the Jaccard distance `1 - |A∩B| / |A∪B|` of the character 3-grams of two texts (white space collapsed, lower
+/// case), in [0, 1]. A text shorter than three characters is a single gram.
 pub fn distance(a: &str, b: &str) -> f64 {
     jaccard(&grams(a), &grams(b))
 }
@@ -125,11 +125,10 @@ fn jaccard(a: &BTreeSet<[char; 3]>, b: &BTreeSet<[char; 3]>) -> f64 {
     if all == 0 { 0.0 } else { 1.0 - common as f64 / all as f64 }
 }
 
-/// `-weight · |cluster| / B` for each question of a batch of `B`, in [-weight, 0].
+/// Returns `-weight · |cluster| / B` for each question of a batch of `B`, in [-weight, 0].
 ///
-/// A cluster joins questions that are alike, directly or through others, as [`Linkage`] says. A question alike to none
-/// is a cluster of one. `None` (no question was proposed) still counts in `B`; whether it is penalised is for
-/// [`Missing`] to say.
+/// A cluster contains similar questions, as [`Linkage`] says; a question without similar ones is a cluster of one.
+/// `None` (no question was proposed) counts in `B`; [`Missing`] says whether it is penalised.
 pub fn penalties(questions: &[Option<&str>], settings: &RepetitionSettings) -> Vec<Option<f64>> {
     let texts: Vec<&str> = questions.iter().copied().flatten().collect();
     let clusters = clusters(&texts, settings);
@@ -165,7 +164,7 @@ fn clusters(texts: &[&str], settings: &RepetitionSettings) -> Vec<usize> {
     }
 }
 
-/// [`penalties`] over the whole batch of the context; over the group where the context brings no batch.
+/// Scores [`penalties`] over the whole batch of the context, or over the group if the context has no batch.
 #[derive(Debug, Clone)]
 pub struct Repetition<F> {
     question: F,
@@ -176,10 +175,10 @@ impl<F> Repetition<F>
 where
     F: Fn(&str) -> Option<String> + Send + Sync,
 {
-    /// `question` takes the question out of a completion's text; `None` where there is none.
+    /// Returns the reward; `question` extracts the question from a completion's text, or returns `None`.
     ///
     /// # Errors
-    /// [`RewardError::Invalid`] where a setting is out of range.
+    /// [`RewardError::Invalid`] if a setting is out of range.
     pub fn new(question: F, settings: RepetitionSettings) -> Result<Self, RewardError> {
         settings.validate()?;
         Ok(Self { question, settings })
@@ -228,7 +227,7 @@ mod tests {
         assert_eq!(distance("Hi  there", "hi THERE"), 0.0);
         assert_eq!((distance("", ""), distance("a", ""), distance("ab", "ab")), (0.0, 1.0, 0.0));
         let settings = RepetitionSettings { distance: 0.34, ..RepetitionSettings::default() };
-        // 1 and 3 are alike, 3 and 4 too (1/4), 1 and 4 are not (2/4) but belong together through 3.
+        // 1 and 3 are similar, 3 and 4 too (1/4); 1 and 4 are not (2/4) but are joined through 3.
         let batch = [Some("abcd"), Some("xyz"), None, Some("abcde"), Some("abcdef")];
         let got = penalties(&batch, &settings);
         let want = [Some(-0.12), Some(-0.04), None, Some(-0.12), Some(-0.12)];
@@ -260,7 +259,7 @@ mod tests {
             [Some("what is two plus two"), Some("what is two plus three"), None, Some("name a colour")];
         assert_eq!(penalties(&batch, &settings), [Some(-0.5), Some(-0.5), None, Some(-0.25)]);
         assert_eq!(penalties(&batch, &alone)[2], Some(-0.25));
-        // Equal texts of fewer than four words are not alike: 1 - 0.1^(1/2) = 0.68 for two words.
+        // Equal texts of fewer than four words are not similar: 1 - 0.1^(1/2) = 0.68 for two words.
         assert!((bleu("two words", "two words") - 0.1_f64.sqrt()).abs() < 1e-12);
         assert_eq!(penalties(&[Some("two words"); 2], &settings), [Some(-0.5); 2]);
     }

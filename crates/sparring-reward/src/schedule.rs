@@ -2,54 +2,53 @@ use crate::RewardError;
 
 /// A number that changes over the steps of a phase.
 ///
-/// Steps count from 0; the last is `total_steps - 1`. Outside of that range, the ends hold.
+/// Steps count from 0; the last is `total_steps - 1`. Beyond the ends, the value stays constant.
 ///
-/// In settings a constant is a number, and the others are tables with a `kind`:
+/// In settings, a constant is a number, and the other kinds are tables with a `kind`:
 /// `{ kind = "sigmoid", from = 0.0, to = 1.0, slope = 0.1, middle = 25.0 }`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// Always the same.
+    /// Always the same value.
     Constant(f64),
-    /// From the first step's value to the last step's in a straight line.
+    /// Linear from the first step to the last.
     Linear {
         /// At the first step.
         from: f64,
         /// At the last step.
         to: f64,
     },
-    /// From `from` at step 0 to `to` at the step `steps`, in a straight line, and `to` from there on, however long
-    /// the phase is.
+    /// Linear from `from` at step 0 to `to` at step `steps`, and constant afterwards, regardless of the phase's length.
     Ramp {
         /// At step 0.
         from: f64,
         /// From the step `steps` on.
         to: f64,
-        /// The first step of `to`; 0 is `to` from the start.
+        /// The first step with the value `to`; with 0 it is `to` from the start.
         steps: usize,
     },
-    /// `before` up to the step `at`, `after` from it on.
+    /// `before` up to the step `at`, `after` from then on.
     Step {
         /// Before `at`.
         before: f64,
         /// From `at` on.
         after: f64,
-        /// The first step of `after`.
+        /// The first step with the value `after`.
         at: usize,
     },
-    /// `from + (to - from) / (1 + exp(-slope·(step - middle)))`: Tool-Zero's σ(t, m) for 0 to 1, slope 0.1 and
-    /// middle 25 steps.
+    /// `from + (to - from) / (1 + exp(-slope·(step - middle)))`: Tool-Zero's σ(t, m) with 0, 1, slope 0.1 and middle
+    /// 25.
     Sigmoid {
-        /// Long before the middle.
+        /// Limit long before the middle.
         from: f64,
-        /// Long after it.
+        /// Limit long after the middle.
         to: f64,
         /// Steepness κ, per step.
         slope: f64,
-        /// The step at which half of the way is done.
+        /// The step at which the value is halfway.
         middle: f64,
     },
-    /// From the first step's value to the last step's along half a cosine.
+    /// Half a cosine from the first step to the last.
     Cosine {
         /// At the first step.
         from: f64,
@@ -85,7 +84,7 @@ impl Schedule {
         }
     }
 
-    /// The value at `step` of `total_steps`.
+    /// Returns the value at `step` of `total_steps`.
     ///
     /// ```
     /// use sparring_reward::Schedule;

@@ -1,23 +1,23 @@
-//! A judge's opinion of a proposed task: the second half of Tool-R0's curriculum reward (arXiv 2602.21320, Eq. 5).
+//! A judge's rating of a proposed task: the second half of Tool-R0's curriculum reward (arXiv 2602.21320, Eq. 5).
 
 use crate::RewardError;
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 use sparring_tools::ToolTask;
 
-/// Rates how good a task is: the question, and whether the calls serve it.
+/// Rates the quality of a task: the question, and whether the calls serve it.
 ///
 /// # Contract
-/// A rating is 1 (bad) to 5 (good). `None` says that there is no opinion (the model gave no number), which
-/// scores nothing. An `Err` is a broken judge and stops the run. (The released code gives 3 in both cases.)
+/// A rating is 1 (bad) to 5 (good). `None` means that there is no rating (the model gave no number), which does not
+/// score. An `Err` is a broken judge and stops the run. (The released code uses 3 in both cases.)
 pub trait Judge: Send + Sync {
     /// Rates one task.
     ///
     /// # Errors
-    /// Whatever keeps the judge from answering.
+    /// Any error that prevents a rating.
     fn rate(&self, task: &ToolTask) -> Result<Option<u8>, BoxError>;
 }
 
-/// The seam is object-safe.
+/// The trait is object-safe.
 const _: fn(&dyn Judge) = |_| {};
 
 impl<F> Judge for F
@@ -29,7 +29,7 @@ where
     }
 }
 
-/// `(s - 1)/4` for a rating `s` of 1 to 5, in [0, 1].
+/// Returns `(s - 1)/4` for a rating `s` of 1 to 5, in [0, 1].
 ///
 /// # Errors
 /// [`RewardError::Contract`] for any other rating.
@@ -42,7 +42,7 @@ pub fn semantic(rating: u8) -> Result<f64, RewardError> {
 
 const NAME: &str = "semantic";
 
-/// Reward of a Generator's completions by a [`Judge`].
+/// Scores a Generator's completions with a [`Judge`].
 #[derive(Debug, Clone)]
 pub struct Semantic<J, F> {
     judge: J,
@@ -50,7 +50,8 @@ pub struct Semantic<J, F> {
 }
 
 impl<J: Judge, F> Semantic<J, F> {
-    /// `read` reads a completion into the task it proposes; `None` where it proposes none, which the judge never sees.
+    /// Returns the reward. `read` parses a completion into its proposed task; if it returns `None`, the judge is not
+    /// called.
     pub fn new<T: ?Sized>(judge: J, read: F) -> Self
     where
         F: Fn(&T, &Rollout) -> Option<ToolTask> + Send + Sync,

@@ -1,26 +1,26 @@
-//! Rewards for how hard a task is: functions of the share `p` of the frozen Solver's samples that solve it.
+//! Rewards for the difficulty of a task: functions of the share `p` of the frozen Solver's samples that solve it.
 
 use crate::RewardError;
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
-/// What the reward is outside the band.
+/// The reward outside the band.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Shoulders {
-    /// `exp(-(distance to the band)² / 2σ²)`: a smooth fall (Eq. 4).
+    /// `exp(-(distance to the band)² / 2σ²)`: a smooth decrease (Eq. 4).
     #[default]
     Gaussian,
     /// 0: the ablation "rectangular band" (arXiv 2602.21320, Table 3).
     Rectangular,
-    /// 1: no band at all, every task that passes the gate is as good.
+    /// 1: no band; every task that passes the gate scores the same.
     Off,
 }
 
-/// Band-pass reward of Tool-R0 (arXiv 2602.21320, Eq. 4), in [0, 1]:
+/// Tool-R0's band-pass reward (arXiv 2602.21320, Eq. 4), in [0, 1].
 ///
-/// `0` where `p < gate`; `1` where `low ≤ p ≤ high`; else what the [`Shoulders`] say.
+/// `0` if `p < gate`; `1` if `low ≤ p ≤ high`; else as [`Shoulders`] says.
 ///
 /// ```
 /// use sparring_reward::solve_rate::Band;
@@ -38,10 +38,10 @@ pub struct Band {
     pub high: f64,
     /// Width σ of the Gaussian shoulders, above 0, in units of `p`.
     pub sigma: f64,
-    /// Smallest `p` that is rewarded at all: 1/K for K probes, so that one sample must have solved it. It takes
+    /// Smallest `p` that is rewarded: 1/K for K probes, so that at least one sample must have solved the task. It takes
     /// precedence over everything else.
     pub gate: f64,
-    /// What is outside the band.
+    /// The reward outside the band.
     pub shoulders: Shoulders,
 }
 
@@ -52,11 +52,11 @@ impl Default for Band {
     }
 }
 
-/// Rates are counts divided in `f32`; a rate of exactly the gate must pass it.
+/// Rates are counts divided in `f32`; a rate equal to the gate must pass it.
 const ROUNDING: f64 = 1e-6;
 
 impl Band {
-    /// Tool-R0's band, [0.25, 0.75] with σ = 0.12, and the gate 1/`probes`.
+    /// Returns Tool-R0's band, [0.25, 0.75] with σ = 0.12 and the gate 1/`probes`.
     pub fn for_probes(probes: usize) -> Self {
         Self {
             low: 0.25,
@@ -77,7 +77,7 @@ impl Band {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`RewardError::Invalid`] names the setting.
+    /// [`RewardError::Invalid`] with the setting.
     pub fn validate(&self) -> Result<(), RewardError> {
         if !(0.0 <= self.low && self.low <= self.high && self.high <= 1.0) {
             return Err(RewardError::invalid("low and high", "must hold 0 ≤ low ≤ high ≤ 1"));
@@ -91,7 +91,7 @@ impl Band {
         Ok(())
     }
 
-    /// The reward of solve rate `p` in [0, 1].
+    /// Returns the reward for solve rate `p` in [0, 1].
     pub fn evaluate(&self, p: f64) -> f64 {
         if p < self.gate - ROUNDING {
             return 0.0;
@@ -108,22 +108,22 @@ impl Band {
     }
 }
 
-/// `1 - 2·|p - 1/2|`, in [0, 1]: R-Zero's uncertainty reward (arXiv 2508.05004).
+/// Returns `1 - 2·|p - 1/2|`, in [0, 1]: R-Zero's uncertainty reward (arXiv 2508.05004).
 pub fn tent(p: f64) -> f64 {
     1.0 - 2.0 * (p - 0.5).abs()
 }
 
-/// `min(p, 1 - p)`, in [0, 1/2]: half of [`tent`].
+/// Returns `min(p, 1 - p)`, in [0, 1/2]: half of [`tent`].
 pub fn margin(p: f64) -> f64 {
     p.min(1.0 - p)
 }
 
-/// `1 - p`, and 0 where `p` is 0, in [0, 1): Absolute Zero's learnability (arXiv 2505.03335).
+/// Returns `1 - p`, or 0 if `p` is 0, in [0, 1): Absolute Zero's learnability (arXiv 2505.03335).
 pub fn hard_but_solved(p: f64) -> f64 {
     if p <= 0.0 { 0.0 } else { 1.0 - p }
 }
 
-/// The shapes without settings, as settings name them.
+/// The shapes without settings, by their names in settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -132,9 +132,9 @@ pub enum RateShape {
     Tent,
     /// [`margin`]: `min(p, 1 - p)`.
     Margin,
-    /// [`hard_but_solved`]: `1 - p`, and 0 where `p` is 0.
+    /// [`hard_but_solved`]: `1 - p`, or 0 if `p` is 0.
     HardButSolved,
-    /// 1, whatever `p` is: there is a rate at all, the proposal could be tried.
+    /// 1 for every `p`: the proposal could be probed.
     Probed,
 }
 
@@ -149,16 +149,16 @@ impl Shape for RateShape {
     }
 }
 
-/// Rewards a Generator's completions by a function of their solve rates, which the context brings.
+/// Scores a Generator's completions by a function of their solve rates, which are in the context.
 ///
-/// A completion that was not probed gets `None`, and so does all of the group where nothing is probed.
+/// A completion that was not probed gets `None`, and so does the whole group if nothing was probed.
 #[derive(Debug, Clone)]
 pub struct SolveRate<F> {
     shape: F,
 }
 
 impl SolveRate<Band> {
-    /// The band-pass reward.
+    /// Returns the band-pass reward.
     ///
     /// # Errors
     /// As [`Band::validate`].
@@ -169,7 +169,7 @@ impl SolveRate<Band> {
 }
 
 impl<F: Shape> SolveRate<F> {
-    /// Any function of the solve rate: a closure, or a [`RateShape`].
+    /// Returns a reward by any function of the solve rate: a closure, or a [`RateShape`].
     pub fn shaped(shape: F) -> Self {
         Self { shape }
     }
@@ -177,7 +177,7 @@ impl<F: Shape> SolveRate<F> {
 
 /// A function of the solve rate: a [`Band`], or a closure.
 pub trait Shape: Send + Sync {
-    /// The reward of solve rate `p` in [0, 1].
+    /// Returns the reward for solve rate `p` in [0, 1].
     fn reward(&self, p: f64) -> f64;
 }
 
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Eq. 4 at K = 8, worked out by hand: exp(-0.125²/(2·0.12²)) = 0.5813, exp(-0.25²/(2·0.12²)) = 0.1142.
+    /// Eq. 4 at K = 8, computed by hand: exp(-0.125²/(2·0.12²)) = 0.5813, exp(-0.25²/(2·0.12²)) = 0.1142.
     #[test]
     fn table_at_eight_probes() {
         let want = [0.0, 0.5813, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5813, 0.1142];
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!([0, 1, 8].map(|k| off.evaluate(f64::from(k) / 8.0)), [0.0, 1.0, 1.0]);
     }
 
-    /// R-Zero's and Absolute Zero's: at p = 1 nothing is left to learn, at p = 0 nothing can be.
+    /// R-Zero's and Absolute Zero's: at p = 1 nothing is left to learn, at p = 0 nothing can be learned.
     #[test]
     fn shapes_by_hand() {
         let rates = [0.0, 0.25, 0.5, 0.75, 1.0];

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
-/// `each · min(N, cap)`, in [0, each·cap].
+/// Returns `each · min(N, cap)`, in [0, each·cap].
 ///
 /// ```
 /// use sparring_reward::tool_use::tool_use;
@@ -13,16 +13,16 @@ pub fn tool_use(uses: usize, each: f64, cap: usize) -> f64 {
     each * uses.min(cap) as f64
 }
 
-/// [`tool_use`] for the number of times that a mark stands in the completion: in Agent0's code, what opens a tool's
-/// output, 0.05 each, 4 at most. Component: `tool_use`.
+/// Scores [`tool_use`] for the number of times that a mark occurs in the completion: in Agent0's code, the text that
+/// opens a tool's output, 0.05 each, at most 4. Component: `tool_use`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ToolUse {
     /// The mark; not empty.
     pub mark: String,
-    /// What one use earns, γ.
+    /// γ, the reward of one use.
     pub each: f64,
-    /// The most uses that count, C.
+    /// C, the largest number of uses that counts.
     pub cap: usize,
 }
 

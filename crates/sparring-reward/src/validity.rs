@@ -1,35 +1,35 @@
-//! Whether a proposed task is consistent: Tool-R0's validity (arXiv 2602.21320, Eq. 2), over every gold call.
+//! Consistency of a proposed task: Tool-R0's validity (arXiv 2602.21320, Eq. 2), over every gold call.
 
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 use sparring_tools::grounding::{Letters, is_grounded};
 use sparring_tools::{CallParser, ToolCall, ToolTask};
 
-/// How a call's grounding counts.
+/// How a call's grounding is scored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Grounding {
-    /// 1 where every value occurs in the question, else 0.
+    /// 1 if every value occurs in the question, else 0.
     #[default]
     All,
     /// The share of the values that occur in the question.
     Fraction,
 }
 
-/// Which gold calls count.
+/// Which gold calls are scored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CountedCalls {
-    /// The mean over every call: a bogus second call costs its share.
+    /// The mean over every call: an invalid second call lowers the score.
     #[default]
     EveryCall,
     /// The first call only, as in the released code.
     FirstCall,
 }
 
-/// The weights of the terms of validity, and how they are computed.
+/// The weights of the terms of validity, and how the terms are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -40,11 +40,11 @@ pub struct ValiditySettings {
     pub required: f64,
     /// Weight of "the values occur in the question": λ_value in the paper.
     pub values: f64,
-    /// How grounding counts.
+    /// How grounding is scored.
     pub grounding: Grounding,
-    /// Which characters count for it.
+    /// The characters that are compared for grounding.
     pub letters: Letters,
-    /// Which calls count.
+    /// Which calls are scored.
     pub scope: CountedCalls,
     /// Weight of having the requested numbers of tools, calls and arguments; 0 in the paper, which has no such term.
     pub compliance: f64,
@@ -65,14 +65,14 @@ impl Default for ValiditySettings {
     }
 }
 
-/// The numbers of tools, calls and, optionally, arguments that the Generator was asked for.
+/// The numbers of tools, calls and, optionally, arguments that the Generator's prompt requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestedCounts {
     /// Number of tools, m.
     pub tools: usize,
     /// Number of gold calls, n.
     pub calls: usize,
-    /// Number of arguments of all calls together; `None` where none was requested.
+    /// Total number of arguments of all calls; `None` if none was requested.
     pub arguments: Option<usize>,
 }
 
@@ -80,19 +80,19 @@ pub struct RequestedCounts {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct ValidityParts {
-    /// Share of calls of a tool offered.
+    /// Share of calls whose tool is on the tool list.
     pub tool_list: f64,
     /// Share of calls with every required argument; 0 for a call of an unknown tool.
     pub required: f64,
     /// Grounding of the values, mean over the calls; 1 for a call without arguments.
     pub values: f64,
-    /// Share of the requested numbers (of tools, of calls, of arguments) that are met; 1 where none was requested.
+    /// Share of the requested numbers (of tools, calls, arguments) that are met; 1 if none was requested.
     pub compliance: f64,
 }
 
 impl ValiditySettings {
-    /// The intent of the released code: the first call, Latin letters only. (Its check of required arguments
-    /// misses the place where its prompt puts them; here both places count, as the data of a tool do.)
+    /// Returns the intended behaviour of the released code: the first call, Latin letters only. (Its check of required
+    /// arguments misses the place where its prompt puts them; here both places count, as in a tool definition.)
     pub fn released() -> Self {
         Self { letters: Letters::Ascii, scope: CountedCalls::FirstCall, ..Self::default() }
     }
@@ -104,7 +104,8 @@ impl ValiditySettings {
         self
     }
 
-    /// `r_valid = λ_menu·tool_list + λ_gold·required + λ_value·values + λ_spec·compliance`, in [0, sum of the weights].
+    /// Returns `r_valid = λ_menu·tool_list + λ_gold·required + λ_value·values + λ_spec·compliance`, in [0, sum of the
+    /// weights].
     pub fn score(&self, task: &ToolTask, asked: Option<RequestedCounts>) -> f64 {
         let parts = self.parts(task, asked);
         self.tool_list * parts.tool_list
@@ -113,10 +114,10 @@ impl ValiditySettings {
             + self.compliance * parts.compliance
     }
 
-    /// The terms.
+    /// Returns the terms of the score.
     ///
-    /// For a task without gold calls the terms are 1, except with an empty tool list, where they are 0. Whether
-    /// really no tool serves the request is not checked here.
+    /// For a task without gold calls the terms are 1, or 0 with an empty tool list. Whether the tools really cannot
+    /// serve the request is not checked here.
     pub fn parts(&self, task: &ToolTask, asked: Option<RequestedCounts>) -> ValidityParts {
         let compliance = asked.map_or(1.0, |asked| {
             let mut kept = vec![task.tools.len() == asked.tools, task.calls.len() == asked.calls];
@@ -158,9 +159,9 @@ impl ValiditySettings {
     }
 }
 
-/// [`ValiditySettings`] of a completion's calls, as if they were the gold calls of its task: whether they call tools of the
-/// tool list, give what is required, and take their values from the question. A completion that cannot be read scores 0.
-/// Component: `validity`.
+/// Scores a completion's calls by [`ValiditySettings`], as if they were the gold calls of its task: whether they call
+/// tools on the list, give the required arguments, and take their values from the question. A completion that cannot be
+/// read scores 0. Component: `validity`.
 pub struct CallValidity {
     parser: Box<dyn CallParser>,
     rules: ValiditySettings,
@@ -176,7 +177,7 @@ impl std::fmt::Debug for CallValidity {
 }
 
 impl CallValidity {
-    /// ValiditySettings of calls in this format.
+    /// Scores calls in this format by these rules.
     pub fn new(parser: impl CallParser + 'static, rules: ValiditySettings) -> Self {
         Self { parser: Box::new(parser), rules }
     }

@@ -1,11 +1,10 @@
 //! Toy policies, and conformance suites for third-party backends, samplers, rewards and games.
 //!
-//! [`ToyPolicy`] is a complete model of a few thousand numbers: it samples, scores, learns by exact gradients
-//! and is saved and restored, so that tests, examples and documentation run without weights.
-//! [`NextTokenPolicy`] makes such a policy of your own small model, a [`NextToken`]. [`ScriptedSampler`] says what
-//! it is told to, and a [`Tape`] shows what a loss writes. [`lm_head`] is the last layer of a language model, slowly and
-//! in `f64`. [`conformance`] holds the contracts of `sparring-core` as functions: call them from the tests of
-//! your own implementation.
+//! [`ToyPolicy`] is a complete model with a few thousand numbers: it samples, scores, learns with exact gradients, and
+//! is saved and restored, so that tests, examples and documentation run without weights. [`NextTokenPolicy`] turns your
+//! own small model, a [`NextToken`], into such a policy. A [`ScriptedSampler`] returns given texts, and a [`Tape`]
+//! records the gradients of a loss. [`lm_head`] is a reference for the last layer of a language model, in `f64`.
+//! [`conformance`] checks the contracts of `sparring-core`: call it from the tests of your own implementation.
 //!
 //! ```
 //! use sparring_core::{Prompt, Seed};

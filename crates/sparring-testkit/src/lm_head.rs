@@ -1,15 +1,15 @@
-//! Log-probabilities and entropies from hidden states, and their derivatives: what a fused head must agree with.
+//! Log-probabilities and entropies from hidden states, and their derivatives: a reference for fused heads.
 
-/// A head: z = h·Wᵀ / T, `weight` of shape \[vocabulary\]\[hidden\].
+/// A language-model head: z = h·Wᵀ / T, with `weight` of shape \[vocabulary\]\[hidden\].
 #[derive(Debug, Clone, Copy)]
 pub struct LmHead<'a> {
-    /// W, one row a token of the vocabulary.
+    /// W, one row per token of the vocabulary.
     pub weight: &'a [Vec<f64>],
     /// T, above 0.
     pub temperature: f64,
 }
 
-/// One position through the head.
+/// The output of the head at one position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Position {
     /// ln p of every token of the vocabulary, nats.
@@ -18,7 +18,7 @@ pub struct Position {
     pub entropy: f64,
 }
 
-/// ∂L of one position.
+/// The gradient of the loss at one position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeadGradient {
     /// ∂L/∂h.
@@ -28,7 +28,7 @@ pub struct HeadGradient {
 }
 
 impl LmHead<'_> {
-    /// Forward.
+    /// Computes log-probabilities and entropy from a hidden state.
     ///
     /// ```
     /// use sparring_testkit::lm_head::LmHead;
@@ -46,7 +46,7 @@ impl LmHead<'_> {
         Position { log_probs, entropy }
     }
 
-    /// Backward from ∂L/∂logp of `target` and ∂L/∂H: dz = (g_logp·(onehot − p) − g_H·p·(ln p + H)) / T.
+    /// Computes the gradient from ∂L/∂logp of `target` and ∂L/∂H: dz = (g_logp·(onehot − p) − g_H·p·(ln p + H)) / T.
     pub fn backward(&self, at: &Position, target: usize, by_logp: f64, by_entropy: f64) -> HeadGradient {
         let slope = |(v, log_p): (usize, &f64)| {
             let p = log_p.exp();

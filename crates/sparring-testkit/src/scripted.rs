@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 type Script = dyn Fn(&str, usize) -> String + Send + Sync;
 
-/// A sampler that says what it is told to: for tests of games, rewards and loops.
+/// A sampler that returns given texts, for tests of games, rewards and loops.
 ///
-/// The prompt it sees is the contents of the messages, one a line; tokens are the bytes of the text, each
-/// drawn with probability 1 (log-probability 0). It takes no notice of seeds and sampling parameters, but for
-/// `max_tokens`; it has no logits, and refuses requests with a hook and with `min_tokens`.
+/// The prompt that it sees is the contents of the messages, one per line. Tokens are the bytes of the text, each
+/// sampled with probability 1 (log-probability 0). Seeds and sampling parameters other than `max_tokens` are ignored.
+/// It has no logits, and refuses requests with a hook or `min_tokens`.
 ///
 /// ```
 /// use sparring_core::{Message, SampleRequest, Sampler, SamplingParams, Seed};
@@ -31,18 +31,18 @@ impl fmt::Debug for ScriptedSampler {
 }
 
 impl ScriptedSampler {
-    /// Completion `i` of a prompt is `script(prompt, i)`.
+    /// Returns a sampler whose completion `i` of a prompt is `script(prompt, i)`.
     pub fn new(script: impl Fn(&str, usize) -> String + Send + Sync + 'static) -> Self {
         Self { script: Arc::new(script) }
     }
 
-    /// Repeats the prompt.
+    /// Returns a sampler that repeats the prompt.
     pub fn echo() -> Self {
         Self::new(|prompt, _| prompt.to_owned())
     }
 
-    /// The first row whose key is part of the prompt answers, its texts in turn; no such row, or no text in
-    /// it: an empty completion.
+    /// Returns a sampler that answers from the first row whose key is part of the prompt, cycling through its texts.
+    /// Without such a row, or without texts in it, completions are empty.
     pub fn table<K, T>(rows: impl IntoIterator<Item = (K, Vec<T>)>) -> Self
     where
         K: Into<String>,

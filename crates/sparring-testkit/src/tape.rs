@@ -2,8 +2,8 @@ use sparring_core::{
     Learner, PolicyError, Scorer, StepReport, TokenBatch, TokenGradients, TokenLoss, TokenStats,
 };
 
-/// A learner without weights, to look at what a loss writes: the log-probability of token `i` is `logp[i]`, and its
-/// gradients add up in `gradients[i]`.
+/// A learner without weights that records the gradients of a loss: the log-probability of token `i` is `logp[i]`, and
+/// its gradients add up in `gradients[i]`.
 ///
 /// ```
 /// use sparring_core::{Learner, TokenBatch, TokenGroup};
@@ -33,14 +33,14 @@ pub struct Tape {
     pub gradients: Vec<f64>,
     /// ∂L/∂entropy of each token, summed over the calls.
     pub entropy_gradients: Vec<f64>,
-    /// Calls of `accumulate`.
+    /// Number of calls of `accumulate`.
     pub calls: usize,
-    /// Calls of `step`.
+    /// Number of calls of `step`.
     pub steps: usize,
 }
 
 impl Tape {
-    /// A tape of tokens with these log-probabilities.
+    /// Returns a tape of tokens with these log-probabilities.
     pub fn new(logp: Vec<f32>) -> Self {
         let n = logp.len();
         Self { logp, gradients: vec![0.0; n], entropy_gradients: vec![0.0; n], ..Self::default() }

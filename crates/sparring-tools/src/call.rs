@@ -1,19 +1,19 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// One call of one tool.
+/// A call of a tool.
 ///
-/// Calls are equal where they do the same: the same tool with the same arguments. The id only says which result
-/// belongs to which call, so equality, matching and comparisons take no notice of it.
+/// Calls are equal if they name the same tool with the same arguments. The id only links a result to its call:
+/// equality, matching and comparison ignore it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ToolCall {
-    /// What the call's result refers to, where the format has ids.
+    /// The id that the call's result refers to, if the format has ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Name of the tool.
     pub name: String,
-    /// Its arguments by parameter name, in the order they were written.
+    /// Its arguments by parameter name, in the order in which they were written.
     pub arguments: Map<String, Value>,
 }
 
@@ -24,7 +24,7 @@ impl PartialEq for ToolCall {
 }
 
 impl ToolCall {
-    /// A call with these arguments.
+    /// Returns a call with these arguments.
     ///
     /// ```
     /// use sparring_tools::ToolCall;
@@ -46,7 +46,7 @@ impl ToolCall {
         self
     }
 
-    /// `{"name": ..., "arguments": {...}}`, without the id.
+    /// Returns `{"name": ..., "arguments": {...}}`, without the id.
     pub fn to_json(&self) -> Value {
         json!({ "name": self.name, "arguments": self.arguments })
     }

@@ -2,12 +2,12 @@ use crate::json;
 use serde_json::{Number, Value};
 use std::cmp::Ordering;
 
-/// When a found argument value counts as the expected one.
+/// Decides whether an argument's value equals the expected one.
 ///
 /// # Contract
 /// Reflexive (`equal(v, v)`), symmetric, and a function of its arguments only.
 pub trait Comparator: Send + Sync {
-    /// Whether `found` counts as `expected`.
+    /// Returns whether `found` equals `expected`.
     fn equal(&self, expected: &Value, found: &Value) -> bool;
 }
 
@@ -23,10 +23,10 @@ impl<C: Comparator + ?Sized> Comparator for &C {
     }
 }
 
-/// The seam is object-safe.
+/// The trait is object-safe.
 const _: fn(&dyn Comparator) = |_| {};
 
-/// Same type, same value: equality of the canonical JSON, so `5`, `5.0` and `"5"` all differ.
+/// Compares canonical JSON: type and value must agree, so `5`, `5.0` and `"5"` all differ.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StrictJson;
 
@@ -36,8 +36,8 @@ impl Comparator for StrictJson {
     }
 }
 
-/// Equal as the Python values that the JSON stands for: `5` = `5.0`, `true` = `1`, in lists and objects too, and
-/// `5` is not `"5"`. What `==` says in the released rewards of ToolRL (arXiv 2504.13958), say.
+/// Compares like Python's `==`: `5` = `5.0` and `true` = `1`, in lists and objects too, but `5` is not `"5"`. The
+/// released rewards of ToolRL (arXiv 2504.13958) compare this way.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PythonValues;
 
@@ -49,15 +49,15 @@ impl Comparator for PythonValues {
 
 /// The comparator of Tool-R0's accuracy reward (arXiv 2602.21320, Eq. 7, and its released code).
 ///
-/// Two values are equal where one of these holds:
+/// Two values are equal if one of these holds:
 ///
 /// 1. they are equal as Python values: `5` = `5.0`, `true` = `1`, in lists and objects too;
-/// 2. both read as numbers (numbers, or strings in plain notation) and differ by at most 1e-9: `"5"` = `5.0`.
+/// 2. both can be read as numbers (numbers, or strings in plain notation) and differ by at most 1e-9: `"5"` = `5.0`.
 ///    Integers of more than 15 digits are identifiers and must agree digit by digit;
 /// 3. both are strings that agree after white space is trimmed and collapsed; case matters.
 ///
-/// A number in a string must be in the notation a number has: `"05"`, `"+5"` and `"1,000"` are texts.
-/// `"True"` is a text and not `true`; `null` equals `null` only.
+/// A string is a number only in plain notation: `"05"`, `"+5"` and `"1,000"` are text. `"True"` is text and not `true`;
+/// `null` equals `null` only.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RobustComparator;
 
@@ -81,7 +81,7 @@ impl Comparator for RobustComparator {
     }
 }
 
-/// `==` of the Python values that the JSON values stand for.
+/// Python's `==` of the corresponding Python values.
 fn python_equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Bool(a), Value::Bool(b)) => a == b,
@@ -111,14 +111,14 @@ fn integer(n: &Number) -> Option<i128> {
     n.as_i64().map(i128::from).or_else(|| n.as_u64().map(i128::from))
 }
 
-/// A value that reads as a number.
+/// A value that can be read as a number.
 struct Numeric {
     text: String,
     value: f64,
 }
 
 impl Numeric {
-    /// An integer too long for its float to tell it from its neighbours.
+    /// Whether this is an integer too long for `f64` to distinguish it from its neighbours.
     fn identifier(&self) -> bool {
         let digits = self.text.trim_start_matches('-');
         digits.len() > MAX_EXACT_DIGITS && digits.bytes().all(|b| b.is_ascii_digit())
@@ -168,7 +168,7 @@ mod tests {
         }
     }
 
-    /// The probe cases that the released comparator was run on.
+    /// Test cases that the released comparator was run on.
     #[test]
     fn reference_cases() {
         let equal = [

@@ -1,4 +1,4 @@
-//! The contracts of this crate's seams as checks that you can run on your own types.
+//! Checks of the contracts of this crate's traits, to run on your own types.
 //!
 //! ```
 //! use sparring_tools::{Format, RobustComparator, conformance};
@@ -11,8 +11,8 @@
 use crate::{CallParser, Comparator, Delta, Reading, ToolCall};
 use serde_json::Value;
 
-/// Checks a parser on texts of your choice, well-formed or not: streamed as whole at every cut, errors inside
-/// the text, and what was read reads the same once written.
+/// Checks a parser on texts of your choice, well-formed or not: streaming gives the same result for every split, errors
+/// point inside the text, and rendering what was read and reading it again gives the same calls.
 ///
 /// # Errors
 /// The first breach, with the text.
@@ -38,19 +38,19 @@ pub fn parser(parser: &dyn CallParser, texts: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that a text reads the same whole, in two pieces cut at every place, and letter by letter; and that
-/// the deltas, put together, say what the reading says.
+/// Checks that a text gives the same result whole, split in two at every position, and character by character; and
+/// that the joined deltas agree with the reading.
 ///
 /// # Errors
-/// The pieces that read differently, and how.
+/// The pieces whose result differs, and how.
 pub fn streams_as_whole(parser: &dyn CallParser, text: &str) -> Result<(), String> {
     let cuts = text.char_indices().map(|(at, _)| vec![&text[..at], &text[at..]]);
     let letters = text.char_indices().map(|(i, c)| &text[i..i + c.len_utf8()]).collect();
     cuts.chain([letters]).try_for_each(|pieces| streams_in(parser, &pieces))
 }
 
-/// Checks that a text reads the same whole and in these pieces, with the same deltas once they are joined; and
-/// that the deltas say what the reading says.
+/// Checks that a text gives the same result whole and in these pieces, with the same deltas once joined; and that the
+/// deltas agree with the reading.
 ///
 /// # Errors
 /// How they differ.
@@ -72,7 +72,7 @@ pub fn streams_in(parser: &dyn CallParser, pieces: &[&str]) -> Result<(), String
     Ok(())
 }
 
-/// The deltas, joined where one continues another, and the reading.
+/// Returns the deltas, joined if one continues another, and the reading.
 fn streamed(parser: &dyn CallParser, pieces: &[&str]) -> (Vec<Delta>, Reading) {
     let mut stream = parser.stream();
     let mut deltas: Vec<Delta> = pieces.iter().flat_map(|piece| stream.feed(piece)).collect();
@@ -94,7 +94,7 @@ fn streamed(parser: &dyn CallParser, pieces: &[&str]) -> (Vec<Delta>, Reading) {
     (joined, reading)
 }
 
-/// The calls that are whole, the content and the reasoning, of deltas put together as a client does.
+/// Returns the complete calls, the content and the reasoning, assembled from deltas as a client would.
 fn gather(deltas: &[Delta]) -> Result<(Vec<ToolCall>, String, String), String> {
     let (mut calls, mut content, mut thought) = (Vec::new(), String::new(), String::new());
     let mut open: Option<(String, String)> = None;
@@ -127,7 +127,7 @@ fn gather(deltas: &[Delta]) -> Result<(Vec<ToolCall>, String, String), String> {
     }
 }
 
-/// Checks a comparator on values of your choice: reflexive, and symmetric.
+/// Checks that a comparator is reflexive and symmetric on values of your choice.
 ///
 /// # Errors
 /// The first breach, with the values.
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::{CallStream, Format};
 
-    /// A parser with a fault: it drops what comes in pieces.
+    /// A faulty parser that drops what comes in pieces.
     struct Forgetful(Box<dyn CallParser>);
 
     #[derive(Debug)]

@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-/// What can be wrong with the data this crate reads.
+/// An error in the data that this crate reads.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum ToolsError {
@@ -22,7 +22,7 @@ impl ToolsError {
         Self::Spec { at: at.into(), what: what.into() }
     }
 
-    /// The same error in item `i` of a list of definitions.
+    /// Returns the same error in item `i` of a list of definitions.
     pub(crate) fn in_item(self, i: usize) -> Self {
         match self {
             Self::Spec { at, what } if at == "root" => Self::Spec { at: format!("[{i}]"), what },
@@ -32,19 +32,19 @@ impl ToolsError {
     }
 }
 
-/// Why a text holds no readable tool calls. Offsets are bytes from the start of the text that was parsed.
+/// Why a text has no readable tool calls. Offsets are bytes from the start of the parsed text.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParseError {
     /// There is no complete `<tag>...</tag>` block.
     #[error("no complete <{tag}>...</{tag}> block (byte {offset})")]
     NoBlock {
-        /// The tag that was looked for.
+        /// The expected tag.
         tag: String,
-        /// Where the search ended, or where the block was left open.
+        /// Where the search ended, or where an unclosed block starts.
         offset: usize,
     },
-    /// The block is there and holds nothing.
+    /// The block is empty.
     #[error("the <{tag}> block at byte {offset} is empty")]
     EmptyBlock {
         /// The tag.
@@ -57,10 +57,10 @@ pub enum ParseError {
     Syntax {
         /// What was found or expected.
         what: String,
-        /// Where.
+        /// Where it was found.
         offset: usize,
     },
-    /// The value was read, and is not a list of calls.
+    /// The value is valid, but it is not a list of calls.
     #[error("value at byte {offset}: {what}")]
     Shape {
         /// What is wrong with it.
@@ -79,7 +79,7 @@ impl ParseError {
         Self::Shape { what: what.into(), offset }
     }
 
-    /// Where, in bytes from the start of the text.
+    /// Returns the position, in bytes from the start of the text.
     pub fn offset(&self) -> usize {
         match self {
             Self::NoBlock { offset, .. }
@@ -89,7 +89,7 @@ impl ParseError {
         }
     }
 
-    /// The same error in a text that holds this one from byte `by`.
+    /// Returns the same error with its position moved by `by` bytes.
     #[must_use]
     pub fn shifted(mut self, by: usize) -> Self {
         match &mut self {

@@ -1,23 +1,23 @@
-//! Whether an argument's value occurs in the user's request: `↪` of Tool-R0 (arXiv 2602.21320, Eq. 2).
+//! Grounding: whether an argument's value occurs in the user's request (`↪` of Tool-R0, arXiv 2602.21320, Eq. 2).
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
-/// Which characters of a text count.
+/// The characters of a text that are compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Letters {
-    /// Letters and digits of every script; a point between two digits stays, so that 5 is not found in 3.5.
-    /// In scripts written without spaces (Han, Kana, Hangul with its particles, Thai, ...) a word may start anywhere.
+    /// Letters and digits of every script. A point between two digits is kept, so that 5 is not found in 3.5. In
+    /// scripts written without spaces (Han, Kana, Hangul with its particles, Thai, ...) a word may start anywhere.
     #[default]
     AllScripts,
-    /// `[a-z0-9]` only, as in Tool-R0's released code: no text of another script is ever found.
+    /// `[a-z0-9]` only, as in Tool-R0's released code: text in another script is never found.
     Ascii,
 }
 
-/// NFKC, lower case, every character that does not count as a space, spaces collapsed.
+/// Normalises a text: NFKC, lower case, characters that are not compared become spaces, spaces are collapsed.
 ///
 /// ```
 /// use sparring_tools::grounding::{normalize, Letters};
@@ -76,11 +76,13 @@ const WORDS: [(u64, &str); 28] = [
     (90, "ninety"),
 ];
 
-/// The ways in which a scalar may be written, normalised: as it is; an integer also with thousands separators and
-/// (0 to 19, and tens to 90) as an English word; such a word also in digits; with [`Letters::AllScripts`], a
-/// decimal number also with two decimals ("19.90"), and a whole one as it is ("3.0").
+/// Returns the normalised ways to write a scalar.
 ///
-/// None for booleans, `null`, lists and objects, and for a text without a character that counts.
+/// These are the value itself; for an integer also the form with thousands separators and (0 to 19, and tens to 90)
+/// the English word; for such a word also its digits; with [`Letters::AllScripts`], for a decimal number also two
+/// decimals ("19.90"), and for a whole one also its own notation ("3.0").
+///
+/// Booleans, `null`, lists, objects and text without compared characters have none.
 pub fn variants(value: &Value, letters: Letters) -> Vec<String> {
     let mut out = Vec::new();
     match value {
@@ -142,7 +144,7 @@ fn integer_variants(i: i64, letters: Letters, out: &mut Vec<String>) {
     }
 }
 
-/// Whether every value inside `value` occurs in the question as whole words; booleans and `null` always do.
+/// Returns whether every value inside `value` occurs in the question as whole words; booleans and `null` always do.
 pub fn is_grounded(value: &Value, question: &str, letters: Letters) -> bool {
     grounded_in(value, &normalize(question, letters), letters)
 }
@@ -156,7 +158,7 @@ fn grounded_in(value: &Value, question: &str, letters: Letters) -> bool {
     }
 }
 
-/// Whether `words` occurs in `text` between word boundaries; both are normalised.
+/// Returns whether `words` occurs in `text` between word boundaries; both are normalised.
 fn contains_words(text: &str, words: &str, letters: Letters) -> bool {
     let free = |inside: Option<char>, outside: Option<char>| match outside {
         None | Some(' ') => true,
@@ -169,7 +171,7 @@ fn contains_words(text: &str, words: &str, letters: Letters) -> bool {
     })
 }
 
-/// Scripts that are written without spaces between words, or glue particles to them.
+/// Returns whether a script is written without spaces between words, or attaches particles to them.
 fn unspaced(c: char) -> bool {
     matches!(u32::from(c),
         0x0e00..=0x0eff          // Thai, Lao
@@ -187,7 +189,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// The probe results of the released code.
+    /// Results of the released code.
     #[test]
     fn reference_variants() {
         let ascii = |value: Value| variants(&value, Letters::Ascii);

@@ -1,4 +1,4 @@
-//! Tool schemas, tool-call parsing and matching; knows no training.
+//! Tool schemas, tool-call parsing and matching, independent of training.
 //!
 //! ```text
 //!   JSON ◀─▶ ToolSpec ──validate──▶ what is wrong with a call
@@ -18,9 +18,8 @@
 //! # Ok::<(), sparring_tools::ParseError>(())
 //! ```
 //!
-//! Features, none of them on by default: `validate` checks calls against their schemas (`ToolSpec::validate` and
-//! the module `structure`) and brings in the crate `jsonschema`; `schemars` makes a tool from a Rust type
-//! (`ToolSpec::from_type`).
+//! Features, all off by default: `validate` checks calls against their schemas (`ToolSpec::validate` and the module
+//! `structure`) and depends on `jsonschema`; `schemars` derives a tool from a Rust type (`ToolSpec::from_type`).
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -1,26 +1,26 @@
 use crate::{ToolTask, canonical_json, grounding};
 use serde::{Deserialize, Serialize};
 
-/// What two tasks have in common when they are duplicates.
+/// When two tasks are duplicates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SignatureRule {
-    /// The same tools on offer and the same calls, values included, in any order: another wording teaches no
-    /// new call. A task without calls also keeps its question, else all of them would be one.
+    /// The same tools and the same calls, including values, in any order: another wording of the question teaches no
+    /// new call. A task without calls keeps its question, since otherwise all such tasks would be duplicates.
     #[default]
     Calls,
-    /// Tool-R0's released fingerprint (arXiv 2602.21320): the question in lower case with every digit as 0, the
-    /// tools with their parameters, and the calls' argument *names* in order. "Table for 2" and "table for 3" are duplicates.
+    /// Tool-R0's released fingerprint (arXiv 2602.21320): the question in lower case with every digit as 0, the tools
+    /// with their parameters, and the calls' argument *names* in order. "Table for 2" and "table for 3" are duplicates.
     Released,
 }
 
-/// Signature of a task under [`SignatureRule::Calls`].
+/// Returns the signature of a task under [`SignatureRule::Calls`].
 pub fn signature(task: &ToolTask) -> String {
     signature_with(task, SignatureRule::Calls)
 }
 
-/// Signature of a task: equal for duplicates. A readable text; hash it where space matters.
+/// Returns the signature of a task, which is equal for duplicates. It is readable text; hash it to save space.
 pub fn signature_with(task: &ToolTask, rule: SignatureRule) -> String {
     let mut tools: Vec<String> = task
         .tools

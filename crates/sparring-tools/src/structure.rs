@@ -1,5 +1,5 @@
-//! Structural checks of a task: what must hold before it may train a Solver (Tool-R0, arXiv 2602.21320,
-//! Section 3.2 and its released filter).
+//! Structural checks of a task before it may be used to train a Solver (Tool-R0, arXiv 2602.21320, Section 3.2 and its
+//! released filter).
 
 use crate::grounding::{self, Letters};
 use crate::parse::kind;
@@ -12,13 +12,13 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{rule}: {detail}")]
 pub struct Violation {
-    /// A short, stable name: reports count by it.
+    /// A short, stable name; reports count by it.
     pub rule: &'static str,
-    /// What was wrong, for a reader.
+    /// What was wrong, in words.
     pub detail: String,
 }
 
-/// Which checks are made. Texts are compared in lower case.
+/// The checks to make. Text is compared in lower case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -26,42 +26,43 @@ pub struct Violation {
 pub struct StructureRules {
     /// Rejects Chinese, Japanese and Korean characters anywhere (`cjk`).
     pub reject_cjk: bool,
-    /// Fewest characters of a question (`short_question`).
+    /// Least number of characters of a question (`short_question`).
     pub min_question_chars: usize,
-    /// Texts that show a copied prompt or an unfilled placeholder (`prompt_echo`).
+    /// Phrases that show a copied prompt or an unfilled placeholder (`prompt_echo`).
     pub echoes: Vec<String>,
-    /// Texts of questions that need no tool (`trivial`).
+    /// Phrases of questions that need no tool (`trivial`).
     pub trivial: Vec<String>,
     /// Rejects "what/who/when/where is" with a single call of at most one argument (`trivial`).
     pub reject_lookups: bool,
-    /// Fewest characters of a tool's name (`tool_name`).
+    /// Least number of characters of a tool's name (`tool_name`).
     pub min_tool_name_chars: usize,
-    /// Names that say nothing (`tool_name`).
+    /// Uninformative names (`tool_name`).
     pub generic_tool_names: Vec<String>,
-    /// Fewest characters of a tool's description (`tool_description`).
+    /// Least number of characters of a tool's description (`tool_description`).
     pub min_description_chars: usize,
     /// Whether a tool may have no parameters (`no_parameters`).
     pub allow_no_parameters: bool,
-    /// Types that a parameter may have; empty for every type (`parameter_type`).
+    /// Allowed parameter types; empty allows every type (`parameter_type`).
     pub types: Vec<String>,
-    /// Every required name must be a parameter (`required_names`).
+    /// Whether every required name must be a parameter (`required_names`).
     pub required_are_parameters: bool,
-    /// Fewest calls: 0 lets a task say that no tool serves it (`no_calls`).
+    /// Least number of calls; 0 allows tasks that no tool serves (`no_calls`).
     pub min_calls: usize,
     /// Rejects the same call twice (`repeated_call`).
     pub distinct_calls: bool,
-    /// Arguments are texts, numbers, booleans or null (`nested_argument`).
+    /// Whether arguments must be strings, numbers, booleans or null (`nested_argument`).
     pub flat_arguments: bool,
     /// Rejects arguments that the tool does not have (`unknown_argument`).
     pub known_arguments: bool,
-    /// Values must fit their schema: types, enums and all else (`argument_type`, `argument_enum`, `argument_value`).
+    /// Whether values must match their schema: types, enums and the rest (`argument_type`, `argument_enum`,
+    /// `argument_value`).
     pub check_values: bool,
-    /// Every value must occur in the question, read so (`ungrounded`); `None`, in a file `"off"`, for no check.
+    /// How every value must occur in the question (`ungrounded`); `None`, in a file `"off"`, for no check.
     #[serde(with = "grounding_setting")]
     pub grounding: Option<Letters>,
 }
 
-/// How a file writes an optional [`Letters`]: leaving it out means the default, so `None` needs a word.
+/// Serialises an optional [`Letters`]: a missing field means the default, so `None` needs a word.
 mod grounding_setting {
     use super::Letters;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -104,7 +105,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
 }
 
 impl StructureRules {
-    /// What the released code checks before cross-verification: no grounding, no types, no enums; tasks without
+    /// Returns the checks of the released code before cross-verification: no grounding, types or enums; tasks without
     /// calls, tools without parameters and East Asian text are refused.
     pub fn released() -> Self {
         Self {
@@ -146,7 +147,7 @@ impl StructureRules {
         }
     }
 
-    /// Every check that protects the training signal, and none that only keeps a language or a shape of task out.
+    /// Returns every check that protects the training signal, and none that only excludes a language or kind of task.
     pub fn corrected() -> Self {
         Self {
             reject_cjk: false,
@@ -169,8 +170,8 @@ impl StructureRules {
 
 /// Checks a task: the question, the tools, then every call.
 ///
-/// Not a matter of rules: a question, at least one tool, distinct tool names, calls of tools on the tool list, and
-/// all required arguments (`no_tools`, `duplicate_tool`, `unknown_tool`, `missing_argument`).
+/// Some checks are always made: there is a question and at least one tool, tool names are distinct, calls name a tool
+/// on the list and give all required arguments (`no_tools`, `duplicate_tool`, `unknown_tool`, `missing_argument`).
 ///
 /// # Errors
 /// The first [`Violation`].

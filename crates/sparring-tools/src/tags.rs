@@ -1,11 +1,11 @@
-//! `<tag>...</tag>` blocks in a model's text. Every function takes time linear in the text.
+//! `<tag>...</tag>` blocks in a model's text. Every function takes linear time.
 
 use crate::ParseError;
 
-/// The content of a block and where it stands.
+/// The content of a block and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block<'a> {
-    /// What stands between the tags, as written.
+    /// The text between the tags, unchanged.
     pub content: &'a str,
     /// Byte at which the content starts.
     pub start: usize,
@@ -13,12 +13,12 @@ pub struct Block<'a> {
     pub end: usize,
 }
 
-/// Whether `<Think>` is `<think>`.
+/// Whether the case of tags matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
-    /// Tags are written exactly so.
+    /// Tags must match exactly.
     Sensitive,
-    /// ASCII case does not matter.
+    /// ASCII case is ignored.
     Insensitive,
 }
 
@@ -26,18 +26,18 @@ impl Case {
     fn fold(self, text: &str) -> std::borrow::Cow<'_, str> {
         match self {
             Self::Sensitive => text.into(),
-            // Byte offsets stay: ASCII letters only change their case.
+            // Offsets do not change: only the case of ASCII letters does.
             Self::Insensitive => text.to_ascii_lowercase().into(),
         }
     }
 }
 
-/// The last complete block: the last closing tag, and the last opening tag before it.
+/// Returns the last complete block: the last closing tag with the last opening tag before it.
 ///
-/// A mention of the opening tag earlier in the text (in the reasoning, say) does not matter.
+/// Earlier mentions of the opening tag (in the reasoning, say) do not matter.
 ///
 /// # Errors
-/// [`ParseError::NoBlock`], or [`ParseError::EmptyBlock`] where only white space is inside.
+/// [`ParseError::NoBlock`], or [`ParseError::EmptyBlock`] if it contains only white space.
 pub fn last_block<'a>(text: &'a str, tag: &str, case: Case) -> Result<Block<'a>, ParseError> {
     let folded = case.fold(text);
     let (open, close) =
@@ -48,10 +48,10 @@ pub fn last_block<'a>(text: &'a str, tag: &str, case: Case) -> Result<Block<'a>,
     nonempty(Block { content: &text[start..end], start, end: end + close.len() }, tag)
 }
 
-/// One block of each tag, one after the other, each the first after the end of the one before.
+/// Returns one block for each tag, each the first after the end of the previous one.
 ///
 /// # Errors
-/// [`ParseError::NoBlock`] or [`ParseError::EmptyBlock`] for the first tag that is not served.
+/// [`ParseError::NoBlock`] or [`ParseError::EmptyBlock`] for the first tag without a block.
 pub fn blocks_in_order<'a>(text: &'a str, tags: &[&str], case: Case) -> Result<Vec<Block<'a>>, ParseError> {
     let folded = case.fold(text);
     let mut at = 0;

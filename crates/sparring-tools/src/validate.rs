@@ -4,7 +4,7 @@ use crate::{ToolCall, ToolSpec};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-/// One way in which a call does not fit its tool.
+/// A mismatch between a call and its tool.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum ArgumentProblem {
@@ -13,7 +13,7 @@ pub enum ArgumentProblem {
     WrongTool {
         /// The tool's name.
         expected: String,
-        /// The call's.
+        /// The name in the call.
         found: String,
     },
     /// A required argument is missing.
@@ -28,65 +28,64 @@ pub enum ArgumentProblem {
         /// The argument's name.
         argument: String,
     },
-    /// The value is of another type.
+    /// The value has the wrong type.
     #[error("{argument}: expected {expected}, found {found}")]
     WrongType {
         /// The argument's name.
         argument: String,
         /// The type in the schema.
         expected: String,
-        /// What the value is.
+        /// The type of the value.
         found: String,
     },
-    /// The value is not one of those allowed.
+    /// The value is not one of the allowed ones.
     #[error("{argument}: {found} is not one of {allowed}")]
     NotInEnum {
         /// The argument's name.
         argument: String,
-        /// The values allowed.
+        /// The allowed values.
         allowed: Value,
         /// The value found.
         found: Value,
     },
-    /// The value breaks another keyword of the schema (`pattern`, `minimum`, `items`, ...).
+    /// The value violates another keyword of the schema (`pattern`, `minimum`, `items`, ...).
     #[error("{argument}{at}: {detail}")]
     Constraint {
         /// The argument's name.
         argument: String,
-        /// Where inside the value (JSON Pointer; empty for the value itself).
+        /// Position inside the value (JSON Pointer; empty for the value itself).
         at: String,
-        /// What the schema says.
+        /// What the schema requires.
         detail: String,
     },
-    /// The arguments break a keyword that speaks of all of them (`oneOf`, `minProperties`, ...).
+    /// The arguments violate a keyword that concerns all of them (`oneOf`, `minProperties`, ...).
     #[error("the arguments together: {detail}")]
     Together {
-        /// What the schema says.
+        /// What the schema requires.
         detail: String,
     },
-    /// The tool's own schema of this parameter is unusable: the definition is at fault, not the call.
+    /// The tool's own schema of this parameter is invalid: the definition is wrong, not the call.
     #[error("{argument}: the tool's schema is unusable: {detail}")]
     BadSchema {
         /// The parameter's name.
         argument: String,
-        /// Why.
+        /// Why it is invalid.
         detail: String,
     },
 }
 
 impl ToolSpec {
-    /// Checks a call of this tool: its name, required and unknown arguments, and every value against its JSON
-    /// Schema (draft 2020-12; nothing is fetched). Needs the feature `validate`.
+    /// Checks a call of this tool: its name, required and unknown arguments, and every value against its JSON Schema
+    /// (draft 2020-12; nothing is fetched). Needs the feature `validate`.
     ///
-    /// Type names that models and benchmarks use are read as JSON Schema's: `str`, `date` and `datetime` are
-    /// strings, `int` integers, `float` and `double` numbers, `bool` booleans, `dict` objects, `list` and
-    /// `tuple` arrays, `any` anything; a word that nobody knows makes the schema unusable. Unknown arguments are
-    /// allowed where the schema says `additionalProperties: true` (or gives a schema for them, which is then not
-    /// applied), and where it says nothing of them but has keywords that may (`oneOf`, `patternProperties`, ...).
-    /// `unevaluatedProperties` is not looked at.
+    /// Type names of models and benchmarks are read as JSON Schema's: `str`, `date` and `datetime` are strings, `int`
+    /// integers, `float` and `double` numbers, `bool` booleans, `dict` objects, `list` and `tuple` arrays, `any`
+    /// anything; an unknown word makes the schema invalid. Unknown arguments are allowed if the schema says
+    /// `additionalProperties: true` (or gives a schema for them, which is not applied), and if it does not mention them
+    /// but has keywords that may (`oneOf`, `patternProperties`, ...). `unevaluatedProperties` is ignored.
     ///
     /// # Errors
-    /// Every problem, in the order: name, missing arguments, the arguments as they are written, all together.
+    /// Every problem, in this order: name, missing arguments, the arguments as written, all together.
     ///
     /// ```
     /// use sparring_tools::{ToolCall, ToolSpec};
@@ -161,15 +160,15 @@ impl ToolSpec {
         problems.extend(validator.iter_errors(value).map(|e| problem(argument, &schema, value, &e)));
     }
 
-    /// A schema document for one parameter, with everything that its references may mean. Mostly that is the
-    /// tool's definitions: the other parameters stay out, so that a bad one of them spoils nothing.
+    /// Returns a schema document for one parameter with everything that its references may need. Usually these are the
+    /// tool's definitions only, so that an invalid schema of another parameter does no harm.
     fn document(&self, parameter: &str, schema: &Value) -> Value {
         let Value::Object(map) = schema else { return schema.clone() };
         let document = Value::Object(self.with_definitions(map.clone()));
         if !refers_elsewhere(&document) {
             return document;
         }
-        // `#` means the parameters' schema (a type that holds itself), not this parameter's.
+        // `#` refers to the parameters' schema (a recursive type), not to this parameter's.
         let mut root = self.schema(Words::Validator);
         root["$id"] = ROOT.into();
         let escaped = parameter.replace('~', "~0").replace('/', "~1");
@@ -189,7 +188,7 @@ impl ToolSpec {
     }
 }
 
-/// Keywords that speak of the arguments together; `properties` and `required` are checked one by one.
+/// Keywords that concern all arguments; `properties` and `required` are checked one by one.
 const TOGETHER: [&str; 14] = [
     "$ref",
     "allOf",
@@ -207,10 +206,10 @@ const TOGETHER: [&str; 14] = [
     "propertyNames",
 ];
 
-/// Name of a parameters' schema as a whole, for references into it.
+/// Name of the parameters' schema as a whole, for references into it.
 const ROOT: &str = "urn:tool";
 
-/// Whether a reference points into the document, and at none of its definitions.
+/// Returns whether a reference points into the document, but not at one of its definitions.
 fn refers_elsewhere(schema: &Value) -> bool {
     match schema {
         Value::Object(map) => map.iter().any(|(key, value)| match (key.as_str(), value) {
@@ -225,7 +224,7 @@ fn refers_elsewhere(schema: &Value) -> bool {
     }
 }
 
-/// A byte of a URI's fragment.
+/// Parses a percent-encoded byte of a URI fragment.
 fn percent_encoded(byte: u8) -> String {
     if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
         char::from(byte).to_string()

@@ -1,8 +1,8 @@
 use super::SamplingParams;
 
-/// A place in the order of tokens: larger weights first, lower ids first among equals. Larger keys come first.
+/// A sort key: tokens of larger weight have larger keys, and of equal weights the one of lower id.
 ///
-/// The bits of numbers that are not negative are ordered as the numbers are.
+/// The bits of non-negative floats are ordered like the floats.
 fn key(weight: f32, id: usize) -> u64 {
     u64::from(weight.to_bits()) << 32 | u64::from(u32::MAX - id as u32)
 }
@@ -12,11 +12,11 @@ fn weight(key: u64) -> f64 {
 }
 
 impl SamplingParams {
-    /// Top-k, top-p and min-p, in this order: the weights of tokens that are left out become 0.
+    /// Applies top-k, top-p and min-p, in this order: the weights of removed tokens become 0.
     ///
-    /// For samplers: `weights` are probabilities up to a common factor, one a token, finite and not negative;
-    /// `keys` is scratch to be used again. Each filter keeps the head of one order of the tokens, so that together
-    /// they are one cut through it; nothing is sorted but the head that top-p asks for.
+    /// For implementors of [`Sampler`](crate::Sampler). `weights` are unnormalised probabilities, one per token, finite
+    /// and not negative; `keys` is scratch space. Each filter keeps the head of the same order of tokens, so together
+    /// they are one cut; only the head that top-p needs is sorted.
     ///
     /// ```
     /// use sparring_core::SamplingParams;
@@ -51,9 +51,9 @@ impl SamplingParams {
     }
 }
 
-/// The last key of the smallest head of the order that holds `top_p` of the weight.
+/// Returns the last key of the smallest head that holds `top_p` of the weight.
 fn nucleus(keys: &mut [u64], top_p: f64) -> u64 {
-    /// Nuclei are small: sort this many first, and more only if they do not do.
+    /// Nuclei are small: sort this many first, and more only if they do not suffice.
     const HEAD: usize = 64;
     let total: f64 = keys.iter().map(|&k| weight(k)).sum();
     let mut head = HEAD.min(keys.len());
@@ -69,7 +69,7 @@ fn nucleus(keys: &mut [u64], top_p: f64) -> u64 {
         });
         match last {
             Some(last) => return last,
-            // Rounding may leave the whole short of top-p.
+            // With rounding the total may fall short of top-p.
             None if head == keys.len() => return keys.last().copied().unwrap_or(0),
             None => head = (head * 8).min(keys.len()),
         }

@@ -2,17 +2,19 @@ use crate::PolicyError;
 use std::fmt;
 use std::sync::Arc;
 
-/// Changes the logits of a step before a token is drawn: constrained decoding, biases, forbidden words.
+/// Changes the logits before each token is sampled: constrained decoding, biases, forbidden words.
 ///
-/// A hook is a rule; what it remembers of one completion (where an automaton or a grammar stands) is a [`HookState`].
-/// Samplers start one for each completion, then ask it and tell it the token that was drawn, in turn.
+/// A hook is a rule. What it remembers about one completion (the state of an automaton or a grammar) is a
+/// [`HookState`]. A sampler starts one state per completion, then alternates between [`HookState::apply`] and
+/// [`HookState::accept`].
 ///
 /// # Contract
-/// * What a state does depends on the hook, the prompt and the tokens that it accepted only: then the same seed gives
-///   the same tokens in any batch. States of one hook are used by several threads at the same time.
-/// * −∞ forbids a token. To forbid all of them, or to write NaN or +∞, is an error of the request.
+/// * A state depends only on the hook, the prompt and the tokens that it accepted, so that the same seed gives the same
+///   tokens in any batch. Several threads use states of one hook at the same time.
+/// * −∞ forbids a token. Forbidding all tokens, or writing NaN or +∞, is an error of the request.
 ///
-/// A closure of the prompt, the completion so far and the logits is a hook without a state of its own:
+/// A closure of the prompt, the completion so far and the logits is a stateless hook:
+///
 ///
 /// ```
 /// use sparring_core::{Message, SampleRequest, SamplingParams, Seed};
@@ -28,11 +30,11 @@ use std::sync::Arc;
 /// assert!(request.hook.is_some());
 /// ```
 pub trait LogitHook: Send + Sync {
-    /// Begins a completion of `prompt`.
+    /// Starts a completion of `prompt`.
     fn start<'a>(&'a self, prompt: &'a [u32]) -> Box<dyn HookState + 'a>;
 }
 
-/// What a [`LogitHook`] knows of one completion.
+/// The state of a [`LogitHook`] for one completion.
 ///
 /// ```
 /// use sparring_core::{HookState, LogitHook, PolicyError};
@@ -66,16 +68,16 @@ pub trait LogitHook: Send + Sync {
 /// # Ok::<(), PolicyError>(())
 /// ```
 pub trait HookState: Send {
-    /// Changes `logits`, one a token of the vocabulary, for the next token. Called once before each draw.
+    /// Changes the `logits` of the next token, one per vocabulary entry. Called once before each draw.
     ///
     /// # Errors
-    /// Any error fails the request, and no other of the call.
+    /// Any error fails this request only.
     fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError>;
 
-    /// Takes note of the token that was drawn. Called once after each draw, the one that ends the completion included.
+    /// Records the sampled token. Called once after each draw, including the one that ends the completion.
     ///
     /// # Errors
-    /// Any error fails the request, and no other of the call.
+    /// Any error fails this request only.
     fn accept(&mut self, token: u32) -> Result<(), PolicyError>;
 }
 
@@ -88,7 +90,7 @@ where
     }
 }
 
-/// A closure, and what it is called with.
+/// A closure and its arguments.
 struct Closure<'a, F> {
     apply: &'a F,
     prompt: &'a [u32],
@@ -109,12 +111,12 @@ where
     }
 }
 
-/// A [`LogitHook`] that requests share. Equal hooks are the same object.
+/// A shared [`LogitHook`]. Hooks are equal if they are the same object.
 #[derive(Clone)]
 pub struct Hook(Arc<dyn LogitHook>);
 
 impl Hook {
-    /// Shares a hook.
+    /// Wraps a hook for sharing.
     pub fn new(hook: impl LogitHook + 'static) -> Self {
         Self(Arc::new(hook))
     }
@@ -154,7 +156,7 @@ pub struct AllowTokens {
 }
 
 impl AllowTokens {
-    /// Allows these tokens; name the model's end token, too, where a completion is to end by itself.
+    /// Allows these tokens; include the model's end token if completions may end by themselves.
     pub fn new(tokens: impl IntoIterator<Item = u32>) -> Self {
         let mut allowed: Vec<u32> = tokens.into_iter().collect();
         allowed.sort_unstable();
@@ -182,10 +184,9 @@ impl HookState for Allowed<'_> {
     }
 }
 
-/// A completion that begins with one of several token sequences: the name of a tool, a label, a whole answer.
+/// Forces a completion to begin with one of several token sequences: the name of a tool, a label, a whole answer.
 ///
-/// Once a sequence is complete, anything may follow it; a sequence that ends with the model's end token is the whole
-/// completion.
+/// Anything may follow a complete sequence. A sequence that ends with the model's end token is the whole completion.
 ///
 /// ```
 /// use sparring_core::{LogitHook, OneOf};
@@ -204,7 +205,7 @@ pub struct OneOf {
 }
 
 impl OneOf {
-    /// Chooses among these sequences.
+    /// Allows these sequences.
     pub fn new(sequences: impl IntoIterator<Item = Vec<u32>>) -> Self {
         Self { sequences: sequences.into_iter().collect() }
     }
@@ -217,10 +218,10 @@ impl LogitHook for OneOf {
     }
 }
 
-/// What is left of the sequences that the completion began with.
+/// The remainders of the sequences that match the completion so far.
 struct Rests<'a> {
     rests: Vec<&'a [u32]>,
-    /// Whether one of them was completed.
+    /// Whether one of them is complete.
     complete: bool,
 }
 
@@ -241,7 +242,7 @@ impl HookState for Rests<'_> {
     }
 }
 
-/// Forbids every token but `allowed`, which is ascending.
+/// Forbids every token except `allowed`, which is ascending.
 fn keep(logits: &mut [f32], allowed: &[u32]) {
     let mut allowed = allowed.iter().copied().peekable();
     for (id, logit) in (0..).zip(logits) {

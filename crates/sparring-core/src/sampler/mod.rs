@@ -14,13 +14,13 @@ pub use rules::LogitRules;
 use crate::{Conversation, Message, PolicyError, Rollout, Seed};
 use std::sync::Arc;
 
-/// What a completion continues.
+/// The text or tokens to continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Prompt {
-    /// A conversation; the backend applies its chat template and asks for the assistant's turn.
+    /// A conversation; the backend applies its chat template and starts the assistant's turn.
     Conversation(Conversation),
-    /// Token ids, taken as they are.
+    /// Token ids, used unchanged.
     Tokens(Arc<[u32]>),
 }
 
@@ -48,7 +48,7 @@ impl From<Vec<u32>> for Prompt {
     }
 }
 
-/// A prompt and how many completions of it are wanted.
+/// A prompt and how to sample completions of it.
 ///
 /// ```
 /// use sparring_core::{AllowTokens, SampleRequest, SamplingParams, Seed};
@@ -59,32 +59,32 @@ impl From<Vec<u32>> for Prompt {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SampleRequest {
-    /// What to continue.
+    /// The prompt.
     pub prompt: Prompt,
-    /// How many completions: the group size.
+    /// Number of completions (the group size).
     pub n: usize,
-    /// How to draw them.
+    /// Sampling parameters.
     pub params: SamplingParams,
-    /// Completion `i` draws from `seed.index(i)`.
+    /// The seed; completion `i` uses `seed.index(i)`.
     pub seed: Seed,
-    /// What changes the logits before a token is drawn.
+    /// Changes the logits before each token is sampled.
     pub hook: Option<Hook>,
 }
 
 impl SampleRequest {
-    /// A request without a hook.
+    /// Returns a request without a hook.
     pub fn new(prompt: impl Into<Prompt>, n: usize, params: SamplingParams, seed: Seed) -> Self {
         Self { prompt: prompt.into(), n, params, seed, hook: None }
     }
 
-    /// Sets what changes the logits before a token is drawn.
+    /// Sets the hook.
     #[must_use]
     pub fn with_hook(mut self, hook: impl LogitHook + 'static) -> Self {
         self.hook = Some(Hook::new(hook));
         self
     }
 
-    /// Sets what to continue.
+    /// Sets the prompt.
     #[must_use]
     pub fn with_prompt(mut self, prompt: impl Into<Prompt>) -> Self {
         self.prompt = prompt.into();
@@ -98,7 +98,7 @@ impl SampleRequest {
         self
     }
 
-    /// Sets how tokens are drawn.
+    /// Sets the sampling parameters.
     #[must_use]
     pub fn with_params(mut self, params: SamplingParams) -> Self {
         self.params = params;
@@ -112,49 +112,49 @@ impl SampleRequest {
         self
     }
 
-    /// For samplers: what changes the logits of one completion before the temperature does. `prompt` is this
-    /// request's, as ids; `ends` are the model's own end tokens.
+    /// Returns the penalty, `min_tokens` and hook of one completion, for implementors of [`Sampler`]. `prompt` is this
+    /// request's prompt as ids; `ends` are the model's own end tokens.
     pub fn rules<'a>(&'a self, prompt: &'a [u32], ends: &'a [u32]) -> LogitRules<'a> {
         LogitRules::new(self, prompt, ends)
     }
 }
 
-/// Prompts in, `n` completions each out, in the order of the requests.
+/// Samples `n` completions of each prompt.
 ///
 /// # Contract
-/// * The result has one entry a request, in order: its `n` rollouts, or why it could not be served. A request
-///   that fails changes nothing for the others. What fails as a whole (a device, a connection) fails every
-///   request: `vec![Err(error); requests.len()]`.
+/// * The result has one entry per request, in order: its `n` rollouts, or its error. A failed request does not affect
+///   the others. A failure of the whole call (a device, a connection) fails every request:
+///   `vec![Err(error); requests.len()]`.
 /// * Completion `i` of a request depends on (`seed.index(i)`, prompt, params, hook, weights) only: not on the
-///   other requests of the call, on their order, or on the number of threads. So does an error, which therefore
-///   names no place in the call.
-/// * Tokens are drawn as [`SamplingParams`] says, or the request is refused with [`PolicyError::Unsupported`].
-/// * `Rollout::logp` is the log-probability under the distribution that was drawn from: after penalty, hook,
-///   temperature and filters (at temperature 0: that of temperature 1, after penalty and hook). Without penalty,
-///   `min_tokens`, hook and filters it is what [`Scorer::score`](crate::Scorer::score) gives for the same tokens
-///   at the same temperature, up to rounding. With them it is not, and a ratio of both is no importance ratio:
-///   score the completions again where one is wanted.
+///   other requests of the call, their order, or the number of threads. So does an error, which therefore names no
+///   position in the call.
+/// * Tokens are sampled as [`SamplingParams`] says, or the request is refused with [`PolicyError::Unsupported`].
+/// * `Rollout::logp` is the log-probability under the sampling distribution: after penalty, hook, temperature and
+///   filters (at temperature 0: that of temperature 1, after penalty and hook). Without penalty, `min_tokens`, hook
+///   and filters it equals [`Scorer::score`](crate::Scorer::score) for the same tokens at the same temperature, up to
+///   rounding. With them it does not, and the ratio of the two is not an importance ratio: score the completions
+///   again if one is needed.
 /// * A prompt that leaves no room for a single token is an error, never an empty completion.
 ///
-/// A sampler that asks a server may be unable to promise that a completion depends on its request only, and may
-/// have no log-probabilities or token ids. It leaves empty what it does not have, and never makes numbers up:
-/// such rollouts can be shown, judged and scored as text, but not learned from.
+/// A sampler backed by a server may be unable to promise that a completion depends on its request only, and may have
+/// no log-probabilities or token ids. It leaves the fields that it cannot fill empty and never invents values. Such
+/// rollouts can be shown, judged and scored as text, but not trained on.
 ///
-/// `sparring-testkit` checks all of it for any implementation, and the lesser contract for servers.
+/// `sparring-testkit` checks this contract, and the weaker one for servers, for any implementation.
 pub trait Sampler: Send + Sync {
-    /// Draws the completions of each request.
+    /// Samples the completions of each request.
     ///
     /// # Errors
-    /// Each request has its own: [`PolicyError::Invalid`] where it cannot be served, [`PolicyError::Transient`]
-    /// where it may be served later, else what the backend met.
+    /// Each request has its own: [`PolicyError::Invalid`] if it cannot be served, [`PolicyError::Transient`] if it may
+    /// be served later, else the backend's error.
     fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>>;
 
-    /// As [`Sampler::sample`], with the shape of the answer checked: one entry a request whatever happens, and in
-    /// each `n` rollouts or an error.
+    /// Calls [`Sampler::sample`] and checks the shape of its answer: one entry per request, each with `n` rollouts or
+    /// an error.
     ///
     /// # Errors
-    /// Also [`PolicyError::Backend`], for every request, where the sampler gave another number of entries or of
-    /// rollouts: then nothing says that an answer is in its place.
+    /// Also [`PolicyError::Backend`], for every request, if the numbers of entries or rollouts are wrong: nothing then
+    /// says which answer belongs to which request.
     fn sample_checked(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
         let answers = self.sample(requests);
         let (got, wanted) = (answers.len(), requests.len());
@@ -169,11 +169,11 @@ pub trait Sampler: Send + Sync {
         vec![Err(PolicyError::Backend { what, source: None }); wanted]
     }
 
-    /// The completions of every request, for callers that cannot go on without one of them.
+    /// Returns the completions of all requests, for callers that need every one.
     ///
     /// # Errors
-    /// That of the first request that failed; [`PolicyError::Invalid`] says which request it was. The completions
-    /// of the others are lost: take [`Sampler::sample_checked`] to keep them.
+    /// The error of the first request that failed; [`PolicyError::Invalid`] says which one. The completions of the
+    /// others are lost: use [`Sampler::sample_checked`] to keep them.
     fn sample_all(&self, requests: &[SampleRequest]) -> Result<Vec<Vec<Rollout>>, PolicyError> {
         let placed = |(i, answer): (usize, Result<Vec<Rollout>, PolicyError>)| {
             answer.map_err(|error| match error {
@@ -186,10 +186,10 @@ pub trait Sampler: Send + Sync {
         self.sample_checked(requests).into_iter().enumerate().map(placed).collect()
     }
 
-    /// The completions of one request.
+    /// Returns the completions of one request.
     ///
     /// # Errors
-    /// The request's.
+    /// The error of the request.
     fn sample_one(&self, request: &SampleRequest) -> Result<Vec<Rollout>, PolicyError> {
         self.sample_all(std::slice::from_ref(request)).map(|mut groups| groups.pop().unwrap_or_default())
     }

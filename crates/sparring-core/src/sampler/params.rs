@@ -1,15 +1,15 @@
 use crate::PolicyError;
 use serde::{Deserialize, Serialize};
 
-/// How to draw tokens. `Default` is plain sampling at temperature 1 of up to 256 tokens.
+/// How to sample tokens. `Default` is plain sampling at temperature 1 of up to 256 tokens.
 ///
-/// From the logits z of a step to the token, in the order that Hugging Face's `transformers` keeps:
+/// The logits z of a step become a token in these steps, in the order of Hugging Face's `transformers`:
 ///
 /// 1. `repetition_penalty` r: z ← z/r where z > 0, z·r elsewhere, for tokens of prompt and completion;
-/// 2. `min_tokens`: z ← −∞ for what would end the completion too early;
-/// 3. the request's [`LogitHook`](crate::LogitHook), if it has one;
-/// 4. `temperature` T: p = softmax(z/T), or the largest z where T = 0 and nothing below applies;
-/// 5. `top_k`, `top_p`, `min_p`, each on what the one before it left, then p renormalised.
+/// 2. `min_tokens`: z ← −∞ for tokens that would end the completion too early;
+/// 3. the request's [`LogitHook`](crate::LogitHook), if any;
+/// 4. `temperature` T: p = softmax(z/T), or the largest z if T = 0, in which case the filters do not apply;
+/// 5. `top_k`, `top_p`, `min_p`, each applied to the result of the one before, then p renormalised.
 ///
 /// ```
 /// use sparring_core::SamplingParams;
@@ -23,27 +23,27 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SamplingParams {
-    /// Temperature, at least 0; 0 takes the most probable token, the lowest id among equals.
+    /// Temperature, at least 0; 0 takes the most probable token, with ties broken by the lowest id.
     pub temperature: f32,
-    /// Keep this many of the most probable tokens, the lowest ids among equals; 0 is off.
+    /// Keep this many of the most probable tokens, with ties broken by the lowest id; 0 is off.
     pub top_k: usize,
     /// Nucleus sampling (arXiv:1904.09751): keep the smallest set of most probable tokens with at least this
     /// probability. In (0, 1]; 1 is off.
     pub top_p: f32,
     /// Keep tokens with p ≥ `min_p`·max p (arXiv:2407.01082). In [0, 1]; 0 is off.
     pub min_p: f32,
-    /// Penalty of tokens that prompt or completion hold already (arXiv:1909.05858, section 4.1), above 0; more
-    /// than 1 makes them rarer, 1 is off.
+    /// Penalty for tokens that are already in the prompt or the completion (arXiv:1909.05858, section 4.1), above 0;
+    /// values above 1 make them less probable, 1 is off.
     pub repetition_penalty: f32,
-    /// Nothing ends a completion that has fewer tokens: end tokens and stop tokens cannot be drawn, and stop
-    /// strings end it only where they are completed later. At most `max_tokens`; 0 is off. With
-    /// `min_tokens` = `max_tokens` every completion is as long as the other.
+    /// Least number of tokens: before it, end tokens and stop tokens cannot be sampled, and a stop string ends the
+    /// completion only if it is completed later. At most `max_tokens`; 0 is off. With `min_tokens` = `max_tokens` all
+    /// completions have the same length.
     pub min_tokens: usize,
-    /// Most tokens to draw, the stop token included.
+    /// Largest number of tokens, including the stop token.
     pub max_tokens: usize,
-    /// Strings that end a completion; the text keeps them.
+    /// Strings that end a completion; they are kept in the text.
     pub stop: Vec<String>,
-    /// Tokens that end a completion beside the model's own; like those they are not part of the text.
+    /// Tokens that end a completion, in addition to the model's own; neither are part of the text.
     pub stop_tokens: Vec<u32>,
 }
 
@@ -64,7 +64,7 @@ impl Default for SamplingParams {
 }
 
 impl SamplingParams {
-    /// Greedy decoding: temperature 0.
+    /// Returns parameters for greedy decoding: temperature 0.
     pub fn greedy() -> Self {
         Self::default().with_temperature(0.0)
     }
@@ -76,42 +76,42 @@ impl SamplingParams {
         self
     }
 
-    /// Sets how many of the most probable tokens are kept.
+    /// Sets the number of most probable tokens to keep.
     #[must_use]
     pub fn with_top_k(mut self, top_k: usize) -> Self {
         self.top_k = top_k;
         self
     }
 
-    /// Sets the nucleus.
+    /// Sets the probability of the nucleus.
     #[must_use]
     pub fn with_top_p(mut self, top_p: f32) -> Self {
         self.top_p = top_p;
         self
     }
 
-    /// Sets the smallest probability, as a share of the largest.
+    /// Sets the smallest probability, relative to the largest.
     #[must_use]
     pub fn with_min_p(mut self, min_p: f32) -> Self {
         self.min_p = min_p;
         self
     }
 
-    /// Sets the penalty of repetitions.
+    /// Sets the repetition penalty.
     #[must_use]
     pub fn with_repetition_penalty(mut self, penalty: f32) -> Self {
         self.repetition_penalty = penalty;
         self
     }
 
-    /// Sets the length before which nothing ends a completion.
+    /// Sets the least number of tokens.
     #[must_use]
     pub fn with_min_tokens(mut self, min_tokens: usize) -> Self {
         self.min_tokens = min_tokens;
         self
     }
 
-    /// Sets the length limit.
+    /// Sets the largest number of tokens.
     #[must_use]
     pub fn with_max_tokens(mut self, max_tokens: usize) -> Self {
         self.max_tokens = max_tokens;
@@ -125,19 +125,19 @@ impl SamplingParams {
         self
     }
 
-    /// Sets the tokens that end a completion beside the model's own.
+    /// Sets the tokens that end a completion in addition to the model's own.
     #[must_use]
     pub fn with_stop_tokens(mut self, tokens: impl IntoIterator<Item = u32>) -> Self {
         self.stop_tokens = tokens.into_iter().collect();
         self
     }
 
-    /// Whether top-k, top-p or min-p leaves tokens out.
+    /// Returns whether top-k, top-p or min-p can remove tokens.
     pub fn filters(&self) -> bool {
         self.top_k > 0 || self.top_p < 1.0 || self.min_p > 0.0
     }
 
-    /// Whether repetitions are penalised, or the opposite.
+    /// Returns whether the repetition penalty is on.
     pub(super) fn penalises(&self) -> bool {
         (self.repetition_penalty - 1.0).abs() > 0.0
     }
@@ -145,7 +145,7 @@ impl SamplingParams {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] names the field that is out of range.
+    /// [`PolicyError::Invalid`] with the field that is out of range.
     pub fn validate(&self) -> Result<(), PolicyError> {
         let bad = |field: &str, why: &str| Err(PolicyError::invalid(format!("sampling.{field} {why}")));
         if !(self.temperature.is_finite() && self.temperature >= 0.0) {

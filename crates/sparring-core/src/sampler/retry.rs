@@ -3,20 +3,20 @@ use crate::{PolicyError, Rollout, Seed};
 use std::fmt;
 use std::time::Duration;
 
-/// How often to ask again, and how long to wait before.
+/// The number of attempts, and the waits between them.
 ///
-/// Before attempt k + 1 the wait is drawn uniformly from (0, min(`most`, `first`·2^(k−1))]: exponential back-off
-/// with full jitter, so that clients that failed together do not come back together.
+/// The wait before attempt k + 1 is drawn uniformly from (0, min(`most`, `first`·2^(k−1))]: exponential back-off with
+/// full jitter, so that clients that failed together do not retry together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Backoff {
-    /// Attempts in all, the first included; at least 1.
+    /// Total number of attempts, including the first; at least 1.
     pub attempts: u32,
-    /// Longest wait before the second attempt; it doubles with every further one.
+    /// Upper bound of the wait before the second attempt; it doubles with every further attempt.
     pub first: Duration,
-    /// No wait is longer.
+    /// Upper bound of every wait.
     pub most: Duration,
-    /// Where the jitter comes from: give clients of one server different seeds.
+    /// Seed of the jitter; give clients of one server different seeds.
     pub seed: Seed,
 }
 
@@ -29,35 +29,35 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Sets the number of attempts, the first included.
+    /// Sets the total number of attempts.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
         self
     }
 
-    /// Sets the longest wait before the second attempt.
+    /// Sets the upper bound of the wait before the second attempt.
     #[must_use]
     pub fn with_first(mut self, first: Duration) -> Self {
         self.first = first;
         self
     }
 
-    /// Sets the longest wait of all.
+    /// Sets the upper bound of every wait.
     #[must_use]
     pub fn with_most(mut self, most: Duration) -> Self {
         self.most = most;
         self
     }
 
-    /// Sets where the jitter comes from.
+    /// Sets the seed of the jitter.
     #[must_use]
     pub fn with_seed(mut self, seed: Seed) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The wait after `failed` attempts (at least 1) of a request with this seed.
+    /// Returns the wait after `failed` attempts (at least 1) of a request with this seed.
     fn wait(&self, failed: u32, request: Seed) -> Duration {
         let doubled = 2_u32.checked_pow(failed - 1).and_then(|times| self.first.checked_mul(times));
         let seed = self.seed.child("retry").index(request.value()).index(u64::from(failed));
@@ -67,11 +67,11 @@ impl Backoff {
     }
 }
 
-/// A [`Sampler`] that asks again where another was temporarily unavailable.
+/// A [`Sampler`] that retries the requests for which another was temporarily unavailable.
 ///
-/// Only the requests that failed with [`PolicyError::Transient`] are asked again; answers and other errors are
-/// kept. A request that fails transiently in the last attempt keeps that error. Requests carry their seeds, so
-/// what is answered does not depend on how often it was asked.
+/// Only requests that failed with [`PolicyError::Transient`] are retried; answers and other errors are kept. A request
+/// that still fails at the last attempt keeps that error. Requests carry their seeds, so the answers do not depend on
+/// the number of attempts.
 ///
 /// ```
 /// use sparring_core::{Backoff, PolicyError, Retry, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
@@ -100,12 +100,12 @@ pub struct Retry<S> {
 }
 
 impl<S: Sampler> Retry<S> {
-    /// Asks `sampler`, which may be a reference or a box, at most `backoff.attempts` times.
+    /// Wraps `sampler`, which may be a reference or a box, with at most `backoff.attempts` attempts.
     pub fn new(sampler: S, backoff: Backoff) -> Self {
         Self { sampler, backoff, sleep: Box::new(std::thread::sleep) }
     }
 
-    /// Sets what waits: for tests, and for runtimes with a clock of their own.
+    /// Sets the function that waits, for tests and for runtimes with their own clock.
     #[must_use]
     pub fn with_sleep(mut self, sleep: impl Fn(Duration) + Send + Sync + 'static) -> Self {
         self.sleep = Box::new(sleep);
@@ -143,7 +143,7 @@ mod tests {
     use crate::SamplingParams;
     use std::sync::{Arc, Mutex};
 
-    /// Request i is unavailable the first `failures[i]` times that it is asked, and notes every call.
+    /// A sampler for which request i is unavailable the first `failures[i]` times; it records every call.
     struct Flaky {
         failures: Mutex<Vec<u32>>,
         calls: Mutex<Vec<Vec<u32>>>,
@@ -180,7 +180,7 @@ mod tests {
         (0..n).map(request).collect()
     }
 
-    /// The texts or errors of all requests, the ids of each call, and the waits.
+    /// Returns the texts or errors of all requests, the ids of each call, and the waits.
     fn ask(failures: &[u32], backoff: Backoff) -> (Vec<String>, Vec<Vec<u32>>, Vec<Duration>) {
         let flaky = Arc::new(Flaky::new(failures));
         let waits = Arc::new(Mutex::new(Vec::new()));

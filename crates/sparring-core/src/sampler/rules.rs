@@ -2,7 +2,7 @@ use super::{HookState, LogitHook, SampleRequest};
 use crate::PolicyError;
 use std::fmt;
 
-/// What changes the logits of one completion before the temperature does: repetition penalty, `min_tokens`, hook.
+/// The changes to the logits of one completion before the temperature: repetition penalty, `min_tokens`, hook.
 ///
 /// Made by [`SampleRequest::rules`]. A sampler calls [`LogitRules::adjust`] before each draw and
 /// [`LogitRules::accept`] after it.
@@ -22,7 +22,7 @@ pub struct LogitRules<'a> {
     request: &'a SampleRequest,
     prompt: &'a [u32],
     ends: &'a [u32],
-    /// What was drawn so far.
+    /// Tokens sampled so far.
     tokens: Vec<u32>,
     state: Option<Box<dyn HookState + 'a>>,
 }
@@ -33,16 +33,16 @@ impl<'a> LogitRules<'a> {
         Self { request, prompt, ends, tokens: Vec::new(), state }
     }
 
-    /// Whether [`LogitRules::adjust`] may change a logit of the next token.
+    /// Returns whether [`LogitRules::adjust`] may change a logit of the next token.
     pub fn adjusts(&self) -> bool {
         let params = &self.request.params;
         self.state.is_some() || self.tokens.len() < params.min_tokens || params.penalises()
     }
 
-    /// Changes the logits of the next token. At least one logit is left above −∞, and none is NaN or +∞.
+    /// Changes the logits of the next token. At least one logit stays above −∞, and none is NaN or +∞.
     ///
     /// # Errors
-    /// The hook's own error, and [`PolicyError::Invalid`] where no token is left to draw.
+    /// The hook's own error; [`PolicyError::Invalid`] if no token is left.
     pub fn adjust(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
         if !self.adjusts() {
             return Ok(());
@@ -71,7 +71,7 @@ impl<'a> LogitRules<'a> {
         Err(PolicyError::invalid(format!("after {drawn} tokens: {fault}")))
     }
 
-    /// Takes note of the token that was drawn.
+    /// Records the sampled token.
     ///
     /// # Errors
     /// The hook's own error.
@@ -90,7 +90,7 @@ impl fmt::Debug for LogitRules<'_> {
     }
 }
 
-/// Each token once, however often it stands there.
+/// Applies the penalty once to each distinct token.
 fn penalise<'a>(tokens: impl Iterator<Item = &'a u32>, penalty: f32, logits: &mut [f32]) {
     let mut seen = vec![false; logits.len()];
     for &token in tokens {

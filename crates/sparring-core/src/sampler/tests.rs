@@ -43,8 +43,9 @@ fn transformers_gives_the_same_log_probabilities() {
     //     if min_p: z = MinPLogitsWarper(min_p)(ids, z)
     //     return ["no" if math.isinf(p) else f"{p:.5f}" for p in z.log_softmax(-1)[0].tolist()]
     // print("logits", logits.tolist())
-    // for k in [dict(top_k=3), dict(top_p=0.8), dict(min_p=0.35), dict(top_k=4, top_p=0.8), dict(top_p=0.6, min_p=0.5), dict(temperature=0.5, top_p=0.9), dict(penalty=1.3),
-    //           dict(min_tokens=3), dict(temperature=1.5, top_k=8, top_p=0.8, min_p=0.25, penalty=1.2, min_tokens=3)]:
+    // for k in [dict(top_k=3), dict(top_p=0.8), dict(min_p=0.35), dict(top_k=4, top_p=0.8), dict(top_p=0.6, min_p=0.5),
+    //           dict(temperature=0.5, top_p=0.9), dict(penalty=1.3), dict(min_tokens=3),
+    //           dict(temperature=1.5, top_k=8, top_p=0.8, min_p=0.25, penalty=1.2, min_tokens=3)]:
     //     print(k, run(**k))
     let p = SamplingParams::default;
     let golden: [(SamplingParams, [f32; 12]); 9] = [
@@ -145,7 +146,7 @@ fn one_of_constrains_until_a_sequence_is_complete() {
     assert_eq!(allowed(&[1, 3, 4, 0]), [0, 1, 2, 3, 4]);
 }
 
-/// The filters as they are defined: sort everything, keep a head.
+/// The filters by definition: sort everything, keep a head.
 fn naive(weights: &[f32], params: &SamplingParams) -> Vec<f32> {
     let mut order: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] > 0.0).collect();
     order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(a.cmp(&b)));
@@ -171,7 +172,7 @@ fn naive(weights: &[f32], params: &SamplingParams) -> Vec<f32> {
 proptest! {
     #[test]
     fn filters_keep_what_their_definition_keeps(
-        // Few different weights, whose sums are exact: many equals, and more tokens than the first head.
+        // Few distinct weights, whose sums are exact: many ties, and more tokens than the first head.
         weights in prop::collection::vec((0_u8..40).prop_map(|w| f32::from(w) / 32.0), 1..400),
         top_k in 0_usize..420,
         top_p in (1_u8..=16).prop_map(|p| f32::from(p) / 16.0),

@@ -1,10 +1,10 @@
-//! Advantages that look at the whole batch.
+//! Advantages over a whole batch.
 use super::GroupRewards;
 use super::group::{group_std, length_weighted, mean_std};
 
-/// Added to the variance when whitening (verl's).
+/// Added to the variance when whitening (verl's value).
 const VARIANCE_EPSILON: f64 = 1e-8;
-/// Added to the standard deviation of the summed parts (TRL's).
+/// Added to the standard deviation of the summed parts (TRL's value).
 const SUM_EPSILON: f64 = 1e-4;
 
 /// Every reward of the batch.
@@ -12,7 +12,7 @@ fn rewards<'a>(groups: &'a [GroupRewards<'_>]) -> impl Iterator<Item = f64> + 'a
     groups.iter().flat_map(|group| group.rewards.iter().flatten().copied())
 }
 
-/// Deviations from the group over the standard deviation of the batch.
+/// Deviations from the group's mean, divided by the standard deviation of the batch.
 pub(super) fn scaled_by_batch(
     groups: &[GroupRewards<'_>],
     deviations: Vec<Vec<f64>>,
@@ -23,7 +23,7 @@ pub(super) fn scaled_by_batch(
     deviations.into_iter().map(|group| group.into_iter().map(scale).collect()).collect()
 }
 
-/// [`length_weighted`] with missing rewards.
+/// [`length_weighted`], with missing rewards allowed.
 pub(super) fn length_weighted_group(group: &GroupRewards<'_>) -> Vec<f64> {
     let rewarded = || group.rewards.iter().zip(group.lengths).filter_map(|(r, &len)| r.map(|r| (r, len)));
     let (present, lengths): (Vec<f64>, Vec<usize>) = rewarded().unzip();
@@ -37,8 +37,8 @@ pub(super) fn gpg(groups: &[GroupRewards<'_>], deviations: Vec<Vec<f64>>) -> Vec
     deviations.into_iter().map(|group| group.into_iter().map(|a| alpha * a).collect()).collect()
 }
 
-/// (v − mean) / √(var + 1e-8), where each value counts once for every token of its completion and the variance has
-/// the number of tokens − 1 in the denominator (verl's `masked_whiten`). Equal values give exactly 0.
+/// Returns (v − mean) / √(var + 1e-8). Each value is counted once per token of its completion, and the variance is
+/// divided by the number of tokens − 1 (verl's `masked_whiten`). Equal values give exactly 0.
 pub fn token_whitened(values: &[f64], tokens: &[usize]) -> Vec<f64> {
     if super::equal(values) {
         return vec![0.0; values.len()];
@@ -69,7 +69,7 @@ pub(super) fn whitened(groups: &[GroupRewards<'_>], values: Vec<Vec<f64>>) -> Ve
     out
 }
 
-/// Σ_k w_k·(r_k − mean) / (std + ε) over the group, whitened over the batch with 1e-4 (GDPO, as in TRL's
+/// Returns Σ_k w_k·(r_k − mean) / (std + ε) over the group, whitened over the batch with 1e-4 (GDPO, as in TRL's
 /// `normalize_then_sum`). A part that does not apply to a completion adds nothing.
 pub fn normalize_then_sum(groups: &[GroupRewards<'_>], epsilon: f64) -> Vec<Vec<f64>> {
     let summed = |group: &GroupRewards<'_>| {
@@ -90,7 +90,7 @@ pub fn normalize_then_sum(groups: &[GroupRewards<'_>], epsilon: f64) -> Vec<Vec<
         })
         .collect();
     let (mean, std) = mean_std(&present);
-    // Sums of deviations: their mean is 0 but for rounding, and a zero-advantage group stays exactly that.
+    // The mean of summed deviations is 0 up to rounding; a zero-advantage group must stay exactly 0.
     let mean = if mean.abs() <= 1e-12 * std { 0.0 } else { mean };
     let constant = super::equal(&present);
     for (group, sums) in groups.iter().zip(&mut sums) {

@@ -1,4 +1,4 @@
-//! Advantages by key: a task, a role, a game.
+//! Advantages over the rewards of one key: a task, a player, a game.
 use super::GroupRewards;
 use super::group::group_std;
 use serde::{Deserialize, Serialize};
@@ -21,13 +21,13 @@ pub(super) fn whitened(groups: &[GroupRewards<'_>], epsilon: f64) -> Vec<Vec<f64
     out
 }
 
-/// The moving average of the rewards of each key: part of a run's state, to be saved with it.
+/// The moving average of each key's rewards: part of a run's state, to be saved with it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Baselines(BTreeMap<String, f64>);
 
 impl Baselines {
-    /// The average of a key; 0 before its first reward.
+    /// Returns the average of a key; 0 before its first reward.
     pub fn of(&self, key: &str) -> f64 {
         self.0.get(key).copied().unwrap_or(0.0)
     }

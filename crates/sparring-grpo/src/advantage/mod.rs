@@ -1,9 +1,9 @@
-//! Rewards to advantages.
+//! Advantage estimators.
 //!
-//! A completion without a reward (`None`) is left out of every statistic and gets advantage 0. A statistic over one
-//! reward, or over equal ones, gives advantages of exactly 0. Those that whiten over the batch
-//! ([`AdvantageKind::ReinforcePlusPlus`], with a baseline or without) have the batch for their statistic: a group of equal
-//! rewards in it may have advantages.
+//! A completion without a reward (`None`) is left out of every statistic and gets advantage 0. A statistic over a
+//! single reward, or over equal ones, gives advantages of exactly 0. The statistic of the estimators that whiten over
+//! the batch ([`AdvantageKind::ReinforcePlusPlus`], with a baseline or without) is the whole batch, in which a group of
+//! equal rewards may have non-zero advantages.
 
 mod batch;
 mod group;
@@ -34,42 +34,43 @@ pub enum AdvantageKind {
     GroupMean,
     /// (r − mean of the group) / (std of the batch + ε) (TRL's `scale_rewards = "batch"`).
     BatchStd,
-    /// r − mean of the others of the group (RLOO, arXiv:2402.14740, eq. 8).
+    /// r − mean of the group's other rewards (RLOO, arXiv:2402.14740, eq. 8).
     LeaveOneOut,
-    /// The same over the standard deviation of the others, where it is not 0 (NeMo-RL).
+    /// [`AdvantageKind::LeaveOneOut`] divided by the standard deviation of the others, if that is not 0 (NeMo-RL).
     LeaveOneOutStd,
-    /// r whitened over the batch, each completion weighted by its tokens; no group (REINFORCE++, arXiv:2501.03262).
+    /// r whitened over the batch, each completion weighted by its tokens; ignores groups (REINFORCE++,
+    /// arXiv:2501.03262).
     ReinforcePlusPlus,
     /// r − mean of the group, then whitened over the batch by tokens (REINFORCE++ with baseline).
     ReinforcePlusPlusBaseline,
-    /// r − the group's mean weighted by length (OPO, arXiv:2505.23585).
+    /// r − the group's length-weighted mean (OPO, arXiv:2505.23585).
     LengthWeighted,
     /// (best − second best) / (std + ε) for the best of the group, 0 for the rest (pass@k, arXiv:2503.19595).
     PassAtK,
-    /// α·(r − mean of the group), α the batch's completions over those with a reward that is not 0 (GPG,
+    /// α·(r − mean of the group), with α = completions in the batch / those of them with a non-zero reward (GPG,
     /// arXiv:2504.02546).
     Gpg,
-    /// (r − mean) / mean of the group, 0 where the mean is not positive (prime-rl's `max_rl`).
+    /// (r − mean) / mean of the group, 0 if the mean is not positive (prime-rl's `max_rl`).
     MaxRl,
-    /// (r − mean) / (std + ε) over all completions of the same key, a task and a role, say (TRR++, arXiv:2505.03335,
-    /// eq. 8).
+    /// (r − mean) / (std + ε) over all completions with the same key, such as a task and a player (TRR++,
+    /// arXiv:2505.03335, eq. 8).
     KeyedWhitening,
-    /// r − a moving average of the rewards of the same key, read before it moves (RAE, arXiv:2506.24119, eq. 5).
+    /// r − a moving average of the rewards with the same key, read before its update (RAE, arXiv:2506.24119, eq. 5).
     KeyedMovingAverage,
-    /// Each part of the reward by [`AdvantageKind::GroupStd`], the weighted sum whitened over the batch (GDPO).
+    /// [`AdvantageKind::GroupStd`] of each part of the reward; the weighted sum is whitened over the batch (GDPO).
     NormalizeThenSum,
 }
 
-/// The rewards of one group, with what an estimator may need to know of them.
+/// The rewards of one group, with what some estimators need besides.
 #[derive(Debug, Clone, Copy)]
 pub struct GroupRewards<'a> {
-    /// One entry a completion; finite.
+    /// One entry per completion; finite.
     pub rewards: &'a [Option<f64>],
     /// Unmasked tokens of each completion.
     pub lengths: &'a [usize],
-    /// For the keyed estimators; groups without a key share one.
+    /// The key, for the keyed estimators; groups without a key share one.
     pub key: &'a str,
-    /// For [`AdvantageKind::NormalizeThenSum`]: the reward's parts.
+    /// The reward's parts, for [`AdvantageKind::NormalizeThenSum`].
     pub parts: &'a [WeightedPart<'a>],
 }
 
@@ -78,14 +79,14 @@ pub struct GroupRewards<'a> {
 pub struct WeightedPart<'a> {
     /// Its weight in the sum.
     pub weight: f64,
-    /// One entry a completion; finite.
+    /// One entry per completion; finite.
     pub scores: &'a [Option<f64>],
 }
 
 /// An estimator with its constants.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimator {
-    /// Which one.
+    /// The estimator.
     pub kind: AdvantageKind,
     /// ε, at least 0.
     pub epsilon: f64,
@@ -94,7 +95,7 @@ pub struct Estimator {
 }
 
 impl Estimator {
-    /// The estimator with TRL's ε, and SPIRAL's α of 0.95.
+    /// Returns the estimator with TRL's ε, and SPIRAL's α of 0.95.
     pub const fn new(kind: AdvantageKind) -> Self {
         Self { kind, epsilon: STD_EPSILON, decay: 0.95 }
     }
@@ -106,7 +107,7 @@ impl Estimator {
         self
     }
 
-    /// Advantages of every group of a batch, in order. `baselines` are the moving averages; other kinds leave them.
+    /// Returns the advantages of every group of a batch, in order. Only the keyed moving average updates `baselines`.
     ///
     /// ```
     /// use sparring_grpo::advantage::{Estimator, GroupRewards, Baselines};
@@ -139,7 +140,7 @@ impl Estimator {
     }
 }
 
-/// Applies `f` to the rewards that are there; the others get 0.
+/// Applies `f` to the rewards that are present; the others get 0.
 fn with_missing(rewards: &[Option<f64>], f: &dyn Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
     let present: Vec<f64> = rewards.iter().flatten().copied().collect();
     let mut computed = f(&present).into_iter();
@@ -147,7 +148,7 @@ fn with_missing(rewards: &[Option<f64>], f: &dyn Fn(&[f64]) -> Vec<f64>) -> Vec<
 }
 
 impl AdvantageKind {
-    /// All of them.
+    /// All estimators.
     pub const ALL: [Self; 14] = [
         Self::GroupStd,
         Self::GroupMean,
@@ -165,7 +166,7 @@ impl AdvantageKind {
         Self::NormalizeThenSum,
     ];
 
-    /// Whether it adds ε to a standard deviation.
+    /// Returns whether the estimator adds ε to a standard deviation.
     pub const fn uses_epsilon(self) -> bool {
         matches!(
             self,
@@ -178,13 +179,13 @@ impl AdvantageKind {
         )
     }
 
-    /// Whether it looks at keys or parts of a [`RolloutGroup`](crate::RolloutGroup), or at averages over updates: a loop
-    /// that gives none of these should refuse it.
+    /// Returns whether the estimator needs keys or parts of a [`RolloutGroup`](crate::RolloutGroup), or averages over
+    /// updates. A loop that provides none of these should refuse it.
     pub const fn needs_more_than_rewards(self) -> bool {
         matches!(self, Self::KeyedWhitening | Self::KeyedMovingAverage | Self::NormalizeThenSum)
     }
 
-    /// Advantages of one group that is the whole batch, in `f64`, completions of one length. Empty in, empty out.
+    /// Returns the advantages of one group that is the whole batch, in `f64`, for completions of equal length.
     pub fn of(self, rewards: &[f64]) -> Vec<f64> {
         let present: Vec<Option<f64>> = rewards.iter().copied().map(Some).collect();
         let group = GroupRewards {
@@ -207,10 +208,10 @@ impl Advantage for AdvantageKind {
     }
 }
 
-/// Advantages of one group in which some completions may have no reward, by an estimator of one's own.
+/// Returns the advantages of one group by a custom estimator; some completions may have no reward.
 ///
-/// A `None` is left out of the group's statistics and gets advantage 0. Equal rewards give exactly 0 from
-/// any `kind`, as the contract of [`Advantage`] asks.
+/// A `None` is left out of the group's statistics and gets advantage 0. Equal rewards give exactly 0 for any `kind`, as
+/// the contract of [`Advantage`] requires.
 pub fn advantages(kind: &dyn Advantage, rewards: &[Option<f32>]) -> Vec<f32> {
     let present: Vec<f32> = rewards.iter().flatten().copied().collect();
     let mut computed = vec![0.0; present.len()];

@@ -1,6 +1,6 @@
 //! Papers whose rewards and updates are settings: Tool-Zero, ToolRL, Tool-N1, R-Zero, Absolute Zero and Agent0.
 //!
-//! Each is a file of this crate that can be read, changed and extended. Tool-R0, which has a game of its own, is
+//! Each is a file of this crate that can be read, changed and extended. Tool-R0, which has its own game, is in
 //! [`tool_r0`](crate::tool_r0).
 //!
 //! ```
@@ -29,16 +29,16 @@ use sparring_reward::{BoxReward, RewardConfig, RewardError};
 use sparring_tools::ToolTask;
 use sparring_train::TrainConfig;
 
-/// A paper's settings under a name: `tool-zero/paper`.
+/// A paper's settings by name: `tool-zero/paper`.
 pub type PaperPreset = Preset<PaperConfig>;
 
-/// What a paper's file holds: one reward, or one for each role of self-play.
+/// The settings of a paper: one reward, or one for each player of self-play.
 ///
-/// A file may name a preset that it changes: `extends = "toolrl/original"`. Tables merge; every other value, and every
-/// table with a `kind`, is replaced.
+/// A file may extend a preset: `extends = "toolrl/original"`. Tables merge; every other value, and every table with a
+/// `kind`, is replaced.
 ///
-/// [`from_toml`](Self::from_toml) knows the kinds of rewards of `sparring-reward`. A file with kinds of your own is read
-/// by [`settings::from_extending_toml`](sparring_reward::settings::from_extending_toml), and its rewards are built by
+/// [`from_toml`](Self::from_toml) knows the reward kinds of `sparring-reward`. For a file with custom kinds, use
+/// [`settings::from_extending_toml`](sparring_reward::settings::from_extending_toml) and
 /// [`RewardConfig::build_with`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,20 +47,20 @@ pub struct PaperConfig {
     /// The reward of a completion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reward: Option<RewardConfig>,
-    /// The reward of the one that proposes tasks.
+    /// The reward of the player that proposes tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposer_reward: Option<RewardConfig>,
-    /// The reward of the one that solves them.
+    /// The reward of the player that solves them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solver_reward: Option<RewardConfig>,
-    /// How completions are sampled, and the policy updated: what a [`Trainer`](sparring_train::Trainer) runs. What the
-    /// paper does not say is the default of [`TrainConfig`].
+    /// How completions are sampled and the policy is updated, as run by a [`Trainer`](sparring_train::Trainer). What
+    /// the paper does not state is the default of [`TrainConfig`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<TrainConfig>,
-    /// The same for the one that proposes tasks.
+    /// The update of the player that proposes tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposer_update: Option<TrainConfig>,
-    /// The same for the one that solves them.
+    /// The update of the player that solves them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solver_update: Option<TrainConfig>,
 }
@@ -102,26 +102,26 @@ impl PresetSettings for PaperConfig {
 }
 
 impl PaperConfig {
-    /// Reads settings from TOML and checks them; `filename` is named in errors.
+    /// Reads settings from TOML and checks them; `filename` is the name used in errors.
     ///
     /// # Errors
-    /// [`RecipeError`] names the file, the line and the field.
+    /// [`RecipeError`] with the file, the line and the field.
     pub fn from_toml(text: &str, filename: &str) -> Result<Self, RecipeError> {
         preset::from_toml(text, filename)
     }
 
-    /// The settings as TOML, complete.
+    /// Returns all settings as TOML.
     ///
     /// # Errors
-    /// [`RecipeError::Setting`] where a number does not fit TOML.
+    /// [`RecipeError::Setting`] if a number cannot be written as TOML.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
         preset::to_toml(self)
     }
 
-    /// Checks every reward and update that is there.
+    /// Checks every reward and update that is present.
     ///
     /// # Errors
-    /// [`RecipeError::Setting`] names the field.
+    /// [`RecipeError::Setting`] with the field.
     pub fn validate(&self) -> Result<(), RecipeError> {
         self.reward.iter().try_for_each(|_| self.reward().map(drop))?;
         self.proposer_reward.iter().try_for_each(|_| self.proposer_reward::<()>().map(drop))?;
@@ -139,26 +139,26 @@ impl PaperConfig {
         })
     }
 
-    /// The reward of a completion.
+    /// Builds the reward of a completion.
     ///
     /// # Errors
-    /// [`RecipeError::Setting`] names the field; also where the paper has a reward for each role.
+    /// [`RecipeError::Setting`] with the field, also if the paper has a reward for each player.
     pub fn reward(&self) -> Result<BoxReward<ToolTask>, RecipeError> {
         build("reward", self.reward.as_ref(), RewardConfig::build)
     }
 
-    /// The proposer's reward, for whatever it is asked with.
+    /// Builds the proposer's reward, for any type of task.
     ///
     /// # Errors
-    /// [`RecipeError::Setting`] names the field; also where the paper has no proposer.
+    /// [`RecipeError::Setting`] with the field, also if the paper has no proposer.
     pub fn proposer_reward<T: ?Sized + 'static>(&self) -> Result<BoxReward<T>, RecipeError> {
         build("proposer_reward", self.proposer_reward.as_ref(), RewardConfig::build_any)
     }
 
-    /// The solver's reward.
+    /// Builds the solver's reward.
     ///
     /// # Errors
-    /// [`RecipeError::Setting`] names the field; also where the paper has no solver.
+    /// [`RecipeError::Setting`] with the field, also if the paper has no solver.
     pub fn solver_reward(&self) -> Result<BoxReward<ToolTask>, RecipeError> {
         build("solver_reward", self.solver_reward.as_ref(), RewardConfig::build)
     }

@@ -11,11 +11,11 @@ use sparring_core::SamplingParams;
 use sparring_grpo::{GrpoConfig, GrpoError};
 use sparring_selfplay::{SelfPlayConfig, SelfPlayError, SelfPlayPlan};
 
-/// Settings of a Tool-R0 run, as a TOML file holds them. The defaults are the corrected reading of the paper
-/// for game and rewards, and those of [`SelfPlayConfig`] for the loop.
+/// Settings of a Tool-R0 run, in serialisable form. The defaults are the corrected version of the paper for the game
+/// and rewards, and those of [`SelfPlayConfig`] for the loop.
 ///
-/// A file may name a preset that it changes: `extends = "corrected"`. Tables merge; every other value, and
-/// every table with a `kind`, is replaced.
+/// A file may extend a preset: `extends = "corrected"`. Tables merge; every other value, and every table with a `kind`,
+/// is replaced.
 ///
 /// ```
 /// use sparring_recipes::tool_r0::ToolR0Config;
@@ -30,26 +30,26 @@ use sparring_selfplay::{SelfPlayConfig, SelfPlayError, SelfPlayPlan};
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ToolR0Config {
-    /// What the Generator is asked for.
+    /// The distribution of task specifications.
     pub spec: SpecDistribution,
-    /// The prompts; left out: [`Prompts::tool_r0`].
+    /// The prompts; [`Prompts::tool_r0`] by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompts: Option<Prompts>,
-    /// What is read, and what counts as solved.
+    /// How proposals are read, and when a task counts as solved.
     pub game: GameOptions,
     /// The Generator's reward.
     pub generator_reward: GeneratorRewardConfig,
     /// The Solver's reward.
     pub solver_reward: SolverRewardConfig,
-    /// The loop.
+    /// The self-play loop.
     pub self_play: SelfPlayConfig,
 }
 
-/// A Tool-R0 configuration under a name: `paper`.
+/// A Tool-R0 configuration by name: `paper`.
 pub type Preset = preset::Preset<ToolR0Config>;
 
 impl PresetSettings for ToolR0Config {
-    /// The paper, the released code, the corrected reading, its ablations, and the two small ones.
+    /// The paper, the released code, the corrected version, its ablations, and the two small ones.
     const PRESETS: &'static [Preset] = presets![
         "paper",
         "released",
@@ -68,18 +68,18 @@ impl PresetSettings for ToolR0Config {
 }
 
 impl ToolR0Config {
-    /// Reads settings from TOML and checks them; `filename` is named in errors.
+    /// Reads settings from TOML and checks them; `filename` is the name used in errors.
     ///
     /// # Errors
-    /// [`RecipeError`] names the file, the line and the field.
+    /// [`RecipeError`] with the file, the line and the field.
     pub fn from_toml(text: &str, filename: &str) -> Result<Self, RecipeError> {
         preset::from_toml(text, filename)
     }
 
-    /// The settings as TOML, complete.
+    /// Returns all settings as TOML.
     ///
     /// # Errors
-    /// [`RecipeError::Setting`] where a number does not fit TOML.
+    /// [`RecipeError::Setting`] if a number cannot be written as TOML.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
         preset::to_toml(self)
     }
@@ -91,7 +91,7 @@ impl ToolR0Config {
         self
     }
 
-    /// Sets the specifications.
+    /// Sets the distribution of task specifications.
     #[must_use]
     pub fn with_spec(mut self, spec: SpecDistribution) -> Self {
         self.spec = spec;
@@ -101,21 +101,21 @@ impl ToolR0Config {
     /// Checks every setting, as [`build`](Self::build) does.
     ///
     /// # Errors
-    /// [`RecipeError`] names the field.
+    /// [`RecipeError`] with the field.
     pub fn validate(&self) -> Result<(), RecipeError> {
         self.parts().map(drop)
     }
 
-    /// Checks the settings and makes what a run needs.
+    /// Checks the settings and builds the parts of a run.
     ///
     /// # Errors
-    /// [`RecipeError`] names the field.
+    /// [`RecipeError`] with the field.
     pub fn build(self) -> Result<ToolR0, RecipeError> {
         let (game, generator_reward, solver_reward, self_play) = self.parts()?;
         Ok(ToolR0 { game, generator_reward, solver_reward, self_play, config: self })
     }
 
-    /// The parts of the recipe; making them is what checks the settings.
+    /// Builds the parts of the recipe, which checks the settings.
     fn parts(&self) -> Result<(ToolR0Game, GeneratorReward, SolverReward, SelfPlayPlan), RecipeError> {
         let prompts = self.prompts.clone().unwrap_or_default();
         let game = ToolR0Game::new(self.spec.clone(), &prompts, self.game.clone())?;
@@ -148,11 +148,11 @@ pub struct ToolR0 {
     pub solver_reward: SolverReward,
     /// The checked settings of the loop.
     pub self_play: SelfPlayPlan,
-    /// What it was built from.
+    /// The settings that it was built from.
     pub config: ToolR0Config,
 }
 
-/// Checks an update's settings on their own, so that the error names the field; the loop sets the temperature.
+/// Checks the settings of an update separately, so that the error names the field; the loop sets the temperature.
 fn check_grpo(prefix: &str, config: &GrpoConfig, max_tokens: usize) -> Result<(), RecipeError> {
     match config.clone().for_sampling(&SamplingParams::default().with_max_tokens(max_tokens)).build() {
         Ok(_) => Ok(()),

@@ -1,20 +1,20 @@
-//! No-call tasks out of verified ones.
+//! No-call tasks derived from verified tasks.
 
 use rand::Rng;
 use rand::seq::SliceRandom;
 use sparring_core::Seed;
 use sparring_tools::{ToolSpec, ToolTask};
 
-/// The same request with a tool list that cannot serve it: every called tool is taken off, the answer is no call.
+/// Returns the same request with tools that cannot serve it: every called tool is removed, and the answer is no call.
 ///
-/// Tools of `other`, where it is of another domain, take their places, so that the length of the tool list does not show
-/// that one is missing. The tools are shuffled, so that their order does not show it either.
+/// Tools of `other`, if it is from another domain, take their places, so that the length of the tool list does not
+/// reveal the removal. The tools are shuffled, so that their order does not reveal it either.
 ///
-/// `None` where the task has no call, no tool remains, or one of the task's own has the description of a
-/// called one, for it might serve the request after all.
+/// Returns `None` if the task has no call, no tool remains, or a remaining tool of the task has the description of a
+/// called one and might therefore serve the request.
 ///
-/// Tool-R0 has no such tasks, and its Solver forgets to abstain: in a reproduction, accuracy on irrelevant
-/// tool lists fell from 28.8 % to 2.1 %.
+/// Tool-R0 has no such tasks, and its Solver forgets to abstain: in a reproduction, accuracy on irrelevant tool lists
+/// fell from 28.8 % to 2.1 %.
 pub fn without_called_tools(task: &ToolTask, other: Option<&ToolTask>, seed: Seed) -> Option<ToolTask> {
     if task.calls.is_empty() {
         return None;
@@ -37,13 +37,13 @@ pub fn without_called_tools(task: &ToolTask, other: Option<&ToolTask>, seed: See
     })
 }
 
-/// The tools that are called, and the others.
+/// Returns the called tools, and the others.
 fn split(task: &ToolTask) -> (Vec<ToolSpec>, Vec<ToolSpec>) {
     let called = |tool: &ToolSpec| task.calls.iter().any(|call| same_words(&call.name, &tool.name));
     task.tools.iter().cloned().partition(called)
 }
 
-/// Adds tools, drawn without replacement and never two alike, until the tool list has `size`.
+/// Adds tools, drawn without replacement and never two similar ones, until the tool list has `size`.
 fn fill(tool_list: &mut Vec<ToolSpec>, mut from: Vec<ToolSpec>, size: usize, rng: &mut impl Rng) {
     from.shuffle(rng);
     for tool in from {
@@ -53,13 +53,13 @@ fn fill(tool_list: &mut Vec<ToolSpec>, mut from: Vec<ToolSpec>, size: usize, rng
     }
 }
 
-/// Whether one tool might serve what the other does, by its name or its description.
+/// Returns whether one tool might do what the other does, by its name or description.
 fn alike(a: &ToolSpec, b: &ToolSpec) -> bool {
     let described = !a.description.trim().is_empty();
     same_words(&a.name, &b.name) || described && same_words(&a.description, &b.description)
 }
 
-/// Whether two texts are the same but for case, blanks and separators (`getWeather`, `get_weather`).
+/// Returns whether two texts are equal except for case, spaces and separators (`getWeather`, `get_weather`).
 fn same_words(a: &str, b: &str) -> bool {
     let letters = |text: &str| {
         text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()

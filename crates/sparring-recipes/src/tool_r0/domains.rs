@@ -1,5 +1,5 @@
-/// The 32 domains that Tool-R0 draws from, each with the same weight (arXiv 2602.21320, §3.1; the names are
-/// those of the released code).
+/// The 32 domains of Tool-R0, drawn with equal weights (arXiv 2602.21320, §3.1; the names are those of the released
+/// code).
 pub const DOMAINS: [&str; 32] = [
     "finance",
     "healthcare",

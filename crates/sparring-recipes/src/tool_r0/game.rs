@@ -10,11 +10,11 @@ use rand::seq::SliceRandom;
 use sparring_core::{Game, Message, Rejection, Rollout, Seed};
 use sparring_tools::{ToolTask, signature_with, structure};
 
-/// From so many arguments on, tasks count as alike in size.
+/// From this number of arguments on, tasks belong to the same stratum.
 const MANY_ARGUMENTS: usize = 4;
 
-/// Tool-R0's game: the Generator writes a request, a list of tools and the calls that serve it; the Solver
-/// is given request and tools and must give the calls.
+/// Tool-R0's game: the Generator writes a request, a list of tools and the calls that serve it; the Solver is given
+/// the request and the tools and must make the calls.
 #[derive(Debug, Clone)]
 pub struct ToolR0Game {
     specs: SpecDistribution,
@@ -23,10 +23,10 @@ pub struct ToolR0Game {
 }
 
 impl ToolR0Game {
-    /// A game over these specifications, with these prompts.
+    /// Returns a game with these specifications and prompts.
     ///
     /// # Errors
-    /// [`RecipeError`] names the specification's field or the template that is wrong.
+    /// [`RecipeError`] with the invalid field of the specification or the invalid template.
     pub fn new(
         specs: SpecDistribution,
         prompts: &Prompts,
@@ -36,16 +36,16 @@ impl ToolR0Game {
         Ok(Self { specs, prompts: prompts.build()?, options })
     }
 
-    /// The settings.
+    /// Returns the settings.
     pub fn options(&self) -> &GameOptions {
         &self.options
     }
 
-    /// Reads a proposal's text for a specification, with the tool list in the text's order ([`Game::read`] shuffles
-    /// it where [`GameOptions::shuffle_tools`] says so).
+    /// Reads a proposal's text for a specification, with the tools in the order of the text ([`Game::read`] shuffles
+    /// them if [`GameOptions::shuffle_tools`] is set).
     ///
     /// # Errors
-    /// A [`Rejection`] by the first rule broken: `missing_block`, `tools_json`, `calls_json`, `spec_tools`,
+    /// A [`Rejection`] with the first rule that is broken: `missing_block`, `tools_json`, `calls_json`, `spec_tools`,
     /// `spec_calls`, `spec_arguments`, or one of the structural rules.
     pub fn read_text(&self, spec: &TaskSpec, text: &str) -> Result<ToolTask, Rejection> {
         let order = if self.options.strict_order { BlockOrder::Strict } else { BlockOrder::Any };
@@ -69,7 +69,7 @@ impl ToolR0Game {
     }
 }
 
-/// The proposal has as many tools, calls and arguments as were asked for.
+/// Checks that the proposal has the requested numbers of tools, calls and arguments.
 fn check_spec(spec: &TaskSpec, task: &ToolTask) -> Result<(), Rejection> {
     let arguments = task.argument_count();
     let counts = [
@@ -100,7 +100,7 @@ impl Game for ToolR0Game {
     fn read(&self, spec: &TaskSpec, out: &Rollout) -> Result<ToolTask, Rejection> {
         let mut task = self.read_text(spec, &out.text)?;
         if self.options.shuffle_tools {
-            // A function of question and tools: a task that is written down and read again stays the same.
+            // Depends on question and tools only, so that a task does not change when it is written and read again.
             task.tools.sort_by(|a, b| a.name.cmp(&b.name));
             task.tools.shuffle(&mut Seed::new(0).child(&task.question).rng());
         }

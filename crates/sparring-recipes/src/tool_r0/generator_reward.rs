@@ -11,19 +11,19 @@ use sparring_reward::validity::{RequestedCounts, ValiditySettings};
 use sparring_tools::ToolTask;
 use std::fmt;
 
-/// What happens to the semantic term's weight where there is no judge.
+/// What happens to the semantic term's weight without a judge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WithoutJudge {
-    /// It is added to the difficulty's, so that the curriculum keeps its weight; unless the difficulty has none.
+    /// It is added to the weight of the difficulty, so that the curriculum keeps its weight; unless that weight is 0.
     #[default]
     AddToDifficulty,
-    /// It is dropped, so that the curriculum weighs less.
+    /// It is dropped, which reduces the weight of the curriculum.
     Drop,
 }
 
-/// Settings of [`GeneratorReward`]. Weights are at least 0; a term of weight 0 is not computed.
+/// Settings of [`GeneratorReward`]. Weights are at least 0; a term with weight 0 is not computed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -38,17 +38,17 @@ pub struct GeneratorRewardConfig {
     pub semantic: f32,
     /// What happens to the semantic term's weight without a judge.
     pub without_judge: WithoutJudge,
-    /// Weight of being a task at all by the game's rules (structure, the numbers asked for). It needs probes: a
-    /// proposal that could be probed was accepted. 0 as in the paper, where a duplicate tool, say, costs a
-    /// proposal no more than its difficulty.
+    /// Weight of being accepted as a task by the game (structure, the requested numbers). It needs probes: a proposal
+    /// that could be probed was accepted. 0 as in the paper, where a duplicate tool, say, only costs a proposal its
+    /// difficulty term.
     pub accepted: f32,
-    /// How the format is scored; the question's rules gate every term.
+    /// How the format is scored; its rules for the question gate every term.
     pub format_rules: GeneratorFormat,
     /// How the validity is scored.
     pub validity_rules: ValiditySettings,
-    /// The wanted solve rates.
+    /// The target band of solve rates.
     pub band: Band,
-    /// A penalty for questions that are alike; left out, as in Tool-R0, there is none.
+    /// A penalty for similar questions; none by default, as in Tool-R0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repetition: Option<RepetitionSettings>,
 }
@@ -71,7 +71,7 @@ impl Default for GeneratorRewardConfig {
 }
 
 impl GeneratorRewardConfig {
-    /// What Tool-R0's released code does (commit fd222c7).
+    /// Returns the behaviour of Tool-R0's released code (commit fd222c7).
     pub fn released() -> Self {
         Self {
             format_rules: GeneratorFormat::released(),
@@ -87,9 +87,9 @@ impl GeneratorRewardConfig {
 /// r = gate · (w_f·r_fmt + w_v·r_valid + w_d·r_diff + w_s·r_sem + w_a·[accepted]) − repetition
 /// ```
 ///
-/// The gate is 0 where a block is missing, or the question is too short or echoes the prompt. A proposal that
-/// was not probed although others were has no difficulty: it could not be read as a task. Components, weighted:
-/// `format`, `validity`, `difficulty`, `semantic`, `accepted`, `repetition`; those that apply add up to the score.
+/// The gate is 0 if a block is missing, or the question is too short or echoes the prompt. A proposal that was not
+/// probed although others were has difficulty 0: it could not be read as a task. Components, weighted: `format`,
+/// `validity`, `difficulty`, `semantic`, `accepted`, `repetition`; those that apply add up to the score.
 pub struct GeneratorReward {
     config: GeneratorRewardConfig,
     repetition: Option<Repetition<Question>>,
@@ -105,30 +105,30 @@ impl fmt::Debug for GeneratorReward {
     }
 }
 
-/// What is known of a proposal's solve rate.
+/// The solve rate of a proposal, if known.
 #[derive(Clone, Copy)]
 enum Probe {
     /// Nothing is probed in this run.
     Off,
-    /// This proposal was not, because it could not be read.
+    /// This proposal was not probed, because it could not be read.
     Missed,
     /// Share of the Solver's samples that solved it.
     Rate(f32),
 }
 
-/// Takes the question out of a completion.
+/// Extracts the question from a completion.
 type Question = fn(&str) -> Option<String>;
 
-/// The terms of one completion, weighted; in the order of [`TERMS`].
+/// The weighted terms of one completion, in the order of [`TERMS`].
 type Terms = [Option<f32>; 6];
 
 const TERMS: [&str; 6] = ["format", "validity", "difficulty", "semantic", "accepted", "repetition"];
 
 impl GeneratorReward {
-    /// A reward with these settings, without a judge.
+    /// Returns a reward with these settings, without a judge.
     ///
     /// # Errors
-    /// [`RecipeError::Setting`] names the field.
+    /// [`RecipeError::Setting`] with the field.
     pub fn new(config: GeneratorRewardConfig) -> Result<Self, RecipeError> {
         for (field, weight) in [
             ("format", config.format),
@@ -235,7 +235,7 @@ impl GeneratorReward {
     }
 }
 
-/// The proposal as a task, where all of it can be read.
+/// Returns the proposal as a task, if all of it can be read.
 fn read(spec: &TaskSpec, text: &str) -> Option<ToolTask> {
     let proposal = Proposal::parse(text);
     Some(ToolTask {

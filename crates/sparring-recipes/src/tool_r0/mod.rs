@@ -1,4 +1,4 @@
-//! Tool-R0 (arXiv 2602.21320): a Generator and a Solver of the same base model teach each other to call tools.
+//! Tool-R0 (arXiv 2602.21320): a Generator and a Solver from the same base model train each other to call tools.
 //!
 //! ```text
 //!  SpecDistribution ─draw─▶ TaskSpec ─Prompts─▶ Generator ─▶ four blocks ─read─▶ ToolTask
@@ -6,7 +6,7 @@
 //!                            Verifier ◀─solved─ two blocks ◀─ Solver ◀─Prompts──────┘
 //! ```
 //!
-//! [`ToolR0Config`] is what a file holds, [`Preset`] what this crate brings, [`ToolR0`] what they build: a
+//! [`ToolR0Config`] is the serialisable form, a [`Preset`] an embedded file, and [`ToolR0`] the result of building: a
 //! [`ToolR0Game`], a [`GeneratorReward`], a [`SolverReward`] and the checked settings of the loop.
 
 mod config;
@@ -40,7 +40,7 @@ pub use tool_list::ToolListStyle;
 
 use crate::RecipeError;
 
-/// A weight is finite and at least 0.
+/// Checks that a weight is finite and at least 0.
 fn check_weight(field: &str, weight: f32) -> Result<(), RecipeError> {
     if weight.is_finite() && weight >= 0.0 {
         Ok(())

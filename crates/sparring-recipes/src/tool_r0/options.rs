@@ -7,40 +7,40 @@ use sparring_tools::structure::StructureRules;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Verifier {
-    /// As many calls as the gold, each matching exactly under the comparator that the Solver is trained
-    /// with. Answers agree where all their calls do.
+    /// The number of calls equals the gold's, and each call matches exactly under the comparator that the Solver is
+    /// trained with. Answers agree if all their calls do.
     #[default]
     EveryCall,
-    /// Tool-R0's released code: the first call equals the first gold call as strict JSON, the rest is not
-    /// looked at. Answers agree where their lists of tool names do.
+    /// Tool-R0's released code: the first call equals the first gold call as strict JSON, and the rest is ignored.
+    /// Answers agree if their lists of tool names do.
     FirstCall,
 }
 
-/// Settings of [`ToolR0Game`](super::ToolR0Game). The default is the corrected reading of the paper.
+/// Settings of [`ToolR0Game`](super::ToolR0Game). The default is the corrected version of the paper.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
-// Each is an independent yes or no of a settings file.
+// Independent switches of a settings file.
 #[allow(clippy::struct_excessive_bools)]
 pub struct GameOptions {
-    /// Whether a proposal, and an answer that is to count as solving, need a think block.
+    /// Whether a proposal, and an answer that counts as solving, must have a think block.
     pub require_think: bool,
-    /// Whether the four blocks of a proposal must come in order.
+    /// Whether the four blocks of a proposal must be in order.
     pub strict_order: bool,
-    /// Whether a proposal must have the numbers of tools, of calls and, where asked, of arguments.
+    /// Whether a proposal must have the requested numbers of tools, calls and, if requested, arguments.
     pub enforce_spec: bool,
     /// When an answer solves a task.
     pub verifier: Verifier,
-    /// Which tasks are duplicates.
+    /// When two tasks are duplicates.
     pub signature: SignatureRule,
-    /// Whether a proposal's tool list is shuffled when it is read. A Generator puts the tool that a task is about
-    /// first more often than not; a Solver that always calls the first tool would be right, and never learn to choose.
+    /// Whether a proposal's tool list is shuffled when it is read. Generators usually put the relevant tool first; a
+    /// Solver that always calls the first tool would then be right, and never learn to choose.
     pub shuffle_tools: bool,
-    /// Whether a balanced pool is balanced by domain and by number of arguments, or by domain alone. A call with
-    /// one argument is the easiest to get right, for Generator and Solver; where such tasks fill the pool, the
-    /// Solver unlearns to give the others.
+    /// Whether a balanced pool is balanced by domain and by number of arguments, or by domain alone. Calls with one
+    /// argument are the easiest, for Generator and Solver; if such tasks fill the pool, the Solver forgets to give
+    /// the other arguments.
     pub stratify_arguments: bool,
-    /// Whether verified tasks give no-call tasks ([`without_called_tools`](super::without_called_tools)).
+    /// Whether no-call tasks are derived from verified tasks ([`without_called_tools`](super::without_called_tools)).
     pub derive_no_call: bool,
     /// The structural checks of a proposal.
     pub structure: StructureRules,
@@ -63,7 +63,7 @@ impl Default for GameOptions {
 }
 
 impl GameOptions {
-    /// What Tool-R0's released code does (commit fd222c7).
+    /// Returns the behaviour of Tool-R0's released code (commit fd222c7).
     pub fn released() -> Self {
         Self {
             enforce_spec: false,

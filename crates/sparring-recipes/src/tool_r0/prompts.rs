@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 use sparring_core::{Message, Role};
 use sparring_tools::ToolTask;
 
-/// Templates of both roles' prompts, in minijinja syntax.
+/// Templates of both players' prompts, in minijinja syntax.
 ///
-/// | role | variables |
+/// | player | variables |
 /// |---|---|
-/// | Generator | `domain`, `context` (`single_turn` or `multi_turn`), `tools`, `calls`, `arguments` (numbers; the last is none where it is not asked for) |
+/// | Generator | `domain`, `context` (`single_turn` or `multi_turn`), `tools`, `calls`, `arguments` (none by default) |
 /// | Solver | `question`, `tools` (the tools as JSON) |
 ///
-/// [`Prompts::build`] compiles and tries them; only [`CheckedPrompts`] are used.
+/// `tools`, `calls` and `arguments` of the Generator are the requested numbers. [`Prompts::build`] compiles and tries
+/// the templates; only [`CheckedPrompts`] are used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -22,7 +23,7 @@ pub struct Prompts {
     pub generator: Vec<Message>,
     /// The Solver's conversation; the content of each message is a template.
     pub solver: Vec<Message>,
-    /// How `tools` is written.
+    /// How the tool list is formatted.
     #[serde(default)]
     pub tool_list: ToolListStyle,
 }
@@ -34,14 +35,14 @@ impl Default for Prompts {
 }
 
 impl Prompts {
-    /// Prompts of these messages.
+    /// Returns prompts with these messages.
     pub fn new(generator: Vec<Message>, solver: Vec<Message>, tool_list: ToolListStyle) -> Self {
         Self { generator, solver, tool_list }
     }
 
-    /// What Tool-R0's prompts say (arXiv 2602.21320, figures 10 and 12), in other words and with two
-    /// corrections: an empty call list is named as the right answer where no tool serves, and the Generator
-    /// is told what a specification of 0 calls means.
+    /// Returns Tool-R0's prompts (arXiv 2602.21320, figures 10 and 12) in other words, with two corrections: an empty
+    /// list of calls is named as the right answer if no tool fits, and the Generator's prompt explains a
+    /// specification of 0 calls.
     pub fn tool_r0() -> Self {
         Self {
             generator: vec![
@@ -56,11 +57,11 @@ impl Prompts {
         }
     }
 
-    /// Compiles every template and renders it once for each context.
+    /// Compiles every template and renders it once in each context.
     ///
     /// # Errors
-    /// [`RecipeError::Template`] names the template: it does not compile, uses an unknown variable, or fails
-    /// to render. [`RecipeError::Setting`] where a role has no message.
+    /// [`RecipeError::Template`] if a template does not compile, uses an unknown variable, or fails to render.
+    /// [`RecipeError::Setting`] if a player has no message.
     pub fn build(&self) -> Result<CheckedPrompts, RecipeError> {
         for (role, messages) in [("generator", &self.generator), ("solver", &self.solver)] {
             if messages.is_empty() {
@@ -89,7 +90,7 @@ impl Prompts {
 const GENERATOR_VARIABLES: &[&str] = &["domain", "context", "tools", "calls", "arguments"];
 const SOLVER_VARIABLES: &[&str] = &["question", "tools"];
 
-/// Templates that compiled and rendered; made by [`Prompts::build`].
+/// Templates that were compiled and rendered; made by [`Prompts::build`].
 #[derive(Debug, Clone)]
 pub struct CheckedPrompts {
     environment: Environment<'static>,
@@ -99,19 +100,19 @@ pub struct CheckedPrompts {
 }
 
 impl CheckedPrompts {
-    /// The Generator's prompt for a specification.
+    /// Returns the Generator's prompt for a specification.
     pub fn generator_prompt(&self, spec: &TaskSpec) -> Vec<Message> {
         self.render(&self.generator, &generator_values(spec))
     }
 
-    /// The Solver's prompt for a task.
+    /// Returns the Solver's prompt for a task.
     pub fn solver_prompt(&self, task: &ToolTask) -> Vec<Message> {
         let tool_list = self.tool_list.write(&task.tools);
         self.render(&self.solver, &context! { question => task.question.as_str(), tools => tool_list })
     }
 
-    /// A template that was tried can still fail on other values (an index out of range, say); the message
-    /// then holds the error, because a prompt has no other way to say so.
+    /// Renders templates. A checked template can still fail on other values (an index out of range, say); the message
+    /// then contains the error, because a prompt cannot report it otherwise.
     fn render(&self, templates: &[(Role, String)], values: &Value) -> Vec<Message> {
         self.try_render(templates, values).unwrap_or_else(|error| vec![Message::user(error.to_string())])
     }
@@ -141,7 +142,7 @@ fn generator_values(spec: &TaskSpec) -> Value {
     }
 }
 
-/// Compiles the templates of one role; gives their speakers and names.
+/// Compiles the templates of one player; returns their roles and names.
 fn add(
     environment: &mut Environment<'static>,
     role: &str,

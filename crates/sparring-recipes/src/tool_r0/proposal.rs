@@ -3,26 +3,25 @@ use sparring_core::Rejection;
 use sparring_tools::tags::{Case, blocks_in_order, last_block};
 use sparring_tools::{ToolCall, ToolSpec, calls_from_value, json};
 
-/// A Generator's completion, as far as it can be read: each part on its own, because the rewards credit
-/// parts.
+/// The parts of a Generator's completion, each read independently, because rewards give credit for parts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proposal {
-    /// The private plan; `None` where the block is missing or empty.
+    /// The reasoning; `None` if the block is missing or empty.
     pub think: Option<String>,
-    /// The request; `None` where the block is missing or empty.
+    /// The request; `None` if the block is missing or empty.
     pub question: Option<String>,
-    /// The tool list: a non-empty list of tools, or what is wrong with it.
+    /// The tools, a non-empty list, or what is wrong with it.
     pub tools: Result<Vec<ToolSpec>, Rejection>,
     /// The gold calls, possibly none, or what is wrong with them.
     pub calls: Result<Vec<ToolCall>, Rejection>,
 }
 
-/// Which of several blocks of one tag counts.
+/// How blocks are found if a tag occurs more than once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BlockOrder {
-    /// The last one, wherever it stands (Tool-R0's released code).
+    /// The last block, at any position (Tool-R0's released code).
     Any,
-    /// The first one after the block before: the four must come in order.
+    /// The first block after the previous one: the four must be in order.
     Strict,
 }
 
@@ -42,7 +41,7 @@ impl Proposal {
         }
     }
 
-    /// Whether all four blocks are there and none is empty: the first term of equation 1.
+    /// Returns whether all four blocks are present and not empty: the first term of equation 1.
     pub fn has_all_blocks(&self) -> bool {
         let found = |part: Result<(), &Rejection>| part.err().is_none_or(|r| r.rule != MISSING);
         self.think.is_some()
@@ -52,7 +51,7 @@ impl Proposal {
     }
 }
 
-/// Rule of a block that is missing or empty.
+/// The rule for a missing or empty block.
 pub(crate) const MISSING: &str = "missing_block";
 
 pub(crate) fn missing(tag: &str) -> Rejection {
@@ -65,7 +64,7 @@ fn blocks(text: &str, order: BlockOrder) -> [Option<&str>; 4] {
             tags::PROPOSAL.map(|tag| last_block(text, tag, Case::Sensitive).ok().map(|block| block.content))
         }
         BlockOrder::Strict => {
-            // The longest prefix of the four that is there, so that each missing block is named.
+            // The longest prefix of the four that is present, so that each missing block is named.
             let found = (1..=4)
                 .rev()
                 .find_map(|n| blocks_in_order(text, &tags::PROPOSAL[..n], Case::Sensitive).ok())

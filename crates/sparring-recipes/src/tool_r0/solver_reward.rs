@@ -5,8 +5,8 @@ use sparring_reward::accuracy::{Accuracy, AccuracySettings};
 use sparring_reward::format::SolverFormat;
 use sparring_tools::{ToolR0Tags, ToolTask};
 
-/// Settings of [`SolverReward`]. The default is corrected: a wrong tool earns nothing, an empty list is an
-/// answer in full format, and accuracy needs a think block.
+/// Settings of [`SolverReward`]. The default is corrected: a wrong tool scores 0, an empty list is an answer with full
+/// format score, and accuracy needs a think block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -15,7 +15,7 @@ pub struct SolverRewardConfig {
     pub format: f32,
     /// Weight of the accuracy, equation 7; at least 0.
     pub accuracy: f32,
-    /// Whether accuracy is 0 without a think block; `accuracy_rules.require_think` asks for the same.
+    /// Whether accuracy is 0 without a think block; `accuracy_rules.require_think` has the same effect.
     pub require_think: bool,
     /// How the format is scored.
     pub format_rules: SolverFormat,
@@ -36,7 +36,7 @@ impl Default for SolverRewardConfig {
 }
 
 impl SolverRewardConfig {
-    /// What Tool-R0's released code does (commit fd222c7).
+    /// Returns the behaviour of Tool-R0's released code (commit fd222c7).
     pub fn released() -> Self {
         Self {
             format_rules: SolverFormat::released(),
@@ -55,10 +55,10 @@ pub struct SolverReward {
 }
 
 impl SolverReward {
-    /// A reward with these settings.
+    /// Returns a reward with these settings.
     ///
     /// # Errors
-    /// [`RecipeError::Setting`] names the field.
+    /// [`RecipeError::Setting`] with the field.
     pub fn new(config: SolverRewardConfig) -> Result<Self, RecipeError> {
         super::check_weight("solver_reward.format", config.format)?;
         super::check_weight("solver_reward.accuracy", config.accuracy)?;

@@ -4,19 +4,19 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sparring_core::Seed;
 
-/// How the request reaches the assistant.
+/// The form of the user's request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Context {
-    /// One message of the user.
+    /// One user message.
     SingleTurn,
-    /// A short transcript within the question.
+    /// A short transcript inside the question.
     MultiTurn,
 }
 
 impl Context {
-    /// `single_turn` or `multi_turn`: what prompts show.
+    /// Returns `single_turn` or `multi_turn`, as shown in prompts.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SingleTurn => "single_turn",
@@ -25,62 +25,62 @@ impl Context {
     }
 }
 
-/// What the Generator is asked for: s = (d, c, m, n) of arXiv 2602.21320, §3.1.
+/// The specification of a task that the Generator is to write: s = (d, c, m, n) of arXiv 2602.21320, §3.1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TaskSpec {
     /// Topic, d.
     pub domain: String,
     /// Single or multi turn, c.
     pub context: Context,
-    /// Number of tools offered, m.
+    /// Number of tools, m.
     pub tools: usize,
-    /// Number of gold calls, n; 0 asks for a request that no tool offered serves.
+    /// Number of gold calls, n; 0 requests a task that no tool on the list serves.
     pub calls: usize,
-    /// Number of arguments of all gold calls together, where it is asked for. The paper does not.
+    /// Total number of arguments of all gold calls, if requested. The paper does not request it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arguments: Option<usize>,
 }
 
-/// One component of a mixture over a number, of tools or of arguments: uniform over `from..=to`.
+/// One component of a mixture over a number of tools or arguments: uniform over `from..=to`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CountRange {
-    /// Least; at least 1.
+    /// Smallest number; at least 1.
     pub from: usize,
-    /// Greatest; at least `from`.
+    /// Largest number; at least `from`.
     pub to: usize,
     /// Weight of this component relative to its siblings; at least 0.
     pub weight: f64,
 }
 
 impl CountRange {
-    /// Uniform over `from..=to` with this weight.
+    /// Returns a uniform component over `from..=to` with this weight.
     pub const fn new(from: usize, to: usize, weight: f64) -> Self {
         Self { from, to, weight }
     }
 }
 
-/// One possible number of calls, and the tool lists and sizes it comes with.
+/// One possible number of calls, with the distributions of the numbers of tools and arguments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallsWeight {
-    /// Number of calls, n; 0 asks for a no-call task.
+    /// Number of calls, n; 0 requests a no-call task.
     pub calls: usize,
-    /// Weight where the context is single turn; at least 0.
+    /// Weight in single-turn contexts; at least 0.
     pub single_turn: f64,
-    /// Weight where the context is multi turn; at least 0.
+    /// Weight in multi-turn contexts; at least 0.
     #[serde(default)]
     pub multi_turn: f64,
     /// Distribution of the number of tools, m, given this n.
     pub tools: Vec<CountRange>,
-    /// Distribution of the number of arguments of all calls together, given this n; empty, as in the paper: it
-    /// is not asked for. A Generator that may choose drifts to calls with one argument, the surest to be right.
+    /// Distribution of the total number of arguments of all calls, given this n; empty, as in the paper, if none is
+    /// requested. A Generator that may choose drifts to calls with one argument, which are the easiest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arguments: Vec<CountRange>,
 }
 
-/// The distribution of [`TaskSpec`]s: first the domain and the context, then n given the context, then m and, where it
-/// is asked for, the number of arguments given n. Weights need not sum to 1. The default is Tool-R0's (arXiv 2602.21320,
+/// The distribution of [`TaskSpec`]s: first the domain and the context, then n given the context, then m and, if
+/// requested, the number of arguments given n. Weights need not sum to 1. The default is Tool-R0's (arXiv 2602.21320,
 /// §3.1 and its released code):
 ///
 /// ```text
@@ -95,11 +95,11 @@ pub struct CallsWeight {
 pub struct SpecDistribution {
     /// Domains to draw from.
     pub domains: Vec<String>,
-    /// Weight of each domain, in the order of `domains`; empty: all the same.
+    /// Weight of each domain, in the order of `domains`; empty for equal weights.
     pub domain_weights: Vec<f64>,
     /// Probability of a multi-turn context, in [0, 1].
     pub multi_turn: f64,
-    /// The numbers of calls.
+    /// The possible numbers of calls.
     pub calls: Vec<CallsWeight>,
 }
 
@@ -134,7 +134,7 @@ impl Default for SpecDistribution {
 }
 
 impl SpecDistribution {
-    /// Replaces the domains, all with the same weight.
+    /// Replaces the domains, with equal weights.
     #[must_use]
     pub fn with_domains<S: Into<String>>(mut self, domains: impl IntoIterator<Item = S>) -> Self {
         self.domains = domains.into_iter().map(Into::into).collect();
@@ -149,7 +149,7 @@ impl SpecDistribution {
         self
     }
 
-    /// Replaces the numbers of calls.
+    /// Replaces the possible numbers of calls.
     #[must_use]
     pub fn with_calls(mut self, calls: Vec<CallsWeight>) -> Self {
         self.calls = calls;
@@ -183,7 +183,7 @@ impl SpecDistribution {
     /// Checks lists, weights and ranges.
     ///
     /// # Errors
-    /// [`RecipeError::Setting`] names the field.
+    /// [`RecipeError::Setting`] with the field.
     pub fn validate(&self) -> Result<(), RecipeError> {
         let bad = |field: String, why: &str| Err(RecipeError::setting(format!("spec.{field}"), why));
         if self.domains.is_empty() {
@@ -224,7 +224,7 @@ impl CallsWeight {
     }
 }
 
-/// A number of this mixture; `None` where no weight is positive.
+/// Draws a number from this mixture; `None` if no weight is positive.
 fn draw_count(ranges: &[CountRange], rng: &mut impl Rng) -> Option<usize> {
     let range = &ranges[pick(rng, ranges.len(), |i| ranges[i].weight)?];
     Some(rng.random_range(range.from..=range.to.max(range.from)))
@@ -238,7 +238,7 @@ fn check_counts(field: &str, ranges: &[CountRange]) -> Result<(), RecipeError> {
     Ok(())
 }
 
-/// Weights are finite, not negative, and not all zero.
+/// Checks that weights are finite, not negative, and not all zero.
 fn check_weights(field: &str, weights: impl Iterator<Item = f64>) -> Result<(), RecipeError> {
     let mut sum = 0.0;
     for weight in weights {
@@ -253,7 +253,7 @@ fn check_weights(field: &str, weights: impl Iterator<Item = f64>) -> Result<(), 
     if sum > 0.0 { Ok(()) } else { Err(RecipeError::setting(field, "at least one weight must be positive")) }
 }
 
-/// An index in `0..n` with probability proportional to its weight; `None` where no weight is positive.
+/// Draws an index in `0..n` with probability proportional to its weight; `None` if no weight is positive.
 fn pick(rng: &mut impl Rng, n: usize, weight: impl Fn(usize) -> f64) -> Option<usize> {
     let total: f64 = (0..n).map(&weight).sum();
     let mut left = rng.random::<f64>() * total;

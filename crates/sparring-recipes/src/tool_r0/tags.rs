@@ -1,6 +1,6 @@
 //! The tags of Tool-R0's interface (arXiv 2602.21320, figures 10 and 12).
 
-/// Private reasoning, of both roles.
+/// Private reasoning, of both players.
 pub const THINK: &str = "think";
 /// The request that the Generator writes.
 pub const QUESTION: &str = "question";

@@ -1,14 +1,14 @@
 use serde::{Deserialize, Serialize};
 use sparring_tools::ToolSpec;
 
-/// How a list of tools is written as JSON.
+/// How a list of tools is formatted as JSON.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ToolListStyle {
-    /// On one line, without blanks: the fewest tokens.
+    /// On one line without spaces: the fewest tokens.
     Compact,
-    /// Indented by two blanks, as Tool-R0 trains its Solver.
+    /// Indented by two spaces, as Tool-R0 trains its Solver.
     #[default]
     Indented,
 }

@@ -7,13 +7,13 @@ use sparring_tools::{
     match_calls,
 };
 
-/// Whether the text has a think block that is not empty.
+/// Returns whether the text has a non-empty think block.
 pub(crate) fn has_think(text: &str) -> bool {
     last_block(text, tags::THINK, Case::Insensitive).is_ok()
 }
 
 impl Verifier {
-    /// Whether the answer in `text` gives the gold calls.
+    /// Returns whether the answer in `text` makes the gold calls.
     pub(crate) fn solved(self, gold: &[ToolCall], text: &str) -> bool {
         match self {
             Self::EveryCall => ToolR0Tags::default().parse(text).is_ok_and(|calls| {
@@ -29,12 +29,12 @@ impl Verifier {
         }
     }
 
-    /// The answer in canonical form; `None` where it cannot be read.
+    /// Returns the answer in canonical form; `None` if it cannot be read.
     pub(crate) fn answer(self, text: &str) -> Option<String> {
         let calls = ToolR0Tags::default().parse(text).ok()?;
         let parts = match self {
             Self::EveryCall => {
-                // Calls of one answer have no order.
+                // The calls of an answer are unordered.
                 let mut parts: Vec<String> =
                     calls.iter().map(|call| canonical_json(&call.to_json())).collect();
                 parts.sort();
@@ -46,7 +46,7 @@ impl Verifier {
     }
 }
 
-/// The first call of the last answer block, by strict JSON.
+/// Returns the first call of the last answer block, read as strict JSON.
 fn first_call(text: &str) -> Option<ToolCall> {
     let block = last_block(text, tags::ANSWER, Case::Insensitive).ok()?;
     let value: Value = serde_json::from_str(block.content.trim()).ok()?;

@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// One way to train, all from the same base with the same number of updates (arXiv 2511.01934, section 4 and
-/// figure 4).
+/// A training method; all start from the same base model and make the same number of updates (arXiv 2511.01934, section
+/// 4 and figure 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -15,11 +15,11 @@ pub enum Arm {
     SftThenRl,
     /// GRPO from the base: format + strict AST reward.
     Grpo,
-    /// The same with a penalty for every invalid parameter value.
+    /// [`Arm::Grpo`] with a penalty for every invalid parameter value.
     ValuePenalty,
-    /// The same with a bonus for the right set of two or more tools.
+    /// [`Arm::Grpo`] with a bonus for the right set of two or more tools.
     MultiCall,
-    /// The same with masked names in a share of the training tasks.
+    /// [`Arm::Grpo`] with masked names in a share of the training tasks.
     Masking,
     /// The paper's full method: the reward moves from general to strict, with penalty, bonus and masking.
     Progressive,
@@ -28,7 +28,7 @@ pub enum Arm {
 }
 
 impl Arm {
-    /// Every arm.
+    /// All arms.
     pub const ALL: [Self; 8] = [
         Self::Sft,
         Self::SftThenRl,
@@ -51,7 +51,7 @@ impl Arm {
         Self::Progressive,
     ];
 
-    /// Its name in settings and files: `sft_then_rl`.
+    /// Returns the name in settings and files: `sft_then_rl`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sft => "sft",
@@ -65,7 +65,7 @@ impl Arm {
         }
     }
 
-    /// Its name for people.
+    /// Returns the name for display.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Sft => "SFT",
@@ -79,7 +79,7 @@ impl Arm {
         }
     }
 
-    /// How many of `updates` are supervised; they come first.
+    /// Returns how many of `updates` are supervised; they come first.
     pub const fn supervised(self, updates: usize) -> usize {
         match self {
             Self::Sft => updates,
@@ -88,22 +88,22 @@ impl Arm {
         }
     }
 
-    /// Whether the reward moves from general to strict.
+    /// Returns whether the reward moves from general to strict.
     pub const fn progresses(self) -> bool {
         matches!(self, Self::Progressive | Self::Switching)
     }
 
-    /// Whether invalid parameter values cost something.
+    /// Returns whether invalid parameter values are penalised.
     pub const fn penalises(self) -> bool {
         matches!(self, Self::ValuePenalty | Self::Progressive)
     }
 
-    /// Whether the right set of several tools pays something.
+    /// Returns whether there is a bonus for the right set of several tools.
     pub const fn pays_bonus(self) -> bool {
         matches!(self, Self::MultiCall | Self::Progressive)
     }
 
-    /// Whether names are masked in a share of the training tasks.
+    /// Returns whether names are masked in a share of the training tasks.
     pub const fn masks(self) -> bool {
         matches!(self, Self::Masking | Self::Progressive)
     }

@@ -10,15 +10,15 @@ use sparring_tools::ToolTask;
 use sparring_train::Updater;
 use std::collections::BTreeMap;
 
-/// σ(t) = 1 / (1 + exp(−κ(t − m))) in terms of the run's length T, so that a short run sees as much of each end as
-/// a long one. The paper has m = 25 and κ = 0.1 per step and does not give T; the defaults are those of T = 100.
+/// The schedule σ(t) = 1 / (1 + exp(−κ(t − m))), relative to the run's length T, so that runs of any length see the
+/// same share of each end. The paper has m = 25 and κ = 0.1 per step and does not state T; the defaults assume T = 100.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ScheduleConfig {
-    /// m/T: the share of the run after which general and strict reward weigh the same.
+    /// m/T: the share of the run after which general and strict reward have equal weights.
     pub middle: f64,
-    /// κ·T: how sharp the change is, at least 0.
+    /// κ·T: the steepness of the change, at least 0.
     pub steepness: f64,
 }
 
@@ -28,26 +28,26 @@ impl Default for ScheduleConfig {
     }
 }
 
-/// Tool-Zero's reward (arXiv 2511.01934, equations 2 to 5 and 9), with a setting for each thing that the paper
-/// leaves open.
+/// Tool-Zero's reward (arXiv 2511.01934, equations 2 to 5 and 9), with a setting for everything that the paper leaves
+/// open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ToolZeroRewardConfig {
     /// Strict reward of wrong calls: 0 in equation 4, -1 in figure 3.
     pub ast_fail: f64,
-    /// What one invalid value costs; at least 0.
+    /// Penalty of one invalid value; at least 0.
     pub value_penalty: f64,
-    /// The most invalid values that count; absent: all.
+    /// Largest number of invalid values that counts; unlimited by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub penalty_cap: Option<usize>,
-    /// What the right set of two or more tools pays; at least 0.
+    /// Bonus for the right set of two or more tools; at least 0.
     pub multi_call_bonus: f64,
-    /// What of their names has to agree.
+    /// How their names are compared.
     pub names: NameOrder,
-    /// How tokens are compared: recall in the paper, which asks nothing of what is said too much.
+    /// How tokens are compared: recall in the paper, which has no cost for extra tokens.
     pub overlap: Overlap,
-    /// Whose tokens count.
+    /// The part of the completion whose tokens are compared.
     pub scope: Scope,
 }
 
@@ -65,14 +65,14 @@ impl Default for ToolZeroRewardConfig {
     }
 }
 
-/// Supervised updates.
+/// Settings of supervised updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SupervisedConfig {
-    /// Gold answers of an update, at least 1.
+    /// Gold answers per update, at least 1.
     pub examples_per_step: usize,
-    /// What they have for a thought.
+    /// The reasoning of the gold answers.
     pub thought: GoldThought,
 }
 
@@ -82,27 +82,27 @@ impl Default for SupervisedConfig {
     }
 }
 
-/// Settings of Tool-Zero's experiment, as a TOML file holds them; [`ToolZeroConfig::build`] checks them. `Default`
-/// is what `sparring study tool-zero` runs: the paper's method, sized for the miniature.
+/// Settings of Tool-Zero's experiment, in serialisable form; [`ToolZeroConfig::build`] checks them. `Default` is what
+/// `sparring study tool-zero` runs: the paper's method, sized for the miniature.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ToolZeroConfig {
     /// T: updates of every arm, at least 2.
     pub updates: usize,
-    /// Tasks of a reinforced update.
+    /// Tasks per reinforcement-learning update.
     pub prompts_per_step: usize,
-    /// Answers to each, at least 2.
+    /// Answers per task, at least 2.
     pub group_size: usize,
-    /// Most tokens of an answer.
+    /// Largest number of tokens of an answer.
     pub max_tokens: usize,
-    /// Temperature of the answers, above 0.
+    /// Sampling temperature, above 0.
     pub temperature: f32,
-    /// Share of the training tasks whose names are masked, in the arms that mask; in [0, 1].
+    /// Share of the training tasks whose names are masked, in the arms with masking; in [0, 1].
     pub mask_share: f64,
     /// The learning rate over the updates of a stage.
     pub lr_schedule: LrSchedule,
-    /// Learning rate of each arm; of [`Arm::SftThenRl`] that of its second stage, the first has [`Arm::Sft`]'s.
+    /// Learning rate of each arm. For [`Arm::SftThenRl`] it is that of the second stage; the first uses [`Arm::Sft`]'s.
     pub lr: BTreeMap<Arm, f64>,
     /// The schedule of the moving reward.
     pub schedule: ScheduleConfig,
@@ -110,7 +110,7 @@ pub struct ToolZeroConfig {
     pub reward: ToolZeroRewardConfig,
     /// Supervised updates.
     pub supervised: SupervisedConfig,
-    /// The reinforced updates; the temperature is set from above.
+    /// Reinforcement-learning updates; the temperature is set from above.
     pub grpo: GrpoConfig,
 }
 
@@ -146,7 +146,7 @@ impl ToolZeroConfig {
     /// Checks every setting.
     ///
     /// # Errors
-    /// [`RecipeError::Setting`] names the field.
+    /// [`RecipeError::Setting`] with the field.
     pub fn build(self) -> Result<ToolZero, RecipeError> {
         let finite_at_least_0 = |x: f64| x.is_finite() && x >= 0.0;
         let share = |x: f64| (0.0..=1.0).contains(&x);
@@ -190,15 +190,15 @@ impl ToolZeroConfig {
         Ok(ToolZero { updater: Updater::new(grpo), config: self })
     }
 
-    /// How answers are drawn.
+    /// Returns the sampling parameters of answers.
     pub(super) fn sampling(&self) -> SamplingParams {
         SamplingParams::default().with_temperature(self.temperature).with_max_tokens(self.max_tokens)
     }
 
-    /// The settings as TOML, complete.
+    /// Returns all settings as TOML.
     ///
     /// # Errors
-    /// [`RecipeError::Setting`] where a number does not fit TOML.
+    /// [`RecipeError::Setting`] if a number cannot be written as TOML.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
         crate::preset::to_toml(self)
     }
@@ -212,7 +212,7 @@ pub struct ToolZero {
 }
 
 impl ToolZero {
-    /// The settings.
+    /// Returns the settings.
     pub fn config(&self) -> &ToolZeroConfig {
         &self.config
     }
@@ -221,13 +221,13 @@ impl ToolZero {
         &self.updater
     }
 
-    /// Learning rate of an arm at update `step` of a stage of `total`.
+    /// Returns the learning rate of an arm at update `step` of a stage of `total`.
     pub(super) fn lr(&self, arm: Arm, step: usize, total: usize) -> f64 {
         let base = self.config.lr.get(&arm).copied().unwrap_or(0.0);
         self.config.lr_schedule.at(step, total, base)
     }
 
-    /// The weight of the strict reward over the updates of an arm; 1 where it does not move.
+    /// Returns the weight of the strict reward over the updates of an arm; 1 if the reward does not move.
     pub fn sigma(&self, arm: Arm) -> Schedule {
         if !arm.progresses() {
             return Schedule::Constant(1.0);
@@ -237,12 +237,12 @@ impl ToolZero {
         Schedule::Sigmoid { from: 0.0, to: 1.0, slope, middle }
     }
 
-    /// The reward of an arm's reinforced updates.
+    /// Returns the reward of an arm's reinforcement-learning updates.
     pub fn reward(&self, arm: Arm) -> BoxReward<ToolTask> {
         Components(&self.config.reward).of(arm, self.sigma(arm))
     }
 
-    /// Every component of the reward, unweighted: the same for all arms, to compare them by.
+    /// Returns every component of the reward, unweighted: the same for all arms, to compare them.
     pub fn measures(&self) -> BoxReward<ToolTask> {
         Box::new(Components(&self.config.reward).all())
     }

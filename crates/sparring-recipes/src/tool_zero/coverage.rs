@@ -5,22 +5,22 @@ use sparring_selfplay::solve_rate;
 use sparring_tools::ToolTask;
 use sparring_train::{requests, sample};
 
-/// What a model finds when it tries more than once: the room that reinforcement learning has.
+/// The coverage of a model that answers each task several times, which bounds what reinforcement learning can gain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Coverage {
-    /// Answers to each task, k.
+    /// Answers per task, k.
     pub samples: usize,
     /// Share of the answers that solve their task: pass@1.
     pub mean: f64,
-    /// Share of the tasks that an answer of the k solves: pass@k.
+    /// Share of the tasks that at least one of the k answers solves: pass@k.
     pub any: f64,
 }
 
-/// Draws `samples` answers to each task at this temperature.
+/// Samples `samples` answers to each task at this temperature and measures their coverage.
 ///
 /// # Errors
-/// [`RecipeError::Train`] for what the sampler met.
+/// [`RecipeError::Train`] if sampling fails.
 pub fn coverage<G: Game<Task = ToolTask>>(
     game: &G,
     sampler: &dyn Sampler,

@@ -2,20 +2,20 @@ use crate::tool_r0::{render_answer, render_calls};
 use serde::{Deserialize, Serialize};
 use sparring_tools::ToolTask;
 
-/// What a gold answer for supervised learning has for a thought.
+/// The reasoning in a gold answer for supervised learning.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum GoldThought {
-    /// Nothing, not even the tags: data sets of calls have no thoughts, ToolACE and xLAM among them.
+    /// None, not even the tags: data sets of calls have no reasoning, ToolACE and xLAM among them.
     #[default]
     None,
-    /// The tools that are called, as the miniature's own documents plan: `book hotel: book_hotel`. An oracle's
-    /// thought, which no data set of calls has: to see what thoughts are worth.
+    /// The called tools, in the form of the miniature's own documents: `book hotel: book_hotel`. No data set of calls
+    /// has such oracle reasoning; it measures what reasoning would be worth.
     Plan,
 }
 
-/// The completion that supervised learning imitates.
+/// Returns the completion that supervised learning imitates.
 ///
 /// ```
 /// use sparring_recipes::tool_zero::{GoldThought, gold_answer};

@@ -3,12 +3,12 @@ use serde_json::{Map, Value, json};
 use sparring_core::Seed;
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
 
-/// Takes the names out of a task: the its tools become `func_1`, `func_2`, … and their parameters `param_1`,
-/// `param_2`, …, in the tool list and in the gold calls (Hammer, arXiv 2410.04587; Tool-Zero uses it to make a model read
+/// Removes the names from a task: its tools become `func_1`, `func_2`, … and their parameters `param_1`, `param_2`, …,
+/// in the tool list and in the gold calls (Hammer, arXiv 2410.04587; Tool-Zero uses it to make a model read
 /// descriptions instead of names).
 ///
 /// A parameter without a description gets its name as one, so that the masked task can still be solved. The numbers
-/// follow from `seed`, not from the order of the tool list. Calls of tools that the tool list does not have stay as they are.
+/// depend on `seed`, not on the order of the tool list. Calls of tools that are not on the list are unchanged.
 ///
 /// ```
 /// use sparring_core::Seed;
@@ -77,7 +77,7 @@ impl<'a> Mask<'a> {
     }
 }
 
-/// The schema with a description: its own, or what the parameter was called.
+/// Returns the schema with a description: its own, or the parameter's old name.
 fn described(schema: &Value, name: &str) -> Value {
     let mut schema = schema.clone();
     if let Value::Object(fields) = &mut schema {

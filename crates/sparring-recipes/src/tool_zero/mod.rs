@@ -1,13 +1,13 @@
 //! Tool-Zero (arXiv 2511.01934): reinforcement learning from a base model, without supervised fine-tuning, with a
-//! reward that moves from general to strict; and the arms that it is compared with.
+//! reward that moves from general to strict; and the arms that the paper compares it with.
 //!
 //! ```text
 //!  tasks ─mask?─▶ prompts ─▶ Sampler ─▶ groups ─▶ arm's reward ─▶ Grpo ─▶ Learner      (reinforced updates)
 //!    └─────────▶ Encoder ──────────────▶ gold answers ─▶ negative log-likelihood ─▶ Learner   (supervised)
 //! ```
 //!
-//! [`ToolZeroConfig`] is what a file holds, [`ToolZero`] what it builds, [`Training`] the loop over a list of tasks,
-//! [`Arm`] one way to train. Tasks are answered once and compared with a reference; no tool is run.
+//! [`ToolZeroConfig`] is the serialisable form, [`ToolZero`] the checked settings, [`Training`] the loop over a list of
+//! tasks, and [`Arm`] a training method. Tasks are answered once and compared with a reference; no tool is run.
 //!
 //! ```
 //! use sparring_core::{Reward, RewardContext, Rollout};

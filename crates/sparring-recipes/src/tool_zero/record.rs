@@ -1,38 +1,38 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How an update learns.
+/// The kind of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// From gold answers.
+    /// Supervised, on gold answers.
     Supervised,
-    /// From the model's own answers and their rewards.
+    /// Reinforcement learning, on the model's own answers and their rewards.
     Reinforced,
 }
 
-/// What `events.jsonl` holds of one update.
+/// The record of one update in `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct StepRecord {
-    /// The update, from 0, over both stages.
+    /// Index of the update, from 0, over both stages.
     pub step: usize,
-    /// How it learns.
+    /// The kind of the update.
     pub stage: Stage,
     /// Learning rate.
     pub lr: f64,
-    /// σ, the weight of the strict reward, in [0, 1]; 1 where the reward does not move. Absent from supervised
-    /// updates, like all that follows but the loss.
+    /// σ, the weight of the strict reward, in [0, 1]; 1 if the reward does not move. Supervised updates have neither
+    /// this nor the fields below, except the loss.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sigma: Option<f64>,
     /// Mean reward.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reward: Option<f64>,
-    /// Mean of each component as the arm's reward weighs it; they add up to the reward where all apply.
+    /// Mean of each component with the arm's weights; they add up to the reward if all apply.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub components: BTreeMap<String, f64>,
-    /// Mean of every component unweighted, also of those that the arm's reward does not have: to compare arms.
+    /// Mean of every component without weights, including those that the arm's reward does not use, to compare arms.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub measured: BTreeMap<String, f64>,
     /// Share of the answers that solve their task.
@@ -41,13 +41,13 @@ pub struct StepRecord {
     /// Mean length of the answers, tokens.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub length: Option<f64>,
-    /// Mean length of the thoughts, characters.
+    /// Mean length of the reasoning, characters.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub thought: Option<f64>,
-    /// Share of the groups whose answers all have the same reward: they teach nothing.
+    /// Share of zero-advantage groups, whose answers all have the same reward.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub zero_advantage_groups: Option<f64>,
-    /// Loss: of a supervised update the mean negative log-likelihood of a token, nats.
+    /// Loss; for a supervised update the mean negative log-likelihood of a token, nats.
     pub loss: f64,
     /// Norm of the gradient.
     pub grad_norm: f64,

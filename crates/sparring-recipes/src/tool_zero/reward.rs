@@ -1,4 +1,4 @@
-//! The arms' rewards, composed of the components of `sparring-reward`.
+//! The rewards of the arms, composed of the components of `sparring-reward`.
 
 use super::{Arm, ToolZeroRewardConfig};
 use crate::tool_r0::tags;
@@ -50,7 +50,7 @@ impl Components<'_> {
         strict
     }
 
-    /// `R_format + σ·r_strict + (1 − σ)·r_general` (Eq. 9), or `R_format + r_strict` where the arm does not move.
+    /// Returns `R_format + σ·r_strict + (1 − σ)·r_general` (Eq. 9), or `R_format + r_strict` if σ does not change.
     pub(super) fn of(&self, arm: Arm, sigma: Schedule) -> BoxReward<ToolTask> {
         let strict = self.strict(arm.penalises(), arm.pays_bonus());
         let whole = Sum::new("tool_zero").with(format());
@@ -61,7 +61,7 @@ impl Components<'_> {
         }
     }
 
-    /// Every component, unweighted.
+    /// Returns every component, unweighted.
     pub(super) fn all(&self) -> Sum<ToolTask> {
         let whole = Sum::new("measured").with(format()).with(self.overlap());
         whole.with(self.ast()).with(self.bonus()).with(self.penalty())

@@ -13,20 +13,20 @@ use sparring_train::{Epochs, Examples, Scored, TrainError, requests, sample};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// One model learns on a list of tasks, by any [`Arm`].
+/// Trains one model on a list of tasks by any [`Arm`].
 ///
-/// Every random choice descends from `seed`: the order of the tasks, which of them are masked, and the samples. Arms
-/// of one seed see the same tasks in the same order in their stages of one kind.
+/// Every random choice descends from `seed`: the order of the tasks, which of them are masked, and the samples. With
+/// the same seed, arms see the same tasks in the same order in stages of the same kind.
 pub struct Training<'a, G> {
     /// The checked settings.
     pub plan: &'a ToolZero,
     /// Writes the prompts, and decides what solves a task.
     pub game: &'a G,
-    /// The model's text side, for gold answers.
+    /// Encodes the gold answers.
     pub encoder: &'a dyn Encoder,
-    /// The tasks: at least one. A run goes over them as often as it needs, each time in another order.
+    /// The tasks, at least one. A run repeats them as often as it needs, each time in a new order.
     pub tasks: &'a [ToolTask],
-    /// Where every random choice comes from.
+    /// The seed of every random choice.
     pub seed: Seed,
 }
 
@@ -37,7 +37,7 @@ impl<G> std::fmt::Debug for Training<'_, G> {
     }
 }
 
-/// The rewards of an arm, made once.
+/// The rewards of an arm, built once.
 struct Rewards {
     arm: Arm,
     reward: BoxReward<ToolTask>,
@@ -45,12 +45,12 @@ struct Rewards {
 }
 
 impl<G: Game<Task = ToolTask>> Training<'_, G> {
-    /// Trains `policy` by `arm`; `on_step` is called after every update. The optimiser starts afresh, also between the two
-    /// stages of [`Arm::SftThenRl`].
+    /// Trains `policy` by `arm`; `on_step` is called after every update. The optimiser is reset at the start and
+    /// between the two stages of [`Arm::SftThenRl`].
     ///
     /// # Errors
-    /// [`RecipeError::Update`] and [`RecipeError::Train`] for what the model or the reward met;
-    /// [`RecipeError::Setting`] where there is no task.
+    /// [`RecipeError::Update`] and [`RecipeError::Train`] if the model or the reward fails; [`RecipeError::Setting`] if
+    /// there is no task.
     pub fn run(
         &self,
         arm: Arm,
@@ -80,14 +80,14 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         Ok(records)
     }
 
-    /// The tasks of update `step` in the stage `tag`, of an endless list: all tasks, shuffled, again and again.
+    /// Returns the tasks of update `step` in the stage `tag`, from an endless list of all tasks in ever new orders.
     fn tasks(&self, tag: &str, step: usize, count: usize) -> Result<Vec<&ToolTask>, TrainError> {
         let first = (step * count) as u64;
         let tasks = Epochs::new(self.tasks.iter().collect()).tasks(first, count, self.seed.child(tag));
         tasks.map_err(|source| TrainError::Source { first, source })
     }
 
-    /// An update from gold answers.
+    /// Runs a supervised update on gold answers.
     fn imitate(
         &self,
         arm: Arm,
@@ -108,7 +108,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         Ok(StepRecord { loss: report.loss, grad_norm: report.grad_norm, ..record })
     }
 
-    /// An update from the model's own answers.
+    /// Runs a reinforcement-learning update on the model's own answers.
     fn reinforce(
         &self,
         rewards: &Rewards,
@@ -149,7 +149,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         })
     }
 
-    /// The tasks of an update, masked where the arm masks.
+    /// Returns the tasks of an update, masked if the arm masks.
     fn prompted(&self, arm: Arm, step: usize, count: usize) -> Result<Vec<Cow<'_, ToolTask>>, TrainError> {
         let seed = self.seed.child("mask").index(step as u64);
         let task = |(i, task): (u64, _)| {
@@ -166,11 +166,11 @@ fn failed(arm: Arm, step: usize, source: GrpoError) -> RecipeError {
 }
 
 fn means(scored: &Scored) -> BTreeMap<String, f64> {
-    // A component that applied to no answer has no mean.
+    // A component that did not apply to any answer has no mean.
     scored.components().into_iter().filter_map(|(name, mean)| Some((name, mean.as_f64()?))).collect()
 }
 
-/// Mean number of characters of the thoughts; a missing one has none.
+/// Returns the mean number of characters of the reasoning; missing reasoning counts 0.
 fn thought_length(groups: &[Vec<Rollout>]) -> f64 {
     let lengths: Vec<usize> = groups
         .iter()

@@ -7,15 +7,15 @@ use sparring_tools::{Comparator, Matcher, ToolCall, ToolTask};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CallOrder {
-    /// The calls are a multiset: any order, each as often.
+    /// The calls are a multiset: any order, with equal counts.
     #[default]
     Any,
     /// The calls are a list.
     Same,
 }
 
-/// Whether the predicted calls are the reference calls: as many, the same names, the same arguments (none
-/// missing, none more), equal values. Two empty lists are equal: declining is an answer.
+/// Returns whether the predicted calls are the reference calls: equal number, names, argument names and values. Two
+/// empty lists are equal: declining is an answer.
 ///
 /// `AST(y) ≡ T*` of Tool-Zero (arXiv 2511.01934, Eq. 4). With [`StrictJson`](sparring_tools::StrictJson) and any
 /// order, the multiset equality of Tool-N1's code (arXiv 2505.00024).
@@ -44,8 +44,8 @@ pub fn same_calls(
         }
 }
 
-/// `pass` where the completion makes the task's calls ([`same_calls`]), else `fail`; a completion that cannot be
-/// read fails. It applies to every task: where the task has no calls, the completion passes by making none.
+/// Scores `pass` if the completion makes the task's calls ([`same_calls`]), else `fail`, also if it cannot be read. It
+/// applies to every task: a task without calls is passed by making none.
 ///
 /// Tool-Zero's `r_ast` (arXiv 2511.01934, Eq. 4) is 1 or 0; its Fig. 3 shows `fail` as -1. Component: `ast`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub fn same_calls(
 pub struct AstMatch {
     /// The format of calls.
     pub format: CallFormat,
-    /// The block without which there is no answer; none by default.
+    /// The block that an answer must have; none by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<String>,
     /// When argument values are equal.
@@ -63,12 +63,12 @@ pub struct AstMatch {
     pub order: CallOrder,
     /// Score of the right calls.
     pub pass: f64,
-    /// Score of all else.
+    /// Score of everything else.
     pub fail: f64,
 }
 
 impl Default for AstMatch {
-    /// 1 or 0, in any order, values as [`Equality::Robust`] has them.
+    /// 1 or 0, in any order, with values compared by [`Equality::Robust`].
     fn default() -> Self {
         Self {
             format: CallFormat::default(),
@@ -82,7 +82,7 @@ impl Default for AstMatch {
 }
 
 impl AstMatch {
-    /// Calls in this format.
+    /// Scores calls in this format.
     pub fn of(format: impl Into<CallFormat>) -> Self {
         Self { format: format.into(), ..Self::default() }
     }

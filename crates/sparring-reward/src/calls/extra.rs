@@ -2,20 +2,20 @@ use super::{Answer, CallFormat, CallRule};
 use serde::{Deserialize, Serialize};
 use sparring_tools::ToolTask;
 
-/// What extra calls do to a score.
+/// How extra calls change a score.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ExtraForm {
-    /// `-alpha·extra`, at most 0: to be added.
+    /// `-alpha·extra`, at most 0, to be added.
     #[default]
     Penalty,
-    /// `1 / (1 + alpha·extra)`, in (0, 1]: to be multiplied with, as in Tool-R0 (arXiv 2602.21320, Eq. 7).
+    /// `1 / (1 + alpha·extra)`, in (0, 1], a factor, as in Tool-R0 (arXiv 2602.21320, Eq. 7).
     Factor,
 }
 
-/// A price for more calls than the reference has: `extra = max(0, |Ĉ| - |C*|)`. A completion that cannot be read has
-/// none. Component: `extra_calls`.
+/// A penalty for calls beyond the number in the reference: `extra = max(0, |Ĉ| - |C*|)`. A completion that cannot be
+/// read has none. Component: `extra_calls`.
 ///
 /// ```
 /// use sparring_reward::calls::{ExtraCalls, ExtraForm};
@@ -28,9 +28,9 @@ pub enum ExtraForm {
 pub struct ExtraCalls {
     /// The format of calls.
     pub format: CallFormat,
-    /// The price of one; at least 0.
+    /// The penalty of one extra call; at least 0.
     pub alpha: f64,
-    /// What extra calls do to a score.
+    /// How extra calls change a score.
     pub form: ExtraForm,
 }
 
@@ -42,11 +42,11 @@ impl Default for ExtraCalls {
 }
 
 impl ExtraCalls {
-    /// The value for this many calls too many.
+    /// Returns the value for this many extra calls.
     pub fn of_extra(&self, extra: usize) -> f64 {
         let price = self.alpha * extra as f64;
         match self.form {
-            // Not -0, which would be another number in a report.
+            // Not -0, which would look different in a report.
             ExtraForm::Penalty => 0.0 - price,
             ExtraForm::Factor => 1.0 / (1.0 + price),
         }
@@ -68,13 +68,13 @@ impl CallRule for ExtraCalls {
     }
 }
 
-/// 1 where the completion's calls can be read, else 0: whether it is an answer at all. Component: `readable`.
+/// Scores 1 if the completion's calls can be read, else 0. Component: `readable`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Readable {
     /// The format of calls.
     pub format: CallFormat,
-    /// The block without which there is no answer; none by default.
+    /// The block that an answer must have; none by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<String>,
 }

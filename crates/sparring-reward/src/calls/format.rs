@@ -2,8 +2,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sparring_tools::{CallParser, Comparator, Format, PythonValues, RobustComparator, StrictJson, ToolTask};
 
-/// A [`Format`] as settings name it: `"hermes"` (the default), `"r1_python"`, or the name that an inference
-/// server has for it.
+/// A [`Format`] as settings name it: `"hermes"` (the default), `"r1_python"`, or the name that an inference server
+/// uses.
 ///
 /// ```
 /// use sparring_reward::calls::CallFormat;
@@ -46,7 +46,7 @@ impl From<CallFormat> for String {
 }
 
 impl CallFormat {
-    /// The parser; it knows the task's tools where arguments are untyped text.
+    /// Returns the parser, with the task's tools for formats whose arguments are untyped text.
     pub(crate) fn parser(self, task: &ToolTask) -> Box<dyn CallParser> {
         match self.0 {
             Format::Qwen3Coder | Format::Glm => self.0.parser_for(task.tools.clone()),
@@ -55,12 +55,12 @@ impl CallFormat {
     }
 }
 
-/// When a found argument value counts as the expected one: a [`Comparator`] that settings can name.
+/// A [`Comparator`] of argument values that settings can name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Equality {
-    /// [`RobustComparator`]: `5` = `5.0` = `"5"`, white space aside.
+    /// [`RobustComparator`]: `5` = `5.0` = `"5"`, ignoring differences in white space.
     #[default]
     Robust,
     /// [`PythonValues`]: `5` = `5.0`, not `"5"`.

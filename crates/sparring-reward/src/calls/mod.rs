@@ -1,12 +1,11 @@
-//! Rewards that compare the calls of a completion with the calls of its task.
+//! Rewards that compare the calls of a completion with those of its task.
 //!
 //! ```text
 //!   completion ──parser──▶ Answer { text, calls or why they cannot be read } ──CallRule──▶ score
 //! ```
 //!
-//! Every rule is a small function of the reference calls and the predicted ones, and settings that say which
-//! format the text is in. As they are, the rules are rewards for [`ToolTask`]s; [`CallRule::read_by`] gives one another
-//! parser.
+//! Every rule is a function of the reference calls and the predicted ones, with settings that include the format of the
+//! text. Each rule is a reward for [`ToolTask`]s; [`CallRule::read_by`] makes it use another parser.
 
 mod exact;
 mod extra;
@@ -28,13 +27,13 @@ use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 use sparring_tools::tags::{Case, last_block};
 use sparring_tools::{CallParser, ParseError, ToolCall, ToolTask};
 
-/// A completion, parsed: what a rule scores.
+/// A parsed completion: the input of a rule.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Answer<'a> {
     /// The whole text.
     pub text: &'a str,
-    /// Its calls; none where it declines to call. `Err` where they cannot be read.
+    /// Its calls; none if it declines to call. `Err` if they cannot be read.
     pub calls: Result<&'a [ToolCall], &'a ParseError>,
     /// The parser that read them.
     pub parser: &'a dyn CallParser,
@@ -46,19 +45,19 @@ impl std::fmt::Debug for Answer<'_> {
     }
 }
 
-/// A rule that scores one completion by its calls.
+/// Scores one completion by its calls.
 ///
 /// # Contract
-/// A function of the task and the answer only. `None` says that the rule does not apply to this task.
+/// The score depends on the task and the answer only. `None` means that the rule does not apply to this task.
 pub trait CallRule: Send + Sync {
-    /// A short name, for reports.
+    /// Returns a short name, for reports.
     fn name(&self) -> &'static str;
 
-    /// The format in which completions make calls.
+    /// Returns the format in which completions make calls.
     fn format(&self) -> CallFormat;
 
-    /// The block, `<tag>...</tag>`, without which a completion has not answered at all. By default none is
-    /// needed: a text without calls declines to call.
+    /// Returns the block, `<tag>...</tag>`, that every answer must have. By default none: a text without calls
+    /// declines to call.
     fn block(&self) -> Option<&str> {
         None
     }
@@ -66,7 +65,7 @@ pub trait CallRule: Send + Sync {
     /// Scores one completion.
     fn score(&self, task: &ToolTask, answer: &Answer<'_>) -> Option<f64>;
 
-    /// This rule on texts in a format of yours; its own format setting is ignored.
+    /// Returns this rule with another parser; its own format setting is ignored.
     fn read_by<P: CallParser>(self, parser: P) -> ReadBy<P, Self>
     where
         Self: Sized,
@@ -75,7 +74,7 @@ pub trait CallRule: Send + Sync {
     }
 }
 
-/// Scores a text by a rule. The calls are those the parser reads, where the block that the rule needs is there.
+/// Scores a text by a rule. Without the block that the rule requires, there are no calls.
 fn score_text(rule: &dyn CallRule, parser: &dyn CallParser, task: &ToolTask, text: &str) -> Option<f64> {
     let missing = rule.block().and_then(|tag| match last_block(text, tag, Case::Sensitive) {
         Err(error @ ParseError::NoBlock { .. }) => Some(error),
@@ -94,7 +93,7 @@ fn score_group(
     group.iter().map(|out| score_text(rule, parser, task, &out.text).map(|score| score as f32)).collect()
 }
 
-/// A rule with a parser of its own; made by [`CallRule::read_by`].
+/// A rule with its own parser; made by [`CallRule::read_by`].
 #[derive(Debug, Clone)]
 pub struct ReadBy<P, R> {
     parser: P,

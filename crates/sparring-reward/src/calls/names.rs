@@ -2,19 +2,19 @@ use super::{Answer, CallFormat, CallRule};
 use serde::{Deserialize, Serialize};
 use sparring_tools::{ToolCall, ToolTask};
 
-/// What of the called tools' names has to agree.
+/// How the names of called tools are compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NameOrder {
-    /// The names in their order.
+    /// In order.
     #[default]
     Sequence,
-    /// How often each name is called.
+    /// By how often each name is called.
     Multiset,
 }
 
-/// Whether the same tools are called, whatever the arguments.
+/// Returns whether the same tools are called, regardless of arguments.
 ///
 /// ```
 /// use sparring_reward::calls::{NameOrder, same_names};
@@ -35,18 +35,18 @@ pub fn same_names(reference: &[ToolCall], predicted: &[ToolCall], order: NameOrd
     reference.len() == predicted.len() && names(reference) == names(predicted)
 }
 
-/// 1 where the completion calls the task's tools ([`same_names`]), else 0, also where it cannot be read: the
-/// partial credit of Tool-N1's fourth reward (arXiv 2505.00024). Component: `names`.
+/// Scores 1 if the completion calls the task's tools ([`same_names`]), else 0, also if it cannot be read: the partial
+/// credit of Tool-N1's fourth reward (arXiv 2505.00024). Component: `names`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SameNames {
     /// The format of calls.
     pub format: CallFormat,
-    /// The block without which there is no answer; none by default.
+    /// The block that an answer must have; none by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<String>,
-    /// What has to agree.
+    /// How the names are compared.
     pub names: NameOrder,
 }
 
@@ -69,11 +69,11 @@ impl CallRule for SameNames {
     }
 }
 
-/// A bonus for calling several tools that belong together: `bonus` where the completion calls the task's tools
-/// ([`same_names`]), else 0. It does not apply to tasks of fewer than `min_calls` calls.
+/// A bonus for calling several tools that belong together: `bonus` if the completion calls the task's tools
+/// ([`same_names`]), else 0. It does not apply to tasks with fewer than `min_calls` calls.
 ///
-/// `0.3·1[correct multi-tool collaboration]` in Tool-Zero's `r_strict` (arXiv 2511.01934, Eq. 5). What triggers
-/// it is not said there; Fig. 3 gives it to the right tools with wrong values, hence the names. Component:
+/// `0.3·1[correct multi-tool collaboration]` in Tool-Zero's `r_strict` (arXiv 2511.01934, Eq. 5). The paper does not
+/// define the condition; its Fig. 3 gives the bonus to the right tools with wrong values, hence the names. Component:
 /// `multi_call`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -83,26 +83,26 @@ pub struct MultiCallBonus {
     pub format: CallFormat,
     /// The bonus.
     pub bonus: f64,
-    /// What has to agree.
+    /// How the names are compared.
     pub names: NameOrder,
-    /// The fewest reference calls to which it applies; at least 1.
+    /// Least number of reference calls for which it applies; at least 1.
     pub min_calls: usize,
 }
 
 impl Default for MultiCallBonus {
-    /// 0.3 for the sequence of names, from two calls on.
+    /// 0.3 for the sequence of names, for two calls or more.
     fn default() -> Self {
         Self { format: CallFormat::default(), bonus: 0.3, names: NameOrder::Sequence, min_calls: 2 }
     }
 }
 
 impl MultiCallBonus {
-    /// Calls in this format.
+    /// Scores calls in this format.
     pub fn of(format: impl Into<CallFormat>) -> Self {
         Self { format: format.into(), ..Self::default() }
     }
 
-    /// Sets what of the names has to agree.
+    /// Sets how the names are compared.
     #[must_use]
     pub fn with_names(mut self, names: NameOrder) -> Self {
         self.names = names;

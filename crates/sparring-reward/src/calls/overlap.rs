@@ -4,7 +4,7 @@ use sparring_tools::ToolTask;
 use sparring_tools::tags::{Case, last_block};
 use std::collections::BTreeSet;
 
-/// The set of a text's pieces between `( ) [ ] , . : ' " =` and white space (arXiv 2511.01934, Section 3).
+/// Returns the set of a text's pieces between `( ) [ ] , . : ' " =` and white space (arXiv 2511.01934, Section 3).
 ///
 /// ```
 /// use sparring_reward::calls::tokens;
@@ -16,21 +16,21 @@ pub fn tokens(text: &str) -> BTreeSet<&str> {
     text.split(delimiter).filter(|token| !token.is_empty()).collect()
 }
 
-/// How two sets of tokens, Y of the answer and Y* of the reference, are compared; each in [0, 1].
+/// A measure of the overlap of two sets of tokens, Y of the answer and Y* of the reference; each in [0, 1].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Overlap {
-    /// `|Y∩Y*| / |Y*|`: what is said too much costs nothing.
+    /// `|Y∩Y*| / |Y*|`: extra tokens have no cost.
     #[default]
     Recall,
-    /// `2·|Y∩Y*| / (|Y| + |Y*|)`: a guard against listing everything.
+    /// `2·|Y∩Y*| / (|Y| + |Y*|)`: penalises listing everything.
     F1,
     /// `|Y∩Y*| / |Y∪Y*|`.
     Jaccard,
 }
 
-/// Compares two sets of tokens, in [0, 1]. With an empty reference, 1 where the answer is empty too, else 0.
+/// Compares two sets of tokens, in [0, 1]. With an empty reference, 1 if the answer is empty too, else 0.
 ///
 /// ```
 /// use sparring_reward::calls::{Overlap, overlap, tokens};
@@ -52,34 +52,34 @@ pub fn overlap(reference: &BTreeSet<&str>, answer: &BTreeSet<&str>, measure: Ove
     }
 }
 
-/// Which part of a completion counts.
+/// The part of a completion that is compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Scope {
-    /// The content of the last block of the tag; nothing where there is none.
+    /// The content of the tag's last block; nothing without one.
     #[default]
     Answer,
-    /// All of it, the reasoning too.
+    /// The whole text, including the reasoning.
     Response,
 }
 
-/// What a task without calls, whose reference has no tokens, makes of a completion.
+/// How to score tasks without calls, whose reference has no tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NoCalls {
-    /// Full overlap where it makes no call, in whatever words, else none.
+    /// Full overlap if the completion makes no call, else none.
     #[default]
     Declined,
-    /// Nothing: the reward does not apply.
+    /// The reward does not apply.
     Skip,
 }
 
-/// `offset + overlap(Y*, Y)`: Tool-Zero's `r_general = -0.5 + |Y∩Y*| / |Y*|`, in [-0.5, 0.5] (arXiv 2511.01934,
-/// Eq. 2), of the sets of [`tokens`] of the completion and of the task's calls as the format writes them.
+/// Scores `offset + overlap(Y*, Y)`: Tool-Zero's `r_general = -0.5 + |Y∩Y*| / |Y*|`, in [-0.5, 0.5] (arXiv 2511.01934,
+/// Eq. 2), over the sets of [`tokens`] of the completion and of the task's calls as rendered in the format.
 ///
-/// Whether the paper means the answer or the whole response is open; the answer is the default. Component:
+/// The paper does not say whether it compares the answer or the whole response; the answer is the default. Component:
 /// `overlap`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -91,16 +91,16 @@ pub struct TokenOverlap {
     pub measure: Overlap,
     /// Added to the overlap.
     pub offset: f64,
-    /// Which part of a completion counts.
+    /// The part of a completion that is compared.
     pub scope: Scope,
     /// Tag of the answer.
     pub tag: String,
-    /// Tasks without calls.
+    /// How to score tasks without calls.
     pub no_calls: NoCalls,
 }
 
 impl Default for TokenOverlap {
-    /// Tool-Zero's: recall less 0.5, over `<answer>`.
+    /// Tool-Zero's: recall − 0.5, over `<answer>`.
     fn default() -> Self {
         Self {
             format: CallFormat::default(),
@@ -114,7 +114,7 @@ impl Default for TokenOverlap {
 }
 
 impl TokenOverlap {
-    /// Calls in this format.
+    /// Scores calls in this format.
     pub fn of(format: impl Into<CallFormat>) -> Self {
         Self { format: format.into(), ..Self::default() }
     }
@@ -126,7 +126,7 @@ impl TokenOverlap {
         self
     }
 
-    /// Sets which part of a completion counts.
+    /// Sets the part of a completion that is compared.
     #[must_use]
     pub fn with_scope(mut self, scope: Scope) -> Self {
         self.scope = scope;

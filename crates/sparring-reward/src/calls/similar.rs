@@ -3,15 +3,15 @@ use serde::{Deserialize, Serialize};
 use sparring_tools::{Assignment, Comparator, ToolCall, ToolTask};
 use std::collections::BTreeMap;
 
-/// How two lists of names are compared; each in [0, 1], 1 for equal lists, 0 where only one is empty.
+/// A similarity of two lists of names; each in [0, 1], 1 for equal lists, 0 if only one is empty.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Similarity {
-    /// Of multisets: common names over `|a| + |b| - common`.
+    /// Of multisets: number of common names over `|a| + |b| - common`.
     #[default]
     Jaccard,
-    /// Of multisets: twice the common names over `|a| + |b|`.
+    /// Of multisets: twice the number of common names over `|a| + |b|`.
     F1,
     /// 1 for the same names in the same order, else 0.
     Exact,
@@ -49,7 +49,7 @@ impl Similarity {
     }
 }
 
-/// How finely calls are compared.
+/// The granularity at which calls are compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -59,19 +59,19 @@ pub enum Detail {
     Parts,
     /// By names and whole calls: ToolRL's "intermediate".
     Calls,
-    /// The whole list, in order, or nothing: ToolRL's "coarse".
+    /// The whole list, in order, is equal or scores 0: ToolRL's "coarse".
     List,
 }
 
-/// How much the predicted calls have of the reference calls, in [0, 1]: ToolRL's correctness (arXiv 2504.13958, and
-/// its code), as a share of what can be had. Component: `similarity`.
+/// Scores the similarity of the predicted calls to the reference calls, in [0, 1]: ToolRL's correctness (arXiv
+/// 2504.13958, and its code), as a share of its maximum. Component: `similarity`.
 ///
 /// ```text
 /// score = J(names of R, names of P) + Σ_j max over unused p of the same name [ J(keys_j, keys_p) + #(equal values) ]
 /// S_max = 1 + Σ_j (1 + |arguments_j|),     share = score / S_max
 /// ```
 ///
-/// Extra calls cost only by the names. A completion that cannot be read has a share of 0. The paper's ranges are
+/// Extra calls only lower the score of the names. A completion that cannot be read scores 0. The paper's scales are
 /// [`Range`](crate::Range)s of it: `R_corr = 6·share - 3`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -79,10 +79,10 @@ pub enum Detail {
 pub struct CallSimilarity {
     /// The format of calls.
     pub format: CallFormat,
-    /// The block without which there is no answer; none by default.
+    /// The block that an answer must have; none by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<String>,
-    /// How finely calls are compared.
+    /// The granularity at which calls are compared.
     pub detail: Detail,
     /// How the lists of called names are compared.
     pub names: Similarity,
@@ -90,14 +90,14 @@ pub struct CallSimilarity {
     pub keys: Similarity,
     /// When argument values are equal.
     pub values: Equality,
-    /// Which prediction answers which reference call.
+    /// How predictions are assigned to reference calls.
     pub assignment: Assignment,
-    /// Tasks without calls.
+    /// How to score tasks without calls.
     pub no_calls: NoCalls,
 }
 
 impl Default for CallSimilarity {
-    /// ToolRL's: greedy, Jaccard, values as Python has them; a task without calls is left to the format.
+    /// ToolRL's: greedy, Jaccard, Python's equality of values; tasks without calls are left to the format reward.
     fn default() -> Self {
         Self {
             format: CallFormat::default(),
@@ -113,12 +113,12 @@ impl Default for CallSimilarity {
 }
 
 impl CallSimilarity {
-    /// Calls in this format.
+    /// Scores calls in this format.
     pub fn of(format: impl Into<CallFormat>) -> Self {
         Self { format: format.into(), ..Self::default() }
     }
 
-    /// Sets how finely calls are compared.
+    /// Sets the granularity at which calls are compared.
     #[must_use]
     pub fn with_detail(mut self, detail: Detail) -> Self {
         self.detail = detail;
@@ -132,15 +132,15 @@ impl CallSimilarity {
         self
     }
 
-    /// Sets which prediction answers which reference call.
+    /// Sets how predictions are assigned to reference calls.
     #[must_use]
     pub fn with_assignment(mut self, assignment: Assignment) -> Self {
         self.assignment = assignment;
         self
     }
 
-    /// The share of one list of calls in another, in [0, 1]. Without reference calls, 1 where none is predicted,
-    /// else 0.
+    /// Returns the similarity of two lists of calls, in [0, 1]. Without reference calls, 1 if none is predicted, else
+    /// 0.
     pub fn share(&self, reference: &[ToolCall], predicted: &[ToolCall]) -> f64 {
         if same_calls(reference, predicted, &self.values, CallOrder::Same) {
             return 1.0;
@@ -174,7 +174,7 @@ impl CallSimilarity {
         self.keys.of(&a, &b) + equal as f64
     }
 
-    /// The best score of a reference call.
+    /// The largest score of a reference call.
     fn most(&self, call: &ToolCall) -> f64 {
         if self.detail == Detail::Calls { 1.0 } else { 1.0 + call.arguments.len() as f64 }
     }

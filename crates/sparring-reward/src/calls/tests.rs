@@ -11,12 +11,12 @@ fn task(reference: &Value) -> ToolTask {
     ToolTask { question: String::new(), tools: vec![], calls: calls(reference), domain: String::new() }
 }
 
-/// A completion of Tool-Zero's form that makes these calls.
+/// A completion in Tool-Zero's form that makes these calls.
 fn says(made: &Value) -> String {
     format!("<think>hm</think>{}", Format::R1Python.parser().render(&calls(made)))
 }
 
-/// The rule's score of a text, as a reward gives it.
+/// The rule's score of a text, as the reward returns it.
 fn rate(rule: &dyn Reward<ToolTask>, task: &ToolTask, text: &str) -> Option<f32> {
     rule.score(task, &[Rollout::from_text(text)], &RewardContext::default()).unwrap()[0]
 }
@@ -67,7 +67,7 @@ fn declining_is_an_answer_where_there_is_one() {
 }
 
 /// Tool-Zero, Fig. 3: -1.3 for the wrong tool, -1.0 for the right tools with wrong values, +1.3 for the reference
-/// of several calls. It agrees with a failure value of -1 and a cap of 1.
+/// of several calls. It is consistent with a failure value of -1 and a cap of 1.
 #[test]
 fn totals_of_figure_3() {
     let reference =
@@ -182,7 +182,7 @@ fn similarity_reference_values() {
     }
 }
 
-/// The variants, worked out by hand from the released code: the same predictions under finegrained, intermediate and
+/// The variants, computed by hand from the released code: the same predictions under finegrained, intermediate and
 /// coarse.
 #[test]
 fn variants_of_similarity_by_hand() {

@@ -2,12 +2,12 @@ use super::{Answer, CallFormat, CallRule, Equality};
 use serde::{Deserialize, Serialize};
 use sparring_tools::{Assignment, Comparator, Matcher, Mismatch, ToolCall, ToolTask};
 
-/// Number of invalid parameter values: predicted arguments whose value is not that of the matched reference
-/// call (another value, or an argument that call does not have). A predicted call that answers no reference call,
-/// because its tool is wrong or it is one too many, counts one. What is missing is no value and counts nothing.
+/// Returns the number of invalid parameter values: predicted arguments whose value differs from that of the matched
+/// reference call, or that this call does not have. A predicted call without a reference call, because its tool is
+/// wrong or it is extra, counts one. Missing arguments count nothing.
 ///
-/// Calls are matched by name first, then by how much agrees. "Number of invalid parameter values" of Tool-Zero
-/// (arXiv 2511.01934, Eq. 5), whose counting is open; its Fig. 3 counts one for a wrong tool.
+/// Calls are matched by name first, then by similarity. This is the "number of invalid parameter values" of Tool-Zero
+/// (arXiv 2511.01934, Eq. 5), which the paper does not define; its Fig. 3 counts one for a wrong tool.
 ///
 /// ```
 /// use sparring_reward::calls::invalid_values;
@@ -35,7 +35,7 @@ pub fn invalid_values(
     wrong + report.unmatched.len()
 }
 
-/// `-each · min(invalid values, cap)`, at most 0: Tool-Zero's `-0.3·(#invalid parameter values)` (arXiv
+/// Scores `-each · min(invalid values, cap)`, at most 0: Tool-Zero's `-0.3·(#invalid parameter values)` (arXiv
 /// 2511.01934, Eq. 5; see [`invalid_values`]). Component: `value_penalty`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -45,19 +45,19 @@ pub struct ValuePenalty {
     pub format: CallFormat,
     /// When argument values are equal.
     pub values: Equality,
-    /// Which prediction answers which reference call.
+    /// How predictions are assigned to reference calls.
     pub assignment: Assignment,
-    /// What one invalid value costs; at least 0.
+    /// The penalty of one invalid value; at least 0.
     pub each: f64,
-    /// The most that count; none by default. Fig. 3 agrees with 1.
+    /// The largest number that counts; unlimited by default. Fig. 3 is consistent with 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cap: Option<usize>,
-    /// How many an unreadable completion counts; 0 by default, as it has no values.
+    /// The number for an unreadable completion; 0 by default, as it has no values.
     pub unreadable: usize,
 }
 
 impl Default for ValuePenalty {
-    /// 0.3 each, without a cap, under the best assignment.
+    /// 0.3 each, without a cap, with the optimal assignment.
     fn default() -> Self {
         Self {
             format: CallFormat::default(),
@@ -71,12 +71,12 @@ impl Default for ValuePenalty {
 }
 
 impl ValuePenalty {
-    /// Calls in this format.
+    /// Scores calls in this format.
     pub fn of(format: impl Into<CallFormat>) -> Self {
         Self { format: format.into(), ..Self::default() }
     }
 
-    /// Sets the most invalid values that count.
+    /// Sets the largest number of invalid values that counts.
     #[must_use]
     pub fn with_cap(mut self, cap: impl Into<Option<usize>>) -> Self {
         self.cap = cap.into();
@@ -99,7 +99,7 @@ impl CallRule for ValuePenalty {
             Err(_) => self.unreadable,
         };
         let count = self.cap.map_or(count, |cap| count.min(cap));
-        // Not -0, which would be another number in a report.
+        // Not -0, which would look different in a report.
         Some(if count == 0 { 0.0 } else { -self.each * count as f64 })
     }
 }

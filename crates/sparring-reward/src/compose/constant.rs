@@ -2,7 +2,7 @@ use super::Scores;
 use crate::Schedule;
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
-/// The same for every completion: a number, or a [`Schedule`] over the steps.
+/// The same score for every completion: a number, or a [`Schedule`] over the steps.
 ///
 /// ```
 /// use sparring_core::{Reward, RewardContext, Rollout};
@@ -17,7 +17,7 @@ pub struct Constant {
 }
 
 impl Constant {
-    /// This value, named `constant`.
+    /// Returns this value, under the name `constant`.
     pub fn new(value: impl Into<Schedule>) -> Self {
         Self { value: value.into() }
     }

@@ -2,9 +2,9 @@ use super::{Scores, components, scale, score};
 use crate::{RewardError, Schedule};
 use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout};
 
-/// `σ·late + (1 - σ)·early`, where σ follows a [`Schedule`] in [0, 1]: Tool-Zero's `R_tool`, which moves from
-/// exploration to exploitation (arXiv 2511.01934, Eq. 9). Its components are those of its parts, weighted. A part
-/// that does not apply is left out; the other keeps its share.
+/// The mixture `σ·late + (1 - σ)·early`, where σ follows a [`Schedule`] in [0, 1]: Tool-Zero's `R_tool`, which moves
+/// from exploration to exploitation (arXiv 2511.01934, Eq. 9). Its components are the weighted ones of its parts. If
+/// one part does not apply, the other keeps its weight.
 ///
 /// ```
 /// use sparring_core::{reward_fn, Reward, RewardContext, Rollout};
@@ -27,7 +27,7 @@ pub struct Mix<A, B> {
 }
 
 impl<A, B> Mix<A, B> {
-    /// `sigma·late + (1 - sigma)·early`, named `mix`.
+    /// Returns `sigma·late + (1 - sigma)·early`, under the name `mix`.
     pub fn new(sigma: impl Into<Schedule>, late: A, early: B) -> Self {
         Self { name: "mix".to_owned(), sigma: sigma.into(), late, early }
     }

@@ -1,7 +1,7 @@
 use super::{BoxReward, Scores, total};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
-/// The product of the parts that apply, `None` where none does. One component, of its own name.
+/// The product of the parts that apply, `None` if none does. It has one component, under its own name.
 ///
 /// ```
 /// use sparring_core::{reward_fn, Reward, RewardContext, Rollout};
@@ -27,7 +27,7 @@ impl<T: ?Sized> std::fmt::Debug for Product<T> {
 }
 
 impl<T: ?Sized> Product<T> {
-    /// A product without parts: it applies to nothing.
+    /// Returns a product without parts, which does not apply to anything.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), parts: Vec::new() }
     }

@@ -2,10 +2,10 @@ use super::{Scores, total};
 use crate::{RewardError, Schedule};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
-/// Maps a reward in [0, 1] onto a range: `min + (max - min)·r`, where both ends may follow a [`Schedule`].
+/// Maps a reward in [0, 1] to the range `min + (max - min)·r`, where both ends may follow a [`Schedule`].
 ///
-/// ToolRL's `R_corr = 6·score/S_max - 3` (arXiv 2504.13958) and its dynamic scales. One component, under the
-/// reward's name. A reward outside of [0, 1] is an error.
+/// ToolRL's `R_corr = 6·score/S_max - 3` (arXiv 2504.13958) and its dynamic scales. It has one component, under the
+/// reward's name. A reward outside [0, 1] is an error.
 ///
 /// ```
 /// use sparring_core::{reward_fn, Reward, RewardContext, Rollout};
@@ -26,13 +26,13 @@ pub struct Range<R> {
 }
 
 impl<R> Range<R> {
-    /// `reward`, mapped onto [min, max].
+    /// Returns `reward` mapped to [min, max].
     pub fn new(min: impl Into<Schedule>, max: impl Into<Schedule>, reward: R) -> Self {
         Self { min: min.into(), max: max.into(), reward }
     }
 }
 
-/// Sums of `f32` shares may exceed 1 by their rounding.
+/// Sums of `f32` shares may exceed 1 by rounding.
 const ROUNDING: f64 = 1e-5;
 
 impl<T: ?Sized, R: Reward<T>> Reward<T> for Range<R> {
@@ -56,7 +56,7 @@ impl<T: ?Sized, R: Reward<T>> Reward<T> for Range<R> {
     }
 }
 
-/// Limits a reward to an interval: R-Zero's `max(0, r_unc - r_rep)` (arXiv 2508.05004). One component, under the
+/// Limits a reward to an interval: R-Zero's `max(0, r_unc - r_rep)` (arXiv 2508.05004). It has one component, under the
 /// reward's name.
 ///
 /// ```
@@ -77,8 +77,8 @@ pub struct Clamp<R> {
 }
 
 impl<R> Clamp<R> {
-    /// `reward`, but at least `min` and at most `max`; an infinite limit is none, and where `min` is above `max`, it
-    /// wins.
+    /// Limits `reward` to at least `min` and at most `max`. An infinite limit has no effect; if `min` is above `max`,
+    /// `min` wins.
     pub fn new(min: f64, max: f64, reward: R) -> Self {
         Self { min, max, reward }
     }

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 use sparring_core::{one_line, reward_fn};
 
-/// A reward that reads its score off the text: "1.5", "none", or "nan"; anything else fails.
+/// A reward that reads its score from the text: "1.5", "none", or "nan"; anything else fails.
 struct Read(&'static str, fn(&str) -> &str);
 
 impl Reward<str> for Read {
@@ -79,7 +79,7 @@ fn gates_take_precedence() {
     let gate = Gate::new(Read("left", left), Read("right", right));
     let scores = scores_of(&gate, &["1|2", "0|2", "0|none", "none|2", "1|none", "-1|2"]).unwrap();
     assert_eq!(scores, [Some(2.0), Some(0.0), Some(0.0), Some(2.0), None, Some(0.0)]);
-    // Even before a reward that has no parts at all.
+    // Even before a reward without any parts.
     let gate = Gate::new(Read("left", left), Sum::new("empty"));
     assert_eq!(scores_of(&gate, &["1", "0"]).unwrap(), [None, Some(0.0)]);
 }
@@ -93,7 +93,7 @@ fn a_shut_gate_does_not_hide_a_broken_scorer() {
         let whole = Sum::new("total").with(gate());
         assert!(one_line(&*scores_of(&whole, &texts).unwrap_err()).contains(told), "{texts:?}");
     }
-    // Whichever part is broken, it is the one that is named; so is a broken gate.
+    // The broken part is the one that is named, and so is a broken gate.
     let whole = Gate::new(reward_fn("shut", |_: &str, _: &Rollout| Some(0.0)), sum());
     assert!(scores_of(&whole, &["1|nan"]).unwrap_err().to_string().starts_with("\"right\" gave"));
     assert!(scores_of(&gate(), &["nan|1"]).unwrap_err().to_string().starts_with("\"left\" gave"));

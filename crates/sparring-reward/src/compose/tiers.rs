@@ -1,11 +1,11 @@
 use super::{BoxReward, Scores, total};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
 
-/// A table read from the top: the first row whose conditions all hold gives the score.
+/// A table of conditions: the first row whose conditions all hold gives the score.
 ///
-/// A condition is a reward; it holds where it applies and is above 0. Where no row holds, `otherwise` gives the
-/// score; without it, the table does not apply. Every row's reward is evaluated, so that a broken one cannot stay
-/// hidden. One component, of its own name.
+/// A condition is a reward; it holds if it applies and is above 0. If no row matches, `otherwise` gives the score;
+/// without it, the table does not apply. Every row's reward is evaluated, so that a broken one cannot stay hidden. The
+/// table has one component, under its own name.
 ///
 /// Tool-N1's graded rewards (arXiv 2505.00024) and Absolute Zero's composite (arXiv 2505.03335) are such tables.
 ///
@@ -45,7 +45,7 @@ impl<T: ?Sized> std::fmt::Debug for Tiers<T> {
 }
 
 impl<T: ?Sized> Tiers<T> {
-    /// A table without rows: it applies to nothing.
+    /// Returns a table without rows, which does not apply to anything.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), rows: Vec::new(), otherwise: None }
     }
@@ -61,7 +61,7 @@ impl<T: ?Sized> Tiers<T> {
         self
     }
 
-    /// Sets the score where no row holds.
+    /// Sets the score if no row matches.
     #[must_use]
     pub fn otherwise(mut self, reward: impl Reward<T> + 'static) -> Self {
         self.otherwise = Some(Box::new(reward));

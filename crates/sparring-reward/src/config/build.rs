@@ -1,4 +1,4 @@
-//! From settings to rewards; each node is checked before it is built.
+//! Builds rewards from settings; each node is checked before it is built.
 
 use super::check::schedule;
 use super::{Builder, RewardConfig, Tier};
@@ -11,7 +11,7 @@ use sparring_tools::ToolTask;
 use std::any::Any;
 
 impl<T: ?Sized + 'static> Builder<'_, T> {
-    /// The reward of a tree; paths of errors start at its root.
+    /// Builds the reward of a tree; paths in errors start at its root.
     pub(super) fn assemble(&self, config: &RewardConfig) -> Result<BoxReward<T>, RewardError> {
         config.check()?;
         Ok(match config {
@@ -53,7 +53,7 @@ impl<T: ?Sized + 'static> Builder<'_, T> {
         })
     }
 
-    /// A row's conditions, and what then counts.
+    /// Builds a row's conditions and its reward.
     #[allow(clippy::type_complexity)]
     fn row(&self, row: &Tier) -> Result<(Vec<BoxReward<T>>, BoxReward<T>), RewardError> {
         let when = self.rewards("when", &row.when)?;
@@ -68,7 +68,7 @@ impl<T: ?Sized + 'static> Builder<'_, T> {
         Ok((when, then))
     }
 
-    /// A reward that is no composition.
+    /// Builds a reward that is not a composition.
     fn leaf(&self, config: &RewardConfig) -> Result<BoxReward<T>, RewardError> {
         Ok(match config {
             RewardConfig::Constant { value } => Box::new(Constant::new(*value)),
@@ -95,7 +95,7 @@ impl<T: ?Sized + 'static> Builder<'_, T> {
     }
 }
 
-/// The rewards of a tool task's calls.
+/// Builds the rewards of a tool task's calls.
 fn of_calls(config: &RewardConfig) -> Result<BoxReward<ToolTask>, RewardError> {
     Ok(match config {
         RewardConfig::Ast(rule) => Box::new(rule.clone()),

@@ -1,4 +1,4 @@
-//! The ranges of settings, with their paths.
+//! Validation of settings, with their paths.
 
 use super::RewardConfig;
 use crate::{RewardError, Schedule};
@@ -34,7 +34,7 @@ fn ends(schedule: &Schedule) -> [f64; 2] {
 }
 
 impl RewardConfig {
-    /// Checks this node's own settings; what is below it is checked when it is built.
+    /// Checks this node's own settings; its children are checked when they are built.
     pub(super) fn check(&self) -> Checked {
         match self {
             Self::Sum { name, parts } | Self::Product { name, parts } => {
@@ -65,7 +65,7 @@ impl RewardConfig {
         }
     }
 
-    /// Checks a node that has nothing below it.
+    /// Checks a node without children.
     fn check_leaf(&self) -> Checked {
         match self {
             Self::Tags(rule) => {

@@ -18,8 +18,8 @@ use crate::validity::ValiditySettings;
 use serde::{Deserialize, Serialize};
 
 /// Declares the kinds twice: as the public enum, which is written with its `kind` inside, and as a private one with the
-/// same variants, whose derived reader makes values of the public one. Serde reads a `kind` inside only through a
-/// buffer that forgets lines and paths; `read.rs` hands the private reader the kind first instead.
+/// same variants, whose derived deserialiser returns the public one. Serde reads an inner `kind` only through a buffer
+/// that loses lines and paths; instead, `read.rs` passes the kind to the private deserialiser first.
 macro_rules! kinds {
     ($(#[$doc:meta])* { $($variants:tt)* }) => {
         $(#[$doc])*
@@ -28,7 +28,7 @@ macro_rules! kinds {
         #[non_exhaustive]
         pub enum RewardConfig {
             $($variants)*
-            /// A kind of yours, which a [`Registry`](super::Registry) builds.
+            /// A custom kind, which a [`Registry`](super::Registry) builds.
             #[serde(untagged)]
             Own(OwnKind),
         }
@@ -43,53 +43,52 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A reward as settings hold it: a `kind`, and the settings of that kind.
+    /// A reward in serialisable form: a `kind`, and the settings of that kind.
     ///
-    /// [`build`](Self::build) checks every setting and makes the reward. Kinds that compare a completion with a task's
-    /// calls need [`ToolTask`](sparring_tools::ToolTask)s; a tree without them can be
-    /// [built for any task](Self::build_any). Rewards written in code join the tree through a
-    /// [`Registry`](super::Registry), under kinds of their own.
+    /// [`build`](Self::build) checks every setting and returns the reward. Kinds that compare a completion with a
+    /// task's calls need [`ToolTask`](sparring_tools::ToolTask)s; a tree without them can be [built for any
+    /// task](Self::build_any). A [`Registry`](super::Registry) adds custom kinds.
     {
         /// [`Sum`](crate::Sum).
         Sum {
-            /// Its name, `sum` where left out.
+            /// Its name, `sum` by default.
             #[serde(default = "names::sum")]
             name: String,
-            /// What is added.
+            /// The parts.
             parts: Vec<RewardConfig>,
         },
         /// [`Weighted`](crate::Weighted).
         Weighted {
             /// The weight.
             weight: Schedule,
-            /// What is weighted.
+            /// The weighted reward.
             reward: Box<RewardConfig>,
         },
         /// [`Mix`](crate::Mix): `sigma·late + (1 - sigma)·early`.
         Mix {
-            /// Its name, `mix` where left out.
+            /// Its name, `mix` by default.
             #[serde(default = "names::mix")]
             name: String,
             /// The share of `late`, in [0, 1].
             sigma: Schedule,
-            /// The reward of the end of training, where sigma rises.
+            /// The reward late in training, if sigma rises.
             late: Box<RewardConfig>,
-            /// The reward of its beginning.
+            /// The reward early in training.
             early: Box<RewardConfig>,
         },
         /// [`Product`](crate::Product).
         Product {
-            /// Its name, `product` where left out.
+            /// Its name, `product` by default.
             #[serde(default = "names::product")]
             name: String,
-            /// What is multiplied.
+            /// The factors.
             parts: Vec<RewardConfig>,
         },
         /// [`Gate`](crate::Gate).
         Gate {
-            /// The condition: a reward that has to be above 0.
+            /// The condition: a reward that must be above 0.
             gate: Box<RewardConfig>,
-            /// The reward where the gate is open.
+            /// The reward if the gate is open.
             reward: Box<RewardConfig>,
         },
         /// [`Clamp`](crate::Clamp).
@@ -100,7 +99,7 @@ kinds! {
             /// The upper limit, if any.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             max: Option<f64>,
-            /// What is limited.
+            /// The limited reward.
             reward: Box<RewardConfig>,
         },
         /// [`Range`](crate::Range).
@@ -114,12 +113,12 @@ kinds! {
         },
         /// [`Tiers`](crate::Tiers).
         Tiers {
-            /// Its name, `tiers` where left out.
+            /// Its name, `tiers` by default.
             #[serde(default = "names::tiers")]
             name: String,
-            /// The rows, from the top.
+            /// The rows, from top to bottom.
             rows: Vec<Tier>,
-            /// The score where no row applies; if absent, the table does not apply there.
+            /// The score if no row matches; without it, the table does not apply.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             otherwise: Option<Schedule>,
         },
@@ -140,41 +139,41 @@ kinds! {
         Present(Present),
         /// [`Repetition`](crate::repetition::Repetition).
         Repetition {
-            /// Where the question is.
+            /// How to find the question.
             #[serde(default)]
             question: Extract,
-            /// How repetition is measured, and how much it costs.
+            /// How repetition is measured and penalised.
             #[serde(default)]
             rules: RepetitionSettings,
         },
         /// [`SolveRate`](crate::solve_rate::SolveRate) by a [`Band`].
         Band(Band),
-        /// [`SolveRate`](crate::solve_rate::SolveRate) by another shape.
+        /// [`SolveRate`](crate::solve_rate::SolveRate) with another shape.
         SolveRate {
             /// The shape.
             shape: RateShape,
         },
-        /// [`SolverFormat`]: Tool-R0's format of answers.
+        /// [`SolverFormat`]: Tool-R0's answer format.
         SolverFormat(SolverFormat),
-        /// [`AstMatch`]; of tool tasks.
+        /// [`AstMatch`]; for tool tasks.
         Ast(AstMatch),
-        /// [`TokenOverlap`]; of tool tasks.
+        /// [`TokenOverlap`]; for tool tasks.
         Overlap(TokenOverlap),
-        /// [`MultiCallBonus`]; of tool tasks.
+        /// [`MultiCallBonus`]; for tool tasks.
         MultiCall(MultiCallBonus),
-        /// [`SameNames`]; of tool tasks.
+        /// [`SameNames`]; for tool tasks.
         Names(SameNames),
-        /// [`ValuePenalty`]; of tool tasks.
+        /// [`ValuePenalty`]; for tool tasks.
         ValuePenalty(ValuePenalty),
-        /// [`CallSimilarity`]; of tool tasks.
+        /// [`CallSimilarity`]; for tool tasks.
         Similarity(CallSimilarity),
-        /// [`ExtraCalls`]; of tool tasks.
+        /// [`ExtraCalls`]; for tool tasks.
         ExtraCalls(ExtraCalls),
-        /// [`Readable`]; of tool tasks.
+        /// [`Readable`]; for tool tasks.
         Readable(Readable),
-        /// [`ReferenceFormat`]; of tool tasks.
+        /// [`ReferenceFormat`]; for tool tasks.
         ReferenceFormat(ReferenceFormat),
-        /// [`Accuracy`](crate::accuracy::Accuracy): Tool-R0's dense accuracy; of tool tasks.
+        /// [`Accuracy`](crate::accuracy::Accuracy): Tool-R0's dense accuracy; for tool tasks.
         Accuracy {
             /// The format of calls.
             #[serde(default)]
@@ -183,19 +182,20 @@ kinds! {
             #[serde(default)]
             rules: AccuracySettings,
         },
-        /// [`CallValidity`](crate::validity::CallValidity): whether the calls fit the tool list and the question; of tool tasks.
+        /// [`CallValidity`](crate::validity::CallValidity): whether the calls fit the tool list and the question; for
+        /// tool tasks.
         Validity {
             /// The format of calls.
             #[serde(default)]
             format: CallFormat,
-            /// What counts.
+            /// Settings of the score.
             #[serde(default)]
             rules: ValiditySettings,
         },
     }
 }
 
-/// The names that compositions have by default.
+/// The default names of compositions.
 mod names {
     pub(super) fn sum() -> String {
         "sum".to_owned()

@@ -1,4 +1,4 @@
-//! Rewards as data: a tree of settings that builds a checked reward.
+//! Rewards as data: a tree of settings from which a checked reward is built.
 //!
 //! ```
 //! use sparring_core::{Reward, RewardContext, Rollout};
@@ -39,23 +39,23 @@ use crate::{BoxReward, RewardError, Schedule};
 use serde::{Deserialize, Serialize};
 use sparring_tools::ToolTask;
 
-/// A row of [`RewardConfig::Tiers`]: conditions, and one of `value` and `reward`.
+/// A row of [`RewardConfig::Tiers`]: conditions, and either `value` or `reward`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
-    /// Rewards that have to be above 0.
+    /// Rewards that must be above 0.
     #[serde(default)]
     pub when: Vec<RewardConfig>,
     /// The score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Schedule>,
-    /// What gives the score.
+    /// The reward that gives the score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reward: Option<Box<RewardConfig>>,
 }
 
 impl RewardConfig {
-    /// Checks the settings and makes the reward.
+    /// Checks the settings and builds the reward.
     ///
     /// # Errors
     /// [`RewardError::Invalid`] with the path of the setting: `parts[1].late.each`.
@@ -63,10 +63,10 @@ impl RewardConfig {
         self.build_with(&Registry::new())
     }
 
-    /// Checks the settings and makes a reward for tasks of any type, where no part needs a [`ToolTask`].
+    /// Checks the settings and builds a reward for tasks of any type, if no part needs a [`ToolTask`].
     ///
     /// # Errors
-    /// As [`build`](Self::build); and for a part that needs tool tasks, with its path.
+    /// As [`build`](Self::build); also for a part that needs tool tasks, with its path.
     ///
     /// ```
     /// use sparring_reward::RewardConfig;
@@ -81,11 +81,11 @@ impl RewardConfig {
         self.build_with(&Registry::new())
     }
 
-    /// Checks the settings and makes the reward, with the kinds of a [`Registry`] beside those of this library.
+    /// Checks the settings and builds the reward, with the custom kinds of a [`Registry`].
     ///
     /// # Errors
-    /// As [`build_any`](Self::build_any); where a kind is unknown, with the nearest and with all of them; and where the
-    /// registry has a kind of the library's name.
+    /// As [`build_any`](Self::build_any); also if a kind is unknown (with the nearest and all known kinds), and if the
+    /// registry has a kind with a name of this library.
     pub fn build_with<T: ?Sized + 'static>(
         &self,
         registry: &Registry<T>,

@@ -1,5 +1,5 @@
-//! Reads settings by their `kind`, without a buffer where the kind comes first: errors keep the line and the path that
-//! the format gives them.
+//! Reads settings by their `kind`. If the kind comes first, no buffer is needed, and errors keep the line and path that
+//! the file format gives them.
 
 use super::kinds::LibraryKind;
 use super::{OwnKind, RewardConfig};
@@ -35,7 +35,7 @@ impl<'de> Visitor<'de> for Table {
             let kind = fields.next_value()?;
             return by_kind(kind, fields);
         }
-        // The kind comes later. The format's lines are lost, the path goes into the message.
+        // The kind comes later: the line is lost, and the path goes into the message.
         let mut table = Map::new();
         while let Some(key) = next {
             table.insert(key, fields.next_value()?);
@@ -48,7 +48,7 @@ impl<'de> Visitor<'de> for Table {
     }
 }
 
-/// The settings of a kind.
+/// Reads the settings of a kind.
 fn by_kind<'de, A: MapAccess<'de>>(kind: String, fields: A) -> Result<RewardConfig, A::Error> {
     if kinds().contains(&kind.as_str()) {
         LibraryKind::deserialize(Tagged { kind, fields })
@@ -58,7 +58,7 @@ fn by_kind<'de, A: MapAccess<'de>>(kind: String, fields: A) -> Result<RewardConf
     }
 }
 
-/// Reads settings from a tree; path and message of an error.
+/// Reads settings from a tree; an error is a path and a message.
 pub(crate) fn read<S: DeserializeOwned>(tree: Value) -> Result<S, (String, String)> {
     serde_path_to_error::deserialize(kind_first(tree)).map_err(|error| {
         let path = error.path().to_string();
@@ -67,7 +67,7 @@ pub(crate) fn read<S: DeserializeOwned>(tree: Value) -> Result<S, (String, Strin
     })
 }
 
-/// `path: what`, or `what` where the path is empty.
+/// Returns `path: what`, or `what` if the path is empty.
 pub(crate) fn place(path: &str, what: &str) -> String {
     if path.is_empty() { what.to_owned() } else { format!("{path}: {what}") }
 }
@@ -86,7 +86,7 @@ fn kind_first(tree: Value) -> Value {
     }
 }
 
-/// A table whose kind was read, in the form of a derived enum: the variant, then its fields.
+/// A table whose kind was read, in the form that a derived enum expects: the variant, then its fields.
 struct Tagged<A> {
     kind: String,
     fields: A,
@@ -141,13 +141,13 @@ impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Fields<A> {
     }
 }
 
-/// The names of the library's kinds, as its derived reader knows them.
+/// Returns the names of the library's kinds, as its derived deserialiser knows them.
 pub(super) fn kinds() -> &'static [&'static str] {
     let asked = LibraryKind::deserialize(StrDeserializer::<Known>::new(""));
     asked.err().map_or(&[], |Known(names)| names)
 }
 
-/// An error that keeps the names that were expected.
+/// An error that keeps the expected names.
 #[derive(Debug)]
 struct Known(&'static [&'static str]);
 

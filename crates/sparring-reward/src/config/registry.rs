@@ -1,4 +1,4 @@
-//! Kinds of rewards that are written in code.
+//! Custom kinds of rewards.
 
 use super::{RewardConfig, read};
 use crate::{BoxReward, RewardError};
@@ -9,23 +9,23 @@ use sparring_core::Reward;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Settings of a kind that this library does not have. A [`Registry`] makes the reward.
+/// Settings of a kind that this library does not have. A [`Registry`] builds the reward.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct OwnKind {
     /// Its name.
     pub kind: String,
-    /// Its settings, as they were read. A number that is not finite is `null`, since JSON has none.
+    /// Its settings, as read. A number that is not finite is `null`, since JSON has none.
     #[serde(flatten)]
     pub settings: Map<String, Value>,
 }
 
 type Make<T> = Box<dyn Fn(Value, &Builder<'_, T>) -> Result<BoxReward<T>, RewardError> + Send + Sync>;
 
-/// Kinds of your own for [`RewardConfig`], beside those of this library.
+/// Custom kinds for [`RewardConfig`], in addition to those of this library.
 ///
-/// An own kind stands in settings wherever a kind can: inside `sum`, `gate` and the others. Its settings are any type
-/// that serde reads, and may hold further [`RewardConfig`]s.
+/// A custom kind can be used wherever a kind can: inside `sum`, `gate` and the others. Its settings are any type that
+/// serde can read, and may contain further [`RewardConfig`]s.
 ///
 /// ```
 /// use serde::Deserialize;
@@ -73,15 +73,15 @@ impl<T: ?Sized + 'static> Default for Registry<T> {
 }
 
 impl<T: ?Sized + 'static> Registry<T> {
-    /// The library's kinds alone.
+    /// Returns a registry without custom kinds.
     pub fn new() -> Self {
         Self { kinds: BTreeMap::new() }
     }
 
-    /// Adds a kind: `make` gets its settings, checks them and gives the reward. A kind that was added before under
-    /// this name is replaced.
+    /// Adds a kind, or replaces the one with this name. `make` gets the kind's settings, checks them and returns the
+    /// reward.
     ///
-    /// [`RewardError::invalid`] reports a wrong setting; its path within the tree is added.
+    /// Use [`RewardError::invalid`] for a wrong setting; its path within the tree is added.
     #[must_use]
     pub fn with_kind<S, R, F>(mut self, kind: impl Into<String>, make: F) -> Self
     where
@@ -97,7 +97,7 @@ impl<T: ?Sized + 'static> Registry<T> {
         self
     }
 
-    /// Checks that no own kind hides behind one of the library.
+    /// Checks that no custom kind has the name of a kind of this library.
     pub(super) fn check(&self) -> Result<(), RewardError> {
         match read::kinds().iter().find(|kind| self.kinds.contains_key(**kind)) {
             Some(kind) => Err(RewardError::invalid(
@@ -108,7 +108,7 @@ impl<T: ?Sized + 'static> Registry<T> {
         }
     }
 
-    /// The reward of an own kind.
+    /// Builds the reward of a custom kind.
     pub(super) fn make(&self, own: &OwnKind) -> Result<BoxReward<T>, RewardError> {
         match self.kinds.get(&own.kind) {
             Some(make) => make(Value::Object(own.settings.clone()), &Builder(self)),
@@ -125,7 +125,7 @@ impl<T: ?Sized + 'static> Registry<T> {
     }
 }
 
-/// The name that differs from `name` in a third of its letters at most, and least.
+/// Returns the closest name, if it differs from `name` in at most a third of its letters.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |other: &str| strsim::damerau_levenshtein(name, other);
     known
@@ -133,12 +133,12 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
         .filter(|other| distance(other) * 3 <= other.len().max(name.len()))
 }
 
-/// Builds the rewards inside an own kind, with the same [`Registry`].
+/// Builds the rewards inside a custom kind, with the same [`Registry`].
 #[derive(Debug)]
 pub struct Builder<'a, T: ?Sized>(pub(super) &'a Registry<T>);
 
 impl<T: ?Sized + 'static> Builder<'_, T> {
-    /// The reward of the setting at `path`.
+    /// Builds the reward of the setting at `path`.
     ///
     /// # Errors
     /// [`RewardError::Invalid`] with the path of the setting.
@@ -146,7 +146,7 @@ impl<T: ?Sized + 'static> Builder<'_, T> {
         self.assemble(config).map_err(|error| error.within(path))
     }
 
-    /// The rewards of the list at `path`.
+    /// Builds the rewards of the list at `path`.
     ///
     /// # Errors
     /// [`RewardError::Invalid`] with the path of the setting: `parts[1].each`.

@@ -13,7 +13,7 @@ struct Has {
     worth: Option<f64>,
 }
 
-/// An own kind with library kinds, and own ones, inside.
+/// A custom kind that contains library kinds and custom ones.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Halves {
@@ -51,7 +51,7 @@ fn build(config: &Value) -> Result<BoxReward<str>, String> {
     config.build_with(&registry()).map_err(|e| e.to_string())
 }
 
-/// Trees of own kinds and of the library's, each with the score that it gives a text with and one without `x`.
+/// Trees of custom and library kinds, each with its score for a text with and one without `x`.
 fn trees() -> impl Strategy<Value = (Value, [f64; 2])> {
     let constant = (-4..4_i32).prop_map(|v| (json!({"value": v, "kind": "constant"}), [f64::from(v); 2]));
     let has =
@@ -91,7 +91,7 @@ proptest! {
         let toml = toml::to_string_pretty(&config).unwrap();
         let again = settings::from_toml::<RewardConfig>(&toml, "again.toml").unwrap().value;
         prop_assert_eq!(serde_json::to_value(&again).unwrap(), serde_json::to_value(&config).unwrap());
-        // TOML as such, without this crate's reader.
+        // Plain TOML, without this crate's reader.
         prop_assert_eq!(&toml::from_str::<RewardConfig>(&toml).unwrap(), &again);
         for config in [config, again] {
             let reward = config.build_with(&registry()).unwrap();

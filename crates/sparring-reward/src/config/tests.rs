@@ -48,7 +48,7 @@ fn kinds() -> Vec<Value> {
     ]
 }
 
-/// Those that hold a completion against a task's calls.
+/// Those that compare a completion with a task's calls.
 const OF_CALLS: usize = 11;
 
 #[test]
@@ -104,7 +104,7 @@ fn errors_name_the_path() {
     assert!(unknown.unwrap_err().to_string().contains("there is no call format `morse`"));
 }
 
-/// What does not apply to any completion never counts as 0, and compositions without sums have one component.
+/// A part that does not apply never counts as 0, and compositions other than sums have one component.
 #[test]
 fn compositions_keep_the_contract() {
     let none = || json!({"kind": "solve_rate", "shape": "tent"});

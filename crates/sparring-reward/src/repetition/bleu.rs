@@ -1,19 +1,19 @@
 use std::collections::BTreeMap;
 
-/// Longest n-grams of BLEU.
+/// Length of the longest n-grams.
 const ORDER: usize = 4;
-/// What method 1 counts in the place of no match.
+/// Number of matches that method 1 counts if there is none.
 const EPSILON: f64 = 0.1;
 
-/// BLEU-4 of a hypothesis against one reference, in [0, 1] (Papineni et al. 2002), smoothed by method 1 of Chen and
-/// Cherry (2014): an n-gram order without a match counts 0.1 matches. Words are split at white space.
+/// Returns the BLEU-4 of a hypothesis against one reference, in [0, 1] (Papineni et al. 2002), smoothed by method 1 of
+/// Chen and Cherry (2014): an n-gram order without a match counts 0.1 matches. Words are split at white space.
 ///
 /// ```text
 /// BLEU = BP · exp(Σ_{n=1..4} ¼ ln p_n),     BP = 1 where longer than the reference, else exp(1 - |ref| / |hyp|)
 /// ```
 ///
-/// As `sentence_bleu` of NLTK, 0 without a common word. It is not symmetric, and two equal texts of fewer than four
-/// words are below 1, as they have no n-grams of some orders.
+/// As in NLTK's `sentence_bleu`, it is 0 without a common word. It is not symmetric, and two equal texts of fewer than
+/// four words score below 1, as they have no n-grams of some orders.
 ///
 /// ```
 /// use sparring_reward::repetition::bleu;

@@ -1,5 +1,5 @@
-/// Clusters of `n` things, as the cluster of each: those of the least index in them. `distance(i, j)` for `i < j`; only
-/// what is nearer than `threshold` is joined.
+/// Single linkage of `n` items. Each item's cluster is named by its least index. `distance(i, j)` is called with
+/// `i < j`; only distances below `threshold` join items.
 pub(super) fn single(n: usize, threshold: f64, distance: impl Fn(usize, usize) -> f64) -> Vec<usize> {
     let mut parent: Vec<usize> = (0..n).collect();
     for j in 0..n {
@@ -13,7 +13,7 @@ pub(super) fn single(n: usize, threshold: f64, distance: impl Fn(usize, usize) -
     (0..n).map(|i| root(&mut parent, i)).collect()
 }
 
-/// Representative of `i`'s cluster; halves the path on the way.
+/// Returns the representative of `i`'s cluster, and halves the path to it.
 fn root(parent: &mut [usize], mut i: usize) -> usize {
     while parent[i] != i {
         parent[i] = parent[parent[i]];
@@ -22,10 +22,10 @@ fn root(parent: &mut [usize], mut i: usize) -> usize {
     i
 }
 
-/// As [`single`], by average linkage (UPGMA): the two clusters whose members are nearest on average are joined first,
-/// until none are nearer than `threshold`. Of equal distances, the first pair.
+/// Average linkage (UPGMA), otherwise as [`single`]: the two clusters with the smallest mean distance are joined first,
+/// until none is below `threshold`. Of equal distances, the first pair is joined.
 pub(super) fn average(n: usize, threshold: f64, distance: impl Fn(usize, usize) -> f64) -> Vec<usize> {
-    // Sums of the distances between the members of two clusters: they add up when clusters are joined.
+    // Sums of the distances between the members of two clusters, which add up when clusters are joined.
     let mut sums = vec![vec![0.0; n]; n];
     for (i, j) in (0..n).flat_map(|j| (0..j).map(move |i| (i, j))) {
         let d = distance(i, j);
@@ -46,7 +46,7 @@ pub(super) fn average(n: usize, threshold: f64, distance: impl Fn(usize, usize) 
     cluster
 }
 
-/// The nearest two clusters, if nearer than `threshold`.
+/// Returns the two nearest clusters, if their distance is below `threshold`.
 fn nearest(alive: &[usize], sums: &[Vec<f64>], size: &[usize], threshold: f64) -> Option<(usize, usize)> {
     let mut best = None;
     let mut least = threshold;

@@ -1,4 +1,4 @@
-//! A schedule as settings hold it: a number, or a table with a `kind`.
+//! The serialised form of a schedule: a number, or a table with a `kind`.
 
 use super::Schedule;
 use serde::de::value::MapAccessDeserializer;
@@ -6,7 +6,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// The alternatives that are tables.
+/// The kinds that are tables.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 enum Table {

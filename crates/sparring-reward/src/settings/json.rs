@@ -1,11 +1,11 @@
-//! JSON, and the lines of its settings.
+//! JSON settings and their line numbers.
 
 use crate::config::read;
 use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// Reads a text; line, path and message of an error.
+/// Reads a text; an error is a line, a path and a message.
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, (usize, String, String)> {
     let tree = serde_json::from_str(text).map_err(|error| {
         let what = error.to_string();
@@ -15,25 +15,25 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, (usize, String,
     read::read(tree).map_err(|(path, what)| (line(text, &path).unwrap_or(1), path, what))
 }
 
-/// The line at which the setting of a path stands, from 1.
+/// Returns the line, from 1, of the setting at a path.
 pub(super) fn line(text: &str, path: &str) -> Option<usize> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let walk = Walk { here: String::new(), to: path };
-    // Serde's readers say where they are in errors only, so the walk ends in one.
+    // Serde reports positions only in errors, so the walk ends in one.
     let error = walk.deserialize(&mut reader).err()?;
     error.to_string().starts_with(ARRIVED).then(|| error.line().max(1))
 }
 
 const ARRIVED: &str = "arrived";
 
-/// A walk through a text to the value of a path.
+/// A walk through a text to the value at a path.
 struct Walk<'a> {
     here: String,
     to: &'a str,
 }
 
 impl<'a> Walk<'a> {
-    /// The walk from a part of this value, where the path leads there.
+    /// Returns the walk into a part of this value, if it is on the path.
     fn step(&self, part: &str) -> Option<Walk<'a>> {
         let dot = if self.here.is_empty() || part.starts_with('[') { "" } else { "." };
         let here = format!("{}{dot}{part}", self.here);

@@ -1,4 +1,4 @@
-//! TOML files in one address space, merged.
+//! Merging of TOML files, with one address space for their positions.
 
 use super::{EXTENDS, Origins, Settings};
 use crate::RewardError;
@@ -18,12 +18,12 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// A file of this name and content.
+    /// Returns a file with this name and content.
     pub fn new(file: impl Into<String>, text: impl Into<String>) -> Self {
         Self { file: file.into(), text: text.into() }
     }
 
-    /// What the file extends.
+    /// Returns the name of the file that this one extends.
     pub(super) fn extends(&self) -> Result<Option<String>, RewardError> {
         let stack = Stack::new(std::slice::from_ref(self));
         let table = stack.parse(0)?;
@@ -34,15 +34,15 @@ impl Layer {
         }
     }
 
-    /// An error about the file as a whole.
+    /// Returns an error about the whole file.
     pub(super) fn error(&self, line: usize, what: impl Into<String>) -> RewardError {
         RewardError::Located { file: self.file.clone(), line, setting: String::new(), what: what.into() }
     }
 }
 
-/// Merges TOML files, the most basic first, and reads the result.
+/// Merges TOML files, the base first, and reads the result.
 ///
-/// # Errors
+/// [`RewardError::Located`] with file, line and path.
 /// [`RewardError::Located`] with file, line and path.
 pub fn from_layers<T: DeserializeOwned>(layers: &[Layer]) -> Result<Settings<T>, RewardError> {
     let stack = Stack::new(layers);
@@ -93,7 +93,7 @@ impl<'a> Stack<'a> {
         Ok(parsed.into_inner())
     }
 
-    /// File and line (from 1) of an offset.
+    /// Returns file and line (from 1) of an offset.
     fn place(&self, offset: usize) -> (&str, usize) {
         let i = self.bases.partition_point(|&base| base <= offset).saturating_sub(1);
         let Some(layer) = self.layers.get(i) else { return ("settings", 0) };
@@ -108,12 +108,12 @@ impl<'a> Stack<'a> {
     }
 }
 
-/// Whether a table is an alternative of an enum, which is replaced as a whole.
+/// Returns whether a table is a variant of an enum, which is replaced as a whole.
 fn is_variant(table: &DeTable<'_>) -> bool {
     table.contains_key("kind")
 }
 
-/// Puts `over` onto `base`.
+/// Merges `over` into `base`.
 fn merge<'a>(base: &mut DeTable<'a>, over: DeTable<'a>) {
     for (key, value) in over {
         let span = value.span();
@@ -129,7 +129,7 @@ fn merge<'a>(base: &mut DeTable<'a>, over: DeTable<'a>) {
     }
 }
 
-/// Moves the `kind` of each table to its front, as readers by kind want it.
+/// Moves the `kind` of each table to its front, where the reader needs it.
 fn kind_first(table: &mut DeTable<'_>) {
     let kind = table.remove_entry("kind");
     *table = kind.into_iter().chain(std::mem::take(table)).collect();
@@ -146,7 +146,7 @@ fn kinds_first(value: &mut DeValue<'_>) {
     }
 }
 
-/// Notes where every setting of the table was set.
+/// Records where every setting of the table was set.
 fn collect(
     stack: &Stack<'_>,
     table: &DeTable<'_>,

@@ -1,4 +1,4 @@
-//! Settings files, TOML or JSON: errors name the file, the line and the path of the setting.
+//! Settings files in TOML or JSON, with errors that name the file, the line and the path of the setting.
 //!
 //! TOML files may extend one another: tables merge; every other value, and every table with a `kind`, is replaced.
 //!
@@ -28,10 +28,10 @@ use crate::RewardError;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
-/// The key by which a file names what it extends.
+/// The key that names the file to extend.
 const EXTENDS: &str = "extends";
 
-/// What a file holds, and where each setting was set.
+/// The settings of a file, and where each was set.
 #[derive(Debug, Clone)]
 pub struct Settings<T> {
     /// The settings.
@@ -44,12 +44,12 @@ pub struct Settings<T> {
 enum Origins {
     /// File and line by path.
     Toml(BTreeMap<String, (String, usize)>),
-    /// The text; lines are looked up when they are needed.
+    /// The text; lines are looked up when needed.
     Json(Layer),
 }
 
 impl<T> Settings<T> {
-    /// File and line, from 1, at which the setting of this path was set, or the nearest one around it.
+    /// Returns file and line, from 1, at which the setting at this path, or its nearest parent, was set.
     ///
     /// ```
     /// use sparring_reward::settings::from_toml;
@@ -83,7 +83,7 @@ impl<T> Settings<T> {
     }
 }
 
-/// Reads TOML; `file` is named in errors.
+/// Reads TOML; `file` is the name used in errors.
 ///
 /// # Errors
 /// [`RewardError::Located`] with file, line and path.
@@ -91,7 +91,7 @@ pub fn from_toml<T: DeserializeOwned>(text: &str, file: &str) -> Result<Settings
     from_layers(&[Layer::new(file, text)])
 }
 
-/// Reads JSON; `file` is named in errors.
+/// Reads JSON; `file` is the name used in errors.
 ///
 /// # Errors
 /// [`RewardError::Located`] with file, line and path.
@@ -105,10 +105,10 @@ pub fn from_json<T: DeserializeOwned>(text: &str, file: &str) -> Result<Settings
     Ok(Settings { value, origins: Origins::Json(Layer::new(file, text)) })
 }
 
-/// Reads TOML that may name, as `extends`, what it extends; `find` gives the file of that name.
+/// Reads TOML that may extend another file, named by `extends`; `find` returns the file with that name.
 ///
 /// # Errors
-/// [`RewardError::Located`] with file, line and path; that of `find`.
+/// [`RewardError::Located`] with file, line and path; errors of `find`.
 pub fn from_extending_toml<T: DeserializeOwned, E: From<RewardError>>(
     text: &str,
     file: &str,

@@ -65,7 +65,7 @@ fn a_circle_of_files_is_an_error() {
     assert_eq!(error, "a:1: `extends` goes in a circle");
 }
 
-/// Reads a reward under `reward` and builds it, as a file of one's own would.
+/// Reads a reward under `reward` and builds it, as a user's file would.
 fn refused(settings: Result<Settings<BTreeMap<String, RewardConfig>>, RewardError>) -> String {
     let build = |settings: Settings<BTreeMap<String, RewardConfig>>| {
         let built = settings.value["reward"].build().map(drop);
@@ -74,7 +74,7 @@ fn refused(settings: Result<Settings<BTreeMap<String, RewardConfig>>, RewardErro
     message(settings.and_then(build))
 }
 
-/// Wherever `kind` stands in its table, and however deep the mistake is.
+/// Wherever `kind` is in its table, and however deep the mistake is.
 #[test]
 fn mistakes_in_rewards_keep_their_line_and_path_in_toml() {
     let sum = "[reward]\nname = 'all'\nkind = 'sum'\n\n[[reward.parts]]\nkind = 'tags'\n\n[[reward.parts]]\n";

@@ -2,8 +2,8 @@ use super::{Options, Outcome, ensure};
 use rand::Rng;
 use sparring_core::Advantage;
 
-/// Checks the contract of [`Advantage`] on random groups: every entry written and finite, exactly 0 where
-/// there is no signal, the same at every call.
+/// Checks the contract of [`Advantage`] on random groups: every entry is written and finite, zero-advantage groups give
+/// exactly 0, and repeated calls agree.
 ///
 /// # Errors
 /// The first check that fails.

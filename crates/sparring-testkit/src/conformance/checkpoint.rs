@@ -5,11 +5,11 @@ use sparring_core::{Policy, Prompt, Rollout, TokenBatch};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// Checks the contract of [`Checkpoint`](sparring_core::Checkpoint). `fresh` makes equal policies; `dir` is an empty folder, which the
-/// suite fills.
+/// Checks the contract of [`Checkpoint`](sparring_core::Checkpoint). `fresh` returns equal policies; `dir` is an empty
+/// folder for the suite to fill.
 ///
-/// Training that is saved and restored in the middle ends with the same bits as training that is not, and a
-/// folder that is missing or has a file cut short is refused, without a change.
+/// Training that is saved and restored half-way must end with the same bits as uninterrupted training. A folder that
+/// is missing or has a truncated file must be refused, without any change of the policy.
 ///
 /// # Errors
 /// The first check that fails.
@@ -35,7 +35,7 @@ pub fn checkpoint<P: Policy>(
     same("checkpoint/weights", &at_save, &score(&resumed, &groups, check)?)?;
     train(&mut resumed, &groups, options, check)?;
     same(check, &uninterrupted, &score(&resumed, &groups, check)?)?;
-    // Restoring where training went on must undo it.
+    // Restoring after further training must undo it.
     original.restore(&saved).map_err(failed(check))?;
     same("checkpoint/overwrites", &at_save, &score(&original, &groups, check)?)?;
 
@@ -74,7 +74,7 @@ fn same(check: &'static str, a: &[f32], b: &[f32]) -> Outcome {
     difference(a, b, 0.0).map_or(Ok(()), |what| ensure(false, check, || what))
 }
 
-/// A missing folder, and each file in turn missing or cut in half.
+/// Tries a missing folder, and a folder in which one file at a time is missing or truncated to half.
 fn damaged<P: Policy>(
     policy: &mut P,
     groups: &[Vec<Rollout>],
@@ -97,7 +97,7 @@ fn damaged<P: Policy>(
         let bytes = fs::read(&path).map_err(failed(check))?;
         fs::write(&path, &bytes[..bytes.len() / 2]).map_err(failed(check))?;
         let outcome = policy.restore(&copy);
-        // Some file may be a mere note, but not the largest.
+        // A small file may not matter, but the largest must.
         ensure(outcome.is_err() || *size < largest, check, || {
             format!("{} was restored although half of it is missing", file.display())
         })?;
@@ -109,7 +109,7 @@ fn damaged<P: Policy>(
     Ok(())
 }
 
-/// Every file below `dir`, relative to it, with its size; in order.
+/// Lists every file below `dir` by its relative path, with its size, in order.
 fn files(dir: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];

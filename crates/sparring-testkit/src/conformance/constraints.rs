@@ -1,4 +1,4 @@
-//! Parameters and hooks that a sampler honours, or refuses with [`PolicyError::Unsupported`].
+//! Checks of parameters and hooks, which a sampler honours or refuses with [`PolicyError::Unsupported`].
 
 use super::sampler::same;
 use super::{Options, Outcome, ensure, failed};
@@ -21,7 +21,7 @@ pub(super) fn all(
 
 type Groups = Vec<Vec<Rollout>>;
 
-/// Completions; `None` where the sampler says that it does not offer this.
+/// Returns the completions; `None` if the sampler does not support the request.
 fn ask(
     sampler: &dyn Sampler,
     requests: &[SampleRequest],
@@ -34,7 +34,7 @@ fn ask(
     }
 }
 
-/// One token is left of every distribution: the greedy completion, drawn with probability 1.
+/// Top-k 1 leaves one token of every distribution: the greedy completion, sampled with probability 1.
 fn top_k(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) -> Outcome {
     let check = "sampler/top-k";
     let with = |params: SamplingParams| {
@@ -56,7 +56,7 @@ fn top_k(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) -
     Ok(())
 }
 
-/// `min_tokens` = `max_tokens` fixes the length, but where the model's own length comes first.
+/// `min_tokens` = `max_tokens` fixes the length, unless the model's maximum is smaller.
 fn lengths(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) -> Outcome {
     let check = "sampler/min_tokens";
     let length = options.max_tokens;
@@ -71,7 +71,7 @@ fn lengths(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options)
     Ok(())
 }
 
-/// A stop token ends the completion where it is first drawn.
+/// A stop token ends the completion at its first occurrence.
 fn stop_tokens(sampler: &dyn Sampler, requests: &[SampleRequest], groups: &[Vec<Rollout>]) -> Outcome {
     let check = "sampler/stop token";
     for (i, (request, group)) in requests.iter().zip(groups).enumerate() {
@@ -94,7 +94,7 @@ fn stop_tokens(sampler: &dyn Sampler, requests: &[SampleRequest], groups: &[Vec<
     Ok(())
 }
 
-/// A hook is obeyed, in any order of the requests; one that leaves nothing is an error.
+/// A hook is applied, in any order of the requests; a hook that forbids everything is an error.
 fn hooks(
     sampler: &dyn Sampler,
     requests: &[SampleRequest],
@@ -129,7 +129,7 @@ fn hooks(
     hook_states(sampler, requests, groups, options)
 }
 
-/// A hook's state begins with each completion and hears each of its tokens, whatever else is drawn beside it.
+/// Each completion has its own hook state, which accepts exactly its tokens, whatever else the call samples.
 fn hook_states(
     sampler: &dyn Sampler,
     requests: &[SampleRequest],
@@ -157,12 +157,12 @@ fn hook_states(
     Ok(())
 }
 
-/// An automaton that counts: what it allows next depends on how many tokens it accepted, and on their sum.
+/// A counting automaton: the tokens allowed next depend on the number and the sum of the accepted ones.
 #[derive(Clone)]
 struct Counter {
-    /// Ascending, each once.
+    /// Ascending and distinct.
     tokens: Vec<u32>,
-    /// A completion is no longer.
+    /// Largest length of a completion.
     limit: usize,
 }
 
@@ -184,7 +184,7 @@ impl Counter {
 }
 
 impl CounterState<'_> {
-    /// All but one of the tokens, or one alone where there are no more.
+    /// Allows all tokens but one, or the only one.
     fn allows(&self, token: u32) -> bool {
         let tokens = &self.counter.tokens;
         let forbidden = (self.sum + self.accepted as u64) as usize % tokens.len().max(1);

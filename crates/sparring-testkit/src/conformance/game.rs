@@ -1,14 +1,14 @@
 use super::{Options, Outcome, ensure, failed};
 use sparring_core::{Game, Rollout};
 
-/// What no reader or verifier may stumble over.
+/// Texts that must not cause a failure in any method.
 const GARBAGE: [&str; 6] = ["", " ", "{", "[[[[[[[[[[[[[[[[", "\u{0}\u{fffd}", "</answer><answer>"];
 
-/// Checks the contract of [`Game`]: every method depends on its arguments only, specifications and tasks
-/// survive being written to disk, prompts are not empty, and no text makes a method panic.
+/// Checks the contract of [`Game`]: every method depends on its arguments only, specifications and tasks survive
+/// serialisation, prompts are not empty, and no text causes a panic.
 ///
-/// `propose` writes completions of the Generator for a specification: of all that it writes, at least one must
-/// be accepted. `solve` writes completions of the Solver for a task.
+/// `propose` writes completions of the Generator for a specification, of which at least one in total must be accepted.
+/// `solve` writes completions of the Solver for a task.
 ///
 /// # Errors
 /// The first check that fails.
@@ -20,7 +20,7 @@ pub fn game<G: Game>(
 ) -> Outcome {
     const SPECIFICATIONS: u64 = 16;
     let mut accepted = 0;
-    // Tasks are derived alone at first, then beside another one.
+    // Derive from one task at first, then from pairs.
     let mut earlier = None;
     for i in 0..SPECIFICATIONS {
         let seed = options.seed.child("game").index(i);

@@ -6,12 +6,12 @@ use sparring_core::{
 };
 use std::sync::Mutex;
 
-/// L = Σ_t c_t·logp_t (+ e·Σ_t H_t): its gradients are c and e, whatever the policy.
+/// L = Σ_t c_t·logp_t (+ e·Σ_t H_t): its gradients are c and e for every policy.
 pub(super) struct LinearLoss {
     pub(super) slopes: Vec<f32>,
-    /// Coefficient of the entropies; `None` asks for none.
+    /// Coefficient of the entropies; `None` if they are not needed.
     pub(super) entropy: Option<f32>,
-    /// Added to L: not a number, to see it refused.
+    /// Added to L; NaN to check that it is refused.
     pub(super) offset: f64,
     seen: Mutex<(Vec<f32>, Vec<f32>)>,
 }
@@ -47,11 +47,11 @@ impl TokenLoss for LinearLoss {
     }
 }
 
-/// Checks the contract of [`Learner`](sparring_core::Learner). `fresh` makes equal policies: same weights, new optimiser; the
-/// sequences are sampled from one of them.
+/// Checks the contract of [`Learner`](sparring_core::Learner). `fresh` returns equal policies (same weights, new
+/// optimiser); the sequences are sampled from one of them.
 ///
-/// A gradient can be checked without knowing the weights: a step against it lowers the loss, its norm is
-/// homogeneous and obeys the parallelogram law, and it does not depend on how the batch is cut.
+/// The gradient is checked without access to the weights: a step against it lowers the loss, its norm is homogeneous
+/// and obeys the parallelogram law, and it does not depend on how the batch is split.
 ///
 /// # Errors
 /// The first check that fails.
@@ -75,7 +75,7 @@ struct Bench<'a, F> {
 }
 
 impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
-    /// Random slopes in [−1, 1], one a completion token.
+    /// Random loss gradients in [−1, 1], one per completion token.
     fn slopes(&self, tag: &str) -> Vec<f32> {
         let mut rng = self.options.seed.child(tag).rng();
         self.groups.iter().flatten().flat_map(|r| &r.tokens).map(|_| rng.random_range(-1.0..1.0)).collect()
@@ -91,14 +91,14 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         policy.accumulate(TokenBatch::new(&tokens, 1.0), loss)
     }
 
-    /// Norm of the gradient of Σ c·logp, seen through a step's report.
+    /// Returns the norm of the gradient of Σ c·logp, from a step's report.
     fn norm(&self, slopes: Vec<f32>, check: &'static str) -> Result<f64, ConformanceFailure> {
         let mut policy = (self.fresh)();
         self.accumulate(&mut policy, &LinearLoss::new(slopes)).map_err(failed(check))?;
         Ok(policy.step(0.0).map_err(failed(check))?.grad_norm)
     }
 
-    /// The loss sees what the scorer says, and its value comes back.
+    /// The loss is evaluated on the scorer's log-probabilities, and its value is returned.
     fn value(&self) -> Outcome {
         let check = "learner/loss sees the scores";
         let mut policy = (self.fresh)();
@@ -131,7 +131,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
                 logp.iter().zip(&slopes).map(|(l, c)| f64::from(*l) * f64::from(*c)).sum()
             };
             let fell = value(&after) < value(&before);
-            // A token that is certain already has nothing to gain.
+            // A token of probability 1 has no gradient.
             let flat = report.grad_norm < f64::from(self.options.tolerance);
             ensure(fell || flat, check, || {
                 format!(
@@ -165,7 +165,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         })
     }
 
-    /// One call, one call a group, one call a completion: the same step.
+    /// One call, one call per group and one call per completion give the same step.
     fn grouping(&self) -> Outcome {
         let check = "learner/micro-batches";
         let slopes = self.slopes("grouping");
@@ -202,7 +202,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         Ok(())
     }
 
-    /// All-zero gradients change nothing; and a step leaves no gradient behind.
+    /// All-zero gradients change nothing, and a step clears the gradient.
     fn zero_cotangents(&self) -> Outcome {
         let check = "learner/zero gradients";
         let zeros = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
@@ -223,7 +223,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         })
     }
 
-    /// `discard` and `reset` forget what was accumulated, and `reset` the optimiser.
+    /// `discard` and `reset` clear what was accumulated, and `reset` also the optimiser's state.
     fn forgetting(&self) -> Outcome {
         let zeros = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
         for (check, reset) in [("learner/discard", false), ("learner/reset", true)] {
@@ -250,7 +250,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         Ok(())
     }
 
-    /// A loss or a gradient that is no number is an error, and nothing changes.
+    /// A loss or gradient that is not finite is an error and changes nothing.
     fn non_finite(&self) -> Outcome {
         let check = "learner/not finite";
         let zeros = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
@@ -276,7 +276,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         Ok(())
     }
 
-    /// Entropies are at least 0, and a step along their gradient raises them. A backend may do without.
+    /// Entropies are at least 0, and a step along their gradient raises them. Support is optional.
     fn entropy(&self) -> Outcome {
         let check = "learner/entropy";
         let mut policy = (self.fresh)();

@@ -1,17 +1,17 @@
-//! The contracts of `sparring-core` as functions: call them from the tests of your own implementation.
+//! Conformance suites for the contracts of `sparring-core`: call them from the tests of your own implementation.
 //!
 //! | function | checks |
 //! |---|---|
-//! | [`sampler()`] | shapes; a completion depends on its request only; every parameter; refusals; failing alone |
-//! | [`remote_sampler()`] | what of it a server can promise: shapes, order, lengths, refusals, failing alone |
-//! | [`scorer()`] | finite, never positive; a token depends on what is before it only; grouping; refusals |
+//! | [`sampler()`] | shapes; a completion depends on its request only; every parameter; refusals; isolated errors |
+//! | [`remote_sampler()`] | the part that a server can promise: shapes, order, lengths, refusals, isolated errors |
+//! | [`scorer()`] | finite, never positive; a token depends on earlier tokens only; grouping; refusals |
 //! | [`policy()`] | both, and that they agree: score(sample) = its own log-probabilities, χ² of first tokens |
-//! | [`learner()`] | descent, linearity, zero gradients, grouping, discarding, what is not finite |
+//! | [`learner()`] | descent, linearity, zero gradients, grouping, discarding, non-finite values |
 //! | [`checkpoint()`] | save and restore in the middle of training, bit for bit; damaged files |
 //! | [`reward()`], [`advantage()`], [`game()`] | shapes, finiteness, determinism, round trips |
 //!
-//! Each returns the first [`ConformanceFailure`] it finds. The suites need no weights and take milliseconds for
-//! a toy; for a real backend choose a small model and few [`Options::draws`].
+//! Each returns the first [`ConformanceFailure`] that it finds. The suites need no weights and take milliseconds for a
+//! toy policy; for a real backend choose a small model and few [`Options::draws`].
 mod advantage;
 mod checkpoint;
 mod constraints;
@@ -35,31 +35,31 @@ pub use scorer::scorer;
 
 use sparring_core::{Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed, TokenGroup};
 
-/// A contract that does not hold.
+/// A violation of a contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{check}: {detail}")]
 pub struct ConformanceFailure {
-    /// The check, as a stable name: `suite/check`.
+    /// Stable name of the check: `suite/check`.
     pub check: &'static str,
-    /// What was seen instead.
+    /// What was observed instead.
     pub detail: String,
 }
 
-/// What a suite may assume of an implementation.
+/// Settings of a suite.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
-    /// Largest difference of two log-probabilities that ought to be equal, nats.
+    /// Largest difference between two log-probabilities that should be equal, nats.
     pub tolerance: f32,
-    /// Learning rate of the steps: small enough to descend, large enough to be seen.
+    /// Learning rate of the steps: small enough to descend, large enough to be measured.
     pub lr: f64,
-    /// Completions of a prompt.
+    /// Completions per prompt.
     pub group: usize,
-    /// Most tokens of a completion.
+    /// Largest number of tokens of a completion.
     pub max_tokens: usize,
-    /// First tokens drawn for the χ² test, for each prompt.
+    /// First tokens sampled per prompt for the χ² test.
     pub draws: usize,
-    /// Where all of the suite's randomness comes from.
+    /// The seed of the suite's randomness.
     pub seed: Seed,
 }
 
@@ -84,7 +84,7 @@ impl Options {
         self
     }
 
-    /// Sets the number of completions of a prompt.
+    /// Sets the number of completions per prompt.
     #[must_use]
     pub fn with_group(mut self, group: usize) -> Self {
         self.group = group;
@@ -112,7 +112,7 @@ impl Options {
         self
     }
 
-    /// One request a prompt.
+    /// Returns one request per prompt.
     fn requests(&self, prompts: &[Prompt]) -> Vec<SampleRequest> {
         let request = |(i, prompt): (usize, &Prompt)| {
             SampleRequest::new(
@@ -128,17 +128,17 @@ impl Options {
 
 type Outcome = Result<(), ConformanceFailure>;
 
-/// Fails the check unless the condition holds; the detail is only written when it does not.
+/// Fails the check unless the condition holds; the detail is only formatted on failure.
 fn ensure(holds: bool, check: &'static str, detail: impl FnOnce() -> String) -> Outcome {
     if holds { Ok(()) } else { Err(ConformanceFailure { check, detail: detail() }) }
 }
 
-/// Turns an error of the implementation into a failure of the check.
+/// Converts an error of the implementation into a failure of the check.
 fn failed<E: std::fmt::Display>(check: &'static str) -> impl Fn(E) -> ConformanceFailure {
     move |error| ConformanceFailure { check, detail: format!("unexpected error: {error}") }
 }
 
-/// Completions to work with.
+/// Samples completions to test with.
 fn samples(
     sampler: &dyn Sampler,
     prompts: &[Prompt],
@@ -151,7 +151,7 @@ fn samples(
     Ok(groups)
 }
 
-/// Rollouts as the backend takes them, the prompt of a group kept together.
+/// Returns rollouts in the form that the backend takes, with the prompt of a group shared.
 fn grouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
     groups
         .iter()
@@ -162,12 +162,12 @@ fn grouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
         .collect()
 }
 
-/// Every completion as a group of its own.
+/// Returns every completion as a group of its own.
 fn ungrouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
     groups.iter().flatten().map(|rollout| TokenGroup::new(&rollout.prompt, vec![&rollout.tokens])).collect()
 }
 
-/// The first place where two slices of log-probabilities differ by more than `tolerance`, as a sentence.
+/// Describes the first position where two slices of log-probabilities differ by more than `tolerance`.
 fn difference(a: &[f32], b: &[f32], tolerance: f32) -> Option<String> {
     if a.len() != b.len() {
         return Some(format!("{} numbers against {}", a.len(), b.len()));

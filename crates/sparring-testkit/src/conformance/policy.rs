@@ -2,7 +2,7 @@ use super::{Options, Outcome, difference, ensure, failed, grouped, samples};
 use sparring_core::{Policy, Prompt, Rollout, SampleRequest, SamplingParams, Scorer, TokenBatch, TokenGroup};
 use std::collections::BTreeMap;
 
-/// Checks the sampling and the scoring side of a policy, and that they agree.
+/// Checks that a policy's sampler and scorer keep their contracts, and that they agree.
 ///
 /// # Errors
 /// The first check that fails.
@@ -17,7 +17,7 @@ pub fn policy(policy: &dyn Policy, prompts: &[Prompt], options: &Options) -> Out
     frozen(policy, &groups)
 }
 
-/// The rollouts' own log-probabilities are those that the scorer gives.
+/// The rollouts' log-probabilities equal the scorer's.
 fn agreement(
     policy: &dyn Policy,
     prompts: &[Prompt],
@@ -40,9 +40,9 @@ fn agreement(
     }
 }
 
-/// Pearson's χ² of the first tokens against the probabilities that the scorer gives them.
+/// Pearson's χ² of the first tokens against the scorer's probabilities.
 fn chi_square(policy: &dyn Policy, prompt: &Prompt, index: usize, options: &Options) -> Outcome {
-    /// Cells that expect fewer draws are pooled.
+    /// Cells with fewer expected draws are pooled.
     const LEAST_EXPECTED: f64 = 5.0;
     let check = "policy/chi-square of first tokens";
     let request = SampleRequest::new(
@@ -61,7 +61,7 @@ fn chi_square(policy: &dyn Policy, prompt: &Prompt, index: usize, options: &Opti
     let group = [TokenGroup::new(&first.prompt, tokens.iter().map(<[u32; 1]>::as_slice).collect())];
     let logps = policy.score(TokenBatch::new(&group, 1.0)).map_err(failed(check))?;
     let draws = drawn.len() as f64;
-    // What was never drawn, and what is too rare for a cell of its own, is one cell.
+    // Tokens that were never sampled, or are too rare for a cell of their own, share one cell.
     let (mut rest_expected, mut rest_seen, mut statistic, mut cells) = (draws, 0.0, 0.0, 0.0);
     for (&seen, &logp) in counts.values().zip(&logps) {
         let expected = draws * f64::from(logp).exp();
@@ -87,7 +87,7 @@ fn chi_square(policy: &dyn Policy, prompt: &Prompt, index: usize, options: &Opti
     })
 }
 
-/// χ² that is exceeded with probability 1e-6 (Wilson and Hilferty, 1931).
+/// Returns the χ² that is exceeded with probability 1e-6 (Wilson and Hilferty, 1931).
 fn chi_square_limit(freedom: f64) -> f64 {
     /// Standard normal quantile at 1 − 1e-6.
     const Z: f64 = 4.753;
@@ -98,7 +98,7 @@ fn chi_square_limit(freedom: f64) -> f64 {
     freedom * (1.0 - spread + Z * spread.sqrt()).powi(3)
 }
 
-/// A frozen copy scores like the original, where there is one.
+/// A frozen copy, if supported, scores like the original.
 fn frozen(policy: &dyn Policy, groups: &[Vec<Rollout>]) -> Outcome {
     let check = "policy/frozen copy";
     let Ok(copy) = policy.freeze() else { return Ok(()) };

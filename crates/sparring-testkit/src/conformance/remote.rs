@@ -2,18 +2,18 @@ use super::sampler::{FAILS_ALONE, beside_a_bad_request, refusals};
 use super::{ConformanceFailure, Options, Outcome, ensure, failed};
 use sparring_core::{AllowTokens, PolicyError, Prompt, Rollout, SampleRequest, Sampler};
 
-/// Checks of [`Sampler`]'s contract what a sampler around a server can promise.
+/// Checks the part of [`Sampler`]'s contract that a sampler backed by a server can promise.
 ///
-/// It asks for no equal answers, for neither token ids nor log-probabilities (what is given must be right; what is
-/// not is left empty), and lets a stop string be kept or cut off. Everything else of [`sampler()`](super::sampler())
-/// that shows in one answer holds: one answer a request and in order, lengths, refusals, and that a bad request fails
-/// alone. Parameters and hooks that the server does not know are refused with [`PolicyError::Unsupported`], not passed
-/// over.
+/// It does not require repeated answers to agree, or token ids and log-probabilities (if given, they must be right;
+/// otherwise they are left empty), and a stop string may be kept or cut off. Everything else in
+/// [`sampler()`](super::sampler()) that can be seen in a single answer must hold: one answer per request, in order;
+/// lengths; refusals; a bad request fails alone. Parameters and hooks that the server does not support are refused with
+/// [`PolicyError::Unsupported`], not ignored.
 ///
 /// # Errors
 /// The first check that fails.
 pub fn remote_sampler(sampler: &dyn Sampler, prompts: &[Prompt], options: &Options) -> Outcome {
-    // Groups of different sizes: one in another's place shows.
+    // Groups have different sizes, so that swapped answers are noticed.
     let sized = |(i, request): (usize, SampleRequest)| request.with_n(options.group + i);
     let requests: Vec<SampleRequest> = options.requests(prompts).into_iter().enumerate().map(sized).collect();
     let groups = sampler.sample_all(&requests).map_err(failed("remote/shape"))?;
@@ -30,7 +30,7 @@ pub fn remote_sampler(sampler: &dyn Sampler, prompts: &[Prompt], options: &Optio
     ensure(in_place, FAILS_ALONE, || "answers beside a bad request are not in their places".to_owned())
 }
 
-/// What is given is right.
+/// The given fields are right.
 fn rollout_is_honest(i: usize, request: &SampleRequest, rollout: &Rollout) -> Outcome {
     let logp = &rollout.logp;
     let (check, fault) = if rollout.tokens.len() > request.params.max_tokens {
@@ -45,7 +45,7 @@ fn rollout_is_honest(i: usize, request: &SampleRequest, rollout: &Rollout) -> Ou
     ensure(false, check, || format!("request {i}: {fault}"))
 }
 
-/// Log-probabilities of 0 say that there was nothing to choose; completions that differ say that there was.
+/// Log-probabilities of 0 mean that there was no choice; different completions show that there was.
 fn made_up(i: usize, group: &[Rollout]) -> Outcome {
     let certain = |rollout: &Rollout| !rollout.logp.is_empty() && rollout.logp.iter().all(|l| *l == 0.0);
     let differ = group.iter().any(|rollout| rollout.text != group[0].text);
@@ -58,7 +58,7 @@ fn made_up(i: usize, group: &[Rollout]) -> Outcome {
 fn stop_string(sampler: &dyn Sampler, i: usize, request: &SampleRequest, group: &[Rollout]) -> Outcome {
     let check = "remote/stop string";
     let longest = group.iter().max_by_key(|rollout| rollout.text.len());
-    // Its commonest character: most likely to be drawn again.
+    // Its most frequent character is the most likely to be sampled again.
     let count = |text: &str, c: char| text.chars().filter(|other| *other == c).count();
     let commonest = longest.and_then(|r| r.text.chars().max_by_key(|c| (count(&r.text, *c), *c)));
     let Some(stop) = commonest.map(String::from) else { return Ok(()) };
@@ -77,7 +77,7 @@ fn stop_string(sampler: &dyn Sampler, i: usize, request: &SampleRequest, group: 
     Ok(())
 }
 
-/// A hook is obeyed or refused: one that leaves nothing to draw cannot be obeyed.
+/// A hook is applied or refused: one that leaves no token cannot be applied.
 fn hook(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Result<(), ConformanceFailure> {
     let Some(request) = requests.first() else { return Ok(()) };
     let nothing = request.clone().with_hook(AllowTokens::new([]));

@@ -1,22 +1,22 @@
 use super::{Options, Outcome, ensure, failed};
 use sparring_core::{Component, Player, Reward, RewardContext, Rollout, check_scores, sum_components};
 
-/// Rounding that a sum of components may differ by from the score, relative to the size of its terms.
+/// Largest difference between a sum of components and the score, relative to the size of the terms.
 const ROUNDING: f32 = 1e-5;
 
-/// Steps of the phase that the contexts are of.
+/// Number of steps of the phase in the contexts.
 const STEPS: usize = 5;
 
-/// Solve rates of the completions of a group, over and over: of one that was probed, and of one that was so in part.
+/// Solve rates of a group's completions, repeated: all probed, and some probed.
 const PROBED: [Option<f32>; 3] = [Some(0.5), Some(0.0), Some(1.0)];
 const PARTLY: [Option<f32>; 4] = [None, Some(0.5), None, Some(1.0)];
 
-/// Checks the contract of [`Reward`] on tasks with groups of completions: one finite entry or `None` a
-/// completion, the same at every call, in the score and in its components; the components add up to the score.
+/// Checks the contract of [`Reward`] on tasks with groups of completions: one finite entry or `None` per completion,
+/// repeated calls agree, both for the score and its components; the components add up to the score.
 ///
-/// Every group is scored in the default [`RewardContext`], at the first and at the last of five steps, with solve
-/// rates, with solve rates of which some are `None`, with the groups of all `cases` as the batch, and with rates and
-/// batch at once. A group without completions is scored in the same contexts.
+/// Every group is scored in the default [`RewardContext`], at the first and last of five steps, with solve rates, with
+/// solve rates that are partly `None`, with the groups of all `cases` as the batch, and with rates and batch together.
+/// An empty group is scored in the same contexts.
 ///
 /// # Errors
 /// The first check that fails.
@@ -37,7 +37,7 @@ pub fn reward<T>(reward: &dyn Reward<T>, cases: &[(T, Vec<Rollout>)], _: &Option
     Ok(())
 }
 
-/// The contexts that a group is scored in; the group is one of the batch.
+/// Returns the contexts in which a group, which is part of the batch, is scored.
 fn contexts<'a>(
     probed: &'a [Option<f32>],
     partly: &'a [Option<f32>],
@@ -56,7 +56,7 @@ fn contexts<'a>(
     ]
 }
 
-/// The contract, for one group in one context; `place` says which.
+/// Checks one group in one context; `place` names it.
 fn in_context<T>(
     reward: &dyn Reward<T>,
     task: &T,
@@ -89,7 +89,7 @@ fn same(a: &[Component], b: &[Component]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && bits(&a.1) == bits(&b.1))
 }
 
-/// The law that the components' sum is the score.
+/// The components add up to the score.
 fn add_up(place: &str, scores: &[Option<f32>], sums: &[Option<f32>], parts: &[Component]) -> Outcome {
     for (j, (score, sum)) in scores.iter().zip(sums).enumerate() {
         let close = match (score, sum) {

@@ -90,7 +90,7 @@ pub(super) fn same(check: &'static str, a: &[Vec<Rollout>], b: &[Vec<Rollout>], 
 /// Completions of a group, and of different seeds, differ unless the policy is certain.
 fn seeds(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) -> Outcome {
     const COMPLETIONS: usize = 16;
-    /// log of the probability below which equality is no accident.
+    /// Logarithm of the probability below which equality is not a coincidence.
     const TOO_UNLIKELY: f32 = -20.0;
     let check = "sampler/seed";
     for (i, request) in requests.iter().enumerate() {
@@ -129,7 +129,7 @@ fn greedy(sampler: &dyn Sampler, requests: &[SampleRequest], options: &Options) 
     Ok(())
 }
 
-/// A stop string ends the completion where its text first appears; the text keeps it.
+/// A stop string ends the completion at its first occurrence and is kept in the text.
 fn stop_strings(sampler: &dyn Sampler, requests: &[SampleRequest], groups: &[Vec<Rollout>]) -> Outcome {
     let check = "sampler/stop string";
     for (i, (request, group)) in requests.iter().zip(groups).enumerate() {
@@ -160,7 +160,7 @@ fn stop_strings(sampler: &dyn Sampler, requests: &[SampleRequest], groups: &[Vec
 
 pub(super) const FAILS_ALONE: &str = "sampler/fails alone";
 
-/// What the other requests of a call get when one in their middle is wrong.
+/// Returns the answers to the other requests of a call with one wrong request in the middle.
 pub(super) fn beside_a_bad_request(
     sampler: &dyn Sampler,
     requests: &[SampleRequest],
@@ -181,7 +181,7 @@ pub(super) fn beside_a_bad_request(
     Ok(answers)
 }
 
-/// No requests, no completions, wrong parameters, an empty prompt.
+/// Checks a call without requests, wrong parameters and an empty prompt.
 pub(super) fn refusals(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Outcome {
     let check = "sampler/empty";
     let none = sampler.sample(&[]);

@@ -1,7 +1,7 @@
 use super::{Options, Outcome, difference, ensure, failed, grouped, ungrouped};
 use sparring_core::{Rollout, Scorer, TokenBatch, TokenGroup};
 
-/// Checks the contract of [`Scorer`] on the tokens of the given groups (rollouts of any sampler).
+/// Checks the contract of [`Scorer`] on the tokens of the given groups, which may be rollouts of any sampler.
 ///
 /// # Errors
 /// The first check that fails.
@@ -35,7 +35,7 @@ fn equal(check: &'static str, a: &[f32], b: &[f32], tolerance: f32) -> Outcome {
     difference(a, b, tolerance).map_or(Ok(()), |what| ensure(false, check, || what))
 }
 
-/// A token's log-probability depends on what is before it only.
+/// A token's log-probability depends on earlier tokens only.
 fn causal(scorer: &dyn Scorer, apart: &[TokenGroup<'_>], logp: &[f32], options: &Options) -> Outcome {
     let check = "scorer/causal";
     let mut rest = logp;

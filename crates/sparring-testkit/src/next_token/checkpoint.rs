@@ -28,7 +28,7 @@ impl<M: NextToken> Checkpoint for NextTokenPolicy<M> {
     }
 }
 
-/// The bytes before the checksum, if it is theirs.
+/// Returns the bytes before the checksum, if it matches.
 fn undamaged(bytes: &[u8]) -> Option<&[u8]> {
     let (body, sum) = bytes.split_last_chunk::<8>()?;
     (body.starts_with(MAGIC) && checksum(body) == u64::from_le_bytes(*sum)).then_some(body)
@@ -40,7 +40,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 }
 
 impl<M: NextToken> NextTokenPolicy<M> {
-    /// Header, steps, numbers, checksum; integers and floats are 8 bytes, little-endian.
+    /// Writes header, steps, numbers and checksum; integers and floats are 8 bytes, little-endian.
     fn to_bytes(&self) -> Vec<u8> {
         let mut out = self.header();
         out.extend_from_slice(&self.steps.to_le_bytes());
@@ -51,8 +51,8 @@ impl<M: NextToken> NextTokenPolicy<M> {
         out
     }
 
-    /// Magic, number of weights, size of the vocabulary, and the text of each token behind its length: the
-    /// same for models that can read each other's state.
+    /// Magic, number of weights, size of the vocabulary, and the text of each token with its length: equal for models
+    /// that can read each other's state.
     fn header(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         let mut number = |n: usize, text: &str| {
@@ -69,7 +69,7 @@ impl<M: NextToken> NextTokenPolicy<M> {
         out
     }
 
-    /// Takes over what follows the header; `None` changes nothing.
+    /// Reads the state after the header; `None` changes nothing.
     fn read_state(&mut self, bytes: &[u8]) -> Option<()> {
         let (words, []) = bytes.as_chunks::<8>() else { return None };
         let (steps, numbers) = words.split_first()?;

@@ -9,7 +9,7 @@ const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// One completion token, and what it depends on.
+/// One completion token and its context.
 struct Place<'a> {
     context: TokenContext<'a>,
     token: usize,
@@ -24,7 +24,7 @@ impl<M: NextToken> Scorer for NextTokenPolicy<M> {
 }
 
 impl<M: NextToken> NextTokenPolicy<M> {
-    /// The tokens of a checked batch, flat.
+    /// Returns the tokens of a checked batch, flat.
     fn places<'a>(&self, batch: TokenBatch<'a>) -> Result<Vec<Place<'a>>, PolicyError> {
         if !(batch.temperature.is_finite() && batch.temperature > 0.0) {
             return Err(PolicyError::invalid("the temperature must be a finite number above 0"));

@@ -1,9 +1,9 @@
-//! From the logits of the next token to a whole policy: for toys and reference backends.
+//! A whole policy from the logits of the next token, for toys and reference backends.
 //!
-//! It lives here and not in `sparring-core`, because core does no input or output while a policy saves itself,
-//! and because this is not the way to a fast model: one token at a time, in `f64`, every weight in one `Vec`.
-//! That is what makes it exact and short. A backend for large models implements the traits itself; this one is
-//! then something to compare with, and the same [conformance suites](crate::conformance) check both.
+//! It is not in `sparring-core`, because core does no input or output while a policy saves itself, and because it is
+//! not meant to be fast: one token at a time, in `f64`, with every weight in one `Vec`. That makes it exact and short.
+//! A backend for large models implements the traits itself and can be compared with this one; the same [conformance
+//! suites](crate::conformance) check both.
 mod checkpoint;
 mod learn;
 mod sample;
@@ -11,45 +11,44 @@ mod softmax;
 
 use sparring_core::{Message, Policy, PolicyError, Scorer, Seed};
 
-/// What the next token depends on.
+/// The context of the next token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenContext<'a> {
-    /// Token ids of the prompt: at least one.
+    /// Token ids of the prompt; at least one.
     pub prompt: &'a [u32],
-    /// Token ids of the completion so far: none for its first token.
+    /// Token ids of the completion so far; empty for its first token.
     pub completion: &'a [u32],
-    /// A hash of the prompt, every token of it: what a model that is a table finds its row by. It is made once
-    /// for all the tokens that follow.
+    /// A hash of all prompt tokens, computed once per prompt; a table model finds its row by it.
     pub prompt_hash: u64,
 }
 
 impl<'a> TokenContext<'a> {
-    /// Before the first token of a completion.
+    /// Returns the context of the first token of a completion.
     pub fn new(prompt: &'a [u32]) -> Self {
         let hash = prompt.iter().fold(Seed::new(0), |hash, &token| hash.index(u64::from(token)));
         Self { prompt, completion: &[], prompt_hash: hash.value() }
     }
 
-    /// After these tokens of the completion.
+    /// Returns the context after these tokens of the completion.
     #[must_use]
     pub fn after(self, completion: &'a [u32]) -> Self {
         Self { completion, ..self }
     }
 
-    /// The token before the next one: the last of the completion, or of the prompt.
+    /// Returns the last token so far, of the completion or the prompt.
     pub fn last(&self) -> u32 {
         self.completion.last().or(self.prompt.last()).copied().unwrap_or_default()
     }
 }
 
-/// A model of the next token, as a pure function of its weights: [`NextTokenPolicy`] makes a policy of it.
+/// A next-token model as a pure function of its weights; [`NextTokenPolicy`] turns it into a policy.
 ///
 /// # Contract
-/// * There is at least one token, and the one that ends a completion is among them: V ≥ 1 and
-///   [`end()`](NextToken::end) < V. A policy around anything else refuses to sample, score and learn.
-/// * Both `logits` and `backward` depend on their arguments only.
-/// * Every token that they are given is below [`NextToken::vocabulary_size`], and the prompt is not empty.
+/// * There is at least one token, and the end token is one of them: V ≥ 1 and [`end()`](NextToken::end) < V. A policy
+///   with any other model refuses to sample, score and learn.
+/// * `logits` and `backward` depend on their arguments only.
+/// * Callers only pass tokens below [`NextToken::vocabulary_size`] and prompts that are not empty.
 ///
 /// ```
 /// use sparring_core::{Message, Prompt};
@@ -84,40 +83,40 @@ impl<'a> TokenContext<'a> {
 /// # Ok::<(), conformance::ConformanceFailure>(())
 /// ```
 pub trait NextToken: Clone + Send + Sync + 'static {
-    /// V, the number of tokens, at least 1: their ids are 0, …, V − 1.
+    /// Returns V, the number of tokens, at least 1; the ids are 0, …, V − 1.
     fn vocabulary_size(&self) -> usize;
 
-    /// The token that ends a completion, below V.
+    /// Returns the token that ends a completion, below V.
     fn end(&self) -> u32 {
         0
     }
 
-    /// A conversation as the token ids of a prompt: at least one.
+    /// Encodes a conversation as the token ids of a prompt, at least one.
     fn encode(&self, messages: &[Message]) -> Vec<u32>;
 
-    /// What a token adds to the text of a completion; nothing for the end.
+    /// Returns the text of a token; empty for the end token.
     fn decode(&self, token: u32) -> &str;
 
-    /// The logits of the next token: V finite numbers.
+    /// Returns the logits of the next token: V finite numbers.
     fn logits(&self, weights: &[f64], context: TokenContext<'_>) -> Vec<f64>;
 
-    /// Adds Σ_j ∂L/∂logit_j · ∂logit_j/∂weight_i to `gradient[i]`, for every i. `d_logits` holds the V values
-    /// of ∂L/∂logit_j; `gradient` is as long as `weights`.
+    /// Adds Σ_j ∂L/∂logit_j · ∂logit_j/∂weight_i to `gradient[i]`, for every i. `d_logits` holds the V values of
+    /// ∂L/∂logit_j; `gradient` has the length of `weights`.
     fn backward(&self, weights: &[f64], context: TokenContext<'_>, d_logits: &[f64], gradient: &mut [f64]);
 }
 
-/// A policy around a [`NextToken`]: it samples, scores, learns by Adam (arXiv:1412.6980, algorithm 1) with exact
+/// A policy around a [`NextToken`] model: it samples, scores, learns by Adam (arXiv:1412.6980, algorithm 1) with exact
 /// gradients, and is saved and restored.
 ///
-/// It offers all that the traits do: every sampling parameter, hooks, entropies, frozen copies. Sequences
-/// are at most [`NextTokenPolicy::with_max_length`] tokens long.
+/// It supports everything in the traits: all sampling parameters, hooks, entropies, frozen copies. Sequences have at
+/// most [`NextTokenPolicy::with_max_length`] tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NextTokenPolicy<M> {
     model: M,
     max_length: usize,
     weights: Vec<f64>,
     gradient: Vec<f64>,
-    /// Adam's moments and the number of its steps.
+    /// Adam's moments and number of steps.
     first: Vec<f64>,
     second: Vec<f64>,
     steps: u64,
@@ -126,10 +125,10 @@ pub struct NextTokenPolicy<M> {
 const MAX_LENGTH: usize = 65_536;
 
 impl<M: NextToken> NextTokenPolicy<M> {
-    /// A policy that starts from these weights.
+    /// Returns a policy with these weights.
     ///
-    /// It never fails; a model whose [`NextToken::end`] is not in its vocabulary (or whose vocabulary is empty) is
-    /// refused by the calls that sample, score or learn, with [`PolicyError::Invalid`].
+    /// It never fails. With an invalid model (an empty vocabulary, or an end token outside it), the calls that sample,
+    /// score or learn return [`PolicyError::Invalid`].
     pub fn from_weights(model: M, weights: Vec<f64>) -> Self {
         let zeros = vec![0.0; weights.len()];
         Self {
@@ -143,34 +142,34 @@ impl<M: NextToken> NextTokenPolicy<M> {
         }
     }
 
-    /// Sets the most tokens that prompt and completion may have together: at least 1, and 65 536 unless set.
+    /// Sets the largest number of tokens of prompt and completion together: at least 1, by default 65 536.
     #[must_use]
     pub fn with_max_length(mut self, tokens: usize) -> Self {
         self.max_length = tokens.max(1);
         self
     }
 
-    /// The model.
+    /// Returns the model.
     pub fn model(&self) -> &M {
         &self.model
     }
 
-    /// Number of tokens, the end included.
+    /// Returns the number of tokens, including the end token.
     pub fn vocabulary_size(&self) -> usize {
         self.model.vocabulary_size()
     }
 
-    /// Every weight, for tests.
+    /// Returns every weight, for tests.
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
 
-    /// Every weight, to be changed by finite differences and planted bugs.
+    /// Returns every weight, for finite differences and planted bugs.
     pub fn weights_mut(&mut self) -> &mut [f64] {
         &mut self.weights
     }
 
-    /// The gradient accumulated since the last step, in the order of [`NextTokenPolicy::weights`].
+    /// Returns the gradient accumulated since the last step, in the order of [`NextTokenPolicy::weights`].
     pub fn gradient(&self) -> &[f64] {
         &self.gradient
     }

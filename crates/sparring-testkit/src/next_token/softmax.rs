@@ -45,7 +45,7 @@ pub(super) fn entropy(logps: &[f64]) -> f64 {
     -logps.iter().map(|l| l.exp() * l).sum::<f64>()
 }
 
-/// d_logp·∂logp/∂z + d_entropy·∂H/∂z by each logit z of a softmax at temperature 1, where
+/// d_logp·∂logp/∂z + d_entropy·∂H/∂z for each logit z of a softmax at temperature 1, where
 /// ∂logp/∂z_j = [j = token] − p_j and ∂H/∂z_j = −p_j·(log p_j + H).
 pub(super) fn d_logits(logps: &[f64], token: usize, d_logp: f64, d_entropy: f64) -> Vec<f64> {
     let h = if d_entropy == 0.0 { 0.0 } else { entropy(logps) };
@@ -57,13 +57,13 @@ pub(super) fn d_logits(logps: &[f64], token: usize, d_logp: f64, d_entropy: f64)
     logps.iter().enumerate().map(slope).collect()
 }
 
-/// The most probable token, the first of equals.
+/// Returns the most probable token, the first on ties.
 pub(super) fn best(logps: &[f64]) -> (u32, f64) {
     let first = (0, f64::NEG_INFINITY);
     logps.iter().enumerate().fold(first, |top, (i, &l)| if l > top.1 { (i as u32, l) } else { top })
 }
 
-/// Inverse of the cumulative distribution at `u` in [0, 1), over what the filters leave.
+/// Returns the inverse of the cumulative distribution at `u` in [0, 1), after the filters.
 pub(super) fn draw(logps: &[f64], params: &SamplingParams, u: f64) -> (u32, f64) {
     let mut weights: Vec<f32> = logps.iter().map(|l| l.exp() as f32).collect();
     params.filter(&mut weights, &mut Vec::new());

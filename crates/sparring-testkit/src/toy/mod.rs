@@ -1,4 +1,4 @@
-//! A complete policy of a few thousand numbers.
+//! A complete policy with a few thousand numbers.
 mod vocabulary;
 
 use crate::{NextToken, NextTokenPolicy, TokenContext};
@@ -10,9 +10,9 @@ use vocabulary::Vocabulary;
 
 /// A bigram softmax policy in `f64` with exact gradients and Adam.
 ///
-/// The logits of the next token are `row[prompt mod R][t] + bigram[previous]`: a table looked up by a hash of
-/// the prompt and the position t (the last row goes on for ever), and one looked up by the previous token. So
-/// it can learn any one completion for each of a few prompts, and letters that follow letters for all of them.
+/// The logits of the next token are `row[prompt mod R][t] + bigram[previous]`: one table is indexed by a hash of the
+/// prompt and the position t (the last row repeats for ever), the other by the previous token. So it can learn any one
+/// completion for each of a few prompts, and for all prompts which letters follow each other.
 ///
 /// Token 0 ends a completion; the letters follow, in order.
 ///
@@ -38,12 +38,12 @@ const ROWS: usize = 64;
 const POSITIONS: usize = 24;
 
 impl ToyPolicy {
-    /// A policy whose tokens are the characters of `alphabet`, with small random weights.
+    /// Returns a policy whose tokens are the characters of `alphabet`, with small random weights.
     pub fn new(alphabet: &str, seed: Seed) -> Self {
         Self::from_words(alphabet.chars().map(String::from), seed)
     }
 
-    /// A policy whose tokens are whole words; they are decoded without anything between them.
+    /// Returns a policy whose tokens are whole words, which are decoded without separators.
     pub fn from_words<W: Into<String>>(words: impl IntoIterator<Item = W>, seed: Seed) -> Self {
         let vocabulary = Vocabulary::new(words.into_iter().map(Into::into).collect());
         let v = vocabulary.len();
@@ -52,18 +52,18 @@ impl ToyPolicy {
         Self::from_weights(ToyModel { vocabulary }, weights)
     }
 
-    /// Text to tokens: the longest word at each place. A character that starts no word becomes a letter by
-    /// its code point, so that every prompt can be read.
+    /// Encodes text, taking the longest word at each position. A character that starts no word is mapped to a letter
+    /// by its code point, so that every prompt can be encoded.
     pub fn encode(&self, text: &str) -> Arc<[u32]> {
         self.model().vocabulary.encode(text).into()
     }
 
-    /// Tokens to text; the end token and unknown ones have none.
+    /// Decodes tokens; the end token and unknown ones have no text.
     pub fn decode(&self, tokens: &[u32]) -> String {
         tokens.iter().map(|&token| self.model().decode(token)).collect()
     }
 
-    /// A conversation to tokens: the contents, each followed by the end token.
+    /// Encodes a conversation: the contents, each followed by the end token.
     pub fn encode_messages(&self, messages: &[Message]) -> Arc<[u32]> {
         self.model().encode(messages).into()
     }
@@ -97,7 +97,7 @@ impl Encoder for ToyPolicy {
 }
 
 impl ToyModel {
-    /// The two rows of weights that the logits of the next token are summed from.
+    /// Returns the two rows of weights whose sum is the logits of the next token.
     fn rows(&self, context: TokenContext<'_>) -> [Range<usize>; 2] {
         let row = (context.prompt_hash % ROWS as u64) as usize;
         let table = row * POSITIONS + context.completion.len().min(POSITIONS - 1);

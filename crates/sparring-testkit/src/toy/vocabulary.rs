@@ -1,11 +1,11 @@
-/// The words that tokens 1, 2, … stand for; token 0 is the end.
+/// The words of tokens 1, 2, …; token 0 is the end.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Vocabulary {
     words: Vec<String>,
 }
 
 impl Vocabulary {
-    /// Empty words and duplicates are left out; an empty vocabulary gets one letter, so that there is one.
+    /// Builds a vocabulary without empty words and duplicates; an empty one gets one letter.
     pub(super) fn new(words: Vec<String>) -> Self {
         let mut kept: Vec<String> = Vec::new();
         for word in words {
@@ -19,17 +19,17 @@ impl Vocabulary {
         Self { words: kept }
     }
 
-    /// Number of tokens, the end included.
+    /// Returns the number of tokens, including the end token.
     pub(super) fn len(&self) -> usize {
         self.words.len() + 1
     }
 
-    /// The word of a token, unless it is the end or unknown.
+    /// Returns the word of a token, unless it is the end or unknown.
     pub(super) fn word(&self, token: u32) -> Option<&str> {
         Some(self.words.get((token as usize).checked_sub(1)?)?)
     }
 
-    /// The longest word at each place; a letter by its code point for a character that starts no word.
+    /// Encodes the longest word at each position; characters that start no word become a letter by their code point.
     pub(super) fn encode(&self, text: &str) -> Vec<u32> {
         let mut tokens = Vec::new();
         let mut rest = text;
@@ -42,7 +42,7 @@ impl Vocabulary {
         tokens
     }
 
-    /// The longest word at the start of `text`: its token and its length in bytes.
+    /// Returns the longest word at the start of `text`: its token and its length in bytes.
     fn longest(&self, text: &str) -> Option<(u32, usize)> {
         let fits = self.words.iter().enumerate().filter(|(_, word)| text.starts_with(word.as_str()));
         fits.max_by_key(|(_, word)| word.len()).map(|(i, word)| (i as u32 + 1, word.len()))

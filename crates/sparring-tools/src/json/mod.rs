@@ -1,4 +1,4 @@
-//! JSON as models write it: fenced, or with Python's literals; and JSON in canonical form.
+//! JSON as models write it (in a code fence, or with Python literals), and canonical JSON.
 
 mod number;
 mod scan;
@@ -13,11 +13,11 @@ pub(crate) use string::Oddity;
 use crate::ParseError;
 use serde_json::Value;
 
-/// Reads one value: JSON, else a Python literal (`True`, `None`, single quotes, trailing commas, tuples),
-/// either one optionally inside a Markdown code fence.
+/// Reads one value: JSON, else a Python literal (`True`, `None`, single quotes, trailing commas, tuples), optionally
+/// inside a Markdown code fence.
 ///
-/// Time is linear in the text and nesting is bounded by [`MAX_DEPTH`]. Mixtures of both notations are read
-/// too (`{'a': true}`). Nothing but the value may be there, white space aside.
+/// Time is linear in the text, and nesting is limited to [`MAX_DEPTH`]. Mixtures of both notations are accepted
+/// (`{'a': true}`). Only white space may surround the value.
 ///
 /// ```
 /// use sparring_tools::json;
@@ -27,13 +27,13 @@ use serde_json::Value;
 /// ```
 ///
 /// # Errors
-/// [`ParseError::Syntax`] says what was found and at which byte of `text`.
+/// [`ParseError::Syntax`] with what was found and at which byte of `text`.
 pub fn relaxed(text: &str) -> Result<Value, ParseError> {
     read(text, Notation::Python)
 }
 
-/// [`relaxed`], but strings in double quotes are JSON's, unless the first is in single quotes: a backslash that is no
-/// escape of JSON is an error, and not one of Python's.
+/// Reads like [`relaxed`], except that strings in double quotes follow JSON, unless the first string is in single
+/// quotes: a backslash escape that JSON does not have is an error rather than a Python escape.
 pub(crate) fn of_json(text: &str) -> Result<Value, ParseError> {
     read(text, Notation::Json)
 }
@@ -52,7 +52,7 @@ fn read(text: &str, notation: Notation) -> Result<Value, ParseError> {
     Ok(value)
 }
 
-/// Reads the value that `text` starts with; also says at which byte it ends.
+/// Reads the value at the start of `text`, and returns it with the byte at which it ends.
 pub(crate) fn prefix(text: &str, notation: Notation) -> Result<(Value, usize), ParseError> {
     let (mut scanner, mut builder) = (Scanner::new(notation), Builder::default());
     let fed = scanner.feed(text, 0, &mut builder);
@@ -70,12 +70,12 @@ pub(crate) fn prefix(text: &str, notation: Notation) -> Result<(Value, usize), P
     builder.take().map(|value| (value, end)).ok_or_else(|| ParseError::syntax(end, "no value"))
 }
 
-/// The text inside a Markdown code fence, trimmed; the trimmed text itself where there is none.
+/// Returns the trimmed text inside a Markdown code fence, or the trimmed text itself without one.
 pub fn strip_fence(text: &str) -> &str {
     unfenced(text).1
 }
 
-/// The unfenced text and where it starts.
+/// Returns the unfenced text and its position.
 pub(crate) fn unfenced(text: &str) -> (usize, &str) {
     let mut start = text.len() - text.trim_start().len();
     let mut body = text.trim();
@@ -92,7 +92,7 @@ pub(crate) fn unfenced(text: &str) -> (usize, &str) {
     (start, body)
 }
 
-/// JSON with sorted keys and no white space: equal exactly for values that are the same JSON.
+/// Formats a value as JSON with sorted keys and no white space, so that equal JSON values give equal text.
 ///
 /// Numbers keep their notation (`5` and `5.0` differ), as in Tool-R0's probe comparison (arXiv 2602.21320).
 pub fn canonical(value: &Value) -> String {

@@ -1,10 +1,10 @@
 use std::borrow::Cow;
 
-/// JSON's notation of a Python int or float in decimal: `_` between digits, a sign, `.5` and `5.` are fine;
-/// `05` is not, nor is what no float holds.
+/// Converts a decimal Python int or float to JSON's notation. `_` between digits, a sign, `.5` and `5.` are accepted;
+/// `05` and numbers outside the range of floats are not.
 pub(crate) fn json_number(text: &str) -> Option<Cow<'_, str>> {
     if let Some(exact) = is_json(text) {
-        // Only an exponent, or very many digits, can leave the range of floats.
+        // Only an exponent, or very many digits, can exceed the range of floats.
         let checked = exact || text.parse::<f64>().is_ok_and(f64::is_finite);
         return checked.then_some(Cow::Borrowed(text));
     }
@@ -24,7 +24,7 @@ pub(crate) fn json_number(text: &str) -> Option<Cow<'_, str>> {
     if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
     }
-    // Digits with a point or an exponent: a float in Python's notation.
+    // Digits with a point or an exponent: a Python float.
     let split = unsigned.find(['e', 'E']).unwrap_or(unsigned.len());
     let (mantissa, exponent) = unsigned.split_at(split);
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -41,7 +41,7 @@ pub(crate) fn json_number(text: &str) -> Option<Cow<'_, str>> {
     number.parse::<f64>().is_ok_and(f64::is_finite).then_some(Cow::Owned(number))
 }
 
-/// Whether `text` is a number of JSON; then, whether it is certainly in range.
+/// Returns whether `text` is a JSON number and, if so, whether it is certainly in range.
 fn is_json(text: &str) -> Option<bool> {
     let bytes = text.as_bytes();
     let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();

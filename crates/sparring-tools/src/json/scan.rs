@@ -1,67 +1,67 @@
-//! The grammar of JSON and Python literals together, read in pieces of any size.
+//! The combined grammar of JSON and Python literals, read in pieces of any size.
 
 use super::number::json_number;
 use super::string::{Oddity, StringScanner, StringStep};
 use crate::ParseError;
 
-/// Deepest nesting of lists and objects that is read; serde_json stops at the same depth.
+/// Largest nesting depth of lists and objects that is read; the same as serde_json's.
 pub const MAX_DEPTH: usize = 127;
 
-/// What encloses values.
+/// The kind of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Container {
     /// `{...}`
     Object,
     /// `[...]`
     List,
-    /// `(...)`: a tuple where a comma is inside or nothing is, else only parentheses.
+    /// `(...)`: a tuple if it contains a comma or is empty, else plain parentheses.
     Paren,
 }
 
-/// A value without parts, strings aside.
+/// A value without parts, other than a string.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Atom<'a> {
     Null,
     Bool(bool),
-    /// In JSON's notation.
+    /// A number in JSON's notation.
     Number(&'a str),
 }
 
-/// Whose strings a value has.
+/// The notation of a value's strings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notation {
-    /// JSON's in double quotes, Python's in single ones; or Python's alone where the first is in single quotes.
+    /// JSON in double quotes and Python in single ones; or only Python if the first string is in single quotes.
     Json,
-    /// Python's.
+    /// Python.
     Python,
 }
 
-/// Takes the parts of a value in the order in which they stand in the text.
+/// Receives the parts of a value in textual order.
 pub(crate) trait Sink {
     fn begin(&mut self, container: Container);
     /// The first comma directly inside the innermost `(`.
     fn comma_in_paren(&mut self);
     /// `tuple` is false for a `(...)` that only puts one value in parentheses.
     fn end(&mut self, container: Container, tuple: bool);
-    /// A piece of the string that is being read, escapes resolved.
+    /// A piece of the current string, with escapes resolved.
     fn text(&mut self, piece: &str);
-    /// The string that is being read is complete.
+    /// The current string is complete.
     fn end_text(&mut self, key: bool);
     fn atom(&mut self, atom: Atom<'_>);
-    /// Whether the sink has seen enough.
+    /// Returns whether to stop reading.
     fn stop(&self) -> bool {
         false
     }
 }
 
-/// What became of a piece of text.
+/// The state after a piece of text.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Status {
-    /// The value goes on.
+    /// The value is not complete.
     More,
     /// The value is complete.
     Done,
-    /// The text is no value from here on.
+    /// The text is not a value from here on.
     Bad(ParseError),
 }
 
@@ -89,20 +89,22 @@ enum State {
     Done,
 }
 
-/// Reads one value. The grammar is JSON and Python's literals together: lists, tuples, dicts, strings in quotes of
-/// one or three, numbers in decimal, `True`, `False`, `None`, and JSON's own words. Of what `ast.literal_eval` reads it
-/// leaves out sets, bytes, prefixed strings, other radices, comments, and keys that are no strings; and there is no `NaN`.
+/// Reads one value.
+///
+/// The grammar combines JSON and Python literals: lists, tuples, dicts, strings in single or triple quotes, decimal
+/// numbers, `True`, `False`, `None`, and JSON's own words. It excludes from `ast.literal_eval` sets, bytes, prefixed
+/// strings, other radices, comments, and keys that are not strings; and `NaN`.
 #[derive(Debug)]
 pub(crate) struct Scanner {
     notation: Notation,
-    /// Whether double quotes are Python's here; known from the first string on.
+    /// Whether double quotes follow Python; known from the first string on.
     python: Option<bool>,
     state: State,
     stack: Vec<Container>,
-    /// Which of the open `(` hold a comma, the innermost in the lowest bit.
+    /// Which of the open `(` contain a comma; the innermost is the lowest bit.
     commas: u128,
     string: StringScanner,
-    /// Whether an empty string was closed right here.
+    /// Whether an empty string has just been closed.
     just_empty: bool,
     token: String,
     token_start: usize,
@@ -123,7 +125,7 @@ impl Scanner {
         }
     }
 
-    /// Begins another value.
+    /// Starts another value.
     pub(crate) fn reset(&mut self) {
         self.state = State::Value;
         self.python = None;
@@ -133,27 +135,27 @@ impl Scanner {
         self.token.clear();
     }
 
-    /// Whether a value is complete and its container is not: closing it here loses nothing.
+    /// Returns whether a value is complete and its container is not, so that closing it here loses nothing.
     pub(crate) fn after_value(&self) -> bool {
         !self.stack.is_empty() && matches!(self.state, State::AfterValue | State::AfterText { key: false })
     }
 
-    /// How many containers are open.
+    /// Returns the number of open containers.
     pub(crate) fn depth(&self) -> usize {
         self.stack.len()
     }
 
-    /// The quote of the string that is being read.
+    /// Returns the quote of the current string.
     pub(crate) fn quote(&self) -> Option<char> {
         matches!(self.state, State::Text { .. }).then(|| self.string.quote())
     }
 
-    /// The escape at which the last `feed` stopped, because it is none of the notation's.
+    /// Takes the escape at which the last `feed` stopped because the notation does not have it.
     pub(crate) fn take_odd(&mut self) -> Option<Oddity> {
         self.string.take_odd()
     }
 
-    /// Reads on; `at` is the byte of the whole text at which `text` starts. Also says how much was used.
+    /// Reads more text; `at` is the position of `text` in the whole. Returns how many bytes were used.
     pub(crate) fn feed(&mut self, text: &str, at: usize, sink: &mut impl Sink) -> (usize, Status) {
         let mut used = 0;
         while used < text.len() {
@@ -171,7 +173,7 @@ impl Scanner {
         (used, Status::More)
     }
 
-    /// The text ends here, at byte `at`.
+    /// Ends the text, at byte `at`.
     pub(crate) fn finish(&mut self, at: usize, sink: &mut impl Sink) -> Result<(), ParseError> {
         match self.state {
             State::Token => self.end_token(sink)?,
@@ -184,7 +186,7 @@ impl Scanner {
         if self.state == State::Done { Ok(()) } else { Err(self.unexpected(None, at)) }
     }
 
-    /// Ends every open container.
+    /// Closes every open container.
     pub(crate) fn close(&mut self, sink: &mut impl Sink) {
         if self.state == (State::AfterText { key: false }) {
             self.end_string(false, sink);
@@ -195,7 +197,7 @@ impl Scanner {
         self.state = State::Done;
     }
 
-    /// One token, or a part of one; at least one byte, unless the value is complete.
+    /// Reads one token or a part of one: at least one byte, unless the value is complete.
     fn step(&mut self, rest: &str, at: usize, sink: &mut impl Sink) -> Result<usize, ParseError> {
         match self.state {
             State::Text { key } => return self.in_text(rest, at, key, sink),
@@ -231,7 +233,7 @@ impl Scanner {
             State::AfterValue if byte == b',' => self.comma(sink),
             _ => return Err(self.unexpected(Some(rest), at)),
         }
-        // A token's first byte is read as part of the token.
+        // The first byte of a token is read as part of the token.
         Ok(usize::from(self.state != State::Token))
     }
 
@@ -340,7 +342,7 @@ impl Scanner {
         self.state = self.after_value_state();
     }
 
-    /// A token is judged at its end, so that it does not matter where the text was cut.
+    /// A token is checked at its end, so that the split of the text does not matter.
     fn in_token(&mut self, rest: &str, sink: &mut impl Sink) -> Result<usize, ParseError> {
         let end = rest.find(|c: char| !in_token(c)).unwrap_or(rest.len());
         self.token.push_str(&rest[..end]);
@@ -353,7 +355,7 @@ impl Scanner {
     fn end_token(&mut self, sink: &mut impl Sink) -> Result<(), ParseError> {
         let token = std::mem::take(&mut self.token);
         let done = self.token_value(&token, sink);
-        // The buffer serves again.
+        // Reuse the buffer.
         self.token = token;
         done
     }
@@ -388,7 +390,7 @@ impl Scanner {
     }
 }
 
-/// Whether a number or a word goes on: everything that could make it another one.
+/// Returns whether a character continues a number or a word, including characters that make it invalid.
 fn in_token(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '.' | '_' | '+' | '-')
 }

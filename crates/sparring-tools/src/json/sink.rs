@@ -2,13 +2,13 @@ use super::scan::{Atom, Container, Sink};
 use serde_json::{Map, Number, Value};
 use std::fmt::Write;
 
-/// Builds the value.
+/// Builds a value.
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
     stack: Vec<Frame>,
     text: String,
     done: Option<Value>,
-    /// Whether an object of it has a key twice.
+    /// Whether an object has a duplicate key.
     twice: bool,
 }
 
@@ -19,34 +19,34 @@ enum Frame {
 }
 
 impl Builder {
-    /// The value, once it is complete.
+    /// Takes the value, once it is complete.
     pub(crate) fn take(&mut self) -> Option<Value> {
         self.done.take()
     }
 
-    /// Whether a key came twice in an object that was built since the last call. The last value counts.
+    /// Returns whether an object built since the last call had a duplicate key. The last value wins.
     pub(crate) fn take_twice(&mut self) -> bool {
         std::mem::take(&mut self.twice)
     }
 
-    /// How many containers are open.
+    /// Returns the number of open containers.
     pub(crate) fn depth(&self) -> usize {
         self.stack.len()
     }
 
-    /// Begins another value.
+    /// Starts another value.
     pub(crate) fn reset(&mut self) {
         self.stack.clear();
         self.text.clear();
         (self.done, self.twice) = (None, false);
     }
 
-    /// The string that is complete, and not part of the value.
+    /// Takes the string that is complete and not part of the value.
     pub(crate) fn take_text(&mut self) -> String {
         std::mem::take(&mut self.text)
     }
 
-    /// What was read so far of the string that is being read.
+    /// Returns the part of the current string that was read so far.
     pub(crate) fn pending_text(&self) -> &str {
         &self.text
     }
@@ -105,7 +105,7 @@ impl Sink for Builder {
     }
 }
 
-/// Integers of 64 bits exactly, the rest as floats: as serde_json reads them.
+/// Converts like serde_json: integers of 64 bits exactly, other numbers to floats.
 fn number(text: &str) -> Option<Number> {
     if text.len() < 19 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-') && text != "-0" {
         return text.parse::<i64>().ok().map(Number::from);
@@ -113,19 +113,19 @@ fn number(text: &str) -> Option<Number> {
     serde_json::from_str(text).ok()
 }
 
-/// Writes the value as JSON while it comes in.
+/// Writes the value as JSON while it is read.
 #[derive(Debug, Default)]
 pub(crate) struct JsonText {
     out: String,
-    /// Open containers: whether something stands in them, and for a `(` that may turn out to be no tuple,
-    /// where its bracket would stand.
+    /// Open containers: whether they have elements and, for a `(` that may turn out to be no tuple, where its
+    /// bracket would be.
     stack: Vec<(bool, Option<usize>)>,
     in_text: bool,
     after_key: bool,
 }
 
 impl JsonText {
-    /// What can no longer change of what was written since the last call.
+    /// Takes the final part of what was written since the last call.
     pub(crate) fn take(&mut self) -> String {
         let Some(first) = self.stack.iter().find_map(|(_, slot)| *slot) else {
             return std::mem::take(&mut self.out);
@@ -155,7 +155,7 @@ impl Sink for JsonText {
         self.out.push(match container {
             Container::Object => '{',
             Container::List => '[',
-            // White space is harmless in JSON, should these be mere parentheses.
+            // If these are plain parentheses, the white space is harmless in JSON.
             Container::Paren => ' ',
         });
         self.stack.push((false, slot));
@@ -209,7 +209,7 @@ impl Sink for JsonText {
     }
 }
 
-/// Builds the value, and writes it where somebody waits for the text.
+/// Builds the value, and also its text if that is needed.
 #[derive(Debug, Default)]
 pub(crate) struct Tee {
     pub(crate) built: Builder,
@@ -245,7 +245,7 @@ to_both! {
     atom(atom: Atom<'_>);
 }
 
-/// The inside of a JSON string.
+/// Appends the inside of a JSON string.
 fn escape_into(text: &str, out: &mut String) {
     let mut from = 0;
     for (i, byte) in text.bytes().enumerate() {

@@ -1,33 +1,33 @@
 use crate::ParseError;
 use memchr::memchr2;
 
-/// Whether a string goes on.
+/// Whether a string continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StringStep {
     Open,
     Closed,
 }
 
-/// Something in a string that its notation does not have, and what was made of it.
+/// An escape that the notation does not have, and how it was read.
 pub(crate) type Oddity = (ParseError, &'static str);
 
-/// Reads the inside of a quoted string in pieces, with Python's escapes, an unknown one standing for itself; or with
-/// JSON's alone, where every other is an oddity.
+/// Reads the inside of a quoted string in pieces. Escapes are Python's, where an unknown escape stands for itself, or
+/// only JSON's, where every other escape is an oddity.
 #[derive(Debug, Default)]
 pub(crate) struct StringScanner {
     quote: u8,
-    /// Whether the string is JSON's.
+    /// Whether the string follows JSON.
     json: bool,
-    /// The last escape that is not JSON's.
+    /// The last escape that JSON does not have.
     odd: Option<Oddity>,
-    /// Whether three quotes end the string, and how many of them were just there.
+    /// Whether three quotes end the string, and how many of them were just read.
     triple: bool,
     quotes: u8,
-    /// Whether nothing of the string was there yet.
+    /// Whether the string is empty so far.
     empty: bool,
-    /// The escape that is being read, from after its backslash.
+    /// The current escape, from after its backslash.
     escape: Option<Escape>,
-    /// A high surrogate, which must be followed by `\u` and a low one, and where it stands.
+    /// A high surrogate, which must be followed by `\u` and a low one, with its position.
     high: Option<(u32, usize)>,
 }
 
@@ -38,14 +38,14 @@ struct Escape {
     start: usize,
 }
 
-/// What an escape still lacks.
+/// The missing part of an escape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Digits {
-    /// The letter that says which escape it is.
+    /// The letter that identifies the escape.
     Unknown,
     /// Hexadecimal digits, this many.
     Hexadecimal(u8),
-    /// Octal digits, this many at most (Python).
+    /// At most this many octal digits (Python).
     Octal(u8),
 }
 
@@ -54,7 +54,7 @@ impl StringScanner {
         *self = Self { quote, json, empty: true, ..Self::default() };
     }
 
-    /// Whether the string is JSON's: three quotes are none of its own, and no other string continues it.
+    /// Returns whether the string follows JSON, which has neither triple quotes nor adjacent strings.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
@@ -67,12 +67,12 @@ impl StringScanner {
         self.odd.take()
     }
 
-    /// After an empty string, one more quote begins a string that three quotes end.
+    /// Starts a triple-quoted string: called for a quote after an empty string.
     pub(crate) fn begin_triple(&mut self) {
         *self = Self { quote: self.quote, triple: true, ..Self::default() };
     }
 
-    /// Whether the string that was just closed is empty.
+    /// Returns whether the string just closed is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.empty
     }
@@ -81,7 +81,7 @@ impl StringScanner {
         char::from(self.quote)
     }
 
-    /// Reads one run of plain text, or a character of an escape. Also says how much was used.
+    /// Reads a run of plain text or a character of an escape, and returns how many bytes were used.
     pub(crate) fn feed(
         &mut self,
         rest: &str,
@@ -116,7 +116,7 @@ impl StringScanner {
         }
     }
 
-    /// Quotes that turned out not to end the string.
+    /// Outputs quotes that did not end the string.
     fn flush_quotes(&mut self, mut text: impl FnMut(&str)) {
         for _ in 0..std::mem::take(&mut self.quotes) {
             text(char::from(self.quote).encode_utf8(&mut [0; 4]));
@@ -174,7 +174,7 @@ impl StringScanner {
         Ok(c.len_utf8())
     }
 
-    /// An escape that JSON does not have. An apostrophe needs none; what else was meant nobody can tell.
+    /// Handles an escape that JSON does not have. An apostrophe is clear; the meaning of others is unknown.
     fn not_of_json(&mut self, start: usize, c: char, mut text: impl FnMut(&str)) {
         let apostrophe = c == '\'';
         let action = if apostrophe { "read as an apostrophe" } else { "its backslash is kept" };
@@ -206,7 +206,7 @@ impl StringScanner {
         Ok(1)
     }
 
-    /// One more octal digit, or what comes after the last.
+    /// Reads one more octal digit, or the character after the last.
     fn octal(&mut self, mut escape: Escape, left: u8, c: char, mut text: impl FnMut(&str)) -> usize {
         let digit = c.to_digit(8);
         if let Some(digit) = digit {
@@ -217,12 +217,12 @@ impl StringScanner {
                 return 1;
             }
         }
-        // At most 0o777, which is a character.
+        // At most 0o777, which is a valid character.
         text(char::from_u32(escape.code).unwrap_or_default().encode_utf8(&mut [0; 4]));
         usize::from(digit.is_some())
     }
 
-    /// The character of a complete escape; none for the first half of a surrogate pair.
+    /// Returns the character of a complete escape; `None` for the first half of a surrogate pair.
     fn code_point(&mut self, escape: Escape) -> Result<Option<char>, ParseError> {
         let code = match self.high.take() {
             Some((high, _)) if (0xdc00..0xe000).contains(&escape.code) => {

@@ -17,7 +17,7 @@ fn json_and_python_literals() {
         ("  ```\n{'a': 1}```  ", json!({"a": 1})),
         ("```python\n[None]\n```", json!([null])),
         ("```true```", json!(true)),
-        // "..." is text like any other (the released code refuses it).
+        // "..." is ordinary text (the released code refuses it).
         (r#"{"query": "wait..."}"#, json!({"query": "wait..."})),
         ("[]", json!([])),
     ] {

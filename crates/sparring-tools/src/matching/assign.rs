@@ -1,20 +1,20 @@
 use serde::{Deserialize, Serialize};
 
-/// Which prediction answers which gold call.
+/// How predictions are assigned to gold calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Assignment {
-    /// Each gold call, in order, takes the best prediction that is left (the first of equals). The result can
-    /// depend on the order of the gold calls.
+    /// Each gold call, in order, takes the best remaining prediction (the first on ties). The result can depend on the
+    /// order of the gold calls.
     Greedy,
-    /// The assignment of the largest total (Kuhn 1955, Munkres 1957). The total does not depend on any order.
+    /// The assignment with the largest total (Kuhn 1955, Munkres 1957). The total does not depend on any order.
     Optimal,
 }
 
 impl Assignment {
-    /// The column of each row, for a matrix of scores that are at least 0, each row of `columns` scores; a score of
-    /// 0 is no match.
+    /// Returns the column assigned to each row of a matrix of non-negative scores with `columns` columns; a score of 0
+    /// is no match.
     ///
     /// ```
     /// use sparring_tools::Assignment;
@@ -24,7 +24,7 @@ impl Assignment {
     /// ```
     ///
     /// # Panics
-    /// Where a row has fewer than `columns` scores.
+    /// If a row has fewer than `columns` scores.
     pub fn solve(self, scores: &[Vec<f64>], columns: usize) -> Vec<Option<usize>> {
         let assigned = match self {
             Self::Greedy => greedy(scores, columns),
@@ -127,7 +127,7 @@ mod tests {
         assigned.iter().enumerate().filter_map(|(row, column)| column.map(|c| scores[row][c])).sum()
     }
 
-    /// The best total by trying everything.
+    /// The best total by exhaustive search.
     fn exhaustive(scores: &[Vec<f64>], used: u32) -> f64 {
         let Some((row, rest)) = scores.split_first() else { return 0.0 };
         let skipped = exhaustive(rest, used);
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn greedy_can_miss_the_best() {
-        // The first row takes column 0 (0.9), which leaves nothing to the second: 0.9 against 0.8 + 0.9.
+        // If the first row takes column 0 (0.9), nothing is left for the second: 0.9 instead of 0.8 + 0.9.
         let scores = vec![vec![0.9, 0.8], vec![0.9, 0.0]];
         assert_eq!(Assignment::Greedy.solve(&scores, 2), [Some(0), None]);
         assert_eq!(Assignment::Optimal.solve(&scores, 2), [Some(1), Some(0)]);

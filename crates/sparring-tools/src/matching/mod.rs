@@ -1,4 +1,4 @@
-//! Predicted calls against gold calls.
+//! Matching of predicted calls with gold calls.
 
 mod assign;
 mod pair;
@@ -13,18 +13,17 @@ use serde::{Deserialize, Serialize};
 
 /// How calls are matched.
 ///
-/// The default is corrected Tool-R0: a pair with the wrong tool is worth nothing, and the assignment is the
-/// best there is. [`Matcher::released`] does what the released code does.
+/// The default is corrected Tool-R0: a pair with the wrong tool scores 0, and the assignment is optimal.
+/// [`Matcher::released`] is the behaviour of the released code.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Matcher {
-    /// Shares of the name, the keys and the values in a pair's score.
+    /// Weights of the name, the keys and the values in a pair's score.
     pub weights: PairWeights,
-    /// Whether a pair with different names scores 0. Without it, the wrong tool with the right arguments
-    /// scores 0.8.
+    /// Whether a pair with different names scores 0. Otherwise the wrong tool with the right arguments scores 0.8.
     pub gate_on_name: bool,
-    /// Which prediction answers which gold call.
+    /// How predictions are assigned to gold calls.
     pub assignment: Assignment,
 }
 
@@ -35,7 +34,7 @@ impl Default for Matcher {
 }
 
 impl Matcher {
-    /// Greedy and without the name gate, as in Tool-R0's released code (arXiv 2602.21320).
+    /// Returns greedy matching without the name gate, as in Tool-R0's released code (arXiv 2602.21320).
     pub fn released() -> Self {
         Self { gate_on_name: false, assignment: Assignment::Greedy, ..Self::default() }
     }
@@ -54,17 +53,17 @@ impl Matcher {
         self
     }
 
-    /// Score of one pair, in [0, 1]:
+    /// Returns the score of one pair, in [0, 1]:
     /// `s = w_name·1[names equal] + w_keys·F1(keys) + w_values·(share of equal values over common keys)`
     /// (arXiv 2602.21320, the terms of Eq. 7).
     ///
-    /// Names are compared trimmed and case-sensitive. Where both calls have no arguments, the key and value
-    /// terms are 1; where only one has none, 0. Without a common key the value term is 0.
+    /// Names are trimmed and compared case-sensitively. If neither call has arguments, the key and value terms are 1;
+    /// if only one has, they are 0. Without a common key the value term is 0.
     pub fn pair(&self, gold: &ToolCall, predicted: &ToolCall, comparator: &dyn Comparator) -> PairScore {
         pair::score(self, gold, predicted, comparator)
     }
 
-    /// Matches the calls. Calls of score 0 are never matched.
+    /// Matches predicted calls with gold calls. Pairs with score 0 are never matched.
     pub fn match_calls(
         &self,
         gold: &[ToolCall],
@@ -79,7 +78,7 @@ impl Matcher {
     }
 }
 
-/// Matches the calls under the default [`Matcher`] (wrong tools score 0) and this assignment.
+/// Matches predicted calls with gold calls under the default [`Matcher`] (wrong tools score 0) and this assignment.
 ///
 /// ```
 /// use sparring_tools::{match_calls, Assignment, RobustComparator, ToolCall};
@@ -98,7 +97,7 @@ pub fn match_calls(
     Matcher::default().with_assignment(assignment).match_calls(gold, predicted, comparator)
 }
 
-/// Whether the calls are the same, in any order: [`MatchReport::exact`] under [`RobustComparator`].
+/// Returns whether the calls are the same, in any order: [`MatchReport::exact`] under [`RobustComparator`].
 pub fn same_calls(gold: &[ToolCall], predicted: &[ToolCall]) -> bool {
     gold.len() == predicted.len()
         && match_calls(gold, predicted, &RobustComparator, Assignment::Optimal).exact()

@@ -2,15 +2,15 @@ use super::Matcher;
 use crate::{Comparator, ToolCall};
 use serde::{Deserialize, Serialize};
 
-/// Shares of the parts in a pair's score. They should add up to 1, so that 1 is a perfect pair.
+/// Weights of the parts of a pair's score. They should add up to 1, the score of a perfect pair.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PairWeights {
-    /// Share of the equal name.
+    /// Weight of an equal name.
     pub name: f64,
-    /// Share of the F1 of the argument names.
+    /// Weight of the F1 of the argument names.
     pub keys: f64,
-    /// Share of the equal values over the common argument names.
+    /// Weight of the share of equal values over the common argument names.
     pub values: f64,
 }
 
@@ -21,7 +21,7 @@ impl Default for PairWeights {
     }
 }
 
-/// How well one predicted call answers one gold call. Every part is in [0, 1].
+/// The score of one predicted call against one gold call. Every part is in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct PairScore {
@@ -31,9 +31,9 @@ pub struct PairScore {
     pub keys: f64,
     /// Share of equal values over the common argument names.
     pub values: f64,
-    /// Name, argument names and values all agree.
+    /// Whether name, argument names and values all agree.
     pub exact: bool,
-    /// The weighted sum; exactly 1 where `exact` (weights that add up to 1), and 0 where the name gate is shut.
+    /// The weighted sum; exactly 1 if `exact` (with weights that add up to 1), and 0 if the name gate rejects the pair.
     pub total: f64,
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Mismatch {
-    /// No prediction is left for this gold call.
+    /// No prediction is left for the gold call.
     NoCall,
     /// Another tool was called.
     WrongName {
@@ -30,7 +30,7 @@ pub enum Mismatch {
         /// The predicted value.
         found: Value,
     },
-    /// An argument has another value.
+    /// An argument has the wrong value.
     WrongValue {
         /// Its name.
         argument: String,
@@ -61,49 +61,50 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// What became of one gold call.
+/// The result for one gold call.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CallVerdict {
     /// Name of the gold call.
     pub name: String,
-    /// Index of the prediction that answers it; `None` where nothing scores above 0.
+    /// Index of the matched prediction; `None` if none scores above 0.
     pub predicted: Option<usize>,
-    /// Its score, and what it is made of; `None` where `predicted` is.
+    /// The score of the pair; `None` if `predicted` is.
     pub score: Option<PairScore>,
     /// Every difference; empty for an exact pair.
     pub mismatches: Vec<Mismatch>,
 }
 
 impl CallVerdict {
-    /// Score of the pair in [0, 1]; 0 where the call was not answered.
+    /// Returns the score of the pair in [0, 1]; 0 without a matched prediction.
     pub fn total(&self) -> f64 {
         self.score.map_or(0.0, |score| score.total)
     }
 }
 
-/// Gold calls against predicted calls, with an explanation. Its `Display` lists every difference.
+/// The comparison of gold and predicted calls. Its `Display` lists every difference.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct MatchReport {
-    /// One verdict a gold call, in order.
+    /// One verdict per gold call, in order.
     pub calls: Vec<CallVerdict>,
-    /// Predictions that answer no gold call: index and name.
+    /// Index and name of the predictions without a gold call.
     pub unmatched: Vec<(usize, String)>,
     /// Number of predicted calls.
     pub predicted: usize,
 }
 
 impl MatchReport {
-    /// Whether the predicted calls are the gold calls, in any order.
+    /// Returns whether the predicted calls are the gold calls, in any order.
     pub fn exact(&self) -> bool {
         self.predicted == self.calls.len()
             && self.calls.iter().all(|call| call.score.is_some_and(|score| score.exact))
     }
 
-    /// Mean score of the gold calls, in [0, 1]: `s̄` of arXiv 2602.21320, Eq. 7; extra predictions cost nothing.
+    /// Returns the mean score of the gold calls, in [0, 1]: `s̄` of arXiv 2602.21320, Eq. 7, without a penalty for
+    /// extra predictions.
     ///
-    /// Without gold calls, 1 where nothing was predicted, else 0.
+    /// Without gold calls it is 1 if nothing was predicted, else 0.
     pub fn mean(&self) -> f64 {
         if self.calls.is_empty() {
             return f64::from(u8::from(self.predicted == 0));
@@ -111,12 +112,12 @@ impl MatchReport {
         self.calls.iter().map(CallVerdict::total).sum::<f64>() / self.calls.len() as f64
     }
 
-    /// Number of predictions beyond the number of gold calls.
+    /// Returns the number of predictions beyond the number of gold calls.
     pub fn extra(&self) -> usize {
         self.predicted.saturating_sub(self.calls.len())
     }
 
-    /// `mean / (1 + alpha · extra)`, in [0, 1] (arXiv 2602.21320, Eq. 7). For `alpha > 0` it is 1 exactly where
+    /// Returns `mean / (1 + alpha · extra)`, in [0, 1] (arXiv 2602.21320, Eq. 7). For `alpha > 0` it is 1 exactly if
     /// the report is [`exact`](Self::exact).
     pub fn score(&self, alpha: f64) -> f64 {
         self.mean() / (1.0 + alpha * self.extra() as f64)
@@ -141,7 +142,7 @@ impl fmt::Display for MatchReport {
     }
 }
 
-/// Says what became of every gold call.
+/// Builds the verdicts for all gold calls.
 pub(super) fn explain(
     gold: &[ToolCall],
     predicted: &[ToolCall],
@@ -161,7 +162,7 @@ pub(super) fn explain(
             score: column.map(|c| pairs[row][c]),
             mismatches: match column {
                 Some(c) => differences(call, &predicted[*c], comparator),
-                // Nothing answers this call: say what was called instead, if anything.
+                // No prediction matches this call: report what was called instead, if anything.
                 None => instead.next().map_or_else(
                     || vec![Mismatch::NoCall],
                     |&i| differences(call, &predicted[i], comparator),

@@ -1,12 +1,12 @@
 use super::cursor::Ahead;
 use super::normalize::{ARGUMENT_KEYS, NAME_KEYS};
 
-/// Keys with which models begin a call, beside those of its name and its arguments.
+/// Keys with which models begin a call, besides those of its name and its arguments.
 const OTHER_KEYS: [&str; 3] = ["type", "function", "id"];
-/// Most white space between two parts of a call's beginning.
+/// Largest amount of white space between two parts of a call's beginning.
 pub(super) const MAX_SPACE: usize = 256;
 
-/// Whether JSON calls begin here: `{"name":`, in a list or not.
+/// Returns whether JSON calls begin here: `{"name":`, in a list or not.
 pub(super) fn json_head(text: &str, end: bool) -> Ahead<()> {
     let mut head = Head { rest: text, end };
     let found = head.optional('[').and_then(|()| {
@@ -18,8 +18,8 @@ pub(super) fn json_head(text: &str, end: bool) -> Ahead<()> {
     found.map_or_else(|ahead| ahead, Ahead::Yes)
 }
 
-/// How long the code fence is that stands here, with its information string and the white space after it; 0 where
-/// there is none.
+/// Returns the length of the code fence here, with its information string and the white space after it; 0 without
+/// one.
 pub(super) fn fence(text: &str, end: bool) -> Ahead<usize> {
     let mut head = Head { rest: text, end };
     match head.fence() {
@@ -29,7 +29,7 @@ pub(super) fn fence(text: &str, end: bool) -> Ahead<usize> {
     }
 }
 
-/// The start of a text that may be the start of a call; its methods fail with the answer.
+/// The start of a text that may be a call; its methods return the answer as their error.
 struct Head<'a> {
     rest: &'a str,
     end: bool,
@@ -62,7 +62,7 @@ impl Head<'_> {
                 }
                 self.rest = info;
                 self.space()?;
-                // Who knows how long it is?
+                // The information string may not be complete.
                 if info.is_empty() || self.rest.is_empty() { Err(self.undecided()) } else { Ok(()) }
             }
             None if "```".starts_with(self.rest) => Err(self.undecided()),

@@ -6,46 +6,46 @@ use crate::ParseError;
 use crate::json::{Atom, Container, JsonText, Oddity, Sink, Tee};
 use serde_json::Value;
 
-/// Makes calls of a JSON value, an object or a list of objects, while it is being read.
+/// Builds calls from a JSON value, an object or a list of objects, while it is read.
 ///
-/// The whole of an object decides what the call is. What can be told before its end is passed on at once: the
-/// name, and after it the arguments. An object that then says something else is broken.
+/// The complete object decides what the call is. What is known before its end is emitted at once: the name, and after
+/// it the arguments. An object whose end contradicts what was emitted is broken.
 #[derive(Debug, Default)]
 pub(super) struct CallBuilder {
     /// Byte at which the value starts.
     start: usize,
-    /// Containers around a call: 1 inside a list, else 0. Known from the value's first character on.
+    /// Containers around a call: 1 inside a list, else 0. Known from the first character of the value.
     outer: Option<usize>,
-    /// Containers that are open.
+    /// Open containers.
     depth: usize,
-    /// Number of the call in its value.
+    /// Index of the call in its value.
     element: usize,
-    /// The parts of the call that are complete. Few, so that no map is made of them.
+    /// The complete parts of the call. There are few, so no map is built.
     entries: Vec<(String, Value)>,
-    /// The key of the part that is being read, and its value.
+    /// The key of the current part; its value follows.
     key: String,
     value: Tee,
     passed_on: PassedOn,
-    /// Whether no tag says that calls stand here: only an object with arguments is one then.
+    /// Whether the value has no tag before it: then only an object with arguments is a call.
     bare: bool,
-    /// What is wrong with objects that may be no calls at all.
+    /// Problems with objects that may not be calls at all.
     doubts: Vec<Oddity>,
 }
 
-/// Most parts of one call: more are no call, and looking each up would take its time.
+/// Largest number of parts of one call; more are not a call, and looking up each would take too long.
 const MAX_PARTS: usize = 256;
 
-/// What was passed on of the call that is being read.
+/// What was emitted of the current call.
 #[derive(Debug, Default)]
 struct PassedOn {
     /// The name; empty before it is known.
     name: String,
-    /// Whether the name went out.
+    /// Whether the name was emitted.
     started: bool,
     arguments: Arguments,
-    /// A key for the arguments was there, ...
+    /// Whether there was a key for the arguments.
     named_arguments: bool,
-    /// ... and what of the call came a second time.
+    /// What was given twice.
     twice: Option<&'static str>,
 }
 
@@ -58,7 +58,7 @@ enum Arguments {
 }
 
 impl CallBuilder {
-    /// Begins a value at byte `start`; `bare` where no tag stands before it.
+    /// Starts a value at byte `start`; `bare` if no tag is before it.
     pub(super) fn reset(&mut self, start: usize, bare: bool) {
         (self.start, self.outer, self.depth, self.element, self.bare) = (start, None, 0, 0, bare);
         self.doubts.clear();
@@ -66,17 +66,17 @@ impl CallBuilder {
         self.begin_call();
     }
 
-    /// What was read, to the ones who make use of it.
+    /// Connects the builder to the emitter.
     pub(super) fn sink<'a>(&'a mut self, emitter: &'a mut Emitter) -> CallSink<'a> {
         CallSink { calls: self, emitter }
     }
 
-    /// Passes on what is certain.
+    /// Emits what is certain.
     pub(super) fn flush(&mut self, emitter: &mut Emitter) {
         emitter.arguments(self.value.take_text());
     }
 
-    /// Whether all of the call is there but its last brackets.
+    /// Returns whether the call lacks only its closing brackets.
     pub(super) fn call_is_complete(&self) -> bool {
         self.outer.is_some_and(|outer| self.depth <= outer || self.passed_on.arguments == Arguments::Complete)
     }
@@ -89,12 +89,12 @@ impl CallBuilder {
         self.passed_on = PassedOn { name, ..PassedOn::default() };
     }
 
-    /// What is wrong with the objects of a bare value.
+    /// Takes the problems with the objects of a bare value.
     pub(super) fn take_doubts(&mut self) -> Vec<Oddity> {
         std::mem::take(&mut self.doubts)
     }
 
-    /// Something was odd and is mended, if the value turns out to be calls.
+    /// Records a repair, which counts if the value turns out to be calls.
     pub(super) fn repair(&mut self, (error, action): Oddity, emitter: &mut Emitter) {
         if self.bare {
             self.doubts.push((error, action));
@@ -103,12 +103,12 @@ impl CallBuilder {
         }
     }
 
-    /// Whether what comes next stands directly inside a call.
+    /// Returns whether the next token is directly inside a call.
     fn in_call(&self) -> bool {
         self.outer.is_some_and(|outer| self.depth == outer + 1)
     }
 
-    /// Whether what comes next is a call, or stands where one should be.
+    /// Returns whether the next token is a call, or is in the place of one.
     fn at_call(&self) -> bool {
         self.outer == Some(self.depth)
     }
@@ -154,14 +154,14 @@ impl CallBuilder {
     }
 }
 
-/// A [`CallBuilder`] at work.
+/// A [`CallBuilder`] connected to an emitter.
 pub(super) struct CallSink<'a> {
     calls: &'a mut CallBuilder,
     emitter: &'a mut Emitter,
 }
 
 impl CallSink<'_> {
-    /// A part of a call begins: its arguments are passed on where the name was.
+    /// Starts a part of a call; arguments are emitted if the name was.
     fn begin_part(&mut self, container: Option<Container>) {
         let calls = &mut *self.calls;
         if !calls.in_call() || !ARGUMENT_KEYS.contains(&calls.key.as_str()) {
@@ -179,7 +179,7 @@ impl CallSink<'_> {
         }
     }
 
-    /// A value was completed: a part of a call, or what stands in place of one.
+    /// Ends a value: a part of a call, or something in the place of a call.
     fn end_part(&mut self) {
         let calls = &mut *self.calls;
         if calls.in_call() {
@@ -193,7 +193,7 @@ impl CallSink<'_> {
             let key = std::mem::take(&mut calls.key);
             match calls.entries.iter().position(|(known, _)| *known == key) {
                 Some(_) if NAME_KEYS.contains(&key.as_str()) => calls.passed_on.twice = Some(NAME_TWICE),
-                // This was seen where they began.
+                // This was noticed when they began.
                 Some(_) if ARGUMENT_KEYS.contains(&key.as_str()) => {}
                 Some(i) => (calls.entries[i].1, again) = (value, true),
                 None if calls.entries.len() == MAX_PARTS => {
@@ -216,7 +216,7 @@ impl Sink for CallSink<'_> {
     fn begin(&mut self, container: Container) {
         let outer = *self.calls.outer.get_or_insert(usize::from(container != Container::Object));
         let depth = self.calls.depth;
-        // The list around the calls, and a call, are not built: their parts are.
+        // Neither the list of calls nor a call is built, only its parts.
         let part = depth > outer || (depth == outer && container != Container::Object);
         if part {
             self.begin_part(Some(container));

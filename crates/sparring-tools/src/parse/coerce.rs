@@ -3,12 +3,12 @@ use crate::json;
 use crate::spec::words::standard_type;
 use serde_json::{Map, Value};
 
-/// The value that stands as text in a tag.
+/// Converts the text inside a tag to a value.
 ///
-/// `null` is null: templates write it for what is absent, whatever its type. Else, where the schema names types,
-/// the first of them that the text can be counts, in the order `integer`, `number`, `boolean`, `object`,
-/// `array`, `string`. Without a schema, what reads as JSON is JSON, and the rest is text; so is what stands in quotes, with them. What cannot be
-/// read as its type stays text: validation can then say so.
+/// `null` is null: templates write it for missing values of any type. Otherwise, if the schema names types, the value
+/// gets the first of them that the text can be read as, in the order `integer`, `number`, `boolean`, `object`, `array`,
+/// `string`. Without a schema, JSON is read as JSON, and other text, including text in quotes, is a string. Text that
+/// cannot be read as its type stays a string, so that validation can report it.
 pub(super) fn coerce(text: &str, typing: Typing, schema: Option<Schema<'_>>) -> Value {
     let as_text = || Value::from(text);
     match typing {
@@ -47,25 +47,25 @@ fn number(text: &str) -> Option<Value> {
     json::relaxed(text).ok().filter(Value::is_number)
 }
 
-/// `5.0` where an integer is asked for.
+/// Reads `5.0` as an integer.
 fn whole(text: &str) -> Option<Value> {
     let float = number(text)?.as_f64()?;
     (float.fract() == 0.0 && float.abs() < 9e15).then(|| Value::from(float as i64))
 }
 
-/// Deepest nesting of references and alternatives that is followed.
+/// Largest nesting of references and alternatives that is followed.
 const MAX_DEPTH: usize = 8;
 
-/// A parameter's schema, and where its references lead.
+/// A parameter's schema, and the definitions that it may refer to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Schema<'a> {
     pub(super) of: &'a Value,
-    /// The keywords beside the parameters: `$defs`, `definitions`.
+    /// The keywords next to the parameters: `$defs`, `definitions`.
     pub(super) root: &'a Map<String, Value>,
 }
 
 impl<'a> Schema<'a> {
-    /// The types that it names, directly, in its alternatives, or where it refers to; none where it does not say.
+    /// Returns the types that the schema names, directly, in its alternatives or by reference; `None` if it names none.
     fn types(self, depth: usize) -> Option<Vec<&'static str>> {
         let schema = self.of.as_object().filter(|_| depth < MAX_DEPTH)?;
         let inner = |of: &'a Value| Schema { of, ..self }.types(depth + 1);
@@ -85,17 +85,17 @@ impl<'a> Schema<'a> {
         if let Some(value) = schema.get("const") {
             return value.is_string().then(|| vec!["string"]);
         }
-        // All of them hold: one that says is enough.
+        // All of them apply: one that names types is enough.
         if let Some(Value::Array(parts)) = schema.get("allOf") {
             return parts.iter().find_map(inner);
         }
         let alternatives = ["anyOf", "oneOf"].iter().find_map(|key| schema.get(*key)?.as_array())?;
-        // One alternative that does not say leaves the type open.
+        // One alternative without types leaves the type open.
         let types: Option<Vec<_>> = alternatives.iter().map(inner).collect();
         Some(types?.concat())
     }
 
-    /// What `#/$defs/Name` names.
+    /// Returns the definition for `#/$defs/Name`.
     fn target(self, reference: &str) -> Option<&'a Value> {
         let (section, name) = reference.strip_prefix("#/")?.split_once('/')?;
         self.root.get(section)?.get(name.replace("~1", "/").replace("~0", "~"))

@@ -1,48 +1,48 @@
 use memchr::{memchr, memchr2, memchr3};
 
-/// What is left of the text that came in, and whether more can come.
+/// The unread text, and whether more can follow.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
     pub(super) rest: &'a str,
-    /// Byte of the whole text at which `rest` starts.
+    /// Position of `rest` in the whole text.
     pub(super) at: usize,
-    /// Nothing comes after `rest`.
+    /// Whether `rest` is the end of the text.
     pub(super) end: bool,
 }
 
-/// What a reader makes of what is left.
+/// The result of one step of a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// It used this many bytes, or changed its mind about what comes next.
+    /// It used this many bytes, possibly none with a change of state.
     Took(usize),
-    /// It cannot tell before more of the text is there.
+    /// It needs more text to decide.
     Wait,
     /// It used this many bytes and is done.
     Leave(usize),
 }
 
-/// Whether something stands at the start of a text.
+/// Whether a pattern matches at the start of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ahead<T> {
     Yes(T),
     No,
-    /// As far as the text goes.
+    /// It matches as far as the text goes.
     Perhaps,
 }
 
 impl Cursor<'_> {
-    /// White space at the start.
+    /// Returns the length of the white space at the start.
     pub(super) fn space(&self) -> usize {
         self.rest.len() - self.rest.trim_start().len()
     }
 
-    /// Whether one of the tags stands here: its place in the list.
+    /// Returns the index of the tag that is here, if one is.
     pub(super) fn tag(&self, tags: &[&str]) -> Ahead<usize> {
         tag_ahead(self.rest, tags, self.end)
     }
 }
 
-/// The first tag of the list that stands here, or may.
+/// Returns the first tag of the list that is here, or may be.
 fn tag_ahead(rest: &str, tags: &[&str], end: bool) -> Ahead<usize> {
     for (i, tag) in tags.iter().enumerate() {
         if rest.starts_with(tag) {
@@ -55,17 +55,17 @@ fn tag_ahead(rest: &str, tags: &[&str], end: bool) -> Ahead<usize> {
     Ahead::No
 }
 
-/// Tags to look for.
+/// Tags to search for.
 #[derive(Debug, Clone)]
 pub(super) struct Tags {
     pub(super) names: Vec<&'static str>,
-    /// Other bytes that are looked for.
+    /// Other bytes to search for.
     bytes: Vec<u8>,
-    /// The bytes and the first bytes of the tags.
+    /// These bytes and the first bytes of the tags.
     firsts: Vec<u8>,
 }
 
-/// Tags that end calls: first those that close them, then those that begin others or end the turn.
+/// Tags that end calls: first their closing tags, then tags that begin other calls or end the turn.
 #[derive(Debug)]
 pub(super) struct Stops {
     pub(super) closers: &'static [&'static str],
@@ -73,13 +73,13 @@ pub(super) struct Stops {
 }
 
 impl Stops {
-    /// `others`: the tags that begin calls, stand around them, or end the turn.
+    /// `others` are the tags that begin calls, surround them, or end the turn.
     pub(super) fn new(closers: &'static [&'static str], others: &[&'static str]) -> Self {
         let others = others.iter().filter(|tag| !closers.contains(tag));
         Self { closers, tags: Tags::new(closers.iter().chain(others).copied(), &[]) }
     }
 
-    /// To the next tag, and over it if it closes.
+    /// Skips to the next tag, and over it if it is a closing tag.
     pub(super) fn skip(&self, cursor: Cursor<'_>) -> Step {
         match self.tags.find(cursor.rest, 0, cursor.end) {
             Found::Tag(at, tag) if tag < self.closers.len() => Step::Leave(at + self.closers[tag].len()),
@@ -93,12 +93,12 @@ impl Stops {
     }
 }
 
-/// Where a tag was found.
+/// The result of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
-    /// At this byte stands the tag of this number.
+    /// The tag with this index is at this byte.
     Tag(usize, usize),
-    /// At this byte stands another byte that was looked for.
+    /// Another byte that was searched for is here.
     Byte(usize),
     /// From this byte on, the text may be the start of a tag.
     Perhaps(usize),
@@ -115,12 +115,12 @@ impl Tags {
         Self { names, bytes: bytes.to_vec(), firsts }
     }
 
-    /// Whether one of the tags stands here.
+    /// Returns whether one of the tags is here.
     pub(super) fn at(&self, cursor: Cursor<'_>) -> Ahead<usize> {
         tag_ahead(cursor.rest, &self.names, cursor.end)
     }
 
-    /// The first tag, or one of the other bytes, at or after byte `from`.
+    /// Returns the first tag, or one of the other bytes, at or after byte `from`.
     pub(super) fn find(&self, text: &str, from: usize, end: bool) -> Found {
         let mut at = from;
         while let Some(offset) = self.first(&text.as_bytes()[at..]) {

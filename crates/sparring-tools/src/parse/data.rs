@@ -2,20 +2,20 @@ use super::cursor::{Cursor, Step};
 use super::emit::Emitter;
 use crate::json::{Atom, Container, Notation, Scanner, Sink, Status};
 
-/// Reads JSON that is no call, so that nothing inside it is taken for one. It is text, as it stands; but the list
-/// under `tool_calls`, where xLAM's models and OpenAI's API keep theirs, holds calls.
+/// Reads JSON that is not a call, so that nothing inside it is mistaken for one. It is kept as text. A list under the
+/// key `tool_calls`, as in xLAM's models and OpenAI's API, contains calls.
 #[derive(Debug)]
 pub(super) struct Data {
     scanner: Scanner,
     watch: Watch,
-    /// What was read.
+    /// The text so far.
     raw: String,
 }
 
-/// What to do after a step.
+/// The result of one step.
 pub(super) enum DataStep {
     Step(Step),
-    /// This many bytes were used, and a list of calls begins; what came before it.
+    /// This many bytes were used, and a list of calls begins; the string is the text before it.
     Calls(usize, String),
 }
 
@@ -29,11 +29,11 @@ impl Data {
     pub(super) fn step(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> DataStep {
         let (used, status) = self.scanner.feed(cursor.rest, cursor.at, &mut self.watch);
         if self.watch.found {
-            // The bracket is the list's.
+            // The bracket belongs to the list.
             self.raw.push_str(&cursor.rest[..used - 1]);
             return DataStep::Calls(used - 1, std::mem::take(&mut self.raw));
         }
-        // Whatever stands in the strings is text.
+        // The content of strings does not matter.
         let odd = self.scanner.take_odd().is_some();
         self.raw.push_str(&cursor.rest[..used]);
         DataStep::Step(match status {
@@ -52,7 +52,7 @@ impl Data {
     }
 }
 
-/// Waits for a list under the key `tool_calls` of the outermost object.
+/// Finds a list under the key `tool_calls` of the outermost object.
 #[derive(Debug, Default)]
 struct Watch {
     depth: usize,

@@ -3,16 +3,16 @@ use crate::json::{JsonText, Tee};
 use crate::{ParseError, ToolCall};
 use serde_json::Value;
 
-/// Gathers what is read: the reading, and the deltas where somebody waits for them.
+/// Collects what is read: the reading, and the deltas if they are needed.
 #[derive(Debug, Default)]
 pub(super) struct Emitter {
     reading: Reading,
     deltas: Option<Vec<Delta>>,
     /// White space that counts only if text follows.
     space: String,
-    /// Number of the next call to begin.
+    /// Index of the next call.
     next: usize,
-    /// Whether the last call that began has not ended.
+    /// Whether the last call is still open.
     open: bool,
 }
 
@@ -25,7 +25,7 @@ impl Emitter {
         self.deltas.is_some()
     }
 
-    /// For arguments that are passed on while they are read.
+    /// For arguments that are emitted while they are read.
     pub(super) fn tee(&self) -> Tee {
         Tee { text: self.is_streaming().then(JsonText::default), ..Tee::default() }
     }
@@ -38,7 +38,7 @@ impl Emitter {
         (self.deltas.unwrap_or_default(), self.reading)
     }
 
-    /// How many calls have begun.
+    /// Returns the number of calls that have begun.
     pub(super) fn calls(&self) -> usize {
         self.next
     }
@@ -47,7 +47,7 @@ impl Emitter {
         let body = piece.trim_end();
         if !body.is_empty() {
             let mut text = std::mem::take(&mut self.space);
-            // Nothing stands before the text: its leading white space says nothing.
+            // Leading white space before the first text is dropped.
             if self.reading.content.is_empty() {
                 text.clear();
                 text.push_str(body.trim_start());
@@ -76,7 +76,7 @@ impl Emitter {
         }
     }
 
-    /// A call begins.
+    /// Begins a call.
     pub(super) fn start(&mut self, name: &str) {
         self.space.clear();
         self.open = true;
@@ -87,7 +87,7 @@ impl Emitter {
         }
     }
 
-    /// More of the arguments of the call that is open.
+    /// Emits more of the open call's arguments.
     pub(super) fn arguments(&mut self, fragment: String) {
         if let Some(deltas) = self.deltas.as_mut().filter(|_| self.open && !fragment.is_empty()) {
             let index = self.next - 1;
@@ -100,27 +100,27 @@ impl Emitter {
         }
     }
 
-    /// The call that is open is complete.
+    /// Ends the open call.
     pub(super) fn end(&mut self, call: ToolCall) {
         self.reading.calls.push(call);
         self.close(true);
     }
 
-    /// A whole call at once.
+    /// Emits a whole call.
     pub(super) fn call(&mut self, call: ToolCall) {
         self.start(&call.name);
         self.arguments_of(&call);
         self.end(call);
     }
 
-    /// The arguments of the call that is open, at once.
+    /// Emits all arguments of the open call.
     pub(super) fn arguments_of(&mut self, call: &ToolCall) {
         if self.is_streaming() {
             self.arguments(Value::from(call.arguments.clone()).to_string());
         }
     }
 
-    /// Something of the call that is open, if one is, is lost.
+    /// Records a loss, and ends the open call, if any, as broken.
     pub(super) fn abandon(&mut self, error: ParseError) {
         self.repair(error, "left out");
         if self.open {

@@ -5,7 +5,7 @@ use super::{CallParser, CallStream, Reading, ToolR0Tags, grammars, render};
 use crate::{ToolCall, ToolSpec};
 use std::sync::Arc;
 
-/// The ways in which families of models write tool calls.
+/// The tool-call formats of model families.
 ///
 /// ```
 /// use sparring_tools::{CallParser, Format, ToolCall};
@@ -27,7 +27,7 @@ pub enum Format {
     Glm,
     /// `{"name": ..., "parameters": {...}}` joined by `;`, or `<function=f>{...}</function>`: Llama 3.
     Llama3Json,
-    /// `[f(a=1), g()]`: Llama 3.2, ToolACE; between tags, one a line too: Olmo 3.
+    /// `[f(a=1), g()]`: Llama 3.2, ToolACE; between tags and also one per line: Olmo 3.
     Pythonic,
     /// `<|python_start|>` and Python calls or JSON: Llama 4.
     Llama4,
@@ -75,7 +75,7 @@ impl std::str::FromStr for Format {
     }
 }
 
-/// No [`Format`] has this name.
+/// The name of an unknown [`Format`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no format {name:?}")]
 #[non_exhaustive]
@@ -109,7 +109,7 @@ impl Format {
         Self::ToolR0,
     ];
 
-    /// A short, stable name.
+    /// Returns a short, stable name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hermes => "hermes",
@@ -135,7 +135,7 @@ impl Format {
         }
     }
 
-    /// The format of this name, or of the name that vLLM or SGLang has for it.
+    /// Returns the format with this name, or with this name in vLLM or SGLang.
     pub fn from_name(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
         if let Some(format) = Self::ALL.into_iter().find(|format| format.name() == name) {
@@ -159,7 +159,7 @@ impl Format {
         })
     }
 
-    /// The format that a chat template asks for, by the marks in it.
+    /// Detects the format that a chat template uses.
     ///
     /// ```
     /// use sparring_tools::Format;
@@ -196,16 +196,16 @@ impl Format {
         marks.into_iter().find(|(marks, _)| fits(marks)).map(|(_, format)| format)
     }
 
-    /// A parser that knows no tools.
+    /// Returns a parser without tool schemas.
     ///
-    /// In formats whose arguments are untyped text ([`Qwen3Coder`](Self::Qwen3Coder), [`Glm`](Self::Glm)), what
-    /// reads as JSON is then taken for JSON.
+    /// In formats whose arguments are untyped text ([`Qwen3Coder`](Self::Qwen3Coder), [`Glm`](Self::Glm)), text that is
+    /// valid JSON is then read as JSON.
     pub fn parser(self) -> Box<dyn CallParser> {
         self.parser_for(Vec::new())
     }
 
-    /// A parser for a tool list: the tools' schemas say of which types untyped arguments are. Calls of other tools
-    /// are read too; whether a call is allowed is for validation to say.
+    /// Returns a parser that knows the tools: their schemas give the types of untyped arguments. Calls of other tools
+    /// are read too; whether a call is allowed is left to validation.
     pub fn parser_for(self, tools: Vec<ToolSpec>) -> Box<dyn CallParser> {
         match self.grammar() {
             Some(grammar) => {
@@ -215,8 +215,8 @@ impl Format {
         }
     }
 
-    /// [`parser_for`](Self::parser_for) texts that begin inside the reasoning: some chat templates end the prompt
-    /// with `<think>`, and the model's text starts after it. What is said before `</think>` is no call.
+    /// Returns a [`parser_for`](Self::parser_for) texts that start inside the reasoning: some chat templates end the
+    /// prompt with `<think>`, so the model's text starts after it. Nothing before `</think>` is a call.
     ///
     /// ```
     /// use sparring_tools::{CallParser, Format};
@@ -231,7 +231,7 @@ impl Format {
                 let reader = Reader::new(grammar, tools).in_thought();
                 Box::new(FormatParser { format: self, reader: Arc::new(reader) })
             }
-            // The last block counts, wherever the reasoning ends.
+            // Only the last block counts, wherever the reasoning ends.
             None => Box::new(ToolR0Tags::default()),
         }
     }
@@ -260,7 +260,7 @@ impl Format {
     }
 }
 
-/// The parser of every format that the machine reads.
+/// The parser of every format that has a grammar.
 #[derive(Debug, Clone)]
 struct FormatParser {
     format: Format,
@@ -282,7 +282,7 @@ impl CallParser for FormatParser {
 
     fn render(&self, calls: &[ToolCall]) -> String {
         let calls = self.written(calls);
-        // The reasoning, where the prompt opened it, ends first.
+        // Reasoning that the prompt opened ends first.
         match self.reader.thought_end() {
             Some(tag) => format!("{tag}\n{calls}"),
             None => calls,

@@ -1,9 +1,9 @@
-//! The families' formats as data. Sources: the chat templates and model cards of the families, and the parsers
-//! of vLLM and SGLang (0.5.23) as far as those say what models write.
+//! The formats of the model families as data. Sources: their chat templates and model cards, and the parsers of vLLM
+//! and SGLang (0.5.23) where those show what models write.
 
 use super::grammar::{Body, Grammar, Named, Typing, Xml};
 
-/// What nearly every family writes.
+/// Used by nearly every family.
 const THINK: &[(&str, &str)] = &[("<think>", "</think>")];
 
 pub(super) static HERMES: Grammar = Grammar {
@@ -22,7 +22,7 @@ pub(super) static QWEN3_CODER: Grammar = Grammar {
             key_ends: &[(">", Typing::Unknown)],
             value_open: None,
             value_close: "</parameter>",
-            // On lines of their own, so that a value can speak of them.
+            // On lines of their own, so that a value can mention them.
             value_breaks: &["\n<parameter=", "\n</function>"],
             layout: true,
             json: false,
@@ -223,7 +223,7 @@ pub(super) static INTERNLM: Grammar = Grammar {
     bare: None,
 };
 
-/// Tool-Zero (arXiv 2511.01934): reasoning, then a list of Python calls, or words, in the answer.
+/// Tool-Zero (arXiv 2511.01934): reasoning, then a list of Python calls, or text, in the answer.
 pub(super) static R1_PYTHON: Grammar = Grammar {
     openers: &[("<answer>", Body::Python(&["</answer>"]))],
     frame: &["</answer>"],
@@ -235,7 +235,7 @@ fn as_it_is(name: &str) -> &str {
     name
 }
 
-/// `f` of `functions.f:0`.
+/// Returns `f` for `functions.f:0`.
 pub(super) fn kimi_name(id: &str) -> &str {
     let name = id.strip_prefix("functions.").unwrap_or(id);
     match name.rsplit_once(':') {

@@ -8,50 +8,50 @@ use crate::json::{Notation, Scanner, Status, Tee};
 use crate::{ParseError, ToolCall};
 use std::sync::Arc;
 
-/// Reads calls whose arguments are JSON: whole objects, or a name and an object. One reader serves for call
-/// after call.
+/// Reads calls with JSON arguments: whole objects, or a name and an object. One reader reads several calls in
+/// sequence.
 #[derive(Debug)]
 pub(super) struct JsonBody {
     phase: Phase,
     named: Option<&'static Named>,
     stops: Arc<Stops>,
-    /// Whether no tag began the calls.
+    /// Whether the calls have no tag.
     bare: bool,
     value: ValueReader,
     /// Whether a code fence, and an object, is open around the calls.
     fenced: bool,
     wrapped: bool,
-    /// What no tag announced, and what may be text: as it stands.
+    /// The raw text of calls without a tag, which may turn out to be text.
     raw: String,
-    /// Calls that had begun before it.
+    /// Number of calls before it.
     calls_before: usize,
 }
 
 #[derive(Debug)]
 enum Phase {
-    /// In the text before the arguments: the name so far, and the part that is being read.
+    /// In the text before the arguments: the name so far, and the current part.
     Name(Option<String>, String),
     /// Before the first value.
     Before,
     /// In the information string of a code fence.
     Fence,
     Value,
-    /// The value went wrong: what comes now decides what can be saved.
+    /// The value is broken: what follows decides what can be saved.
     Broken(ParseError),
     /// After a value.
     Between,
     /// After an error, up to the next tag.
     Skip,
-    /// After an error where no tag will come: to the end of the value.
+    /// After an error without a tag to come: to the end of the value.
     SkipValue(Skip),
 }
 
-/// Reads one value, and makes calls of it.
+/// Reads one value and builds calls from it.
 #[derive(Debug)]
 struct ValueReader {
     scanner: Scanner,
     calls: CallBuilder,
-    /// The call whose arguments the value is; the value is calls where there is none.
+    /// The call whose arguments the value is; if `None`, the value itself is calls.
     call: Option<(ToolCall, Tee, usize)>,
 }
 
@@ -62,7 +62,7 @@ impl ValueReader {
         self.call = None;
     }
 
-    /// The name was passed on.
+    /// Starts the arguments of a call whose name was emitted.
     fn begin_arguments(&mut self, call: ToolCall, start: usize, emitter: &Emitter) {
         self.scanner.reset();
         self.call = Some((call, emitter.tee(), start));
@@ -97,7 +97,7 @@ impl ValueReader {
         }
     }
 
-    /// The value is complete: so is a call whose arguments it is.
+    /// Ends the value, and with it the call whose arguments it is.
     fn complete(&mut self, emitter: &mut Emitter) {
         if let Some((call, mut value, start)) = self.call.take() {
             if value.built.take_twice() {
@@ -112,7 +112,7 @@ impl ValueReader {
         }
     }
 
-    /// Ends what is open.
+    /// Closes what is open.
     fn close(&mut self, emitter: &mut Emitter) {
         match &mut self.call {
             None => {
@@ -127,7 +127,7 @@ impl ValueReader {
         self.complete(emitter);
     }
 
-    /// Whether only closing brackets are missing where the text ends.
+    /// Returns whether only closing brackets are missing at the end of the text.
     fn lacks_only_brackets(&self) -> bool {
         self.call.is_none() && self.scanner.after_value() && self.calls.call_is_complete()
     }
@@ -150,15 +150,15 @@ impl JsonBody {
         }
     }
 
-    /// Begins after a tag.
+    /// Starts after a tag.
     pub(super) fn begin(&mut self, stops: Arc<Stops>) {
         (self.phase, self.named, self.bare, self.stops) = (Phase::Before, None, false, stops);
         (self.fenced, self.wrapped) = (false, false);
     }
 
-    /// Begins where no tag stands, after a code fence, or after the beginning of an object that holds the calls.
+    /// Starts without a tag, after a code fence or after the beginning of an object that contains the calls.
     pub(super) fn begin_bare(&mut self, stops: Arc<Stops>, fence: &str, before: &str) {
-        // One fence may stand around several values.
+        // One fence may surround several values.
         let fenced = self.fenced || !fence.is_empty();
         self.begin(stops);
         (self.bare, self.fenced, self.wrapped) = (true, fenced, !before.is_empty());
@@ -167,13 +167,13 @@ impl JsonBody {
         self.raw.push_str(before);
     }
 
-    /// Begins after a tag that a name follows.
+    /// Starts after a tag that is followed by a name.
     pub(super) fn begin_named(&mut self, named: &'static Named, stops: Arc<Stops>) {
         self.begin(stops);
         (self.phase, self.named) = (Phase::Name(None, String::new()), Some(named));
     }
 
-    /// The arguments of a call whose name was passed on.
+    /// Reads the arguments of a call whose name was emitted.
     pub(super) fn of_arguments(name: String, at: usize, stops: Arc<Stops>, emitter: &Emitter) -> Self {
         let mut body = Self::new(stops);
         body.value.begin_arguments(ToolCall { name, ..ToolCall::default() }, at, emitter);
@@ -354,12 +354,12 @@ impl JsonBody {
         Step::Took(0)
     }
 
-    /// Whether nothing shows that the value, which no tag announced, is calls.
+    /// Returns whether nothing shows that a value without a tag is calls.
     fn may_be_text(&self, emitter: &Emitter) -> bool {
         self.bare && emitter.calls() == self.calls_before
     }
 
-    /// At the end of a value that no tag announced: without a call in it, it is text. Whether it was.
+    /// At the end of a value without a tag: without a call in it, it is text. Returns whether it was.
     fn settle(&mut self, emitter: &mut Emitter) -> bool {
         let doubts = self.value.calls.take_doubts();
         let text = self.may_be_text(emitter);
@@ -391,7 +391,7 @@ impl JsonBody {
             return if cursor.end { Step::Leave(0) } else { Step::Wait };
         };
         if cursor.space() > 0 {
-            // Text may follow what no tag closes.
+            // Text may follow calls without a closing tag.
             if self.bare {
                 emitter.text(&cursor.rest[..cursor.space()]);
             }
@@ -432,7 +432,7 @@ impl JsonBody {
 }
 
 impl Named {
-    /// A part of the text before the arguments is complete.
+    /// Ends a part of the text before the arguments.
     fn end_part(&self, name: &mut Option<String>, part: &mut String) {
         let text = part.trim();
         if !(self.clean)(text).is_empty() && (self.last || name.is_none()) {
@@ -441,7 +441,7 @@ impl Named {
         part.clear();
     }
 
-    /// The call, without arguments, of what stands in place of its name: the name, or an id that holds it.
+    /// Returns the call, without arguments, from its written name or an id that contains the name.
     fn call(&self, written: String) -> ToolCall {
         let name = (self.clean)(&written).to_owned();
         ToolCall { id: (name != written).then_some(written), name, ..ToolCall::default() }

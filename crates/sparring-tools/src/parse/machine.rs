@@ -10,20 +10,20 @@ use super::xml_body::XmlBody;
 use crate::{ParseError, ToolSpec};
 use std::sync::Arc;
 
-/// A grammar, and what follows from it.
+/// A grammar with tables derived from it.
 #[derive(Debug)]
 pub(super) struct Reader {
     grammar: &'static Grammar,
     tools: Vec<ToolSpec>,
-    /// Everything that is looked for in a text.
+    /// All tags to search for.
     tags: Tags,
-    /// What ends the calls after each opener.
+    /// The ends of calls after each opening tag.
     stops: Vec<Arc<Stops>>,
-    /// What ends calls without a tag.
+    /// The ends of calls without a tag.
     bare: Arc<Stops>,
-    /// What ends the reasoning.
+    /// The end of the reasoning.
     thought_end: Tags,
-    /// Whether texts begin inside it.
+    /// Whether texts start inside the reasoning.
     in_thought: bool,
 }
 
@@ -51,28 +51,28 @@ impl Reader {
         }
     }
 
-    /// What ends the reasoning in which texts begin.
+    /// Returns the tag that ends the reasoning in which texts start.
     pub(super) fn thought_end(&self) -> Option<&'static str> {
         self.in_thought.then(|| self.grammar.thoughts[0].1)
     }
 
-    /// For texts that begin inside the reasoning, because the prompt opened it.
+    /// For texts that start inside the reasoning because the prompt opened it.
     pub(super) fn in_thought(self) -> Self {
         Self { in_thought: true, ..self }
     }
 }
 
-/// Reads a text in pieces. Every step depends on what the text says and never on where it was cut: where the
-/// text at hand does not decide, the step waits for more.
+/// Reads a text in pieces. Every step depends on the text and never on how it was split: if the available text does not
+/// decide, the step waits for more.
 #[derive(Debug)]
 pub(super) struct Machine {
     reader: Arc<Reader>,
     state: State,
     json: JsonBody,
     emitter: Emitter,
-    /// What came in and is not used up.
+    /// Text that was received and not yet used.
     text: String,
-    /// Byte of the whole text at which `text` starts.
+    /// Position of `text` in the whole text.
     start: usize,
 }
 
@@ -81,12 +81,12 @@ enum State {
     Text,
     /// Reasoning that began at this byte.
     Thought(usize),
-    /// JSON or Python, as the next character decides.
+    /// JSON or Python, depending on the next character.
     Either(Arc<Stops>),
     Json,
     Xml(Box<XmlBody>),
     Python(Box<PythonBody>),
-    /// JSON that is no call.
+    /// JSON that is not a call.
     Data(Box<Data>),
 }
 
@@ -104,7 +104,7 @@ impl Machine {
         self.end(text.len().max(used)).1
     }
 
-    /// Steps until the text is used up, or more of it is needed; how much was used.
+    /// Steps until the text is used up or more is needed; returns how many bytes were used.
     fn run(&mut self, text: &str, start: usize, end: bool) -> usize {
         let mut used = 0;
         loop {
@@ -177,7 +177,7 @@ impl Machine {
         }
     }
 
-    /// A tag was found, at byte `at`: its length.
+    /// Handles a tag at byte `at`; returns its length.
     fn open(&mut self, tag: usize, at: usize) -> usize {
         let name = self.reader.tags.names[tag];
         if let Some((_, body)) = self.reader.grammar.openers.get(tag) {
@@ -190,7 +190,7 @@ impl Machine {
                 self.state = State::Thought(at);
             }
         }
-        // A tag's last bracket is the first of the value.
+        // The last bracket of a tag is the first of the value.
         name.len() - usize::from(name.ends_with('['))
     }
 
@@ -210,8 +210,7 @@ impl Machine {
         };
     }
 
-    /// Calls begin without a tag, in Python's notation or in JSON: after a code fence, and after what else of JSON came
-    /// before them.
+    /// Starts calls without a tag, in Python's notation or in JSON, after a code fence and the JSON before them.
     fn begin_bare(&mut self, python: bool, fence: &str, before: &str) {
         let stops = Arc::clone(&self.reader.bare);
         self.state = if python {
@@ -222,8 +221,8 @@ impl Machine {
         };
     }
 
-    /// Whether calls begin here without a tag: whether in Python's notation, and the length of the code fence before
-    /// them.
+    /// Returns whether calls without a tag begin here: whether in Python's notation, and the length of the code fence
+    /// before them.
     fn bare_head(&self, rest: &str, end: bool) -> Ahead<(bool, usize)> {
         let fence = match fence(rest, end) {
             Ahead::Yes(fence) => fence,
@@ -247,7 +246,7 @@ impl Machine {
         }
     }
 
-    /// JSON where a brace is first, in a list or not; else Python.
+    /// Chooses JSON if a brace comes first, in a list or not; else Python.
     fn either(&mut self, cursor: Cursor<'_>, stops: Arc<Stops>) -> Step {
         if cursor.space() > 0 {
             return Step::Took(cursor.space());
@@ -281,7 +280,7 @@ impl Machine {
         }
     }
 
-    /// After the last step: a thought that never ended.
+    /// Ends the text, possibly with unfinished reasoning.
     fn end(mut self, at: usize) -> (Vec<Delta>, Reading) {
         if let State::Thought(offset) = self.state {
             let tag = self.reader.grammar.thoughts[0].0.trim_matches(['<', '>']).to_owned();

@@ -1,4 +1,4 @@
-//! From a model's text to tool calls, and back.
+//! Parsing of tool calls in a model's text, and rendering.
 
 mod bare;
 mod calls;
@@ -27,27 +27,27 @@ pub use tool_r0::ToolR0Tags;
 
 use crate::{ParseError, ToolCall};
 
-/// One way in which models write tool calls.
+/// Parses and renders one tool-call format.
 ///
 /// # Contract
-/// * No method panics, on any text, and reading takes time linear in it.
-/// * [`read`](Self::read) and [`stream`](Self::stream) give the same, however the text is cut.
-/// * No calls (`Ok` and empty) is an answer: the model declines every tool. A text that tries to call and
-///   cannot be read whole is an error of `parse`; `read` gives the calls that are whole all the same.
-/// * Writing what was read reads as the same: `parse(render(parse(text))) == parse(text)`. Where the format
-///   says of which type a value is, and for names and values that it can hold, `parse(render(calls))` gives
-///   any `calls` back.
+/// * No method panics on any text, and reading takes linear time.
+/// * [`read`](Self::read) and [`stream`](Self::stream) agree, however the text is split.
+/// * No calls (`Ok` and empty) is an answer: the model declines every tool. A text that tries to call and cannot be
+///   read completely is an error of `parse`; `read` still returns the complete calls.
+/// * Rendering what was read and reading it again gives the same: `parse(render(parse(text))) == parse(text)`. If the
+///   format states the types of values, then for names and values that it can represent, `parse(render(calls))`
+///   returns any `calls`.
 pub trait CallParser: Send + Sync {
-    /// A short, stable name.
+    /// Returns a short, stable name.
     fn name(&self) -> &str;
 
-    /// Begins to read a text that comes in pieces.
+    /// Starts reading a text that comes in pieces.
     fn stream(&self) -> Box<dyn CallStream>;
 
-    /// Writes calls in this format: what a model is trained to say.
+    /// Writes calls in this format, as a model is trained to.
     fn render(&self, calls: &[ToolCall]) -> String;
 
-    /// Reads one completion, leniently: whatever can be saved without guessing.
+    /// Reads one completion leniently: everything that can be saved without guessing.
     ///
     /// ```
     /// use sparring_tools::{CallParser, Format};
@@ -64,7 +64,7 @@ pub trait CallParser: Send + Sync {
         stream.finish().1
     }
 
-    /// Reads the calls of one completion that keeps to the format.
+    /// Reads the calls of one completion strictly.
     ///
     /// # Errors
     /// What is wrong, and at which byte of `text`.
@@ -117,5 +117,5 @@ impl<P: CallParser + ?Sized> CallParser for &P {
     }
 }
 
-/// The seam is object-safe.
+/// The trait is object-safe.
 const _: fn(&dyn CallParser) = |_| {};

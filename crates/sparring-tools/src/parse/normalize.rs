@@ -1,12 +1,12 @@
 use crate::{ParseError, ToolCall, json};
 use serde_json::{Map, Value};
 
-/// Reads one call from what models write for one.
+/// Reads one call from any of the JSON forms that models write.
 ///
-/// Accepted: `{"name", "arguments"}`; `parameters` or `args` for `arguments`; `tool_name` or `tool` for
-/// `name`; an OpenAI `{"function": {...}}` wrapper; arguments as a JSON (or Python) string, `null` or absent;
-/// and an object without arguments, whose other keys are the arguments (but `"type": "function"`, and a text as `id`
-/// beside that, which are OpenAI's).
+/// Accepted are `{"name", "arguments"}`; `parameters` or `args` for `arguments`; `tool_name` or `tool` for `name`; an
+/// OpenAI `{"function": {...}}` wrapper; arguments as a JSON (or Python) string, `null` or missing; and an object
+/// without arguments, whose other keys are the arguments (except `"type": "function"`, and next to it a string `id`,
+/// which are OpenAI's).
 ///
 /// # Errors
 /// What is wrong with the value.
@@ -14,7 +14,7 @@ pub fn call_from_value(value: &Value) -> Result<ToolCall, String> {
     call_of(value.clone())
 }
 
-/// [`call_from_value`] of a value that nobody needs any more.
+/// [`call_from_value`] of an owned value.
 fn call_of(value: Value) -> Result<ToolCall, String> {
     match value {
         Value::Object(map) => call_of_entries(&mut map.into_iter().collect()),
@@ -22,7 +22,7 @@ fn call_of(value: Value) -> Result<ToolCall, String> {
     }
 }
 
-/// The call that an object with these entries is. Nothing is left in them that is of use.
+/// Returns the call that an object with these entries is; takes what it uses.
 pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<ToolCall, String> {
     let place = |entries: &[(String, Value)], keys: &[&str]| {
         keys.iter().find_map(|key| entries.iter().position(|(known, _)| known == key))
@@ -40,7 +40,7 @@ pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<Tool
     if arguments_given > 1 {
         return Err(ARGUMENTS_TWICE.to_owned());
     }
-    // Without arguments of their own, `tool` and the like are arguments.
+    // Without separate arguments, `tool` and the like are arguments.
     if names > 1 && arguments_given == 1 {
         return Err(NAME_TWICE.to_owned());
     }
@@ -49,7 +49,7 @@ pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<Tool
         return Err("the name of a call must be a non-empty string".to_owned());
     };
     let typed = entries.iter().any(|(key, value)| key == "type" && value == "function");
-    // Beside nothing that says that this is a call, `id` is an argument.
+    // If nothing else marks this as a call, `id` is an argument.
     let id = if typed || arguments_given > 0 { take_id(entries) } else { None };
     let arguments = if let Some(i) = place(entries, &ARGUMENT_KEYS) {
         arguments(entries.swap_remove(i).1)?
@@ -59,7 +59,7 @@ pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<Tool
     Ok(ToolCall { id, name, arguments })
 }
 
-/// Takes out an id that is a text.
+/// Removes an id that is a string.
 fn take_id(entries: &mut Vec<(String, Value)>) -> Option<String> {
     let place = entries.iter().position(|(key, value)| key == "id" && value.is_string())?;
     text(entries.remove(place).1)
@@ -67,12 +67,12 @@ fn take_id(entries: &mut Vec<(String, Value)>) -> Option<String> {
 
 pub(super) const NAME_TWICE: &str = "the name of a call is given twice";
 pub(super) const ARGUMENTS_TWICE: &str = "the arguments of a call are given twice";
-/// The repair of a key that stands twice in an object of the call at byte `start`.
+/// Returns the repair of a duplicate key in an object of the call at byte `start`.
 pub(super) fn key_twice(start: usize) -> json::Oddity {
     (ParseError::shape(start, "an argument is given twice"), "the last counts")
 }
 
-/// A text, trimmed.
+/// Returns a string, trimmed.
 fn text(value: Value) -> Option<String> {
     match value {
         Value::String(text) if text.trim().len() == text.len() => Some(text),
@@ -81,9 +81,9 @@ fn text(value: Value) -> Option<String> {
     }
 }
 
-/// Keys under which models write a call's name, the best first.
+/// Keys of a call's name, in order of preference.
 pub(super) const NAME_KEYS: [&str; 3] = ["name", "tool_name", "tool"];
-/// Keys under which they write its arguments, the best first.
+/// Keys of its arguments, in order of preference.
 pub(super) const ARGUMENT_KEYS: [&str; 3] = ["arguments", "parameters", "args"];
 
 /// Reads a list of calls, or one call that stands for a list of one.
@@ -101,7 +101,7 @@ pub fn calls_from_value(value: &Value) -> Result<Vec<ToolCall>, String> {
     }
 }
 
-/// Reads a call's arguments: an object, one in a JSON (or Python) string, or nothing.
+/// Reads a call's arguments: an object, an object in a JSON (or Python) string, or nothing.
 pub(super) fn arguments(value: Value) -> Result<Map<String, Value>, String> {
     match value {
         Value::Object(map) => Ok(map),

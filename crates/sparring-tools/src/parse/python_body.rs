@@ -7,7 +7,7 @@ use crate::{ParseError, ToolCall};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Longest name of a tool that is looked for in a text.
+/// Length of the longest tool name that is searched for in a text.
 const MAX_NAME: usize = 256;
 
 /// Reads calls in Python's notation: `[f(a=1), g()]`, or after a tag `f(a=1)` alone.
@@ -15,7 +15,7 @@ const MAX_NAME: usize = 256;
 pub(super) struct PythonBody {
     phase: Phase,
     stops: Arc<Stops>,
-    /// Whether the calls stand in a list.
+    /// Whether the calls are in a list.
     list: bool,
     /// Whether a code fence is open around them.
     fenced: bool,
@@ -118,7 +118,7 @@ impl PythonBody {
             }
             _ => {}
         }
-        // In a list that has calls, whatever is called is one.
+        // In a list that has calls, everything that is called is one.
         let head =
             if self.seen { name_head(cursor.rest, cursor.end) } else { call_head(cursor.rest, cursor.end) };
         match head {
@@ -132,7 +132,7 @@ impl PythonBody {
                 self.call.begin(Container::Object);
                 self.go(Phase::Key, used)
             }
-            // Text, and no call, follows the tag.
+            // Text, and not a call, follows the tag.
             Ahead::No if !self.seen => match self.stops.tags.at(cursor) {
                 Ahead::Perhaps => Step::Wait,
                 Ahead::Yes(tag) if tag < self.stops.closers.len() => {
@@ -231,7 +231,7 @@ impl PythonBody {
             }
             (Ahead::Yes(_), _) => Step::Leave(0),
             _ if matches!(byte, b';' | b',') => self.go(Phase::Start, 1),
-            // Calls of their own, one a line.
+            // Separate calls, one per line.
             _ if !self.stops.closers.is_empty() && call_head(cursor.rest, cursor.end) == Ahead::Perhaps => {
                 Step::Wait
             }
@@ -242,7 +242,7 @@ impl PythonBody {
         }
     }
 
-    /// To the end of a broken call.
+    /// Skips to the end of a broken call.
     fn skip(&mut self, cursor: Cursor<'_>) -> Step {
         let Phase::Skip(skip) = &mut self.phase else { return Step::Leave(0) };
         match (skip.end(cursor.rest), cursor.rest.is_empty(), cursor.end) {
@@ -254,8 +254,8 @@ impl PythonBody {
     }
 }
 
-/// `name(` or `name.name(`, where no call has been yet: an argument `a=`, or `)`, must follow, so that words in
-/// brackets are no calls. How long the name is, with its bracket.
+/// Matches `name(` or `name.name(` before the first call. An argument `a=`, or `)`, must follow, so that words in
+/// brackets are not calls. Returns the length of the name with its bracket.
 pub(super) fn call_head(rest: &str, end: bool) -> Ahead<usize> {
     let used = match name_head(rest, end) {
         Ahead::Yes(used) => used,
@@ -271,7 +271,7 @@ pub(super) fn call_head(rest: &str, end: bool) -> Ahead<usize> {
     }
 }
 
-/// `name(` or `name.name (`: how long it is.
+/// Matches `name(` or `name.name (`, and returns its length.
 fn name_head(rest: &str, end: bool) -> Ahead<usize> {
     let name = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(rest.len());
     if name > MAX_NAME || rest.starts_with(|c: char| c.is_numeric() || c == '.') {
@@ -286,7 +286,7 @@ fn name_head(rest: &str, end: bool) -> Ahead<usize> {
     }
 }
 
-/// `[name(` or `[ name (`, where a list of calls begins; nothing comes before it.
+/// Matches `[name(` or `[ name (` at the start of a list of calls.
 pub(super) fn list_head(rest: &str, end: bool) -> Ahead<()> {
     let Some(inside) = rest.strip_prefix('[') else {
         return if rest.is_empty() && !end { Ahead::Perhaps } else { Ahead::No };
@@ -300,7 +300,7 @@ pub(super) fn list_head(rest: &str, end: bool) -> Ahead<()> {
     }
 }
 
-/// `name=`, but not `name==`: the name, and the length with white space.
+/// Matches `name=`, but not `name==`; returns the name, and the length with white space.
 fn keyword(rest: &str, end: bool) -> Ahead<(&str, usize)> {
     let name = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
     if name > MAX_NAME || rest.starts_with(char::is_numeric) {

@@ -1,15 +1,15 @@
-//! Calls as each family writes them.
+//! Rendering of calls in each family's format.
 
 use crate::ToolCall;
 use serde_json::Value;
 use std::fmt::Write;
 
-/// Each call as a JSON object, in a list.
+/// Writes a list with each call as a JSON object.
 pub(super) fn json_list(calls: &[ToolCall]) -> String {
     Value::Array(calls.iter().map(ToolCall::to_json).collect()).to_string()
 }
 
-/// The same, with the ids of the calls that have one.
+/// [`json_list`] with the ids of the calls that have one.
 pub(super) fn json_list_with_ids(calls: &[ToolCall]) -> String {
     let object = |call: &ToolCall| {
         let mut object = call.to_json();
@@ -21,12 +21,12 @@ pub(super) fn json_list_with_ids(calls: &[ToolCall]) -> String {
     Value::Array(calls.iter().map(object).collect()).to_string()
 }
 
-/// Each call as `open`, a JSON object and `close`.
+/// Writes each call as `open`, a JSON object and `close`.
 pub(super) fn json_each(calls: &[ToolCall], open: &str, close: &str, between: &str) -> String {
     join(calls, between, |call| format!("{open}{}{close}", call.to_json()))
 }
 
-/// The same with `parameters` for `arguments`.
+/// [`json_each`] with `parameters` for `arguments`.
 pub(super) fn parameters_each(calls: &[ToolCall], open: &str, close: &str, between: &str) -> String {
     join(calls, between, |call| {
         let call = serde_json::json!({ "name": call.name, "parameters": call.arguments });
@@ -34,7 +34,7 @@ pub(super) fn parameters_each(calls: &[ToolCall], open: &str, close: &str, betwe
     })
 }
 
-/// Each call as `open`, its name, `separator`, its arguments as JSON and `close`.
+/// Writes each call as `open`, its name, `separator`, its arguments as JSON and `close`.
 pub(super) fn named(calls: &[ToolCall], open: &str, separator: &str, close: &str) -> String {
     join(calls, "", |call| format!("{open}{}{separator}{}{close}", call.name, arguments(call)))
 }
@@ -47,19 +47,19 @@ pub(super) fn join(calls: &[ToolCall], between: &str, write: impl Fn(&ToolCall) 
     calls.iter().map(write).collect::<Vec<_>>().join(between)
 }
 
-/// What stands in a tag: text as it is, all else as JSON. In JSON `<` stands inside strings only, so that its
-/// escape is safe, and no tag ends the value.
+/// Writes a value inside a tag: text unchanged, everything else as JSON. In JSON `<` occurs only inside strings, so
+/// escaping it is safe, and no tag ends the value.
 pub(super) fn tag_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string().replace('<', "\\u003c"), str::to_owned)
 }
 
-/// Whether the names can stand between tags.
+/// Returns whether the names can be written between tags.
 pub(super) fn fits_tags(calls: &[ToolCall]) -> bool {
     let breaks = |c: char| c.is_whitespace() || matches!(c, '[' | '{' | '<');
     !calls.iter().any(|call| call.name.contains(breaks))
 }
 
-/// Whether the names can stand in Python's notation.
+/// Returns whether the names can be written in Python's notation.
 pub(super) fn fits_python(calls: &[ToolCall]) -> bool {
     let part = |name: &str| {
         !name.starts_with(char::is_numeric)
@@ -90,7 +90,7 @@ pub(super) fn dsml(calls: &[ToolCall]) -> String {
     let mut out = "<｜DSML｜function_calls>\n".to_owned();
     for call in calls {
         let _ = writeln!(out, "<｜DSML｜invoke name=\"{}\">", call.name);
-        // A tag inside an argument would end it; an empty name, and white space around one, are not read.
+        // A tag inside an argument would end it; an empty name, or white space around one, cannot be read back.
         if call.arguments.iter().any(|(key, value)| {
             key.is_empty()
                 || key.contains(['<', '"', '\n'])
@@ -125,7 +125,7 @@ pub(super) fn python(calls: &[ToolCall]) -> String {
     format!("[{calls}]")
 }
 
-/// A value in Python's notation.
+/// Writes a value in Python's notation.
 fn python_literal(value: &Value, out: &mut String) {
     match value {
         Value::Null => out.push_str("None"),
@@ -156,7 +156,7 @@ fn python_literal(value: &Value, out: &mut String) {
     }
 }
 
-/// As `repr` does: in single quotes, unless only those stand inside.
+/// Writes a string like `repr`: in single quotes, unless it contains only those.
 fn python_string(text: &str, out: &mut String) {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push(quote);

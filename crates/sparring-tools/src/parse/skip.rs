@@ -1,19 +1,19 @@
-/// Goes to the end of something broken: to its last closing bracket, strings respected.
+/// Skips to the end of something broken: to its last closing bracket, ignoring brackets in strings.
 #[derive(Debug)]
 pub(super) struct Skip {
-    /// Brackets that are open.
+    /// Open brackets.
     depth: usize,
     quote: Option<char>,
     escaped: bool,
 }
 
 impl Skip {
-    /// From inside this many brackets, and perhaps inside a string.
+    /// Starts inside this many brackets, and possibly inside a string.
     pub(super) fn new(depth: usize, quote: Option<char>) -> Self {
         Self { depth, quote, escaped: false }
     }
 
-    /// Where the last bracket ends, if it is in `text`.
+    /// Returns where the last bracket ends, if it is in `text`.
     pub(super) fn end(&mut self, text: &str) -> Option<usize> {
         if self.depth == 0 {
             return Some(0);

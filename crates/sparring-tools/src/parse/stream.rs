@@ -1,10 +1,10 @@
 use crate::{ParseError, ToolCall};
 use std::fmt;
 
-/// What one more piece of a model's text adds, in the manner of OpenAI's streaming API.
+/// The new content in one more piece of a model's text, as in OpenAI's streaming API.
 ///
-/// The fragments of one `index` make up the arguments' JSON text. Deltas are never taken back: a call that
-/// turns out to be broken ends with `whole: false`.
+/// The fragments of one `index` make up the JSON text of the arguments. Deltas are never taken back: a call that turns
+/// out to be broken ends with `whole: false`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Delta {
@@ -14,28 +14,28 @@ pub enum Delta {
     Thought(String),
     /// A call begins.
     Start {
-        /// Number of the call in this text, from 0.
+        /// Index of the call in this text, from 0.
         index: usize,
-        /// Name of the tool, whole.
+        /// Complete name of the tool.
         name: String,
     },
     /// The next piece of the arguments, as JSON.
     Arguments {
-        /// Number of the call.
+        /// Index of the call.
         index: usize,
         /// The piece.
         fragment: String,
     },
     /// A call ends.
     End {
-        /// Number of the call.
+        /// Index of the call.
         index: usize,
-        /// Whether it can be made. Where not, something of it was lost, and [`Reading::repairs`] says what.
+        /// Whether the call is complete. If not, a part of it was lost, and [`Reading::repairs`] says what.
         whole: bool,
     },
 }
 
-/// Something in a text that its format does not allow, and what was made of it.
+/// A deviation of a text from its format, and how it was handled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repair {
@@ -51,25 +51,25 @@ impl fmt::Display for Repair {
     }
 }
 
-/// A text, read to its end.
+/// The result of reading a whole text.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Reading {
-    /// The calls that can be made: nothing of them was lost, and nothing of them was guessed.
+    /// The complete calls: nothing of them was lost or guessed.
     pub calls: Vec<ToolCall>,
-    /// The text for the user: what is neither call nor reasoning, without white space before calls and at the ends.
+    /// The text for the user: everything except calls and reasoning, without white space before calls and at the ends.
     pub content: String,
     /// The reasoning.
     pub thought: String,
-    /// What was wrong, in the order of the text; empty for a text that keeps to its format.
+    /// Deviations from the format, in the order of the text.
     pub repairs: Vec<Repair>,
 }
 
 impl Reading {
-    /// The calls of a text that keeps to its format.
+    /// Returns the calls if the text keeps to its format.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first deviation.
     pub fn strict(self) -> Result<Vec<ToolCall>, ParseError> {
         match self.repairs.into_iter().next() {
             Some(repair) => Err(repair.error),
@@ -78,24 +78,24 @@ impl Reading {
     }
 }
 
-/// A text that is being read as it comes in.
+/// Reads a text while it arrives.
 ///
 /// # Contract
-/// How the text is cut into pieces changes neither the [`Reading`] nor, joined, the deltas.
+/// How the text is split changes neither the [`Reading`] nor, once joined, the deltas.
 pub trait CallStream: Send + fmt::Debug {
     /// Reads one more piece.
     fn feed(&mut self, piece: &str) -> Vec<Delta>;
 
-    /// The text is complete: the last deltas, and all that was read.
+    /// Ends the text and returns the last deltas with the whole reading.
     fn finish(self: Box<Self>) -> (Vec<Delta>, Reading);
 }
 
-/// The seam is object-safe.
+/// The trait is object-safe.
 const _: fn(&dyn CallStream) = |_| {};
 
-/// A [`CallStream`] that takes bytes, cut anywhere: also inside a character.
+/// A [`CallStream`] for bytes, which may be split inside a character.
 ///
-/// What is no UTF-8 is read as U+FFFD, as `String::from_utf8_lossy` does.
+/// Invalid UTF-8 is read as U+FFFD, as in `String::from_utf8_lossy`.
 ///
 /// ```
 /// use sparring_tools::{ByteStream, CallParser, Format};
@@ -109,12 +109,12 @@ const _: fn(&dyn CallStream) = |_| {};
 #[derive(Debug)]
 pub struct ByteStream {
     stream: Box<dyn CallStream>,
-    /// The start of a character that is not complete; at most three bytes.
+    /// The start of an incomplete character; at most three bytes.
     partial: Vec<u8>,
 }
 
 impl ByteStream {
-    /// Puts bytes in front of `stream`.
+    /// Wraps `stream`.
     pub fn new(stream: Box<dyn CallStream>) -> Self {
         Self { stream, partial: Vec::new() }
     }
@@ -139,7 +139,7 @@ impl ByteStream {
         deltas
     }
 
-    /// The text is complete.
+    /// Ends the text.
     pub fn finish(mut self) -> (Vec<Delta>, Reading) {
         let mut deltas = if self.partial.is_empty() { Vec::new() } else { self.stream.feed("\u{fffd}") };
         let (last, reading) = self.stream.finish();
@@ -148,7 +148,7 @@ impl ByteStream {
     }
 }
 
-/// Whether more bytes can make these a character.
+/// Returns whether more bytes can complete a character.
 fn may_go_on(bytes: &[u8]) -> bool {
     !bytes.is_empty() && std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }

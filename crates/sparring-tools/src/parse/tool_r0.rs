@@ -3,17 +3,17 @@ use super::{CallParser, CallStream, Delta, Reading, calls_from_value, render};
 use crate::tags::{self, Case};
 use crate::{ParseError, ToolCall, json};
 
-/// The tag of the block that holds the calls.
+/// The tag of the block with the calls.
 pub(crate) const TAG: &str = "tool_call_answer";
 
-/// Tool-R0's format (arXiv 2602.21320, Section 5.1 of the solver's interface): the last
-/// `<tool_call_answer>` block, in any case, holds a list of `{"name", "arguments"}`.
+/// Tool-R0's format (arXiv 2602.21320, Section 5.1 of the solver's interface): the last `<tool_call_answer>` block, in
+/// any case, contains a list of `{"name", "arguments"}`.
 ///
-/// For whole texts: nothing is passed on before the end, which says what block is the last. There is no content, and
-/// one broken call costs all, as in training.
+/// It reads whole texts: nothing is emitted before the end, which decides which block is the last. There is no content,
+/// and one broken call makes all fail, as in training.
 ///
-/// The content is read by [`json::relaxed`] and each call by
-/// [`call_from_value`](super::call_from_value); `[]` is no call. Whether a `<think>` block is there does not matter here.
+/// The content is read by [`json::relaxed`] and each call by [`call_from_value`](super::call_from_value); `[]` is no
+/// call. A `<think>` block is not required.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct ToolR0Tags;
@@ -23,7 +23,7 @@ impl CallParser for ToolR0Tags {
         "tool_r0"
     }
 
-    /// Only the end of the text says which block is the last: until then there is nothing to pass on.
+    /// Only the end of the text decides which block is the last, so nothing is emitted before it.
     fn stream(&self) -> Box<dyn CallStream> {
         Box::new(Gathered::default())
     }
@@ -37,14 +37,14 @@ impl CallParser for ToolR0Tags {
     fn render(&self, calls: &[ToolCall]) -> String {
         let mut list = render::json_list(calls);
         if list.to_ascii_lowercase().contains(TAG) {
-            // In JSON, `<` only stands inside strings, so its escape is safe and hides the tag.
+            // In JSON, `<` occurs only inside strings, so escaping it is safe and hides the tag.
             list = list.replace('<', "\\u003c");
         }
         format!("<{TAG}>{list}</{TAG}>")
     }
 }
 
-/// A text that is read once it is complete.
+/// Collects a text and reads it once it is complete.
 #[derive(Debug, Default)]
 struct Gathered(String);
 

@@ -8,12 +8,12 @@ use crate::{ParseError, ToolCall, ToolSpec};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// Reads one call whose arguments stand in tags of their own.
+/// Reads one call whose arguments are in tags.
 #[derive(Debug)]
 pub(super) struct XmlBody {
     xml: &'static Xml,
     stops: Arc<Stops>,
-    /// What ends the name, a parameter's name, and a value.
+    /// The ends of the name, of a parameter's name, and of a value.
     names: Tags,
     keys: Tags,
     values: Tags,
@@ -32,7 +32,7 @@ enum Phase {
     Key(String),
     /// Between a parameter's name and its value.
     BeforeValue(String),
-    /// The bytes of the value that hold no closing tag, for certain.
+    /// The bytes of the value that certainly contain no closing tag.
     Value {
         key: String,
         typing: Typing,
@@ -66,7 +66,7 @@ impl XmlBody {
             }
             match self.phase {
                 Phase::Skip => return Step::Leave(0),
-                // All of it is there that the tags show.
+                // As far as the tags show, the call is complete.
                 Phase::Open if !self.arguments.is_empty() => return self.end_early(cursor, emitter),
                 _ => {}
             }
@@ -138,7 +138,7 @@ impl XmlBody {
             }
             (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => Step::Wait,
             _ if self.stops.tags.at(cursor) == Ahead::Perhaps => Step::Wait,
-            // The turn, or another call, comes where the closing tag should.
+            // The end of the turn, or another call, in place of the closing tag.
             _ if self.stops.tags.at(cursor) != Ahead::No => self.end_early(cursor, emitter),
             _ if self.xml.json && self.arguments.is_empty() && cursor.rest.starts_with('{') => {
                 let name = std::mem::take(&mut self.name);
@@ -153,14 +153,14 @@ impl XmlBody {
         }
     }
 
-    /// The call is broken: what comes up to the next tag is lost.
+    /// Marks the call as broken: everything up to the next tag is lost.
     fn fail(&mut self, error: ParseError, used: usize, emitter: &mut Emitter) -> Step {
         emitter.abandon(error);
         self.phase = Phase::Skip;
         Step::Took(used)
     }
 
-    /// The call ends here without its closing tag.
+    /// Ends the call without its closing tag.
     fn end_early(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         let what = format!("expected {}", self.xml.closers[0]);
         emitter.repair(ParseError::syntax(cursor.at, what), "the call ends there");
@@ -176,7 +176,7 @@ impl XmlBody {
                 key.push_str(&cursor.rest[..at]);
                 let key = key.trim().to_owned();
                 let end = self.xml.key_ends.get(i);
-                // Where its value begins, a key is over too.
+                // A key also ends where its value begins.
                 let opened = end.is_none() && self.xml.value_open == Some(self.keys.names[i]);
                 if key.is_empty() || key.contains(['<', '\n']) || (end.is_none() && !opened) {
                     let error = ParseError::syntax(cursor.at + at, format!("{key:?} is no parameter's name"));
@@ -270,9 +270,9 @@ impl XmlBody {
     }
 }
 
-/// How far a text goes without one of the tags.
+/// How far a text extends before one of the tags.
 enum Until {
-    /// The tag of this number stands at this byte.
+    /// The tag with this index is at this byte.
     Tag(usize, usize),
     /// No tag begins before this byte.
     Certain(usize),
@@ -290,7 +290,7 @@ fn step_of(certain: usize) -> Step {
     if certain == 0 { Step::Wait } else { Step::Took(certain) }
 }
 
-/// The value without the newline on either side of it that belongs to the layout.
+/// Removes the layout: one newline on either side of the value.
 fn without_layout(text: &str) -> &str {
     let text = text.strip_prefix('\n').unwrap_or(text);
     text.strip_suffix('\n').unwrap_or(text)

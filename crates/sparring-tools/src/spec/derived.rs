@@ -3,11 +3,11 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
 
 impl ToolSpec {
-    /// The tool whose arguments are a Rust type's fields; needs the feature `schemars`.
+    /// Returns the tool whose arguments are the fields of a Rust type; needs the feature `schemars`.
     ///
-    /// The name is the schema's title: the type's name, or what `#[schemars(rename = "...")]` says. The
-    /// description is the type's doc comment. Parameters are described by the doc comments of the fields, and
-    /// are required unless they are an `Option` or have a default.
+    /// The name is the schema's title: the type's name, or the value of `#[schemars(rename = "...")]`. The description
+    /// is the type's doc comment. The doc comments of the fields describe the parameters, which are required unless
+    /// they are an `Option` or have a default.
     ///
     /// ```
     /// use schemars::JsonSchema;
@@ -32,7 +32,7 @@ impl ToolSpec {
     /// ```
     ///
     /// # Errors
-    /// [`ToolsError::Spec`] where the type is not written as a JSON object (a number, an enum, a tuple, ...).
+    /// [`ToolsError::Spec`] if the type does not serialise as a JSON object (a number, an enum, a tuple, ...).
     #[cfg_attr(docsrs, doc(cfg(feature = "schemars")))]
     pub fn from_type<T: JsonSchema>() -> Result<Self, ToolsError> {
         let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
@@ -44,7 +44,7 @@ impl ToolSpec {
                     _ => String::new(),
                 };
                 (spec.name, spec.description) = (take("title"), take("description"));
-                // Draft 2020-12 is what a tool's schema is read as anyway.
+                // A tool's schema is read as draft 2020-12 in any case.
                 take("$schema");
                 spec.read_parameters(&map, "parameters")?;
                 Ok(spec)

@@ -2,7 +2,7 @@ use super::words::Words;
 use crate::ToolSpec;
 use serde_json::{Map, Value, json};
 
-/// A way of writing a tool's definition.
+/// A notation for tool definitions.
 ///
 /// | dialect | wrapper | schema under | cannot hold |
 /// |---|---|---|---|
@@ -15,17 +15,17 @@ use serde_json::{Map, Value, json};
 /// | [`Bfcl`](Self::Bfcl) | none | `parameters` | the words `object` and `number` |
 /// | [`Flat`](Self::Flat) | none | `parameters`: the properties alone | keywords of the schema |
 ///
-/// *Words*: type names that JSON Schema does not have (`float`, `tuple`, `ArrayList`, ...). They become JSON
-/// Schema's, wherever a schema may stand, and are lost to a reader of that text.
+/// *Words* are type names that JSON Schema does not have (`float`, `tuple`, `ArrayList`, ...). They are translated to
+/// JSON Schema's types, wherever a schema may occur, and the original words are lost.
 ///
-/// A key that a dialect does not know (MCP's `annotations` in an OpenAI tool) is written all the same, beside
-/// `name`. A strict server may refuse it: take it out of [`ToolSpec::extra`] first. Names are written as they
-/// are, though OpenAI, Anthropic and Bedrock allow only letters, digits, `_` and `-`. No dialect tells a missing
-/// `description`, `properties` or `required` from an empty one.
+/// A key that a dialect does not know (MCP's `annotations` in an OpenAI tool) is still written, next to `name`. A
+/// strict server may refuse it: remove it from [`ToolSpec::extra`] first. Names are written unchanged, although OpenAI,
+/// Anthropic and Bedrock allow only letters, digits, `_` and `-`. No dialect distinguishes a missing `description`,
+/// `properties` or `required` from an empty one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// OpenAI's Chat Completions, and what chat templates take.
+    /// OpenAI's Chat Completions, also expected by chat templates.
     OpenAiChat,
     /// OpenAI's Responses.
     OpenAiResponses,
@@ -38,12 +38,12 @@ pub enum Dialect {
     /// OpenAI's function object without its wrapper, as many prompts show it.
     Bare,
     /// The Berkeley Function Calling Leaderboard: [`Bare`](Self::Bare) with `dict` and `float` for `object` and
-    /// `number`; all other type words stay.
+    /// `number`; other type words are kept.
     Bfcl,
-    /// Tool-R0 (arXiv 2602.21320): `parameters` maps names to schemas, `required` stands beside it.
+    /// Tool-R0 (arXiv 2602.21320): `parameters` maps names to schemas, and `required` is next to it.
     ///
-    /// All type words stay. It reads back as it was, unless a parameter called `properties` has a schema made of
-    /// nothing but schemas (`{"items": {...}}`), or one called `additionalProperties` has a plain boolean.
+    /// All type words are kept. It reads back unchanged, unless a parameter called `properties` has a schema that
+    /// consists of schemas only (`{"items": {...}}`), or one called `additionalProperties` has a plain boolean.
     Flat,
 }
 
@@ -72,9 +72,9 @@ impl Dialect {
 impl ToolSpec {
     /// Writes the definition in this dialect; see [`Dialect`] for what gets lost.
     ///
-    /// Type words become JSON Schema's as in BFCL's own conversion: `float` and `double` are numbers, `dict` and
-    /// `HashMap` objects, `tuple` and `ArrayList` arrays, `long` and `byte` integers; `any`, `char` and every word
-    /// that nobody knows are strings. (For `ToolSpec::validate`, `any` is anything and unknown words are errors.)
+    /// Type words are translated as in BFCL's own conversion: `float` and `double` are numbers, `dict` and `HashMap`
+    /// objects, `tuple` and `ArrayList` arrays, `long` and `byte` integers; `any`, `char` and unknown words are
+    /// strings. (For `ToolSpec::validate`, `any` allows anything and unknown words are errors.)
     ///
     /// ```
     /// use sparring_tools::{Dialect, ToolSpec};

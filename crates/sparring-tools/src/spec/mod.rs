@@ -10,14 +10,15 @@ pub(crate) mod words;
 pub use dialect::Dialect;
 use words::Words;
 
-/// What a tool is called, what it does and what it takes.
+/// A tool definition: name, description and parameters.
 ///
-/// One type for every way of writing a tool down: [`from_json`](Self::from_json) tells the [`Dialect`] by
-/// itself, [`to_json`](Self::to_json) writes the one asked for. `required` is honoured wherever it stands: in
-/// the parameters' schema, beside it, and on the parameter itself (`"required": true`).
+/// One type covers every notation: [`from_json`](Self::from_json) detects the [`Dialect`], and
+/// [`to_json`](Self::to_json) writes the one that is requested. `required` is accepted in the parameters' schema, next
+/// to it, and on the parameter itself (`"required": true`).
 ///
-/// Type words (`int`, `dict`, `ArrayList`, ...) stay as they were read; the dialects of JSON Schema translate
-/// them on the way out. The serialised form (serde) is the flat one, or an object with a schema in
+/// Type words (`int`, `dict`, `ArrayList`, ...) are kept as read; dialects that use JSON Schema translate them when
+/// writing. The serialised form (serde) is the flat one, or an object with a schema in `parameters` if the schema has
+/// keywords of its own; both keep the words.
 /// `parameters` where the schema has keywords of its own; both keep the words.
 ///
 /// ```
@@ -34,23 +35,23 @@ use words::Words;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ToolSpec {
-    /// Name by which it is called.
+    /// Name of the tool.
     pub name: String,
-    /// What it does, for the model.
+    /// Description for the model.
     pub description: String,
-    /// Parameter name to its JSON Schema, in tool list order (`{"city": {"type": "string"}}`).
+    /// The JSON Schema of each parameter by name, in order (`{"city": {"type": "string"}}`).
     pub parameters: Map<String, Value>,
-    /// Names of the parameters that every call must give.
+    /// Names of the required parameters.
     pub required: Vec<String>,
-    /// Other keys of the definition (`strict`, `annotations`, ...), kept as they were.
+    /// Other keys of the definition (`strict`, `annotations`, ...), unchanged.
     pub extra: Map<String, Value>,
-    /// Other keywords of the parameters' schema (`$defs`, `additionalProperties`, ...), and its `type` where
-    /// that is more than `object`.
+    /// Other keywords of the parameters' schema (`$defs`, `additionalProperties`, ...), and its `type` if that is more
+    /// than `object`.
     pub schema_extra: Map<String, Value>,
 }
 
 impl ToolSpec {
-    /// A tool with these parameters (name to JSON Schema), of which every call must give the `required` ones.
+    /// Returns a tool with these parameters (name to JSON Schema), of which those in `required` are required.
     pub fn new(
         name: impl Into<String>,
         description: impl Into<String>,
@@ -71,9 +72,9 @@ impl ToolSpec {
         self
     }
 
-    /// The JSON Schema (draft 2020-12) of the arguments object, with JSON Schema's type words.
+    /// Returns the JSON Schema (draft 2020-12) of the arguments object.
     ///
-    /// The words are translated as [`to_json`](Self::to_json) does it.
+    /// Type words are translated as in [`to_json`](Self::to_json).
     pub fn parameters_schema(&self) -> Value {
         self.schema(Words::JsonSchema)
     }
@@ -96,7 +97,7 @@ impl ToolSpec {
 
 impl Serialize for ToolSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The flat form reads back as a schema where a parameter is written like one, so it must not be one.
+        // If a parameter looks like a schema keyword, the flat form would be read back as a schema.
         let flat = self.schema_extra.is_empty() && !read::is_schema(&self.parameters);
         let dialect = if flat { Dialect::Flat } else { Dialect::Bare };
         self.write(dialect, Words::AsTheyAre).serialize(serializer)

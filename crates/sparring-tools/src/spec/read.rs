@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 impl ToolSpec {
     /// Reads a definition in any [`Dialect`](crate::Dialect).
     ///
-    /// Keys beside a wrapper (`{"type": "function", "function": ..., "cache_control": ...}`) are read as if
-    /// they stood inside; the inner one wins. In `parameters`, a parameter called `type` or `properties` is
-    /// told from the keyword by its value, a schema.
+    /// Keys next to a wrapper (`{"type": "function", "function": ..., "cache_control": ...}`) are treated as if they
+    /// were inside; an inner key wins. In `parameters`, a parameter called `type` or `properties` is distinguished from
+    /// the keyword by its value, a schema.
     ///
     /// # Errors
-    /// [`ToolsError::Spec`] names the part that is malformed.
+    /// [`ToolsError::Spec`] with the part that is malformed.
     pub fn from_json(value: &Value) -> Result<Self, ToolsError> {
         let object = value.as_object().ok_or_else(|| not_an_object("root", value))?;
         for wrapper in ["function", "toolSpec"] {
@@ -40,7 +40,7 @@ impl ToolSpec {
     /// ```
     ///
     /// # Errors
-    /// [`ToolsError::Spec`] names the index, from 0, and the part that is malformed.
+    /// [`ToolsError::Spec`] with the index, from 0, and the part that is malformed.
     pub fn list_from_json(value: &Value) -> Result<Vec<Self>, ToolsError> {
         let list = match value {
             Value::Array(list) => list,
@@ -71,7 +71,7 @@ impl ToolSpec {
                 }
                 "required" => spec.add_required(value, "required")?,
                 "type" if value == "function" => {}
-                // Anthropic's word for a tool that the caller runs: its default.
+                // Anthropic's word for a tool that the caller runs, which is its default.
                 "type" if value == "custom" && object.contains_key("input_schema") => {}
                 _ => drop(spec.extra.insert(key.clone(), value.clone())),
             }
@@ -106,7 +106,7 @@ impl ToolSpec {
         Ok(())
     }
 
-    /// An entry of the flat form; a `required` list among the parameters is the list, not a parameter.
+    /// Reads an entry of the flat form; a `required` list among the parameters is not a parameter.
     fn read_parameter(&mut self, name: &str, value: &Value, at: &str) -> Result<(), ToolsError> {
         match value {
             Value::Array(_) if name == "required" => self.add_required(value, &format!("{at}.required")),
@@ -148,8 +148,8 @@ impl ToolSpec {
     }
 }
 
-/// The parameters and where they stand: Bedrock puts the schema in a box, `{"json": ...}`. A flat parameter
-/// that happens to be called `json` is no schema of an object with properties.
+/// Returns the parameters and their path: Bedrock wraps the schema in `{"json": ...}`. A flat parameter called `json`
+/// does not have the schema of an object with properties.
 fn unboxed<'a>(key: &'a str, value: &'a Value) -> (&'a str, &'a Value) {
     match value {
         Value::Object(map) if key == "inputSchema" && map.len() == 1 => match map.get("json") {
@@ -162,8 +162,8 @@ fn unboxed<'a>(key: &'a str, value: &'a Value) -> (&'a str, &'a Value) {
     }
 }
 
-/// Whether `parameters` is a JSON Schema of an object, or a flat map of parameters. A parameter that happens
-/// to be called `type` or `properties` has a schema (an object with `type`) for its value.
+/// Returns whether `parameters` is a JSON Schema of an object rather than a flat map of parameters. The value of a
+/// parameter called `type` or `properties` is a schema (an object with `type`).
 pub(super) fn is_schema(map: &Map<String, Value>) -> bool {
     let object = |kind: &Value| kind.as_str().and_then(standard_type) == Some("object");
     match map.get("type") {

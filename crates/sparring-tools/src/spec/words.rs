@@ -1,8 +1,8 @@
-//! The names of types: JSON Schema's, and those that models and benchmarks use.
+//! Type names: those of JSON Schema, and those that models and benchmarks use.
 
 use serde_json::{Map, Value};
 
-/// JSON Schema's name of a type, case ignored; `None` for `any` and for words that nobody knows.
+/// Returns JSON Schema's name of a type, ignoring case; `None` for `any` and for unknown words.
 ///
 /// The Java and JavaScript words are BFCL's (`bfcl-eval` 2026.3.23, type mappings).
 pub(crate) fn standard_type(name: &str) -> Option<&'static str> {
@@ -18,14 +18,14 @@ pub(crate) fn standard_type(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Which type words a schema is written with.
+/// The type words that a schema is written with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Words {
-    /// Those it has.
+    /// The original ones.
     AsTheyAre,
-    /// JSON Schema's; `any` and unknown words are strings (BFCL's conversion).
+    /// JSON Schema's; `any` and unknown words become strings (BFCL's conversion).
     JsonSchema,
-    /// JSON Schema's; `any` allows anything and unknown words stay, so that a validator refuses them.
+    /// JSON Schema's; `any` allows anything and unknown words are kept, so that a validator refuses them.
     #[cfg_attr(not(feature = "validate"), expect(dead_code, reason = "the validator is a feature"))]
     Validator,
     /// `dict` and `float` for `object` and `number`.
@@ -33,7 +33,7 @@ pub(crate) enum Words {
 }
 
 impl Words {
-    /// `None` where the type is to be left out.
+    /// Translates one word; `None` if the type is to be left out.
     fn word(self, name: &str) -> Option<&str> {
         match self {
             Self::AsTheyAre => Some(name),
@@ -48,8 +48,8 @@ impl Words {
         }
     }
 
-    /// The schema with these words, wherever a schema may stand in it. Names of properties and plain data
-    /// (`default`, `enum`, `const`, ...) are no schemas, whatever they look like.
+    /// Rewrites a schema with these words, wherever a schema may occur in it. Names of properties and plain data
+    /// (`default`, `enum`, `const`, ...) are not schemas, whatever they look like.
     pub(crate) fn rewrite(self, schema: Value) -> Value {
         match schema {
             Value::Object(map) => self.rewrite_keywords(map).into(),
@@ -57,7 +57,7 @@ impl Words {
         }
     }
 
-    /// A schema's keywords with these words.
+    /// Rewrites the keywords of a schema with these words.
     pub(crate) fn rewrite_keywords(self, schema: Map<String, Value>) -> Map<String, Value> {
         if self == Self::AsTheyAre {
             return schema;
@@ -69,7 +69,7 @@ impl Words {
         Some(match (key, value) {
             ("type", Value::String(name)) => self.word(&name)?.into(),
             ("type", Value::Array(names)) => self.union(names)?,
-            // Draft 3's `"required": true`, and an enum that its author left open, are no JSON Schema of today.
+            // Draft 3's `"required": true`, and an enum left empty by its author, are not valid JSON Schema today.
             ("required", Value::Bool(_)) | ("enum", Value::Null) if self != Self::Bfcl => return None,
             (
                 "items"
@@ -100,7 +100,7 @@ impl Words {
         })
     }
 
-    /// A list of types, each once.
+    /// Returns a list of distinct types.
     fn union(self, names: Vec<Value>) -> Option<Value> {
         let mut out: Vec<Value> = Vec::with_capacity(names.len());
         for name in names {
@@ -115,7 +115,7 @@ impl Words {
         Some(out.into())
     }
 
-    /// A map of schemas with these words.
+    /// Rewrites a map of schemas with these words.
     pub(crate) fn rewrite_each(self, schemas: Map<String, Value>) -> Map<String, Value> {
         schemas.into_iter().map(|(name, schema)| (name, self.rewrite(schema))).collect()
     }
