@@ -43,6 +43,7 @@
 //! | other tasks for groups without an advantage | `grpo.dynamic_sampling` |
 //! | a KL term | `reference`, `grpo.kl_coef` |
 //! | ADPO | `adpo`, [`Trainer::with_consistency`], [`majority`] |
+//! | a policy that proposes tasks | [`Trainer::with_solve_rates`] |
 //! | accuracy between updates | [`Evaluation`], [`Trainer::with_solved`] |
 //! | a supervised stage | [`Examples`] |
 //!

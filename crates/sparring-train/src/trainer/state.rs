@@ -46,7 +46,8 @@ pub struct StepRecord {
     pub reward: f32,
     /// Mean of each component of the reward.
     pub components: Map<String, Value>,
-    /// Share of the completions that solve their task; `None` where the trainer was not told when one does.
+    /// Share of the completions that solve their task, or mean of the solve rates of what they propose; `None` where
+    /// nothing says either.
     pub solve_rate: Option<f32>,
     /// Groups that were drawn.
     pub drawn: usize,
