@@ -14,6 +14,7 @@
 use clap::Parser;
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::BoxError;
+use sparring::miniature::write_base;
 use sparring::prelude::*;
 use sparring::recipes::tool_r0::{Preset, ToolR0Config};
 use sparring::selfplay::{Players, Seat, SelfPlay, write_report};
@@ -61,7 +62,8 @@ fn play(args: &Args) -> Result<(), BoxError> {
 
     // 2. Players: two copies of the base model that comes with the repository.
     let scratch = tempfile::tempdir()?;
-    let base = CandlePolicy::load(miniature::base_folder(None, scratch.path())?, PolicyOptions::default())?;
+    write_base(scratch.path())?;
+    let base = CandlePolicy::load(scratch.path(), PolicyOptions::default())?;
     let copy = || Box::new(base.duplicate());
     let players = Players::Separate { generator: Seat::Learns(copy()), solver: copy() };
 

@@ -1,9 +1,10 @@
-//! A wrong command line as one line that says what, where, and what to do.
+//! Errors as one line that says what is wrong, where, and what to do.
 
 use clap::error::ErrorKind;
 use sparring::core::BoxError;
+use std::path::Path;
 
-/// The error; `--help` and `--version` print and end the program.
+/// A wrong command line; `--help` and `--version` print and end the program.
 pub(crate) fn usage(error: &clap::Error) -> BoxError {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         error.exit();
@@ -12,6 +13,16 @@ pub(crate) fn usage(error: &clap::Error) -> BoxError {
     let first = text.split("\n\n").next().unwrap_or_default();
     let first = first.trim().trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
     format!("{first} (--help lists the options)").into()
+}
+
+/// What went wrong with a file or folder, with its path in front.
+pub(crate) fn at<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> BoxError {
+    move |error| format!("{}: {error}", path.display()).into()
+}
+
+/// The text of a file that `option` names.
+pub(crate) fn read_text(path: &Path, option: &str) -> Result<String, BoxError> {
+    std::fs::read_to_string(path).map_err(|error| at(path)(format!("{error} (option {option})")))
 }
 
 #[cfg(test)]
@@ -26,9 +37,17 @@ mod tests {
             &["sparring", "--nope"][..],
             &["sparring", "play", "--seed", "x"],
             &["sparring", "play", "--resume"],
+            &["sparring", "play", "--device", "gpu"],
+            &["sparring", "train", "--player", "goalkeeper"],
         ] {
             let error = usage(&Args::try_parse_from(arguments).unwrap_err()).to_string();
             assert!(!error.contains('\n') && !error.starts_with("error"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_file_is_named() {
+        let error = read_text(Path::new("none.toml"), "--config").unwrap_err().to_string();
+        assert!(error.starts_with("none.toml: ") && error.ends_with("(option --config)"), "{error}");
     }
 }

@@ -12,11 +12,13 @@
 //! `sparring COMMAND --help` lists the options of a command.
 #![forbid(unsafe_code)]
 
+mod asking;
 mod bench;
 mod conform;
 mod errors;
 mod eval;
 pub mod miniature;
+mod models;
 mod play;
 mod pretrain;
 pub mod progress;

@@ -1,12 +1,11 @@
 //! Tool-R0's game in the miniature's words, and its evaluations.
 
 use sparring::core::{BoxError, Game, Message, SampleRequest, Sampler, SamplingParams, Seed};
-use sparring::miniature::{self, GENERATOR_PROMPT, SOLVER_PROMPT, TestSet, World};
+use sparring::miniature::{GENERATOR_PROMPT, SOLVER_PROMPT, TestSet, World};
 use sparring::recipes::tool_r0::{Prompts, TaskSpec, ToolListStyle};
 use sparring::tools::ToolTask;
 use sparring::train::Evaluation;
 use std::fmt::Write;
-use std::path::Path;
 
 /// Most tokens of an answer in an evaluation.
 pub const ANSWER_TOKENS: usize = 120;
@@ -19,18 +18,6 @@ pub fn prompts() -> Prompts {
 
 /// The game that the miniature's models play.
 pub type MiniatureGame = dyn Game<Spec = TaskSpec, Task = ToolTask>;
-
-/// The folder of the base model: the user's, or the embedded one, written into `scratch`.
-///
-/// # Errors
-/// What the file system says.
-pub fn base_folder<'a>(model: Option<&'a Path>, scratch: &'a Path) -> Result<&'a Path, BoxError> {
-    if let Some(folder) = model {
-        return Ok(folder);
-    }
-    miniature::write_base(scratch)?;
-    Ok(scratch)
-}
 
 /// Prints the share that a model solves of the first `most` tasks of every evaluation, greedily and at temperature 1.
 ///

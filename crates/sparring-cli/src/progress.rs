@@ -1,66 +1,127 @@
-//! A bar for each phase.
+//! Progress on standard error: a bar on a terminal, lines elsewhere.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sparring::core::{Event, Observer, Phase};
 use std::io::IsTerminal;
 
-/// Shows a run's progress on standard error: bars on a terminal, a line a phase elsewhere.
+/// Lines that a training phase prints where there is no terminal.
+const LINES: usize = 20;
+
+/// A bar over so many units of work. Threads may share it; elsewhere than on a terminal nothing is drawn.
 #[derive(Debug)]
+pub(crate) struct Bar(ProgressBar);
+
+impl Bar {
+    pub(crate) fn new(what: impl Into<String>, units: usize) -> Self {
+        let bar = if std::io::stderr().is_terminal() {
+            ProgressBar::new(units as u64)
+        } else {
+            ProgressBar::hidden()
+        };
+        let template = "{prefix:32} {bar:24} {pos}/{len} {elapsed} (left {eta})  {msg}";
+        // The template is a constant; indicatif's own style stands in if it were wrong.
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self(bar.with_style(style).with_prefix(what.into()))
+    }
+
+    /// That many more units are done.
+    pub(crate) fn add(&self, units: usize, note: &str) {
+        self.0.inc(units as u64);
+        self.note(note);
+    }
+
+    /// So many units are done in all.
+    pub(crate) fn set(&self, done: usize, note: &str) {
+        self.0.set_position(done as u64);
+        self.note(note);
+    }
+
+    fn note(&self, note: &str) {
+        if !note.is_empty() {
+            self.0.set_message(note.to_owned());
+        }
+    }
+
+    /// Takes the bar away while something else is printed.
+    pub(crate) fn suspend<R>(&self, print: impl FnOnce() -> R) -> R {
+        self.0.suspend(print)
+    }
+
+    /// A line that stays, on a terminal or elsewhere.
+    pub(crate) fn line(&self, text: &str) {
+        self.suspend(|| eprintln!("{text}"));
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Shows a run's progress: a bar and a closing line for each phase; where there is no terminal, a training run prints a
+/// line now and then instead of the bar.
+#[derive(Debug, Default)]
 pub struct Progress {
-    bar: ProgressBar,
-    terminal: bool,
+    phase: Option<Running>,
+}
+
+/// The phase that is under way.
+#[derive(Debug)]
+struct Running {
+    bar: Bar,
+    label: String,
+    /// Units between two lines, where lines are printed.
+    every: Option<usize>,
+    steps: usize,
     note: String,
 }
 
 impl Progress {
     /// Nothing is shown before the first phase.
     pub fn new() -> Self {
-        Self { bar: ProgressBar::hidden(), terminal: std::io::stderr().is_terminal(), note: String::new() }
-    }
-
-    fn start(&mut self, iteration: usize, phase: Phase, steps: usize) {
-        self.note.clear();
-        if !self.terminal {
-            return;
-        }
-        let template = "{prefix:32} {bar:24} {pos}/{len} {elapsed} (left {eta})  {msg}";
-        // The template is a constant; indicatif's own style stands in if it were wrong.
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bar = ProgressBar::new(steps as u64).with_style(style).with_prefix(label(iteration, phase));
-    }
-
-    fn end(&mut self, iteration: usize, phase: Phase, seconds: f64) {
-        self.bar.finish_and_clear();
-        let label = label(iteration, phase);
-        eprintln!("{label:32} {seconds:7.1} s  {}", self.note);
+        Self::default()
     }
 }
 
-impl Default for Progress {
-    fn default() -> Self {
-        Self::new()
+impl Running {
+    fn new(iteration: usize, phase: Phase, steps: usize) -> Self {
+        let lines = phase == Phase::Train && !std::io::stderr().is_terminal();
+        let (label, every) = (label(iteration, phase), lines.then(|| steps.div_ceil(LINES).max(1)));
+        Self { bar: Bar::new(&label, steps), label, every, steps, note: String::new() }
+    }
+
+    fn progress(&mut self, done: usize, note: &str) {
+        note.clone_into(&mut self.note);
+        self.bar.set(done, note);
+        if self.every.is_some_and(|every| done > 0 && done.is_multiple_of(every)) {
+            eprintln!("{} {done}/{}  {note}", self.label, self.steps);
+        }
     }
 }
 
 impl Observer for Progress {
     fn on(&mut self, event: Event<'_>) {
-        match event {
-            Event::PhaseStarted { iteration, phase, steps } => self.start(iteration, phase, steps),
-            Event::Progress { done, note } => {
-                note.clone_into(&mut self.note);
-                self.bar.set_position(done as u64);
-                self.bar.set_message(note.to_owned());
+        match (event, &mut self.phase) {
+            (Event::PhaseStarted { iteration, phase, steps }, running) => {
+                *running = Some(Running::new(iteration, phase, steps));
             }
-            Event::PhaseEnded { iteration, phase, seconds } => self.end(iteration, phase, seconds),
+            (Event::Progress { done, note }, Some(running)) => running.progress(done, note),
+            (Event::PhaseEnded { seconds, .. }, running) => {
+                if let Some(Running { bar, label, note, .. }) = running.take() {
+                    bar.line(&format!("{label:32} {seconds:7.1} s  {note}"));
+                }
+            }
             _ => {}
         }
     }
 }
 
 fn label(iteration: usize, phase: Phase) -> String {
-    let phase = phase.as_str().replace('_', " ");
-    match iteration {
-        0 => format!("before: {phase}"),
-        _ => format!("iteration {iteration}: {phase}"),
+    let name = phase.as_str().replace('_', " ");
+    match (phase, iteration) {
+        (Phase::Train, _) => name,
+        (_, 0) => format!("before: {name}"),
+        _ => format!("iteration {iteration}: {name}"),
     }
 }

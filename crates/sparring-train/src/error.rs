@@ -79,6 +79,15 @@ pub enum TrainError {
         #[source]
         source: BoxError,
     },
+    /// The solve rates of proposed tasks could not be measured.
+    #[error("update {step}: measuring the solve rates failed")]
+    SolveRates {
+        /// The update, from 0.
+        step: usize,
+        /// The cause.
+        #[source]
+        source: BoxError,
+    },
     /// The source of the tasks failed.
     #[error("the task source failed at task {first}")]
     Source {

@@ -40,6 +40,7 @@
 //! | other tasks for zero-advantage groups | `grpo.dynamic_sampling` |
 //! | a KL term | `reference`, `grpo.kl` |
 //! | ADPO | `adpo`, [`Trainer::with_consistency`], [`majority`] |
+//! | a policy that proposes tasks | [`Trainer::with_solve_rates`] |
 //! | accuracy between updates | [`Evaluation`], [`Trainer::with_solved`] |
 //! | a supervised stage | [`Examples`] |
 //! | a metric of your own | a component of weight 0 in the reward: it appears in `events.jsonl` and the report |

@@ -75,6 +75,12 @@ impl DevicePolicy {
         Ok(Self::of(DeviceModel::whole(spec, options, &weights)?))
     }
 
+    /// Another policy with the same weights, which both share until one of them learns, and a fresh optimiser.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self { dropout: DropoutState { calls: 0, ..self.dropout }, ..Self::of(self.model.clone()) }
+    }
+
     fn of(model: DeviceModel) -> Self {
         Self {
             model,

@@ -22,7 +22,6 @@
 //!
 //! The first step warms up; the numbers are medians over the `steps` after it, and `per_step` has each of them.
 
-mod model;
 mod prompts;
 mod report;
 mod separate;
@@ -31,9 +30,10 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use crate::models::Model;
 use report::Report;
 pub(crate) use settings::Settings;
-use sparring::core::BoxError;
+use sparring::core::{BoxError, Seed};
 use std::io::Write;
 
 /// Measures, and prints one line of JSON.
@@ -43,17 +43,31 @@ pub(crate) fn print(settings: &Settings) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Runs all steps, and says on `progress` what each took.
+/// Runs all steps; writes the time of each to `progress`.
 fn run(settings: &Settings, progress: &mut dyn Write) -> Result<Report, BoxError> {
     settings.check()?;
-    let mut policy = model::load(settings)?;
-    let prompts = prompts::read(settings, &policy)?;
+    let model = load(settings)?;
+    let prompts = prompts::read(settings, &model)?;
+    let (parameters, mut policy) = (model.parameter_count(), model.into_policy());
     let bench = step::Bench::new(settings, prompts)?;
     let mut steps = Vec::with_capacity(settings.steps + 1);
     for index in 0..=settings.steps {
-        let step = bench.step(&mut policy, index)?;
+        let step = bench.step(&mut *policy, index)?;
         writeln!(progress, "step {index}: {step}")?;
         steps.push(step);
     }
-    Ok(Report::new(settings, &policy, &steps))
+    Ok(Report::new(settings, parameters, &steps))
+}
+
+/// The model that is measured; with `--lora`, adapters on top of it.
+fn load(settings: &Settings) -> Result<Model, BoxError> {
+    let threads = settings.device.threads;
+    let mut options = settings.device.options().with_shards(threads.max(2));
+    options.recall_mib = settings.recall_mib.unwrap_or(options.recall_mib);
+    let base = Model::load(Some(&settings.model), settings.device.device, options)?;
+    settings.check_length(base.config().max_position_embeddings)?;
+    match settings.lora {
+        Some(_) => base.copy(settings.lora, Seed::new(settings.seed).child("lora")),
+        None => Ok(base),
+    }
 }

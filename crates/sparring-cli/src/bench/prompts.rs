@@ -1,8 +1,8 @@
-//! What is continued.
+//! The prompts.
 
 use crate::bench::settings::Settings;
+use crate::models::Model;
 use rand::Rng;
-use sparring::candle::CandlePolicy;
 use sparring::core::{BoxError, Seed};
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Names the file where it is damaged, or the text that has another length.
-pub(crate) fn read(settings: &Settings, policy: &CandlePolicy) -> Result<Vec<Arc<[u32]>>, BoxError> {
+pub(crate) fn read(settings: &Settings, model: &Model) -> Result<Vec<Arc<[u32]>>, BoxError> {
     let length = settings.prompt_tokens;
     let file = settings.model.join(format!("prompts_{length}.json"));
     let bad = |why: String| BoxError::from(format!("{}: {why}", file.display()));
     if !file.exists() {
-        return Ok(random(settings, policy.config().vocab_size));
+        return Ok(random(settings, model.config().vocab_size));
     }
     let text = std::fs::read(&file).map_err(|error| bad(error.to_string()))?;
     let texts: Vec<String> = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
@@ -23,7 +23,7 @@ pub(crate) fn read(settings: &Settings, policy: &CandlePolicy) -> Result<Vec<Arc
         return Err(bad("has no prompts; remove it, or write some".to_owned()));
     }
     let encode = |(i, text): (usize, &String)| {
-        let ids = policy.tokenizer().encode(text)?;
+        let ids = model.tokenizer().encode(text)?;
         if ids.len() == length {
             return Ok(ids.into());
         }

@@ -3,7 +3,7 @@
 use crate::bench::settings::Settings;
 use crate::bench::step::Timed;
 use serde::Serialize;
-use sparring::candle::CandlePolicy;
+use sparring::train::summary::peak_rss_mib;
 
 /// The line on standard output. Times are medians over the measured steps, in seconds.
 #[derive(Debug, Serialize)]
@@ -38,7 +38,7 @@ pub(crate) struct PerStep {
 
 impl Report {
     /// `steps` begin with the one that warmed up.
-    pub(crate) fn new(settings: &Settings, policy: &CandlePolicy, steps: &[Timed]) -> Self {
+    pub(crate) fn new(settings: &Settings, parameters: usize, steps: &[Timed]) -> Self {
         let (warm_up, measured) = steps.split_at(1);
         let all = |value: fn(&Timed) -> f64| measured.iter().map(value).collect::<Vec<_>>();
         let per_step = PerStep {
@@ -56,14 +56,14 @@ impl Report {
             program: "sparring",
             version: env!("CARGO_PKG_VERSION"),
             settings: settings.clone(),
-            parameters: policy.parameter_count(),
+            parameters,
             micro: settings.micro(),
             step_s: median(&per_step.step_s),
             rollout_s,
             train_s,
             rollout_tok_s: completions * completion / rollout_s,
             train_tok_s: completions * (prompt + completion) / train_s,
-            peak_rss_mib: peak_rss_mib(),
+            peak_rss_mib: Some(peak_rss_mib()).filter(|mib| *mib > 0.0),
             warm_up_step_s: warm_up.iter().map(|step| step.step_s).sum(),
             per_step,
         }
@@ -79,11 +79,4 @@ pub(crate) fn median(values: &[f64]) -> f64 {
         (half, 0) => f64::midpoint(sorted[half - 1], sorted[half]),
         (half, _) => sorted[half],
     }
-}
-
-/// The largest resident set so far, as Linux tells it.
-fn peak_rss_mib() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib / 1024.0)
 }

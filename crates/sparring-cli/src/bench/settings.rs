@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::models::DeviceArgs;
 use serde::Serialize;
 use sparring::core::BoxError;
 use std::path::PathBuf;
@@ -38,16 +39,16 @@ pub(crate) struct Settings {
     /// [default: the library's].
     #[arg(long, value_name = "MIB")]
     pub(crate) recall_mib: Option<usize>,
-    /// Computes a group's prompt for each completion again, in sampling and in training.
+    /// Compute a group's prompt anew for each of its completions, in sampling and in training.
     #[arg(long)]
     pub(crate) no_sharing: bool,
-    /// Trains adapters of this rank on all projections instead of the weights.
+    /// Train adapters of this rank on all projections instead of the weights.
     #[arg(long, value_name = "RANK")]
     pub(crate) lora: Option<usize>,
-    /// Threads at work, every core unless said; each holds a gradient of its own.
-    #[arg(long, default_value_t = cores())]
-    pub(crate) threads: usize,
-    /// Does not compute the entropy that the update reports.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) device: DeviceArgs,
+    /// Leave out the entropy that an update reports.
     #[arg(long)]
     pub(crate) no_entropy: bool,
     /// Seed of the completions, and of the prompts where the model's folder has none.
@@ -55,12 +56,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
 }
 
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
 impl Settings {
-    /// Refuses work that there is none of.
+    /// Refuses sizes of 0.
     pub(crate) fn check(&self) -> Result<(), BoxError> {
         let sizes = [
             ("--prompts", self.prompts),
@@ -69,7 +66,7 @@ impl Settings {
             ("--completion-tokens", self.completion_tokens),
             ("--steps", self.steps),
             ("--micro", self.micro()),
-            ("--threads", self.threads),
+            ("--threads", self.device.threads),
         ];
         match sizes.into_iter().find(|(_, size)| *size == 0) {
             Some((flag, _)) => Err(format!("{flag} is 0; it must be at least 1").into()),
@@ -77,21 +74,22 @@ impl Settings {
         }
     }
 
-    /// Refuses lengths for which a model has no positions.
+    /// Refuses lengths beyond the model's limit.
     pub(crate) fn check_length(&self, positions: usize) -> Result<(), BoxError> {
         let length = self.prompt_tokens + self.completion_tokens;
         if length <= positions {
             return Ok(());
         }
-        let why = format!(
-            "--prompt-tokens and --completion-tokens are {length} together; the model's limit is {positions} (max_position_embeddings)"
-        );
-        Err(why.into())
+        Err(format!(
+            "--prompt-tokens and --completion-tokens are {length} together; the model's limit is {positions} \
+             (max_position_embeddings)"
+        )
+        .into())
     }
 
     /// Completions that are learned from at a time.
     pub(crate) fn micro(&self) -> usize {
-        self.micro.unwrap_or(self.group * self.threads).min(self.completions())
+        self.micro.unwrap_or(self.group * self.device.threads).min(self.completions())
     }
 
     /// Tokens of a micro-batch, as the update counts them: a group's prompt once.

@@ -4,7 +4,8 @@ use crate::bench::report::median;
 use crate::bench::separate::Separate;
 use crate::bench::settings::Settings;
 use crate::bench::step::{Bench, scores};
-use crate::bench::{model, prompts, run};
+use crate::bench::{load, prompts, run};
+use crate::models::Model;
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::{Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup};
 use std::path::Path;
@@ -25,7 +26,12 @@ fn base() -> tempfile::TempDir {
 #[test]
 fn a_run_reports_every_measured_step_and_repeats() {
     let folder = base();
-    for more in [&[] as &[&str], &["--no-sharing", "--micro", "3", "--no-entropy"], &["--recall-mib", "0"]] {
+    for more in [
+        &[] as &[&str],
+        &["--no-sharing", "--micro", "3", "--no-entropy"],
+        &["--recall-mib", "0"],
+        &["--device", "candle-cpu", "--lora", "2"],
+    ] {
         let settings = settings(folder.path(), more);
         let mut progress = Vec::new();
         let report = run(&settings, &mut progress).unwrap();
@@ -47,8 +53,9 @@ fn a_run_reports_every_measured_step_and_repeats() {
 fn sharing_and_micro_batches_do_not_change_the_update() {
     let folder = base();
     let shared = settings(folder.path(), &[]);
-    let mut policy = model::load(&shared).unwrap();
-    let ids = prompts::read(&shared, &policy).unwrap();
+    let model = load(&shared).unwrap();
+    let ids = prompts::read(&shared, &model).unwrap();
+    let Model::Cpu(mut policy) = model else { unreachable!("the default device") };
     let params = SamplingParams::default().with_max_tokens(5).with_min_tokens(5);
     let request = |(i, ids): (u64, _)| {
         SampleRequest::new(Prompt::Tokens(ids), 4, params.clone(), Seed::new(3).index(i))
@@ -78,16 +85,16 @@ fn sharing_and_micro_batches_do_not_change_the_update() {
 fn prompts_are_those_of_the_folder() {
     let folder = base();
     let settings = settings(folder.path(), &[]);
-    let policy = CandlePolicy::load(folder.path(), PolicyOptions::default()).unwrap();
-    let random = prompts::read(&settings, &policy).unwrap();
+    let model = load(&settings).unwrap();
+    let random = prompts::read(&settings, &model).unwrap();
     assert_eq!(random.iter().map(|ids| ids.len()).collect::<Vec<_>>(), [6, 6, 6]);
-    let text = policy.tokenizer().decode(&[5]).unwrap();
+    let text = model.tokenizer().decode(&[5]).unwrap();
     let file = folder.path().join("prompts_6.json");
     std::fs::write(&file, serde_json::to_string(&[&text]).unwrap()).unwrap();
-    let error = prompts::read(&settings, &policy).unwrap_err().to_string();
+    let error = prompts::read(&settings, &model).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{}: prompt 0 has 1 tokens", file.display())), "{error}");
     std::fs::write(&file, "[]").unwrap();
-    assert!(prompts::read(&settings, &policy).unwrap_err().to_string().contains("no prompts"));
+    assert!(prompts::read(&settings, &model).unwrap_err().to_string().contains("no prompts"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What was run: the model's bytes and the names of the data's files.
 
+use crate::errors::at;
 use sparring::core::{BoxError, Seed};
 use std::fs::File;
 use std::io::Read;
@@ -16,10 +17,15 @@ pub(crate) fn model_digest(dir: &Path) -> Result<String, BoxError> {
     for path in files(dir)? {
         let name = name(&path);
         if is_model(&name) {
-            digest =
-                add(digest.child(&name), &path).map_err(|error| format!("{}: {error}", path.display()))?;
+            digest = add(digest.child(&name), &path).map_err(at(&path))?;
         }
     }
+    Ok(format!("{:016x}", digest.value()))
+}
+
+/// A digest of one file's bytes, as of [`model_digest`].
+pub(crate) fn file_digest(path: &Path) -> Result<String, BoxError> {
+    let digest = add(Seed::new(0), path).map_err(at(path))?;
     Ok(format!("{:016x}", digest.value()))
 }
 
@@ -50,7 +56,7 @@ fn add(mut digest: Seed, path: &Path) -> std::io::Result<Seed> {
 
 /// The model's name: its folder's, also for `.`.
 pub(crate) fn model_name(dir: &Path) -> Result<String, BoxError> {
-    let folder = dir.canonicalize().map_err(|error| format!("{}: {error}", dir.display()))?;
+    let folder = dir.canonicalize().map_err(at(dir))?;
     Ok(name(&folder))
 }
 
@@ -77,7 +83,7 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, BoxError> {
     let entries = std::fs::read_dir(dir).and_then(|entries| {
         entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
     });
-    let mut paths = entries.map_err(|error| format!("{}: {error}", dir.display()))?;
+    let mut paths = entries.map_err(at(dir))?;
     paths.sort();
     Ok(paths)
 }

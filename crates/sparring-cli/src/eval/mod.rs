@@ -1,4 +1,4 @@
-//! A number for a model: one of the tool-calling benchmarks, asked greedily, read, and scored.
+//! Scores a model on a tool-calling benchmark: greedy answers, parsed and compared with the golds.
 //!
 //! ```sh
 //! sparring eval --model DIR --benchmark bfcl --data DIR --out runs/eval
@@ -6,7 +6,7 @@
 //! ```
 //!
 //! `--model` is a Hugging Face folder (Qwen2, Qwen3, Llama), `--data` the folder of the benchmark's files; nothing is
-//! fetched. Answers are kept in the folder of `--out` as they come: the same command again goes on where it stopped.
+//! fetched. Answers are kept in the folder of `--out` as they come: the same command continues where it stopped.
 //! Beside the report stand the failures, each with its reason, and for BFCL the result files that the official
 //! `bfcl evaluate` reads. `--golds` scores the benchmark's own answers, written in a call format, instead of a model's.
 
@@ -15,17 +15,16 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use crate::asking::reader;
+use crate::errors::at;
+use crate::models::{Device, Model};
+use crate::progress::Bar;
 use identity::{data_files, model_digest, model_name};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 pub(crate) use settings::Args;
-use settings::{Method, PromptStyle};
-use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::BoxError;
 use sparring::eval::bfcl::write_results;
-use sparring::eval::{
-    Benchmark, Failure, InWords, Journal, Prompter, Report, Templated, gold_answers, score, write_report,
-};
+use sparring::eval::{Benchmark, Failure, Journal, Report, gold_answers, score, write_report};
 use std::io::Write;
 use std::path::Path;
 
@@ -43,7 +42,7 @@ fn evaluate(args: &Args) -> Result<Report, BoxError> {
 
     // 2. Who answers: the golds, or a model.
     if let Some(format) = &args.golds {
-        let reader = settings::reader(format)?;
+        let reader = reader(format)?;
         let (report, failures) = score(&benchmark, &reader, &gold_answers(&benchmark, &reader));
         let report = report.with_run(json!({"model": "golds", "data": data_files(&args.data)?}));
         if let Some(dir) = &args.out {
@@ -57,25 +56,16 @@ fn evaluate(args: &Args) -> Result<Report, BoxError> {
 }
 
 fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxError> {
-    let policy = CandlePolicy::load(folder, PolicyOptions::default())?;
-    let tokenizer = policy.tokenizer();
+    let model = Model::load(Some(folder), args.device.device, args.device.options())?;
+    let tokenizer = model.tokenizer();
     let name = model_name(folder)?;
 
     // 3. How it is asked and read.
-    let Method { style, reader, note } = args.method(tokenizer.template_source().unwrap_or_default())?;
-    if let Some(note) = note {
+    let method = args.method(tokenizer.template_source().unwrap_or_default())?;
+    if let Some(note) = &method.note {
         eprintln!("note: {note}");
     }
-    let templated = Templated::new(tokenizer);
-    let mut in_words = InWords::new(&reader);
-    if let Some(path) = &args.system {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        in_words = in_words.with_system(text)?;
-    }
-    let prompter: &dyn Prompter = match style {
-        PromptStyle::Template => &templated,
-        PromptStyle::Own => &in_words,
-    };
+    let prompter = method.prompter(tokenizer)?;
 
     let prompt = benchmark.items.first().and_then(|item| prompter.prompt(item).ok());
     let prompt = prompt.and_then(|prompt| tokenizer.encode_prompt(&prompt).ok()).unwrap_or_default();
@@ -84,23 +74,28 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     // 4. The answers, on disk as they come. What they are to is in the hashes of their prompts; how they are read may
     // change without asking again.
     let (dir, config) = (args.folder(), args.run_config());
-    std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    std::fs::create_dir_all(&dir).map_err(at(&dir))?;
     let digest = model_digest(folder)?;
-    let identity = json!({
+    let mut identity = json!({
         "benchmark": benchmark.name,
         "model": digest,
         "prompt": prompter.name(),
         "config": config.identity(),
     });
+    // Devices round differently, so greedy answers may differ between them.
+    if args.device.device != Device::Cpu {
+        identity["device"] = json!(args.device.device);
+    }
     let mut journal = Journal::open(&dir.join("answers.jsonl"), &identity)?;
-    let bar = progress_bar(benchmark.items.len());
-    sparring::eval::run(benchmark, &policy, prompter, &config, &mut journal, |done| {
-        bar.set_position(done as u64);
+    let bar = Bar::new(&benchmark.name, benchmark.items.len());
+    sparring::eval::run(benchmark, model.sampler(), &*prompter, &config, &mut journal, |done| {
+        bar.set(done, "")
     })?;
-    bar.finish_and_clear();
-    // Some templates open the reasoning for the model.
+    drop(bar);
     let asked = prompter.name().to_owned();
-    let reader = reader.after(&end_of_prompt);
+    drop(prompter);
+    // Some templates open the reasoning for the model.
+    let reader = method.reader.after(&end_of_prompt);
 
     // 5. What they are worth.
     let (report, failures) = score(benchmark, &reader, journal.answers());
@@ -118,15 +113,9 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     Ok(report)
 }
 
-/// Golds that do not score are few, and what is wrong with them is what one wants to know.
+/// Golds that do not score are few, and each of them is worth a look.
 fn list(failures: &[Failure]) {
     for failure in failures {
         eprintln!("{} ({}): {}", failure.id, failure.error, failure.why.replace('\n', "; "));
     }
-}
-
-fn progress_bar(items: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed} (left {eta})");
-    // The template is a constant; indicatif's own style stands in if it were wrong.
-    ProgressBar::new(items as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

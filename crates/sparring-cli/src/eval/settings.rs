@@ -1,6 +1,8 @@
 //! The command line, and what it asks for.
 
-use clap::ValueEnum;
+use crate::asking::{self, Method, Notation, PromptChoice};
+use crate::errors::read_text;
+use crate::models::DeviceArgs;
 use sparring::core::{BoxError, Seed};
 use sparring::eval::bfcl::with_underscores;
 use sparring::eval::{AnswerReader, Benchmark, RunConfig, Suite};
@@ -28,19 +30,19 @@ pub(crate) struct Args {
     /// Only the first items of each category.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// How the model writes calls: the name of a format, `bfcl` for `[f(a=1)]` as BFCL reads it, or `auto` to see what
-    /// the chat template says (else `bfcl` for BFCL, and `hermes`).
+    /// How the model writes calls: the name of a format, `bfcl` for `[f(a=1)]` as BFCL reads it, or `auto`: the format
+    /// of the chat template if it is known, else `bfcl` for BFCL and `hermes` for the others.
     #[arg(long, default_value = "auto")]
     format: String,
-    /// How the model is asked: in its chat template, in words of our own, or `auto`, the template if it asks for calls
-    /// in the format that is read.
+    /// How tools are shown to the model: by its chat template, in words of our own, or `auto`: the template if it asks for
+    /// calls in the format that is read.
     #[arg(long, default_value = "auto")]
-    prompt: Prompt,
-    /// Ask in the words of this file instead of ours; `{functions}` in it becomes the JSON of the functions. Name the
+    prompt: PromptChoice,
+    /// A system prompt to use instead of our words; `{functions}` in it becomes the JSON of the tools. Also name the
     /// --format that it asks for.
     #[arg(long, value_name = "FILE")]
     pub(crate) system: Option<PathBuf>,
-    /// For models that write `_` for the dots of names: BFCL's tools are offered so, and checked so.
+    /// For models that write `_` for the dots of names: BFCL's tools are offered and checked under such names.
     #[arg(long)]
     underscore_to_dot: bool,
     /// The model's name in the official registry, for BFCL's result files [default: the folder's].
@@ -49,40 +51,17 @@ pub(crate) struct Args {
     /// Most tokens of an answer.
     #[arg(long, default_value_t = 512, value_name = "N")]
     max_tokens: usize,
-    /// Prompts at a time; the result does not depend on it.
+    /// Prompts that are answered at a time; the result does not depend on it.
     #[arg(long, default_value_t = 16, value_name = "N")]
     batch: usize,
     /// Folder of answers and report [default: runs/eval-BENCHMARK].
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// For models that draw even where there is nothing to choose.
+    /// Seed of the sampler; greedy answers do not depend on it.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Prompt {
-    Auto,
-    Template,
-    Own,
-}
-
-/// How the model is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PromptStyle {
-    /// In its chat template, which is told about the tools.
-    Template,
-    /// In words of our own.
-    Own,
-}
-
-/// How the model is asked and read.
-#[derive(Debug)]
-pub(crate) struct Method {
-    pub(crate) style: PromptStyle,
-    pub(crate) reader: AnswerReader,
-    /// What the user may not expect.
-    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
 }
 
 impl Args {
@@ -101,42 +80,22 @@ impl Args {
         Ok(if self.underscore_to_dot { with_underscores(benchmark) } else { benchmark })
     }
 
-    /// How a model with this chat template is asked and read. It is never asked for one format and read in another,
-    /// unless both are named.
+    /// How a model with this chat template is asked and read.
     pub(crate) fn method(&self, template: &str) -> Result<Method, BoxError> {
-        let guess = Format::guess(template);
-        let named = self.format != "auto";
-        if self.system.is_some() && !named {
+        if self.system.is_some() && self.format == "auto" {
             return Err("name the --format that the --system prompt asks for".into());
         }
-        let reader = match guess {
-            _ if named => reader(&self.format)?,
-            Some(format) => AnswerReader::Format(format),
-            None if self.benchmark == Suite::Bfcl.name() => AnswerReader::Bfcl,
-            None => AnswerReader::Format(Format::Hermes),
+        let fallback =
+            if self.benchmark == Suite::Bfcl.name() { AnswerReader::Bfcl } else { AnswerReader::Format(Format::Hermes) };
+        let notation = match self.format.as_str() {
+            "auto" => Notation::Guessed { fallback },
+            name => Notation::Named(asking::reader(name)?),
         };
-        let says = guess.map(Format::name);
-        // What the template does not say, the user may know; BFCL's notation is asked for in words.
-        let fits = says == Some(reader.name()) || says.is_none() && named && reader.name() != "bfcl";
-        let tools = template.contains("tools");
-        let style = match self.prompt {
-            Prompt::Template if self.system.is_some() => {
-                return Err("--system and --prompt template exclude each other".into());
-            }
-            Prompt::Template if !named && says.is_none() => {
-                return Err("the chat template does not say how calls are written; name a --format".into());
-            }
-            Prompt::Template => PromptStyle::Template,
-            Prompt::Auto if tools && fits && self.system.is_none() => PromptStyle::Template,
-            Prompt::Auto | Prompt::Own => PromptStyle::Own,
-        };
-        let unused = tools && matches!(self.prompt, Prompt::Auto) && style == PromptStyle::Own;
-        let note = (unused && self.system.is_none()).then(|| {
-            let why = says
-                .map_or("does not say how calls are written".to_owned(), |says| format!("asks for {says}"));
-            format!("the chat template knows tools but {why}: asking in our own words for {}", reader.name())
-        });
-        Ok(Method { style, reader, note })
+        let mut method = Method::choose(notation, self.prompt, self.system.is_some(), template)?;
+        if let Some(path) = &self.system {
+            method.system = Some(read_text(path, "--system")?);
+        }
+        Ok(method)
     }
 
     /// Where answers and report go.
@@ -149,15 +108,4 @@ impl Args {
         let config = RunConfig::default().with_batch(self.batch).with_max_tokens(self.max_tokens);
         config.with_seed(Seed::new(self.seed))
     }
-}
-
-/// The reader of this name.
-pub(crate) fn reader(name: &str) -> Result<AnswerReader, BoxError> {
-    if name == "bfcl" {
-        return Ok(AnswerReader::Bfcl);
-    }
-    Format::from_name(name).map(AnswerReader::Format).ok_or_else(|| {
-        let all = Format::ALL.map(Format::name).join(", ");
-        format!("there is no format `{name}`; there are bfcl, {all}").into()
-    })
 }

@@ -1,8 +1,9 @@
 //! The program scores golds, and the embedded miniature on a few items, twice with the same outcome.
 
+use crate::asking::PromptStyle;
 use crate::eval::evaluate;
 use crate::eval::identity::{data_files, model_digest, model_name};
-use crate::eval::settings::{Args, PromptStyle};
+use crate::eval::settings::Args;
 use sparring::core::one_line;
 use sparring::eval::Report;
 use std::path::Path;
@@ -39,7 +40,7 @@ fn golds_score_in_every_format() {
 }
 
 #[test]
-fn a_model_is_asked_once() {
+fn answers_are_sampled_once() {
     let dir = tempfile::tempdir().unwrap();
     data(dir.path());
     let elsewhere = tempfile::tempdir().unwrap();
@@ -67,7 +68,7 @@ fn a_model_is_asked_once() {
 }
 
 #[test]
-fn mistakes_are_told_in_one_line() {
+fn mistakes_are_reported_in_one_line() {
     let dir = tempfile::tempdir().unwrap();
     data(dir.path());
     for (arguments, want) in [
@@ -124,18 +125,21 @@ fn a_model_is_read_as_it_is_asked() {
         let all = [&["--benchmark", "bfcl", "--data", "x"], arguments].concat();
         crate::parse::<Args>(&all).unwrap().method(template)
     };
+    let dir = tempfile::tempdir().unwrap();
+    let system = dir.path().join("system.txt").to_string_lossy().into_owned();
+    std::fs::write(&system, "Call {functions}").unwrap();
     let (hermes, unknown, plain) = ("{{ tools }} <tool_call>", "{{ tools }}", "{{ messages }}");
-    let (by_template, own) = (PromptStyle::Template, PromptStyle::Own);
+    let (by_template, own) = (PromptStyle::Template, PromptStyle::Words);
     for (arguments, template, want) in [
         (&[][..], hermes, (by_template, "hermes", false)),
         (&[], unknown, (own, "bfcl", true)),
         (&[], plain, (own, "bfcl", false)),
-        (&["--prompt", "own"], hermes, (own, "hermes", false)),
+        (&["--prompt", "words"], hermes, (own, "hermes", false)),
         (&["--format", "xlam"], unknown, (by_template, "xlam", false)),
         (&["--format", "xlam"], hermes, (own, "xlam", true)),
         (&["--format", "bfcl"], hermes, (own, "bfcl", true)),
         (&["--format", "xlam", "--prompt", "template"], hermes, (by_template, "xlam", false)),
-        (&["--system", "f", "--format", "bfcl"], hermes, (own, "bfcl", false)),
+        (&["--system", &system, "--format", "bfcl"], hermes, (own, "bfcl", false)),
     ] {
         let found = method(arguments, template).unwrap();
         let found = (found.style, found.reader.name().to_owned(), found.note.is_some());

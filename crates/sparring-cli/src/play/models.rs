@@ -1,29 +1,16 @@
 //! The models that play.
 
-use crate::miniature::base_folder;
+use crate::models::Model;
 use crate::play::settings::{Args, Settings};
-use sparring::candle::{CandlePolicy, LoraConfig, PolicyOptions};
 use sparring::core::{BoxError, Policy, Seed};
 use sparring::selfplay::{Players, Seat, Weights};
 
 /// Generator and Solver: two copies of the base model, or two adapters on it, or one model that plays both.
 pub(crate) fn load(args: &Args, settings: &Settings) -> Result<Players, BoxError> {
-    let mut options = PolicyOptions::default();
-    if let Some(threads) = args.threads {
-        options = options.with_threads(threads);
-    }
-    // The folder of the embedded base is needed only until the models are in memory.
-    let scratch = tempfile::tempdir()?;
-    let folder = base_folder(args.model.as_deref(), scratch.path())?;
-    let base = CandlePolicy::load(folder, options)?;
+    let base = Model::load(args.model.as_deref(), args.device.device, args.device.options())?;
     let policy = |player: &str| -> Result<Box<dyn Policy>, BoxError> {
-        Ok(Box::new(match args.lora {
-            Some(rank) => {
-                let seed = Seed::new(settings.seed).child("lora").child(player);
-                base.with_lora(LoraConfig::new(rank), seed)?
-            }
-            None => base.duplicate(),
-        }))
+        let seed = Seed::new(settings.seed).child("lora").child(player);
+        Ok(base.copy(args.lora, seed)?.into_policy())
     };
     Ok(match settings.config.self_play.weights {
         Weights::Shared => Players::Shared(policy("both")?),

@@ -1,6 +1,7 @@
 //! The command line, and what it asks for.
 
 use crate::miniature;
+use crate::models::DeviceArgs;
 use sparring::core::BoxError;
 use sparring::recipes::tool_r0::{Preset, ToolR0Config};
 use sparring::train::store::RunInfo;
@@ -31,9 +32,8 @@ pub(crate) struct Args {
     /// Train low-rank adapters of this rank, also when resuming: the base is in memory once for both roles.
     #[arg(long, value_name = "RANK")]
     pub(crate) lora: Option<usize>,
-    /// Threads at work [default: every core]; the result does not depend on it. Sampling uses all of them, learning two.
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<usize>,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
 }
 
 /// What is to be played, and where.

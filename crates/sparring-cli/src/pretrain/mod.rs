@@ -11,9 +11,10 @@
 mod corpus;
 mod tokenizer;
 
+use crate::errors::read_text;
 use crate::miniature::{print_accuracies, prompts};
+use crate::progress::Bar;
 use corpus::{Corpus, Text};
-use indicatif::{ProgressBar, ProgressStyle};
 use rand::seq::SliceRandom;
 use sparring::candle::{AdamWConfig, CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
 use sparring::core::{
@@ -66,7 +67,7 @@ const LONGEST: usize = 448;
 pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
     let seed = Seed::new(args.seed);
     let mix: DocumentMix = match &args.mix {
-        Some(path) => toml::from_str(&std::fs::read_to_string(path)?)?,
+        Some(path) => sparring::train::from_toml(&read_text(path, "--mix")?, &path.display().to_string())?,
         None => DocumentMix::default(),
     };
     mix.validate()?;
@@ -92,23 +93,20 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
         CandlePolicy::init(config, ChatTokenizer::from_folder(&args.out)?, options, seed.child("weights"))?;
 
     // 3. Next-token prediction on documents that are never repeated.
-    let bar = ProgressBar::new(args.steps as u64).with_style(ProgressStyle::with_template(
-        "{bar:40} {pos}/{len} steps, {msg}, {elapsed} (left {eta})",
-    )?);
+    let bar = Bar::new("pretraining", args.steps);
     let schedule = LrSchedule::cosine().with_warmup(50);
     let mut documents = Documents { corpus: &corpus, seed: seed.child("documents"), next: 0 };
     for step in 0..args.steps {
         let batch = documents.batch(model.tokenizer(), args.tokens)?;
         let loss = train_step(&mut model, &batch, schedule.at(step, args.steps, args.lr))?;
-        bar.set_message(format!("loss {loss:.3}"));
-        bar.inc(1);
+        bar.add(1, &format!("loss {loss:.3}"));
         if args.test_every > 0 && (step + 1) % args.test_every == 0 {
             model.save_pretrained(&args.out)?;
             let when = format!("step {}, loss {loss:.3}", step + 1);
             bar.suspend(|| print_accuracies(&when, &model, &game, 200))?;
         }
     }
-    bar.finish_and_clear();
+    drop(bar);
     model.save_pretrained(&args.out)?;
 
     // 4. What was written is what is tested.

@@ -7,7 +7,8 @@
 //! The Solver's side of a preset (reward, updates, learning rate, iterations, numbers of tools and calls), but the tasks
 //! are the world's, over training tools, never twice the same, and with labels that are always right.
 
-use crate::miniature::{base_folder, print_accuracies, prompts};
+use crate::miniature::{print_accuracies, prompts};
+use crate::models::base_folder;
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::{BoxError, Player, task_source_fn};
 use sparring::miniature::{Split, TaskShape, World};

@@ -1,7 +1,6 @@
 //! Experiments: several arms, or several seeds, and what they add up to.
 
 mod gold_ceiling;
-mod progress;
 mod tool_zero;
 
 use clap::Subcommand;

@@ -164,6 +164,49 @@ fn the_reference_is_fixed_or_refreshed() {
     assert!(fixed[3] > 1e-6 && refreshed[4] > 1e-9, "{fixed:?} and {refreshed:?}");
 }
 
+/// Rates reach the reward of their completion, and the record; a function that miscounts is named.
+#[test]
+fn solve_rates_are_those_of_their_completions() {
+    let rate = |out: &Rollout| (out.text != "d").then(|| f32::from(out.text == "a"));
+    let plan = config().with_steps(2).build().unwrap();
+    let mut policy = toy();
+    let mut trainer =
+        Trainer::new(plan.clone(), &mut policy, Epochs::new(letters()), prompt, Given, Seed::new(7))
+            .with_solve_rates(|_, groups, _| {
+                Ok(groups.iter().map(|g| g.iter().map(rate).collect()).collect())
+            });
+    while let Some(step) = trainer.step().unwrap() {
+        let rates: Vec<Option<f32>> = step.groups.iter().flatten().map(rate).collect();
+        let rewards: Vec<Option<f32>> =
+            step.scored.groups.iter().flat_map(|s| s.rewards.iter().copied()).collect();
+        assert_eq!(rewards, rates);
+        assert!(step.record.solve_rate.is_some_and(|mean| (0.0..=1.0).contains(&mean)));
+    }
+    drop(trainer);
+    let mut trainer = Trainer::new(plan, &mut policy, Epochs::new(letters()), prompt, Given, Seed::new(7))
+        .with_solve_rates(|_, groups, _| Ok(vec![vec![None]; groups.len()]));
+    let error = one_line(&trainer.step().unwrap_err());
+    assert!(error.contains("update 0") && error.contains("numbers of rates"), "{error}");
+}
+
+/// Pays the solve rate.
+struct Given;
+
+impl sparring_core::Reward<String> for Given {
+    fn name(&self) -> &'static str {
+        "given"
+    }
+
+    fn score(
+        &self,
+        _: &String,
+        _: &[Rollout],
+        ctx: &sparring_core::RewardContext<'_>,
+    ) -> Result<Vec<Option<f32>>, sparring_core::BoxError> {
+        Ok(ctx.solve_rates.to_vec())
+    }
+}
+
 #[test]
 fn groups_and_scores_have_to_match() {
     let mut policy = toy();

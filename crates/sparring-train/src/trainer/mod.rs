@@ -9,7 +9,7 @@ use crate::store::{Journal, RunOptions};
 use crate::{Evaluation, TrainError, TrainPlan};
 use serde::Serialize;
 use serde_json::Value;
-use sparring_core::{Observer, Player, Policy, Prompt, Reward, Rollout, Scorer, Seed, TaskSource};
+use sparring_core::{BoxError, Observer, Player, Policy, Prompt, Reward, Rollout, Scorer, Seed, TaskSource};
 use state::State;
 use std::fmt;
 
@@ -31,6 +31,7 @@ pub struct Trainer<'a, T> {
     key: Option<Key<'a, T>>,
     consistency: Option<Consistency<'a, T>>,
     solved: Option<Solved<'a, T>>,
+    solve_rates: Option<SolveRates<'a, T>>,
     show: Option<fn(&T) -> Value>,
     evaluations: Vec<Evaluation<T>>,
     recorder: Option<Recorder<'a, T>>,
@@ -44,6 +45,8 @@ type Key<'a, T> = Box<dyn Fn(&T) -> String + 'a>;
 type Consistency<'a, T> = Box<dyn Fn(&T, &[Rollout]) -> f64 + 'a>;
 type Solved<'a, T> = Box<dyn Fn(&T, &Rollout) -> bool + 'a>;
 type Recorder<'a, T> = Box<dyn FnMut(&Step<T>, &mut Journal<'_, '_>) -> Result<(), TrainError> + 'a>;
+type SolveRates<'a, T> =
+    Box<dyn Fn(&[T], &[Vec<Rollout>], Seed) -> Result<Vec<Vec<Option<f32>>>, BoxError> + 'a>;
 
 impl<T> fmt::Debug for Trainer<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,6 +84,7 @@ impl<'a, T> Trainer<'a, T> {
             key: None,
             consistency: None,
             solved: None,
+            solve_rates: None,
             show: None,
             evaluations: Vec::new(),
             recorder: None,
@@ -116,6 +120,19 @@ impl<'a, T> Trainer<'a, T> {
     #[must_use]
     pub fn with_solved(mut self, solved: impl Fn(&T, &Rollout) -> bool + 'a) -> Self {
         self.solved = Some(Box::new(solved));
+        self
+    }
+
+    /// Measures how hard the proposed tasks are, for a policy that proposes tasks: called between sampling and scoring
+    /// with the tasks, the completions of each, and a seed of its own. It returns one rate a completion, in [0, 1];
+    /// `None` for a completion that proposes nothing that could be tried. Rewards read them in
+    /// `RewardContext::solve_rates`. Without [`Trainer::with_solved`], their mean is the solve rate of the update.
+    #[must_use]
+    pub fn with_solve_rates(
+        mut self,
+        rates: impl Fn(&[T], &[Vec<Rollout>], Seed) -> Result<Vec<Vec<Option<f32>>>, BoxError> + 'a,
+    ) -> Self {
+        self.solve_rates = Some(Box::new(rates));
         self
     }
 

@@ -47,7 +47,8 @@ pub struct StepRecord {
     pub reward: f32,
     /// Mean of each component of the reward.
     pub components: Map<String, Value>,
-    /// Share of the completions that solve their task; `None` without [`Trainer::with_solved`](crate::Trainer).
+    /// Share of the completions that solve their task, or mean of the solve rates of what they propose; `None` where
+    /// nothing says either.
     pub solve_rate: Option<f32>,
     /// Groups that were drawn.
     pub drawn: usize,

@@ -105,23 +105,45 @@ impl<T> Trainer<'_, T> {
         self.state.tasks += tasks.len() as u64;
         let requests = requests(tasks.iter().map(&*self.prompt), c.group_size, &c.sampling, seed);
         let groups = sample(&*self.policy, super::run::POLICY, &requests, |_| {})?;
+        let probed = self.solve_rates(&tasks, &groups, seed.child("solve_rates"))?;
         let mut ctx = RewardContext::default().with_batch(&groups);
         (ctx.step, ctx.total_steps, ctx.player) = (self.state.step, c.steps, self.player);
         let mut scores = Vec::with_capacity(groups.len());
-        for (task, group) in tasks.iter().zip(&groups) {
+        for (i, (task, group)) in tasks.iter().zip(&groups).enumerate() {
+            ctx.solve_rates = probed.as_ref().map_or(&[], |rates| &rates[i]);
             let mut score = Score::of(&*self.reward, task, group, &ctx)?;
             if let Some(key) = &self.key {
                 score.key = key(task);
             }
             score.consistency = self.consistency.as_ref().map(|consistency| consistency(task, group));
-            let rate = self.solved.as_ref().map(|solved| {
-                group.iter().filter(|out| solved(task, out)).count() as f32 / group.len().max(1) as f32
-            });
+            let rate = match &self.solved {
+                Some(solved) => {
+                    let right = group.iter().filter(|out| solved(task, out)).count();
+                    Some(right as f32 / group.len().max(1) as f32)
+                }
+                None => mean(&ctx.solve_rates.iter().copied().flatten().collect::<Vec<_>>()),
+            };
             all.push((score.clone(), rate));
             scores.push(score);
         }
         let drawn = tasks.into_iter().zip(groups).zip(scores);
         Ok(drawn.map(|((task, rollouts), score)| Drawn { task, rollouts, score }).collect())
+    }
+
+    /// The solve rates of every completion, where there is something that measures them.
+    fn solve_rates(
+        &self,
+        tasks: &[T],
+        groups: &[Vec<Rollout>],
+        seed: Seed,
+    ) -> Result<Option<Vec<Vec<Option<f32>>>>, TrainError> {
+        let Some(measure) = &self.solve_rates else { return Ok(None) };
+        let failed = |source| TrainError::SolveRates { step: self.state.step, source };
+        let rates = measure(tasks, groups, seed).map_err(failed)?;
+        if rates.iter().map(Vec::len).eq(groups.iter().map(Vec::len)) {
+            return Ok(Some(rates));
+        }
+        Err(failed("the function gave other numbers of rates than there are completions".into()))
     }
 
     /// The learning half; without groups, there is no update.

@@ -1,10 +1,10 @@
 //! What is kept of one arm with one seed, and of the base.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sparring::core::BoxError;
 use sparring::recipes::tool_zero::{Arm, Coverage, StepRecord};
 use sparring::train::EvaluationScore;
+use sparring::train::store::disk::write_atomic;
 use std::path::Path;
 
 /// Accuracy on both evaluations.
@@ -40,29 +40,9 @@ pub(crate) struct BaseResult {
     pub(crate) seconds: f64,
 }
 
-/// A result that is there already.
-pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, BoxError> {
-    match std::fs::read(path) {
-        Ok(bytes) => {
-            let read = serde_json::from_slice(&bytes);
-            Ok(Some(read.map_err(|error| format!("{}: {error} (remove it to do it again)", path.display()))?))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{}: {error}", path.display()).into()),
-    }
-}
-
-/// Writes a result under a temporary name, then renames it.
+/// Writes a result, whole or not at all.
 pub(crate) fn write<T: Serialize>(path: &Path, result: &T) -> Result<(), BoxError> {
     let mut text = serde_json::to_vec_pretty(result)?;
     text.push(b'\n');
-    write_text(path, &text)
-}
-
-/// Writes a file under a temporary name, then renames it.
-pub(crate) fn write_text(path: &Path, text: &[u8]) -> Result<(), BoxError> {
-    let temporary = path.with_extension("tmp");
-    std::fs::write(&temporary, text)
-        .and_then(|()| std::fs::rename(&temporary, path))
-        .map_err(|error| format!("{}: {error}", path.display()).into())
+    Ok(write_atomic(path, &text)?)
 }

@@ -1,6 +1,6 @@
 //! `report.html`: the table and the curves, in one file.
 
-use crate::study::tool_zero::job::{self, RunResult};
+use crate::study::tool_zero::job::RunResult;
 use crate::study::tool_zero::settings::Settings;
 use crate::study::tool_zero::summary::{ArmSummary, Summary};
 use crate::study::tool_zero::table::{relative, share};
@@ -8,6 +8,7 @@ use sparring::core::BoxError;
 use sparring::recipes::tool_zero::{Arm, StepRecord};
 use sparring::train::report::charts::{Series, colour, lines};
 use sparring::train::report::html;
+use sparring::train::store::disk::write_atomic;
 use std::path::PathBuf;
 
 /// A number of an update, where it has one.
@@ -24,7 +25,7 @@ pub(crate) fn write(settings: &Settings, summary: &Summary, runs: &[RunResult]) 
     ];
     let title = format!("Tool-Zero on the miniature, {} seed(s)", summary.seeds);
     let path = settings.dir.join("report.html");
-    job::write_text(&path, html::page(&title, &sections.concat()).as_bytes())?;
+    write_atomic(&path, html::page(&title, &sections.concat()).as_bytes())?;
     Ok(path)
 }
 

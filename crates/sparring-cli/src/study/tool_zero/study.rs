@@ -1,7 +1,8 @@
 //! The base model, the tasks, and the runs of every arm with every seed.
 
+use crate::errors::at;
 use crate::miniature::prompts;
-use crate::study::progress::Progress;
+use crate::progress::Bar;
 use crate::study::tool_zero::job::{self, Accuracy, BaseResult, RunResult};
 use crate::study::tool_zero::settings::Settings;
 use sparring::candle::{CandlePolicy, PolicyOptions};
@@ -11,6 +12,8 @@ use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::recipes::tool_zero::{Arm, ToolZero, Training, coverage, mask_names};
 use sparring::tools::ToolTask;
 use sparring::train::Evaluation;
+use sparring::train::report::read_json;
+use sparring::train::store::disk::write_atomic;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,10 +65,10 @@ impl<'a> Study<'a> {
     /// What the base can do, greedily and in several tries.
     pub(crate) fn base(&self) -> Result<BaseResult, BoxError> {
         let path = self.settings.dir.join("runs/base.json");
-        if let Some(known) = job::read(&path)? {
+        if let Some(known) = read_json(&path)? {
             return Ok(known);
         }
-        let progress = Progress::new("base", 6);
+        let progress = Bar::new("base", 6);
         let started = Instant::now();
         let mut base = self.base.duplicate();
         base.set_options(PolicyOptions::default().with_threads(self.settings.threads))?;
@@ -99,7 +102,7 @@ impl<'a> Study<'a> {
         let jobs: Vec<(u64, Arm)> = (1..=self.settings.seeds)
             .flat_map(|seed| self.settings.arms.iter().map(move |&arm| (seed, arm)))
             .collect();
-        let progress = Progress::new("updates", jobs.len() * self.plan.config().updates);
+        let progress = Bar::new("updates", jobs.len() * self.plan.config().updates);
         let next = AtomicUsize::new(0);
         let results = Mutex::new((0..jobs.len()).map(|_| None).collect::<Vec<Option<_>>>());
         let work = || {
@@ -124,9 +127,9 @@ impl<'a> Study<'a> {
     }
 
     /// One arm with one seed: train, then run the evaluations.
-    fn run(&self, arm: Arm, seed: u64, progress: &Progress) -> Result<RunResult, BoxError> {
+    fn run(&self, arm: Arm, seed: u64, progress: &Bar) -> Result<RunResult, BoxError> {
         let path = self.settings.dir.join(format!("runs/{arm}-{seed}.json"));
-        if let Some(known) = job::read(&path)? {
+        if let Some(known) = read_json(&path)? {
             progress.add(self.plan.config().updates, "");
             return Ok(known);
         }
@@ -184,7 +187,6 @@ fn claim_folder(settings: &Settings) -> Result<(), BoxError> {
         }
         Err(_) => {}
     }
-    std::fs::create_dir_all(settings.dir.join("runs"))
-        .map_err(|error| format!("{}: {error}", settings.dir.display()))?;
-    job::write_text(&path, text.as_bytes())
+    std::fs::create_dir_all(settings.dir.join("runs")).map_err(at(&settings.dir))?;
+    Ok(write_atomic(&path, text.as_bytes())?)
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sparring::core::BoxError;
 use sparring::recipes::tool_zero::Arm;
+use sparring::train::store::disk::write_atomic;
 
 /// A mean over seeds.
 #[derive(Debug, Clone, Serialize)]
@@ -66,7 +67,7 @@ pub(crate) fn write(settings: &Settings, base: BaseResult, runs: &[RunResult]) -
         arms: settings.arms.iter().map(|&arm| summarise(arm, runs)).collect(),
     };
     job::write(&settings.dir.join("summary.json"), &summary)?;
-    job::write_text(&settings.dir.join("events.jsonl"), events(runs)?.as_bytes())?;
+    write_atomic(&settings.dir.join("events.jsonl"), events(runs)?.as_bytes())?;
     Ok(summary)
 }
 

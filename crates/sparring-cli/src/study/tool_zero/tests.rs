@@ -1,8 +1,9 @@
 //! Every arm makes two updates of the shipped base, is kept, goes on, and is reported.
 
+use crate::study::tool_zero::compare;
 use crate::study::tool_zero::settings::{Args, Settings};
-use crate::study::tool_zero::{compare, job};
 use serde_json::Value;
+use sparring::train::report::read_json;
 use std::path::Path;
 
 fn settings(out: &Path, arguments: &[&str]) -> Settings {
@@ -18,7 +19,7 @@ fn settings(out: &Path, arguments: &[&str]) -> Settings {
 
 /// A result without what depends on the machine.
 fn result(dir: &Path, name: &str) -> Value {
-    let mut value: Value = job::read(&dir.join("runs").join(name)).unwrap().unwrap();
+    let mut value: Value = read_json(&dir.join("runs").join(name)).unwrap().unwrap();
     value["seconds"] = Value::Null;
     value
 }

@@ -1,0 +1,198 @@
+//! The models of every command: a folder or the embedded miniature, on a device, with or without adapters.
+
+use serde::{Serialize, Serializer};
+use sparring::candle::{
+    CandlePolicy, ChatTokenizer, DeviceKind, DeviceOptions, DevicePolicy, LoraConfig, ModelConfig,
+    PolicyOptions,
+};
+use sparring::core::{BoxError, Policy, Sampler, Seed};
+use sparring::miniature;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+/// Where a model computes, as `--device` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Device {
+    /// Our own CPU engine, [`CandlePolicy`].
+    Cpu,
+    /// candle's operations, [`DevicePolicy`].
+    Candle(DeviceKind),
+}
+
+impl FromStr for Device {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse().ok().map(DeviceKind::Cuda);
+        match name {
+            "cpu" => Some(Self::Cpu),
+            "candle-cpu" => Some(Self::Candle(DeviceKind::Cpu)),
+            "cuda" => Some(Self::Candle(DeviceKind::Cuda(0))),
+            _ => name.strip_prefix("cuda:").and_then(number).map(Self::Candle),
+        }
+        .ok_or_else(|| "choose cpu, cuda:N (a GPU, from 0) or candle-cpu".to_owned())
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Candle(DeviceKind::Cuda(index)) => write!(f, "cuda:{index}"),
+            Self::Candle(_) => f.write_str("candle-cpu"),
+        }
+    }
+}
+
+impl Serialize for Device {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The options that say where a model computes.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+pub(crate) struct DeviceArgs {
+    /// Where to compute: `cpu` is the engine written for CPUs, `cuda:0` the first NVIDIA GPU (needs a build with
+    /// `--features cuda`), `candle-cpu` the GPU code on the CPU, for comparison.
+    #[arg(long, default_value_t = Device::Cpu, value_name = "DEVICE")]
+    pub(crate) device: Device,
+    /// CPU threads [default: one for each core]; results do not depend on it.
+    #[arg(long, default_value_t = cores(), hide_default_value = true, value_name = "N")]
+    pub(crate) threads: usize,
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+impl DeviceArgs {
+    /// The settings of a policy on the CPU.
+    pub(crate) fn options(&self) -> PolicyOptions {
+        PolicyOptions::default().with_threads(self.threads)
+    }
+}
+
+/// A model as it was loaded: the base of the policies that learn, and a sampler itself.
+#[derive(Debug)]
+pub(crate) enum Model {
+    Cpu(CandlePolicy),
+    Device(DevicePolicy),
+}
+
+impl Model {
+    /// Loads a folder in Hugging Face's layout, or the embedded miniature; on the CPU with these options.
+    pub(crate) fn load(
+        folder: Option<&Path>,
+        device: Device,
+        options: PolicyOptions,
+    ) -> Result<Self, BoxError> {
+        // The folder of the embedded model is needed only until its weights are in memory.
+        let scratch = tempfile::tempdir()?;
+        let folder = base_folder(folder, scratch.path())?;
+        Ok(match device {
+            Device::Cpu => Self::Cpu(CandlePolicy::load(folder, options)?),
+            Device::Candle(DeviceKind::Cuda(_)) if !cfg!(feature = "cuda") => {
+                let build = "cargo install --path crates/sparring-cli --features cuda";
+                return Err(format!(
+                    "--device {device}: this program was built without CUDA; build it with `{build}`"
+                )
+                .into());
+            }
+            Device::Candle(kind) => {
+                let adamw = options.adamw;
+                let options = DeviceOptions::default().with_device(kind).with_adamw(adamw);
+                Self::Device(DevicePolicy::load(folder, options)?)
+            }
+        })
+    }
+
+    /// A model to be trained that starts as this one: a copy, or fresh adapters of this rank on shared weights.
+    pub(crate) fn copy(&self, lora: Option<usize>, seed: Seed) -> Result<Self, BoxError> {
+        let lora = lora.map(LoraConfig::new);
+        Ok(match (self, lora) {
+            (Self::Cpu(base), Some(lora)) => Self::Cpu(base.with_lora(lora, seed)?),
+            (Self::Cpu(base), None) => Self::Cpu(base.duplicate()),
+            (Self::Device(base), Some(lora)) => Self::Device(base.with_lora(lora, seed)?),
+            (Self::Device(base), None) => Self::Device(base.duplicate()),
+        })
+    }
+
+    /// The model as a policy that learns.
+    pub(crate) fn into_policy(self) -> Box<dyn Policy> {
+        match self {
+            Self::Cpu(policy) => Box::new(policy),
+            Self::Device(policy) => Box::new(policy),
+        }
+    }
+
+    /// The model as a sampler; its weights do not change.
+    pub(crate) fn sampler(&self) -> &dyn Sampler {
+        match self {
+            Self::Cpu(policy) => policy,
+            Self::Device(policy) => policy,
+        }
+    }
+
+    /// The tokenizer and its chat template.
+    pub(crate) fn tokenizer(&self) -> &ChatTokenizer {
+        match self {
+            Self::Cpu(policy) => policy.tokenizer(),
+            Self::Device(policy) => policy.tokenizer(),
+        }
+    }
+
+    /// The shape of the model.
+    pub(crate) fn config(&self) -> &ModelConfig {
+        match self {
+            Self::Cpu(policy) => policy.config(),
+            Self::Device(policy) => policy.config(),
+        }
+    }
+
+    /// Number of weights that are trained; tied embeddings count once.
+    pub(crate) fn parameter_count(&self) -> usize {
+        match self {
+            Self::Cpu(policy) => policy.parameter_count(),
+            Self::Device(policy) => {
+                policy.parameters().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+            }
+        }
+    }
+}
+
+/// The folder of the base model: the user's, or the embedded one, written into `scratch`.
+///
+/// # Errors
+/// What the file system says.
+pub(crate) fn base_folder<'a>(model: Option<&'a Path>, scratch: &'a Path) -> Result<&'a Path, BoxError> {
+    if let Some(folder) = model {
+        return Ok(folder);
+    }
+    miniature::write_base(scratch)?;
+    Ok(scratch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_have_names() {
+        for name in ["cpu", "candle-cpu", "cuda:0", "cuda:3"] {
+            assert_eq!(name.parse::<Device>().unwrap().to_string(), name);
+        }
+        assert_eq!("cuda".parse::<Device>().unwrap().to_string(), "cuda:0");
+        for name in ["gpu", "cuda:", "cuda:x", ""] {
+            assert!(name.parse::<Device>().unwrap_err().contains("cuda:N"), "{name}");
+        }
+    }
+
+    #[test]
+    #[cfg(not(feature = "cuda"))]
+    fn a_build_without_cuda_says_how_to_build_one() {
+        let error = Model::load(None, "cuda:0".parse().unwrap(), PolicyOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("--features cuda"), "{error}");
+    }
+}
