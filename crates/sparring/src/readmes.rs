@@ -1,4 +1,4 @@
-//! One item for each README.
+//! One item for each README, and for the training guide.
 
 #[doc = include_str!("../README.md")]
 struct Facade;
@@ -35,3 +35,6 @@ struct Testkit;
 
 #[doc = include_str!("../../sparring-tools/README.md")]
 struct Tools;
+
+#[doc = include_str!("../../../docs/training.md")]
+struct Training;
