@@ -1,4 +1,4 @@
-//! One item for each README.
+//! One item for each README, and for the training guide.
 
 #[doc = include_str!("../../../README.md")]
 struct Workspace;
@@ -41,3 +41,6 @@ struct Tools;
 
 #[doc = include_str!("../../sparring-train/README.md")]
 struct Train;
+
+#[doc = include_str!("../../../docs/training.md")]
+struct Training;
