@@ -71,6 +71,18 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     ///
     /// The source is asked for tasks by number, in order, with `seed.child("tasks")`; the number of the next task is
     /// part of the run's state, so that a resumed run trains on the same tasks.
+    ///
+    /// ```
+    /// # use sparring_core::Game;
+    /// # use sparring_selfplay::SelfPlay;
+    /// use sparring_train::Epochs;
+    /// # fn with_own<'a, G: Game<Task = String>>(run: SelfPlay<'a, G>) -> SelfPlay<'a, G> {
+    /// let own = Epochs::new(vec!["a".to_owned(), "b".to_owned()]);
+    /// // Three tasks in ten are of the list, over and over; the Generator writes the others.
+    /// let run = run.with_tasks(own, 0.3);
+    /// # run
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_tasks(mut self, source: impl TaskSource<G::Task> + 'a, share: f32) -> Self {
         self.tasks = Some(OwnTasks { source: Box::new(source), share });

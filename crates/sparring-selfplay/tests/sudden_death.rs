@@ -1,4 +1,4 @@
-//! A process that dies without unwinding, at many places of a run: what is on the disk is enough to go on.
+//! A process that dies without unwinding, at many places of a run: the files on the disk suffice to resume.
 #![allow(clippy::unwrap_used)]
 
 use sparring_core::{Event, Game, Message, Rejection, Rollout, Seed, reward_fn};
@@ -39,7 +39,7 @@ const SETTINGS: &str = "iterations = 2\ncheckpoint_every = 2\n\
     solver = { steps = 6, lr = 0.05, max_tokens = 1, grpo = { kl = { coef = 0.01 } } }\n\
     pool = { candidates = 20, min_agreement = 0.0, keep = { min_rate = 0.0 }, dedup_earlier = false }\n";
 
-/// Begins or resumes the run in `dir`; the process dies at event `death`, if it comes so far.
+/// Begins or resumes the run in `dir`; the process dies at event `death`, if it gets there.
 fn play(dir: &Path, death: usize) -> Summary {
     let toy = |seed| Box::new(ToyPolicy::new("abcd", Seed::new(seed)));
     let mut left = death;
@@ -65,7 +65,7 @@ fn play(dir: &Path, death: usize) -> Summary {
     if begun { run.resume(dir) } else { run.run(dir) }.unwrap().without_times()
 }
 
-/// The child: dies where the parent says. As a test of its own it does nothing.
+/// The child: dies at the event that the parent chose. Run as a test, it does nothing.
 #[test]
 fn child() {
     let Ok(order) = std::env::var("SPARRING_TEST_DEATH") else { return };

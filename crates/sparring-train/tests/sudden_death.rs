@@ -1,4 +1,4 @@
-//! A process that dies without unwinding, at many places of a training run: what is on the disk is enough to go on.
+//! A process that dies without unwinding, at many places of a training run: the files on the disk suffice to resume.
 #![allow(clippy::unwrap_used)]
 
 use sparring_core::{Event, Message, Rollout, Seed, reward_fn};
@@ -9,9 +9,10 @@ use std::process::Command;
 
 const SETTINGS: &str = "steps = 12\nlr = 0.1\nprompts_per_step = 2\ngroup_size = 4\n\
     checkpoint_every = 2\nevaluate_every = 4\nsampling = { max_tokens = 1 }\n\
-    reference = { kind = \"refreshed\", every = 5 }\ngrpo = { kl = { coef = 0.05 }, dynamic_sampling = { max_rounds = 2 } }\n";
+    reference = { kind = \"refreshed\", every = 5 }\n\
+    grpo = { kl = { coef = 0.05 }, dynamic_sampling = { max_rounds = 2 } }\n";
 
-/// Begins or resumes the run in `dir`; the process dies at event `death`, if it comes so far.
+/// Begins or resumes the run in `dir`; the process dies at event `death`, if it gets there.
 fn train(dir: &Path, death: usize) -> (TrainSummary, ToyPolicy) {
     let mut policy = ToyPolicy::new("abcd", Seed::new(1));
     let same = |task: &String, out: &Rollout| out.text == *task;
@@ -39,7 +40,7 @@ fn train(dir: &Path, death: usize) -> (TrainSummary, ToyPolicy) {
     (summary, policy)
 }
 
-/// The child: dies where the parent says. As a test of its own it does nothing.
+/// The child: dies at the event that the parent chose. Run as a test, it does nothing.
 #[test]
 fn child() {
     let Ok(order) = std::env::var("SPARRING_TEST_DEATH") else { return };

@@ -291,7 +291,7 @@ fn observers_get_every_phase_and_step_in_order() {
     let mut kinds = 0;
     let observer = |event: Event<'_>| match event {
         Event::PhaseStarted { iteration, phase, .. } => {
-            phases.push(format!("{iteration} {}", phase.as_str()))
+            phases.push(format!("{iteration} {}", phase.as_str()));
         }
         Event::PhaseEnded { seconds, .. } => assert!(seconds >= 0.0),
         Event::Progress { .. } => steps += 1,

@@ -21,6 +21,7 @@ fn letters() -> Vec<String> {
     LETTERS.map(String::from).to_vec()
 }
 
+#[expect(clippy::ptr_arg, reason = "a prompt of `String` tasks")]
 fn prompt(task: &String) -> Vec<Message> {
     vec![Message::user(task.clone())]
 }
@@ -43,7 +44,7 @@ fn config() -> TrainConfig {
 
 /// The same with dynamic sampling in at most so many rounds; without, for 0.
 fn dynamic(mut config: TrainConfig, rounds: usize) -> TrainConfig {
-    config.grpo.dynamic_sampling = (rounds > 0).then(|| DynamicSampling { max_rounds: rounds });
+    config.grpo.dynamic_sampling = (rounds > 0).then_some(DynamicSampling { max_rounds: rounds });
     config
 }
 
@@ -55,7 +56,7 @@ fn stateful() -> TrainConfig {
     config
 }
 
-fn trainer<'a>(config: TrainConfig, policy: &'a mut ToyPolicy, seed: u64) -> Trainer<'a, String> {
+fn trainer(config: TrainConfig, policy: &mut ToyPolicy, seed: u64) -> Trainer<'_, String> {
     fault::never_wait();
     let reward = reward_fn("repeats", |task: &String, out: &Rollout| Some(f32::from(repeated(task, out))));
     let source = Epochs::new(letters());
