@@ -22,7 +22,7 @@
 //!     "parameters": {"city": {"type": "string"}}, "required": ["city"]}]</available_tools>
 //! <tool_call_answer>[{"name": "forecast", "arguments": {"city": "Oslo"}}]</tool_call_answer>"#,
 //! );
-//! // The specification asked for more tools than one: a rejection is data, not an error.
+//! // The specification requests more than one tool: a rejection is data, not an error.
 //! assert_eq!(recipe.game.read(&spec, &proposal).unwrap_err().rule, "spec_tools");
 //!
 //! let spec = TaskSpec { tools: 1, calls: 1, ..spec };

@@ -213,7 +213,7 @@ impl Scorer for Planted {
 struct Distorted<'a> {
     loss: &'a dyn TokenLoss,
     bug: Bug,
-    grads: std::sync::Mutex<Vec<f32>>,
+    grads: Mutex<Vec<f32>>,
 }
 
 impl TokenLoss for Distorted<'_> {
@@ -280,7 +280,7 @@ impl Learner for Planted {
         if self.is(Bug::Overwrites) {
             self.toy.discard();
         }
-        let distorted = Distorted { loss, bug: self.bug, grads: std::sync::Mutex::default() };
+        let distorted = Distorted { loss, bug: self.bug, grads: Mutex::default() };
         let outcome = self.toy.accumulate(batch, &distorted);
         let groups = batch.groups.iter();
         let kept = Kept {
