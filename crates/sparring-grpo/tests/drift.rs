@@ -152,6 +152,6 @@ fn a_loop_that_does_not_resample_is_logged() {
     let update = |rewards: &[Option<f32>]| {
         logged(|| drop(tape_report(config.clone(), &[RolloutGroup::new(&rollouts, rewards)])))
     };
-    assert!(update(&equal).contains("should draw by `resample`"));
+    assert!(update(&equal).contains("should use `resample`"));
     assert_eq!(update(&differ), "");
 }

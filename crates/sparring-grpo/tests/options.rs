@@ -116,7 +116,7 @@ fn each_completion_may_have_its_own_scale_and_clip() {
     assert!(run(sampler, wide).0.gradients[0] < 0.0);
     let unclipped = mean_only().with_loss(LossKind::Sapo).build().unwrap();
     let error = unclipped.update(&mut Tape::new(vec![-1.0; 6]), None, &[wide], 1.0).unwrap_err();
-    assert!(error.to_string().starts_with("group 0: has clip_highs, which do nothing"), "{error}");
+    assert!(error.to_string().starts_with("group 0: has clip_highs, which have no effect"), "{error}");
     let short = RolloutGroup::new(&rollouts, &REWARDS).with_scales(&[1.0]);
     let error = mean_only().build().unwrap().update(&mut Tape::new(vec![-1.0; 6]), None, &[short], 1.0);
     assert!(error.unwrap_err().to_string().contains("2 completions but 1 scales"));
