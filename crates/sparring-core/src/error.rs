@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_are_told_once_and_in_one_line() {
+    fn causes_are_shown_once_on_one_line() {
         let cause = |text: &str| PolicyError::backend(text, std::io::Error::other("disk\n  gone"));
         assert_eq!(one_line(&cause("saving")), "model backend: saving: disk gone");
         assert_eq!(one_line(&cause("disk\n  gone again")), "model backend: disk gone again");

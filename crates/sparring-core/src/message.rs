@@ -252,7 +252,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn messages_are_read_as_servers_write_them() {
+    fn messages_from_servers_are_read() {
         let turn: Message =
             serde_json::from_value(json!({"role": "assistant", "content": null, "tool_calls": [
             {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{\"a\": 1}"}}]}))

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_apply_is_left_out_of_the_sum() {
+    fn parts_that_do_not_apply_are_left_out_of_the_sum() {
         let parts = parts(&[&[Some(1.0), Some(0.0), None, None], &[Some(-3.0), None, Some(2.0), None]]);
         assert_eq!(sum_components("sum", &parts, 4).unwrap(), [Some(-2.0), Some(0.0), Some(2.0), None]);
         assert_eq!(sum_components("nothing", &[], 2).unwrap(), [None, None]);

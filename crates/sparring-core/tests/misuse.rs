@@ -1,4 +1,4 @@
-//! Mistakes that must not compile, and the words the compiler says about them.
+//! Mistakes that must not compile, and the compiler's messages.
 
 #[test]
 fn misuse_does_not_compile() {

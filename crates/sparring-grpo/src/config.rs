@@ -32,7 +32,7 @@ macro_rules! config {
         /// use sparring_grpo::{GrpoConfig, LossKind};
         /// let dapo = GrpoConfig::dapo(20480, 4096).with_epochs(2).build()?;
         /// let unused = GrpoConfig::default().with_loss(LossKind::Cispo).with_clip_high(0.28).build();
-        /// assert!(unused.unwrap_err().to_string().starts_with("grpo.clip_high does nothing"));
+        /// assert!(unused.unwrap_err().to_string().starts_with("grpo.clip_high has no effect"));
         /// # Ok::<(), sparring_grpo::GrpoError>(())
         /// ```
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

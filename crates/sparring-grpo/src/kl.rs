@@ -1,6 +1,6 @@
 //! The KL term: its settings, and estimators of KL(π‖π_ref) from one sampled token (Schulman, "Approximating KL
 //! Divergence", 2020).
-use crate::surrogate::Dual;
+use crate::surrogate::ValueAndGradient;
 use serde::{Deserialize, Serialize};
 
 /// An estimator of the KL divergence, with x = logp − logp_ref.
@@ -105,7 +105,7 @@ impl KlConfig {
     }
 
     /// Returns the estimate for one token, bounded if so configured, and its gradient with respect to `logp`.
-    pub(crate) fn estimate(&self, logp: f64, reference: f64) -> Dual {
+    pub(crate) fn estimate(&self, logp: f64, reference: f64) -> ValueAndGradient {
         if self.bounded {
             self.estimator.bounded(logp, reference)
         } else {
@@ -128,24 +128,26 @@ const MAX_ESTIMATE: f64 = 10.0;
 
 impl KlEstimator {
     /// Returns the estimate in nats and its gradient with respect to `logp`.
-    pub fn of(self, logp: f64, reference: f64) -> Dual {
+    pub fn of(self, logp: f64, reference: f64) -> ValueAndGradient {
         let x = logp - reference;
-        let k2 = Dual { value: 0.5 * x * x, gradient: x };
+        let k2 = ValueAndGradient { value: 0.5 * x * x, gradient: x };
         // exp_m1 keeps the digits of a small x.
-        let k3 = Dual { value: (-x).exp_m1() + x, gradient: -(-x).exp_m1() };
+        let k3 = ValueAndGradient { value: (-x).exp_m1() + x, gradient: -(-x).exp_m1() };
         match self {
-            Self::K1 => Dual { value: x, gradient: 1.0 },
+            Self::K1 => ValueAndGradient { value: x, gradient: 1.0 },
             Self::K2 => k2,
             Self::K3 => k3,
-            Self::Abs => Dual { value: x.abs(), gradient: if x == 0.0 { 0.0 } else { x.signum() } },
-            Self::K1WithGradientOfK2 => Dual { value: x, ..k2 },
-            Self::K3WithGradientOfK2 => Dual { value: k3.value, ..k2 },
+            Self::Abs => {
+                ValueAndGradient { value: x.abs(), gradient: if x == 0.0 { 0.0 } else { x.signum() } }
+            }
+            Self::K1WithGradientOfK2 => ValueAndGradient { value: x, ..k2 },
+            Self::K3WithGradientOfK2 => ValueAndGradient { value: k3.value, ..k2 },
         }
     }
 
     /// Returns the estimate with x clamped to ±20 and the value to ±10. The gradient is 0 at an active bound, except
     /// for the estimators that use the gradient of k2.
-    pub fn bounded(self, logp: f64, reference: f64) -> Dual {
+    pub fn bounded(self, logp: f64, reference: f64) -> ValueAndGradient {
         let x = logp - reference;
         let kl = self.of(x.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO), 0.0);
         let inside = x.abs() <= MAX_LOG_RATIO && kl.value.abs() <= MAX_ESTIMATE;
@@ -154,7 +156,7 @@ impl KlEstimator {
             _ if inside => kl.gradient,
             _ => 0.0,
         };
-        Dual { value: kl.value.clamp(-MAX_ESTIMATE, MAX_ESTIMATE), gradient }
+        ValueAndGradient { value: kl.value.clamp(-MAX_ESTIMATE, MAX_ESTIMATE), gradient }
     }
 }
 
@@ -174,6 +176,6 @@ mod tests {
         assert!((KlEstimator::K2.of(half, 0.0).value - half * half / 2.0).abs() < 1e-15);
         let far = KlEstimator::K3.bounded(-9.0, -1.0);
         assert_eq!((far.value, far.gradient), (10.0, 0.0));
-        assert_eq!(KlEstimator::K1.bounded(-90.0, -1.0), Dual { value: -10.0, gradient: 0.0 });
+        assert_eq!(KlEstimator::K1.bounded(-90.0, -1.0), ValueAndGradient { value: -10.0, gradient: 0.0 });
     }
 }

@@ -30,9 +30,10 @@
 //!
 //! let mut policy = ToyPolicy::new("abc", Seed::new(1));
 //! let grpo = GrpoConfig::default().build()?;
+//! let (prompt, params) = (Prompt::Tokens([0].into()), SamplingParams::default().with_max_tokens(4));
 //! let mut rewards_seen = Vec::new();
 //! for step in 0..40 {
-//!     let request = SampleRequest::new(Prompt::Tokens([0].into()), 8, SamplingParams::default().with_max_tokens(4), Seed::new(2).index(step));
+//!     let request = SampleRequest::new(prompt.clone(), 8, params.clone(), Seed::new(2).index(step));
 //!     let rollouts = policy.sample_one(&request)?;
 //!     // Reward: the share of the letter b.
 //!     let rewards: Vec<Option<f32>> =

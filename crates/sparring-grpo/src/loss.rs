@@ -1,5 +1,5 @@
 //! The loss of one completion, with all its terms, and its derivatives.
-use crate::surrogate::{Clip, Dual, Point, Surrogate, Term, shaped};
+use crate::surrogate::{Clip, Point, Surrogate, Term, ValueAndGradient, shaped};
 use crate::{KlConfig, RatioLevel};
 
 /// The terms of the loss and their coefficients.
@@ -110,7 +110,7 @@ impl Objective {
         let own: Vec<f64> = live.iter().map(|&t| sequence.log_ratio(t)).collect();
         if let Surrogate::GeometricMean { epsilon } = self.surrogate {
             let n = n + epsilon;
-            let clipped: Vec<Dual> =
+            let clipped: Vec<ValueAndGradient> =
                 own.iter().map(|&d| Surrogate::geometric(self.clip, d, sequence.advantage)).collect();
             let mean = clipped.iter().map(|d| d.value).sum::<f64>() / n;
             return Level {
@@ -152,7 +152,7 @@ impl Objective {
         let logp = sequence.logp[t];
         out.ratios[t] = log_ratio.exp();
         let mut term = if t < sequence.expert_prefix {
-            let Dual { value, gradient } = shaped(logp, sequence.advantage, self.expert_gamma);
+            let ValueAndGradient { value, gradient } = shaped(logp, sequence.advantage, self.expert_gamma);
             Term { value, by_logp: gradient, by_log_ratio: 0.0 }
         } else {
             self.policy(sequence, t, log_ratio, phi)

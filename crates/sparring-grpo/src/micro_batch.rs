@@ -101,7 +101,7 @@ pub(crate) struct MicroBatchLoss<'a> {
 }
 
 /// One completion's numbers in `f64`.
-struct Row {
+struct CompletionValues {
     logp: Vec<f64>,
     old: Option<Vec<f64>>,
     reference: Option<Vec<f64>>,
@@ -131,7 +131,7 @@ impl<'a> MicroBatchLoss<'a> {
         *self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn row(&self, completion: &LearnedCompletion<'_>, logp: &[f32]) -> Row {
+    fn row(&self, completion: &LearnedCompletion<'_>, logp: &[f32]) -> CompletionValues {
         let logp = wide(logp);
         let old = completion.old.as_deref().map(wide);
         let counts: Vec<bool> = (0..logp.len()).map(|t| completion.rollout.wrote(t)).collect();
@@ -145,11 +145,11 @@ impl<'a> MicroBatchLoss<'a> {
             vec![keeps; logp.len()]
         });
         let reference = completion.reference.as_deref().map(wide);
-        Row { logp, old, reference, counts, importance, selected, penalised: None }
+        CompletionValues { logp, old, reference, counts, importance, selected, penalised: None }
     }
 
     /// Decides what is decided over all completions of the micro-batch.
-    fn choose(&self, rows: &mut [Row], entropies: &[f32]) {
+    fn choose(&self, rows: &mut [CompletionValues], entropies: &[f32]) {
         let counts: Vec<bool> = rows.iter().flat_map(|row| row.counts.iter().copied()).collect();
         if self.config.top_entropy_share < 1.0 {
             let mut chosen =
@@ -186,7 +186,7 @@ impl<'a> MicroBatchLoss<'a> {
             return f64::NAN;
         }
         let mut rest = stats.logp;
-        let mut rows: Vec<Row> = Vec::with_capacity(self.completions.len());
+        let mut rows: Vec<CompletionValues> = Vec::with_capacity(self.completions.len());
         for completion in self.completions {
             let (own, others) = rest.split_at(completion.rollout.tokens.len());
             rest = others;
@@ -229,7 +229,7 @@ impl<'a> MicroBatchLoss<'a> {
     fn completion_loss(
         &self,
         completion: &LearnedCompletion<'_>,
-        row: &Row,
+        row: &CompletionValues,
         gradients: &mut [f32],
         tally: &mut Tally,
     ) -> f64 {
@@ -274,7 +274,7 @@ impl<'a> MicroBatchLoss<'a> {
 }
 
 /// The first completion with an entropy that is not finite.
-fn broken_entropy(rows: &[Row], entropies: &[f32]) -> Option<usize> {
+fn broken_entropy(rows: &[CompletionValues], entropies: &[f32]) -> Option<usize> {
     let mut rest = entropies;
     rows.iter().position(|row| {
         let (own, others) = rest.split_at(row.logp.len().min(rest.len()));

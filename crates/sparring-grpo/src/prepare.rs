@@ -40,12 +40,14 @@ impl Grpo {
             || self.config.off_policy_threshold.is_some();
         let by_parts = self.advantage.is_none() && self.config.advantage == AdvantageKind::NormalizeThenSum;
         if let Some(group) = groups.iter().position(|group| by_parts && group.parts.is_empty()) {
-            let what = "has no parts, which advantage = \"normalize_then_sum\" is made of; use RolloutGroup::with_parts";
+            let what =
+                "has no reward parts; advantage = \"normalize_then_sum\" needs RolloutGroup::with_parts";
             return Err(GrpoError::Group { group, what: what.to_owned() });
         }
         let clips = self.config.objective().surrogate.clips();
         if let Some(group) = groups.iter().position(|group| !clips && group.clip_highs.is_some()) {
-            let what = "has clip_highs, which do nothing with a surrogate that does not clip; leave them out";
+            let what =
+                "has clip_highs, which have no effect with a surrogate that does not clip; leave them out";
             return Err(GrpoError::Group { group, what: what.to_owned() });
         }
         groups.iter().enumerate().try_for_each(|(index, group)| check(index, group, sampler))
@@ -218,12 +220,12 @@ fn check(index: usize, group: &RolloutGroup<'_>, sampler: bool) -> Result<(), Gr
         }
         if !rollout.has_tokens() {
             return bad(format!(
-                "completion {completion} is text only: its sampler gave no token ids, and without them nothing can be \
-                 learned from it; sample with the policy that learns, or leave it out"
+                "completion {completion} is text only, and training needs token ids: sample with the policy that is \
+                 trained, or leave it out"
             ));
         }
         if rollout.prompt != group.rollouts[0].prompt {
-            return bad(format!("completion {completion} has another prompt than completion 0"));
+            return bad(format!("completion {completion} has a different prompt from completion 0"));
         }
         if rollout.prompt.is_empty() && !rollout.tokens.is_empty() {
             return bad(format!("completion {completion} has tokens but an empty prompt"));

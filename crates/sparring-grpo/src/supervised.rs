@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_learn_is_no_step_and_a_wrong_rate_is_refused() {
+    fn no_examples_give_no_step_and_a_wrong_rate_is_refused() {
         let mut policy = ToyPolicy::new("abc", Seed::new(3));
         let before = policy.weights().to_vec();
         assert_eq!(update(&mut policy, &[], 10, 0.1).unwrap(), SupervisedReport::default());

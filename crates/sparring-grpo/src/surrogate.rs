@@ -23,7 +23,7 @@ impl Default for Clip {
 
 /// A value and its derivative.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Dual {
+pub struct ValueAndGradient {
     /// The value.
     pub value: f64,
     /// Its derivative with respect to the log-probability of the token.
@@ -161,7 +161,8 @@ impl Surrogate {
             by_logp: -weight * advantage,
             by_log_ratio: 0.0,
         };
-        let through_ratio = |Dual { value, gradient }| Term { value, by_log_ratio: gradient, by_logp: 0.0 };
+        let through_ratio =
+            |ValueAndGradient { value, gradient }| Term { value, by_log_ratio: gradient, by_logp: 0.0 };
         match self {
             Self::Clipped => through_ratio(clipped(log_ratio, advantage, clip)),
             Self::Cispo { min, max } => score(ratio.max(min).min(max)),
@@ -173,7 +174,7 @@ impl Surrogate {
             Self::Vespo { .. } => score(point.phi),
             // The sequence computes the mean of the clipped log-ratios.
             Self::GeometricMean { .. } => {
-                through_ratio(Dual { value: -advantage * ratio, gradient: -advantage * ratio })
+                through_ratio(ValueAndGradient { value: -advantage * ratio, gradient: -advantage * ratio })
             }
             Self::Reinforce => score(1.0),
             Self::TrustRegion { divergence, low, high, max_ratio } => {
@@ -182,13 +183,16 @@ impl Surrogate {
                 } else if let Some(max) = max_ratio {
                     score(ratio.min(max))
                 } else {
-                    through_ratio(Dual { value: -advantage * ratio, gradient: -advantage * ratio })
+                    through_ratio(ValueAndGradient {
+                        value: -advantage * ratio,
+                        gradient: -advantage * ratio,
+                    })
                 }
             }
             Self::KlCov { coef, .. } => {
                 let pull = if point.chosen { coef } else { 0.0 };
                 let reinforced = if advantage == 0.0 { 0.0 } else { advantage * ratio };
-                through_ratio(Dual {
+                through_ratio(ValueAndGradient {
                     value: pull * log_ratio.abs() - reinforced,
                     gradient: pull * sign(log_ratio) - reinforced,
                 })
@@ -197,13 +201,13 @@ impl Surrogate {
     }
 
     /// The effective log-ratio of one token of [`Surrogate::GeometricMean`], and its gradient.
-    pub(crate) fn geometric(clip: Clip, log_ratio: f64, advantage: f64) -> Dual {
+    pub(crate) fn geometric(clip: Clip, log_ratio: f64, advantage: f64) -> ValueAndGradient {
         let clamped = log_ratio.clamp(-clip.low, clip.high);
         let helps = if advantage > 0.0 { log_ratio > clamped } else { log_ratio < clamped };
         if advantage != 0.0 && helps {
-            Dual { value: clamped, gradient: 0.0 }
+            ValueAndGradient { value: clamped, gradient: 0.0 }
         } else {
-            Dual { value: log_ratio, gradient: 1.0 }
+            ValueAndGradient { value: log_ratio, gradient: 1.0 }
         }
     }
 }
@@ -242,10 +246,10 @@ impl Divergence {
 /// let l = clipped(1.5_f64.ln(), 2.0, Clip::default());
 /// assert!((l.value + 2.4).abs() < 1e-12 && l.gradient == 0.0);
 /// ```
-pub fn clipped(log_ratio: f64, advantage: f64, clip: Clip) -> Dual {
+pub fn clipped(log_ratio: f64, advantage: f64, clip: Clip) -> ValueAndGradient {
     // A ratio that overflows times an advantage of 0 is 0, not ∞ · 0.
     if advantage == 0.0 {
-        return Dual::default();
+        return ValueAndGradient::default();
     }
     let ratio = log_ratio.exp();
     let (lowest, highest) = (1.0 - clip.low, 1.0 + clip.high);
@@ -260,33 +264,33 @@ pub fn clipped(log_ratio: f64, advantage: f64, clip: Clip) -> Dual {
     } else {
         0.5 * (gradient_of(free.1) + gradient_of(bounded.1))
     };
-    let loss = Dual { value: -a.min(b), gradient: -advantage * gradient };
+    let loss = ValueAndGradient { value: -a.min(b), gradient: -advantage * gradient };
     match clip.dual {
         Some(c) if advantage < 0.0 && loss.value > -c * advantage => {
-            Dual { value: -c * advantage, gradient: 0.0 }
+            ValueAndGradient { value: -c * advantage, gradient: 0.0 }
         }
         _ => loss,
     }
 }
 
 /// Returns ℓ = −(4/τ)·sigmoid(τ·(r − 1))·A and its gradient with respect to log r (SAPO, arXiv:2511.20347).
-pub fn soft_clipped(ratio: f64, advantage: f64, tau: f64) -> Dual {
+pub fn soft_clipped(ratio: f64, advantage: f64, tau: f64) -> ValueAndGradient {
     let gate = 1.0 / (1.0 + (-tau * (ratio - 1.0)).exp());
     let bell = gate * (1.0 - gate);
     // Once the gate has closed, an infinite ratio has no effect.
     let moved = if bell == 0.0 { 0.0 } else { bell * ratio };
-    Dual { value: -4.0 / tau * gate * advantage, gradient: -4.0 * advantage * moved }
+    ValueAndGradient { value: -4.0 / tau * gate * advantage, gradient: -4.0 * advantage * moved }
 }
 
 /// Returns ℓ = −A·f(π) with f(p) = p / (p + γ), or f(p) = p without γ, for a token that an expert wrote; the expert's
 /// probability is taken as 1 (LUFFY, arXiv:2504.14945, eq. 5). The gradient is with respect to `logp`.
-pub fn shaped(logp: f64, advantage: f64, gamma: Option<f64>) -> Dual {
+pub fn shaped(logp: f64, advantage: f64, gamma: Option<f64>) -> ValueAndGradient {
     let p = logp.exp();
     let (f, gradient) = match gamma {
         Some(gamma) => (p / (p + gamma), gamma * p / (p + gamma).powi(2)),
         None => (p, p),
     };
-    Dual { value: -advantage * f, gradient: -advantage * gradient }
+    ValueAndGradient { value: -advantage * f, gradient: -advantage * gradient }
 }
 
 #[cfg(test)]
@@ -297,7 +301,7 @@ mod tests {
     fn hand_computed() {
         let clip = Clip { low: 0.2, high: 0.3, cap: Some(3.0), dual: None };
         let at = |ratio: f64, a: f64| clipped(ratio.ln(), a, clip);
-        let close = |d: Dual, value: f64, gradient: f64| {
+        let close = |d: ValueAndGradient, value: f64, gradient: f64| {
             assert!((d.value - value).abs() < 1e-12 && (d.gradient - gradient).abs() < 1e-12, "{d:?}");
         };
         close(at(1.0, 2.0), -2.0, -2.0); // REINFORCE: gradient −A

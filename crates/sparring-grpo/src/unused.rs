@@ -13,8 +13,8 @@ impl GrpoConfig {
         let default = Self::default();
         let surrogate = self.objective().surrogate;
         let clips =
-            "does nothing with a surrogate that does not clip the ratio at 1 - clip_low and 1 + clip_high";
-        let caps = "does nothing with another surrogate than \"clipped\": leave it out";
+            "has no effect with a surrogate that does not clip the ratio at 1 - clip_low and 1 + clip_high";
+        let caps = "has no effect with a surrogate other than \"clipped\": leave it out";
         let clipped = surrogate == Surrogate::Clipped;
         let geometric = matches!(surrogate, Surrogate::GeometricMean { .. });
         let has_level = surrogate.has_ratio() || (self.kl.ratio_weighted && !geometric);
@@ -26,17 +26,17 @@ impl GrpoConfig {
             (
                 "dual_clip",
                 self.dual_clip.is_none() || self.ratio_cap.is_none(),
-                "bounds the same losses as ratio_cap, and the larger of the two does nothing: leave one out",
+                "bounds the same losses as ratio_cap, and the larger of the two has no effect: leave one out",
             ),
             (
                 "ratio_level",
                 has_level || self.ratio_level.is_none_or(|level| level == self.loss.level()),
-                "does nothing with a surrogate that has no ratio, or makes its own: leave it out",
+                "has no effect with a surrogate that has no ratio, or its own: leave it out",
             ),
             (
                 "max_completion_tokens",
                 self.normaliser() == Aggregation::ConstantLength || self.max_completion_tokens.is_none(),
-                "does nothing with a normaliser that has no constant length: leave it out, or let for_sampling set it",
+                "has no effect with a normaliser without a constant length: leave it out, or let for_sampling set it",
             ),
         ]
     }
@@ -44,7 +44,7 @@ impl GrpoConfig {
     fn unused_kl(&self) -> [Check; 5] {
         let (kl, default) = (self.kl, Self::default().kl);
         let on = kl.coef > 0.0;
-        let off = "does nothing while kl.coef is 0: leave it out, or set kl.coef";
+        let off = "has no effect while kl.coef is 0: leave it out, or set kl.coef";
         [
             ("kl.estimator", on || kl.estimator == default.estimator, off),
             ("kl.placement", on || kl.placement == default.placement, off),
@@ -53,7 +53,7 @@ impl GrpoConfig {
             (
                 "kl.ratio_weighted",
                 !(kl.ratio_weighted && kl.in_reward()),
-                "does nothing with kl.placement = \"reward\": switch one off",
+                "has no effect with kl.placement = \"reward\": switch one off",
             ),
         ]
     }
@@ -66,22 +66,22 @@ impl GrpoConfig {
             (
                 "advantage_epsilon",
                 self.advantage.uses_epsilon() || same(self.advantage_epsilon, default.advantage_epsilon),
-                "does nothing with an advantage that divides by no deviation, or by one with a constant of its own",
+                "has no effect with an advantage that does not divide by a deviation, or has its own constant",
             ),
             (
                 "advantage_decay",
                 keeps_average || same(self.advantage_decay, default.advantage_decay),
-                "does nothing without advantage = \"keyed_moving_average\"",
+                "has no effect without advantage = \"keyed_moving_average\"",
             ),
             (
                 "importance",
                 self.importance.is_none() || self.old_logp == OldLogp::Recompute,
-                "does nothing with old_logp = \"sampler\": every weight is 1",
+                "has no effect with old_logp = \"sampler\": every weight is 1",
             ),
             (
                 "log_ratio_coef",
                 moves || self.log_ratio_coef == 0.0,
-                "does nothing with one step on recomputed log-probabilities, where every ratio is 1: \
+                "has no effect with one step on recomputed log-probabilities, where every ratio is 1: \
                  set old_logp = \"sampler\", or more epochs or mini_batches",
             ),
         ]

@@ -143,7 +143,7 @@ impl Grpo {
             tracing::warn!(
                 groups = groups.len(),
                 equal,
-                "dynamic_sampling is set, but groups have equal rewards: the training loop should draw by `resample`",
+                "dynamic_sampling is set, but groups have equal rewards: the training loop should use `resample`",
             );
         }
     }
@@ -300,7 +300,7 @@ const REFERENCE: &str = "Scorer::score of the reference";
 const OLD: &str = "Scorer::score of the old policy";
 
 fn wrong_length() -> PolicyError {
-    PolicyError::invalid("the backend returned another number of log-probabilities than completion tokens")
+    PolicyError::invalid("the backend must return one log-probability per completion token")
 }
 
 fn non_finite(completion: &LearnedCompletion<'_>, what: &'static str) -> GrpoError {

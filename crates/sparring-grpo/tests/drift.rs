@@ -1,4 +1,4 @@
-//! How far the sampler is from the learner: measured without an extra pass, and warned of.
+//! The drift of the sampler from the learner is measured without an extra pass, and logged as a warning.
 #![allow(clippy::float_cmp, clippy::unwrap_used, missing_docs)]
 mod common;
 
@@ -72,17 +72,17 @@ fn a_sampler_that_is_the_learner_does_not_drift() {
         });
         assert_eq!(log, "");
     }
-    // Drawn at a temperature and learned at the same is on-policy too.
+    // Sampling and training at the same other temperature is on-policy too.
     let warm = GrpoConfig::default().with_temperature(0.5);
     assert!(!learn(warm, &drawn(SamplingParams::default().with_temperature(0.5))).0.drifted);
 }
 
 #[test]
-fn another_temperature_is_reported_and_warned_of() {
+fn a_different_temperature_is_reported_and_logged() {
     let groups = drawn(SamplingParams::default().with_temperature(0.5));
     let log = logged(|| {
         let (report, spy) = learn(GrpoConfig::default(), &groups);
-        // The ratio cannot tell: it is taken to the learner's own log-probabilities.
+        // The ratio does not show it, since its denominator is the learner's own log-probability.
         assert_eq!((report.ratio_min, report.ratio_max), (1.0, 1.0));
         assert!(report.drifted && report.drift_mean.unwrap() > 0.05, "{report:?}");
         assert!(report.drift_max.unwrap() >= report.drift_mean.unwrap());
@@ -93,7 +93,7 @@ fn another_temperature_is_reported_and_warned_of() {
     assert_eq!(logged(|| assert!(!learn(tolerant, &groups).0.drifted)), "");
 }
 
-/// What is left of a cut distribution adds up to 1, and so its log-probabilities are higher than the learner's.
+/// The probabilities of a truncated distribution add up to 1, so they are higher than the learner's.
 #[test]
 fn top_p_is_reported() {
     let (report, _) = learn(GrpoConfig::default(), &drawn(SamplingParams::default().with_top_p(0.7)));
@@ -134,24 +134,24 @@ fn several_mini_batches_are_measured_as_far_as_the_learner_scored_them() {
     let (near, far) = (pair([[0.0; 3]; 2]), pair([[1.0; 3]; 2]));
     let groups = [RolloutGroup::new(&near, &rewards), RolloutGroup::new(&far, &rewards)];
     let halves = GrpoConfig::default().with_mini_batches(2);
-    // Recomputed: all of the update. The sampler's own: the first mini-batch, before the learner moves.
+    // Recomputed: the whole update. The sampler's own: the first mini-batch, before the weights change.
     assert_eq!(tape_report(halves.clone(), &groups).drift_mean, Some(0.5));
     assert_eq!(tape_report(halves.clone().with_old_logp(OldLogp::Sampler), &groups).drift_mean, Some(0.0));
     let swapped = [groups[1], groups[0]];
     assert_eq!(tape_report(halves.with_old_logp(OldLogp::Sampler), &swapped).drift_mean, Some(1.0));
-    // One step: all micro-batches of it.
+    // One step: all its micro-batches.
     let small = GrpoConfig::default().with_micro_batch_tokens(1);
     assert_eq!(tape_report(small, &groups).drift_mean, Some(0.5));
 }
 
 #[test]
-fn a_loop_that_does_not_draw_again_is_warned_of() {
+fn a_loop_that_does_not_resample_is_logged() {
     let rollouts = pair([[0.0; 3]; 2]);
     let (equal, differ) = ([Some(1.0); 2], [Some(1.0), Some(0.0)]);
     let config = GrpoConfig::default().with_dynamic_sampling(Some(DynamicSampling::default()));
     let update = |rewards: &[Option<f32>]| {
         logged(|| drop(tape_report(config.clone(), &[RolloutGroup::new(&rollouts, rewards)])))
     };
-    assert!(update(&equal).contains("should draw by `resample`"));
+    assert!(update(&equal).contains("should use `resample`"));
     assert_eq!(update(&differ), "");
 }

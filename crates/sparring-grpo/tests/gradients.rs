@@ -5,7 +5,7 @@ use sparring_grpo::loss::{Objective, Sequence};
 use sparring_grpo::surrogate::Clip;
 use sparring_grpo::{Divergence, KlConfig, KlEstimator, LossKind, RatioLevel, Surrogate};
 
-/// One completion by its numbers; the policies stand as differences to `logp`.
+/// One completion; the other policies are given as differences to `logp`.
 #[derive(Debug, Clone)]
 struct Completion {
     logp: Vec<f64>,
@@ -140,11 +140,11 @@ proptest! {
         let mut objective = objective;
         let constant = has_constant_weight(objective.surrogate);
         if constant {
-            // Old moves along with logp below: what goes through the ratio stands still.
+            // The old log-probabilities move together with logp, so the ratio does not change.
             objective.kl.ratio_weighted = false;
             objective.log_ratio_coef = 0.0;
         }
-        // Without an old policy the ratio is 1 with the gradient that it has at old = logp.
+        // Without old log-probabilities the ratio is 1, with its gradient at old = logp.
         let old = completion.old.clone().unwrap_or_else(|| completion.logp.clone());
         let analytic = sequence(&objective, &completion, &completion.logp, completion.old.as_deref());
         for t in 0..TOKENS {
@@ -158,18 +158,19 @@ proptest! {
             };
             let h = 1e-5;
             let (left, right) = ((at(0.0) - at(-h)) / h, (at(h) - at(0.0)) / h);
-            // Corners of the clip and of the bounds have no derivative; the laws say what is given there.
+            // Corners of the clip and of the bounds have no derivative; the laws define the value there.
             if (left - right).abs() > 1e-3 * (1.0 + left.abs()) {
                 continue;
             }
             let central = (at(h) - at(-h)) / (2.0 * h);
             let gradient = analytic.gradients[t];
-            prop_assert!((central - gradient).abs() < 1e-5 * (1.0 + gradient.abs()), "token {}: {} but {}", t, gradient, central);
+            let close = (central - gradient).abs() < 1e-5 * (1.0 + gradient.abs());
+            prop_assert!(close, "token {}: {} but {}", t, gradient, central);
             prop_assert!(completion.counts[t] || gradient == 0.0);
         }
     }
 
-    /// The ratio of the sequence with the gradient of the token: the same gradient where all tokens weigh the same.
+    /// The sequence ratio and the token variant have the same gradient if all tokens have the same weight.
     #[test]
     fn both_forms_of_gspo_have_one_gradient(completion in completions(), clip in (0.0..0.5, 0.0..0.5)) {
         let mut completion = completion;

@@ -1,4 +1,4 @@
-//! Laws of the pure functions, by property tests.
+//! Property tests of the pure functions.
 #![allow(clippy::float_cmp, missing_docs)]
 use proptest::prelude::*;
 use sparring_core::Advantage;
@@ -7,7 +7,7 @@ use sparring_grpo::normaliser::Totals;
 use sparring_grpo::surrogate::{Clip, clipped};
 use sparring_grpo::{AdvantageKind, KlEstimator, LossKind, SoftOverlong, advantages};
 
-/// Those that subtract the mean of the rewards and treat all completions alike.
+/// Estimators that subtract the mean of the rewards and treat all completions alike.
 const CENTRED: [AdvantageKind; 5] = [
     AdvantageKind::GroupStd,
     AdvantageKind::GroupMean,
@@ -67,7 +67,7 @@ proptest! {
     fn clipping_is_pessimistic(log_ratio in -3.0..3.0, advantage in -3.0f64..3.0, low in 0.0..1.0, high in 0.0..1.0) {
         let term = clipped(log_ratio, advantage, Clip { low, high, ..Clip::default() });
         prop_assert!(term.value >= -log_ratio.exp() * advantage - 1e-12);
-        // The dual clip takes some of that back, from above.
+        // The dual clip raises it again, within a bound.
         let dual = clipped(log_ratio, advantage, Clip { low, high, dual: Some(3.0), cap: None });
         prop_assert!(dual.value <= term.value && (advantage >= 0.0 || dual.value <= -3.0 * advantage));
     }
@@ -118,12 +118,12 @@ proptest! {
     }
 
     #[test]
-    fn the_soft_punishment_falls(max in 1usize..200, share in 0.0..1.0, length in 0usize..400) {
+    fn the_soft_penalty_decreases(max in 1usize..200, share in 0.0..1.0, length in 0usize..400) {
         let soft = SoftOverlong { max, cache: 1 + (share * (max - 1) as f64) as usize };
         prop_assert!((-1.0..=0.0).contains(&soft.of(length)) && soft.of(length + 1) <= soft.of(length));
     }
 
-    /// Equal lengths: all four are the same mean, but for Dr. GRPO's constant.
+    /// With equal lengths all four are the same mean, except for Dr. GRPO's constant.
     #[test]
     fn equal_lengths_make_the_losses_agree(rows in 1usize..20, tokens in 1usize..50) {
         let totals = Totals {

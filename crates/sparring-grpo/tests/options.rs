@@ -1,4 +1,4 @@
-//! Options of the update that change whose tokens and whose rewards count.
+//! Options of the update that change which tokens and rewards count.
 #![allow(clippy::float_cmp, clippy::unwrap_used, missing_docs)]
 mod common;
 
@@ -30,12 +30,12 @@ fn mean_only() -> GrpoConfig {
     GrpoConfig::default().with_advantage(AdvantageKind::GroupMean).with_loss(LossKind::Bnpo)
 }
 
-/// What the environment wrote carries neither loss nor KL nor entropy, and counts in no normaliser.
+/// Tokens of the environment carry no loss, KL or entropy, and count in no normaliser.
 #[test]
 fn observations_are_context() {
     let mut rollouts = pair();
     rollouts[0].observations.push(1..2);
-    // Its log-probability is not looked at.
+    // Its log-probability is ignored.
     rollouts[0].logp[1] = f32::NAN;
     for loss in LossKind::ALL {
         let config = mean_only()
@@ -84,7 +84,7 @@ fn kl_may_go_into_the_reward() {
 #[test]
 fn importance_weights_multiply_the_policy_term() {
     let rollouts = pair();
-    // The learner's own policy (−1.2) is what the ratio is taken to; the sampler drew at −1.
+    // The learner's own policy (−1.2) is the denominator of the ratio; the sampler was at −1.
     let correct = |outside, min| {
         let correction = ImportanceCorrection::new(ImportanceLevel::Token, outside).with_min(min);
         let config = mean_only().with_importance(Some(correction));
@@ -94,7 +94,7 @@ fn importance_weights_multiply_the_policy_term() {
     assert!((correct(Outside::Truncate, None) + 0.5 * weight / 6.0).abs() < 1e-6);
     assert!((correct(Outside::Truncate, Some(0.9)) + 0.5 * 0.9 / 6.0).abs() < 1e-6);
     assert_eq!(correct(Outside::Mask, Some(0.9)), 0.0);
-    // A bad sequence that the policy has moved away from is left out; a good one stays.
+    // A sequence with a negative advantage from which the policy has moved is left out; a positive one stays.
     let far = mean_only().with_off_policy_threshold(Some(0.1));
     let gradients = run(far, RolloutGroup::new(&rollouts, &REWARDS)).0.gradients;
     assert!(gradients[..3].iter().all(|s| *s != 0.0) && gradients[3..].iter().all(|s| *s == 0.0));
@@ -116,14 +116,14 @@ fn each_completion_may_have_its_own_scale_and_clip() {
     assert!(run(sampler, wide).0.gradients[0] < 0.0);
     let unclipped = mean_only().with_loss(LossKind::Sapo).build().unwrap();
     let error = unclipped.update(&mut Tape::new(vec![-1.0; 6]), None, &[wide], 1.0).unwrap_err();
-    assert!(error.to_string().starts_with("group 0: has clip_highs, which do nothing"), "{error}");
+    assert!(error.to_string().starts_with("group 0: has clip_highs, which have no effect"), "{error}");
     let short = RolloutGroup::new(&rollouts, &REWARDS).with_scales(&[1.0]);
     let error = mean_only().build().unwrap().update(&mut Tape::new(vec![-1.0; 6]), None, &[short], 1.0);
     assert!(error.unwrap_err().to_string().contains("2 completions but 1 scales"));
 }
 
 #[test]
-fn long_completions_are_punished_or_masked() {
+fn long_completions_are_penalised_or_masked() {
     let mut rollouts = pair();
     rollouts[1].tokens = vec![3];
     rollouts[1].logp = vec![-1.0];
@@ -176,7 +176,7 @@ fn baselines_are_state_and_stay_when_an_update_fails() {
 #[test]
 fn parts_are_normalised_before_they_are_summed() {
     let rollouts = pair();
-    // The first part is a hundred times as large: it does not drown the second, which says the opposite.
+    // The first part is a hundred times as large, but does not dominate the second, which has the opposite sign.
     let (large, small) = ([Some(100.0), Some(0.0)], [Some(0.0), Some(1.0)]);
     let parts = [WeightedPart { weight: 1.0, scores: &large }, WeightedPart { weight: 2.0, scores: &small }];
     let group = RolloutGroup::new(&rollouts, &[Some(100.0), Some(2.0)]).with_parts(&parts);
@@ -196,7 +196,7 @@ fn an_expert_may_have_written_the_start() {
 }
 
 #[test]
-fn far_from_the_sampler_few_tokens_count() {
+fn far_from_the_sampler_the_effective_sample_is_small() {
     let rollouts = pair();
     let (_, report) = run(mean_only(), RolloutGroup::new(&rollouts, &REWARDS));
     assert_eq!(report.effective_sample_size, 1.0);

@@ -1,4 +1,4 @@
-//! No setting is ignored in silence: each changes what an update does, or `build` refuses it by name.
+//! No setting is silently ignored: each changes what an update does, or `build` refuses it by name.
 #![allow(clippy::unwrap_used, missing_docs)]
 mod common;
 
@@ -25,7 +25,7 @@ fn variants() -> Vec<(&'static str, Vec<Value>)> {
     };
     vec![
         unlimited("loss", &[json!("luspo"), json!("sapo"), json!("gpg")]),
-        // Of those that agree where the ratio is 1, one would not do.
+        // One value would not suffice for losses that agree at ratio 1.
         field(
             "surrogate",
             &[json!({"kind": "reinforce"}), json!({"kind": "sapo", "positive": 2, "negative": 3})],
@@ -89,7 +89,7 @@ fn noise(seed: u64) -> impl FnMut() -> f32 {
     }
 }
 
-/// A reference model far from the policy, here and there further than the bounds of the KL estimate.
+/// A reference model far from the policy, for some tokens beyond the bounds of the KL estimate.
 struct Far(u64);
 
 impl Scorer for Far {
@@ -103,8 +103,8 @@ impl Scorer for Far {
     }
 }
 
-/// A batch in which everything that a setting may look at occurs: a sampler that is not the learner, groups with and
-/// without advantages, truncated completions, observations, expert tokens, keys and parts.
+/// A batch that contains everything that a setting may depend on: a sampler that differs from the learner, groups with
+/// and without advantages, truncated completions, observations, expert tokens, keys and parts.
 fn observed(config: &GrpoConfig, seed: u64) -> Result<String, GrpoError> {
     let grpo = config.clone().build()?;
     let mut noise = noise(seed);
@@ -139,7 +139,7 @@ fn observed(config: &GrpoConfig, seed: u64) -> Result<String, GrpoError> {
     Ok(format!("{:?} {} {}", spy.toy.weights(), serde_json::to_string(&report).unwrap(), spy.calls))
 }
 
-/// A configuration, and what it does to some random batches.
+/// A configuration, and its effect on some random batches.
 struct Base<'a> {
     config: &'a GrpoConfig,
     seen: [OnceCell<String>; 8],
@@ -150,7 +150,7 @@ impl<'a> Base<'a> {
         Self { config, seen: Default::default() }
     }
 
-    /// Whether a patch changes one of the batches, or is refused by the name of `field`.
+    /// Whether a patch changes the result of a batch, or is refused by the name of `field`.
     fn acts(&self, field: &str, patch: &Value) -> bool {
         let changed = patched(self.config, patch);
         match changed.clone().build() {
@@ -167,9 +167,9 @@ fn check(name: &str, base: &GrpoConfig, exempt: &[&str]) {
     let base = Base::new(base);
     for (field, patches) in variants() {
         let acts = patches.iter().any(|patch| base.acts(field, patch));
-        // The training loop's, not the update's.
+        // Used by the training loop, not by the update.
         let exempt = exempt.contains(&field) || field == "dynamic_sampling";
-        assert!(acts || exempt, "{name}: {field} does nothing, and is not refused");
+        assert!(acts || exempt, "{name}: {field} has no effect, and is not refused");
     }
 }
 
@@ -204,7 +204,7 @@ fn off_policy_no_loss_ignores_a_setting() {
 fn with_recomputed_log_probabilities_no_loss_ignores_a_setting() {
     for loss in LossKind::ALL {
         check(&format!("{loss:?}, two epochs"), &with_loss(loss).with_epochs(2), &[]);
-        // At one step every ratio is 1: what clips it, or says whose it is, is used from the second step on.
+        // With one step every ratio is 1; clips and ratio levels have an effect from the second step on.
         let idle = ["clip_low", "clip_high", "ratio_cap", "dual_clip", "ratio_level"];
         check(&format!("{loss:?}, one step"), &with_loss(loss), &idle);
     }
@@ -218,7 +218,7 @@ fn no_surrogate_ignores_a_setting() {
         json!({"kind": "trust_region", "divergence": "kl", "low": 0.2, "high": 0.2, "max_ratio": 1.1}),
     ] {
         let sampler = json!({"surrogate": surrogate, "old_logp": "sampler"});
-        // All three parts of the loss can be replaced; the other two still stand.
+        // All three parts of the loss can be overridden; check the other two.
         check(&surrogate.to_string(), &patched(&GrpoConfig::default(), &sampler), &[]);
     }
 }
@@ -235,7 +235,7 @@ fn no_advantage_ignores_its_settings() {
 }
 
 #[test]
-fn two_bounds_of_the_same_losses_are_one_too_many() {
+fn redundant_bounds_are_refused() {
     let both = GrpoConfig::default().with_ratio_cap(Some(4.0)).with_dual_clip(Some(3.0));
     let error = both.build().unwrap_err();
     assert!(matches!(error, GrpoError::Config { field: "dual_clip", .. }), "{error}");

@@ -1,4 +1,4 @@
-//! The update driver over a toy policy: what it computes, what it skips, and how it fails.
+//! The update driver on a toy policy: results, skipped work and failures.
 #![allow(clippy::float_cmp, clippy::unwrap_used, missing_docs)]
 mod common;
 
@@ -24,7 +24,7 @@ fn update(
     grpo.update(spy, Some(&*frozen), &pairs, 0.01)
 }
 
-/// A learner that has moved away from the policy that sampled.
+/// A learner whose weights differ from those of the sampling policy.
 fn moved() -> Spy {
     let mut spy = Spy::new(toy());
     for (i, w) in spy.toy.weights_mut().iter_mut().enumerate() {
@@ -134,17 +134,17 @@ fn old_log_probabilities() {
     let (lazy, first) = run(GrpoConfig::default());
     assert_eq!(lazy.scores(), 0, "nothing is computed twice");
     assert_eq!((first.ratio_min, first.ratio_max), (1.0, 1.0));
-    // The sampler is the learner: its own log-probabilities give the same step, to rounding of Adam.
+    // The sampler is the learner: its own log-probabilities give the same step, up to rounding in Adam.
     let (sampler, _) = run(GrpoConfig::default().with_old_logp(OldLogp::Sampler));
     let close =
         |a: &Spy, b: &Spy| a.toy.weights().iter().zip(b.toy.weights()).all(|(x, y)| (x - y).abs() < 1e-6);
     assert!(close(&lazy, &sampler));
-    // Two epochs: the old policy is scored once, and the second epoch's ratio moves.
+    // Two epochs: the old policy is scored once, and the ratio differs from 1 in the second epoch.
     let (twice, second) = run(GrpoConfig::default().with_epochs(2));
     assert_eq!((twice.scores(), twice.steps, second.steps), (1, 2, 2));
     assert!(second.ratio_max > 1.001 && second.ratio_min < 0.999);
     assert_eq!(second.learned_tokens, 2 * second.tokens);
-    // Two mini-batches take their totals from their own halves; only DAPO from the mean of both.
+    // Two mini-batches use the totals of their own halves; only DAPO uses the mean of both.
     let halves = |loss| run(GrpoConfig::default().with_mini_batches(2).with_loss(loss)).0;
     assert_eq!(halves(LossKind::Bnpo).steps, 2);
     let one = |loss| run(GrpoConfig::default().with_loss(loss)).0;
@@ -193,16 +193,16 @@ fn zero_advantage_groups_cost_nothing_and_change_nothing() {
     assert_eq!((report.groups, report.steps, report.completions), (0, 0, 0));
     assert_eq!((report.reward_mean, report.reward_std, report.reward_range), (None, None, None));
     assert_eq!((report.length_mean, report.drift_mean, report.drifted), (None, None, false));
-    // Nothing of it reads like a number that fell.
+    // No statistic may look as if a number had dropped.
     assert!(!serde_json::to_string(&report).unwrap().contains('-'));
 
-    // One group with advantages of three: only its tokens are computed, and the others still count in the mean …
+    // One of three groups has advantages: only its tokens are computed, and the others still count in the mean …
     let mut mixed = flat.clone();
     mixed[1] = varied(&groups)[1].clone();
     let report = update(&grpo, &mut spy, &groups, &mixed).unwrap();
     let live: usize = groups[1].iter().map(|r| r.tokens.len()).sum();
     assert_eq!((report.zero_advantage_groups, report.learned_tokens, report.steps), (2, live, 1));
-    // … unless they are dropped: then the update is that of the live group alone.
+    // … unless they are dropped: then the update is that of the remaining group alone.
     let dropping = GrpoConfig::default().with_drop_zero_advantage(true).build().unwrap();
     let (mut a, mut b) = (Spy::new(toy()), Spy::new(toy()));
     let dropped = update(&dropping, &mut a, &groups, &mixed).unwrap();
@@ -298,7 +298,7 @@ fn numbers_that_are_not_finite_apply_nothing() {
 }
 
 #[test]
-fn a_failure_half_way_leaves_nothing_behind() {
+fn a_failure_half_way_discards_its_gradients() {
     let groups = rollouts(&toy(), 3, 4, 6);
     let rewards = varied(&groups);
     let grpo = GrpoConfig::default().with_micro_batch_tokens(1).build().unwrap();
@@ -337,7 +337,10 @@ fn malformed_groups_are_named() {
     assert_eq!(fails(&grpo, &groups, &short), "group 1: 3 completions but 2 rewards; pass one for each");
     let mut mixed = groups.clone();
     mixed[0][2] = groups[1][0].clone();
-    assert_eq!(fails(&grpo, &mixed, &rewards), "group 0: completion 2 has another prompt than completion 0");
+    assert_eq!(
+        fails(&grpo, &mixed, &rewards),
+        "group 0: completion 2 has a different prompt from completion 0"
+    );
     let mut bare = groups.clone();
     bare[0][1].logp.clear();
     assert!(fails(&off, &bare, &rewards).contains("but 0 log-probabilities"));
@@ -393,7 +396,7 @@ fn settings_are_checked_and_read_strictly() {
 }
 
 #[test]
-fn it_learns() {
+fn updates_learn() {
     let mut policy = toy();
     let grpo = GrpoConfig::default().with_epochs(2).with_mini_batches(2).with_kl_coef(0.001).build().unwrap();
     let frozen = policy.freeze().unwrap();

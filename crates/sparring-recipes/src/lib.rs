@@ -11,7 +11,7 @@
 //!
 //! ```
 //! use sparring_core::{Game, Rollout, Seed};
-//! use sparring_recipes::tool_r0::{Preset, render_answer};
+//! use sparring_recipes::tool_r0::{Preset, TaskSpec, render_answer};
 //!
 //! let recipe = Preset::load("corrected")?.build()?;
 //! let spec = recipe.game.draw(Seed::new(1));
@@ -22,10 +22,11 @@
 //!     "parameters": {"city": {"type": "string"}}, "required": ["city"]}]</available_tools>
 //! <tool_call_answer>[{"name": "forecast", "arguments": {"city": "Oslo"}}]</tool_call_answer>"#,
 //! );
-//! // The specification asked for more tools than one: a rejection is data, not an error.
+//! // The specification requests more than one tool: a rejection is data, not an error.
 //! assert_eq!(recipe.game.read(&spec, &proposal).unwrap_err().rule, "spec_tools");
 //!
-//! let task = recipe.game.read(&sparring_recipes::tool_r0::TaskSpec { tools: 1, calls: 1, ..spec }, &proposal).unwrap();
+//! let spec = TaskSpec { tools: 1, calls: 1, ..spec };
+//! let task = recipe.game.read(&spec, &proposal).unwrap();
 //! assert!(recipe.game.solved(&task, &Rollout::from_text(render_answer(&task.calls, "Look it up."))));
 //! # Ok::<(), sparring_recipes::RecipeError>(())
 //! ```

@@ -1,4 +1,4 @@
-//! What the game reads, poses, verifies and derives.
+//! The game: reading, prompting, verifying and deriving.
 
 // Helpers of tests may fail loudly.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -102,7 +102,7 @@ fn the_last_block_counts_unless_order_is_strict() {
 }
 
 #[test]
-fn solved_needs_every_call_and_a_thought() {
+fn solving_needs_every_call_and_reasoning() {
     let call = task().calls.remove(0);
     let solved = |game: &ToolR0Game, text: &str| game.solved(&task(), &Rollout::from_text(text));
     let exact = render_answer(std::slice::from_ref(&call), "table");
@@ -112,7 +112,7 @@ fn solved_needs_every_call_and_a_thought() {
     assert!(!solved(&game(), &render_answer(&[call.clone(), call.clone()], "twice")));
     assert!(!solved(&game(), &render_answer(&[], "none")));
     assert!(!solved(&game(), &exact.replace("}]", "")));
-    // The comparator is the training one: white space within a text does not matter.
+    // The comparator is that of training: white space inside text does not matter.
     assert!(solved(&game(), &exact.replace("Paris", " Paris ")));
     let lenient = game_with(options(|o| o.require_think = false));
     assert!(solved(&lenient, &exact.replace("<think>table</think>", "")));
@@ -200,7 +200,7 @@ fn names(task: &ToolTask) -> Vec<&str> {
 }
 
 #[test]
-fn a_tool_list_without_its_tools_is_as_long_as_before() {
+fn a_derived_tool_list_keeps_its_length() {
     let derived = without_called_tools(&task(), Some(&ride()), Seed::new(1)).unwrap();
     assert_eq!(derived.tools.len(), 2);
     assert!(names(&derived).contains(&"play_song") && !names(&derived).contains(&"book_table"));
@@ -214,7 +214,7 @@ fn a_tool_list_without_its_tools_is_as_long_as_before() {
 }
 
 #[test]
-fn derivation_takes_off_the_tools_of_every_call() {
+fn derivation_removes_the_tools_of_every_call() {
     let mut two = task();
     two.tools.push(tool("call_taxi", "Calls a taxi to an address.", "address"));
     two.calls.push(ToolCall::new("call_taxi", [("address", json!("Elm 4"))]));
@@ -232,22 +232,22 @@ fn duplicates_share_a_signature() {
 }
 
 #[test]
-fn prompts_carry_specification_question_and_menu() {
+fn prompts_contain_specification_question_and_tools() {
     let ask = game().generator_prompt(&spec(4, 0));
     assert_eq!(ask[0].role, Role::System);
     for part in ["food", "single_turn", "exactly 4 tools", "[]", "<available_tools>", "<tool_call_answer>"] {
         assert!(ask[0].content.contains(part), "{part}");
     }
     assert!(game().generator_prompt(&spec(3, 2))[0].content.contains("exactly 2 calls"));
-    let pose = game().solver_prompt(&task());
-    assert!(pose[0].content.contains("[]"), "the Solver is told that it may abstain");
+    let prompt = game().solver_prompt(&task());
+    assert!(prompt[0].content.contains("[]"), "the prompt says that the Solver may abstain");
     assert!(
-        pose[1].content.contains(&task().question) && pose[1].content.contains("\"name\": \"play_song\"")
+        prompt[1].content.contains(&task().question) && prompt[1].content.contains("\"name\": \"play_song\"")
     );
 }
 
 #[test]
-fn a_tool_list_s_order_says_nothing_of_the_tool_that_is_called() {
+fn the_order_of_tools_does_not_reveal_the_called_one() {
     let off = game_with(options(|o| o.shuffle_tools = false));
     let mut first = 0;
     for i in 0..400 {
@@ -258,7 +258,7 @@ fn a_tool_list_s_order_says_nothing_of_the_tool_that_is_called() {
         let out = Rollout::from_text(render_proposal(&proposed, "a table"));
         let read = game().read(&spec(4, 1), &out).unwrap();
         first += usize::from(read.tools[0].name == "book_table");
-        // The same tools, calls and signature, and the same order whenever it is read or written again.
+        // The same tools, calls and signature, and the same order on every read and write.
         assert_eq!(game().read(&spec(4, 1), &out).unwrap(), read);
         let again = Rollout::from_text(render_proposal(&read, "a table"));
         assert_eq!(game().read(&spec(4, 1), &again).unwrap(), read);
@@ -271,12 +271,12 @@ fn a_tool_list_s_order_says_nothing_of_the_tool_that_is_called() {
         };
         assert_eq!(sorted(&read), sorted(&proposed));
     }
-    // A quarter, give or take four standard errors.
+    // A quarter, within four standard errors.
     assert!((66..=134).contains(&first), "{first} of 400");
 }
 
 #[test]
-fn strata_are_domains_and_where_asked_for_sizes() {
+fn strata_are_domains_and_optionally_sizes() {
     let mut two = task();
     two.calls.push(ToolCall::new("play_song", [("title", json!("Blue"))]));
     assert_eq!(game().stratum(&task()), "food, arguments: 2");

@@ -1,4 +1,4 @@
-//! What is written is read back, nothing panics, and the seams' contracts hold.
+//! Rendering reads back, nothing panics, and the contracts of the traits hold.
 
 // Helpers of tests may fail loudly.
 #![allow(clippy::unwrap_used)]
@@ -13,7 +13,7 @@ use sparring_recipes::tool_r0::{
 use sparring_testkit::conformance::{self, Options};
 use sparring_tools::{CallParser, ToolCall, ToolR0Tags, ToolSpec, ToolTask};
 
-/// A game that takes any task that can be read.
+/// A game that accepts every readable task.
 fn lenient() -> ToolR0Game {
     let mut options = GameOptions::default();
     options.enforce_spec = false;
@@ -38,7 +38,7 @@ fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         any::<i32>().prop_map(Value::from),
         any::<bool>().prop_map(Value::from),
-        // Values may hold anything, tags included.
+        // Values may contain anything, including tags.
         "\\PC{0,12}".prop_map(Value::from),
         Just(Value::from("</available_tools> <think>")),
         Just(Value::from("東京 \"quoted\" \\ and a\nline")),
@@ -110,7 +110,7 @@ proptest! {
     ) {
         let mut other = ToolTask { domain: "food".into(), ..other };
         other.tools.extend(names.iter().map(|name| tool((name, Vec::new()))));
-        // Told apart by their descriptions; by their names, some are the same.
+        // They differ by their descriptions; some share a name.
         for (i, tool) in other.tools.iter_mut().enumerate() {
             tool.description = format!("Does {i}.");
         }

@@ -1,4 +1,4 @@
-//! Every paper's preset loads, builds and gives the values that its paper or its code gives.
+//! Every paper's preset loads, builds and gives the values of the paper or its code.
 
 // Helpers of tests may fail loudly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::float_cmp)]
@@ -94,8 +94,8 @@ fn tool_zero() -> (ToolTask, [String; 3]) {
     (task(&reference), [&reference, &values, &tool].map(says))
 }
 
-/// r = R_format + σ·r_strict + (1 - σ)·r_general with σ of the table; overlap of the wrong values: f, a, b, g, c of
-/// those and 1, 2, 3.
+/// r = R_format + σ·r_strict + (1 - σ)·r_general with σ from the table; the wrong values overlap in f, a, b, g, c of
+/// these and 1, 2, 3.
 #[test]
 fn tool_zero_moves_from_overlap_to_equality() {
     let (task, [right, values, tool]) = tool_zero();
@@ -111,7 +111,7 @@ fn tool_zero_moves_from_overlap_to_equality() {
     }
 }
 
-/// Totals of Fig. 3, as the strict half has them: late in training, less the format's 1.
+/// Totals of Fig. 3, as given by the strict half: late in training, minus the format's 1.
 #[test]
 fn tool_zero_figure_3() {
     let (task, [right, values, tool]) = tool_zero();
@@ -145,7 +145,7 @@ fn tool_zero_readings_change_one_thing() {
     );
 }
 
-/// A completion in ToolRL's form, one call a line.
+/// A completion in ToolRL's form, one call per line.
 fn lines(calls: &[&str]) -> String {
     format!("<think>one two</think>\n<tool_call>\n{}\n</tool_call>", calls.join("\n"))
 }
@@ -218,7 +218,7 @@ fn toolrl_variants() {
             close(score(&preset, step, task, text), want, &format!("{preset} at {step}, {text}"));
         }
     }
-    // The format's range moves too: its least is -2 at first, -1 from the 75th step on.
+    // The range of the format changes too: its minimum is -2 at first, -1 from the 75th step on.
     for (step, want) in [(0, -4.0), (75, -3.5), (150, -4.0)] {
         close(score("toolrl/dynamic-scale", step, &one, "nothing"), want, "neither format nor calls");
     }
@@ -229,7 +229,8 @@ fn toolrl_variants() {
 #[test]
 fn tool_n1_tables() {
     let task = task(&json!([{"name": "f", "arguments": {"a": 1, "b": 2}}, {"name": "g"}]));
-    let right = r#"<tool_call>[{"name": "g", "arguments": {}}, {"name": "f", "arguments": {"b": 2, "a": 1}}]</tool_call>"#;
+    let calls = r#"[{"name": "g", "arguments": {}}, {"name": "f", "arguments": {"b": 2, "a": 1}}]"#;
+    let right = &format!("<tool_call>{calls}</tool_call>");
     let tools =
         r#"<tool_call>[{"name": "g", "arguments": {}}, {"name": "f", "arguments": {"a": "1"}}]</tool_call>"#;
     let wrong = r#"<tool_call>{"name": "h", "arguments": {}}</tool_call>"#;
@@ -276,7 +277,7 @@ const ASKS: [&str; 4] = [
     "no question",
 ];
 
-/// A cluster of two of four is a share of 1/2, one alone 1/4.
+/// A cluster of two out of four is a share of 1/2, a single one 1/4.
 #[test]
 fn r_zero_scores() {
     let rates = [Some(0.5), Some(0.9), Some(0.3), None];
@@ -296,7 +297,7 @@ fn agent0_scores() {
 }
 
 #[test]
-fn the_majority_pays_the_solver() {
+fn the_majority_rewards_the_solver() {
     let texts = [r"\boxed{4}", r"\boxed{4}", r"\boxed{5}", "4"];
     let group: Vec<Rollout> = texts.iter().map(|text| Rollout::from_text(*text)).collect();
     for (preset, want) in [
@@ -310,7 +311,7 @@ fn the_majority_pays_the_solver() {
     }
 }
 
-/// 1 - p, but 0 where nobody solves it, and where everybody does; -0.5 well formed, -1 not.
+/// 1 - p, but 0 at p = 0 and at p = 1; -0.5 if well formed, -1 if not.
 #[test]
 fn absolute_zero_scores() {
     let formed = "<think>x</think><answer>y</answer>";
@@ -335,9 +336,9 @@ fn a_file_extends_a_preset_and_errors_name_the_place() {
     assert_eq!((update.lr, update.grpo.mini_batches), (2e-6, 4));
     assert!(config.proposer_reward::<str>().is_err());
     for (text, want) in [
-        ("[reward]\nkind = \"sum\"\nparts = []", "my.toml:3: reward.parts: must be one part or more"),
+        ("[reward]\nkind = \"sum\"\nparts = []", "my.toml:3: reward.parts: must have at least one part"),
         ("[reward]\nkind = \"nope\"", "my.toml:2: reward.kind: there is no kind `nope`"),
-        ("[proposer_reward]\nkind = \"ast\"", "my.toml:1: proposer_reward: needs tasks that are tool tasks"),
+        ("[proposer_reward]\nkind = \"ast\"", "my.toml:1: proposer_reward: needs tool tasks"),
         ("[rewards]\nkind = \"ast\"", "my.toml:1: "),
         ("extends = \"toolrl\"", "there is no preset `toolrl`"),
     ] {
@@ -347,7 +348,7 @@ fn a_file_extends_a_preset_and_errors_name_the_place() {
     }
 }
 
-/// Errors of reading and of building have file, line and path, whichever file of a chain they are in.
+/// Errors of reading and building have file, line and path, for every file of a chain.
 #[test]
 fn mistakes_keep_their_file_line_and_path() {
     for (text, want) in [
@@ -375,9 +376,9 @@ fn mistakes_keep_their_file_line_and_path() {
     }
 }
 
-/// A preset that is extended by a kind of one's own.
+/// A preset extended with a custom kind.
 #[test]
-fn own_kinds_may_extend_a_preset() {
+fn custom_kinds_may_extend_a_preset() {
     let text = "extends = 'toolrl/original'\n[[reward.parts]]\nkind = 'worth'\nof = 2.5";
     let find = |name: &str| PaperPreset::find(name).map(|preset| Layer::new(preset.file(), preset.toml()));
     let paper: Settings<PaperConfig> = from_extending_toml::<_, RecipeError>(text, "my.toml", find).unwrap();

@@ -1,4 +1,4 @@
-//! The whole loop over Tool-R0's game, with models that say what a script tells them.
+//! The whole loop with Tool-R0's game and scripted models.
 
 // Helpers of tests may fail loudly.
 #![allow(clippy::unwrap_used)]
@@ -72,7 +72,7 @@ fn booking(city: &str) -> ToolTask {
     }
 }
 
-/// Proposes a booking in turn for every city; every fourth proposal is malformed.
+/// Proposes a booking for the cities in rotation; every fourth proposal is malformed.
 fn generator() -> Actor {
     Actor(ScriptedSampler::new(|prompt, i| {
         let turn = i + prompt.len();
@@ -81,7 +81,7 @@ fn generator() -> Actor {
     }))
 }
 
-/// Books rightly half of the time, and never declines.
+/// Makes the right booking half of the time, and never declines.
 fn solver() -> Actor {
     Actor(ScriptedSampler::new(|prompt, i| {
         let city =
@@ -135,7 +135,7 @@ fn tool_r0_plays_end_to_end() {
     let summary = play(config(), &dir.path().join("run"));
     assert_eq!(summary.iterations.len(), 2);
     let row = &summary.iterations[0];
-    // A quarter of the proposals is malformed, the rest is solved by every other sample.
+    // A quarter of the proposals is malformed, the others are solved by every second sample.
     assert!(row.generator.valid_rate.iter().all(|rate| (0.5..1.0).contains(rate)));
     assert!(row.generator.solve_rate.iter().flatten().all(|rate| (rate - 0.5).abs() < 1e-6));
     assert!(row.pool.rejected.contains_key("missing_block"));

@@ -1,4 +1,4 @@
-//! Every preset loads, builds and says what it should; files that extend one keep their place in errors.
+//! Every preset loads, builds and has the right settings; errors in extending files keep their position.
 
 // Helpers of tests may fail loudly.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -142,7 +142,9 @@ fn an_unknown_preset_lists_the_known_ones() {
 
 #[test]
 fn a_file_changes_only_what_it_names() {
-    let text = "extends = \"released\"\n[self_play.pool]\nsize = 7\n[[prompts.generator]]\nrole = \"user\"\ncontent = \"{{ domain }}\"\n[[prompts.solver]]\nrole = \"user\"\ncontent = \"{{ question }}\"\n";
+    let text = "extends = \"released\"\n[self_play.pool]\nsize = 7\n\
+        [[prompts.generator]]\nrole = \"user\"\ncontent = \"{{ domain }}\"\n\
+        [[prompts.solver]]\nrole = \"user\"\ncontent = \"{{ question }}\"\n";
     let config = ToolR0Config::from_toml(text, "my.toml").unwrap();
     assert_eq!(config.self_play.pool.size, 7);
     assert_eq!(config.self_play.pool.candidates, 10_000);

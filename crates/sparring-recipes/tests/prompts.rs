@@ -25,8 +25,9 @@ fn templates_render_their_variables() {
         calls: Vec::new(),
         domain: String::new(),
     };
-    // What a question says is never taken for a template, nor escaped for the web.
-    let expected = "[{\"name\":\"read_news\",\"description\":\"Reads.\",\"parameters\":{},\"required\":[]}]\nWhy {{ tools }} & <b>?";
+    // A question is never treated as a template, nor escaped as HTML.
+    let expected = "[{\"name\":\"read_news\",\"description\":\"Reads.\",\"parameters\":{},\"required\":[]}]\n\
+        Why {{ tools }} & <b>?";
     assert_eq!(checked.solver_prompt(&task), [Message::user(expected)]);
 }
 

@@ -1,4 +1,4 @@
-//! The rewards give the worked values of the paper and of its released code.
+//! The rewards have the values computed for the paper and for its released code.
 
 // Helpers of tests may fail loudly.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -89,7 +89,7 @@ fn accuracy_of_the_released_code() {
 }
 
 #[test]
-fn the_corrected_accuracy_pays_nothing_for_the_wrong_tool() {
+fn the_corrected_accuracy_of_the_wrong_tool_is_zero() {
     let wrong = call("get_history", &json!({"city": "Paris", "days": 3}));
     let (format, accuracy) =
         solver(SolverRewardConfig::default(), &task(vec![gold()]), &render_answer(&[wrong], "why"));
@@ -116,7 +116,7 @@ fn format_of_the_released_code() {
 }
 
 #[test]
-fn accuracy_needs_a_thought_and_format_does_not() {
+fn accuracy_needs_reasoning_and_format_does_not() {
     let text = render_answer(&[gold()], "").replace("<think></think>", "");
     for config in [SolverRewardConfig::default(), SolverRewardConfig::released()] {
         let (format, accuracy) = solver(config, &task(vec![gold()]), &text);
@@ -149,12 +149,12 @@ fn generator(
 }
 
 #[test]
-fn a_perfect_proposal_earns_everything() {
+fn a_perfect_proposal_has_the_full_score() {
     let text = render_proposal(&task(vec![gold()]), "plan");
     let parts = generator(GeneratorRewardConfig::default(), &text, &[Some(0.5)]);
     assert_close(component(&parts, "format"), 1.0);
     assert_close(component(&parts, "validity"), 1.0);
-    // No judge: the difficulty carries the whole curriculum.
+    // Without a judge, the difficulty has the weight of the whole curriculum.
     assert_close(component(&parts, "difficulty"), 1.0);
     assert_eq!(component(&parts, "semantic"), None);
 }
@@ -191,7 +191,7 @@ fn validity_weighs_tool_list_required_arguments_and_grounding() {
         let parts = generator(GeneratorRewardConfig::default(), &text, &[None]);
         assert_close(component(&parts, "validity"), expected);
     }
-    // A bogus second call costs its share, and cost nothing in the released code.
+    // An invalid second call lowers the score; the released code ignored it.
     let text = render_proposal(&task(vec![gold(), call("nowhere", &json!({"city": "Paris"}))]), "plan");
     let corrected = generator(GeneratorRewardConfig::default(), &text, &[None]);
     assert_close(component(&corrected, "validity"), 0.6);
@@ -200,7 +200,7 @@ fn validity_weighs_tool_list_required_arguments_and_grounding() {
 }
 
 #[test]
-fn a_missing_block_or_an_echo_earns_nothing_at_all() {
+fn a_missing_block_or_an_echo_scores_zero() {
     let good = render_proposal(&task(vec![gold()]), "plan");
     let cases = [
         good.replace("<think>plan</think>", ""),
@@ -233,16 +233,16 @@ fn weights_scale_their_terms_and_weight_zero_is_no_term() {
 }
 
 #[test]
-fn being_accepted_pays_where_it_is_asked_for() {
+fn acceptance_is_scored_by_its_weight() {
     let text = render_proposal(&task(vec![gold()]), "plan");
     let mut config = GeneratorRewardConfig::default();
     assert_eq!(component(&generator(config.clone(), &text, &[Some(0.0)]), "accepted"), None);
     config.accepted = 0.5;
-    // Nobody solved it, but it is a task; rejected; and no probe, which says nothing.
+    // A task with solve rate 0; a rejected proposal; and no probe.
     for (rates, expected) in [(&[Some(0.0)][..], Some(0.5)), (&[None], Some(0.0)), (&[], None)] {
         assert_eq!(component(&generator(config.clone(), &text, rates), "accepted"), expected);
     }
-    // Behind the gate of the format, like every other term.
+    // Gated by the format, like every other term.
     let gated = text.replace("<question>", "<query>");
     assert_eq!(component(&generator(config, &gated, &[Some(0.5)]), "accepted"), Some(0.0));
     let mut blind = Preset::load("miniature").unwrap();

@@ -77,7 +77,7 @@ fn domain_weights_and_no_call_specs_are_drawn_by_their_weight() {
     assert_share(share(&specs, |s| s.calls == 0), 0.25);
     assert_share(share(&specs, |s| s.domain == "a"), 0.5);
     assert!(specs.iter().all(|s| s.domain != "b" && (s.calls != 0 || s.tools == 2)));
-    // Sizes are drawn where a row has any, and not asked for where it has none.
+    // Numbers of arguments are drawn if a row has any, and not requested otherwise.
     assert!(specs.iter().all(|s| s.arguments.is_some() == (s.calls == 1)));
     let sized: Vec<TaskSpec> = specs.into_iter().filter(|s| s.calls == 1).collect();
     assert_share(share(&sized, |s| s.arguments == Some(1)), 0.75);

@@ -11,7 +11,7 @@ use sparring_recipes::tool_zero::{
 use sparring_testkit::ToyPolicy;
 use sparring_tools::{CallParser, ToolCall, ToolR0Tags, ToolSpec, ToolTask};
 
-/// Poses the question; solved where the gold calls are made.
+/// The prompt is the question; solved if the gold calls are made.
 struct Ask;
 
 impl Game for Ask {
@@ -52,7 +52,7 @@ fn tasks() -> Vec<ToolTask> {
         .to_vec()
 }
 
-/// Every word is a whole answer: each call, with a thought and without.
+/// Every word is a whole answer: each call, with reasoning and without.
 fn toy() -> ToyPolicy {
     let thoughts = ["", "<think>so</think>"];
     let answer =
@@ -80,7 +80,7 @@ fn train(arm: Arm, seed: u64, config: ToolZeroConfig) -> (Vec<StepRecord>, Vec<f
 }
 
 #[test]
-fn every_arm_learns_repeats_itself_and_says_how() {
+fn every_arm_learns_reproducibly_and_records_it() {
     for arm in Arm::ALL {
         let (records, weights) = train(arm, 1, config());
         assert_eq!((records.clone(), weights.clone()), train(arm, 1, config()), "{arm}");
@@ -122,7 +122,7 @@ fn supervision_teaches_the_gold_answers() {
 }
 
 #[test]
-fn arms_are_paid_for_what_they_say() {
+fn rewards_of_the_arms_by_hand() {
     let mut config = ToolZeroConfig::default();
     config.updates = 48;
     let plan = config.build().unwrap();
@@ -140,21 +140,21 @@ fn arms_are_paid_for_what_they_say() {
         let scores = plan.reward(arm).score(task, &group, &ctx).unwrap();
         scores.into_iter().map(|score| (score.unwrap() * 100.0).round() / 100.0).collect::<Vec<f32>>()
     };
-    // Format 1, calls 1; figure by figure.
+    // Format 1, calls 1; term by term.
     assert_eq!(score(Arm::Grpo, &task, 0), [2.0, 1.0, 0.0]);
     assert_eq!(score(Arm::ValuePenalty, &task, 0), [2.0, 0.7, 0.0]);
     assert_eq!(score(Arm::MultiCall, &task, 0), [2.0, 1.0, 0.0]);
     task.calls.push(ToolCall::new("g", [("x", "1".into())]));
     assert_eq!(score(Arm::MultiCall, &task, 0), [2.3, 1.3, 0.0]);
-    // Halfway, at m = T/4: the mean of 1.3 and 0.5; of 0.3 - 0.3 and 0.5, for recall misses no token of the wrong
-    // answer, whose second call has the right value; of 0 and -0.5.
+    // Halfway, at m = T/4: the mean of 1.3 and 0.5; of 0.3 - 0.3 and 0.5, since the wrong answer, whose second call has
+    // the right value, contains every reference token; of 0 and -0.5.
     assert_eq!(score(Arm::Progressive, &task, 12), [1.9, 1.25, -0.25]);
     assert_eq!(plan.sigma(Arm::Progressive).at(12, 48), 0.5);
     assert_eq!(plan.sigma(Arm::Grpo).at(0, 48), 1.0);
 }
 
 #[test]
-fn masking_touches_a_share_and_only_where_asked() {
+fn masking_affects_a_share_and_only_arms_that_mask() {
     let masked = mask_names(&tasks()[0], Seed::new(2));
     assert!(masked.tools.iter().all(|tool| tool.name.starts_with("func_")));
     let always = |arm, share| {

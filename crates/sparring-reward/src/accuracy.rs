@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
-use sparring_tools::tags::{Case, last_block};
+use sparring_tools::blocks::{Case, last_block};
 use sparring_tools::{CallParser, Comparator, MatchReport, Matcher, RobustComparator, ToolCall, ToolTask};
 
 /// Settings of [`Accuracy`].
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_parsed_and_thinking_required_only_when_asked() {
+    fn text_is_parsed_and_reasoning_required_only_by_the_setting() {
         let gold = calls(&json!([{"name": "f", "arguments": {"a": "wait..."}}]));
         let answer = ToolR0Tags::default().render(&gold);
         let corrected = Accuracy::new(ToolR0Tags::default(), AccuracySettings::default());

@@ -3,8 +3,8 @@
 use crate::calls::CallFormat;
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
+use sparring_tools::blocks::{Case, last_block};
 use sparring_tools::canonical_json;
-use sparring_tools::tags::{Case, last_block};
 
 /// How to extract a part of a completion.
 ///

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
-use sparring_tools::tags::{Case, last_block};
+use sparring_tools::blocks::{Case, last_block};
 use sparring_tools::{call_from_value, json};
 
 /// The Generator's format reward (arXiv 2602.21320, Eq. 1).

@@ -70,7 +70,7 @@ impl OrderedTags {
     /// [`RewardError::Invalid`] with the setting.
     pub fn validate(&self) -> Result<(), RewardError> {
         if self.tags.is_empty() || self.tags.iter().any(String::is_empty) {
-            return Err(RewardError::invalid("tags", "must be one tag or more, none of them empty"));
+            return Err(RewardError::invalid("tags", "must have at least one tag, none of them empty"));
         }
         Ok(())
     }

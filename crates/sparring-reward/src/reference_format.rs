@@ -101,7 +101,7 @@ mod tests {
     const NEITHER: ReferenceParts = ReferenceParts { calls: false, response: false };
 
     #[test]
-    fn each_pattern_takes_its_own() {
+    fn each_pattern_accepts_its_own_form() {
         let texts = [
             ("<think>a</think>\n<tool_call>\n{}\n</tool_call>", CALLS),
             ("<think>a</think>\n<response>b</response>", RESPONSE),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_task_says_which_parts() {
+    fn the_task_determines_the_parts() {
         let mut task =
             ToolTask { question: String::new(), tools: vec![], calls: vec![], domain: String::new() };
         let group =

@@ -201,10 +201,11 @@ where
         } else {
             let same = |g: &&[Rollout]| std::ptr::eq(*g, group);
             let groups: Vec<&[Rollout]> = ctx.batch.iter().map(Vec::as_slice).collect();
-            let at =
-                groups.iter().position(same).or_else(|| groups.iter().position(|g| *g == group)).ok_or_else(
-                    || RewardError::contract(NAME, "was asked about a group that is not in the batch"),
-                )?;
+            let at = groups
+                .iter()
+                .position(same)
+                .or_else(|| groups.iter().position(|g| *g == group))
+                .ok_or_else(|| RewardError::contract(NAME, "got a group that is not in the batch"))?;
             (ctx.batch.iter().flatten().collect(), groups[..at].iter().map(|g| g.len()).sum())
         };
         let questions: Vec<Option<String>> =

@@ -80,7 +80,7 @@ impl Schedule {
         if numbers.iter().all(|number| number.is_finite()) {
             Ok(())
         } else {
-            Err(RewardError::invalid("", "must be made of finite numbers"))
+            Err(RewardError::invalid("", "must contain finite numbers only"))
         }
     }
 

@@ -104,13 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn ratings_scale_and_no_opinion_is_none() {
+    fn ratings_are_scaled_and_no_rating_is_none() {
         let scores = reward(|question| Ok(question.parse().ok())).unwrap();
         assert_eq!(scores, [Some(1.0), Some(0.0), None, None]);
     }
 
     #[test]
-    fn a_broken_judge_and_a_wild_rating_are_errors() {
+    fn a_broken_judge_and_an_invalid_rating_are_errors() {
         assert!(reward(|_| Err("no server".into())).is_err());
         assert!(reward(|_| Ok(Some(6))).unwrap_err().to_string().contains("rated 6"));
     }

@@ -25,7 +25,7 @@ pub enum Shoulders {
 /// ```
 /// use sparring_reward::solve_rate::Band;
 /// let band = Band::for_probes(8);
-/// assert_eq!(band.evaluate(0.0), 0.0); // nobody solved it: perhaps it is wrong
+/// assert_eq!(band.evaluate(0.0), 0.0); // not solved once: perhaps it is wrong
 /// assert_eq!(band.evaluate(0.5), 1.0); // the frontier
 /// assert!(band.evaluate(1.0) < 0.12); // too easy
 /// ```
@@ -80,7 +80,7 @@ impl Band {
     /// [`RewardError::Invalid`] with the setting.
     pub fn validate(&self) -> Result<(), RewardError> {
         if !(0.0 <= self.low && self.low <= self.high && self.high <= 1.0) {
-            return Err(RewardError::invalid("low and high", "must hold 0 ≤ low ≤ high ≤ 1"));
+            return Err(RewardError::invalid("low and high", "must satisfy 0 ≤ low ≤ high ≤ 1"));
         }
         if !(self.sigma > 0.0 && self.sigma.is_finite()) {
             return Err(RewardError::invalid("sigma", "must be a finite number above 0"));
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_probed_is_none_and_a_wrong_count_an_error() {
+    fn an_unprobed_completion_is_none_and_a_wrong_count_an_error() {
         let group = [Rollout::from_text("a"), Rollout::from_text("b")];
         let reward = SolveRate::band(Band::default()).unwrap();
         let score = |rates: &[Option<f32>]| {

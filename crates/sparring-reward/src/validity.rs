@@ -106,8 +106,8 @@ impl ValiditySettings {
 
     /// Returns `r_valid = λ_menu·tool_list + λ_gold·required + λ_value·values + λ_spec·compliance`, in [0, sum of the
     /// weights].
-    pub fn score(&self, task: &ToolTask, asked: Option<RequestedCounts>) -> f64 {
-        let parts = self.parts(task, asked);
+    pub fn score(&self, task: &ToolTask, requested: Option<RequestedCounts>) -> f64 {
+        let parts = self.parts(task, requested);
         self.tool_list * parts.tool_list
             + self.required * parts.required
             + self.values * parts.values
@@ -118,10 +118,10 @@ impl ValiditySettings {
     ///
     /// For a task without gold calls the terms are 1, or 0 with an empty tool list. Whether the tools really cannot
     /// serve the request is not checked here.
-    pub fn parts(&self, task: &ToolTask, asked: Option<RequestedCounts>) -> ValidityParts {
-        let compliance = asked.map_or(1.0, |asked| {
-            let mut kept = vec![task.tools.len() == asked.tools, task.calls.len() == asked.calls];
-            kept.extend(asked.arguments.map(|arguments| task.argument_count() == arguments));
+    pub fn parts(&self, task: &ToolTask, requested: Option<RequestedCounts>) -> ValidityParts {
+        let compliance = requested.map_or(1.0, |requested| {
+            let mut kept = vec![task.tools.len() == requested.tools, task.calls.len() == requested.calls];
+            kept.extend(requested.arguments.map(|arguments| task.argument_count() == arguments));
             kept.iter().filter(|kept| **kept).count() as f64 / kept.len() as f64
         });
         let calls = match self.scope {
@@ -250,15 +250,15 @@ mod tests {
     }
 
     #[test]
-    fn a_task_without_calls_claims_nothing_and_counts_are_checked_when_asked() {
+    fn a_task_without_calls_is_valid_and_requested_counts_are_checked() {
         let valid = ValiditySettings::default().with_compliance(0.5);
-        let asked = Some(RequestedCounts { tools: 2, calls: 1, arguments: None });
+        let requested = Some(RequestedCounts { tools: 2, calls: 1, arguments: None });
         close(valid.score(&task(&json!([])), None), 1.5);
-        close(valid.score(&task(&json!([])), asked), 1.25);
-        let asked = Some(RequestedCounts { tools: 2, calls: 0, arguments: Some(0) });
-        close(valid.score(&task(&json!([])), asked), 1.5);
-        let asked = Some(RequestedCounts { tools: 3, calls: 0, arguments: Some(1) });
-        close(valid.score(&task(&json!([])), asked), 1.0 + 0.5 / 3.0);
+        close(valid.score(&task(&json!([])), requested), 1.25);
+        let requested = Some(RequestedCounts { tools: 2, calls: 0, arguments: Some(0) });
+        close(valid.score(&task(&json!([])), requested), 1.5);
+        let requested = Some(RequestedCounts { tools: 3, calls: 0, arguments: Some(1) });
+        close(valid.score(&task(&json!([])), requested), 1.0 + 0.5 / 3.0);
         let mut empty = task(&json!([]));
         empty.tools.clear();
         close(ValiditySettings::default().score(&empty, None), 0.0);

@@ -48,12 +48,12 @@ impl LmHead<'_> {
 
     /// Computes the gradient from ∂L/∂logp of `target` and ∂L/∂H: dz = (g_logp·(onehot − p) − g_H·p·(ln p + H)) / T.
     pub fn backward(&self, at: &Position, target: usize, by_logp: f64, by_entropy: f64) -> HeadGradient {
-        let slope = |(v, log_p): (usize, &f64)| {
+        let derivative = |(v, log_p): (usize, &f64)| {
             let p = log_p.exp();
             let hit = if v == target { 1.0 } else { 0.0 };
             (by_logp * (hit - p) - by_entropy * p * (log_p + at.entropy)) / self.temperature
         };
-        let logits: Vec<f64> = at.log_probs.iter().enumerate().map(slope).collect();
+        let logits: Vec<f64> = at.log_probs.iter().enumerate().map(derivative).collect();
         let width = self.weight.first().map_or(0, Vec::len);
         let column = |c: usize| logits.iter().zip(self.weight).map(|(dz, row)| dz * row[c]).sum();
         HeadGradient { hidden: (0..width).map(column).collect(), logits }

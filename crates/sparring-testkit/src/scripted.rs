@@ -78,8 +78,8 @@ impl ScriptedSampler {
             return Err(PolicyError::Unsupported { what: "min_tokens: a script ends where it ends" });
         }
         let prompt = match &request.prompt {
-            Prompt::Conversation(asked) => {
-                asked.messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n")
+            Prompt::Conversation(conversation) => {
+                conversation.messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n")
             }
             Prompt::Tokens(tokens) => {
                 String::from_utf8_lossy(&tokens.iter().map(|&t| t as u8).collect::<Vec<u8>>()).into_owned()
@@ -107,7 +107,7 @@ mod tests {
     use sparring_core::{Message, SamplingParams, Seed};
 
     #[test]
-    fn table_answers_in_turn() {
+    fn table_cycles_through_its_answers() {
         let sampler = ScriptedSampler::table([("add", vec!["1", "2"]), ("", vec!["other"])]);
         let ask = |text: &str| {
             let request = SampleRequest::new(

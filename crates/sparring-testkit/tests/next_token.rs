@@ -1,4 +1,4 @@
-//! Policies made of a model of the next token: one that is not linear in its weights, and faulty ones.
+//! Policies made from next-token models: one that is not linear in its weights, and faulty ones.
 #![allow(clippy::unwrap_used, missing_docs)]
 use sparring_core::{Checkpoint, Learner, Message, PolicyError, Prompt, SampleRequest, Sampler, Scorer};
 use sparring_core::{SamplingParams, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
@@ -7,7 +7,7 @@ use sparring_testkit::{NextToken, NextTokenPolicy, TokenContext, conformance};
 const TOKENS: usize = 5;
 const RANK: usize = 2;
 
-/// logits[j] = Σ_k left[last][k]·right[k][j], with a fault to be found.
+/// logits[j] = Σ_k left[last][k]·right[k][j], with an optional fault.
 #[derive(Debug, Clone)]
 struct LowRank(&'static str);
 
@@ -93,7 +93,7 @@ fn a_model_that_is_not_linear_conforms() {
 }
 
 #[test]
-fn the_end_ends() {
+fn the_end_token_ends_a_completion() {
     let params = SamplingParams::default().with_max_tokens(50);
     let request = SampleRequest::new(Prompt::Tokens([0].into()), 20, params, Seed::new(1));
     for rollout in LowRank::policy("").sample_one(&request).unwrap() {
@@ -103,7 +103,7 @@ fn the_end_ends() {
 }
 
 #[test]
-fn faults_are_errors_that_name_themselves() {
+fn faults_are_named_errors() {
     for (fault, words) in [("short", "3 numbers for 5 tokens"), ("infinite", "the logit of token 2")] {
         let mut policy = LowRank::policy(fault);
         let groups = [TokenGroup::new(&[1], vec![&[0]])];

@@ -1,4 +1,4 @@
-//! The reward, advantage and game suites: each check catches a bug that is planted for it.
+//! The reward, advantage and game suites: each check catches a bug planted for it.
 #![allow(missing_docs)]
 use serde::{Deserialize, Serialize};
 use sparring_core::{
@@ -39,7 +39,7 @@ fn reward_suite() {
         assert_eq!(check(&TwoParts { bug, calls: AtomicU32::new(0) }).unwrap_err().check, caught, "{bug}");
     }
     check(&TwoParts { bug: "", calls: AtomicU32::new(0) }).unwrap();
-    // Bugs of which the default context shows nothing.
+    // Bugs that the default context does not reveal.
     for (bug, place) in [
         ("sum/later", "last step"),
         ("sum/rate", "with solve rates"),
@@ -53,7 +53,7 @@ fn reward_suite() {
     }
 }
 
-/// Whether the bug shows in this context.
+/// Whether the bug has an effect in this context.
 fn shows(bug: &str, group: &[Rollout], context: &RewardContext<'_>) -> bool {
     let rates = context.solve_rates;
     let this = context.batch.iter().any(|other| other == group);
@@ -67,7 +67,7 @@ fn shows(bug: &str, group: &[Rollout], context: &RewardContext<'_>) -> bool {
     }
 }
 
-/// 0.3 for everything, and the length of what is not empty; unless for the bug.
+/// 0.3 for everything, and the length of text that is not empty, except for the bug.
 struct TwoParts {
     bug: &'static str,
     calls: AtomicU32,
@@ -146,13 +146,13 @@ struct Sums {
 struct Sum {
     a: u32,
     b: u32,
-    /// Lost on disk.
+    /// Lost when serialised.
     #[serde(skip)]
     hidden: u32,
 }
 
 impl Sums {
-    /// Another number at every call, if this is the bug.
+    /// A different number at every call, for this bug.
     fn noise(&self, bug: &str) -> u32 {
         if self.bug == bug { self.calls.fetch_add(1, Ordering::Relaxed) } else { 0 }
     }
@@ -217,10 +217,10 @@ fn game_suite() {
     assert_eq!(check("", "-1"), Err("game/read"), "nothing accepted");
     for (bug, expected) in [
         ("draw", "game/draw"),
-        ("ask", "game/ask"),
+        ("ask", "game/generator prompt"),
         ("read", "game/read"),
         ("rule", "game/read"),
-        ("pose", "game/pose"),
+        ("pose", "game/solver prompt"),
         ("solved", "game/solved"),
         ("answer", "game/answer"),
         ("stratum", "game/signature"),

@@ -1,4 +1,4 @@
-//! Each check of the policy suites catches a bug that is planted for it, and passes without.
+//! Each check of the policy suites passes on the toy policy and catches a bug planted for it.
 #![allow(clippy::float_cmp, clippy::unwrap_used, missing_docs, unreachable_pub)]
 mod planted;
 
@@ -72,7 +72,7 @@ fn planted_bugs_are_caught() {
         (Bug::WrongFrozenCopy, "policy/frozen copy"),
         (Bug::LossSeesOtherLogp, "learner/loss sees the scores"),
         (Bug::Ascends, "learner/descent"),
-        (Bug::ClampsCotangents, "learner/linearity"),
+        (Bug::ClampsGradients, "learner/linearity"),
         (Bug::Overwrites, "learner/micro-batches"),
         (Bug::NormalisesByMicroBatch, "learner/micro-batches"),
         (Bug::Drifts, "learner/zero gradients"),
@@ -93,7 +93,7 @@ fn planted_bugs_are_caught() {
 }
 
 #[test]
-fn no_room_is_an_error() {
+fn a_prompt_without_room_is_an_error() {
     let policy = fresh().with_max_length(2);
     let failure = conformance::policy(&policy, &prompts(), &options()).unwrap_err();
     assert!(failure.detail.contains("leaves no room"), "{failure}");

@@ -1,4 +1,4 @@
-//! Each check of the suite for remote samplers catches a bug that is planted for it, and passes without.
+//! Each check of the suite for remote samplers passes on a correct server and catches a bug planted for it.
 #![allow(clippy::unwrap_used, missing_docs)]
 use sparring_core::{Message, PolicyError, Prompt, Rollout, SampleRequest, Sampler, Seed};
 use sparring_testkit::ToyPolicy;
@@ -23,7 +23,7 @@ enum Bug {
     SwapsBesideFailed,
 }
 
-/// A server: its seed is its own, it has text only, and it cuts stop strings off.
+/// A server with its own seed, text-only answers, and stop strings cut off.
 struct Server {
     toy: ToyPolicy,
     bug: Bug,
@@ -97,10 +97,10 @@ fn servers_with_text_only_conform() {
     let options = Options::default().with_group(3);
     conformance::remote_sampler(&Server::with(Bug::None), &prompts(), &options).unwrap();
     conformance::remote_sampler(&Server::with(Bug::CutsNothingOff), &prompts(), &options).unwrap();
-    // What conforms to the whole contract conforms to the lesser one.
+    // A sampler that keeps the whole contract also keeps the weaker one.
     conformance::remote_sampler(&ToyPolicy::new("abc", Seed::new(5)), &prompts(), &options).unwrap();
     let failure = conformance::sampler(&Server::with(Bug::None), &prompts(), &options).unwrap_err();
-    assert_eq!(failure.check, "sampler/shape", "the whole contract asks for tokens");
+    assert_eq!(failure.check, "sampler/shape", "the whole contract requires tokens");
 }
 
 #[test]

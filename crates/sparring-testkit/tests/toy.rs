@@ -1,4 +1,4 @@
-//! The toy policy: its gradients by finite differences, and that it learns.
+//! The toy policy: its gradients against finite differences, and that it learns.
 #![allow(clippy::unwrap_used, missing_docs)]
 use proptest::prelude::*;
 use sparring_core::{
@@ -9,16 +9,16 @@ use sparring_testkit::ToyPolicy;
 
 /// Σ c·logp + e·Σ entropy.
 struct Linear {
-    slopes: Vec<f32>,
+    coefficients: Vec<f32>,
     entropy: f32,
 }
 
 impl TokenLoss for Linear {
     fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
-        gradients.logp.copy_from_slice(&self.slopes);
+        gradients.logp.copy_from_slice(&self.coefficients);
         gradients.entropy.unwrap().fill(self.entropy);
         let entropies: f32 = stats.entropy.unwrap().iter().sum();
-        stats.logp.iter().zip(&self.slopes).map(|(l, c)| f64::from(l * c)).sum::<f64>()
+        stats.logp.iter().zip(&self.coefficients).map(|(l, c)| f64::from(l * c)).sum::<f64>()
             + f64::from(self.entropy * entropies)
     }
 
@@ -30,7 +30,7 @@ impl TokenLoss for Linear {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// The accumulated gradient is the derivative of the loss by every weight. The loss crosses the seam in
+    /// The accumulated gradient is the derivative of the loss with respect to every weight. The loss is evaluated in
     /// f32, so the differences are wide and the tolerance is that of their rounding.
     #[test]
     fn gradient_by_finite_differences(
@@ -43,8 +43,8 @@ proptest! {
         let prompt = policy.encode("ab");
         let groups = [TokenGroup::new(&prompt, vec![&tokens, &[], &tokens[..1]])];
         let batch = TokenBatch::new(&groups, temperature);
-        let slopes = (0..batch.completion_tokens()).map(|t| 0.3 * t as f32 - 0.5).collect();
-        let loss = Linear { slopes, entropy };
+        let coefficients = (0..batch.completion_tokens()).map(|t| 0.3 * t as f32 - 0.5).collect();
+        let loss = Linear { coefficients, entropy };
         policy.accumulate(batch, &loss).unwrap();
         let gradient = policy.gradient().to_vec();
         let touched: Vec<usize> = (0..gradient.len()).filter(|&i| gradient[i] != 0.0).collect();
@@ -72,10 +72,10 @@ fn probabilities_add_up_to_one() {
 }
 
 #[test]
-fn top_p_keeps_the_head_and_says_so() {
+fn top_p_keeps_the_head_and_reports_it() {
     let mut policy = ToyPolicy::from_words(["a", "b"], Seed::new(4));
     policy.weights_mut().fill(0.0);
-    // p = (¼, ¼, ½) for end, a, b at every place.
+    // p = (¼, ¼, ½) for end, a, b at every position.
     for (i, w) in policy.weights_mut().iter_mut().enumerate() {
         *w = if i % 3 == 2 { 0.5 * 2.0_f64.ln() } else { 0.0 };
     }
@@ -95,7 +95,7 @@ fn top_p_keeps_the_head_and_says_so() {
 }
 
 #[test]
-fn learns_one_answer_a_prompt() {
+fn learns_one_answer_per_prompt() {
     let mut policy = ToyPolicy::new("xyz", Seed::new(6));
     let pairs = [("x", "zy"), ("yx", "xx")].map(|(p, c)| {
         let answer: Vec<u32> = policy.encode(c).iter().copied().chain([0]).collect();
@@ -104,7 +104,7 @@ fn learns_one_answer_a_prompt() {
     for _ in 0..150 {
         for (prompt, answer) in &pairs {
             let groups = [TokenGroup::new(prompt, vec![answer])];
-            let loss = Linear { slopes: vec![-1.0; answer.len()], entropy: 0.0 };
+            let loss = Linear { coefficients: vec![-1.0; answer.len()], entropy: 0.0 };
             policy.accumulate(TokenBatch::new(&groups, 1.0), &loss).unwrap();
         }
         policy.step(0.05).unwrap();

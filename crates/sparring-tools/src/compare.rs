@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn strict_tells_types_apart() {
+    fn strict_distinguishes_types() {
         assert!(StrictJson.equal(&json!({"a": 1, "b": [2]}), &json!({"b": [2], "a": 1})));
         for (a, b) in [(json!(5), json!("5")), (json!(5), json!(5.0)), (json!(true), json!(1))] {
             assert!(!StrictJson.equal(&a, &b), "{a} != {b}");

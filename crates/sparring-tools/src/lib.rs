@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod blocks;
 mod call;
 mod compare;
 pub mod conformance;
@@ -36,7 +37,7 @@ mod spec;
 #[cfg(feature = "validate")]
 #[cfg_attr(docsrs, doc(cfg(feature = "validate")))]
 pub mod structure;
-pub mod tags;
+
 mod task;
 #[cfg(feature = "validate")]
 mod validate;

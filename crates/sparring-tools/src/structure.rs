@@ -212,12 +212,12 @@ fn check_question(task: &ToolTask, rules: &StructureRules) -> Result<(), Violati
         let calls = task.calls.iter().map(|call| call.to_json().to_string());
         let found = |text: &str| text.chars().find(|c| is_cjk(*c));
         if let Some(c) = found(question).or_else(|| tools.chain(calls).find_map(|text| found(&text))) {
-            return fail("cjk", format!("holds {c:?}"));
+            return fail("cjk", format!("contains {c:?}"));
         }
     }
     let lower = question.to_lowercase();
     if let Some(echo) = rules.echoes.iter().find(|echo| lower.contains(&echo.to_lowercase())) {
-        return fail("prompt_echo", format!("the question holds {echo:?}"));
+        return fail("prompt_echo", format!("the question contains {echo:?}"));
     }
     let chars = question.chars().count();
     if chars < rules.min_question_chars.max(1) {
@@ -269,7 +269,7 @@ fn check_tool(tool: &ToolSpec, rules: &StructureRules) -> Result<(), Violation> 
     if rules.required_are_parameters
         && let Some(required) = tool.required.iter().find(|r| !tool.parameters.contains_key(*r))
     {
-        return fail("required_names", format!("{name}: requires {required:?}, which is no parameter"));
+        return fail("required_names", format!("{name}: requires {required:?}, which is not a parameter"));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum ArgumentProblem {
     /// The call names another tool.
-    #[error("calls {found:?}, this is {expected:?}")]
+    #[error("calls {found:?} instead of {expected:?}")]
     WrongTool {
         /// The tool's name.
         expected: String,
@@ -17,7 +17,7 @@ pub enum ArgumentProblem {
         found: String,
     },
     /// A required argument is missing.
-    #[error("{argument}: required, and missing")]
+    #[error("{argument}: required but missing")]
     Missing {
         /// Its name.
         argument: String,
@@ -65,7 +65,7 @@ pub enum ArgumentProblem {
         detail: String,
     },
     /// The tool's own schema of this parameter is invalid: the definition is wrong, not the call.
-    #[error("{argument}: the tool's schema is unusable: {detail}")]
+    #[error("{argument}: the schema of the tool is invalid: {detail}")]
     BadSchema {
         /// The parameter's name.
         argument: String,
@@ -94,7 +94,7 @@ impl ToolSpec {
     ///     "required": ["mode"]}))?;
     /// assert!(tool.validate(&ToolCall::new("set", [("mode", "eco".into())])).is_ok());
     /// let problems = tool.validate(&ToolCall::new("set", [("level", "high".into())])).unwrap_err();
-    /// assert_eq!(problems[0].to_string(), "mode: required, and missing");
+    /// assert_eq!(problems[0].to_string(), "mode: required but missing");
     /// assert_eq!(problems[1].to_string(), "level: expected integer, found a string");
     /// # Ok::<(), sparring_tools::ToolsError>(())
     /// ```

@@ -7,7 +7,7 @@ use sparring_tools::{Dialect, ToolSpec};
 use std::fs;
 use std::path::Path;
 
-/// The functions of one file: a column of the questions, or lines of their own.
+/// Reads the functions of one file: a column of the questions, or separate lines.
 fn functions(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -47,13 +47,13 @@ fn fields_are_parameters() {
 }
 
 #[test]
-fn what_is_no_object_is_no_tool() {
+fn a_type_that_is_not_an_object_is_refused() {
     for error in [
         ToolSpec::from_type::<u8>().unwrap_err(),
         ToolSpec::from_type::<(String, u8)>().unwrap_err(),
         ToolSpec::from_type::<Vehicle>().unwrap_err(),
     ] {
-        assert!(error.to_string().ends_with("is no struct with named fields"), "{error}");
+        assert!(error.to_string().ends_with("is not a struct with named fields"), "{error}");
     }
 }
 
@@ -67,7 +67,8 @@ fn nested_types_are_checked() {
         spec.validate(&call).err().unwrap_or_default().iter().map(ToString::to_string).collect()
     };
     let oslo = json!([{"city": "Oslo", "nights": 2}]);
-    let fine = json!({"stops": oslo, "type": "city", "by": "ferry", "after": {"stops": [], "type": "ski", "after": null}});
+    let fine = json!({"stops": oslo, "type": "city", "by": "ferry",
+    "after": {"stops": [], "type": "ski", "after": null}});
     assert_eq!(problems(fine), [""; 0]);
     for bad in [
         json!({"stops": [{"city": "Oslo"}], "type": "city"}),

@@ -1,4 +1,4 @@
-//! One tool in every dialect, and laws of going from one to another.
+//! One tool in every dialect, and laws of conversion.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -13,7 +13,7 @@ const STANDARD: [Dialect; 6] = [
     Dialect::Bare,
 ];
 
-/// The same tool as the documentation of each API would write it.
+/// The same tool as in the documentation of each API.
 fn vectors() -> Vec<(Dialect, Value)> {
     let schema = json!({
         "type": "object",
@@ -34,7 +34,8 @@ fn vectors() -> Vec<(Dialect, Value)> {
     vec![
         (
             Dialect::OpenAiChat,
-            json!({"type": "function", "function": {"name": name, "description": what, "parameters": schema, "strict": false}}),
+            json!({"type": "function", "function": {"name": name, "description": what, "parameters": schema,
+                "strict": false}}),
         ),
         (
             Dialect::OpenAiResponses,
@@ -65,7 +66,7 @@ fn vectors() -> Vec<(Dialect, Value)> {
 }
 
 #[test]
-fn each_dialect_is_read_and_written_as_its_api_has_it() {
+fn each_dialect_matches_its_api() {
     let vectors = vectors();
     assert_eq!(vectors.iter().map(|(dialect, _)| *dialect).collect::<Vec<_>>(), Dialect::ALL);
     for (dialect, written) in &vectors {
@@ -113,17 +114,20 @@ fn bfcl_words_survive_and_become_json_schema_elsewhere() {
         json!({"name": "Cache.put", "response": {"type": "dict"}, "inputSchema": {
             "type": "object", "optional": ["size"], "required": ["key"], "properties": {
                 "key": {"type": "string"}, "size": {"type": "integer", "default": 5}, "on": {"type": "boolean"},
-                "pair": {"type": "array", "items": {"type": "number"}}, "big": {"type": "integer"}, "c": {"type": "string"},
-                "rows": {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}, "odd": {"type": "string"},
+                "pair": {"type": "array", "items": {"type": "number"}},
+                "big": {"type": "integer"}, "c": {"type": "string"},
+                "rows": {"type": "array", "items": {"type": "array", "items": {"type": "string"}}},
+                "odd": {"type": "string"},
                 "type": {"type": "object", "properties": {"type": {"type": "number"}, "items": {"type": "integer"}},
                          "default": {"type": "dict"}, "enum": [{"type": "float"}]}}}})
     );
 }
 
 #[test]
-fn unions_name_each_type_once_and_old_keywords_go() {
+fn unions_name_each_type_once_and_old_keywords_are_dropped() {
     let flat = json!({"name": "f", "parameters": {
-        "a": {"type": ["int", "long", "null"]}, "b": {"type": "list", "enum": null, "items": {"type": "str", "required": true}}}});
+        "a": {"type": ["int", "long", "null"]},
+        "b": {"type": "list", "enum": null, "items": {"type": "str", "required": true}}}});
     let schema = ToolSpec::from_json(&flat).unwrap().parameters_schema();
     assert_eq!(
         schema["properties"],

@@ -1,4 +1,4 @@
-//! Every format on texts that its models write, well-formed or nearly.
+//! Every format on texts that its models write, valid or nearly valid.
 #![allow(clippy::unwrap_used)] // helpers of tests
 #[path = "support/fuzzed.rs"]
 mod fuzzed;
@@ -28,11 +28,13 @@ fn every_format_reads_what_its_models_write() {
         (Format::Hermes, format!("<tool_call>{F}\n{G}</tool_call>")),
         (
             Format::Qwen3Coder,
-            "<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>\n<parameter=b>\nx\n</parameter>\n</function>\n</tool_call>\n<tool_call>\n<function=g>\n</function>\n</tool_call>".to_owned(),
+            "<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>\n<parameter=b>\nx\n</parameter>\n\
+                </function>\n</tool_call>\n<tool_call>\n<function=g>\n</function>\n</tool_call>".to_owned(),
         ),
         (
             Format::Glm,
-            "<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n<arg_key>b</arg_key><arg_value>x</arg_value>\n</tool_call><tool_call>g</tool_call>".to_owned(),
+            "<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1</arg_value>\n<arg_key>b</arg_key><arg_value>\
+                x</arg_value>\n</tool_call><tool_call>g</tool_call>".to_owned(),
         ),
         (Format::Llama3Json, format!("{F}; {G}")),
         (Format::Llama3Json, format!("<|python_tag|>{F};{G}<|eom_id|>")),
@@ -49,22 +51,31 @@ fn every_format_reads_what_its_models_write() {
         (Format::Mistral, format!("[TOOL_CALLS] {json_list}")),
         (Format::Mistral, format!("[TOOL_CALLS]{json_list}</s>")),
         (Format::MistralV11, r#"[TOOL_CALLS]f{"a": 1, "b": "x"}[TOOL_CALLS]g{}"#.to_owned()),
-        (Format::MistralV11, r#"[TOOL_CALLS]f[CALL_ID]abc123def[ARGS]{"a": 1, "b": "x"}[TOOL_CALLS]g[ARGS]{}"#.to_owned()),
+        (
+            Format::MistralV11,
+            r#"[TOOL_CALLS]f[CALL_ID]abc123def[ARGS]{"a": 1, "b": "x"}[TOOL_CALLS]g[ARGS]{}"#.to_owned(),
+        ),
         (
             Format::DeepSeekV3,
-            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{\n \"a\": 1, \"b\": \"x\"\n}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>g\n{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>".to_owned(),
+            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{\n \"a\": 1, \"b\": \"x\"\n\
+                }\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>g\n\
+                {}<｜tool▁call▁end｜><｜tool▁calls▁end｜>".to_owned(),
         ),
         (
             Format::DeepSeekV31,
-            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1, \"b\": \"x\"}<｜tool▁call▁end｜><｜tool▁call▁begin｜>g<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜><｜end▁of▁sentence｜>".to_owned(),
+            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1, \"b\": \"x\"}<｜tool▁call▁end｜>\
+                <｜tool▁call▁begin｜>g<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜><｜end▁of▁sentence｜>".to_owned(),
         ),
         (
             Format::DeepSeekV32,
-            "<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"a\" string=\"false\">1</｜DSML｜parameter>\n<｜DSML｜parameter name=\"b\" string=\"true\">x</｜DSML｜parameter>\n</｜DSML｜invoke>\n<｜DSML｜invoke name=\"g\"/>\n</｜DSML｜function_calls>".to_owned(),
+            "<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"a\" string=\"false\">\
+                1</｜DSML｜parameter>\n<｜DSML｜parameter name=\"b\" string=\"true\">x</｜DSML｜parameter>\n\
+                </｜DSML｜invoke>\n<｜DSML｜invoke name=\"g\"/>\n</｜DSML｜function_calls>".to_owned(),
         ),
         (
             Format::DeepSeekV32,
-            "<｜DSML｜function_calls><｜DSML｜invoke name=\"f\">{\"a\": 1, \"b\": \"x\"}</｜DSML｜invoke><｜DSML｜invoke name=\"g\">{}</｜DSML｜invoke></｜DSML｜function_calls>".to_owned(),
+            "<｜DSML｜function_calls><｜DSML｜invoke name=\"f\">{\"a\": 1, \"b\": \"x\"}</｜DSML｜invoke>\
+                <｜DSML｜invoke name=\"g\">{}</｜DSML｜invoke></｜DSML｜function_calls>".to_owned(),
         ),
         (Format::Phi4, format!("<|tool_call|>{json_list}<|/tool_call|>")),
         (Format::Phi4, format!("functools{json_list}")),
@@ -76,7 +87,9 @@ fn every_format_reads_what_its_models_write() {
         (Format::Granite, format!("<function_call> {F}\n<function_call> {G}")),
         (
             Format::Kimi,
-            "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{\"a\": 1, \"b\": \"x\"}<|tool_call_end|><|tool_call_begin|>functions.g:1<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|>".to_owned(),
+            "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>\
+                {\"a\": 1, \"b\": \"x\"}<|tool_call_end|><|tool_call_begin|>\
+                functions.g:1<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|>".to_owned(),
         ),
         (Format::Jamba, format!("<tool_calls>{json_list}</tool_calls>")),
         (
@@ -91,7 +104,7 @@ fn every_format_reads_what_its_models_write() {
 }
 
 #[test]
-fn words_are_no_calls() {
+fn plain_text_is_not_a_call() {
     for format in Format::ALL.into_iter().filter(|format| *format != Format::ToolR0) {
         for text in [
             "",
@@ -112,7 +125,7 @@ fn words_are_no_calls() {
 }
 
 #[test]
-fn what_is_saved_and_what_is_not() {
+fn recovery_of_malformed_text() {
     let f1 = || vec![call("f", json!({"a": 1}))];
     for (format, text, calls, repairs) in [
         // Notation: nothing is lost, nothing is wrong.
@@ -174,7 +187,8 @@ fn what_is_saved_and_what_is_not() {
         (Format::Pythonic, "[f(a=1)", f1(), 1),
         (
             Format::DeepSeekV31,
-            "<｜tool▁call▁begin｜>zzz<｜tool▁sep｜>{oops<｜tool▁call▁end｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1}<｜tool▁call▁end｜>",
+            "<｜tool▁call▁begin｜>zzz<｜tool▁sep｜>{oops<｜tool▁call▁end｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>\
+                {\"a\": 1}<｜tool▁call▁end｜>",
             f1(),
             1,
         ),
@@ -194,7 +208,7 @@ fn what_is_saved_and_what_is_not() {
 
 /// Without a tag, only what has arguments is a call; the rest is text, as it stands.
 #[test]
-fn data_is_no_call() {
+fn data_is_not_a_call() {
     for format in [Format::Llama3Json, Format::Xlam, Format::Hammer, Format::Llama4] {
         for text in [
             r#"{"name": "John", "age": 30}"#,
@@ -244,7 +258,8 @@ fn parts_given_twice_are_errors_in_any_order() {
 #[test]
 fn values_in_tags_end_where_the_next_part_begins() {
     let coder = "<function=f>\n<parameter=a>\n1\n<parameter=b>\n2\n</function>\n<function=g>\n</function>";
-    let glm = "<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1<arg_key>b</arg_key><arg_value>2</tool_call><tool_call>g</tool_call>";
+    let glm = "<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>1<arg_key>b</arg_key><arg_value>2</tool_call>\
+        <tool_call>g</tool_call>";
     for (format, text) in [(Format::Qwen3Coder, coder), (Format::Glm, glm)] {
         let reading = format.parser().read(text);
         let calls = vec![call("f", json!({"a": 1, "b": 2})), call("g", json!({}))];
@@ -260,12 +275,14 @@ fn values_in_tags_end_where_the_next_part_begins() {
 }
 
 #[test]
-fn a_parameters_name_swallows_no_other_parameter() {
+fn an_unclosed_parameter_name_ends_at_the_next_parameter() {
     let coder = "<function=f><parameter=unit</parameter><parameter=city>Paris</parameter></function>";
-    let glm = "<tool_call>f\n<arg_key>a<arg_value>5</arg_value>\n<arg_key>b</arg_key>\n<arg_value>6</arg_value></tool_call>";
+    let glm = "<tool_call>f\n<arg_key>a<arg_value>5</arg_value>\n<arg_key>b</arg_key>\n<arg_value>6</arg_value>\
+        </tool_call>";
     let opened = "<tool_call>f\n<arg_key>a</arg_key>5</arg_value></tool_call>";
     let empty = "<function=f>\n<parameter=>\n1\n</parameter>\n</function>";
-    let dsml = "<｜DSML｜invoke name=\"f\"><｜DSML｜parameter name=\"a</｜DSML｜parameter><｜DSML｜parameter name=\"b\">1</｜DSML｜parameter></｜DSML｜invoke>";
+    let dsml = "<｜DSML｜invoke name=\"f\"><｜DSML｜parameter name=\"a</｜DSML｜parameter><｜DSML｜parameter name=\"b\">\
+        1</｜DSML｜parameter></｜DSML｜invoke>";
     for (format, text, calls) in [
         (Format::Qwen3Coder, coder, vec![]),
         (Format::Glm, glm, vec![call("f", json!({"a": 5, "b": 6}))]),
@@ -346,7 +363,7 @@ fn code_fences_go_with_their_calls_and_stay_with_the_rest() {
 }
 
 #[test]
-fn texts_that_begin_in_thought_are_written_so() {
+fn texts_that_start_inside_the_reasoning() {
     for format in Format::ALL {
         let parser = format.parser_in_thought(Vec::new());
         let text = parser.render(&two());
@@ -356,7 +373,7 @@ fn texts_that_begin_in_thought_are_written_so() {
 }
 
 #[test]
-fn reasoning_has_tags_of_its_own() {
+fn reasoning_has_its_own_tags() {
     for (format, text) in [
         (Format::Qwen3Coder, "<seed:think>a <function=x></seed:think>Yes."),
         (Format::MistralV11, "[THINK]a [TOOL_CALLS]x{}[/THINK]Yes."),
@@ -376,8 +393,19 @@ fn the_end_of_a_turn_ends_its_calls() {
         (Format::Phi4, format!("<|tool_call|>{list}<|end|>")),
         (Format::Llama4, format!("<|python_start|>{list}<|eot|>")),
         (Format::Llama4, "<|python_start|>[f(a=1, b='x'), g()]<|eot|>".to_owned()),
-        (Format::Kimi, "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{\"a\": 1, \"b\": \"x\"}<|tool_call_begin|>functions.g:1<|tool_call_argument_begin|>{}<|tool_calls_section_end|>".to_owned()),
-        (Format::DeepSeekV31, "<｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1, \"b\": \"x\"}<｜tool▁call▁begin｜>g<｜tool▁sep｜>{}<｜tool▁calls▁end｜><｜end▁of▁sentence｜>".to_owned()),
+        (
+            Format::Kimi,
+            "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>\
+            {\"a\": 1, \"b\": \"x\"}<|tool_call_begin|>functions.g:1<|tool_call_argument_begin|>{}\
+            <|tool_calls_section_end|>"
+                .to_owned(),
+        ),
+        (
+            Format::DeepSeekV31,
+            "<｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1, \"b\": \"x\"}<｜tool▁call▁begin｜>\
+            g<｜tool▁sep｜>{}<｜tool▁calls▁end｜><｜end▁of▁sentence｜>"
+                .to_owned(),
+        ),
     ] {
         assert_eq!(format.parser().parse(&text), Ok(two()), "{text}");
         assert_eq!(conformance::streams_as_whole(&*format.parser(), &text), Ok(()));
@@ -403,7 +431,7 @@ fn strings_of_python() {
 }
 
 #[test]
-fn values_are_read_as_they_are_meant() {
+fn values_have_the_intended_types() {
     let text = "[a.b.f(n=-1.5, t=True, none=null, s='] [', d={'k': [1, (2, 3)]}, q='it\\'s', e=1e3)]";
     let want = json!({"n": -1.5, "t": true, "none": null, "s": "] [", "d": {"k": [1, [2, 3]]}, "q": "it's", "e": 1e3});
     assert_eq!(Format::Pythonic.parser().parse(text), Ok(vec![call("a.b.f", want)]));
@@ -432,7 +460,7 @@ fn names_and_templates() {
 
 /// Long and nasty texts are read to their end.
 #[test]
-fn bombs_and_floods() {
+fn deep_nesting_and_long_texts() {
     let long = 10_000_000;
     let string = "x".repeat(long);
     let text = format!("<tool_call>{{\"name\": \"f\", \"arguments\": {{\"a\": \"{string}\"}}}}</tool_call>");
@@ -475,7 +503,7 @@ fn bombs_and_floods() {
 
 /// Letter by letter, a long text takes no longer than its length explains.
 #[test]
-fn single_letters_do_not_add_up() {
+fn reading_by_character_takes_linear_time() {
     for (format, start, letter, end) in [
         (Format::Hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"", "x", "\"}}</tool_call>"),
         (Format::Qwen3Coder, "<function=f>\n<parameter=a>\n", "x", "\n</parameter>\n</function>"),

@@ -139,7 +139,7 @@ proptest! {
 }
 
 #[test]
-fn nesting_bombs_are_errors() {
+fn deep_nesting_is_an_error() {
     for bomb in ["[".repeat(1_000_000), "{\"a\":".repeat(200_000), "(".repeat(1_000_000)] {
         for text in
             [format!("<tool_call_answer>{bomb}</tool_call_answer>"), format!("<tool_call>{bomb}</tool_call>")]

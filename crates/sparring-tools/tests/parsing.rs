@@ -1,4 +1,4 @@
-//! Every format on texts that models write.
+//! Common formats on texts that models write.
 use serde_json::json;
 use sparring_tools::{CallParser, Format, ParseError, ToolCall, ToolR0Tags};
 
@@ -68,7 +68,7 @@ fn hermes() {
     assert!(parse("<tool_call>oops</tool_call>").is_err());
 }
 
-/// The edge cases on which serving engines differ: what this parser gives for each; `None` is an error.
+/// Edge cases on which serving engines differ, with the result of this parser; `None` is an error.
 #[test]
 fn hermes_edge_cases() {
     let g = ToolCall::new("g", serde_json::Map::new());

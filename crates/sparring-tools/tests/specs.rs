@@ -1,10 +1,10 @@
-//! What a definition may look like, and what it may not.
+//! Valid and invalid tool definitions.
 
 use serde_json::json;
 use sparring_tools::{Dialect, ToolSpec};
 
 #[test]
-fn required_is_read_wherever_it_stands() {
+fn required_is_read_wherever_it_is_written() {
     let city = json!({"type": "string"});
     for spec in [
         json!({"name": "f", "parameters": {"city": city}, "required": ["city"]}),
@@ -21,7 +21,7 @@ fn required_is_read_wherever_it_stands() {
     }
 }
 
-/// Whatever a parameter is called, its value (a schema) tells it from a keyword.
+/// Whatever a parameter is called, its value (a schema) distinguishes it from a keyword.
 #[test]
 fn parameters_called_like_keywords_are_parameters() {
     let (text, object) = (json!({"type": "string"}), json!({"type": "object"}));

@@ -1,4 +1,4 @@
-//! However a text is cut, it reads the same.
+//! Reading does not depend on how a text is split.
 mod support;
 
 use proptest::prelude::*;
@@ -108,7 +108,7 @@ proptest! {
         }
     }
 
-    /// White space beyond what is looked ahead.
+    /// More white space than the lookahead.
     #[test]
     fn any_space_reads_the_same(spaces in 250_usize..260, call in prop::sample::select(vec![
         "{\"name\": \"f\", \"arguments\": {}}]", "f(a=1)]", "x]",
@@ -119,7 +119,11 @@ proptest! {
     }
 
     #[test]
-    fn bytes_read_as_the_text_they_are(text in ".{0,40}", extra in prop::collection::vec(any::<u8>(), 0..6), at in 0.0..1.0_f64) {
+    fn bytes_are_read_as_their_text(
+        text in ".{0,40}",
+        extra in prop::collection::vec(any::<u8>(), 0..6),
+        at in 0.0..1.0_f64,
+    ) {
         let mut bytes = text.into_bytes();
         let at = (bytes.len() as f64 * at) as usize;
         bytes.splice(at..at, extra);

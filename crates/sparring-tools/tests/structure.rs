@@ -1,4 +1,4 @@
-//! Each rule refuses what it is for, and the presets differ where they should.
+//! Each rule refuses what it should, and the presets differ where they should.
 #![cfg(feature = "validate")]
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
@@ -20,7 +20,8 @@ fn task(question: &str, tools: &Value, calls: &Value) -> ToolTask {
 
 fn book() -> Value {
     json!({"name": "book_table", "description": "Books a table", "required": ["city"], "parameters": {
-        "city": {"type": "string"}, "people": {"type": "integer"}, "place": {"type": "string", "enum": ["Maaemo", "Kontrast"]}}})
+        "city": {"type": "string"}, "people": {"type": "integer"},
+        "place": {"type": "string", "enum": ["Maaemo", "Kontrast"]}}})
 }
 
 fn call(arguments: &Value) -> Value {

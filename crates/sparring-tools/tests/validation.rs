@@ -1,4 +1,4 @@
-//! Calls against their definitions.
+//! Validation of calls against their definitions.
 #![cfg(feature = "validate")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value)] // helpers of tests
 
@@ -21,7 +21,8 @@ fn calls_are_checked_against_types_enums_and_constraints() {
         "any": {"type": "any"}, "odd": {"type": "colour"}, "either": {"type": ["integer", "null"]}}});
     for fine in [
         json!({}),
-        json!({"n": 2, "x": 1, "on": false, "day": "2024-01-01", "mode": "a", "tags": ["x"], "any": [1], "either": null}),
+        json!({"n": 2, "x": 1, "on": false, "day": "2024-01-01", "mode": "a", "tags": ["x"],
+        "any": [1], "either": null}),
         json!({"n": 2.0}),
     ] {
         assert_eq!(problems(&spec, fine), [""; 0]);
@@ -38,7 +39,7 @@ fn calls_are_checked_against_types_enums_and_constraints() {
     ] {
         assert_eq!(problems(&spec, arguments), [want]);
     }
-    assert!(problems(&spec, json!({"odd": 1}))[0].starts_with("odd: the tool's schema is unusable"));
+    assert!(problems(&spec, json!({"odd": 1}))[0].starts_with("odd: the schema of the tool is invalid"));
     let tool = ToolSpec::from_json(&spec).unwrap();
     let wrong = tool.validate(&ToolCall::new("g", serde_json::Map::new())).unwrap_err();
     assert_eq!(wrong[0].to_string(), "calls \"g\", this is \"f\"");
@@ -50,11 +51,11 @@ fn definitions_are_shared_and_nothing_is_fetched() {
         "properties": {"a": {"$ref": "#/$defs/p"}, "b": {"$ref": "https://example.com/schema.json"}}}});
     assert_eq!(problems(&spec, json!({"a": 1})), [""; 0]);
     assert_eq!(problems(&spec, json!({"a": "x"})).len(), 1);
-    assert!(problems(&spec, json!({"b": 1}))[0].starts_with("b: the tool's schema is unusable"));
+    assert!(problems(&spec, json!({"b": 1}))[0].starts_with("b: the schema of the tool is invalid"));
 }
 
 #[test]
-fn a_schema_that_refers_to_itself_is_no_trap() {
+fn recursive_schemas_terminate() {
     for schema in [
         json!({"$ref": "#"}),
         json!({"allOf": [{"$ref": "#"}]}),
@@ -63,7 +64,7 @@ fn a_schema_that_refers_to_itself_is_no_trap() {
     ] {
         let spec = json!({"name": "f", "parameters": {"type": "object", "properties": {"a": schema},
             "$defs": {"a": {"$ref": "#/$defs/a"}, "b": {"not": {"$ref": "#/$defs/c"}}, "c": {"$ref": "#/$defs/b"}}}});
-        // Valid or not is the validator's to say: it must return.
+        // The result is up to the validator, but it must return.
         let _ = problems(&spec, json!({"a": 1}));
     }
     let tree = json!({"name": "f", "parameters": {"type": "object", "properties": {"t": {"$ref": "#/$defs/t"}},
@@ -93,20 +94,22 @@ fn references_to_the_whole_schema_mean_the_arguments() {
 }
 
 #[test]
-fn missing_arguments_are_told_wherever_required_stands() {
+fn missing_arguments_are_reported_wherever_required_is_written() {
     let city = json!({"type": "string"});
     for spec in [
         json!({"name": "f", "parameters": {"city": city, "required": ["city"]}}),
         json!({"name": "f", "parameters": {"city": {"type": "string", "required": true}}}),
-        json!({"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object", "properties": {"city": city}, "required": ["city"]}}}}),
+        json!({"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object",
+        "properties": {"city": city}, "required": ["city"]}}}}),
     ] {
-        assert_eq!(problems(&spec, json!({})), ["city: required, and missing"], "{spec}");
+        assert_eq!(problems(&spec, json!({})), ["city: required but missing"], "{spec}");
     }
 }
 
 #[test]
 fn keywords_about_all_arguments_are_checked() {
-    let spec = json!({"name": "f", "inputSchema": {"type": "object", "properties": {"a": {"type": "int"}, "b": {"type": "int"}},
+    let spec = json!({"name": "f", "inputSchema": {"type": "object",
+        "properties": {"a": {"type": "int"}, "b": {"type": "int"}},
         "oneOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"c": {"$ref": "#/$defs/word"}}}],
         "dependentRequired": {"a": ["d"]}, "$defs": {"word": {"type": "str"}}}});
     assert_eq!(problems(&spec, json!({"b": 1, "c": "x"})), [""; 0]);
@@ -122,8 +125,9 @@ fn keywords_about_all_arguments_are_checked() {
         let found = problems(&spec, bad.clone());
         assert_eq!(found.len(), count, "{bad}: {found:?}");
     }
-    let closed = json!({"name": "f", "inputSchema": {"type": "object", "minProperties": 1, "additionalProperties": false}});
+    let closed = json!({"name": "f", "inputSchema": {
+        "type": "object", "minProperties": 1, "additionalProperties": false}});
     assert_eq!(problems(&closed, json!({"x": 1})), ["x: the tool has no such parameter"]);
     let broken = json!({"name": "f", "inputSchema": {"type": "object", "anyOf": [{"type": 3}]}});
-    assert!(problems(&broken, json!({}))[0].starts_with("parameters: the tool's schema is unusable"));
+    assert!(problems(&broken, json!({}))[0].starts_with("parameters: the schema of the tool is invalid"));
 }

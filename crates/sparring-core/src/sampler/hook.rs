@@ -39,7 +39,7 @@ pub trait LogitHook: Send + Sync {
 /// ```
 /// use sparring_core::{HookState, LogitHook, PolicyError};
 ///
-/// /// At most so many tokens of one kind.
+/// /// Limits the number of tokens of one kind.
 /// struct AtMost(u32, usize);
 /// struct Left(u32, usize);
 ///

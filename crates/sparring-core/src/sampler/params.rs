@@ -167,7 +167,7 @@ impl SamplingParams {
             return bad("min_tokens", "must not be more than max_tokens");
         }
         if self.stop.iter().any(String::is_empty) {
-            return bad("stop", "must not hold an empty string");
+            return bad("stop", "must not contain an empty string");
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The number of attempts, and the waits between them.
 ///
-/// The wait before attempt k + 1 is drawn uniformly from (0, min(`most`, `first`·2^(k−1))]: exponential back-off with
+/// The wait before attempt k + 1 is drawn uniformly from (0, min(`max`, `initial`·2^(k−1))]: exponential back-off with
 /// full jitter, so that clients that failed together do not retry together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -13,9 +13,9 @@ pub struct Backoff {
     /// Total number of attempts, including the first; at least 1.
     pub attempts: u32,
     /// Upper bound of the wait before the second attempt; it doubles with every further attempt.
-    pub first: Duration,
+    pub initial: Duration,
     /// Upper bound of every wait.
-    pub most: Duration,
+    pub max: Duration,
     /// Seed of the jitter; give clients of one server different seeds.
     pub seed: Seed,
 }
@@ -23,8 +23,8 @@ pub struct Backoff {
 impl Default for Backoff {
     /// Six attempts within about half a minute.
     fn default() -> Self {
-        let (first, most) = (Duration::from_secs(1), Duration::from_secs(30));
-        Self { attempts: 6, first, most, seed: Seed::new(0) }
+        let (initial, max) = (Duration::from_secs(1), Duration::from_secs(30));
+        Self { attempts: 6, initial, max, seed: Seed::new(0) }
     }
 }
 
@@ -38,15 +38,15 @@ impl Backoff {
 
     /// Sets the upper bound of the wait before the second attempt.
     #[must_use]
-    pub fn with_first(mut self, first: Duration) -> Self {
-        self.first = first;
+    pub fn with_initial(mut self, initial: Duration) -> Self {
+        self.initial = initial;
         self
     }
 
     /// Sets the upper bound of every wait.
     #[must_use]
-    pub fn with_most(mut self, most: Duration) -> Self {
-        self.most = most;
+    pub fn with_max(mut self, max: Duration) -> Self {
+        self.max = max;
         self
     }
 
@@ -59,11 +59,11 @@ impl Backoff {
 
     /// Returns the wait after `failed` attempts (at least 1) of a request with this seed.
     fn wait(&self, failed: u32, request: Seed) -> Duration {
-        let doubled = 2_u32.checked_pow(failed - 1).and_then(|times| self.first.checked_mul(times));
+        let doubled = 2_u32.checked_pow(failed - 1).and_then(|times| self.initial.checked_mul(times));
         let seed = self.seed.child("retry").index(request.value()).index(u64::from(failed));
         // In (0, 1]: the highest 53 bits, which f64 holds exactly.
         let share = ((seed.value() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
-        doubled.unwrap_or(self.most).min(self.most).mul_f64(share)
+        doubled.unwrap_or(self.max).min(self.max).mul_f64(share)
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_unavailable_is_asked_again() {
+    fn only_unavailable_requests_are_retried() {
         let (answers, calls, waits) = ask(&[0, 2, u32::MAX, 1], Backoff::default());
         assert_eq!(answers, ["0", "1", "too long", "3"]);
         assert_eq!(calls, [vec![0, 1, 2, 3], vec![1, 3], vec![1]]);
@@ -215,17 +215,17 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_the_most_and_are_jittered_by_the_seed() {
-        let (first, most) = (Duration::from_millis(100), Duration::from_secs(2));
-        let backoff = Backoff::default().with_attempts(41).with_first(first).with_most(most);
+    fn waits_double_up_to_the_maximum_and_are_jittered_by_the_seed() {
+        let (initial, max) = (Duration::from_millis(100), Duration::from_secs(2));
+        let backoff = Backoff::default().with_attempts(41).with_initial(initial).with_max(max);
         let waits = ask(&[99], backoff.clone()).2;
         assert_eq!(waits.len(), 40);
         for (k, wait) in waits.iter().enumerate() {
-            let longest = first.saturating_mul(1 << k.min(20)).min(most);
+            let longest = initial.saturating_mul(1 << k.min(20)).min(max);
             assert!(!wait.is_zero() && *wait <= longest, "wait {k}: {wait:?} of {longest:?}");
         }
         let mean = waits[5..].iter().sum::<Duration>() / 35;
-        assert!((0.7..1.3).contains(&mean.as_secs_f64()), "uniform up to {most:?}: {mean:?}");
+        assert!((0.7..1.3).contains(&mean.as_secs_f64()), "uniform up to {max:?}: {mean:?}");
         assert_eq!(waits, ask(&[99], backoff.clone()).2);
         assert_ne!(waits, ask(&[99], backoff.with_seed(Seed::new(1))).2);
     }

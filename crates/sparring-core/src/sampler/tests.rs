@@ -97,7 +97,7 @@ fn transformers_gives_the_same_log_probabilities() {
 }
 
 #[test]
-fn equals_are_kept_from_the_lowest_id_on() {
+fn ties_are_broken_by_the_lowest_id() {
     let logits = [0.0, 1.0, 1.0, 1.0, 0.0];
     let kept = |params| {
         let logp = log_probabilities(params, &logits);
@@ -110,7 +110,7 @@ fn equals_are_kept_from_the_lowest_id_on() {
 }
 
 #[test]
-fn a_hook_that_leaves_nothing_or_writes_nonsense_is_an_error() {
+fn a_hook_that_leaves_no_token_or_writes_nan_is_an_error() {
     let ask = |hook: Hook| {
         let request = SampleRequest::new(vec![1], 1, SamplingParams::default(), Seed::new(1)).with_hook(hook);
         let mut rules = request.rules(&[1], &[]);

@@ -1,4 +1,4 @@
-//! A bare function is not a reward: the message says how to make one of it.
+//! A bare function is not a reward: the message says how to wrap it.
 use sparring_core::{Reward, Rollout};
 
 fn score(_: &str, _: &Rollout) -> Option<f32> {
@@ -8,6 +8,6 @@ fn score(_: &str, _: &Rollout) -> Option<f32> {
 fn takes_reward(_: impl Reward<str>) {}
 
 fn main() {
-    // Not a closure: its type would be told by its path, and long paths change the compiler's words.
+    // Not a closure: the compiler names its type by its path, and long paths change the message.
     takes_reward(score);
 }

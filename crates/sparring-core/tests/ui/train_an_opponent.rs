@@ -1,4 +1,4 @@
-//! An opponent that is lent or shared cannot learn.
+//! An opponent behind a shared reference cannot learn.
 use sparring_core::Policy;
 use std::sync::Arc;
 

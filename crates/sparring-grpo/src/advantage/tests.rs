@@ -56,7 +56,7 @@ fn missing_rewards_do_not_count() {
 }
 
 #[test]
-fn keys_keep_apart() {
+fn keys_are_independent() {
     let (one, two) = ([Some(1.0), Some(0.0)], [Some(10.0), Some(30.0)]);
     let group = |rewards, key| GroupRewards { rewards, lengths: &[1, 1], key, parts: &[] };
     let groups = [group(&one, "a"), group(&two, "b")];

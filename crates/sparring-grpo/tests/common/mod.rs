@@ -1,4 +1,4 @@
-//! Learners that watch, and rollouts by hand.
+//! Instrumented learners, and rollouts with given numbers.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 use sparring_core::{
     Learner, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed, StepReport,
@@ -7,7 +7,7 @@ use sparring_core::{
 use sparring_testkit::ToyPolicy;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The toy policy, with its calls counted; one call of `accumulate` may be told to go wrong.
+/// The toy policy, with its calls counted; one call of `accumulate` can be made to fail.
 #[derive(Debug)]
 pub struct Spy {
     pub toy: ToyPolicy,
@@ -19,12 +19,12 @@ pub struct Spy {
     pub fail: Option<(usize, Failure)>,
 }
 
-/// How a call goes wrong.
+/// How a call fails.
 #[derive(Debug, Clone, Copy)]
 pub enum Failure {
     /// Token `.0` of the call has no log-probability.
     Nan(usize),
-    /// The loss is shown one token too few.
+    /// The loss gets one token too few.
     Short,
     /// The backend reports an error.
     Error,
@@ -107,7 +107,7 @@ pub fn rollouts(toy: &ToyPolicy, prompts: u32, n: usize, max_tokens: usize) -> V
     toy.sample_all(&requests).unwrap()
 }
 
-/// Rewards that differ within every group, as a function of place only.
+/// Rewards that differ within every group and depend on the position only.
 pub fn varied(groups: &[Vec<Rollout>]) -> Vec<Vec<Option<f32>>> {
     let reward = |g: usize, i: usize| Some(((g * 7 + i * 5) % 4) as f32 * 0.5 + i as f32 * 0.01);
     groups.iter().enumerate().map(|(g, group)| (0..group.len()).map(|i| reward(g, i)).collect()).collect()

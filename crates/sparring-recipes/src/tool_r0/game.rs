@@ -77,9 +77,9 @@ fn check_spec(spec: &TaskSpec, task: &ToolTask) -> Result<(), Rejection> {
         ("spec_calls", "calls", spec.calls, task.calls.len()),
         ("spec_arguments", "arguments", spec.arguments.unwrap_or(arguments), arguments),
     ];
-    for (rule, what, asked, found) in counts {
-        if asked != found {
-            return Err(Rejection::new(rule, format!("asked for {asked} {what}, found {found}")));
+    for (rule, what, requested, found) in counts {
+        if requested != found {
+            return Err(Rejection::new(rule, format!("requested {requested} {what}, found {found}")));
         }
     }
     Ok(())

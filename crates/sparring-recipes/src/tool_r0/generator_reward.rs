@@ -196,8 +196,8 @@ impl GeneratorReward {
         let c = &self.config;
         let parts = c.format_rules.parts(text);
         let task = if parts.tags && parts.question { read(spec, text) } else { None };
-        let asked = RequestedCounts { tools: spec.tools, calls: spec.calls, arguments: spec.arguments };
-        let validity = task.as_ref().map_or(0.0, |task| c.validity_rules.score(task, Some(asked)));
+        let requested = RequestedCounts { tools: spec.tools, calls: spec.calls, arguments: spec.arguments };
+        let validity = task.as_ref().map_or(0.0, |task| c.validity_rules.score(task, Some(requested)));
         let difficulty = match (probe, &task) {
             (Probe::Off, _) => None,
             (Probe::Rate(rate), Some(_)) => Some(c.band.evaluate(f64::from(rate))),

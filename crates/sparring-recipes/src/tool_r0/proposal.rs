@@ -1,6 +1,6 @@
 use super::tags;
 use sparring_core::Rejection;
-use sparring_tools::tags::{Case, blocks_in_order, last_block};
+use sparring_tools::blocks::{Case, blocks_in_order, last_block};
 use sparring_tools::{ToolCall, ToolSpec, calls_from_value, json};
 
 /// The parts of a Generator's completion, each read independently, because rewards give credit for parts.

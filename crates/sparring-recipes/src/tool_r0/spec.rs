@@ -206,7 +206,7 @@ impl SpecDistribution {
             check_counts("spec.calls.tools", &row.tools)?;
             if !row.arguments.is_empty() {
                 if row.calls == 0 {
-                    return bad("calls.arguments".into(), "a row of no calls has no arguments to ask for");
+                    return bad("calls.arguments".into(), "must be empty if calls is 0");
                 }
                 check_counts("spec.calls.arguments", &row.arguments)?;
             }

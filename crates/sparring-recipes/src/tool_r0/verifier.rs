@@ -1,7 +1,7 @@
 use super::options::Verifier;
 use super::tags;
 use serde_json::Value;
-use sparring_tools::tags::{Case, last_block};
+use sparring_tools::blocks::{Case, last_block};
 use sparring_tools::{
     Assignment, CallParser, RobustComparator, ToolCall, ToolR0Tags, call_from_value, canonical_json,
     match_calls,

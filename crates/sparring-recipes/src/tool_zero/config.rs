@@ -166,12 +166,12 @@ impl ToolZeroConfig {
             (
                 "grpo.dynamic_sampling",
                 self.grpo.dynamic_sampling.is_none(),
-                "must be left out: the arms draw no group again",
+                "must be left out: the arms do not resample groups",
             ),
             (
                 "grpo.advantage",
                 !self.grpo.advantage.needs_more_than_rewards(),
-                "needs keys or parts, which the arms do not give",
+                "needs keys or parts, which the arms do not provide",
             ),
             ("supervised.examples_per_step", self.supervised.examples_per_step > 0, "must be at least 1"),
         ];

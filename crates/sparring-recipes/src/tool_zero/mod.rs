@@ -19,7 +19,8 @@
 //! let call = ToolCall::new("forecast", [("city", "Oslo".into())]);
 //! let task = ToolTask { question: "Rain in Oslo?".into(), tools: vec![], calls: vec![call], domain: String::new() };
 //! let said = |city: &str| Rollout::from_text(format!(
-//!     r#"<think>rain</think><tool_call_answer>[{{"name":"forecast","arguments":{{"city":"{city}"}}}}]</tool_call_answer>"#
+//!     r#"<think>rain</think>
+//! <tool_call_answer>[{{"name":"forecast","arguments":{{"city":"{city}"}}}}]</tool_call_answer>"#
 //! ));
 //! let group = [said("Oslo"), said("Rome")];
 //! let at = |step| reward.score(&task, &group, &RewardContext::at(step, 60));

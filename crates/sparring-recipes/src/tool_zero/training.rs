@@ -8,7 +8,7 @@ use sparring_grpo::advantage::Baselines;
 use sparring_reward::BoxReward;
 use sparring_selfplay::solve_rate;
 use sparring_tools::ToolTask;
-use sparring_tools::tags::{Case, last_block};
+use sparring_tools::blocks::{Case, last_block};
 use sparring_train::{Epochs, Examples, Scored, TrainError, requests, sample};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -58,7 +58,7 @@ impl<G: Game<Task = ToolTask>> Training<'_, G> {
         on_step: &mut dyn FnMut(&StepRecord),
     ) -> Result<Vec<StepRecord>, RecipeError> {
         if self.tasks.is_empty() {
-            return Err(RecipeError::setting("tasks", "give at least one task to learn on"));
+            return Err(RecipeError::setting("tasks", "must contain at least one task"));
         }
         let updates = self.plan.config().updates;
         let supervised = arm.supervised(updates);

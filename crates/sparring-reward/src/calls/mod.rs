@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Every rule is a function of the reference calls and the predicted ones, with settings that include the format of the
-//! text. Each rule is a reward for [`ToolTask`]s; [`CallRule::read_by`] makes it use another parser.
+//! text. Each rule is a reward for [`ToolTask`]s; [`CallRule::with_parser`] makes it use another parser.
 
 mod exact;
 mod extra;
@@ -24,7 +24,7 @@ pub use similar::{CallSimilarity, Detail, Similarity};
 pub use values::{ValuePenalty, invalid_values};
 
 use sparring_core::{BoxError, Reward, RewardContext, Rollout};
-use sparring_tools::tags::{Case, last_block};
+use sparring_tools::blocks::{Case, last_block};
 use sparring_tools::{CallParser, ParseError, ToolCall, ToolTask};
 
 /// A parsed completion: the input of a rule.
@@ -66,11 +66,11 @@ pub trait CallRule: Send + Sync {
     fn score(&self, task: &ToolTask, answer: &Answer<'_>) -> Option<f64>;
 
     /// Returns this rule with another parser; its own format setting is ignored.
-    fn read_by<P: CallParser>(self, parser: P) -> ReadBy<P, Self>
+    fn with_parser<P: CallParser>(self, parser: P) -> WithParser<P, Self>
     where
         Self: Sized,
     {
-        ReadBy { parser, rule: self }
+        WithParser { parser, rule: self }
     }
 }
 
@@ -93,14 +93,14 @@ fn score_group(
     group.iter().map(|out| score_text(rule, parser, task, &out.text).map(|score| score as f32)).collect()
 }
 
-/// A rule with its own parser; made by [`CallRule::read_by`].
+/// A rule with its own parser; made by [`CallRule::with_parser`].
 #[derive(Debug, Clone)]
-pub struct ReadBy<P, R> {
+pub struct WithParser<P, R> {
     parser: P,
     rule: R,
 }
 
-impl<P: CallParser, R: CallRule> Reward<ToolTask> for ReadBy<P, R> {
+impl<P: CallParser, R: CallRule> Reward<ToolTask> for WithParser<P, R> {
     fn name(&self) -> &str {
         self.rule.name()
     }

@@ -1,7 +1,7 @@
 use super::{Answer, CallFormat, CallRule};
 use serde::{Deserialize, Serialize};
 use sparring_tools::ToolTask;
-use sparring_tools::tags::{Case, last_block};
+use sparring_tools::blocks::{Case, last_block};
 use std::collections::BTreeSet;
 
 /// Returns the set of a text's pieces between `( ) [ ] , . : ' " =` and white space (arXiv 2511.01934, Section 3).

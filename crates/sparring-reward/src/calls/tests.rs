@@ -151,7 +151,7 @@ fn a_rule_reads_by_any_parser() {
     let rule = AstMatch::default();
     let text = says(&json!([{"name": "f", "arguments": {"a": 1}}]));
     assert_eq!(rate(&rule, &one, &text), Some(0.0));
-    assert_eq!(rate(&rule.read_by(PYTHON.parser()), &one, &text), Some(1.0));
+    assert_eq!(rate(&rule.with_parser(PYTHON.parser()), &one, &text), Some(1.0));
 }
 
 /// ToolRL, on the range of -3 to 3: the released function's values, for a reference of one call f(a=1, b=2), and of
@@ -214,7 +214,7 @@ fn variants_of_similarity_by_hand() {
 }
 
 #[test]
-fn an_unreadable_completion_has_nothing_and_no_reference_no_claim() {
+fn an_unreadable_completion_and_an_empty_reference() {
     let one = task(&json!([{"name": "f", "arguments": {"a": 1}}]));
     let rule = CallSimilarity::default();
     let lines = "<think>x</think>\n<tool_call>\n{\"name\": \"f\", \"parameters\": {\"a\": 1}}\n{\"name\": \"g\", \

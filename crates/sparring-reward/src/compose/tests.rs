@@ -85,7 +85,7 @@ fn gates_take_precedence() {
 }
 
 #[test]
-fn a_shut_gate_does_not_hide_a_broken_scorer() {
+fn a_closed_gate_does_not_hide_a_broken_scorer() {
     let gate = || Gate::new(Read("left", left), Read("right", right));
     let told = "\"right\" gave completion 1 a score that is not finite";
     for texts in [["1|2", "0|nan"], ["0|2", "0|inf"], ["1|2", "1|nan"]] {
@@ -127,7 +127,8 @@ proptest! {
         let ctx = RewardContext::default();
         let total = reward.score("", &group, &ctx).unwrap();
         let components = reward.components("", &group, &ctx).unwrap();
-        prop_assert_eq!(components.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["left", "right", "right"]);
+        let names: Vec<_> = components.iter().map(|(name, _)| name.as_str()).collect();
+        prop_assert_eq!(names, ["left", "right", "right"]);
         for (i, total) in total.iter().enumerate() {
             let parts: Vec<f32> = components.iter().filter_map(|(_, scores)| scores[i]).collect();
             prop_assert_eq!(total.is_none(), parts.is_empty());

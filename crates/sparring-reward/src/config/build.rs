@@ -85,10 +85,10 @@ impl<T: ?Sized + 'static> Builder<'_, T> {
             }
             RewardConfig::Band(band) => Box::new(SolveRate::band(*band)?),
             RewardConfig::SolveRate { shape } => Box::new(SolveRate::shaped(*shape)),
-            RewardConfig::Own(own) => self.0.make(own)?,
+            RewardConfig::Custom(own) => self.0.make(own)?,
             of_calls => {
                 let reward: Box<dyn Any> = Box::new(self::of_calls(of_calls)?);
-                let needs = || RewardError::invalid("", "needs tasks that are tool tasks");
+                let needs = || RewardError::invalid("", "needs tool tasks");
                 *reward.downcast::<BoxReward<T>>().map_err(|_| needs())?
             }
         })
@@ -109,6 +109,6 @@ fn of_calls(config: &RewardConfig) -> Result<BoxReward<ToolTask>, RewardError> {
         RewardConfig::ReferenceFormat(rule) => Box::new(*rule),
         RewardConfig::Accuracy { format, rules } => Box::new(Accuracy::new(format.0.parser(), *rules)),
         RewardConfig::Validity { format, rules } => Box::new(CallValidity::new(format.0.parser(), *rules)),
-        _ => return Err(RewardError::invalid("", "is no reward of calls")),
+        _ => return Err(RewardError::invalid("", "is not a reward of calls")),
     })
 }

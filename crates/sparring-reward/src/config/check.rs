@@ -39,7 +39,7 @@ impl RewardConfig {
         match self {
             Self::Sum { name, parts } | Self::Product { name, parts } => {
                 check("name", !name.is_empty(), "must not be empty")?;
-                check("parts", !parts.is_empty(), "must be one part or more")
+                check("parts", !parts.is_empty(), "must have at least one part")
             }
             Self::Weighted { weight, .. } => schedule("weight", weight),
             Self::Mix { name, sigma, .. } => {

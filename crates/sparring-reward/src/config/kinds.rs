@@ -1,4 +1,4 @@
-use super::{OwnKind, Tier};
+use super::{CustomKind, Tier};
 use crate::Schedule;
 use crate::accuracy::AccuracySettings;
 use crate::calls::{
@@ -30,7 +30,7 @@ macro_rules! kinds {
             $($variants)*
             /// A custom kind, which a [`Registry`](super::Registry) builds.
             #[serde(untagged)]
-            Own(OwnKind),
+            Custom(CustomKind),
         }
 
         /// The kinds of this library.

@@ -33,7 +33,7 @@ pub(crate) mod read;
 mod registry;
 
 pub use kinds::RewardConfig;
-pub use registry::{Builder, OwnKind, Registry};
+pub use registry::{Builder, CustomKind, Registry};
 
 use crate::{BoxReward, RewardError, Schedule};
 use serde::{Deserialize, Serialize};
@@ -74,7 +74,7 @@ impl RewardConfig {
     /// assert!(tent.build_any::<str>().is_ok());
     /// let sum: RewardConfig = serde_json::from_str(r#"{"kind": "sum", "parts": [{"kind": "ast"}]}"#)?;
     /// let error = sum.build_any::<str>().err().map(|e| e.to_string());
-    /// assert_eq!(error.as_deref(), Some("parts[0]: needs tasks that are tool tasks"));
+    /// assert_eq!(error.as_deref(), Some("parts[0]: needs tool tasks"));
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn build_any<T: ?Sized + 'static>(&self) -> Result<BoxReward<T>, RewardError> {

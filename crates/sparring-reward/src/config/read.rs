@@ -2,7 +2,7 @@
 //! the file format gives them.
 
 use super::kinds::LibraryKind;
-use super::{OwnKind, RewardConfig};
+use super::{CustomKind, RewardConfig};
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{
     DeserializeOwned, DeserializeSeed, EnumAccess, Error, IntoDeserializer, MapAccess, VariantAccess, Visitor,
@@ -54,7 +54,7 @@ fn by_kind<'de, A: MapAccess<'de>>(kind: String, fields: A) -> Result<RewardConf
         LibraryKind::deserialize(Tagged { kind, fields })
     } else {
         let settings = Map::deserialize(MapAccessDeserializer::new(fields))?;
-        Ok(RewardConfig::Own(OwnKind { kind, settings }))
+        Ok(RewardConfig::Custom(CustomKind { kind, settings }))
     }
 }
 

@@ -12,7 +12,7 @@ use std::fmt;
 /// Settings of a kind that this library does not have. A [`Registry`] builds the reward.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct OwnKind {
+pub struct CustomKind {
     /// Its name.
     pub kind: String,
     /// Its settings, as read. A number that is not finite is `null`, since JSON has none.
@@ -42,9 +42,13 @@ type Make<T> = Box<dyn Fn(Value, &Builder<'_, T>) -> Result<BoxReward<T>, Reward
 ///
 /// let registry = Registry::<str>::new()
 ///     .with_kind("ends", |ends: Ends, _| {
-///         Ok(reward_fn("ends", move |_: &str, out: &Rollout| Some(f32::from(u8::from(out.text.ends_with(&ends.with))))))
+///         Ok(reward_fn("ends", move |_: &str, out: &Rollout| {
+///             Some(if out.text.ends_with(&ends.with) { 1.0 } else { 0.0 })
+///         }))
 ///     })
-///     .with_kind("half", |half: Half, build: &Builder<'_, str>| Ok(Weighted::new(0.5, build.reward("of", &half.of)?)));
+///     .with_kind("half", |half: Half, build: &Builder<'_, str>| {
+///         Ok(Weighted::new(0.5, build.reward("of", &half.of)?))
+///     });
 /// let config: RewardConfig = serde_json::from_str(r#"{"kind": "sum", "parts": [
 ///     {"kind": "ends", "with": "."},
 ///     {"kind": "half", "of": {"kind": "gate",
@@ -100,16 +104,15 @@ impl<T: ?Sized + 'static> Registry<T> {
     /// Checks that no custom kind has the name of a kind of this library.
     pub(super) fn check(&self) -> Result<(), RewardError> {
         match read::kinds().iter().find(|kind| self.kinds.contains_key(**kind)) {
-            Some(kind) => Err(RewardError::invalid(
-                "",
-                format!("the library has a kind `{kind}`; name yours otherwise"),
-            )),
+            Some(kind) => {
+                Err(RewardError::invalid("", format!("the library has a kind `{kind}`; choose another name")))
+            }
             None => Ok(()),
         }
     }
 
     /// Builds the reward of a custom kind.
-    pub(super) fn make(&self, own: &OwnKind) -> Result<BoxReward<T>, RewardError> {
+    pub(super) fn make(&self, own: &CustomKind) -> Result<BoxReward<T>, RewardError> {
         match self.kinds.get(&own.kind) {
             Some(make) => make(Value::Object(own.settings.clone()), &Builder(self)),
             None => Err(RewardError::invalid("kind", self.unknown(&own.kind))),

@@ -84,7 +84,7 @@ fn trees() -> impl Strategy<Value = (Value, [f64; 2])> {
 
 proptest! {
     #[test]
-    fn own_kinds_nest_survive_round_trips_and_build((tree, want) in trees()) {
+    fn custom_kinds_nest_survive_round_trips_and_build((tree, want) in trees()) {
         let config: RewardConfig = serde_json::from_value(tree.clone()).unwrap();
         let json = serde_json::to_string(&config).unwrap();
         prop_assert_eq!(&settings::from_json::<RewardConfig>(&json, "again.json").unwrap().value, &config);
@@ -105,7 +105,7 @@ proptest! {
 }
 
 #[test]
-fn mistakes_in_own_kinds_have_their_path() {
+fn mistakes_in_custom_kinds_have_their_path() {
     let inside = |part: Value| json!({"kind": "sum", "parts": [{"kind": "tags"}, part]});
     let halves = |part: Value| json!({"kind": "halves", "of": [{"kind": "constant", "value": 1}, part]});
     for (config, want) in [
@@ -126,7 +126,7 @@ fn mistakes_in_own_kinds_have_their_path() {
             json!({"kind": "halves", "of": [], "rest": {"kind": "halves", "of": [{"kind": "Sum"}]}}),
             "rest.of[0].kind: there is no kind `Sum` (did you mean `sum`?)",
         ),
-        (halves(json!({"kind": "ast"})), "of[1]: needs tasks that are tool tasks"),
+        (halves(json!({"kind": "ast"})), "of[1]: needs tool tasks"),
     ] {
         let error = build(&config).err().unwrap_or_default();
         assert!(error.starts_with(want), "{error}\n{want}");
@@ -134,11 +134,11 @@ fn mistakes_in_own_kinds_have_their_path() {
 }
 
 #[test]
-fn an_own_kind_cannot_take_the_name_of_a_library_kind() {
+fn a_custom_kind_cannot_have_the_name_of_a_library_kind() {
     let registry = registry().with_kind("sum", has);
     let config: RewardConfig = serde_json::from_value(json!({"kind": "tags"})).unwrap();
     let error = config.build_with(&registry).err().map(|error| error.to_string());
-    assert_eq!(error.as_deref(), Some("the library has a kind `sum`; name yours otherwise"));
+    assert_eq!(error.as_deref(), Some("the library has a kind `sum`; choose another name"));
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn every_kind_reads_builds_and_survives_a_round_trip() {
 #[test]
 fn errors_name_the_path() {
     for (config, want) in [
-        (json!({"kind": "sum", "parts": []}), "parts: must be one part or more"),
+        (json!({"kind": "sum", "parts": []}), "parts: must have at least one part"),
         (
             json!({"kind": "sum", "parts": [{"kind": "tags"}, {"kind": "value_penalty", "each": -1}]}),
             "parts[1].each: must be a finite number, at least 0",
@@ -84,7 +84,7 @@ fn errors_name_the_path() {
         ),
         (
             json!({"kind": "tiers", "rows": [{"when": [{"kind": "tags", "tags": []}], "value": 1}]}),
-            "rows[0].when[0].tags: must be one tag or more, none of them empty",
+            "rows[0].when[0].tags: must have at least one tag, none of them empty",
         ),
         (json!({"kind": "tiers", "rows": [{}]}), "rows[0]: must have one of `value` and `reward`"),
         (json!({"kind": "length", "target": 0}), "target: must stay above 0"),

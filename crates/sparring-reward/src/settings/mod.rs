@@ -118,7 +118,7 @@ pub fn from_extending_toml<T: DeserializeOwned, E: From<RewardError>>(
     while let Some(name) = layers.last().map(Layer::extends).transpose()?.flatten() {
         let layer = find(&name)?;
         if layers.iter().any(|below| below.file == layer.file) {
-            return Err(layer.error(1, format!("`{EXTENDS}` goes in a circle")).into());
+            return Err(layer.error(1, format!("`{EXTENDS}` forms a cycle")).into());
         }
         layers.push(layer);
     }

@@ -59,10 +59,10 @@ fn settings_are_located_by_their_longest_known_prefix() {
 }
 
 #[test]
-fn a_circle_of_files_is_an_error() {
+fn a_cycle_of_files_is_an_error() {
     let find = |name: &str| Ok::<_, RewardError>(Layer::new(name, "extends = 'a'\nx = 1.0"));
     let error = message(from_extending_toml::<Outer, _>("extends = 'a'", "mine", find));
-    assert_eq!(error, "a:1: `extends` goes in a circle");
+    assert_eq!(error, "a:1: `extends` forms a cycle");
 }
 
 /// Reads a reward under `reward` and builds it, as a user's file would.
@@ -113,7 +113,7 @@ fn mistakes_in_rewards_keep_their_line_and_path_in_toml() {
         ),
         (
             "kind = 'tiers'\nrows = [\n{ when = [{ kind = 'tags', tags = [] }], value = 1 }]",
-            "my.toml:11: reward.parts[1].rows[0].when[0].tags: must be one tag",
+            "my.toml:11: reward.parts[1].rows[0].when[0].tags: must have at least one tag",
         ),
         (
             "kind = 'repetition'\n[reward.parts.rules]\nmeasure = 'bleu'\nweight = -1",

@@ -80,13 +80,13 @@ fn stop_tokens(sampler: &dyn Sampler, requests: &[SampleRequest], groups: &[Vec<
         };
         let stop = rollout.tokens[rollout.tokens.len() / 2];
         let first = rollout.tokens.iter().position(|&t| t == stop).unwrap_or(0);
-        let mut asked = request.clone();
-        asked.params.stop_tokens = vec![stop];
-        let Some(stopped) = ask(sampler, &[asked], check)? else { return Ok(()) };
+        let mut changed = request.clone();
+        changed.params.stop_tokens = vec![stop];
+        let Some(stopped) = ask(sampler, &[changed], check)? else { return Ok(()) };
         let stopped = &stopped[0][j];
         ensure(stopped.tokens == rollout.tokens[..=first] && stopped.finish == Finish::Stop, check, || {
             format!(
-                "request {i}, completion {j}: {:?} was to stop at {stop}, got {:?}",
+                "request {i}, completion {j}: {:?} should stop at {stop}, got {:?}",
                 rollout.tokens, stopped.tokens
             )
         })?;
@@ -108,8 +108,8 @@ fn hooks(
     let hooked = |(request, group): (&SampleRequest, &Vec<Rollout>)| {
         request.clone().with_hook(AllowTokens::new(allowed(group)))
     };
-    let asked: Vec<SampleRequest> = requests.iter().zip(groups).map(hooked).collect();
-    let Some(constrained) = ask(sampler, &asked, check)? else { return Ok(()) };
+    let changed: Vec<SampleRequest> = requests.iter().zip(groups).map(hooked).collect();
+    let Some(constrained) = ask(sampler, &changed, check)? else { return Ok(()) };
     for (i, (free, group)) in groups.iter().zip(&constrained).enumerate() {
         let allowed = allowed(free);
         let stray = group.iter().flat_map(|r| &r.tokens).find(|token| !allowed.contains(token));
@@ -117,14 +117,14 @@ fn hooks(
             format!("request {i}: drew token {stray:?}, but its hook allows {allowed:?}")
         })?;
     }
-    let reversed: Vec<SampleRequest> = asked.iter().rev().cloned().collect();
+    let reversed: Vec<SampleRequest> = changed.iter().rev().cloned().collect();
     let mut turned = sampler.sample_all(&reversed).map_err(failed(check))?;
     turned.reverse();
     same("sampler/hook order", &constrained, &turned, options.tolerance)?;
     let Some(request) = requests.first() else { return Ok(()) };
     let nothing = request.clone().with_hook(AllowTokens::new([]));
     ensure(sampler.sample_one(&nothing).is_err(), check, || {
-        "a hook that forbids everything was taken".to_owned()
+        "a hook that forbids everything was accepted".to_owned()
     })?;
     hook_states(sampler, requests, groups, options)
 }
@@ -140,8 +140,8 @@ fn hook_states(
     let tokens = groups.iter().flatten().flat_map(|rollout| rollout.tokens.iter().copied());
     let hook = Counter::new(tokens, options.max_tokens);
     let counted = |request: &SampleRequest| request.clone().with_hook(hook.clone());
-    let asked: Vec<SampleRequest> = requests.iter().map(counted).collect();
-    let drawn = sampler.sample_all(&asked).map_err(failed(check))?;
+    let changed: Vec<SampleRequest> = requests.iter().map(counted).collect();
+    let drawn = sampler.sample_all(&changed).map_err(failed(check))?;
     for (i, rollout) in drawn.iter().flatten().enumerate() {
         let mut state = hook.begin();
         for (t, &token) in rollout.tokens.iter().enumerate() {

@@ -54,8 +54,8 @@ fn specification<G: Game>(game: &G, seed: sparring_core::Seed) -> Result<G::Spec
     ensure(json(&read)? == written, "game/round trip", || format!("a specification changed: {written}"))?;
     let prompt = game.generator_prompt(&spec);
     let empty = prompt.iter().all(|message| message.content.is_empty());
-    ensure(!empty, "game/ask", || "the Generator's prompt is empty".to_owned())?;
-    ensure(prompt == game.generator_prompt(&read), "game/ask", || {
+    ensure(!empty, "game/generator prompt", || "the Generator's prompt is empty".to_owned())?;
+    ensure(prompt == game.generator_prompt(&read), "game/generator prompt", || {
         "two prompts for one specification".to_owned()
     })?;
     Ok(spec)
@@ -76,7 +76,9 @@ fn reading<G: Game>(
         }
         (Err(rejection), Err(again)) => {
             ensure(rejection == again, check, || format!("{:?} has two rejections", rollout.text))?;
-            ensure(!rejection.rule.is_empty(), check, || format!("{:?}: a nameless rule", rollout.text))?;
+            ensure(!rejection.rule.is_empty(), check, || {
+                format!("{:?}: a rule without a name", rollout.text)
+            })?;
             Ok(None)
         }
         _ => ensure(false, check, || format!("{:?} is accepted once, rejected once", rollout.text))
@@ -90,8 +92,8 @@ fn task<G: Game>(game: &G, task: &G::Task, answers: &[Rollout]) -> Outcome {
     ensure(json(&read)? == written, "game/round trip", || format!("a task changed: {written}"))?;
     let prompt = game.solver_prompt(task);
     let empty = prompt.iter().all(|message| message.content.is_empty());
-    ensure(!empty, "game/pose", || format!("the Solver's prompt is empty: {written}"))?;
-    ensure(prompt == game.solver_prompt(&read), "game/pose", || {
+    ensure(!empty, "game/solver prompt", || format!("the Solver's prompt is empty: {written}"))?;
+    ensure(prompt == game.solver_prompt(&read), "game/solver prompt", || {
         format!("two prompts for one task: {written}")
     })?;
     let named = game.signature(task) == game.signature(&read) && game.stratum(task) == game.stratum(&read);

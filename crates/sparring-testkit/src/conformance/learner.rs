@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 /// L = Σ_t c_t·logp_t (+ e·Σ_t H_t): its gradients are c and e for every policy.
 pub(super) struct LinearLoss {
-    pub(super) slopes: Vec<f32>,
+    pub(super) coefficients: Vec<f32>,
     /// Coefficient of the entropies; `None` if they are not needed.
     pub(super) entropy: Option<f32>,
     /// Added to L; NaN to check that it is refused.
@@ -17,8 +17,8 @@ pub(super) struct LinearLoss {
 }
 
 impl LinearLoss {
-    pub(super) fn new(slopes: Vec<f32>) -> Self {
-        Self { slopes, entropy: None, offset: 0.0, seen: Mutex::default() }
+    pub(super) fn new(coefficients: Vec<f32>) -> Self {
+        Self { coefficients, entropy: None, offset: 0.0, seen: Mutex::default() }
     }
 
     fn seen(&self) -> (Vec<f32>, Vec<f32>) {
@@ -31,14 +31,14 @@ impl TokenLoss for LinearLoss {
         let entropies = stats.entropy.unwrap_or_default();
         *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
             (stats.logp.to_vec(), entropies.to_vec());
-        for (out, slope) in gradients.logp.iter_mut().zip(&self.slopes) {
-            *out = *slope;
+        for (out, coefficient) in gradients.logp.iter_mut().zip(&self.coefficients) {
+            *out = *coefficient;
         }
         let coefficient = self.entropy.unwrap_or(0.0);
         if let Some(out) = gradients.entropy {
             out.fill(coefficient);
         }
-        let sum: f64 = stats.logp.iter().zip(&self.slopes).map(|(l, c)| f64::from(l * c)).sum();
+        let sum: f64 = stats.logp.iter().zip(&self.coefficients).map(|(l, c)| f64::from(l * c)).sum();
         sum + f64::from(coefficient * entropies.iter().sum::<f32>()) + self.offset
     }
 
@@ -62,7 +62,7 @@ pub fn learner<P: Policy>(fresh: impl Fn() -> P, prompts: &[Prompt], options: &O
     bench.descent()?;
     bench.linearity()?;
     bench.grouping()?;
-    bench.zero_cotangents()?;
+    bench.zero_gradients()?;
     bench.forgetting()?;
     bench.non_finite()?;
     bench.entropy()
@@ -76,7 +76,7 @@ struct Bench<'a, F> {
 
 impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
     /// Random loss gradients in [−1, 1], one per completion token.
-    fn slopes(&self, tag: &str) -> Vec<f32> {
+    fn coefficients(&self, tag: &str) -> Vec<f32> {
         let mut rng = self.options.seed.child(tag).rng();
         self.groups.iter().flatten().flat_map(|r| &r.tokens).map(|_| rng.random_range(-1.0..1.0)).collect()
     }
@@ -92,9 +92,9 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
     }
 
     /// Returns the norm of the gradient of Σ c·logp, from a step's report.
-    fn norm(&self, slopes: Vec<f32>, check: &'static str) -> Result<f64, ConformanceFailure> {
+    fn norm(&self, coefficients: Vec<f32>, check: &'static str) -> Result<f64, ConformanceFailure> {
         let mut policy = (self.fresh)();
-        self.accumulate(&mut policy, &LinearLoss::new(slopes)).map_err(failed(check))?;
+        self.accumulate(&mut policy, &LinearLoss::new(coefficients)).map_err(failed(check))?;
         Ok(policy.step(0.0).map_err(failed(check))?.grad_norm)
     }
 
@@ -103,12 +103,12 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         let check = "learner/loss sees the scores";
         let mut policy = (self.fresh)();
         let scores = self.score(&policy, check)?;
-        let loss = LinearLoss::new(self.slopes("value"));
+        let loss = LinearLoss::new(self.coefficients("value"));
         let value = self.accumulate(&mut policy, &loss).map_err(failed(check))?;
         if let Some(what) = difference(&scores, &loss.seen().0, self.options.tolerance) {
             return ensure(false, check, || what);
         }
-        let expected: f64 = loss.seen().0.iter().zip(&loss.slopes).map(|(l, c)| f64::from(l * c)).sum();
+        let expected: f64 = loss.seen().0.iter().zip(&loss.coefficients).map(|(l, c)| f64::from(l * c)).sum();
         ensure((value - expected).abs() <= 1e-6 * expected.abs().max(1.0), check, || {
             format!("accumulate returned {value}, the loss {expected}")
         })
@@ -117,18 +117,18 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
     /// A small step against the gradient lowers the loss: for a random loss, and for single tokens.
     fn descent(&self) -> Outcome {
         let check = "learner/descent";
-        let tokens = self.slopes("tokens").len();
+        let tokens = self.coefficients("tokens").len();
         let single = |t: usize| (0..tokens).map(|s| if s == t { -1.0 } else { 0.0 }).collect();
         let losses: [Vec<f32>; 4] =
-            [self.slopes("descent"), single(0), single(tokens / 2), single(tokens - 1)];
-        for (i, slopes) in losses.into_iter().enumerate() {
+            [self.coefficients("descent"), single(0), single(tokens / 2), single(tokens - 1)];
+        for (i, coefficients) in losses.into_iter().enumerate() {
             let mut policy = (self.fresh)();
             let before = self.score(&policy, check)?;
-            self.accumulate(&mut policy, &LinearLoss::new(slopes.clone())).map_err(failed(check))?;
+            self.accumulate(&mut policy, &LinearLoss::new(coefficients.clone())).map_err(failed(check))?;
             let report = policy.step(self.options.lr).map_err(failed(check))?;
             let after = self.score(&policy, check)?;
             let value = |logp: &[f32]| -> f64 {
-                logp.iter().zip(&slopes).map(|(l, c)| f64::from(*l) * f64::from(*c)).sum()
+                logp.iter().zip(&coefficients).map(|(l, c)| f64::from(*l) * f64::from(*c)).sum()
             };
             let fell = value(&after) < value(&before);
             // A token of probability 1 has no gradient.
@@ -148,11 +148,11 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
     /// ‖2g‖ = 2‖g‖, and ‖g+h‖² + ‖g−h‖² = 2‖g‖² + 2‖h‖².
     fn linearity(&self) -> Outcome {
         let check = "learner/linearity";
-        let (a, b) = (self.slopes("a"), self.slopes("b"));
+        let (a, b) = (self.coefficients("a"), self.coefficients("b"));
         let combine = |f: fn(f32, f32) -> f32| a.iter().zip(&b).map(|(&x, &y)| f(x, y)).collect::<Vec<f32>>();
         let [na, nb, sum, minus, twice] =
             [a.clone(), b.clone(), combine(|x, y| x + y), combine(|x, y| x - y), combine(|x, _| 2.0 * x)]
-                .map(|slopes| self.norm(slopes, check));
+                .map(|coefficients| self.norm(coefficients, check));
         let (na, nb, sum, minus, twice) = (na?, nb?, sum?, minus?, twice?);
         let (left, right) = (sum * sum + minus * minus, 2.0 * (na * na + nb * nb));
         let tolerance = 10.0 * f64::from(self.options.tolerance);
@@ -168,7 +168,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
     /// One call, one call per group and one call per completion give the same step.
     fn grouping(&self) -> Outcome {
         let check = "learner/micro-batches";
-        let slopes = self.slopes("grouping");
+        let coefficients = self.coefficients("grouping");
         let (together, apart) = (grouped(self.groups), ungrouped(self.groups));
         let cuts: [Vec<&[TokenGroup<'_>]>; 4] = [
             vec![&together],
@@ -179,7 +179,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         let mut outcomes = Vec::new();
         for calls in cuts {
             let mut policy = (self.fresh)();
-            let mut rest = slopes.as_slice();
+            let mut rest = coefficients.as_slice();
             for groups in calls {
                 let batch = TokenBatch::new(groups, 1.0);
                 let (own, others) = rest.split_at(batch.completion_tokens());
@@ -203,9 +203,9 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
     }
 
     /// All-zero gradients change nothing, and a step clears the gradient.
-    fn zero_cotangents(&self) -> Outcome {
+    fn zero_gradients(&self) -> Outcome {
         let check = "learner/zero gradients";
-        let zeros = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
+        let zeros = LinearLoss::new(vec![0.0; self.coefficients("zero").len()]);
         let mut policy = (self.fresh)();
         let before = self.score(&policy, check)?;
         self.accumulate(&mut policy, &zeros).map_err(failed(check))?;
@@ -214,7 +214,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
             return ensure(false, check, || what);
         }
         let check = "learner/step clears";
-        self.accumulate(&mut policy, &LinearLoss::new(self.slopes("clears"))).map_err(failed(check))?;
+        self.accumulate(&mut policy, &LinearLoss::new(self.coefficients("clears"))).map_err(failed(check))?;
         policy.step(self.options.lr).map_err(failed(check))?;
         self.accumulate(&mut policy, &zeros).map_err(failed(check))?;
         let norm = policy.step(self.options.lr).map_err(failed(check))?.grad_norm;
@@ -225,16 +225,16 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
 
     /// `discard` and `reset` clear what was accumulated, and `reset` also the optimiser's state.
     fn forgetting(&self) -> Outcome {
-        let zeros = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
+        let zeros = LinearLoss::new(vec![0.0; self.coefficients("zero").len()]);
         for (check, reset) in [("learner/discard", false), ("learner/reset", true)] {
             let mut policy = (self.fresh)();
             if reset {
-                self.accumulate(&mut policy, &LinearLoss::new(self.slopes("moment")))
+                self.accumulate(&mut policy, &LinearLoss::new(self.coefficients("moment")))
                     .map_err(failed(check))?;
                 policy.step(self.options.lr).map_err(failed(check))?;
             }
             let before = self.score(&policy, check)?;
-            self.accumulate(&mut policy, &LinearLoss::new(self.slopes("forgotten")))
+            self.accumulate(&mut policy, &LinearLoss::new(self.coefficients("forgotten")))
                 .map_err(failed(check))?;
             if reset {
                 policy.reset();
@@ -253,14 +253,14 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
     /// A loss or gradient that is not finite is an error and changes nothing.
     fn non_finite(&self) -> Outcome {
         let check = "learner/not finite";
-        let zeros = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
-        let mut bad_value = LinearLoss::new(self.slopes("value"));
+        let zeros = LinearLoss::new(vec![0.0; self.coefficients("zero").len()]);
+        let mut bad_value = LinearLoss::new(self.coefficients("value"));
         bad_value.offset = f64::NAN;
-        let mut bad_slope = LinearLoss::new(self.slopes("slope"));
-        if let Some(slope) = bad_slope.slopes.last_mut() {
-            *slope = f32::INFINITY;
+        let mut bad_gradient = LinearLoss::new(self.coefficients("coefficient"));
+        if let Some(coefficient) = bad_gradient.coefficients.last_mut() {
+            *coefficient = f32::INFINITY;
         }
-        for (what, loss) in [("loss", bad_value), ("gradient", bad_slope)] {
+        for (what, loss) in [("loss", bad_value), ("gradient", bad_gradient)] {
             let mut policy = (self.fresh)();
             let before = self.score(&policy, check)?;
             let outcome = self.accumulate(&mut policy, &loss);
@@ -280,7 +280,7 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
     fn entropy(&self) -> Outcome {
         let check = "learner/entropy";
         let mut policy = (self.fresh)();
-        let mut loss = LinearLoss::new(vec![0.0; self.slopes("zero").len()]);
+        let mut loss = LinearLoss::new(vec![0.0; self.coefficients("zero").len()]);
         loss.entropy = Some(-1.0);
         match self.accumulate(&mut policy, &loss) {
             Err(PolicyError::Unsupported { .. }) => return Ok(()),

@@ -27,7 +27,7 @@ pub fn remote_sampler(sampler: &dyn Sampler, prompts: &[Prompt], options: &Optio
     let answers = beside_a_bad_request(sampler, &requests)?.into_iter();
     let answers = answers.collect::<Result<Vec<_>, _>>().map_err(failed(FAILS_ALONE))?;
     let in_place = requests.iter().zip(&answers).all(|(request, group)| request.n == group.len());
-    ensure(in_place, FAILS_ALONE, || "answers beside a bad request are not in their places".to_owned())
+    ensure(in_place, FAILS_ALONE, || "answers next to a bad request are out of order".to_owned())
 }
 
 /// The given fields are right.
@@ -36,7 +36,7 @@ fn rollout_is_honest(i: usize, request: &SampleRequest, rollout: &Rollout) -> Ou
     let (check, fault) = if rollout.tokens.len() > request.params.max_tokens {
         ("remote/length", "a completion is longer than max_tokens")
     } else if !logp.is_empty() && logp.len() != rollout.tokens.len() {
-        ("remote/log-probabilities", "give one log-probability a token, or none at all")
+        ("remote/log-probabilities", "there must be one log-probability per token, or none")
     } else if logp.iter().any(|l| !(l.is_finite() && *l <= 0.0)) {
         ("remote/log-probabilities", "a log-probability is positive or not finite")
     } else {
@@ -62,16 +62,16 @@ fn stop_string(sampler: &dyn Sampler, i: usize, request: &SampleRequest, group: 
     let count = |text: &str, c: char| text.chars().filter(|other| *other == c).count();
     let commonest = longest.and_then(|r| r.text.chars().max_by_key(|c| (count(&r.text, *c), *c)));
     let Some(stop) = commonest.map(String::from) else { return Ok(()) };
-    let mut asked = request.clone();
-    asked.params.stop = vec![stop.clone()];
-    let stopped = match sampler.sample_one(&asked) {
+    let mut changed = request.clone();
+    changed.params.stop = vec![stop.clone()];
+    let stopped = match sampler.sample_one(&changed) {
         Err(PolicyError::Unsupported { .. }) => return Ok(()),
         answer => answer.map_err(failed(check))?,
     };
     for rollout in stopped {
         let rest = rollout.text.split_once(stop.as_str()).map_or("", |(_, rest)| rest);
         ensure(rest.is_empty(), check, || {
-            format!("request {i}: {:?} goes on after the stop string {stop:?}", rollout.text)
+            format!("request {i}: {:?} continues after the stop string {stop:?}", rollout.text)
         })?;
     }
     Ok(())
@@ -82,7 +82,6 @@ fn hook(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Result<(), Conform
     let Some(request) = requests.first() else { return Ok(()) };
     let nothing = request.clone().with_hook(AllowTokens::new([]));
     ensure(sampler.sample_one(&nothing).is_err(), "remote/hook", || {
-        "a hook that forbids everything was passed over; refuse hooks with PolicyError::Unsupported"
-            .to_owned()
+        "a hook that forbids everything was ignored; refuse hooks with PolicyError::Unsupported".to_owned()
     })
 }

@@ -74,7 +74,7 @@ fn in_context<T>(
     let components = || reward.components(task, group, context).map_err(failed("reward/components"));
     let parts = components()?;
     let named = parts.iter().all(|(name, _)| !name.is_empty());
-    ensure(named, "reward/components", || format!("{place}: a nameless component"))?;
+    ensure(named, "reward/components", || format!("{place}: a component without a name"))?;
     let sums = sum_components(reward.name(), &parts, group.len()).map_err(failed("reward/components"))?;
     let again = components()?;
     ensure(same(&parts, &again), "reward/components", || format!("{place}: {parts:?}, then {again:?}"))?;

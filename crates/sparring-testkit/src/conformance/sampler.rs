@@ -25,15 +25,15 @@ fn shape(requests: &[SampleRequest], groups: &[Vec<Rollout>]) -> Outcome {
     for (i, (request, group)) in requests.iter().zip(groups).enumerate() {
         for (j, rollout) in group.iter().enumerate() {
             let fault = if rollout.tokens.len() != rollout.logp.len() {
-                "as many log-probabilities as tokens are wanted"
+                "there must be one log-probability per token"
             } else if rollout.tokens.is_empty() {
-                "a completion holds at least the token that ended it"
+                "a completion must contain the token that ended it"
             } else if rollout.tokens.len() > request.params.max_tokens {
                 "it is longer than max_tokens"
             } else if rollout.prompt.is_empty() || rollout.prompt != group[0].prompt {
                 "its prompt is empty, or not that of its group"
             } else if matches!(&request.prompt, Prompt::Tokens(tokens) if *tokens != rollout.prompt) {
-                "token prompts are taken as they are"
+                "token prompts must be used unchanged"
             } else if rollout.logp.iter().any(|l| !(l.is_finite() && *l <= 0.0)) {
                 "a log-probability is positive or not finite"
             } else {
@@ -74,7 +74,7 @@ fn independence(
 pub(super) fn same(check: &'static str, a: &[Vec<Rollout>], b: &[Vec<Rollout>], tolerance: f32) -> Outcome {
     ensure(a.len() == b.len(), check, || format!("{} groups against {}", a.len(), b.len()))?;
     for (i, (a, b)) in a.iter().zip(b).enumerate() {
-        ensure(a.len() == b.len(), check, || format!("request {i}: another number of completions"))?;
+        ensure(a.len() == b.len(), check, || format!("request {i}: a different number of completions"))?;
         for (j, (a, b)) in a.iter().zip(b).enumerate() {
             ensure(a.tokens == b.tokens && a.text == b.text && a.finish == b.finish, check, || {
                 format!("request {i}, completion {j}: {:?} against {:?}", a.tokens, b.tokens)
@@ -142,18 +142,18 @@ fn stop_strings(sampler: &dyn Sampler, requests: &[SampleRequest], groups: &[Vec
         if stop == "\u{fffd}" {
             continue; // half a character: its text depends on the tokens around it
         }
-        let mut asked = request.clone();
-        asked.params.stop = vec![stop.clone()];
-        let stopped = &sampler.sample_one(&asked).map_err(failed(check))?[j];
+        let mut changed = request.clone();
+        changed.params.stop = vec![stop.clone()];
+        let stopped = &sampler.sample_one(&changed).map_err(failed(check))?[j];
         let is_prefix = rollout.tokens.starts_with(&stopped.tokens);
         ensure(is_prefix && stopped.text.contains(&stop) && stopped.finish == Finish::Stop, check, || {
             format!(
-                "request {i}, completion {j}: {:?} was to stop at {stop:?}, got {:?}",
+                "request {i}, completion {j}: {:?} should stop at {stop:?}, got {:?}",
                 rollout.text, stopped.text
             )
         })?;
         let shorter = stopped.tokens.len() < rollout.tokens.len() || rollout.text.ends_with(&stop);
-        ensure(shorter, check, || format!("request {i}, completion {j}: drew on after {stop:?}"))?;
+        ensure(shorter, check, || format!("request {i}, completion {j}: continued after {stop:?}"))?;
     }
     Ok(())
 }
@@ -169,14 +169,14 @@ pub(super) fn beside_a_bad_request(
     let mut bad = first.clone();
     bad.params.temperature = f32::NAN;
     let place = requests.len() / 2;
-    let mut asked = requests.to_vec();
-    asked.insert(place, bad);
-    let mut answers = sampler.sample(&asked);
-    ensure(answers.len() == asked.len(), FAILS_ALONE, || {
-        format!("{} answers to {} requests, one of them wrong", answers.len(), asked.len())
+    let mut changed = requests.to_vec();
+    changed.insert(place, bad);
+    let mut answers = sampler.sample(&changed);
+    ensure(answers.len() == changed.len(), FAILS_ALONE, || {
+        format!("{} answers to {} requests, one of them wrong", answers.len(), changed.len())
     })?;
     ensure(answers.remove(place).is_err(), FAILS_ALONE, || {
-        "a temperature that is no number was taken beside other requests".to_owned()
+        "a NaN temperature was accepted next to other requests".to_owned()
     })?;
     Ok(answers)
 }
@@ -192,9 +192,7 @@ pub(super) fn refusals(sampler: &dyn Sampler, requests: &[SampleRequest]) -> Out
     let check = "sampler/refuses";
     let mut hot = request.clone();
     hot.params.temperature = f32::NAN;
-    ensure(sampler.sample_one(&hot).is_err(), check, || {
-        "a temperature that is no number was taken".to_owned()
-    })?;
+    ensure(sampler.sample_one(&hot).is_err(), check, || "a NaN temperature was accepted".to_owned())?;
     let promptless = SampleRequest::new(Vec::<u32>::new(), 1, request.params.clone(), request.seed);
-    ensure(sampler.sample_one(&promptless).is_err(), check, || "an empty prompt was taken".to_owned())
+    ensure(sampler.sample_one(&promptless).is_err(), check, || "an empty prompt was accepted".to_owned())
 }

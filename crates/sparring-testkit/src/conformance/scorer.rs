@@ -68,7 +68,7 @@ fn empty_and_refused(
     let check = "scorer/refuses";
     let promptless = [TokenGroup::new(&[], group.completions.clone())];
     let empty_prompt = scorer.score(TokenBatch::new(&promptless, 1.0));
-    ensure(empty_prompt.is_err(), check, || "an empty prompt was taken".to_owned())?;
+    ensure(empty_prompt.is_err(), check, || "an empty prompt was accepted".to_owned())?;
     let unknown = [TokenGroup::new(group.prompt, vec![&[u32::MAX]])];
     let unknown = scorer.score(TokenBatch::new(&unknown, 1.0));
     ensure(unknown.is_err(), check, || format!("token {} was taken", u32::MAX))

@@ -76,8 +76,8 @@ impl<M: NextToken> Learner for NextTokenPolicy<M> {
         for (t, (place, logps)) in places.iter().zip(&forward).enumerate() {
             let d_logp = f64::from(d_logp[t]) / temperature;
             let d_entropy = d_entropy.as_ref().map_or(0.0, |d| f64::from(d[t])) / temperature;
-            let slopes = d_logits(logps, place.token, d_logp, d_entropy);
-            self.model.backward(&self.weights, place.context, &slopes, &mut self.gradient);
+            let by_logit = d_logits(logps, place.token, d_logp, d_entropy);
+            self.model.backward(&self.weights, place.context, &by_logit, &mut self.gradient);
         }
         Ok(value)
     }

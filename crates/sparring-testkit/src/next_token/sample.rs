@@ -14,7 +14,7 @@ impl<M: NextToken> NextTokenPolicy<M> {
     fn group(&self, request: &SampleRequest) -> Result<Vec<Rollout>, PolicyError> {
         request.params.validate()?;
         let prompt: Arc<[u32]> = match &request.prompt {
-            Prompt::Conversation(asked) => self.model.encode(&asked.messages).into(),
+            Prompt::Conversation(conversation) => self.model.encode(&conversation.messages).into(),
             Prompt::Tokens(tokens) => Arc::clone(tokens),
             _ => return Err(PolicyError::Unsupported { what: "this kind of prompt" }),
         };

@@ -49,12 +49,12 @@ pub(super) fn entropy(logps: &[f64]) -> f64 {
 /// ∂logp/∂z_j = [j = token] − p_j and ∂H/∂z_j = −p_j·(log p_j + H).
 pub(super) fn d_logits(logps: &[f64], token: usize, d_logp: f64, d_entropy: f64) -> Vec<f64> {
     let h = if d_entropy == 0.0 { 0.0 } else { entropy(logps) };
-    let slope = |(j, &l): (usize, &f64)| {
+    let derivative = |(j, &l): (usize, &f64)| {
         let p = l.exp();
         let hit = f64::from(u8::from(j == token));
         d_logp * (hit - p) - d_entropy * p * (l + h)
     };
-    logps.iter().enumerate().map(slope).collect()
+    logps.iter().enumerate().map(derivative).collect()
 }
 
 /// Returns the most probable token, the first on ties.

@@ -73,7 +73,7 @@ impl Encoder for ToyPolicy {
     fn prompt(&self, prompt: &Prompt) -> Result<Arc<[u32]>, PolicyError> {
         match prompt {
             Prompt::Tokens(ids) => Ok(Arc::clone(ids)),
-            Prompt::Conversation(asked) => Ok(self.encode_messages(&asked.messages)),
+            Prompt::Conversation(conversation) => Ok(self.encode_messages(&conversation.messages)),
             _ => Err(PolicyError::Unsupported { what: "this kind of prompt" }),
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What is wrong.
+/// The bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
     None,
@@ -42,7 +42,7 @@ pub enum Bug {
     WrongFrozenCopy,
     LossSeesOtherLogp,
     Ascends,
-    ClampsCotangents,
+    ClampsGradients,
     Overwrites,
     NormalisesByMicroBatch,
     Drifts,
@@ -57,20 +57,20 @@ pub enum Bug {
     TakesHalfAFile,
 }
 
-/// The toy, with the bug.
+/// The toy policy with the bug.
 #[derive(Debug)]
 pub struct Planted {
     toy: ToyPolicy,
     bug: Bug,
     calls: AtomicU64,
-    /// Calls of the learner since the last step, for bugs that need to do them again.
+    /// Calls of the learner since the last step, for bugs that repeat them.
     kept: Vec<Kept>,
 }
 
 #[derive(Debug, Clone)]
 struct Kept {
     groups: Vec<(Vec<u32>, Vec<Vec<u32>>)>,
-    slopes: Vec<f32>,
+    grads: Vec<f32>,
 }
 
 impl Planted {
@@ -92,7 +92,7 @@ impl Sampler for Planted {
         match (answers.iter().position(Result::is_err), self.bug) {
             (Some(i), Bug::FailsTogether) => answers = vec![answers[i].clone(); requests.len()],
             (Some(_), Bug::LosesFailed) => answers.retain(Result::is_ok),
-            // As if seeds were counted among the requests that are served.
+            // As if seeds were numbered over the served requests.
             (Some(i), Bug::ShiftsAfterFailed) => {
                 for (answer, request) in answers[i + 1..].iter_mut().zip(&requests[i + 1..]) {
                     *answer = self.one(&request.clone().with_seed(Seed::new(0)), 0, call);
@@ -153,7 +153,7 @@ impl Planted {
     }
 }
 
-/// A hook that is started once for all completions, or is never told what was drawn.
+/// A hook that is started once for all completions, or never receives the sampled tokens.
 struct Badly {
     hook: Hook,
     shared: bool,
@@ -213,34 +213,34 @@ impl Scorer for Planted {
 struct Distorted<'a> {
     loss: &'a dyn TokenLoss,
     bug: Bug,
-    slopes: Mutex<Vec<f32>>,
+    grads: Mutex<Vec<f32>>,
 }
 
 impl TokenLoss for Distorted<'_> {
     fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
         let shifted: Vec<f32> = stats.logp.iter().map(|l| l - 0.1).collect();
         let logp = if self.bug == Bug::LossSeesOtherLogp { &shifted } else { stats.logp };
-        let TokenGradients { logp: slopes, mut entropy, .. } = gradients;
+        let TokenGradients { logp: grads, mut entropy, .. } = gradients;
         let value = self.loss.evaluate(
             TokenStats::new(logp, stats.entropy),
-            TokenGradients::new(slopes, entropy.as_deref_mut()),
+            TokenGradients::new(grads, entropy.as_deref_mut()),
         );
-        let n = slopes.len() as f32;
-        for slope in slopes.iter_mut() {
+        let n = grads.len() as f32;
+        for grad in grads.iter_mut() {
             match self.bug {
-                Bug::Ascends => *slope = -*slope,
-                Bug::ClampsCotangents => *slope = slope.clamp(-0.5, 0.5),
-                Bug::NormalisesByMicroBatch => *slope /= n,
-                Bug::SwallowsNan if !slope.is_finite() => *slope = 0.0,
+                Bug::Ascends => *grad = -*grad,
+                Bug::ClampsGradients => *grad = grad.clamp(-0.5, 0.5),
+                Bug::NormalisesByMicroBatch => *grad /= n,
+                Bug::SwallowsNan if !grad.is_finite() => *grad = 0.0,
                 _ => {}
             }
         }
         if let (Bug::EntropyUpsideDown, Some(entropy)) = (self.bug, entropy) {
-            for slope in entropy {
-                *slope = -*slope;
+            for grad in entropy {
+                *grad = -*grad;
             }
         }
-        *self.slopes.lock().unwrap() = slopes.to_vec();
+        *self.grads.lock().unwrap() = grads.to_vec();
         if self.bug == Bug::SwallowsNan && value.is_nan() { 0.0 } else { value }
     }
 
@@ -249,13 +249,13 @@ impl TokenLoss for Distorted<'_> {
     }
 }
 
-/// Cotangents that are known beforehand.
+/// A loss with given gradients.
 struct Known<'a>(&'a [f32]);
 
 impl TokenLoss for Known<'_> {
     fn evaluate(&self, _: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
-        for (out, slope) in gradients.logp.iter_mut().zip(self.0) {
-            *out = if slope.is_finite() { *slope } else { 1.0 };
+        for (out, grad) in gradients.logp.iter_mut().zip(self.0) {
+            *out = if grad.is_finite() { *grad } else { 1.0 };
         }
         0.0
     }
@@ -270,7 +270,7 @@ fn again(toy: &mut ToyPolicy, kept: &[Kept]) -> Result<(), PolicyError> {
                 TokenGroup::new(prompt, completions.iter().map(Vec::as_slice).collect())
             })
             .collect();
-        toy.accumulate(TokenBatch::new(&groups, 1.0), &Known(&call.slopes))?;
+        toy.accumulate(TokenBatch::new(&groups, 1.0), &Known(&call.grads))?;
     }
     Ok(())
 }
@@ -280,14 +280,14 @@ impl Learner for Planted {
         if self.is(Bug::Overwrites) {
             self.toy.discard();
         }
-        let distorted = Distorted { loss, bug: self.bug, slopes: Mutex::default() };
+        let distorted = Distorted { loss, bug: self.bug, grads: Mutex::default() };
         let outcome = self.toy.accumulate(batch, &distorted);
         let groups = batch.groups.iter();
         let kept = Kept {
             groups: groups
                 .map(|g| (g.prompt.to_vec(), g.completions.iter().map(|c| c.to_vec()).collect()))
                 .collect(),
-            slopes: distorted.slopes.into_inner().unwrap(),
+            grads: distorted.grads.into_inner().unwrap(),
         };
         if self.is(Bug::RefusesTooLate) && outcome.is_err() {
             again(&mut self.toy, std::slice::from_ref(&kept))?;

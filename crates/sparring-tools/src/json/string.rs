@@ -178,7 +178,7 @@ impl StringScanner {
     fn not_of_json(&mut self, start: usize, c: char, mut text: impl FnMut(&str)) {
         let apostrophe = c == '\'';
         let action = if apostrophe { "read as an apostrophe" } else { "its backslash is kept" };
-        self.odd = Some((ParseError::syntax(start, format!("\\{c} is no escape of JSON")), action));
+        self.odd = Some((ParseError::syntax(start, format!("\\{c} is not a JSON escape")), action));
         if !apostrophe {
             text("\\");
         }
@@ -240,5 +240,5 @@ impl StringScanner {
 }
 
 fn lone_surrogate(at: usize) -> ParseError {
-    ParseError::syntax(at, "this escape is no Unicode character")
+    ParseError::syntax(at, "this escape is not a Unicode character")
 }

@@ -26,7 +26,7 @@ fn json_and_python_literals() {
 }
 
 #[test]
-fn what_is_neither_is_refused_with_its_place() {
+fn other_text_is_refused_with_its_position() {
     for (text, offset) in [
         ("", 0),
         ("[1 2]", 3),

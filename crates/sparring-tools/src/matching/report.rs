@@ -132,7 +132,7 @@ impl fmt::Display for MatchReport {
         }
         if self.predicted > self.calls.len() || self.calls.iter().all(|c| c.predicted.is_some()) {
             lines.extend(
-                self.unmatched.iter().map(|(i, name)| format!("prediction {i} ({name}): not asked for")),
+                self.unmatched.iter().map(|(i, name)| format!("prediction {i} ({name}): unexpected")),
             );
         }
         if lines.is_empty() {

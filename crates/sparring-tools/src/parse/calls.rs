@@ -206,7 +206,7 @@ impl CallSink<'_> {
             }
         } else if calls.at_call() {
             let Some(value) = calls.value.built.take() else { return };
-            let what = format!("a call must be an object, this is {}", kind(&value));
+            let what = format!("a call must be an object, found {}", kind(&value));
             calls.end_element(Some(what), self.emitter);
         }
     }

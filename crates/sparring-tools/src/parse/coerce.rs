@@ -108,7 +108,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_schema_decides_and_what_does_not_fit_stays_text() {
+    fn the_schema_decides_and_other_text_stays_a_string() {
         let root = json!({"$defs": {"Name": {"type": "string"}, "Loop": {"$ref": "#/$defs/Loop"}}});
         let root = root.as_object().unwrap();
         for (text, schema, want) in [

@@ -1,6 +1,6 @@
 use super::emit::Emitter;
 use super::grammar::Grammar;
-use super::machine::{Machine, Reader};
+use super::machine::{GrammarTables, Machine};
 use super::{CallParser, CallStream, Reading, ToolR0Tags, grammars, render};
 use crate::{ToolCall, ToolSpec};
 use std::sync::Arc;
@@ -163,7 +163,7 @@ impl Format {
     ///
     /// ```
     /// use sparring_tools::Format;
-    /// let template = "{%- for call in message.tool_calls %}<tool_call>\n{{ call | tojson }}\n</tool_call>{% endfor %}";
+    /// let template = "{%- for call in tool_calls %}<tool_call>\n{{ call | tojson }}\n</tool_call>{% endfor %}";
     /// assert_eq!(Format::guess(template), Some(Format::Hermes));
     /// assert_eq!(Format::guess("{{ messages[0].content }}"), None);
     /// ```
@@ -209,7 +209,7 @@ impl Format {
     pub fn parser_for(self, tools: Vec<ToolSpec>) -> Box<dyn CallParser> {
         match self.grammar() {
             Some(grammar) => {
-                Box::new(FormatParser { format: self, reader: Arc::new(Reader::new(grammar, tools)) })
+                Box::new(FormatParser { format: self, tables: Arc::new(GrammarTables::new(grammar, tools)) })
             }
             None => Box::new(ToolR0Tags::default()),
         }
@@ -221,15 +221,15 @@ impl Format {
     /// ```
     /// use sparring_tools::{CallParser, Format};
     /// let parser = Format::Hermes.parser_in_thought(Vec::new());
-    /// let text = "I could write <tool_call>...\n</think>\n<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
+    /// let text = "I could write <tool_call>.\n</think>\n<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
     /// assert_eq!(parser.parse(text)?.len(), 1);
     /// # Ok::<(), sparring_tools::ParseError>(())
     /// ```
     pub fn parser_in_thought(self, tools: Vec<ToolSpec>) -> Box<dyn CallParser> {
         match self.grammar() {
             Some(grammar) => {
-                let reader = Reader::new(grammar, tools).in_thought();
-                Box::new(FormatParser { format: self, reader: Arc::new(reader) })
+                let tables = GrammarTables::new(grammar, tools).in_thought();
+                Box::new(FormatParser { format: self, tables: Arc::new(tables) })
             }
             // Only the last block counts, wherever the reasoning ends.
             None => Box::new(ToolR0Tags::default()),
@@ -264,7 +264,7 @@ impl Format {
 #[derive(Debug, Clone)]
 struct FormatParser {
     format: Format,
-    reader: Arc<Reader>,
+    tables: Arc<GrammarTables>,
 }
 
 impl CallParser for FormatParser {
@@ -273,17 +273,17 @@ impl CallParser for FormatParser {
     }
 
     fn stream(&self) -> Box<dyn CallStream> {
-        Box::new(Machine::new(Arc::clone(&self.reader), Emitter::streaming()))
+        Box::new(Machine::new(Arc::clone(&self.tables), Emitter::streaming()))
     }
 
     fn read(&self, text: &str) -> Reading {
-        Machine::new(Arc::clone(&self.reader), Emitter::default()).read(text)
+        Machine::new(Arc::clone(&self.tables), Emitter::default()).read(text)
     }
 
     fn render(&self, calls: &[ToolCall]) -> String {
         let calls = self.written(calls);
         // Reasoning that the prompt opened ends first.
-        match self.reader.thought_end() {
+        match self.tables.thought_end() {
             Some(tag) => format!("{tag}\n{calls}"),
             None => calls,
         }

@@ -220,7 +220,7 @@ impl JsonBody {
             let start = cursor.at;
             match name.take() {
                 Some(name) if name.contains(char::is_whitespace) => {
-                    emitter.abandon(ParseError::shape(start, format!("{name:?} is no name of a tool")));
+                    emitter.abandon(ParseError::shape(start, format!("{name:?} is not a tool name")));
                     self.phase = Phase::Skip;
                     return Step::Took(0);
                 }

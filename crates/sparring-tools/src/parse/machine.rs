@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// A grammar with tables derived from it.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct GrammarTables {
     grammar: &'static Grammar,
     tools: Vec<ToolSpec>,
     /// All tags to search for.
@@ -27,7 +27,7 @@ pub(super) struct Reader {
     in_thought: bool,
 }
 
-impl Reader {
+impl GrammarTables {
     pub(super) fn new(grammar: &'static Grammar, tools: Vec<ToolSpec>) -> Self {
         let openers: Vec<_> = grammar.openers.iter().map(|(tag, _)| *tag).collect();
         let bytes: &[u8] = match grammar.bare {
@@ -66,7 +66,7 @@ impl Reader {
 /// decide, the step waits for more.
 #[derive(Debug)]
 pub(super) struct Machine {
-    reader: Arc<Reader>,
+    tables: Arc<GrammarTables>,
     state: State,
     json: JsonBody,
     emitter: Emitter,
@@ -91,10 +91,10 @@ enum State {
 }
 
 impl Machine {
-    pub(super) fn new(reader: Arc<Reader>, emitter: Emitter) -> Self {
-        let json = JsonBody::new(Arc::clone(&reader.bare));
-        let state = if reader.in_thought { State::Thought(0) } else { State::Text };
-        Self { reader, state, json, emitter, text: String::new(), start: 0 }
+    pub(super) fn new(tables: Arc<GrammarTables>, emitter: Emitter) -> Self {
+        let json = JsonBody::new(Arc::clone(&tables.bare));
+        let state = if tables.in_thought { State::Thought(0) } else { State::Text };
+        Self { tables, state, json, emitter, text: String::new(), start: 0 }
     }
 
     /// Reads a whole text.
@@ -121,7 +121,7 @@ impl Machine {
                     self.either(cursor, stops)
                 }
                 State::Json => self.json.step(cursor, &mut self.emitter),
-                State::Xml(body) => body.step(cursor, &self.reader.tools, &mut self.emitter),
+                State::Xml(body) => body.step(cursor, &self.tables.tools, &mut self.emitter),
                 State::Python(body) => body.step(cursor, &mut self.emitter),
                 State::Data(data) => match data.step(cursor, &mut self.emitter) {
                     DataStep::Step(step) => step,
@@ -146,7 +146,7 @@ impl Machine {
         let (rest, end) = (cursor.rest, cursor.end);
         let mut from = 0;
         loop {
-            let certain = match self.reader.tags.find(rest, from, end) {
+            let certain = match self.tables.tags.find(rest, from, end) {
                 Found::Tag(at, tag) => {
                     self.emitter.text(&rest[..at]);
                     return Step::Took(at + self.open(tag, cursor.at + at));
@@ -179,11 +179,11 @@ impl Machine {
 
     /// Handles a tag at byte `at`; returns its length.
     fn open(&mut self, tag: usize, at: usize) -> usize {
-        let name = self.reader.tags.names[tag];
-        if let Some((_, body)) = self.reader.grammar.openers.get(tag) {
-            let stops = Arc::clone(&self.reader.stops[tag]);
+        let name = self.tables.tags.names[tag];
+        if let Some((_, body)) = self.tables.grammar.openers.get(tag) {
+            let stops = Arc::clone(&self.tables.stops[tag]);
             self.begin(*body, stops);
-        } else if self.reader.grammar.thoughts.iter().any(|(open, _)| *open == name) {
+        } else if self.tables.grammar.thoughts.iter().any(|(open, _)| *open == name) {
             if self.emitter.calls() > 0 {
                 self.emitter.text(name);
             } else {
@@ -212,7 +212,7 @@ impl Machine {
 
     /// Starts calls without a tag, in Python's notation or in JSON, after a code fence and the JSON before them.
     fn begin_bare(&mut self, python: bool, fence: &str, before: &str) {
-        let stops = Arc::clone(&self.reader.bare);
+        let stops = Arc::clone(&self.tables.bare);
         self.state = if python {
             State::Python(Box::new(PythonBody::new(stops, !fence.is_empty())))
         } else {
@@ -229,7 +229,7 @@ impl Machine {
             Ahead::No => return Ahead::No,
             Ahead::Perhaps => return Ahead::Perhaps,
         };
-        let bare = self.reader.grammar.bare;
+        let bare = self.tables.grammar.bare;
         let python = match bare {
             Some(Body::Python(_) | Body::Either(_)) => list_head(&rest[fence..], end),
             _ => Ahead::No,
@@ -263,10 +263,10 @@ impl Machine {
     }
 
     fn in_thought(&mut self, cursor: Cursor<'_>) -> Step {
-        match self.reader.thought_end.find(cursor.rest, 0, cursor.end) {
+        match self.tables.thought_end.find(cursor.rest, 0, cursor.end) {
             Found::Tag(at, i) => {
                 self.emitter.thought(&cursor.rest[..at]);
-                Step::Leave(at + self.reader.thought_end.names[i].len())
+                Step::Leave(at + self.tables.thought_end.names[i].len())
             }
             Found::Perhaps(0) => Step::Wait,
             Found::Perhaps(at) => {
@@ -283,9 +283,9 @@ impl Machine {
     /// Ends the text, possibly with unfinished reasoning.
     fn end(mut self, at: usize) -> (Vec<Delta>, Reading) {
         if let State::Thought(offset) = self.state {
-            let tag = self.reader.grammar.thoughts[0].0.trim_matches(['<', '>']).to_owned();
+            let tag = self.tables.grammar.thoughts[0].0.trim_matches(['<', '>']).to_owned();
             let error = ParseError::NoBlock { tag, offset: offset.min(at) };
-            self.emitter.repair(error, "the answer never came");
+            self.emitter.repair(error, "the text ends without an answer");
         }
         self.emitter.finish()
     }

@@ -18,7 +18,7 @@ pub fn call_from_value(value: &Value) -> Result<ToolCall, String> {
 fn call_of(value: Value) -> Result<ToolCall, String> {
     match value {
         Value::Object(map) => call_of_entries(&mut map.into_iter().collect()),
-        other => Err(format!("a call must be an object, this is {}", kind(&other))),
+        other => Err(format!("a call must be an object, found {}", kind(&other))),
     }
 }
 
@@ -31,7 +31,7 @@ pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<Tool
     let (names, arguments_given) = (many(&NAME_KEYS), many(&ARGUMENT_KEYS));
     if let Some(inner @ Value::Object(_)) = place(entries, &["function"]).map(|i| &mut entries[i].1) {
         let call = match inner.get("function") {
-            _ if names + arguments_given > 0 => Err("a call beside a function wrapper".to_owned()),
+            _ if names + arguments_given > 0 => Err("a call next to a function wrapper".to_owned()),
             Some(Value::Object(_)) => Err("a function wrapper inside a function wrapper".to_owned()),
             _ => call_of(inner.take()),
         }?;
@@ -109,7 +109,7 @@ pub(super) fn arguments(value: Value) -> Result<Map<String, Value>, String> {
         Value::String(text) if text.trim().is_empty() => Ok(Map::new()),
         Value::String(text) => match json::of_json(&text) {
             Ok(Value::Object(map)) => Ok(map),
-            Ok(other) => Err(format!("the arguments' string holds {}, expected an object", kind(&other))),
+            Ok(other) => Err(format!("the arguments' string contains {}, expected an object", kind(&other))),
             Err(e) => Err(format!("the arguments' string is unreadable: {e}")),
         },
         other => Err(format!("the arguments are {}, expected an object", kind(&other))),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_call_is_refused() {
+    fn other_values_are_refused() {
         for bad in [
             json!(3),
             json!({}),

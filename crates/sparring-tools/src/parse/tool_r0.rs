@@ -1,6 +1,6 @@
 use super::emit::Emitter;
 use super::{CallParser, CallStream, Delta, Reading, calls_from_value, render};
-use crate::tags::{self, Case};
+use crate::blocks::{Case, last_block};
 use crate::{ParseError, ToolCall, json};
 
 /// The tag of the block with the calls.
@@ -29,7 +29,7 @@ impl CallParser for ToolR0Tags {
     }
 
     fn parse(&self, text: &str) -> Result<Vec<ToolCall>, ParseError> {
-        let block = tags::last_block(text, TAG, Case::Insensitive)?;
+        let block = last_block(text, TAG, Case::Insensitive)?;
         let value = json::relaxed(block.content).map_err(|e| e.shifted(block.start))?;
         calls_from_value(&value).map_err(|what| ParseError::shape(block.start, what))
     }

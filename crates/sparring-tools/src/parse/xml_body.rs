@@ -103,7 +103,7 @@ impl XmlBody {
                 let used = at + if kept { 0 } else { tag.len() };
                 let strange = |c: char| c.is_whitespace() || matches!(c, '{' | '[' | '<' | '"');
                 if name.is_empty() || name.contains(strange) {
-                    let error = ParseError::shape(self.start, format!("{name:?} is no name of a tool"));
+                    let error = ParseError::shape(self.start, format!("{name:?} is not a tool name"));
                     return self.fail(error, if kept { used } else { at }, emitter);
                 }
                 emitter.start(&name);
@@ -179,7 +179,8 @@ impl XmlBody {
                 // A key also ends where its value begins.
                 let opened = end.is_none() && self.xml.value_open == Some(self.keys.names[i]);
                 if key.is_empty() || key.contains(['<', '\n']) || (end.is_none() && !opened) {
-                    let error = ParseError::syntax(cursor.at + at, format!("{key:?} is no parameter's name"));
+                    let error =
+                        ParseError::syntax(cursor.at + at, format!("{key:?} is not a parameter name"));
                     return self.fail(error, at, emitter);
                 }
                 let Some((tag, typing)) = end else {

@@ -51,7 +51,7 @@ impl ToolSpec {
             }
             _ => Err(ToolsError::spec(
                 "parameters",
-                format!("{} is no struct with named fields", T::schema_name()),
+                format!("{} is not a struct with named fields", T::schema_name()),
             )),
         }
     }

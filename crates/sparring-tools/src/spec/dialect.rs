@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 /// | dialect | wrapper | schema under | cannot hold |
 /// |---|---|---|---|
 /// | [`OpenAiChat`](Self::OpenAiChat) | `{"type": "function", "function": ...}` | `parameters` | words |
-/// | [`OpenAiResponses`](Self::OpenAiResponses) | `"type": "function"` beside the name | `parameters` | words |
+/// | [`OpenAiResponses`](Self::OpenAiResponses) | `"type": "function"` next to the name | `parameters` | words |
 /// | [`Mcp`](Self::Mcp) | none | `inputSchema` | words |
 /// | [`Anthropic`](Self::Anthropic) | none | `input_schema` | words |
 /// | [`Bedrock`](Self::Bedrock) | `{"toolSpec": ...}` | `inputSchema.json` | words |

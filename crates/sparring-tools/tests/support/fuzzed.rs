@@ -1,10 +1,10 @@
-//! What must hold of any bytes: shared by the fuzz target and the test over its corpus.
+//! Properties of any bytes, shared by the fuzz target and the test over its corpus.
 use sparring_tools::{ByteStream, CallParser, Format, conformance};
 
 /// The first byte chooses the format, the second the length of the pieces; the others are the text.
 ///
 /// # Panics
-/// If the text reads differently in pieces, or what was read reads differently once written.
+/// If the result depends on the split, or rendering and reading again changes it.
 pub(crate) fn check(data: &[u8]) {
     let [format, piece, bytes @ ..] = data else { return };
     let format = Format::ALL[usize::from(*format) % Format::ALL.len()];

@@ -20,7 +20,7 @@ pub(crate) fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Texts that hold tags, fences, quotes, and anything else.
+/// Texts with tags, fences, quotes, and anything else.
 pub(crate) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         ".*",
@@ -40,7 +40,7 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Calls with any values, and names that are not padded.
+/// Calls with any values, and names without surrounding white space.
 pub(crate) fn calls() -> impl Strategy<Value = Vec<ToolCall>> {
     let arguments =
         prop::collection::vec((text(), value()), 0..3).prop_map(|entries| entries.into_iter().collect());
@@ -49,7 +49,7 @@ pub(crate) fn calls() -> impl Strategy<Value = Vec<ToolCall>> {
     prop::collection::vec(call, 0..4)
 }
 
-/// Calls from a small world, so that they often agree.
+/// Calls from a small domain, so that they often agree.
 #[allow(dead_code)] // not every test compares calls
 pub(crate) fn similar_calls() -> impl Strategy<Value = Vec<ToolCall>> {
     let value = prop::sample::select(vec![Value::from(1), Value::from("1"), Value::from("x"), Value::Null]);

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_open_and_empty_blocks_are_told_apart() {
+    fn missing_open_and_empty_blocks_are_distinguished() {
         assert_eq!(last_block("<a>x", "a", Case::Sensitive).unwrap_err().offset(), 4);
         assert!(matches!(
             last_block("x</a>", "a", Case::Sensitive),
