@@ -3,6 +3,7 @@
 //! | command | what it does |
 //! |---|---|
 //! | `sparring play` | Tool-R0: a Generator and a Solver teach each other to call tools |
+//! | `sparring train` | GRPO on a file of tasks, with the reward and update of a paper or of your own |
 //! | `sparring study` | experiments with several arms and seeds: Tool-Zero's, and the yardstick of self-play |
 //! | `sparring eval` | scores a model on a tool-calling benchmark |
 //! | `sparring bench` | seconds, tokens a second and memory of a GRPO step |
@@ -23,6 +24,8 @@ mod play;
 mod pretrain;
 pub mod progress;
 mod study;
+mod table;
+mod train;
 
 use clap::{Parser, Subcommand};
 use sparring::core::{BoxError, one_line};
@@ -41,6 +44,7 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Play(play::Args),
+    Train(train::Args),
     #[command(subcommand)]
     Study(study::Study),
     Eval(eval::Args),
@@ -60,6 +64,7 @@ pub fn main() -> ExitCode {
 fn run(command: &Command) -> Result<bool, BoxError> {
     match command {
         Command::Play(args) => play::play(args, miniature::evaluations()).map(|()| true),
+        Command::Train(args) => train::run(args).map(|()| true),
         Command::Study(study) => study::run(study).map(|()| true),
         Command::Eval(args) => eval::run(args).map(|()| true),
         Command::Bench(settings) => bench::print(settings).map(|()| true),

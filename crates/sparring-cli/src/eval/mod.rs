@@ -10,7 +10,7 @@
 //! Beside the report stand the failures, each with its reason, and for BFCL the result files that the official
 //! `bfcl evaluate` reads. `--golds` scores the benchmark's own answers, written in a call format, instead of a model's.
 
-mod identity;
+pub(crate) mod identity;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -68,8 +68,8 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     let prompter = method.prompter(tokenizer)?;
 
     let prompt = benchmark.items.first().and_then(|item| prompter.prompt(item).ok());
-    let prompt = prompt.and_then(|prompt| tokenizer.encode_prompt(&prompt).ok()).unwrap_or_default();
-    let end_of_prompt = tokenizer.decode(&prompt[prompt.len().saturating_sub(8)..])?;
+    // A first prompt that the model cannot read is counted as refused later.
+    let end_of_prompt = prompt.and_then(|prompt| model.end_of_prompt(&prompt).ok()).unwrap_or_default();
 
     // 4. The answers, on disk as they come. What they are to is in the hashes of their prompts; how they are read may
     // change without asking again.

@@ -14,7 +14,7 @@ mod models;
 mod settings;
 pub(crate) mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::progress::Progress;
 pub(crate) use settings::Args;

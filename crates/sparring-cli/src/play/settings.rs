@@ -1,5 +1,6 @@
 //! The command line, and what it asks for.
 
+use crate::errors::{read_text, stem};
 use crate::miniature;
 use crate::models::DeviceArgs;
 use sparring::core::BoxError;
@@ -72,14 +73,7 @@ impl Settings {
 }
 
 fn read_file(path: &Path) -> Result<ToolR0Config, BoxError> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("{name}: {error} (--config takes a TOML file of settings)"))?;
-    Ok(ToolR0Config::from_toml(&text, &name)?)
-}
-
-fn stem(path: &Path) -> String {
-    path.file_stem().map_or_else(|| "custom".to_owned(), |stem| stem.to_string_lossy().into_owned())
+    Ok(ToolR0Config::from_toml(&read_text(path, "--config")?, &path.display().to_string())?)
 }
 
 #[cfg(test)]
