@@ -6,9 +6,9 @@
 //! sparring train --resume runs/toolrl-original-1 --model DIR
 //! ```
 //!
-//! The tasks are one JSON object a line: `id`, `benchmark` (a category), `messages`, `tools`, `answers`. Papers with a
-//! proposer and a solver (R-Zero, Absolute Zero, Agent0) train the solver; `--player proposer` trains the proposer, whose
-//! new questions are tried by the base model.
+//! A task is one JSON object a line: `id`, `benchmark` (a category), `messages`, `tools`, `answers`. Of papers with a
+//! proposer and a solver (R-Zero, Absolute Zero, Agent0), the solver is trained. `--player proposer` trains the
+//! proposer; the base model tries its questions.
 
 mod problems;
 mod propose;

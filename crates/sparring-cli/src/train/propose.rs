@@ -57,8 +57,8 @@ impl<'a> Proposer<'a> {
         messages
     }
 
-    /// How often the base model gives its most frequent answer to each proposed question; `None` for completions without
-    /// a question, and for questions that are too long to be asked.
+    /// The share of the base model's answers that are its most frequent one, for each proposed question; `None` for
+    /// completions without a question, and for questions that are too long.
     pub(crate) fn solve_rates(
         &self,
         tasks: &[Arc<Problem>],

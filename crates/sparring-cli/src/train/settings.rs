@@ -1,4 +1,4 @@
-//! The command line, and what it asks for.
+//! The command line and the settings that follow from it.
 
 use crate::asking::PromptChoice;
 use crate::errors::{at, read_text, stem};
