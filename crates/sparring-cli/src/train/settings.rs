@@ -220,7 +220,7 @@ impl Run {
             ));
         }
         if model.map(model_digest).transpose()? != self.model_digest {
-            return Err("--model names another model than the run was started with".into());
+            return Err("the run was started with another model; name that one by --model".into());
         }
         Ok(())
     }

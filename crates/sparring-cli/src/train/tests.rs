@@ -138,7 +138,7 @@ fn the_command_prints_reports_and_continues() {
     run(&["--resume", &out, "--model", &model]).unwrap();
     for (words, want) in [
         (&new[..], "holds a run already"),
-        (&["--resume", &out], "--model names another model"),
+        (&["--resume", &out], "started with another model"),
         (&["--resume", &out, "--steps", "3"], "cannot be used with"),
         (&["--tasks", &tasks], "--preset"),
         (&["--preset", "toolrl/nope", "--tasks", &tasks], "choose one of tool-zero/paper"),
