@@ -19,7 +19,7 @@ struct Sorting;
 
 impl Game for Sorting {
     type Spec = usize; // What the Generator is asked for: how many letters.
-    type Task = String; // What the Solver is posed: a word whose letters are not in order.
+    type Task = String; // What the Solver gets: a word whose letters are not in order.
 
     fn draw(&self, seed: Seed) -> usize {
         2 + (seed.value() % 2) as usize

@@ -60,7 +60,7 @@ impl<T: ?Sized, R: Reward<T>> Reward<T> for Halving<R> {
     }
 }
 
-/// 4. Composed: rightness counts more and more, rarity less and less. A sum leaves out what does not apply.
+/// 4. Composed: accuracy counts more and more, rarity less and less. A sum leaves out what does not apply.
 fn reward() -> Sum<ToolTask> {
     let accuracy = Accuracy::new(ToolR0Tags::default(), AccuracySettings::default());
     Sum::new("own")

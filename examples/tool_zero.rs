@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Every arm starts from the same base model and makes the same number of updates on the same tasks. It is then
-//! evaluated on tools of that family that it never saw in use, and on another family, in other words.
+//! evaluated on tools of that family that it never saw in use, and on another family with other wording.
 //! `sparring study tool-zero` runs all arms with several seeds, resumes, and writes a page of curves.
 
 use sparring::candle::{CandlePolicy, PolicyOptions};
@@ -20,7 +20,7 @@ use sparring_cli::miniature::prompts;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// How much is done.
+/// The size of the experiment.
 struct Size {
     updates: usize,
     training: usize,
@@ -38,7 +38,7 @@ fn compare(size: &Size, mut config: ToolZeroConfig, out: &mut dyn Write) -> Resu
     let most = config.max_tokens;
     let plan = config.build()?;
 
-    // 2. The game poses a task to the model and verifies the answer. Only the calls count here, not the thought.
+    // 2. The game makes a task's prompt and verifies the answer. Only the calls count here, not the reasoning.
     let mut options = GameOptions::default();
     options.require_think = false;
     let game = ToolR0Game::new(SpecDistribution::default(), &prompts(), options)?;

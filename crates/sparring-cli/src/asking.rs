@@ -1,13 +1,15 @@
 //! How a model is shown its tools, and in which format its calls are read: one choice for evaluation and training.
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use sparring::candle::ChatTokenizer;
 use sparring::core::BoxError;
 use sparring::eval::{InWords, Prompter, AnswerReader, Templated};
 use sparring::tools::Format;
 
 /// What `--prompt` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum PromptChoice {
     /// The chat template where it asks for calls in the format that is read, else words.
     Auto,

@@ -25,6 +25,11 @@ pub(crate) fn read_text(path: &Path, option: &str) -> Result<String, BoxError> {
     std::fs::read_to_string(path).map_err(|error| at(path)(format!("{error} (option {option})")))
 }
 
+/// The name that a file of settings gives to its run.
+pub(crate) fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "custom".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,10 @@
-//! The program `sparring`, and what the examples share with it.
+//! The program `sparring`, and what it shares with the examples.
 //!
 //! | command | what it does |
 //! |---|---|
 //! | `sparring play` | Tool-R0: a Generator and a Solver teach each other to call tools |
-//! | `sparring study` | experiments with several arms and seeds: Tool-Zero's, and the yardstick of self-play |
+//! | `sparring train` | GRPO on a file of tasks, with the reward and update of a paper or of your own |
+//! | `sparring study` | experiments with several arms and seeds: Tool-Zero's, and gold labels as a bound |
 //! | `sparring eval` | scores a model on a tool-calling benchmark |
 //! | `sparring bench` | seconds, tokens a second and memory of a GRPO step |
 //! | `sparring conform` | compares our results with recorded ones of other programs |
@@ -23,6 +24,8 @@ mod play;
 mod pretrain;
 pub mod progress;
 mod study;
+mod table;
+mod train;
 
 use clap::{Parser, Subcommand};
 use sparring::core::{BoxError, one_line};
@@ -41,6 +44,7 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Play(play::Args),
+    Train(train::Args),
     #[command(subcommand)]
     Study(study::Study),
     Eval(eval::Args),
@@ -56,10 +60,11 @@ pub fn main() -> ExitCode {
     exit_code(Args::try_parse().map_err(|error| errors::usage(&error)).and_then(|args| run(&args.command)))
 }
 
-/// Runs a command; `false` says that it ran and found what it should not.
+/// Runs a command; `false` says that it ran and that its check failed.
 fn run(command: &Command) -> Result<bool, BoxError> {
     match command {
         Command::Play(args) => play::play(args, miniature::evaluations()).map(|()| true),
+        Command::Train(args) => train::run(args).map(|()| true),
         Command::Study(study) => study::run(study).map(|()| true),
         Command::Eval(args) => eval::run(args).map(|()| true),
         Command::Bench(settings) => bench::print(settings).map(|()| true),
@@ -84,7 +89,7 @@ pub fn start_logging() {
         .init();
 }
 
-/// How a program ends: an error is printed as one line.
+/// The exit code of a program; an error is printed as one line.
 pub fn exit_code(outcome: Result<bool, BoxError>) -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -5,7 +5,7 @@ use sparring::candle::{
     CandlePolicy, ChatTokenizer, DeviceKind, DeviceOptions, DevicePolicy, LoraConfig, ModelConfig,
     PolicyOptions,
 };
-use sparring::core::{BoxError, Policy, Sampler, Seed};
+use sparring::core::{BoxError, Policy, Prompt, Sampler, Seed};
 use sparring::miniature;
 use std::fmt;
 use std::path::Path;
@@ -141,6 +141,12 @@ impl Model {
             Self::Cpu(policy) => policy.tokenizer(),
             Self::Device(policy) => policy.tokenizer(),
         }
+    }
+
+    /// The last characters of a prompt, as the model reads it: some templates open the reasoning there.
+    pub(crate) fn end_of_prompt(&self, prompt: &Prompt) -> Result<String, BoxError> {
+        let tokens = self.tokenizer().encode_prompt(prompt)?;
+        Ok(self.tokenizer().decode(&tokens[tokens.len().saturating_sub(8)..])?)
     }
 
     /// The shape of the model.

@@ -8,8 +8,8 @@
 //! A step is what a trainer does: draw `prompts` × `group` completions, reward each (by its share of even token
 //! ids), and take one optimiser step on DAPO's loss (no KL term, norm clipped at 1, AdamW at 1e-5). It is on-policy:
 //! the log-probabilities of the update are its own old ones, so no pass of its own computes them; and what sampling
-//! computed, training recalls, as it does for any trainer (`--recall-mib 0` switches that off). The entropy is computed and
-//! reported, as the peers do by default. benches/peers/grpo.py runs the same work with TRL.
+//! computed, training recalls, as it does for any trainer (`--recall-mib 0` switches that off). The entropy is computed
+//! and reported, as the peers do by default. benches/peers/grpo.py runs the same work with TRL.
 //!
 //! | number | what is counted |
 //! |---|---|

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 const LEARNING_RATE: f64 = 1e-5;
 
-/// What a step does again and again.
+/// What all steps share.
 #[derive(Debug)]
 pub(crate) struct Bench<'a> {
     settings: &'a Settings,
@@ -20,7 +20,7 @@ pub(crate) struct Bench<'a> {
     updater: Updater,
 }
 
-/// What a step took, in seconds, and what came of it.
+/// Seconds and statistics of one step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timed {
     pub(crate) step_s: f64,

@@ -17,7 +17,7 @@
 //! `hf` compares checkpoints with what `transformers` and PEFT compute of them, in `f32`: every DIR is a model folder
 //! with `reference.safetensors` (`ids.j` and `logits.j`, `greedy.prompt` and `greedy.tokens`, `grad.ids`,
 //! `grad.weights` and the gradient of each parameter, `grad.NAME`), and where it has an adapter in `lora`, that folder
-//! has `logits.j` of the same sequences. Logits may differ by 1e-4, gradients by 1e-4 of the largest of their parameter.
+//! has `logits.j` of the same sequences. Logits may differ by 1e-4, gradients by 1e-4 of their parameter's largest.
 //! `hf-export` trains each DIR and an adapter on it a little, and saves both to OUT with the logits that we compute:
 //! benches/peers/hf_roundtrip.py loads them with `transformers` and PEFT and compares.
 

@@ -1,4 +1,4 @@
-//! What was run: the model's bytes and the names of the data's files.
+//! The identity of a run: digests of its files, and their names.
 
 use crate::errors::at;
 use sparring::core::{BoxError, Seed};

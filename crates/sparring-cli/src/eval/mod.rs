@@ -10,7 +10,7 @@
 //! Beside the report stand the failures, each with its reason, and for BFCL the result files that the official
 //! `bfcl evaluate` reads. `--golds` scores the benchmark's own answers, written in a call format, instead of a model's.
 
-mod identity;
+pub(crate) mod identity;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -37,10 +37,10 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
 }
 
 fn evaluate(args: &Args) -> Result<Report, BoxError> {
-    // 1. What is asked.
+    // 1. The items.
     let benchmark = args.benchmark()?;
 
-    // 2. Who answers: the golds, or a model.
+    // 2. Golds are scored as they are.
     if let Some(format) = &args.golds {
         let reader = reader(format)?;
         let (report, failures) = score(&benchmark, &reader, &gold_answers(&benchmark, &reader));
@@ -60,7 +60,7 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     let tokenizer = model.tokenizer();
     let name = model_name(folder)?;
 
-    // 3. How it is asked and read.
+    // 3. How the model is asked and read.
     let method = args.method(tokenizer.template_source().unwrap_or_default())?;
     if let Some(note) = &method.note {
         eprintln!("note: {note}");
@@ -68,11 +68,11 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     let prompter = method.prompter(tokenizer)?;
 
     let prompt = benchmark.items.first().and_then(|item| prompter.prompt(item).ok());
-    let prompt = prompt.and_then(|prompt| tokenizer.encode_prompt(&prompt).ok()).unwrap_or_default();
-    let end_of_prompt = tokenizer.decode(&prompt[prompt.len().saturating_sub(8)..])?;
+    // A first prompt that the model cannot read is counted as refused later.
+    let end_of_prompt = prompt.and_then(|prompt| model.end_of_prompt(&prompt).ok()).unwrap_or_default();
 
-    // 4. The answers, on disk as they come. What they are to is in the hashes of their prompts; how they are read may
-    // change without asking again.
+    // 4. The answers, on disk as they come. Each is stored with a hash of its prompt; the format
+    // of reading may change without asking again.
     let (dir, config) = (args.folder(), args.run_config());
     std::fs::create_dir_all(&dir).map_err(at(&dir))?;
     let digest = model_digest(folder)?;
@@ -97,7 +97,7 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     // Some templates open the reasoning for the model.
     let reader = method.reader.after(&end_of_prompt);
 
-    // 5. What they are worth.
+    // 5. The scores.
     let (report, failures) = score(benchmark, &reader, journal.answers());
     let report = report.with_run(json!({
         "model": name,

@@ -1,4 +1,4 @@
-//! The command line, and what it asks for.
+//! The command line and the settings that follow from it.
 
 use crate::asking::{self, Method, Notation, PromptChoice};
 use crate::errors::read_text;
@@ -34,8 +34,8 @@ pub(crate) struct Args {
     /// of the chat template if it is known, else `bfcl` for BFCL and `hermes` for the others.
     #[arg(long, default_value = "auto")]
     format: String,
-    /// How tools are shown to the model: by its chat template, in words of our own, or `auto`: the template if it asks for
-    /// calls in the format that is read.
+    /// How tools are shown to the model: by its chat template, in words, or `auto`: the template if it asks for calls in the
+    /// format that is read.
     #[arg(long, default_value = "auto")]
     prompt: PromptChoice,
     /// A system prompt to use instead of our words; `{functions}` in it becomes the JSON of the tools. Also name the

@@ -1,4 +1,4 @@
-//! The program scores golds, and the embedded miniature on a few items, twice with the same outcome.
+//! Golds score, and the embedded miniature scores the same twice.
 
 use crate::asking::PromptStyle;
 use crate::eval::evaluate;

@@ -3,18 +3,18 @@
 //! ```sh
 //! sparring play                                  # the miniature, on a laptop CPU
 //! sparring play --preset quick --out runs/q      # one short iteration
-//! sparring play --resume runs/q                  # go on where it was stopped
+//! sparring play --resume runs/q                  # continue where it was stopped
 //! ```
 //!
 //! A Generator invents requests, lists of tools and the calls that serve them; a Solver answers them. The
-//! Generator is paid for tasks that the Solver solves sometimes, the Solver for right calls. Both start as
+//! Generator is rewarded for tasks that the Solver solves sometimes, the Solver for right calls. Both start as
 //! the same base model. At the end the Solver has been evaluated on tools that no document showed the base in use.
 
 mod models;
 mod settings;
 pub(crate) mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::progress::Progress;
 pub(crate) use settings::Args;
@@ -26,7 +26,7 @@ use sparring::tools::ToolTask;
 use sparring::train::Evaluation;
 use std::io::Write;
 
-/// Plays or resumes a run, and prints what came of it.
+/// Plays or resumes a run, and prints the outcome.
 pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Result<(), BoxError> {
     // 1. What is played: a preset or a file of settings; of a run that is resumed, its own.
     let settings = Settings::read(args)?;
@@ -52,7 +52,7 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
     }
     let summary = if settings.resume { run.resume(&settings.dir)? } else { run.run(&settings.dir)? };
 
-    // 4. What came of it.
+    // 4. The outcome.
     let report = write_report(&settings.dir)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", table::render(&summary, &settings.dir)?)?;

@@ -1,5 +1,6 @@
-//! The command line, and what it asks for.
+//! The command line and the settings that follow from it.
 
+use crate::errors::{read_text, stem};
 use crate::miniature;
 use crate::models::DeviceArgs;
 use sparring::core::BoxError;
@@ -23,20 +24,20 @@ pub(crate) struct Args {
     /// Folder of a new run [default: runs/PRESET-SEED].
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
-    /// Folder of a run to go on with, from its newest checkpoint.
+    /// Folder of a run to continue from its newest checkpoint.
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
     /// Hugging Face folder of the base model, also when resuming [default: the embedded miniature].
     #[arg(long, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
-    /// Train low-rank adapters of this rank, also when resuming: the base is in memory once for both roles.
+    /// Train low-rank adapters of this rank, also when resuming; both players then share one base in memory.
     #[arg(long, value_name = "RANK")]
     pub(crate) lora: Option<usize>,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
 }
 
-/// What is to be played, and where.
+/// The settings of a run, and its folder.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) config: ToolR0Config,
@@ -72,14 +73,7 @@ impl Settings {
 }
 
 fn read_file(path: &Path) -> Result<ToolR0Config, BoxError> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("{name}: {error} (--config takes a TOML file of settings)"))?;
-    Ok(ToolR0Config::from_toml(&text, &name)?)
-}
-
-fn stem(path: &Path) -> String {
-    path.file_stem().map_or_else(|| "custom".to_owned(), |stem| stem.to_string_lossy().into_owned())
+    Ok(ToolR0Config::from_toml(&read_text(path, "--config")?, &path.display().to_string())?)
 }
 
 #[cfg(test)]

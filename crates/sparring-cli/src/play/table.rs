@@ -1,19 +1,15 @@
 //! A run's outcome as a table for people.
 
-use serde_json::Value;
+use crate::table::{learning, percent};
 use sparring::core::BoxError;
 use sparring::selfplay::{IterationRow, Summary};
-use sparring::train::EvaluationScore;
+use sparring::train::report::read_events;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Updates over which a first and a last value are averaged.
-const WINDOW: usize = 5;
-
 /// The outcome of the run in `dir`: evaluations, rewards by component, pools, times.
 pub(crate) fn render(summary: &Summary, dir: &Path) -> Result<String, BoxError> {
-    let path = dir.join("events.jsonl");
-    let events = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let events = read_events(dir)?;
     let mut out = String::new();
     evaluations(&mut out, summary)?;
     learning(&mut out, "Generator", "generator_step", &GENERATOR, &events)?;
@@ -51,10 +47,6 @@ fn evaluation_name(name: &str) -> String {
     format!("{set}, {how}")
 }
 
-fn percent(score: &EvaluationScore) -> String {
-    format!("{:.1} ± {:.1}", 100.0 * score.accuracy, 100.0 * score.standard_error)
-}
-
 /// Fields of a record beside its reward components: name in the record, name for people, whether a share.
 const GENERATOR: [(&str, &str, bool); 4] = [
     ("reward", "reward", false),
@@ -63,57 +55,6 @@ const GENERATOR: [(&str, &str, bool); 4] = [
     ("in_band", "solve rate in the kept band", true),
 ];
 const SOLVER: [(&str, &str, bool); 2] = [("reward", "reward", false), ("solve_rate", "solved", true)];
-
-fn learning(
-    out: &mut String,
-    title: &str,
-    kind: &str,
-    fields: &[(&str, &str, bool)],
-    events: &str,
-) -> Result<(), BoxError> {
-    let steps: Vec<Value> = events
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .filter(|event: &Value| event["kind"] == kind)
-        .collect();
-    let Some(newest) = steps.last() else { return Ok(()) };
-    let title = format!("{title}, {} updates", steps.len());
-    let (first, last) = (format!("first {WINDOW}"), format!("last {WINDOW}"));
-    writeln!(out, "\n{title:32} {first:>14}  {last:>14}")?;
-    for (field, name, share) in fields {
-        row(out, name, *share, &steps, |step| step[*field].as_f64())?;
-    }
-    let components = newest["components"].as_object().into_iter().flatten();
-    for (component, _) in components {
-        let name = format!("reward for {component}");
-        row(out, &name, false, &steps, |step| step["components"][component].as_f64())?;
-    }
-    Ok(())
-}
-
-/// A value at the first and the last updates that have it.
-fn row(
-    out: &mut String,
-    name: &str,
-    share: bool,
-    steps: &[Value],
-    field: impl Fn(&Value) -> Option<f64>,
-) -> Result<(), BoxError> {
-    let values: Vec<f64> = steps.iter().filter_map(field).collect();
-    let window = WINDOW.min(values.len());
-    let show = |part: &[f64]| match (part, share) {
-        ([], _) => "-".to_owned(),
-        (part, true) => format!("{:.1} %", 100.0 * mean(part)),
-        (part, false) => format!("{:.3}", mean(part)),
-    };
-    let (first, last) = (show(&values[..window]), show(&values[values.len() - window..]));
-    writeln!(out, "  {name:30} {first:>14}  {last:>14}")?;
-    Ok(())
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
 
 fn pools(out: &mut String, rows: &[IterationRow]) -> Result<(), BoxError> {
     let columns = |value: &dyn Fn(&IterationRow) -> usize| {

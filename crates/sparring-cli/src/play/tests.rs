@@ -33,7 +33,7 @@ fn tokenizer() -> ChatTokenizer {
     ChatTokenizer::from_text(&json.to_string(), None, Some("<|im_end|>")).unwrap()
 }
 
-fn tiny_model(folder: &Path) {
+pub(crate) fn tiny_model(folder: &Path) {
     let config = ModelConfig::qwen2(258, 16, 1, 2, 32);
     let policy = CandlePolicy::init(config, tokenizer(), PolicyOptions::default(), Seed::new(1)).unwrap();
     policy.save_pretrained(folder).unwrap();

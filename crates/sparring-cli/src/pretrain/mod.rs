@@ -28,7 +28,7 @@ use std::path::PathBuf;
 /// Pretrains the miniature's base model.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where the Hugging Face folder is written.
+    /// Folder to write, in Hugging Face's layout.
     #[arg(long)]
     out: PathBuf,
     /// Seed of documents and weights.
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// Optimiser steps.
     #[arg(long, default_value_t = 5000)]
     steps: usize,
-    /// Tokens a step, about.
+    /// Tokens of a step, approximately.
     #[arg(long, default_value_t = 2560)]
     tokens: usize,
     /// Peak learning rate.
@@ -46,13 +46,13 @@ pub(crate) struct Args {
     /// Threads; the result does not depend on it.
     #[arg(long, default_value_t = 2)]
     threads: usize,
-    /// Test (and save) the model every so many steps (0: only at the end).
+    /// Evaluate and save the model every N steps; 0 is only at the end.
     #[arg(long, default_value_t = 500)]
     test_every: usize,
-    /// Only print so many documents, and how many tokens they have.
+    /// Only print N documents with their numbers of tokens.
     #[arg(long)]
     show: Option<u64>,
-    /// How documents are mixed: a TOML file with fields of `DocumentMix`.
+    /// A TOML file that says how documents are mixed (fields of `DocumentMix`).
     #[arg(long)]
     mix: Option<PathBuf>,
 }

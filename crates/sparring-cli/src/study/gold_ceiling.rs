@@ -4,7 +4,7 @@
 //! sparring study gold-ceiling --preset miniature --seed 1
 //! ```
 //!
-//! The Solver's side of a preset (reward, updates, learning rate, iterations, numbers of tools and calls), but the tasks
+//! The Solver's side of a preset (reward, updates, learning rate, iterations, numbers of tools and calls) on tasks that
 //! are the world's, over training tools, never twice the same, and with labels that are always right.
 
 use crate::miniature::{print_accuracies, prompts};

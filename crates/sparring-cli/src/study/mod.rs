@@ -1,4 +1,4 @@
-//! Experiments: several arms, or several seeds, and what they add up to.
+//! Experiments of several arms or seeds.
 
 mod gold_ceiling;
 mod tool_zero;
@@ -13,7 +13,7 @@ pub(crate) enum Study {
     GoldCeiling(gold_ceiling::Args),
 }
 
-/// Runs the experiment, and prints what came of it.
+/// Runs the experiment, and prints the outcome.
 pub(crate) fn run(study: &Study) -> Result<(), BoxError> {
     match study {
         Study::ToolZero(args) => tool_zero::run(args),

@@ -2,14 +2,14 @@
 //! on the miniature world.
 //!
 //! ```sh
-//! sparring study tool-zero                                # seven arms, three seeds, on a laptop CPU
-//! sparring study tool-zero --preset quick --out runs/q # everything once, in small
-//! sparring study tool-zero --arms sft,progressive      # two arms only
+//! sparring study tool-zero                                  # seven arms, three seeds, on a laptop CPU
+//! sparring study tool-zero --preset quick --out runs/q   # everything once, in small
+//! sparring study tool-zero --arms sft,progressive          # two arms only
 //! ```
 //!
 //! Every arm starts from the same base and makes the same number of updates on the same tasks of one family. Then it is
-//! tested greedily on tools of this family that it never saw in use, and on the other family: other tools, other
-//! wording. A run that was stopped goes on with the same command.
+//! evaluated greedily on tools of this family that it never saw in use, and on the other family: other tools, other
+//! wording. The same command continues a run that was stopped.
 
 mod job;
 mod page;
@@ -41,7 +41,7 @@ fn compare(settings: &Settings) -> Result<(), BoxError> {
     // 3. Every arm with every seed, several at a time. Each result is kept as soon as it is there.
     let runs = study.runs()?;
 
-    // 4. What came of it: means over the seeds, curves, a page.
+    // 4. The outcome: means over the seeds, curves, a page.
     let summary = summary::write(settings, base, &runs)?;
     let report = page::write(settings, &summary, &runs)?;
     let mut out = std::io::stdout().lock();

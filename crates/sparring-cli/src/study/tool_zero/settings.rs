@@ -1,4 +1,4 @@
-//! The command line, and what it asks for.
+//! The command line and the settings that follow from it.
 
 use serde::{Deserialize, Serialize};
 use sparring::core::BoxError;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Tool-Zero's experiment on the miniature world.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How much is done: full or quick.
+    /// Size of the experiment: full or quick.
     #[arg(long, default_value = "full")]
     preset: String,
     /// Seeds 1 to N of every arm [default: 3; of the quick preset 1].
@@ -18,32 +18,32 @@ pub(crate) struct Args {
     /// Updates of every arm [default: the preset's].
     #[arg(long, value_name = "N")]
     updates: Option<usize>,
-    /// The arms, by comma: sft, sft_then_rl, grpo, value_penalty, multi_call, masking, progressive, switching
+    /// Arms, separated by commas: sft, sft_then_rl, grpo, value_penalty, multi_call, masking, progressive, switching
     /// [default: all but the last].
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     arms: Vec<String>,
     /// Folder of the results [default: runs/tool-zero-PRESET].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Runs at a time [default: every core]; the result does not depend on it.
+    /// Runs at a time [default: one for each core]; results do not depend on it.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Learning rate of the arms that run, instead of their own: to search for one.
+    /// Learning rate for all arms of this run, instead of their own: to tune it.
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
-    /// Examine on validation tasks instead of the test tasks: to choose settings by.
+    /// Evaluate on validation tasks instead of the test tasks: to choose settings.
     #[arg(long)]
     validation: bool,
     /// Tasks of each evaluation [default: the preset's].
     #[arg(long, value_name = "N")]
     evaluation: Option<usize>,
-    /// m/T: the share of the run after which general and strict reward weigh the same [default: 0.25].
+    /// m/T: the share of the run after which the general and the strict reward have equal weight [default: 0.25].
     #[arg(long, value_name = "SHARE")]
     middle: Option<f64>,
     /// κ·T: how sharply the reward changes [default: 10].
     #[arg(long, value_name = "X")]
     steepness: Option<f64>,
-    /// Let gold answers have a plan for a thought: an oracle that data sets of calls do not have.
+    /// Give gold answers a plan as their reasoning: an oracle that data sets of calls do not have.
     #[arg(long)]
     gold_plans: bool,
 }
@@ -69,7 +69,7 @@ pub(crate) struct Config {
     pub(crate) tool_zero: ToolZeroConfig,
 }
 
-/// What is to be done, and where.
+/// The settings of an experiment, and its folder.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) preset: String,
@@ -119,8 +119,8 @@ impl Settings {
         Ok(Self { preset: args.preset.clone(), config, arms, seeds, dir, threads })
     }
 
-    /// Which tasks the evaluations are made of.
-    pub(crate) fn examined(&self) -> Part {
+    /// The tasks that the evaluations use.
+    pub(crate) fn evaluated(&self) -> Part {
         if self.config.tasks.validation { Part::Validation } else { Part::Test }
     }
 }

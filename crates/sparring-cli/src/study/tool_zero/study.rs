@@ -50,7 +50,7 @@ impl<'a> Study<'a> {
         write_base(scratch.path())?;
         let base = CandlePolicy::load(scratch.path(), PolicyOptions::default().with_threads(1))?;
         let (world, tasks) = (World::new(), &settings.config.tasks);
-        let part = settings.examined();
+        let part = settings.evaluated();
         Ok(Self {
             settings,
             plan,
@@ -72,7 +72,7 @@ impl<'a> Study<'a> {
         let started = Instant::now();
         let mut base = self.base.duplicate();
         base.set_options(PolicyOptions::default().with_threads(self.settings.threads))?;
-        let accuracy = self.examine(&base)?;
+        let accuracy = self.evaluate(&base)?;
         progress.add(2, "");
         let params = SamplingParams::default().with_max_tokens(self.settings.config.tool_zero.max_tokens);
         let count = self.settings.config.tasks.coverage;
@@ -150,7 +150,7 @@ impl<'a> Study<'a> {
             };
             progress.add(1, &done);
         })?;
-        let accuracy = self.examine(&policy)?;
+        let accuracy = self.evaluate(&policy)?;
         let seconds = started.elapsed().as_secs_f64();
         let scores = (100.0 * accuracy.intra.accuracy, 100.0 * accuracy.cross.accuracy);
         progress.line(&format!(
@@ -164,7 +164,7 @@ impl<'a> Study<'a> {
         Ok(result)
     }
 
-    fn examine(&self, policy: &CandlePolicy) -> Result<Accuracy, BoxError> {
+    fn evaluate(&self, policy: &CandlePolicy) -> Result<Accuracy, BoxError> {
         let most = self.plan.config().max_tokens;
         let run =
             |evaluation: &Evaluation<ToolTask>| evaluation.run(&self.game, policy, most, EVALUATION_SEED);

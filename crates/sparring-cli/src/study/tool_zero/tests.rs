@@ -1,4 +1,4 @@
-//! Every arm makes two updates of the shipped base, is kept, goes on, and is reported.
+//! Every arm makes two updates of the embedded base; results are kept, continued and reported.
 
 use crate::study::tool_zero::compare;
 use crate::study::tool_zero::settings::{Args, Settings};

@@ -1,0 +1,122 @@
+//! Trains a model on a file of tasks by GRPO, with the reward and the update of a paper or of your own.
+//!
+//! ```sh
+//! sparring train --preset toolrl/original --tasks tasks.jsonl --model DIR --evaluate heldout.jsonl
+//! sparring train --config mine.toml --tasks tasks.jsonl --model DIR --lora 16 --device cuda:0
+//! sparring train --resume runs/toolrl-original-1 --model DIR
+//! ```
+//!
+//! A task is one JSON object a line: `id`, `benchmark` (a category), `messages`, `tools`, `answers`. Of papers with a
+//! proposer and a solver (R-Zero, Absolute Zero, Agent0), the solver is trained. `--player proposer` trains the
+//! proposer; the base model tries its questions.
+
+mod problems;
+mod propose;
+mod reads;
+mod settings;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use crate::asking::Method;
+use crate::models::Model;
+use crate::progress::Progress;
+use problems::{OfTask, Problem, Problems};
+use propose::Proposer;
+use reads::Reads;
+pub(crate) use settings::Args;
+use settings::{Player, Settings};
+use sparring::core::{BoxError, Observer, Reward, Rollout, Seed};
+use sparring::eval::{ExactScorer, Reader, Scorer};
+use sparring::reward::majority::self_consistency;
+use sparring::train::{Epochs, Evaluation, TrainSummary, Trainer, write_report};
+use std::io::Write;
+use std::sync::Arc;
+
+/// Trains or resumes, and prints the outcome.
+pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
+    let settings = Settings::read(args)?;
+    let summary = train(&settings, Progress::new())?;
+    let report = write_report(&settings.dir)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", table::render(&summary, &settings.dir)?)?;
+    writeln!(out, "report: {}", report.display())?;
+    Ok(())
+}
+
+fn train(settings: &Settings, observer: impl Observer) -> Result<TrainSummary, BoxError> {
+    // 1. The model: the base, and the copy of it (or the adapters on it) that learns.
+    let base = Model::load(settings.model.as_deref(), settings.device.device, settings.device.options())?;
+    let seed = Seed::new(settings.seed);
+    let mut policy = base.copy(settings.recorded.run.lora, seed.child("lora"))?.into_policy();
+
+    // 2. How tasks become prompts, and answers calls: in the format that the reward reads.
+    let template = base.tokenizer().template_source().unwrap_or_default();
+    let reads = Reads::of(settings.recorded.solver()?);
+    let method = Method::choose(reads.notation(), settings.recorded.run.prompt, false, template)?;
+    if let Some(note) = &method.note {
+        eprintln!("note: {note}");
+    }
+    let problems = Problems { prompter: method.prompter(base.tokenizer())?, reads: &reads };
+
+    // 3. Who is trained: by default the solver, whose evaluations are its exact matches.
+    let trainer = match settings.recorded.run.player {
+        Player::Solver => {
+            let tasks = problems.load(&settings.recorded.run.tasks)?;
+            let reward = OfTask(settings.recorded.solver_reward()?);
+            let end = tasks.first().map(|task| base.end_of_prompt(&task.prompt)).transpose()?;
+            let reader =
+                Method::choose(reads.notation(), settings.recorded.run.prompt, false, template)?.reader;
+            let reader = reader.after(end.as_deref().unwrap_or_default());
+            let mut trainer = trainer(settings, &mut *policy, tasks, reward)?
+                .with_player(sparring::core::Player::Solver)
+                .with_consistency(|_, group| consistency(&reads, group))
+                .with_solved(move |task, out| solved(&reader, task, out));
+            if let Some(file) = &settings.recorded.run.evaluate {
+                trainer = trainer.with_evaluation(Evaluation::greedy("heldout", problems.load(file)?));
+            }
+            trainer
+        }
+        Player::Proposer => {
+            let proposer = Proposer::new(&settings.recorded, &problems, base.sampler())?;
+            let tasks = proposer.load(&settings.recorded.run.tasks)?;
+            let reward = settings.recorded.paper.proposer_reward::<Arc<Problem>>()?;
+            trainer(settings, &mut *policy, tasks, reward)?
+                .with_player(sparring::core::Player::Generator)
+                .with_consistency(|_, group| consistency(&reads, group))
+                .with_solve_rates(move |tasks, groups, seed| proposer.solve_rates(tasks, groups, seed))
+        }
+    };
+
+    // 4. The run.
+    let mut trainer = trainer.with_observer(observer);
+    Ok(if settings.resume { trainer.resume(&settings.dir)? } else { trainer.run(&settings.dir)? })
+}
+
+/// What both players have in common.
+fn trainer<'a>(
+    settings: &'a Settings,
+    policy: &'a mut dyn sparring::core::Policy,
+    tasks: Vec<Arc<Problem>>,
+    reward: impl Reward<Arc<Problem>> + 'a,
+) -> Result<Trainer<'a, Arc<Problem>>, BoxError> {
+    let (plan, seed) = (settings.recorded.update()?.clone().build()?, Seed::new(settings.seed));
+    let prompt = |task: &Arc<Problem>| task.prompt.clone();
+    let player = settings.recorded.run.player;
+    Ok(Trainer::new(plan, policy, Epochs::new(tasks), prompt, reward, seed)
+        .with_preset(&settings.preset)
+        .with_config_text(settings.recorded.to_toml()?)
+        .with_key(move |task| format!("{player:?} {}", task.item.category)))
+}
+
+/// Whether an answer makes exactly the task's calls.
+fn solved(reader: &Reader, task: &Problem, out: &Rollout) -> bool {
+    ExactScorer::new().score(&task.item, &reader.read(&task.item, &out.text)).valid
+}
+
+/// The share of a group that gives the majority's answer; 0 where nobody gives one.
+fn consistency(reads: &Reads, group: &[Rollout]) -> f64 {
+    let answers: Vec<Option<String>> = group.iter().map(|out| reads.answer.of(&out.text)).collect();
+    let answers: Vec<Option<&str>> = answers.iter().map(Option::as_deref).collect();
+    self_consistency(&answers).unwrap_or(0.0)
+}

@@ -1,0 +1,274 @@
+//! The command line and the settings that follow from it.
+
+use crate::asking::PromptChoice;
+use crate::errors::{at, read_text, stem};
+use crate::eval::identity::{file_digest, model_digest};
+use crate::models::DeviceArgs;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use sparring::core::{BoxError, SamplingParams};
+use sparring::recipes::papers::{PaperConfig, PaperPreset};
+use sparring::reward::{BoxReward, RewardConfig};
+use sparring::tools::ToolTask;
+use sparring::train::TrainConfig;
+use sparring::train::store::RunInfo;
+use std::path::{Path, PathBuf};
+
+/// Trains a model on a file of tasks by GRPO.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Reward and update of a paper: toolrl/original, tool-n1/binary, tool-zero/paper, r-zero/paper,
+    /// absolute-zero/paper, agent0/paper or a variant of these; an unknown name lists them all.
+    #[arg(long, required_unless_present_any = ["config", "resume"], conflicts_with_all = ["config", "resume"])]
+    preset: Option<String>,
+    /// A TOML file with a reward and an update instead; `extends = "toolrl/original"` in it starts from a preset.
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    config: Option<PathBuf>,
+    /// The tasks to train on, one JSON object a line: id, benchmark, messages, tools, answers.
+    #[arg(long, value_name = "FILE", required_unless_present = "resume", conflicts_with = "resume")]
+    tasks: Option<PathBuf>,
+    /// Other tasks of the same form: share of exactly right greedy answers before and after training.
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    evaluate: Option<PathBuf>,
+    /// Evaluate every N updates as well.
+    #[arg(long, value_name = "N", requires = "evaluate")]
+    evaluate_every: Option<usize>,
+    /// Who is trained, in papers that have a proposer and a solver.
+    #[arg(long, default_value = "solver", conflicts_with = "resume")]
+    player: Player,
+    /// How tools are shown to the model: by its chat template, in words, or `auto`: the template if it asks for calls
+    /// in the format that the reward reads.
+    #[arg(long, default_value = "auto", conflicts_with = "resume")]
+    prompt: PromptChoice,
+    /// Answers of the base model to each question of a proposer.
+    #[arg(long, default_value_t = 8, value_name = "N", conflicts_with = "resume")]
+    probes: usize,
+    /// Folder of a new run [default: runs/PRESET-SEED].
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Folder of a run to continue from its newest checkpoint, with its own settings and tasks.
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
+    /// Seed of every random choice.
+    #[arg(long, default_value_t = 1, conflicts_with = "resume")]
+    seed: u64,
+    /// Hugging Face folder of the model, also when resuming [default: the embedded miniature].
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// Train low-rank adapters of this rank instead of the weights.
+    #[arg(long, value_name = "RANK", conflicts_with = "resume")]
+    lora: Option<usize>,
+    #[command(flatten)]
+    overrides: Overrides,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Settings of the update that replace those of the preset or file. Papers train with hundreds of prompts a step.
+#[derive(Debug, clap::Args)]
+struct Overrides {
+    /// Updates.
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    steps: Option<usize>,
+    /// Prompts of an update.
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    prompts_per_step: Option<usize>,
+    /// Completions of a prompt.
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    group_size: Option<usize>,
+    /// Most tokens of a completion.
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    max_tokens: Option<usize>,
+    /// Learning rate.
+    #[arg(long, value_name = "RATE", conflicts_with = "resume")]
+    lr: Option<f64>,
+}
+
+/// Who is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Player {
+    /// Answers the tasks.
+    Solver,
+    /// Writes new tasks.
+    Proposer,
+}
+
+/// What a run depends on beside reward, update and seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Run {
+    pub(crate) tasks: PathBuf,
+    /// Of the tasks' bytes.
+    tasks_digest: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) evaluate: Option<PathBuf>,
+    /// Of the model's files; none for the embedded miniature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model_digest: Option<String>,
+    pub(crate) player: Player,
+    pub(crate) prompt: PromptChoice,
+    pub(crate) probes: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lora: Option<usize>,
+}
+
+/// The content of `config.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Recorded {
+    pub(crate) run: Run,
+    pub(crate) paper: PaperConfig,
+}
+
+/// What is trained, how, and where.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) recorded: Recorded,
+    pub(crate) preset: String,
+    pub(crate) seed: u64,
+    pub(crate) dir: PathBuf,
+    pub(crate) resume: bool,
+    pub(crate) model: Option<PathBuf>,
+    pub(crate) device: DeviceArgs,
+}
+
+impl Settings {
+    /// Settings of a new run, or of the run that is resumed.
+    pub(crate) fn read(args: &Args) -> Result<Self, BoxError> {
+        let (model, device) = (args.model.clone(), args.device.clone());
+        if let Some(dir) = &args.resume {
+            let info = RunInfo::read(dir)?;
+            let file = dir.join("config.toml").display().to_string();
+            let recorded: Recorded = sparring::train::from_toml(&info.config, &file)?;
+            recorded.run.check_inputs(model.as_deref())?;
+            let (preset, seed, dir) = (info.preset, info.seed, dir.clone());
+            return Ok(Self { recorded, preset, seed, dir, resume: true, model, device });
+        }
+        let (mut paper, preset) = match (&args.config, &args.preset) {
+            (Some(path), _) => (read_file(path)?, stem(path)),
+            (None, Some(name)) => (PaperPreset::load(name)?, name.replace('/', "-")),
+            (None, None) => return Err("name a --preset or a --config".into()),
+        };
+        args.override_updates(&mut paper);
+        let recorded = Recorded { run: Run::new(args)?, paper };
+        recorded.update()?;
+        let default = || Path::new("runs").join(format!("{preset}-{}", args.seed));
+        let dir = args.out.clone().unwrap_or_else(default);
+        Ok(Self { recorded, preset, seed: args.seed, dir, resume: false, model, device })
+    }
+}
+
+impl Args {
+    /// The options that replace settings of the one that is trained; `--max-tokens` is also the limit of the answers to
+    /// a proposer's questions.
+    fn override_updates(&self, paper: &mut PaperConfig) {
+        let set = |field: &mut usize, value: Option<usize>| *field = value.unwrap_or(*field);
+        let o = &self.overrides;
+        for update in updates(paper).into_iter().flatten() {
+            set(&mut update.sampling.max_tokens, o.max_tokens);
+        }
+        if let Some(update) = trained(paper, self.player) {
+            set(&mut update.steps, o.steps);
+            set(&mut update.prompts_per_step, o.prompts_per_step);
+            set(&mut update.group_size, o.group_size);
+            set(&mut update.evaluate_every, self.evaluate_every);
+            update.lr = o.lr.unwrap_or(update.lr);
+        }
+    }
+}
+
+fn updates(paper: &mut PaperConfig) -> [Option<&mut TrainConfig>; 3] {
+    [paper.update.as_mut(), paper.solver_update.as_mut(), paper.proposer_update.as_mut()]
+}
+
+fn trained(paper: &mut PaperConfig, player: Player) -> Option<&mut TrainConfig> {
+    match player {
+        Player::Solver => paper.update.as_mut().or(paper.solver_update.as_mut()),
+        Player::Proposer => paper.proposer_update.as_mut(),
+    }
+}
+
+impl Run {
+    fn new(args: &Args) -> Result<Self, BoxError> {
+        let tasks = args.tasks.as_deref().ok_or("name a file of tasks (--tasks)")?;
+        let absolute = |path: &Path| path.canonicalize().map_err(at(path));
+        if args.player == Player::Proposer && args.evaluate.is_some() {
+            return Err("--evaluate measures answers, and --player proposer gives none; leave one out".into());
+        }
+        if args.probes == 0 {
+            return Err("--probes must be at least 1".into());
+        }
+        Ok(Self {
+            // A run may be resumed from another folder.
+            tasks: absolute(tasks)?,
+            tasks_digest: file_digest(tasks)?,
+            evaluate: args.evaluate.as_deref().map(absolute).transpose()?,
+            model_digest: args.model.as_deref().map(model_digest).transpose()?,
+            player: args.player,
+            prompt: args.prompt,
+            probes: args.probes,
+            lora: args.lora,
+        })
+    }
+
+    /// Refuses to continue with other tasks or another model.
+    fn check_inputs(&self, model: Option<&Path>) -> Result<(), BoxError> {
+        if file_digest(&self.tasks)? != self.tasks_digest {
+            return Err(at(&self.tasks)(
+                "has changed since the run was started; restore it, or start a new run",
+            ));
+        }
+        if model.map(model_digest).transpose()? != self.model_digest {
+            return Err("the run was started with another model; name that one by --model".into());
+        }
+        Ok(())
+    }
+}
+
+impl Recorded {
+    /// As TOML.
+    pub(crate) fn to_toml(&self) -> Result<String, BoxError> {
+        Ok(toml::to_string_pretty(self)?)
+    }
+
+    /// The update of the one that is trained.
+    pub(crate) fn update(&self) -> Result<&TrainConfig, BoxError> {
+        let paper = &self.paper;
+        match self.run.player {
+            Player::Solver => paper.update.as_ref().or(paper.solver_update.as_ref()),
+            Player::Proposer => paper.proposer_update.as_ref(),
+        }
+        .ok_or_else(|| match self.run.player {
+            Player::Solver => "the settings have no [update] or [solver_update]".into(),
+            Player::Proposer => "these settings have no proposer; leave out --player proposer".into(),
+        })
+    }
+
+    /// How a solver's answers are drawn.
+    pub(crate) fn solver_sampling(&self) -> SamplingParams {
+        let update = self.paper.solver_update.as_ref().or(self.paper.update.as_ref());
+        update.map(|update| update.sampling.clone()).unwrap_or_default()
+    }
+
+    /// The settings of the solver's reward.
+    pub(crate) fn solver(&self) -> Result<&RewardConfig, BoxError> {
+        let reward = self.paper.reward.as_ref().or(self.paper.solver_reward.as_ref());
+        reward.ok_or_else(|| "the settings have no [reward] or [solver_reward]".into())
+    }
+
+    /// The solver's reward.
+    pub(crate) fn solver_reward(&self) -> Result<BoxReward<ToolTask>, BoxError> {
+        let paper = &self.paper;
+        Ok(if paper.reward.is_some() { paper.reward()? } else { paper.solver_reward()? })
+    }
+
+    /// The settings of the proposer's reward.
+    pub(crate) fn proposer(&self) -> Result<&RewardConfig, BoxError> {
+        self.paper.proposer_reward.as_ref().ok_or_else(|| "the settings have no [proposer_reward]".into())
+    }
+}
+
+fn read_file(path: &Path) -> Result<PaperConfig, BoxError> {
+    Ok(PaperConfig::from_toml(&read_text(path, "--config")?, &path.display().to_string())?)
+}
