@@ -27,7 +27,7 @@ use reads::Reads;
 pub(crate) use settings::Args;
 use settings::{Player, Settings};
 use sparring::core::{BoxError, Observer, Reward, Rollout, Seed};
-use sparring::eval::{ExactScorer, Reader, Scorer};
+use sparring::eval::{ExactScorer, AnswerReader, Scorer};
 use sparring::reward::majority::self_consistency;
 use sparring::train::{Epochs, Evaluation, TrainSummary, Trainer, write_report};
 use std::io::Write;
@@ -110,7 +110,7 @@ fn trainer<'a>(
 }
 
 /// Whether an answer makes exactly the task's calls.
-fn solved(reader: &Reader, task: &Problem, out: &Rollout) -> bool {
+fn solved(reader: &AnswerReader, task: &Problem, out: &Rollout) -> bool {
     ExactScorer::new().score(&task.item, &reader.read(&task.item, &out.text)).valid
 }
 

@@ -2,7 +2,7 @@
 
 use crate::asking::Notation;
 use serde_json::Value;
-use sparring::eval::Reader;
+use sparring::eval::AnswerReader;
 use sparring::reward::RewardConfig;
 use sparring::reward::extract::Extract;
 use sparring::tools::Format;
@@ -69,8 +69,8 @@ impl Reads {
     /// The format in which the model is asked for calls.
     pub(crate) fn notation(&self) -> Notation {
         match self.format {
-            Some(format) => Notation::Required(Reader::Format(format)),
-            None => Notation::Guessed { fallback: Reader::Format(Format::Hermes) },
+            Some(format) => Notation::Required(AnswerReader::Format(format)),
+            None => Notation::Guessed { fallback: AnswerReader::Format(Format::Hermes) },
         }
     }
 
