@@ -76,7 +76,14 @@ fn update(
 ) -> Result<(), Box<dyn Error>> {
     let rewards: Vec<Option<f32>> = (0..SIZE).map(|i| Some(i as f32)).collect();
     let scored: Scored = groups.iter().map(|_| Score::from_rewards(rewards.clone())).collect();
-    Updater::new(grpo.clone()).update(learner, reference, groups, &scored, &mut Baselines::default(), 1e-6)?;
+    Updater::new(grpo.clone()).update(
+        learner,
+        reference,
+        groups,
+        &scored,
+        &mut Baselines::default(),
+        1e-6,
+    )?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use sparring::candle::ChatTokenizer;
 use sparring::core::BoxError;
-use sparring::eval::{InWords, Prompter, AnswerReader, Templated};
+use sparring::eval::{AnswerReader, InWords, Prompter, Templated};
 use sparring::tools::Format;
 
 /// What `--prompt` takes.

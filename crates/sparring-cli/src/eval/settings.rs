@@ -85,8 +85,11 @@ impl Args {
         if self.system.is_some() && self.format == "auto" {
             return Err("name the --format that the --system prompt asks for".into());
         }
-        let fallback =
-            if self.benchmark == Suite::Bfcl.name() { AnswerReader::Bfcl } else { AnswerReader::Format(Format::Hermes) };
+        let fallback = if self.benchmark == Suite::Bfcl.name() {
+            AnswerReader::Bfcl
+        } else {
+            AnswerReader::Format(Format::Hermes)
+        };
         let notation = match self.format.as_str() {
             "auto" => Notation::Guessed { fallback },
             name => Notation::Named(asking::reader(name)?),

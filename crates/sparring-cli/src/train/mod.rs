@@ -27,7 +27,7 @@ use reads::Reads;
 pub(crate) use settings::Args;
 use settings::{Player, Settings};
 use sparring::core::{BoxError, Observer, Reward, Rollout, Seed};
-use sparring::eval::{ExactScorer, AnswerReader, Scorer};
+use sparring::eval::{AnswerReader, ExactScorer, Scorer};
 use sparring::reward::majority::self_consistency;
 use sparring::train::{Epochs, Evaluation, TrainSummary, Trainer, write_report};
 use std::io::Write;

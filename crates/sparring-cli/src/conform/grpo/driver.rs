@@ -4,8 +4,8 @@ use super::read::{needed, number};
 use super::score::{Scores, Width};
 use serde_json::Value;
 use sparring::core::{BoxError, Rollout, SamplingParams, advantage_fn};
-use sparring::grpo::surrogate::Surrogate;
 use sparring::grpo::advantage::Baselines;
+use sparring::grpo::surrogate::Surrogate;
 use sparring::grpo::{GrpoConfig, OldLogp};
 use sparring::train::{Score, Scored, Updater};
 use sparring_testkit::Tape;
@@ -89,6 +89,7 @@ fn run(case: &LossCase, config: GrpoConfig) -> Result<(Tape, f64), BoxError> {
     let grpo = config.build()?.with_advantage(identity);
     let scored: Scored = [Score::from_rewards(rewards)].into_iter().collect();
     let baselines = &mut Baselines::default();
-    let report = Updater::new(grpo).update(&mut tape, Some(&reference), &[rollouts], &scored, baselines, 1.0)?;
+    let report =
+        Updater::new(grpo).update(&mut tape, Some(&reference), &[rollouts], &scored, baselines, 1.0)?;
     Ok((tape, report.loss))
 }
