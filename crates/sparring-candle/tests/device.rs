@@ -124,11 +124,11 @@ fn hooks_filters_and_stops_work_as_in_the_engine() {
 
 #[test]
 fn requests_that_fail_leave_the_others_of_their_cohort() {
+    type Rule = fn(&[u32], &[u32], &mut [f32]) -> Result<(), PolicyError>;
     let policy = support::tiny(45);
     let want = policy.sample_all(&requests()).unwrap();
-    let bad = |hook: fn(&[u32], &[u32], &mut [f32]) -> Result<(), PolicyError>| {
-        SampleRequest::new(vec![5], 2, SamplingParams::default(), Seed::new(9)).with_hook(hook)
-    };
+    let bad =
+        |hook: Rule| SampleRequest::new(vec![5], 2, SamplingParams::default(), Seed::new(9)).with_hook(hook);
     let mut asked = requests();
     asked
         .insert(3, bad(|_, drawn, _| if drawn.len() < 2 { Ok(()) } else { Err(PolicyError::invalid("no")) }));

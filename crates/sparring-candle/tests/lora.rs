@@ -34,7 +34,9 @@ fn sample(policy: &CandlePolicy) -> Vec<Rollout> {
     let request = SampleRequest::new(Prompt::Tokens(TOKENS.into()), 4, params, Seed::new(3));
     let mut rollouts = policy.sample_one(&request).unwrap();
     // How often the weights changed says nothing of what they are.
-    rollouts.iter_mut().for_each(|rollout| rollout.weights_version = None);
+    for rollout in &mut rollouts {
+        rollout.weights_version = None;
+    }
     rollouts
 }
 
