@@ -27,7 +27,7 @@ use reads::Reads;
 pub(crate) use settings::Args;
 use settings::{Player, Settings};
 use sparring::core::{BoxError, Observer, Reward, Rollout, Seed};
-use sparring::eval::{AnswerReader, ExactScorer, Scorer};
+use sparring::eval::{AnswerReader, ExactGrader, Grader};
 use sparring::reward::majority::self_consistency;
 use sparring::train::{Epochs, Evaluation, TrainSummary, Trainer, write_report};
 use std::io::Write;
@@ -111,7 +111,7 @@ fn trainer<'a>(
 
 /// Whether an answer makes exactly the task's calls.
 fn solved(reader: &AnswerReader, task: &Problem, out: &Rollout) -> bool {
-    ExactScorer::new().score(&task.item, &reader.read(&task.item, &out.text)).valid
+    ExactGrader::new().grade(&task.item, &reader.read(&task.item, &out.text)).valid
 }
 
 /// The share of a group that gives the majority's answer; 0 where nobody gives one.
