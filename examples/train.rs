@@ -11,7 +11,7 @@
 
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::BoxError;
-use sparring::miniature::{Family, Part, World, write_base};
+use sparring::miniature::{TaskFamily, Part, World, write_base};
 use sparring::prelude::*;
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::tools::{Assignment, RobustComparator, ToolR0Tags, match_calls};
@@ -42,8 +42,8 @@ fn main() -> ExitCode {
 fn train(config: TrainConfig, evaluated: usize, dir: &Path) -> Result<TrainSummary, BoxError> {
     // 1. The tasks: some to learn on, others, about tools that are not among them, to evaluate on.
     let world = World::new();
-    let tasks = Family::Errands.tasks(&world, Part::Train, 800);
-    let heldout = Family::Errands.tasks(&world, Part::Test, evaluated);
+    let tasks = TaskFamily::Errands.tasks(&world, Part::Train, 800);
+    let heldout = TaskFamily::Errands.tasks(&world, Part::Test, evaluated);
 
     // 2. The policy: a model that samples, scores and learns.
     let scratch = tempfile::tempdir()?;

@@ -40,7 +40,9 @@ impl Reads {
 
     fn visit(&mut self, settings: &Value) {
         if let Some(list) = settings.as_array() {
-            list.iter().for_each(|part| self.visit(part));
+            for part in list {
+                self.visit(part);
+            }
         }
         let Some(table) = settings.as_object() else { return };
         let extract = |key: &str| table.get(key).and_then(|part| serde_json::from_value(part.clone()).ok());
