@@ -155,7 +155,7 @@ fn answers_to_another_question_are_not_taken() {
     assert!(error.to_string().contains("model \"another\""), "{error}");
     std::fs::write(dir.path().join("bad.jsonl"), "{\"run\":{}}\n{}\n").unwrap();
     let error = Journal::open(&dir.path().join("bad.jsonl"), &json!({})).unwrap_err().to_string();
-    assert!(error.contains("bad.jsonl:2: no answer"), "{error}");
+    assert!(error.contains("bad.jsonl:2: not an answer"), "{error}");
 }
 
 #[test]
