@@ -11,7 +11,7 @@
 
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::BoxError;
-use sparring::miniature::{TaskFamily, Part, World, write_base};
+use sparring::miniature::{Part, TaskFamily, World, write_base};
 use sparring::prelude::*;
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::tools::{Assignment, RobustComparator, ToolR0Tags, match_calls};
