@@ -77,8 +77,8 @@ impl DeviceArgs {
 /// A model as it was loaded: the base of the policies that learn, and a sampler itself.
 #[derive(Debug)]
 pub(crate) enum Model {
-    Cpu(CandlePolicy),
-    Device(DevicePolicy),
+    Cpu(Box<CandlePolicy>),
+    Device(Box<DevicePolicy>),
 }
 
 impl Model {
@@ -92,7 +92,7 @@ impl Model {
         let scratch = tempfile::tempdir()?;
         let folder = base_folder(folder, scratch.path())?;
         Ok(match device {
-            Device::Cpu => Self::Cpu(CandlePolicy::load(folder, options)?),
+            Device::Cpu => Self::Cpu(Box::new(CandlePolicy::load(folder, options)?)),
             Device::Candle(DeviceKind::Cuda(_)) if !cfg!(feature = "cuda") => {
                 let build = "cargo install --path crates/sparring-cli --features cuda";
                 return Err(format!(
@@ -103,7 +103,7 @@ impl Model {
             Device::Candle(kind) => {
                 let adamw = options.adamw;
                 let options = DeviceOptions::default().with_device(kind).with_adamw(adamw);
-                Self::Device(DevicePolicy::load(folder, options)?)
+                Self::Device(Box::new(DevicePolicy::load(folder, options)?))
             }
         })
     }
@@ -112,26 +112,26 @@ impl Model {
     pub(crate) fn copy(&self, lora: Option<usize>, seed: Seed) -> Result<Self, BoxError> {
         let lora = lora.map(LoraConfig::new);
         Ok(match (self, lora) {
-            (Self::Cpu(base), Some(lora)) => Self::Cpu(base.with_lora(lora, seed)?),
-            (Self::Cpu(base), None) => Self::Cpu(base.duplicate()),
-            (Self::Device(base), Some(lora)) => Self::Device(base.with_lora(lora, seed)?),
-            (Self::Device(base), None) => Self::Device(base.duplicate()),
+            (Self::Cpu(base), Some(lora)) => Self::Cpu(Box::new(base.with_lora(lora, seed)?)),
+            (Self::Cpu(base), None) => Self::Cpu(Box::new(base.duplicate())),
+            (Self::Device(base), Some(lora)) => Self::Device(Box::new(base.with_lora(lora, seed)?)),
+            (Self::Device(base), None) => Self::Device(Box::new(base.duplicate())),
         })
     }
 
     /// The model as a policy that learns.
     pub(crate) fn into_policy(self) -> Box<dyn Policy> {
         match self {
-            Self::Cpu(policy) => Box::new(policy),
-            Self::Device(policy) => Box::new(policy),
+            Self::Cpu(policy) => policy,
+            Self::Device(policy) => policy,
         }
     }
 
     /// The model as a sampler; its weights do not change.
     pub(crate) fn sampler(&self) -> &dyn Sampler {
         match self {
-            Self::Cpu(policy) => policy,
-            Self::Device(policy) => policy,
+            Self::Cpu(policy) => &**policy,
+            Self::Device(policy) => &**policy,
         }
     }
 

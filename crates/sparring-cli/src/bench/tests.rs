@@ -55,7 +55,8 @@ fn sharing_and_micro_batches_do_not_change_the_update() {
     let shared = settings(folder.path(), &[]);
     let model = load(&shared).unwrap();
     let ids = prompts::read(&shared, &model).unwrap();
-    let Model::Cpu(mut policy) = model else { unreachable!("the default device") };
+    let Model::Cpu(policy) = model else { unreachable!("the default device") };
+    let mut policy = *policy;
     let params = SamplingParams::default().with_max_tokens(5).with_min_tokens(5);
     let request = |(i, ids): (u64, _)| {
         SampleRequest::new(Prompt::Tokens(ids), 4, params.clone(), Seed::new(3).index(i))

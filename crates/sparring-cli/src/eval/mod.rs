@@ -89,7 +89,7 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     let mut journal = Journal::open(&dir.join("answers.jsonl"), &identity)?;
     let bar = Bar::new(&benchmark.name, benchmark.items.len());
     sparring::eval::run(benchmark, model.sampler(), &*prompter, &config, &mut journal, |done| {
-        bar.set(done, "")
+        bar.set(done, "");
     })?;
     drop(bar);
     let asked = prompter.name().to_owned();

@@ -192,7 +192,7 @@ fn solve_rates_are_those_of_their_completions() {
 /// Pays the solve rate.
 struct Given;
 
-impl sparring_core::Reward<String> for Given {
+impl Reward<String> for Given {
     fn name(&self) -> &'static str {
         "given"
     }
@@ -201,8 +201,8 @@ impl sparring_core::Reward<String> for Given {
         &self,
         _: &String,
         _: &[Rollout],
-        ctx: &sparring_core::RewardContext<'_>,
-    ) -> Result<Vec<Option<f32>>, sparring_core::BoxError> {
+        ctx: &RewardContext<'_>,
+    ) -> Result<Vec<Option<f32>>, BoxError> {
         Ok(ctx.solve_rates.to_vec())
     }
 }
