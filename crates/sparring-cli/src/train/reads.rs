@@ -39,10 +39,8 @@ impl Reads {
     }
 
     fn visit(&mut self, settings: &Value) {
-        if let Some(list) = settings.as_array() {
-            for part in list {
-                self.visit(part);
-            }
+        for part in settings.as_array().into_iter().flatten() {
+            self.visit(part);
         }
         let Some(table) = settings.as_object() else { return };
         let extract = |key: &str| table.get(key).and_then(|part| serde_json::from_value(part.clone()).ok());
@@ -65,7 +63,9 @@ impl Reads {
         }
         let format = table.get("format").and_then(Value::as_str).and_then(Format::from_name);
         self.format = self.format.or(format);
-        table.values().for_each(|part| self.visit(part));
+        for part in table.values() {
+            self.visit(part);
+        }
     }
 
     /// The format in which the model is asked for calls.

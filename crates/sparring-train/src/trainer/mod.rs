@@ -45,8 +45,9 @@ type Key<'a, T> = Box<dyn Fn(&T) -> String + 'a>;
 type Consistency<'a, T> = Box<dyn Fn(&T, &[Rollout]) -> f64 + 'a>;
 type Solved<'a, T> = Box<dyn Fn(&T, &Rollout) -> bool + 'a>;
 type Recorder<'a, T> = Box<dyn FnMut(&Step<T>, &mut Journal<'_, '_>) -> Result<(), TrainError> + 'a>;
-type SolveRates<'a, T> =
-    Box<dyn Fn(&[T], &[Vec<Rollout>], Seed) -> Result<Vec<Vec<Option<f32>>>, BoxError> + 'a>;
+type SolveRates<'a, T> = Box<dyn Fn(&[T], &[Vec<Rollout>], Seed) -> Result<Vec<Rates>, BoxError> + 'a>;
+/// One entry a completion of a group.
+type Rates = Vec<Option<f32>>;
 
 impl<T> fmt::Debug for Trainer<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,5 @@
-use super::Trainer;
 use super::state::StepRecord;
+use super::{Rates, Trainer};
 use crate::source::draw_tasks;
 use crate::summary::mean;
 use crate::{Score, Scored, TrainError, requests, sample};
@@ -136,7 +136,7 @@ impl<T> Trainer<'_, T> {
         tasks: &[T],
         groups: &[Vec<Rollout>],
         seed: Seed,
-    ) -> Result<Option<Vec<Vec<Option<f32>>>>, TrainError> {
+    ) -> Result<Option<Vec<Rates>>, TrainError> {
         let Some(measure) = &self.solve_rates else { return Ok(None) };
         let failed = |source| TrainError::SolveRates { step: self.state.step, source };
         let rates = measure(tasks, groups, seed).map_err(failed)?;
