@@ -45,7 +45,8 @@ impl<T> Evaluation<T> {
     ) -> Result<EvaluationScore, TrainError> {
         let prompt = |task: &T| game.solver_prompt(task).into();
         let solved = |task: &T, out: &Rollout| game.solved(task, out);
-        let evaluator = Evaluator { prompt: &prompt, solved: &solved, model: "solver", max_tokens, seed };
+        let sampling = SamplingParams::default().with_max_tokens(max_tokens);
+        let evaluator = Evaluator { prompt: &prompt, solved: &solved, model: "solver", sampling, seed };
         evaluator.run(self, solver, |_| {}).map(|(score, _)| score)
     }
 
@@ -148,15 +149,15 @@ pub struct Evaluator<'a, T> {
     pub solved: &'a dyn Fn(&T, &Rollout) -> bool,
     /// The model's name in errors.
     pub model: &'static str,
-    /// Most tokens of an answer.
-    pub max_tokens: usize,
+    /// How answers are drawn: length, stop strings and the rest, but the temperature is each evaluation's own.
+    pub sampling: SamplingParams,
     /// Seed of the answers: the same at every evaluation, so that only the weights differ.
     pub seed: Seed,
 }
 
 impl<T> fmt::Debug for Evaluator<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Evaluator").field("max_tokens", &self.max_tokens).finish_non_exhaustive()
+        f.debug_struct("Evaluator").field("sampling", &self.sampling).finish_non_exhaustive()
     }
 }
 
@@ -174,8 +175,7 @@ impl<T> Evaluator<'_, T> {
         done: impl FnMut(usize),
     ) -> Result<(EvaluationScore, Vec<ShownAnswer>), TrainError> {
         let Evaluation { name, tasks, temperature, samples } = evaluation;
-        let params =
-            SamplingParams::default().with_temperature(*temperature).with_max_tokens(self.max_tokens);
+        let params = self.sampling.clone().with_temperature(*temperature);
         let requests = requests(tasks.iter().map(self.prompt), *samples, &params, self.seed.child(name));
         let answers = sample_where_possible(sampler, self.model, &requests, done)?;
         let mut rates = Vec::with_capacity(tasks.len());

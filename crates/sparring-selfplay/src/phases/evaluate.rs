@@ -1,6 +1,6 @@
 use crate::SelfPlayError;
 use crate::run::Run;
-use sparring_core::{Game, Rollout};
+use sparring_core::{Game, Rollout, SamplingParams};
 use sparring_train::Evaluator;
 
 impl<G: Game> Run<'_, '_, G> {
@@ -12,7 +12,7 @@ impl<G: Game> Run<'_, '_, G> {
             prompt: &|task: &G::Task| self.game.solver_prompt(task).into(),
             solved: &|task: &G::Task, out: &Rollout| self.game.solved(task, out),
             model: "solver",
-            max_tokens: self.plan.config.solver.max_tokens,
+            sampling: SamplingParams::default().with_max_tokens(self.plan.config.solver.max_tokens),
             // The tag is part of published results: another one draws other answers at temperatures above 0.
             seed: self.seed.child("exam"),
         };

@@ -68,17 +68,21 @@ impl Checkpoints {
     ) -> Result<(), TrainError> {
         let temporary = self.dir.join(".writing");
         disk::remove_folder(&temporary)?;
-        let written = write(&temporary, state, models, reference).and_then(|()| {
-            // Left over from a damaged checkpoint that was skipped.
-            disk::remove_folder(&self.folder(serial))?;
-            disk::rename(&temporary, &self.folder(serial))
-        });
+        let written = write(&temporary, state, models, reference)
+            .and_then(|()| disk::rename(&temporary, &self.folder(serial)));
         if written.is_err() {
             // Frees the space; the first error is the one to report.
             let _ = fs::remove_dir_all(&temporary);
         }
         written?;
         self.prune()
+    }
+
+    /// Renames a damaged checkpoint, so that it is kept for its owner but no longer counts as one.
+    pub(crate) fn set_aside(&self, serial: u64) -> Result<(), TrainError> {
+        let aside = self.dir.join(format!(".damaged-{serial:06}"));
+        disk::remove_folder(&aside)?;
+        disk::rename(&self.folder(serial), &aside)
     }
 
     fn prune(&self) -> Result<(), TrainError> {

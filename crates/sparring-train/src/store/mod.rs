@@ -122,6 +122,7 @@ impl<'o, 'a> Store<'o, 'a> {
         let checkpoints = Checkpoints::new(folder.path("checkpoints"), kept);
         let mut damaged = Vec::new();
         let mut found = None;
+        let mut skipped = Vec::new();
         for serial in checkpoints.list()? {
             match load::<S>(&folder, &checkpoints, serial, models) {
                 Ok(whole) => {
@@ -131,12 +132,15 @@ impl<'o, 'a> Store<'o, 'a> {
                 Err(error) => {
                     tracing::warn!(serial, error = one_line(&error), "passing over a damaged checkpoint");
                     damaged.push(error);
+                    skipped.push(serial);
                 }
             }
         }
         if found.is_none() && !damaged.is_empty() {
             return Err(damaged.swap_remove(0));
         }
+        // A skipped checkpoint is newer than those that the run will write: rotation must not prefer it.
+        skipped.into_iter().try_for_each(|serial| checkpoints.set_aside(serial))?;
         let damaged = damaged.iter().map(|error| one_line(error)).collect();
         let (saved, scorer) = found.unzip();
         let bytes = saved.as_ref().map_or(0, |saved| saved.events_bytes);

@@ -79,6 +79,35 @@ fn a_damaged_checkpoint_is_passed_over() {
 }
 
 #[test]
+fn a_damaged_checkpoint_does_not_displace_new_ones() {
+    let fixed = config().with_checkpoint_every(1).with_checkpoints_kept(1);
+    let mut config = fixed.with_reference(ReferenceKind::Fixed);
+    config.grpo.kl.coef = 0.05;
+    let wanted = uninterrupted(&config);
+    let dir = tempfile::tempdir().unwrap();
+    let interrupt = |writes| {
+        fail_after(Some(writes));
+        go_on(&config, dir.path()).unwrap_err();
+        fail_after(None);
+    };
+    interrupt(90);
+    let checkpoints = || -> Vec<_> {
+        let entries = fs::read_dir(dir.path().join("checkpoints")).unwrap();
+        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    };
+    fs::write(checkpoints().last().unwrap().join("policy/next-token.bin"), "junk").unwrap();
+    // The run goes back to the checkpoint of its reference model, and is interrupted again.
+    interrupt(40);
+    assert!(checkpoints()[0].file_name().unwrap().to_str().unwrap().starts_with(".damaged-"));
+    assert_eq!(go_on(&config, dir.path()).unwrap(), wanted);
+    let resumed = records(dir.path(), "resumed");
+    assert_eq!(resumed[0]["checkpoint"], 1);
+    assert!(resumed[1]["checkpoint"].as_u64().unwrap() > 1, "{resumed:?}");
+}
+
+#[test]
 fn a_finished_run_gives_its_summary_and_weights_again() {
     let dir = tempfile::tempdir().unwrap();
     let first = go_on(&config(), dir.path()).unwrap();

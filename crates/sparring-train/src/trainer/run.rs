@@ -142,7 +142,7 @@ impl<'a, T> Trainer<'a, T> {
             prompt: &self.prompt,
             solved,
             model: POLICY,
-            max_tokens: self.plan.config.sampling.max_tokens,
+            sampling: self.plan.config.sampling.clone(),
             seed: self.seed.child("evaluation"),
         };
         let show = self.show.as_ref().filter(|_| step == 0).map(|show| show as _);

@@ -32,7 +32,8 @@ impl<T> Trainer<'_, T> {
     /// tasks.
     ///
     /// # Errors
-    /// [`TrainError`] where the source, the model or the reward fails; the update was not applied.
+    /// [`TrainError`] where the source, the model or the reward fails. The same tasks come again in the next call. With
+    /// several epochs or mini-batches, optimiser steps before the failure stay applied.
     pub fn step(&mut self) -> Result<Option<Step<T>>, TrainError> {
         self.check()?;
         let step = self.state.step;
@@ -43,7 +44,8 @@ impl<T> Trainer<'_, T> {
             self.reference = Some(self.policy.freeze().map_err(TrainError::policy(super::run::POLICY))?);
         }
         let mut all = Vec::new();
-        let (drawn, rounds) = self.draw(&mut all)?;
+        let first = self.state.tasks;
+        let (drawn, rounds) = self.draw(&mut all).inspect_err(|_| self.state.tasks = first)?;
         if all.is_empty() {
             self.state.exhausted = true;
             return Ok(None);
@@ -57,7 +59,7 @@ impl<T> Trainer<'_, T> {
         }
         let c = &self.plan.config;
         let lr = c.lr_schedule.at(step, c.steps, c.lr);
-        let update = self.learn(&groups, &scored, lr)?;
+        let update = self.learn(&groups, &scored, lr).inspect_err(|_| self.state.tasks = first)?;
         let (scores, rates): (Vec<Score>, Vec<Option<f32>>) = all.into_iter().unzip();
         let rates: Vec<f32> = rates.into_iter().flatten().collect();
         let (drawn, all) = (scores.len(), Scored { groups: scores });
