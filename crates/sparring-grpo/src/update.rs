@@ -160,7 +160,7 @@ impl Grpo {
         let shaped = |group: &RolloutGroup<'_>| {
             let each = group.rewards.iter().zip(group.rollouts);
             each.map(|(reward, rollout)| {
-                reward.map(|r| f64::from(r) + soft.map_or(0.0, |soft| soft.of(rollout.tokens.len())))
+                reward.map(|r| f64::from(r) + soft.map_or(0.0, |soft| soft.of(rollout.written())))
             })
             .collect()
         };

@@ -97,7 +97,13 @@ fn a_damaged_checkpoint_does_not_displace_new_ones() {
         paths.sort();
         paths
     };
-    fs::write(checkpoints().last().unwrap().join("policy/next-token.bin"), "junk").unwrap();
+    let written = checkpoints();
+    let [reference, others @ .., newest] = written.as_slice() else { panic!("{written:?}") };
+    assert!(reference.ends_with("000001"), "{written:?}");
+    for folder in others {
+        fs::remove_dir_all(folder).unwrap();
+    }
+    fs::write(newest.join("policy/next-token.bin"), "junk").unwrap();
     // The run goes back to the checkpoint of its reference model, and is interrupted again.
     interrupt(40);
     assert!(checkpoints()[0].file_name().unwrap().to_str().unwrap().starts_with(".damaged-"));
