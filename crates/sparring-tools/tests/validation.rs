@@ -42,7 +42,7 @@ fn calls_are_checked_against_types_enums_and_constraints() {
     assert!(problems(&spec, json!({"odd": 1}))[0].starts_with("odd: the schema of the tool is invalid"));
     let tool = ToolSpec::from_json(&spec).unwrap();
     let wrong = tool.validate(&ToolCall::new("g", serde_json::Map::new())).unwrap_err();
-    assert_eq!(wrong[0].to_string(), "calls \"g\", this is \"f\"");
+    assert_eq!(wrong[0].to_string(), "calls \"g\" instead of \"f\"");
 }
 
 #[test]
