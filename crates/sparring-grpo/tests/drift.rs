@@ -10,7 +10,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
-fn drawn(params: SamplingParams) -> Vec<Vec<Rollout>> {
+fn drawn(params: &SamplingParams) -> Vec<Vec<Rollout>> {
     let request = |p: u32| {
         let prompt = Prompt::Tokens([1 + p, 2].into());
         SampleRequest::new(prompt, 6, params.clone().with_max_tokens(6), Seed::new(7).index(p.into()))
@@ -59,7 +59,7 @@ fn logged(f: impl FnOnce()) -> String {
 
 #[test]
 fn a_sampler_that_is_the_learner_does_not_drift() {
-    let groups = drawn(SamplingParams::default());
+    let groups = drawn(&SamplingParams::default());
     for config in [
         GrpoConfig::default(),
         GrpoConfig::default().with_epochs(2).with_mini_batches(2),
@@ -74,12 +74,12 @@ fn a_sampler_that_is_the_learner_does_not_drift() {
     }
     // Sampling and training at the same other temperature is on-policy too.
     let warm = GrpoConfig::default().with_temperature(0.5);
-    assert!(!learn(warm, &drawn(SamplingParams::default().with_temperature(0.5))).0.drifted);
+    assert!(!learn(warm, &drawn(&SamplingParams::default().with_temperature(0.5))).0.drifted);
 }
 
 #[test]
 fn a_different_temperature_is_reported_and_logged() {
-    let groups = drawn(SamplingParams::default().with_temperature(0.5));
+    let groups = drawn(&SamplingParams::default().with_temperature(0.5));
     let log = logged(|| {
         let (report, spy) = learn(GrpoConfig::default(), &groups);
         // The ratio does not show it, since its denominator is the learner's own log-probability.
@@ -96,7 +96,7 @@ fn a_different_temperature_is_reported_and_logged() {
 /// The probabilities of a truncated distribution add up to 1, so they are higher than the learner's.
 #[test]
 fn top_p_is_reported() {
-    let (report, _) = learn(GrpoConfig::default(), &drawn(SamplingParams::default().with_top_p(0.7)));
+    let (report, _) = learn(GrpoConfig::default(), &drawn(&SamplingParams::default().with_top_p(0.7)));
     assert!(report.drifted && report.drift_mean.unwrap() > 0.05, "{report:?}");
 }
 
@@ -123,7 +123,9 @@ fn only_what_the_policy_wrote_is_measured() {
     rollouts[0].logp[0] = f32::NAN;
     let group = RolloutGroup::new(&rollouts, &rewards).with_expert_prefixes(&[0, 1]);
     assert_eq!(tape_report(GrpoConfig::default(), &[group]).drift_max, Some(0.25));
-    rollouts.iter_mut().for_each(|rollout| rollout.logp.clear());
+    for rollout in &mut rollouts {
+        rollout.logp.clear();
+    }
     let report = tape_report(GrpoConfig::default(), &[RolloutGroup::new(&rollouts, &rewards)]);
     assert_eq!((report.drift_mean, report.drift_max, report.drifted), (None, None, false));
 }
@@ -150,7 +152,9 @@ fn a_loop_that_does_not_resample_is_logged() {
     let (equal, differ) = ([Some(1.0); 2], [Some(1.0), Some(0.0)]);
     let config = GrpoConfig::default().with_dynamic_sampling(Some(DynamicSampling::default()));
     let update = |rewards: &[Option<f32>]| {
-        logged(|| drop(tape_report(config.clone(), &[RolloutGroup::new(&rollouts, rewards)])))
+        logged(|| {
+            tape_report(config.clone(), &[RolloutGroup::new(&rollouts, rewards)]);
+        })
     };
     assert!(update(&equal).contains("should use `resample`"));
     assert_eq!(update(&differ), "");

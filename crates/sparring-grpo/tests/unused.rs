@@ -96,7 +96,9 @@ impl Scorer for Far {
     fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
         let mut noise = noise(self.0);
         let mut logp = toy().score(batch)?;
-        logp.iter_mut().for_each(|l| *l += if noise() > 0.7 { -14.0 } else { noise() });
+        for l in &mut logp {
+            *l += if noise() > 0.7 { -14.0 } else { noise() };
+        }
         Ok(logp)
     }
 }

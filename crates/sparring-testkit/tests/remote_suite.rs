@@ -40,7 +40,7 @@ impl Server {
         match self.bug {
             Bug::PassesOverHooks => request.hook = None,
             Bug::TakesAnyTemperature if request.params.temperature.is_nan() => {
-                request.params.temperature = 1.0
+                request.params.temperature = 1.0;
             }
             Bug::TooLong => request.params.max_tokens += 3,
             _ => {}

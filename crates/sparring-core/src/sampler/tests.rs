@@ -14,7 +14,9 @@ fn log_probabilities(params: SamplingParams, logits: &[f32]) -> Vec<f32> {
     request.params.validate().unwrap();
     let mut z = logits.to_vec();
     let mut rules = request.rules(&prompt, &[7]);
-    tokens.iter().for_each(|&token| rules.accept(token).unwrap());
+    for token in tokens {
+        rules.accept(token).unwrap();
+    }
     rules.adjust(&mut z).unwrap();
     let max = z.iter().copied().fold(NO, f32::max);
     let mut weights: Vec<f32> = z.iter().map(|l| ((l - max) / request.params.temperature).exp()).collect();
@@ -114,7 +116,9 @@ fn a_hook_that_leaves_no_token_or_writes_nan_is_an_error() {
     let ask = |hook: Hook| {
         let request = SampleRequest::new(vec![1], 1, SamplingParams::default(), Seed::new(1)).with_hook(hook);
         let mut rules = request.rules(&[1], &[]);
-        [2, 2].into_iter().for_each(|token| rules.accept(token).unwrap());
+        for token in [2, 2] {
+            rules.accept(token).unwrap();
+        }
         rules.adjust(&mut [0.5, 0.5, 0.5]).map_err(|error| error.to_string())
     };
     let nothing = ask(Hook::new(AllowTokens::new([9]))).unwrap_err();
@@ -135,7 +139,9 @@ fn one_of_constrains_until_a_sequence_is_complete() {
     let allowed = |tokens: &[u32]| {
         let mut logits = [0.0; 5];
         let mut state = names.start(&[0]);
-        tokens.iter().for_each(|&token| state.accept(token).unwrap());
+        for &token in tokens {
+            state.accept(token).unwrap();
+        }
         state.apply(&mut logits).unwrap();
         (0..5).filter(|&i| logits[i] == 0.0).collect::<Vec<_>>()
     };

@@ -42,7 +42,7 @@ impl Layer {
 
 /// Merges TOML files, the base first, and reads the result.
 ///
-/// [`RewardError::Located`] with file, line and path.
+/// # Errors
 /// [`RewardError::Located`] with file, line and path.
 pub fn from_layers<T: DeserializeOwned>(layers: &[Layer]) -> Result<Settings<T>, RewardError> {
     let stack = Stack::new(layers);

@@ -197,7 +197,7 @@ impl PythonBody {
         }
         match self.call.built.take() {
             Some(Value::Object(arguments)) => {
-                emitter.end(ToolCall { name, arguments, ..ToolCall::default() })
+                emitter.end(ToolCall { name, arguments, ..ToolCall::default() });
             }
             _ => emitter.end(ToolCall { name, ..ToolCall::default() }),
         }

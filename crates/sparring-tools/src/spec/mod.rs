@@ -19,7 +19,6 @@ use words::Words;
 /// Type words (`int`, `dict`, `ArrayList`, ...) are kept as read; dialects that use JSON Schema translate them when
 /// writing. The serialised form (serde) is the flat one, or an object with a schema in `parameters` if the schema has
 /// keywords of its own; both keep the words.
-/// `parameters` where the schema has keywords of its own; both keep the words.
 ///
 /// ```
 /// use sparring_tools::{Dialect, ToolSpec};
