@@ -15,7 +15,6 @@ use std::sync::Arc;
 ///
 /// A closure of the prompt, the completion so far and the logits is a stateless hook:
 ///
-///
 /// ```
 /// use sparring_core::{Message, SampleRequest, SamplingParams, Seed};
 /// let prompt = vec![Message::user("Is 7 a prime number?")];
