@@ -3,6 +3,7 @@
 use serde_json::Value;
 use sparring::core::BoxError;
 use sparring::train::EvaluationScore;
+use sparring::train::report::Records;
 use std::fmt::Write;
 
 /// Updates over which a first and a last value are averaged.
@@ -19,9 +20,9 @@ pub(crate) fn learning(
     title: &str,
     kind: &str,
     fields: &[(&str, &str, bool)],
-    events: &[Value],
+    records: &Records,
 ) -> Result<(), BoxError> {
-    let steps: Vec<&Value> = events.iter().filter(|event| event["kind"] == kind).collect();
+    let steps: Vec<&Value> = records.of(kind).collect();
     let Some(newest) = steps.last() else { return Ok(()) };
     let title = format!("{title}, {} updates", steps.len());
     let (first, last) = (format!("first {WINDOW}"), format!("last {WINDOW}"));

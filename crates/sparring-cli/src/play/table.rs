@@ -3,17 +3,17 @@
 use crate::table::{learning, percent};
 use sparring::core::BoxError;
 use sparring::selfplay::{IterationRow, Summary};
-use sparring::train::report::read_events;
+use sparring::train::report::Records;
 use std::fmt::Write;
 use std::path::Path;
 
 /// The outcome of the run in `dir`: evaluations, rewards by component, pools, times.
 pub(crate) fn render(summary: &Summary, dir: &Path) -> Result<String, BoxError> {
-    let events = read_events(dir)?;
+    let records = Records::read(dir)?;
     let mut out = String::new();
     evaluations(&mut out, summary)?;
-    learning(&mut out, "Generator", "generator_step", &GENERATOR, &events)?;
-    learning(&mut out, "Solver", "solver_step", &SOLVER, &events)?;
+    learning(&mut out, "Generator", "generator_step", &GENERATOR, &records)?;
+    learning(&mut out, "Solver", "solver_step", &SOLVER, &records)?;
     pools(&mut out, &summary.iterations)?;
     times(&mut out, summary)?;
     Ok(out)

@@ -3,7 +3,7 @@
 use crate::table::{learning, percent};
 use sparring::core::BoxError;
 use sparring::train::TrainSummary;
-use sparring::train::report::read_events;
+use sparring::train::report::Records;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub(crate) fn render(summary: &TrainSummary, dir: &Path) -> Result<String, BoxEr
             writeln!(out, "  {name:30} {:>14}  {:>14}", percent(before), percent(after))?;
         }
     }
-    learning(&mut out, "Training", "step", &FIELDS, &read_events(dir)?)?;
+    learning(&mut out, "Training", "step", &FIELDS, &Records::read(dir)?)?;
     writeln!(out, "\n{:32} {:>14.1}", "Seconds", summary.wall_seconds)?;
     // Only Linux tells.
     if summary.peak_rss_mib > 0.0 {

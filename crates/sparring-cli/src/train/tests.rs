@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sparring::core::{BoxError, Event, one_line};
 use sparring::recipes::papers::PaperPreset;
 use sparring::train::TrainSummary;
+use sparring::train::report::Records;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -64,8 +65,7 @@ impl Place {
 fn silent(_: Event<'_>) {}
 
 fn steps(dir: &Path) -> Vec<Value> {
-    let events = sparring::train::report::read_events(dir).unwrap();
-    events.into_iter().filter(|event| event["kind"] == "step").collect()
+    Records::read(dir).unwrap().of("step").cloned().collect()
 }
 
 #[test]

@@ -74,7 +74,8 @@ impl Records {
     /// # Errors
     /// [`TrainError::Io`] names the file.
     pub fn read(dir: &Path) -> Result<Self, TrainError> {
-        read_events(dir).map(Self)
+        let text = disk::read(&dir.join("events.jsonl"))?;
+        Ok(Self(text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()))
     }
 
     /// All records.
@@ -86,15 +87,6 @@ impl Records {
     pub fn of(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.0.iter().filter(move |record| record["kind"] == kind)
     }
-}
-
-/// Every record of a run folder: [`Records`] as a list.
-///
-/// # Errors
-/// As [`Records::read`].
-pub fn read_events(dir: &Path) -> Result<Vec<Value>, TrainError> {
-    let text = disk::read(&dir.join("events.jsonl"))?;
-    Ok(text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
 /// Reads a JSON file; `None` where there is none.

@@ -9,7 +9,7 @@ pub mod html;
 mod page;
 pub mod sections;
 
-pub use data::{EvaluationData, Records, read_events, read_json};
+pub use data::{EvaluationData, Records, read_json};
 pub use page::{Layout, Page, Render, RunData};
 
 use crate::{TrainError, TrainSummary};
