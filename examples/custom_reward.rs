@@ -98,7 +98,7 @@ fn main() -> Result<(), BoxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sparring::testkit::conformance::{self, Options};
+    use sparring::testkit::conformance;
 
     #[test]
     fn rewards_keep_the_contract_and_say_what_they_should() {
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(at(0)[4], Some(0.0), "empty: neither rare nor brief applies, accuracy does");
         let rewards: [&dyn Reward<ToolTask>; 3] = [&brief(), &Rare, &reward()];
         for reward in rewards {
-            conformance::reward(reward, &[(task.clone(), answers.clone())], &Options::default()).unwrap();
+            conformance::reward(reward, &[(task.clone(), answers.clone())]).unwrap();
         }
     }
 }

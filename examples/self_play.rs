@@ -14,13 +14,13 @@
 use clap::Parser;
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::BoxError;
-use sparring::miniature::write_base;
+use sparring::miniature;
 use sparring::prelude::*;
 use sparring::recipes::tool_r0::{Preset, ToolR0Config};
-use sparring::selfplay::{Players, Seat, SelfPlay, write_report};
+use sparring::selfplay::{Outcome, Players, Seat, SelfPlay, write_report};
+use sparring::train::progress::Progress;
 use sparring::train::store::RunInfo;
-use sparring_cli::miniature;
-use sparring_cli::progress::Progress;
+use sparring_examples::exit_code;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,8 +43,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    sparring_cli::start_logging();
-    sparring_cli::exit_code(play(&Args::parse()).map(|()| true))
+    exit_code(play(&Args::parse()))
 }
 
 fn play(args: &Args) -> Result<(), BoxError> {
@@ -62,7 +61,7 @@ fn play(args: &Args) -> Result<(), BoxError> {
 
     // 2. Players: two copies of the base model that comes with the repository.
     let scratch = tempfile::tempdir()?;
-    write_base(scratch.path())?;
+    miniature::write_base(scratch.path())?;
     let base = CandlePolicy::load(scratch.path(), PolicyOptions::default())?;
     let copy = || Box::new(base.duplicate());
     let players = Players::Separate { generator: Seat::Learns(copy()), solver: copy() };
@@ -90,7 +89,7 @@ fn play(args: &Args) -> Result<(), BoxError> {
     // 5. The run, and its outcome as a table and as a page.
     let summary = if args.resume.is_some() { run.resume(&dir)? } else { run.run(&dir)? };
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", sparring_cli::outcome(&summary, &dir)?)?;
+    writeln!(out, "{}", Outcome::new(&summary, &dir)?)?;
     writeln!(out, "report: {}", write_report(&dir)?.display())?;
     Ok(())
 }

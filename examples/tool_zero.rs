@@ -11,12 +11,12 @@
 
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::BoxError;
-use sparring::miniature::{Part, TaskFamily, World, write_base};
+use sparring::miniature::{Part, TaskFamily, World, prompts, write_base};
 use sparring::prelude::*;
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::recipes::tool_zero::{Arm, ToolZeroConfig, Training};
 use sparring::train::Evaluation;
-use sparring_cli::miniature::prompts;
+use sparring_examples::exit_code;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -29,7 +29,7 @@ struct Size {
 
 fn main() -> ExitCode {
     let size = Size { updates: 32, training: 800, evaluation: 300 };
-    sparring_cli::exit_code(compare(&size, ToolZeroConfig::default(), &mut std::io::stdout()).map(|()| true))
+    exit_code(compare(&size, ToolZeroConfig::default(), &mut std::io::stdout()))
 }
 
 fn compare(size: &Size, mut config: ToolZeroConfig, out: &mut dyn Write) -> Result<(), BoxError> {

@@ -11,19 +11,19 @@
 
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::BoxError;
-use sparring::miniature::{Part, TaskFamily, World, write_base};
+use sparring::miniature::{Part, TaskFamily, World, prompts, write_base};
 use sparring::prelude::*;
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::tools::{Assignment, RobustComparator, ToolR0Tags, match_calls};
+use sparring::train::progress::Progress;
 use sparring::train::{Epochs, Evaluation, TrainConfig, TrainSummary, Trainer, write_report};
-use sparring_cli::miniature::prompts;
-use sparring_cli::progress::Progress;
+use sparring_examples::exit_code;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let run = || -> Result<bool, BoxError> {
+    let run = || -> Result<(), BoxError> {
         let scratch = tempfile::tempdir()?;
         let dir = std::env::args_os().nth(1).map_or_else(|| scratch.path().join("run"), PathBuf::from);
         let config =
@@ -34,9 +34,9 @@ fn main() -> ExitCode {
             writeln!(out, "{when}: share of held-out tasks solved: {}", scores["heldout_accuracy"])?;
         }
         writeln!(out, "mean reward: {:.2?}, then {:.2?}", summary.reward_first, summary.reward_last)?;
-        Ok(true)
+        Ok(())
     };
-    sparring_cli::exit_code(run())
+    exit_code(run())
 }
 
 fn train(config: TrainConfig, evaluated: usize, dir: &Path) -> Result<TrainSummary, BoxError> {

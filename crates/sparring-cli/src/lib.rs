@@ -1,4 +1,4 @@
-//! The program `sparring`, and what it shares with the examples.
+//! The program `sparring`.
 //!
 //! | command | what it does |
 //! |---|---|
@@ -18,19 +18,15 @@ mod bench;
 mod conform;
 mod errors;
 mod eval;
-pub mod miniature;
+mod miniature;
 mod models;
 mod play;
 mod pretrain;
-pub mod progress;
 mod study;
-mod table;
 mod train;
 
 use clap::{Parser, Subcommand};
 use sparring::core::{BoxError, one_line};
-use sparring::selfplay::Summary;
-use std::path::Path;
 use std::process::ExitCode;
 
 /// Trains language models to call tools by self-play reinforcement learning.
@@ -63,7 +59,7 @@ pub fn main() -> ExitCode {
 /// Runs a command; `false` says that it ran and that its check failed.
 fn run(command: &Command) -> Result<bool, BoxError> {
     match command {
-        Command::Play(args) => play::play(args, miniature::evaluations()).map(|()| true),
+        Command::Play(args) => play::play(args, sparring::miniature::evaluations()).map(|()| true),
         Command::Train(args) => train::run(args).map(|()| true),
         Command::Study(study) => study::run(study).map(|()| true),
         Command::Eval(args) => eval::run(args).map(|()| true),
@@ -73,16 +69,8 @@ fn run(command: &Command) -> Result<bool, BoxError> {
     }
 }
 
-/// The outcome of the self-play run in `dir` as a table: evaluations, rewards, pools, times.
-///
-/// # Errors
-/// What the file system says of `events.jsonl`.
-pub fn outcome(summary: &Summary, dir: &Path) -> Result<String, BoxError> {
-    play::table::render(summary, dir)
-}
-
 /// Sends log messages to standard error; the environment variable `RUST_LOG` chooses them.
-pub fn start_logging() {
+fn start_logging() {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
@@ -90,7 +78,7 @@ pub fn start_logging() {
 }
 
 /// The exit code of a program; an error is printed as one line.
-pub fn exit_code(outcome: Result<bool, BoxError>) -> ExitCode {
+fn exit_code(outcome: Result<bool, BoxError>) -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -1,5 +1,6 @@
 //! The models of every command: a folder or the embedded miniature, on a device, with or without adapters.
 
+use crate::eval::identity::model_digest;
 use serde::{Serialize, Serializer};
 use sparring::candle::{
     CandlePolicy, ChatTokenizer, DeviceKind, DeviceOptions, DevicePolicy, LoraConfig, ModelConfig,
@@ -7,6 +8,7 @@ use sparring::candle::{
 };
 use sparring::core::{BoxError, Policy, Prompt, Sampler, Seed};
 use sparring::miniature;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -166,6 +168,18 @@ impl Model {
             }
         }
     }
+}
+
+/// What a run depends on beside its settings and seed, by name: the model, the rank of its adapters, the device.
+pub(crate) fn inputs(
+    model: Option<&Path>,
+    lora: Option<usize>,
+    device: Device,
+) -> Result<BTreeMap<String, String>, BoxError> {
+    let model = model.map_or_else(|| Ok("embedded miniature".to_owned()), model_digest)?;
+    let rank = lora.map(|rank| ("rank of the adapters", rank.to_string()));
+    let named = [("model", model), ("device", device.to_string())].into_iter().chain(rank);
+    Ok(named.map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// The folder of the base model: the user's, or the embedded one, written into `scratch`.

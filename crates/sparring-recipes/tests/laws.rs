@@ -191,12 +191,12 @@ fn the_rewards_keep_their_contract() {
     let specs: Vec<_> = (1..4).map(|tools| TaskSpec { tools, ..spec() }).collect();
     let cases: Vec<_> = specs.into_iter().map(|spec| (spec.clone(), proposals(&spec))).collect();
     for config in [GeneratorRewardConfig::default(), GeneratorRewardConfig::released()] {
-        conformance::reward(&GeneratorReward::new(config).unwrap(), &cases, &Options::default()).unwrap();
+        conformance::reward(&GeneratorReward::new(config).unwrap(), &cases).unwrap();
     }
     let tasks = cases.iter().filter_map(|(spec, group)| lenient().read(spec, &group[0]).ok());
     let cases: Vec<_> = tasks.map(|task| (task.clone(), answers(&task))).collect();
     assert_eq!(cases.len(), 3);
     for config in [SolverRewardConfig::default(), SolverRewardConfig::released()] {
-        conformance::reward(&SolverReward::new(config).unwrap(), &cases, &Options::default()).unwrap();
+        conformance::reward(&SolverReward::new(config).unwrap(), &cases).unwrap();
     }
 }

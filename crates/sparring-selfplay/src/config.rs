@@ -144,6 +144,8 @@ pub struct SelfPlayConfig {
     pub fresh_optimizer: bool,
     /// A checkpoint is written every so many updates, and at each phase boundary.
     pub checkpoint_every: usize,
+    /// Checkpoints that are kept, beside those that hold the reference model of a kept one.
+    pub checkpoints_kept: usize,
     /// The Generator's training.
     pub generator: GeneratorConfig,
     /// The task pool.
@@ -159,6 +161,7 @@ impl Default for SelfPlayConfig {
             weights: Weights::default(),
             fresh_optimizer: true,
             checkpoint_every: 10,
+            checkpoints_kept: 2,
             generator: GeneratorConfig::default(),
             pool: PoolConfig::default(),
             solver: SolverConfig::default(),
@@ -182,6 +185,7 @@ impl SelfPlayConfig {
     pub fn validate(&self) -> Result<(), SelfPlayError> {
         at_least("iterations", self.iterations, 1)?;
         at_least("checkpoint_every", self.checkpoint_every, 1)?;
+        at_least("checkpoints_kept", self.checkpoints_kept, 1)?;
         let g = &self.generator;
         if g.train {
             at_least("generator.steps", g.steps, 1)?;

@@ -77,10 +77,10 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `config.toml`, `run.json` | settings; seed and preset |
+//! | `config.toml`, `run.json` | settings; seed, preset and inputs |
 //! | `events.jsonl` | a record of every update, pool and evaluation, and your own records |
 //! | `tasks/iteration-N.jsonl` | the pool of each iteration, with each task's statistics |
-//! | `checkpoints/` | the newest two checkpoints |
+//! | `checkpoints/` | the newest checkpoints, by default two |
 //! | `summary.json` | the outcome ([`Summary`]) |
 //! | `report.html` | the report, once [`write_report`] has written it |
 //!
@@ -92,6 +92,7 @@
 mod attempt;
 mod config;
 mod error;
+mod outcome;
 mod phases;
 mod players;
 mod pool;
@@ -107,6 +108,7 @@ mod tests;
 pub use attempt::solve_rate;
 pub use config::{GeneratorConfig, Order, SelfPlayConfig, SelfPlayPlan, SolverConfig, Weights};
 pub use error::SelfPlayError;
+pub use outcome::Outcome;
 pub use players::{Players, Seat};
 pub use pool::{
     Agreement, Bucket, Keep, Mix, Origin, PoolConfig, PoolTask, PoolYield, apportion, equal_quotas,

@@ -5,6 +5,7 @@ use sparring_core::{Game, Observer, Reward, Scorer, Seed, TaskSource};
 use sparring_train::store::{Journal, RunInfo, RunOptions, Store};
 use sparring_train::summary::DriftNote;
 use sparring_train::{Evaluation, TrainError, check};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::time::Instant;
@@ -28,9 +29,6 @@ impl<G: Game> fmt::Debug for SelfPlay<'_, G> {
         f.debug_struct("SelfPlay").field("plan", &self.plan).field("seed", &self.seed).finish_non_exhaustive()
     }
 }
-
-/// Checkpoints that are kept, beside those that hold the reference model of a kept one.
-const KEPT: usize = 2;
 
 impl<'a, G: Game> SelfPlay<'a, G> {
     /// A run of `plan` over `game`. To resume a run, pass the models as they were before the first iteration: their
@@ -124,6 +122,14 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         self
     }
 
+    /// Records what else the run depends on, by name: a digest of the model's files, say, or the device. A run is
+    /// resumed with the same inputs only; an error names the one that differs.
+    #[must_use]
+    pub fn with_inputs(mut self, inputs: BTreeMap<String, String>) -> Self {
+        self.options.inputs = inputs;
+        self
+    }
+
     /// Sets the text of `config.toml`: settings of which the run's are a part. By default the run's.
     #[must_use]
     pub fn with_config_text(mut self, text: impl Into<String>) -> Self {
@@ -150,9 +156,10 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         self.check()?;
         let info = self.options.info(self.seed, &self.plan.config)?;
         let mut observers = std::mem::take(&mut self.options.observers);
-        let played = Store::create(dir.as_ref(), &info, &["tasks"], KEPT, &mut observers)
-            .map_err(SelfPlayError::from)
-            .and_then(|store| self.play(store, None, None));
+        let played =
+            Store::create(dir.as_ref(), &info, &["tasks"], self.plan.config.checkpoints_kept, &mut observers)
+                .map_err(SelfPlayError::from)
+                .and_then(|store| self.play(store, None, None));
         self.options.observers = observers;
         played
     }
@@ -181,7 +188,13 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         info: &RunInfo,
         observers: &mut [Box<dyn Observer + 'a>],
     ) -> Result<Summary, SelfPlayError> {
-        let (mut store, resumed) = Store::resume(dir, info, KEPT, observers, &mut self.players.named_mut())?;
+        let (mut store, resumed) = Store::resume(
+            dir,
+            info,
+            self.plan.config.checkpoints_kept,
+            observers,
+            &mut self.players.named_mut(),
+        )?;
         let at = resumed.state.as_ref().map_or(Cursor::START, |state: &State<G::Task>| state.cursor);
         store.record_resumed(&resumed, &[("iteration", at.iteration), ("step", at.step)])?;
         self.play(store, resumed.state, resumed.reference)

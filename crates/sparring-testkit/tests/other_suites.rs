@@ -15,7 +15,7 @@ fn cases() -> Vec<(u32, Vec<Rollout>)> {
 #[test]
 fn reward_suite() {
     let right = |task: &u32, rollout: &Rollout| Some(f32::from(u8::from(rollout.text == task.to_string())));
-    let check = |reward: &dyn Reward<u32>| conformance::reward(reward, &cases(), &Options::default());
+    let check = |reward: &dyn Reward<u32>| conformance::reward(reward, &cases());
     check(&reward_fn("right", right)).unwrap();
 
     let nameless = reward_fn("", right);

@@ -51,7 +51,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `config.toml`, `run.json` | settings; seed and preset |
+//! | `config.toml`, `run.json` | settings; seed, preset and inputs |
 //! | `events.jsonl` | a record of every update ([`StepRecord`]) and evaluation, and your own records |
 //! | `checkpoints/` | the newest checkpoints, and those that hold the reference model of one of them |
 //! | `summary.json` | the outcome ([`TrainSummary`]) |
@@ -66,6 +66,9 @@ pub mod check;
 mod config;
 mod error;
 mod evaluation;
+mod outcome;
+#[cfg(feature = "progress")]
+pub mod progress;
 mod reference;
 pub mod report;
 mod sampling;
@@ -82,6 +85,7 @@ mod update;
 pub use config::{TrainConfig, TrainPlan, from_toml};
 pub use error::TrainError;
 pub use evaluation::{Evaluation, EvaluationScore, Evaluator, ShownAnswer, accuracy_with_error};
+pub use outcome::Outcome;
 pub use reference::ReferenceKind;
 pub use report::{Report, write_report};
 pub use sampling::{majority, requests, sample, sample_where_possible};

@@ -28,14 +28,16 @@ pub fn sample(
     sampler: &dyn Sampler,
     model: &'static str,
     requests: &[SampleRequest],
-    mut done: impl FnMut(usize),
+    done: impl FnMut(usize),
 ) -> Result<Vec<Vec<Rollout>>, TrainError> {
-    let mut groups = Vec::with_capacity(requests.len());
-    for chunk in chunks(requests) {
-        groups.extend(sampler.sample_all(chunk).map_err(TrainError::policy(model))?);
-        done(groups.len());
-    }
-    Ok(groups)
+    each(sampler, requests, done, |i, answer| {
+        answer.map_err(|error| {
+            TrainError::policy(model)(match error {
+                PolicyError::Invalid { what } => PolicyError::invalid(format!("sample request {i}: {what}")),
+                error => error,
+            })
+        })
+    })
 }
 
 /// As [`sample`], but an invalid prompt (one that a model wrote may be too long) gives `None` instead of an error.
@@ -46,29 +48,34 @@ pub fn sample_where_possible(
     sampler: &dyn Sampler,
     model: &'static str,
     requests: &[SampleRequest],
-    mut done: impl FnMut(usize),
+    done: impl FnMut(usize),
 ) -> Result<Vec<Option<Vec<Rollout>>>, TrainError> {
-    let mut groups = Vec::with_capacity(requests.len());
-    for chunk in chunks(requests) {
-        for answer in sampler.sample_checked(chunk) {
-            groups.push(match answer {
-                Ok(group) => Some(group),
-                Err(PolicyError::Invalid { what }) => {
-                    tracing::debug!(model, what, "the prompt is invalid");
-                    None
-                }
-                Err(error) => return Err(TrainError::policy(model)(error)),
-            });
+    each(sampler, requests, done, |request, answer| match answer {
+        Ok(group) => Ok(Some(group)),
+        Err(PolicyError::Invalid { what }) => {
+            tracing::debug!(model, request, what, "the prompt is invalid");
+            Ok(None)
         }
-        done(groups.len());
-    }
-    Ok(groups)
+        Err(error) => Err(TrainError::policy(model)(error)),
+    })
 }
 
-/// Splits requests so that each part has about [`CHUNK`] completions.
-fn chunks(requests: &[SampleRequest]) -> impl Iterator<Item = &[SampleRequest]> {
+/// Samples the requests in chunks of about [`CHUNK`] completions, and turns the answer to request `i` into a result.
+fn each<R>(
+    sampler: &dyn Sampler,
+    requests: &[SampleRequest],
+    mut done: impl FnMut(usize),
+    mut result: impl FnMut(usize, Result<Vec<Rollout>, PolicyError>) -> Result<R, TrainError>,
+) -> Result<Vec<R>, TrainError> {
     let n = requests.first().map_or(1, |r| r.n.max(1));
-    requests.chunks((CHUNK / n).max(1))
+    let mut results = Vec::with_capacity(requests.len());
+    for chunk in requests.chunks((CHUNK / n).max(1)) {
+        for answer in sampler.sample_checked(chunk) {
+            results.push(result(results.len(), answer)?);
+        }
+        done(results.len());
+    }
+    Ok(results)
 }
 
 /// The most frequent answer of a group: how often it was given, and by which completion first. Of equally

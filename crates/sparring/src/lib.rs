@@ -1,6 +1,6 @@
 //! Language models that teach themselves to call tools: self-play reinforcement learning in Rust, on candle.
 //!
-//! This crate only re-exports. Depend on it to *use* Sparring; depend on one of its parts where you need
+//! This crate re-exports the others. Depend on it to *use* Sparring; depend on one of its parts where you need
 //! no more than that part. Modules marked with \* are features of the same name.
 //!
 //! | module | crate | what it is for |
@@ -20,7 +20,7 @@
 //!
 //! All of these features are on by default, and so are `validate` (calls against their schemas) and `schemars` (tools from
 //! Rust types). `default-features = false` leaves the four light crates: no tensors, no weights, no template engine.
-//! Three features are off by default: `tree-sitter` (BFCL's Java and JavaScript; compiles C), `transformers`
+//! Off by default: `progress` (bars on a terminal), `tree-sitter` (BFCL's Java and JavaScript; compiles C), `transformers`
 //! (candle-transformers' models as samplers) and `cuda` (NVIDIA GPUs).
 //!
 //! ```
@@ -76,7 +76,7 @@ pub use sparring_core as core;
 pub use sparring_eval as eval;
 pub use sparring_grpo as grpo;
 #[cfg(feature = "miniature")]
-pub use sparring_miniature as miniature;
+pub mod miniature;
 #[cfg(feature = "recipes")]
 pub use sparring_recipes as recipes;
 pub use sparring_reward as reward;

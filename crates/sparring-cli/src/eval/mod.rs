@@ -18,13 +18,13 @@ mod tests;
 use crate::asking::reader;
 use crate::errors::at;
 use crate::models::{Device, Model};
-use crate::progress::Bar;
 use identity::{data_files, model_digest, model_name};
 use serde_json::json;
 pub(crate) use settings::Args;
 use sparring::core::BoxError;
 use sparring::eval::bfcl::write_results;
 use sparring::eval::{Benchmark, Failure, Journal, Report, gold_answers, score, write_report};
+use sparring::train::progress::Bar;
 use std::io::Write;
 use std::path::Path;
 

@@ -12,18 +12,17 @@
 
 mod models;
 mod settings;
-pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::progress::Progress;
 pub(crate) use settings::Args;
 use settings::Settings;
 use sparring::core::{BoxError, Seed};
 use sparring::recipes::tool_r0::ToolR0;
-use sparring::selfplay::{SelfPlay, write_report};
+use sparring::selfplay::{Outcome, SelfPlay, write_report};
 use sparring::tools::ToolTask;
 use sparring::train::Evaluation;
+use sparring::train::progress::Progress;
 use std::io::Write;
 
 /// Plays or resumes a run, and prints the outcome.
@@ -46,6 +45,7 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
     )
     .with_preset(&settings.preset)
     .with_config_text(settings.config.to_toml()?)
+    .with_inputs(settings.inputs.clone())
     .with_observer(Progress::new());
     for evaluation in evaluations {
         run = run.with_evaluation(evaluation);
@@ -55,7 +55,7 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
     // 4. The outcome.
     let report = write_report(&settings.dir)?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", table::render(&summary, &settings.dir)?)?;
+    writeln!(out, "{}", Outcome::new(&summary, &settings.dir)?)?;
     writeln!(out, "report: {}", report.display())?;
     Ok(())
 }

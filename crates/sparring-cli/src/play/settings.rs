@@ -1,11 +1,12 @@
 //! The command line and the settings that follow from it.
 
 use crate::errors::{read_text, stem};
-use crate::miniature;
-use crate::models::DeviceArgs;
+use crate::models::{DeviceArgs, inputs};
 use sparring::core::BoxError;
+use sparring::miniature;
 use sparring::recipes::tool_r0::{Preset, ToolR0Config};
 use sparring::train::store::RunInfo;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Two small models teach each other to call tools.
@@ -45,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     pub(crate) dir: PathBuf,
     pub(crate) resume: bool,
+    /// What the run depends on beside these.
+    pub(crate) inputs: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -52,9 +55,12 @@ impl Settings {
     pub(crate) fn read(args: &Args) -> Result<Self, BoxError> {
         if let Some(dir) = &args.resume {
             let info = RunInfo::read(dir)?;
+            let inputs = args.inputs()?;
+            info.check_inputs(dir, &inputs)?;
             let file = dir.join("config.toml").display().to_string();
             let config = ToolR0Config::from_toml(&info.config, &file)?;
-            return Ok(Self { config, preset: info.preset, seed: info.seed, dir: dir.clone(), resume: true });
+            let (preset, seed, dir) = (info.preset, info.seed, dir.clone());
+            return Ok(Self { config, preset, seed, dir, resume: true, inputs });
         }
         let (mut config, preset) = match &args.config {
             Some(path) => (read_file(path)?, stem(path)),
@@ -68,7 +74,14 @@ impl Settings {
             Some(dir) => dir.clone(),
             None => Path::new("runs").join(format!("{preset}-{}", args.seed)),
         };
-        Ok(Self { config, preset, seed: args.seed, dir, resume: false })
+        Ok(Self { config, preset, seed: args.seed, dir, resume: false, inputs: args.inputs()? })
+    }
+}
+
+impl Args {
+    /// What a run depends on beside its settings and seed, by name.
+    fn inputs(&self) -> Result<BTreeMap<String, String>, BoxError> {
+        inputs(self.model.as_deref(), self.lora, self.device.device)
     }
 }
 
@@ -90,7 +103,8 @@ mod tests {
         assert_eq!((settings.preset.as_str(), settings.seed, settings.resume), ("miniature", 1, false));
         assert_eq!(settings.dir, Path::new("runs/miniature-1"));
         assert_eq!(settings.config.prompts, Some(miniature::prompts()));
-        let other = read(&["--model", "somewhere", "--preset", "paper"]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let other = read(&["--model", &folder.path().to_string_lossy(), "--preset", "paper"]).unwrap();
         assert_eq!(other.config.prompts, None);
     }
 

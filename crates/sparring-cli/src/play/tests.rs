@@ -1,9 +1,9 @@
 //! The program plays, is resumed, and reports, with a tiny model of random weights.
 
-use crate::miniature;
 use crate::play::play;
 use sparring::candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
 use sparring::core::{Game, Rollout, Seed, one_line};
+use sparring::miniature;
 use sparring::miniature::{Split, TaskShape, World};
 use sparring::recipes::tool_r0::{Preset, TaskSpec, render_answer, render_proposal};
 use sparring::tools::ToolTask;
@@ -89,6 +89,15 @@ fn plays_reports_and_resumes() {
     }
     // A finished run has nothing left to do, and says the same again.
     run(&["--resume", &out, "--model", &model]).unwrap();
+    // It continues with the models that it was started with, on the same device.
+    for (words, what) in [
+        (&["--resume", &out][..], "its model differs"),
+        (&["--resume", &out, "--model", &model, "--lora", "2"], "its rank of the adapters differs"),
+        (&["--resume", &out, "--model", &model, "--device", "candle-cpu"], "its device differs"),
+    ] {
+        let error = run(words).unwrap_err();
+        assert!(error.contains(what), "{words:?}: {error}");
+    }
     // A folder with a run in it is not overwritten.
     let again = run(&["--model", &model, "--config", &settings, "--out", &out]).unwrap_err();
     assert!(again.contains("holds a run already"), "{again}");

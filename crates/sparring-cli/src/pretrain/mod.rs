@@ -12,8 +12,7 @@ mod corpus;
 mod tokenizer;
 
 use crate::errors::read_text;
-use crate::miniature::{print_accuracies, prompts};
-use crate::progress::Bar;
+use crate::miniature::print_accuracies;
 use corpus::{Corpus, Text};
 use rand::seq::SliceRandom;
 use sparring::candle::{AdamWConfig, CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
@@ -21,8 +20,9 @@ use sparring::core::{
     BoxError, Learner, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
 };
 use sparring::grpo::LrSchedule;
-use sparring::miniature::{DocumentMix, World};
+use sparring::miniature::{DocumentMix, World, prompts};
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
+use sparring::train::progress::Bar;
 use std::path::PathBuf;
 
 /// Pretrains the miniature's base model.

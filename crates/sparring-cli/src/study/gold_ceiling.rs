@@ -7,11 +7,11 @@
 //! The Solver's side of a preset (reward, updates, learning rate, iterations, numbers of tools and calls) on tasks that
 //! are the world's, over training tools, never twice the same, and with labels that are always right.
 
-use crate::miniature::{print_accuracies, prompts};
+use crate::miniature::print_accuracies;
 use crate::models::base_folder;
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::{BoxError, Player, task_source_fn};
-use sparring::miniature::{Split, TaskShape, World};
+use sparring::miniature::{Split, TaskShape, World, prompts};
 use sparring::prelude::*;
 use sparring::recipes::tool_r0::{Preset, ToolR0};
 use sparring::train::{ReferenceKind, TrainConfig, Trainer};

@@ -14,22 +14,21 @@ mod problems;
 mod propose;
 mod reads;
 mod settings;
-mod table;
 #[cfg(test)]
 mod tests;
 
 use crate::asking::Method;
 use crate::models::Model;
-use crate::progress::Progress;
 use problems::{OfTask, Problem, Problems};
 use propose::Proposer;
 use reads::Reads;
 pub(crate) use settings::Args;
-use settings::{Player, Settings};
-use sparring::core::{BoxError, Observer, Reward, Rollout, Seed};
+use settings::{Settings, Trained};
+use sparring::core::{BoxError, Observer, Player, Reward, Rollout, Seed};
 use sparring::eval::{AnswerReader, ExactGrader, Grader};
 use sparring::reward::majority::self_consistency;
-use sparring::train::{Epochs, Evaluation, TrainSummary, Trainer, write_report};
+use sparring::train::progress::Progress;
+use sparring::train::{Epochs, Evaluation, Outcome, TrainSummary, Trainer, write_report};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -39,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
     let summary = train(&settings, Progress::new())?;
     let report = write_report(&settings.dir)?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", table::render(&summary, &settings.dir)?)?;
+    writeln!(out, "{}", Outcome::new(&summary, &settings.dir)?)?;
     writeln!(out, "report: {}", report.display())?;
     Ok(())
 }
@@ -61,7 +60,7 @@ fn train(settings: &Settings, observer: impl Observer) -> Result<TrainSummary, B
 
     // 3. Who is trained: by default the solver, whose evaluations are its exact matches.
     let trainer = match settings.recorded.run.player {
-        Player::Solver => {
+        Trained::Solver => {
             let tasks = problems.load(&settings.recorded.run.tasks)?;
             let reward = OfTask(settings.recorded.solver_reward()?);
             let end = tasks.first().map(|task| base.end_of_prompt(&task.prompt)).transpose()?;
@@ -69,7 +68,7 @@ fn train(settings: &Settings, observer: impl Observer) -> Result<TrainSummary, B
                 Method::choose(reads.notation(), settings.recorded.run.prompt, false, template)?.reader;
             let reader = reader.after(end.as_deref().unwrap_or_default());
             let mut trainer = trainer(settings, &mut *policy, tasks, reward)?
-                .with_player(sparring::core::Player::Solver)
+                .with_player(Player::Solver)
                 .with_consistency(|_, group| consistency(&reads, group))
                 .with_solved(move |task, out| solved(&reader, task, out));
             if let Some(file) = &settings.recorded.run.evaluate {
@@ -77,12 +76,12 @@ fn train(settings: &Settings, observer: impl Observer) -> Result<TrainSummary, B
             }
             trainer
         }
-        Player::Proposer => {
+        Trained::Proposer => {
             let proposer = Proposer::new(&settings.recorded, &problems, base.sampler())?;
             let tasks = proposer.load(&settings.recorded.run.tasks)?;
             let reward = settings.recorded.paper.proposer_reward::<Arc<Problem>>()?;
             trainer(settings, &mut *policy, tasks, reward)?
-                .with_player(sparring::core::Player::Generator)
+                .with_player(Player::Generator)
                 .with_consistency(|_, group| consistency(&reads, group))
                 .with_solve_rates(move |tasks, groups, seed| proposer.solve_rates(tasks, groups, seed))
         }
@@ -106,6 +105,7 @@ fn trainer<'a>(
     Ok(Trainer::new(plan, policy, Epochs::new(tasks), prompt, reward, seed)
         .with_preset(&settings.preset)
         .with_config_text(settings.recorded.to_toml()?)
+        .with_inputs(settings.inputs()?)
         .with_key(move |task| format!("{player:?} {}", task.item.category)))
 }
 

@@ -2,8 +2,8 @@
 
 use crate::asking::PromptChoice;
 use crate::errors::{at, read_text, stem};
-use crate::eval::identity::{file_digest, model_digest};
-use crate::models::DeviceArgs;
+use crate::eval::identity::file_digest;
+use crate::models::{DeviceArgs, inputs};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use sparring::core::{BoxError, SamplingParams};
@@ -12,6 +12,7 @@ use sparring::reward::{BoxReward, RewardConfig};
 use sparring::tools::ToolTask;
 use sparring::train::TrainConfig;
 use sparring::train::store::RunInfo;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Trains a model on a file of tasks by GRPO.
@@ -35,7 +36,7 @@ pub(crate) struct Args {
     evaluate_every: Option<usize>,
     /// Who is trained, in papers that have a proposer and a solver.
     #[arg(long, default_value = "solver", conflicts_with = "resume")]
-    player: Player,
+    player: Trained,
     /// How tools are shown to the model: by its chat template, in words, or `auto`: the template if it asks for calls
     /// in the format that the reward reads.
     #[arg(long, default_value = "auto", conflicts_with = "resume")]
@@ -87,7 +88,7 @@ struct Overrides {
 /// Who is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Player {
+pub(crate) enum Trained {
     /// Answers the tasks.
     Solver,
     /// Writes new tasks.
@@ -99,14 +100,9 @@ pub(crate) enum Player {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Run {
     pub(crate) tasks: PathBuf,
-    /// Of the tasks' bytes.
-    tasks_digest: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) evaluate: Option<PathBuf>,
-    /// Of the model's files; none for the embedded miniature.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    model_digest: Option<String>,
-    pub(crate) player: Player,
+    pub(crate) player: Trained,
     pub(crate) prompt: PromptChoice,
     pub(crate) probes: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,9 +137,10 @@ impl Settings {
             let info = RunInfo::read(dir)?;
             let file = dir.join("config.toml").display().to_string();
             let recorded: Recorded = sparring::train::from_toml(&info.config, &file)?;
-            recorded.run.check_inputs(model.as_deref())?;
-            let (preset, seed, dir) = (info.preset, info.seed, dir.clone());
-            return Ok(Self { recorded, preset, seed, dir, resume: true, model, device });
+            let (preset, seed, dir) = (info.preset.clone(), info.seed, dir.clone());
+            let settings = Self { recorded, preset, seed, dir, resume: true, model, device };
+            info.check_inputs(&settings.dir, &settings.inputs()?)?;
+            return Ok(settings);
         }
         let (mut paper, preset) = match (&args.config, &args.preset) {
             (Some(path), _) => (read_file(path)?, stem(path)),
@@ -156,6 +153,20 @@ impl Settings {
         let default = || Path::new("runs").join(format!("{preset}-{}", args.seed));
         let dir = args.out.clone().unwrap_or_else(default);
         Ok(Self { recorded, preset, seed: args.seed, dir, resume: false, model, device })
+    }
+}
+
+impl Settings {
+    /// What the run depends on beside its settings and seed, by name.
+    pub(crate) fn inputs(&self) -> Result<BTreeMap<String, String>, BoxError> {
+        let run = &self.recorded.run;
+        let mut inputs = inputs(self.model.as_deref(), run.lora, self.device.device)?;
+        for (name, file) in [("task file", Some(&run.tasks)), ("evaluation file", run.evaluate.as_ref())] {
+            if let Some(file) = file {
+                inputs.insert(name.to_owned(), file_digest(file)?);
+            }
+        }
+        Ok(inputs)
     }
 }
 
@@ -182,10 +193,10 @@ fn updates(paper: &mut PaperConfig) -> [Option<&mut TrainConfig>; 3] {
     [paper.update.as_mut(), paper.solver_update.as_mut(), paper.proposer_update.as_mut()]
 }
 
-fn trained(paper: &mut PaperConfig, player: Player) -> Option<&mut TrainConfig> {
+fn trained(paper: &mut PaperConfig, player: Trained) -> Option<&mut TrainConfig> {
     match player {
-        Player::Solver => paper.update.as_mut().or(paper.solver_update.as_mut()),
-        Player::Proposer => paper.proposer_update.as_mut(),
+        Trained::Solver => paper.update.as_mut().or(paper.solver_update.as_mut()),
+        Trained::Proposer => paper.proposer_update.as_mut(),
     }
 }
 
@@ -193,7 +204,7 @@ impl Run {
     fn new(args: &Args) -> Result<Self, BoxError> {
         let tasks = args.tasks.as_deref().ok_or("name a file of tasks (--tasks)")?;
         let absolute = |path: &Path| path.canonicalize().map_err(at(path));
-        if args.player == Player::Proposer && args.evaluate.is_some() {
+        if args.player == Trained::Proposer && args.evaluate.is_some() {
             return Err("--evaluate measures answers, and --player proposer gives none; leave one out".into());
         }
         if args.probes == 0 {
@@ -202,27 +213,12 @@ impl Run {
         Ok(Self {
             // A run may be resumed from another folder.
             tasks: absolute(tasks)?,
-            tasks_digest: file_digest(tasks)?,
             evaluate: args.evaluate.as_deref().map(absolute).transpose()?,
-            model_digest: args.model.as_deref().map(model_digest).transpose()?,
             player: args.player,
             prompt: args.prompt,
             probes: args.probes,
             lora: args.lora,
         })
-    }
-
-    /// Refuses to continue with other tasks or another model.
-    fn check_inputs(&self, model: Option<&Path>) -> Result<(), BoxError> {
-        if file_digest(&self.tasks)? != self.tasks_digest {
-            return Err(at(&self.tasks)(
-                "has changed since the run was started; restore it, or start a new run",
-            ));
-        }
-        if model.map(model_digest).transpose()? != self.model_digest {
-            return Err("the run was started with another model; name that one by --model".into());
-        }
-        Ok(())
     }
 }
 
@@ -236,12 +232,12 @@ impl Recorded {
     pub(crate) fn update(&self) -> Result<&TrainConfig, BoxError> {
         let paper = &self.paper;
         match self.run.player {
-            Player::Solver => paper.update.as_ref().or(paper.solver_update.as_ref()),
-            Player::Proposer => paper.proposer_update.as_ref(),
+            Trained::Solver => paper.update.as_ref().or(paper.solver_update.as_ref()),
+            Trained::Proposer => paper.proposer_update.as_ref(),
         }
         .ok_or_else(|| match self.run.player {
-            Player::Solver => "the settings have no [update] or [solver_update]".into(),
-            Player::Proposer => "these settings have no proposer; leave out --player proposer".into(),
+            Trained::Solver => "the settings have no [update] or [solver_update]".into(),
+            Trained::Proposer => "these settings have no proposer; leave out --player proposer".into(),
         })
     }
 

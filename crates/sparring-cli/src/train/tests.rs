@@ -138,7 +138,7 @@ fn the_command_prints_reports_and_continues() {
     run(&["--resume", &out, "--model", &model]).unwrap();
     for (words, want) in [
         (&new[..], "holds a run already"),
-        (&["--resume", &out], "started with another model"),
+        (&["--resume", &out], "its model differs"),
         (&["--resume", &out, "--steps", "3"], "cannot be used with"),
         (&["--tasks", &tasks], "--preset"),
         (&["--preset", "toolrl/nope", "--tasks", &tasks], "choose one of tool-zero/paper"),
@@ -154,7 +154,7 @@ fn the_command_prints_reports_and_continues() {
     }
     std::fs::write(place.path("tasks.jsonl"), "{}").unwrap();
     let error = run(&["--resume", &out, "--model", &model]).unwrap_err();
-    assert!(error.contains("tasks.jsonl: has changed"), "{error}");
+    assert!(error.contains("its evaluation file differs"), "{error}");
 }
 
 /// The prompt asks for what the reward reads.

@@ -1,5 +1,6 @@
-use super::{Options, Outcome, ensure, failed};
+use super::{Outcome, ensure, failed};
 use sparring_core::{Component, Player, Reward, RewardContext, Rollout, check_scores, sum_components};
+use std::borrow::Borrow;
 
 /// Largest difference between a sum of components and the score, relative to the size of the terms.
 const ROUNDING: f32 = 1e-5;
@@ -20,7 +21,7 @@ const PARTLY: [Option<f32>; 4] = [None, Some(0.5), None, Some(1.0)];
 ///
 /// # Errors
 /// The first check that fails.
-pub fn reward<T>(reward: &dyn Reward<T>, cases: &[(T, Vec<Rollout>)], _: &Options) -> Outcome {
+pub fn reward<T: ?Sized>(reward: &dyn Reward<T>, cases: &[(impl Borrow<T>, Vec<Rollout>)]) -> Outcome {
     ensure(!reward.name().is_empty(), "reward/name", || "the name is empty".to_owned())?;
     let mut groups: Vec<Vec<Rollout>> = cases.iter().map(|(_, group)| group.clone()).collect();
     groups.push(Vec::new());
@@ -30,7 +31,7 @@ pub fn reward<T>(reward: &dyn Reward<T>, cases: &[(T, Vec<Rollout>)], _: &Option
             let rates = |all: &[Option<f32>]| all.iter().copied().cycle().take(group.len()).collect();
             let (probed, partly): (Vec<_>, Vec<_>) = (rates(&PROBED), rates(&PARTLY));
             for (when, context) in contexts(&probed, &partly, batch) {
-                in_context(reward, task, group, &context, &format!("case {i}, {when}"))?;
+                in_context(reward, task.borrow(), group, &context, &format!("case {i}, {when}"))?;
             }
         }
     }
@@ -57,7 +58,7 @@ fn contexts<'a>(
 }
 
 /// Checks one group in one context; `place` names it.
-fn in_context<T>(
+fn in_context<T: ?Sized>(
     reward: &dyn Reward<T>,
     task: &T,
     group: &[Rollout],

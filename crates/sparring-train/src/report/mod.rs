@@ -1,13 +1,15 @@
 //! One self-contained HTML page about a run: no scripts, no fonts, no images from elsewhere.
 //!
 //! [`Report`] is the page of a training run, with sections of your own. [`Page`] makes the page of any kind of run from
-//! its [`Layout`]; [`charts`], [`html`] and [`sections`] are its parts.
+//! its [`Layout`]; [`charts`], [`html`] and [`sections`] are its parts; [`text`] has those of a table
+//! for a terminal.
 
 pub mod charts;
 mod data;
 pub mod html;
 mod page;
 pub mod sections;
+pub mod text;
 
 pub use data::{EvaluationData, Records, read_json};
 pub use page::{Layout, Page, Render, RunData};

@@ -1,6 +1,7 @@
 use super::disk;
 use crate::TrainError;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,9 @@ pub struct RunInfo {
     pub seed: u64,
     /// Name of the preset; empty where none.
     pub preset: String,
+    /// What else the run depends on, by name: a digest of its model or of its tasks, a device.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, String>,
     /// The text of `config.toml`.
     #[serde(skip)]
     pub config: String,
@@ -25,7 +29,7 @@ pub struct RunInfo {
 impl RunInfo {
     /// A run of this seed and preset, with this text for its `config.toml`.
     pub fn new(seed: u64, preset: &str, config: String) -> Self {
-        Self { format: FORMAT, seed, preset: preset.to_owned(), config }
+        Self { format: FORMAT, seed, preset: preset.to_owned(), inputs: BTreeMap::new(), config }
     }
 
     /// Reads `run.json` and `config.toml` of a run folder.
@@ -56,6 +60,26 @@ impl RunInfo {
             .map_err(|_| TrainError::damaged(&path, "it is not UTF-8 text"))?;
         Ok(info)
     }
+
+    /// Checks that the run in `dir`, which this describes, has these inputs: resuming does so too, but only once the
+    /// model is loaded.
+    ///
+    /// # Errors
+    /// [`TrainError::Invalid`] names the first that differs.
+    pub fn check_inputs(&self, dir: &Path, inputs: &BTreeMap<String, String>) -> Result<(), TrainError> {
+        let other = |name: &&String| self.inputs.get(*name) != inputs.get(*name);
+        match self.inputs.keys().chain(inputs.keys()).find(other) {
+            Some(name) => Err(differs(dir, "run.json", name)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn differs(root: &Path, file: &str, what: &str) -> TrainError {
+    TrainError::invalid(format!(
+        "{}: its {what} differs from this run's; resume with the same {what}, or start a new run",
+        root.join(file).display()
+    ))
 }
 
 /// An open run folder, locked while it is open.
@@ -88,18 +112,13 @@ impl RunFolder {
     /// Opens and locks the folder of a run to continue, which must be the run of `info`.
     pub(crate) fn open(root: &Path, info: &RunInfo) -> Result<Self, TrainError> {
         let found = RunInfo::read(root)?;
-        let differs = |what: &str, file: &str| {
-            Err(TrainError::invalid(format!(
-                "{}: its {what} differs from this run's; resume with the same {what}, or start a new run",
-                root.join(file).display()
-            )))
-        };
         if found.seed != info.seed {
-            return differs("seed", "run.json");
+            return Err(differs(root, "run.json", "seed"));
         }
         if found.config != info.config {
-            return differs("configuration", "config.toml");
+            return Err(differs(root, "config.toml", "configuration"));
         }
+        found.check_inputs(root, &info.inputs)?;
         Ok(Self { root: root.to_owned(), _lock: lock(root)? })
     }
 

@@ -2,6 +2,7 @@ use super::RunInfo;
 use crate::TrainError;
 use serde::Serialize;
 use sparring_core::{Observer, Seed};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What a run has beside its settings.
@@ -13,6 +14,8 @@ pub struct RunOptions<'a> {
     pub preset: String,
     /// The text of `config.toml`, where the run's settings are part of larger ones.
     pub config_text: Option<String>,
+    /// What else the run depends on, by name: see [`RunInfo::inputs`].
+    pub inputs: BTreeMap<String, String>,
 }
 
 impl RunOptions<'_> {
@@ -26,7 +29,7 @@ impl RunOptions<'_> {
             None => toml::to_string_pretty(config)
                 .map_err(|e| TrainError::invalid(format!("the settings cannot be written as TOML: {e}")))?,
         };
-        Ok(RunInfo::new(seed.value(), &self.preset, config))
+        Ok(RunInfo { inputs: self.inputs.clone(), ..RunInfo::new(seed.value(), &self.preset, config) })
     }
 }
 

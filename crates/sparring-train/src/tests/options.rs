@@ -1,6 +1,9 @@
 use super::*;
-use crate::{Score, Scored, Updater, majority, requests, sample};
-use sparring_core::{BoxError, Component, Reward, RewardContext, one_line, sum_components};
+use crate::{Score, Scored, Updater, majority, requests, sample, sample_where_possible};
+use sparring_core::{
+    BoxError, Component, PolicyError, Prompt, Reward, RewardContext, SampleRequest, Sampler, one_line,
+    sum_components,
+};
 use sparring_grpo::advantage::Baselines;
 use sparring_grpo::{Adpo, AdvantageKind, GrpoConfig};
 
@@ -205,6 +208,31 @@ impl Reward<String> for Given {
     ) -> Result<Vec<Option<f32>>, BoxError> {
         Ok(ctx.solve_rates.to_vec())
     }
+}
+
+/// Refuses every prompt of no tokens.
+struct NoEmptyPrompt;
+
+impl Sampler for NoEmptyPrompt {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+        let answer = |request: &SampleRequest| match &request.prompt {
+            Prompt::Tokens(tokens) if tokens.is_empty() => Err(PolicyError::invalid("no tokens")),
+            _ => Ok(vec![Rollout::from_text("yes"); request.n]),
+        };
+        requests.iter().map(answer).collect()
+    }
+}
+
+#[test]
+fn an_invalid_prompt_has_its_number_among_all_requests() {
+    let prompts = (0..1300).map(|i| vec![1; usize::from(i != 1234)]);
+    let requests = requests(prompts, 1, &SamplingParams::default(), Seed::new(1));
+    let error = sample(&NoEmptyPrompt, "policy", &requests, |_| {}).unwrap_err();
+    assert!(one_line(&error).contains("sample request 1234: no tokens"), "{error}");
+    let mut calls = Vec::new();
+    let groups = sample_where_possible(&NoEmptyPrompt, "policy", &requests, |done| calls.push(done)).unwrap();
+    assert_eq!(groups.iter().position(Option::is_none), Some(1234));
+    assert_eq!(calls, [512, 1024, 1300]);
 }
 
 #[test]

@@ -133,6 +133,10 @@ fn a_folder_is_for_one_run() {
     assert!(refused(config(), 7, false).contains("holds a run already"));
     assert!(refused(config().with_steps(13), 7, true).contains("configuration differs"));
     assert!(refused(config(), 8, true).contains("seed differs"));
+    let mut policy = toy();
+    let inputs = [("model".to_owned(), "another".to_owned())].into();
+    let error = trainer(config(), &mut policy, 7).with_inputs(inputs).resume(dir.path()).unwrap_err();
+    assert!(error.to_string().contains("its model differs"), "{error}");
     let empty = tempfile::tempdir().unwrap();
     let error = trainer(config(), &mut toy(), 7).resume(empty.path()).unwrap_err().to_string();
     assert!(error.contains("holds no run to resume"), "{error}");

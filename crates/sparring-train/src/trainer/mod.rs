@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sparring_core::{BoxError, Observer, Player, Policy, Prompt, Reward, Rollout, Scorer, Seed, TaskSource};
 use state::State;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Trains one policy on tasks by a reward: see the [crate's documentation](crate).
@@ -203,6 +204,14 @@ impl<'a, T> Trainer<'a, T> {
     #[must_use]
     pub fn with_preset(mut self, preset: impl Into<String>) -> Self {
         self.options.preset = preset.into();
+        self
+    }
+
+    /// Records what else the run depends on, by name: a digest of the model's files, say, or the device. A run is
+    /// resumed with the same inputs only; an error names the one that differs.
+    #[must_use]
+    pub fn with_inputs(mut self, inputs: BTreeMap<String, String>) -> Self {
+        self.options.inputs = inputs;
         self
     }
 

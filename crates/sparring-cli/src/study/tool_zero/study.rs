@@ -1,17 +1,16 @@
 //! The base model, the tasks, and the runs of every arm with every seed.
 
 use crate::errors::at;
-use crate::miniature::prompts;
-use crate::progress::Bar;
 use crate::study::tool_zero::job::{self, Accuracy, BaseResult, RunResult};
 use crate::study::tool_zero::settings::Settings;
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::{BoxError, SamplingParams, Seed};
-use sparring::miniature::{Part, TaskFamily, World, write_base};
+use sparring::miniature::{Part, TaskFamily, World, prompts, write_base};
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::recipes::tool_zero::{Arm, ToolZero, Training, coverage, mask_names};
 use sparring::tools::ToolTask;
 use sparring::train::Evaluation;
+use sparring::train::progress::Bar;
 use sparring::train::report::read_json;
 use sparring::train::store::disk::write_atomic;
 use std::path::PathBuf;

@@ -1,34 +1,60 @@
-//! Rows that the tables of several commands have in common.
+//! Rows that the tables of several kinds of run have in common.
 
+use super::Records;
+use crate::EvaluationScore;
 use serde_json::Value;
-use sparring::core::BoxError;
-use sparring::train::EvaluationScore;
-use sparring::train::report::Records;
-use std::fmt::Write;
+use std::fmt;
 
 /// Updates over which a first and a last value are averaged.
 const WINDOW: usize = 5;
 
 /// An accuracy with its standard error, in %.
-pub(crate) fn percent(score: &EvaluationScore) -> String {
+pub fn percent(score: &EvaluationScore) -> String {
     format!("{:.1} ± {:.1}", 100.0 * score.accuracy, 100.0 * score.standard_error)
 }
 
-/// Rewards and other fields of the records of one kind, at the first and the last updates.
-pub(crate) fn learning(
-    out: &mut String,
+/// A field of the records of one kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name in the record.
+    pub name: &'static str,
+    /// Its name for people.
+    pub label: &'static str,
+    /// Whether it is a share, shown in %.
+    pub share: bool,
+}
+
+impl Field {
+    /// A number.
+    pub const fn number(name: &'static str, label: &'static str) -> Self {
+        Self { name, label, share: false }
+    }
+
+    /// A share in [0, 1].
+    pub const fn share(name: &'static str, label: &'static str) -> Self {
+        Self { name, label, share: true }
+    }
+}
+
+/// Writes `fields` and the components of the reward of the records `kind`, averaged over the first and the last
+/// updates. Writes nothing where there are no such records.
+///
+/// # Errors
+/// What the formatter reports.
+pub fn learning(
+    out: &mut fmt::Formatter<'_>,
     title: &str,
     kind: &str,
-    fields: &[(&str, &str, bool)],
+    fields: &[Field],
     records: &Records,
-) -> Result<(), BoxError> {
+) -> fmt::Result {
     let steps: Vec<&Value> = records.of(kind).collect();
     let Some(newest) = steps.last() else { return Ok(()) };
     let title = format!("{title}, {} updates", steps.len());
     let (first, last) = (format!("first {WINDOW}"), format!("last {WINDOW}"));
     writeln!(out, "\n{title:32} {first:>14}  {last:>14}")?;
-    for (field, name, share) in fields {
-        row(out, name, *share, &steps, |step| step[*field].as_f64())?;
+    for field in fields {
+        row(out, field.label, field.share, &steps, |step| step[field.name].as_f64())?;
     }
     let components = newest["components"].as_object().into_iter().flatten();
     for (component, _) in components {
@@ -40,12 +66,12 @@ pub(crate) fn learning(
 
 /// A value at the first and the last updates that have it.
 fn row(
-    out: &mut String,
+    out: &mut fmt::Formatter<'_>,
     name: &str,
     share: bool,
     steps: &[&Value],
     field: impl Fn(&Value) -> Option<f64>,
-) -> Result<(), BoxError> {
+) -> fmt::Result {
     let values: Vec<f64> = steps.iter().filter_map(|step| field(step)).collect();
     let window = WINDOW.min(values.len());
     let show = |part: &[f64]| match (part, share) {
@@ -54,8 +80,7 @@ fn row(
         (part, false) => format!("{:.3}", mean(part)),
     };
     let (first, last) = (show(&values[..window]), show(&values[values.len() - window..]));
-    writeln!(out, "  {name:30} {first:>14}  {last:>14}")?;
-    Ok(())
+    writeln!(out, "  {name:30} {first:>14}  {last:>14}")
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -1,7 +1,7 @@
 //! Progress on standard error: a bar on a terminal, lines elsewhere.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sparring::core::{Event, Observer, Phase};
+use sparring_core::{Event, Observer, Phase};
 use std::io::IsTerminal;
 
 /// Lines that a training phase prints where there is no terminal.
@@ -9,10 +9,11 @@ const LINES: usize = 20;
 
 /// A bar over so many units of work. Threads may share it; elsewhere than on a terminal nothing is drawn.
 #[derive(Debug)]
-pub(crate) struct Bar(ProgressBar);
+pub struct Bar(ProgressBar);
 
 impl Bar {
-    pub(crate) fn new(what: impl Into<String>, units: usize) -> Self {
+    /// A bar over `units` units of work, with a name before it.
+    pub fn new(what: impl Into<String>, units: usize) -> Self {
         let bar = if std::io::stderr().is_terminal() {
             ProgressBar::new(units as u64)
         } else {
@@ -25,13 +26,13 @@ impl Bar {
     }
 
     /// That many more units are done.
-    pub(crate) fn add(&self, units: usize, note: &str) {
+    pub fn add(&self, units: usize, note: &str) {
         self.0.inc(units as u64);
         self.note(note);
     }
 
     /// So many units are done in all.
-    pub(crate) fn set(&self, done: usize, note: &str) {
+    pub fn set(&self, done: usize, note: &str) {
         self.0.set_position(done as u64);
         self.note(note);
     }
@@ -43,12 +44,12 @@ impl Bar {
     }
 
     /// Takes the bar away while something else is printed.
-    pub(crate) fn suspend<R>(&self, print: impl FnOnce() -> R) -> R {
+    pub fn suspend<R>(&self, print: impl FnOnce() -> R) -> R {
         self.0.suspend(print)
     }
 
     /// A line that stays, on a terminal or elsewhere.
-    pub(crate) fn line(&self, text: &str) {
+    pub fn line(&self, text: &str) {
         self.suspend(|| eprintln!("{text}"));
     }
 }
@@ -78,7 +79,7 @@ struct Running {
 }
 
 impl Progress {
-    /// Nothing is shown before the first phase.
+    /// An observer; it shows nothing before the first phase.
     pub fn new() -> Self {
         Self::default()
     }
