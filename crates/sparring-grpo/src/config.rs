@@ -20,117 +20,93 @@ pub enum OldLogp {
     Recompute,
 }
 
-macro_rules! config {
-    ($($(#[$doc:meta])* $field:ident: $type:ty = $default:expr, $with:ident;)*) => {
-        /// Settings of GRPO and its relatives, in serialisable form.
-        ///
-        /// [`GrpoConfig::build`] checks them, and refuses a setting that the chosen loss does not use. `Default` is
-        /// on-policy GRPO without a KL term: one epoch, one optimiser step, clip 0.2, advantages divided by the group's
-        /// deviation. [`GrpoConfig::dapo`] and its neighbours give the settings of a paper.
-        ///
-        /// ```
-        /// use sparring_grpo::{GrpoConfig, LossKind};
-        /// let dapo = GrpoConfig::dapo(20480, 4096).with_epochs(2).build()?;
-        /// let unused = GrpoConfig::default().with_loss(LossKind::Cispo).with_clip_high(0.28).build();
-        /// assert!(unused.unwrap_err().to_string().starts_with("grpo.clip_high has no effect"));
-        /// # Ok::<(), sparring_grpo::GrpoError>(())
-        /// ```
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields, default)]
-        #[non_exhaustive]
-        pub struct GrpoConfig {
-            $($(#[$doc])* pub $field: $type,)*
-        }
-
-        impl Default for GrpoConfig {
-            fn default() -> Self {
-                Self { $($field: $default,)* }
-            }
-        }
-
-        impl GrpoConfig {
-            $(#[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
-            #[must_use]
-            pub fn $with(mut self, $field: $type) -> Self {
-                self.$field = $field;
-                self
-            })*
-        }
-    };
-}
-
-config! {
-    /// The loss: a surrogate, a level of the ratio and a normaliser, each of which can be overridden below.
-    loss: LossKind = LossKind::default(), with_loss;
-    /// Overrides the loss's surrogate.
-    surrogate: Option<Surrogate> = None, with_surrogate;
-    /// Overrides the loss's ratio level.
-    ratio_level: Option<RatioLevel> = None, with_ratio_level;
-    /// Overrides the loss's normaliser.
-    aggregation: Option<Aggregation> = None, with_aggregation;
-    /// L_max, tokens: required by [`Aggregation::ConstantLength`]; the sampler's `max_tokens`
-    /// ([`GrpoConfig::for_sampling`] sets it).
-    max_completion_tokens: Option<usize> = None, with_max_completion_tokens;
-    /// The advantage estimator.
-    advantage: AdvantageKind = AdvantageKind::default(), with_advantage;
-    /// ε, added to the standard deviation of the rewards; at least 0.
-    advantage_epsilon: f64 = advantage::STD_EPSILON, with_advantage_epsilon;
-    /// α of [`AdvantageKind::KeyedMovingAverage`], in [0, 1).
-    advantage_decay: f64 = 0.95, with_advantage_decay;
-    /// ε_low, in [0, 1].
-    clip_low: f64 = 0.2, with_clip_low;
-    /// ε_high, at least 0.
-    clip_high: f64 = 0.2, with_clip_high;
-    /// δ: a cap on the ratio for negative advantages, above 1 + ε_high; off by default.
-    ratio_cap: Option<f64> = None, with_ratio_cap;
-    /// c of the dual clip, above 1; off by default.
-    dual_clip: Option<f64> = None, with_dual_clip;
-    /// The KL divergence to the reference model; off by default.
-    kl: KlConfig = KlConfig::default(), with_kl;
-    /// Coefficient of the entropy bonus (a mean over the unmasked tokens of a step); at least 0.
-    entropy_coef: f64 = 0.0, with_entropy_coef;
-    /// Whether entropies are computed and reported even if nothing else needs them.
-    report_entropy: bool = false, with_report_entropy;
-    /// Share of the tokens, those of highest entropy, that carry the policy term; in (0, 1]. They are chosen within
-    /// each micro-batch.
-    top_entropy_share: f64 = 1.0, with_top_entropy_share;
-    /// Importance weights for a sampler that differs slightly from the old policy; with [`OldLogp::Recompute`] only.
-    importance: Option<ImportanceCorrection> = None, with_importance;
-    /// Sequences with a negative advantage from which the policy has moved by more than this, in nats per token, lose
-    /// their policy term ([`keeps_sequence`](crate::select::keeps_sequence)).
-    off_policy_threshold: Option<f64> = None, with_off_policy_threshold;
-    /// Coefficient of (log r)², at least 0. It needs a ratio that can differ from 1: [`OldLogp::Sampler`], or more
-    /// than one optimiser step.
-    log_ratio_coef: f64 = 0.0, with_log_ratio_coef;
-    /// γ of [`shaped`](crate::surrogate::shaped), for tokens that an expert wrote; above 0.
-    expert_gamma: Option<f64> = None, with_expert_gamma;
-    /// Passes over the rollouts of one update, at least 1.
-    epochs: usize = 1, with_epochs;
-    /// Optimiser steps per epoch, at least 1: the groups are split into this many parts, in order.
-    mini_batches: usize = 1, with_mini_batches;
-    /// Largest number of tokens in one micro-batch (a call of the learner), with the prompt of each group counted once;
-    /// at least 1. A single longer completion is a micro-batch of its own. The setting changes memory and speed, and of
-    /// the step only what is decided within a micro-batch.
-    micro_batch_tokens: usize = 8192, with_micro_batch_tokens;
-    /// The log-probabilities in the denominator of the ratio.
-    old_logp: OldLogp = OldLogp::default(), with_old_logp;
-    /// Whether completions cut off by the length limit are masked: they still count in the group's statistics and in B,
-    /// but their tokens carry no loss (arXiv:2503.14476).
-    mask_truncated: bool = false, with_mask_truncated;
-    /// A penalty, added to the reward, for approaching the length limit.
-    soft_overlong: Option<SoftOverlong> = None, with_soft_overlong;
-    /// Whether zero-advantage groups are also left out of the normalisers and the KL term. If off, they carry no policy
-    /// gradient but are counted like other groups.
-    drop_zero_advantage: bool = false, with_drop_zero_advantage;
-    /// Whether zero-advantage groups are sampled again. The training loop does this, with
-    /// [`resample`](crate::resample), since an update cannot sample. [`Grpo::update`](crate::Grpo::update) warns if it
-    /// meets groups that should have been sampled again.
-    dynamic_sampling: Option<DynamicSampling> = None, with_dynamic_sampling;
-    /// Mean drift of the sampler ([`UpdateReport::drift_mean`](crate::UpdateReport)), in nats, above which a warning is
-    /// logged; at least 0. A correct `f32` sampler is at about 1e-5.
-    drift_threshold: f64 = DRIFT_THRESHOLD, with_drift_threshold;
-    /// Temperature of the sampler, above 0: log-probabilities are those of softmax(logits / temperature).
-    temperature: f32 = 1.0, with_temperature;
+crate::settings! {
+    /// Settings of GRPO and its relatives, in serialisable form.
+    ///
+    /// [`GrpoConfig::build`] checks them, and refuses a setting that the chosen loss does not use. `Default` is
+    /// on-policy GRPO without a KL term: one epoch, one optimiser step, clip 0.2, advantages divided by the group's
+    /// deviation. [`GrpoConfig::dapo`] and its neighbours give the settings of a paper.
+    ///
+    /// ```
+    /// use sparring_grpo::{GrpoConfig, LossKind};
+    /// let dapo = GrpoConfig::dapo(20480, 4096).with_epochs(2).build()?;
+    /// let unused = GrpoConfig::default().with_loss(LossKind::Cispo).with_clip_high(0.28).build();
+    /// assert!(unused.unwrap_err().to_string().starts_with("grpo.clip_high has no effect"));
+    /// # Ok::<(), sparring_grpo::GrpoError>(())
+    /// ```
+    pub struct GrpoConfig {
+        /// The loss: a surrogate, a level of the ratio and a normaliser, each of which can be overridden below.
+        loss: LossKind = LossKind::default(), with_loss;
+        /// Overrides the loss's surrogate.
+        surrogate: Option<Surrogate> = None, with_surrogate;
+        /// Overrides the loss's ratio level.
+        ratio_level: Option<RatioLevel> = None, with_ratio_level;
+        /// Overrides the loss's normaliser.
+        aggregation: Option<Aggregation> = None, with_aggregation;
+        /// L_max, tokens: required by [`Aggregation::ConstantLength`]; the sampler's `max_tokens`
+        /// ([`GrpoConfig::for_sampling`] sets it).
+        max_completion_tokens: Option<usize> = None, with_max_completion_tokens;
+        /// The advantage estimator.
+        advantage: AdvantageKind = AdvantageKind::default(), with_advantage;
+        /// ε, added to the standard deviation of the rewards; at least 0.
+        advantage_epsilon: f64 = advantage::STD_EPSILON, with_advantage_epsilon;
+        /// α of [`AdvantageKind::KeyedMovingAverage`], in [0, 1).
+        advantage_decay: f64 = 0.95, with_advantage_decay;
+        /// ε_low, in [0, 1].
+        clip_low: f64 = 0.2, with_clip_low;
+        /// ε_high, at least 0.
+        clip_high: f64 = 0.2, with_clip_high;
+        /// δ: a cap on the ratio for negative advantages, above 1 + ε_high; off by default.
+        ratio_cap: Option<f64> = None, with_ratio_cap;
+        /// c of the dual clip, above 1; off by default.
+        dual_clip: Option<f64> = None, with_dual_clip;
+        /// The KL divergence to the reference model; off by default.
+        kl: KlConfig = KlConfig::default(), with_kl;
+        /// Coefficient of the entropy bonus (a mean over the unmasked tokens of a step); at least 0.
+        entropy_coef: f64 = 0.0, with_entropy_coef;
+        /// Whether entropies are computed and reported even if nothing else needs them.
+        report_entropy: bool = false, with_report_entropy;
+        /// Share of the tokens, those of highest entropy, that carry the policy term; in (0, 1]. They are chosen within
+        /// each micro-batch.
+        top_entropy_share: f64 = 1.0, with_top_entropy_share;
+        /// Importance weights for a sampler that differs slightly from the old policy; with [`OldLogp::Recompute`] only.
+        importance: Option<ImportanceCorrection> = None, with_importance;
+        /// Sequences with a negative advantage from which the policy has moved by more than this, in nats per token, lose
+        /// their policy term ([`keeps_sequence`](crate::select::keeps_sequence)).
+        off_policy_threshold: Option<f64> = None, with_off_policy_threshold;
+        /// Coefficient of (log r)², at least 0. It needs a ratio that can differ from 1: [`OldLogp::Sampler`], or more
+        /// than one optimiser step.
+        log_ratio_coef: f64 = 0.0, with_log_ratio_coef;
+        /// γ of [`shaped`](crate::surrogate::shaped), for tokens that an expert wrote; above 0.
+        expert_gamma: Option<f64> = None, with_expert_gamma;
+        /// Passes over the rollouts of one update, at least 1.
+        epochs: usize = 1, with_epochs;
+        /// Optimiser steps per epoch, at least 1: the groups are split into this many parts, in order.
+        mini_batches: usize = 1, with_mini_batches;
+        /// Largest number of tokens in one micro-batch (a call of the learner), with the prompt of each group counted once;
+        /// at least 1. A single longer completion is a micro-batch of its own. The setting changes memory and speed, and of
+        /// the step only what is decided within a micro-batch.
+        micro_batch_tokens: usize = 8192, with_micro_batch_tokens;
+        /// The log-probabilities in the denominator of the ratio.
+        old_logp: OldLogp = OldLogp::default(), with_old_logp;
+        /// Whether completions cut off by the length limit are masked: they still count in the group's statistics and in B,
+        /// but their tokens carry no loss (arXiv:2503.14476).
+        mask_truncated: bool = false, with_mask_truncated;
+        /// A penalty, added to the reward, for approaching the length limit.
+        soft_overlong: Option<SoftOverlong> = None, with_soft_overlong;
+        /// Whether zero-advantage groups are also left out of the normalisers and the KL term. If off, they carry no policy
+        /// gradient but are counted like other groups.
+        drop_zero_advantage: bool = false, with_drop_zero_advantage;
+        /// Whether zero-advantage groups are sampled again. The training loop does this, with
+        /// [`resample`](crate::resample), since an update cannot sample. [`Grpo::update`](crate::Grpo::update) warns if it
+        /// meets groups that should have been sampled again.
+        dynamic_sampling: Option<DynamicSampling> = None, with_dynamic_sampling;
+        /// Mean drift of the sampler ([`UpdateReport::drift_mean`](crate::UpdateReport)), in nats, above which a warning is
+        /// logged; at least 0. A correct `f32` sampler is at about 1e-5.
+        drift_threshold: f64 = DRIFT_THRESHOLD, with_drift_threshold;
+        /// Temperature of the sampler, above 0: log-probabilities are those of softmax(logits / temperature).
+        temperature: f32 = 1.0, with_temperature;
+    }
 }
 
 /// Default of [`GrpoConfig::drift_threshold`]: far above the rounding of a `bf16` engine, far below the effect of stale

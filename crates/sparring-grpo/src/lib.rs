@@ -66,6 +66,7 @@ mod prepare;
 mod report;
 mod schedule;
 pub mod select;
+mod settings;
 pub mod supervised;
 pub mod surrogate;
 mod tally;

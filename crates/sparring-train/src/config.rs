@@ -1,76 +1,51 @@
 use crate::{ReferenceKind, TrainError, Updater, check};
-use serde::{Deserialize, Serialize};
 use sparring_core::SamplingParams;
 use sparring_grpo::{Adpo, GrpoConfig, GrpoError, LrSchedule};
 use std::collections::BTreeMap;
 
-macro_rules! config {
-    ($($(#[$meta:meta])* $field:ident: $type:ty = $default:expr, $with:ident;)*) => {
-        /// Settings of a training run: how completions are sampled, how the policy is updated, and how often it is
-        /// evaluated and saved. [`TrainConfig::build`] checks them; only the checked type runs.
-        ///
-        /// ```
-        /// use sparring_train::TrainConfig;
-        /// let config = TrainConfig::from_toml("steps = 20\n[sampling]\nmax_tokens = 64\n", "my.toml")?;
-        /// assert_eq!((config.steps, config.sampling.max_tokens), (20, 64));
-        /// let error = config.with_lr(-1.0).build().unwrap_err();
-        /// assert!(error.to_string().contains("lr = -1"));
-        /// # Ok::<(), sparring_train::TrainError>(())
-        /// ```
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields, default)]
-        #[non_exhaustive]
-        pub struct TrainConfig {
-            $($(#[$meta])* pub $field: $type,)*
-        }
-
-        impl Default for TrainConfig {
-            fn default() -> Self {
-                Self { $($field: $default,)* }
-            }
-        }
-
-        impl TrainConfig {
-            $(#[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
-            #[must_use]
-            pub fn $with(mut self, $field: $type) -> Self {
-                self.$field = $field;
-                self
-            })*
-        }
-    };
-}
-
-config! {
-    /// Prompts of an update.
-    prompts_per_step: usize = 8, with_prompts_per_step;
-    /// Completions of a prompt, at least 1.
-    group_size: usize = 8, with_group_size;
-    /// Updates of the run.
-    steps: usize = 100, with_steps;
-    /// Base learning rate.
-    lr: f64 = 1e-6, with_lr;
-    /// Schedule of the learning rate over the run.
-    lr_schedule: LrSchedule = LrSchedule::constant(), with_lr_schedule;
-    /// A checkpoint is written every so many updates, before the first and after the last.
-    checkpoint_every: usize = 10, with_checkpoint_every;
-    /// How many of the newest checkpoints are kept, at least 1; those that hold the reference model of one stay too.
-    checkpoints_kept: usize = 2, with_checkpoints_kept;
-    /// Evaluations are run every so many updates, before the first and after the last; 0 leaves only these two.
-    evaluate_every: usize = 0, with_evaluate_every;
-    /// How completions are sampled.
-    sampling: SamplingParams = SamplingParams::default(), with_sampling;
-    /// The update. Its temperature is that of `sampling`, its longest completion by default `sampling.max_tokens`.
-    /// With `dynamic_sampling`, zero-advantage groups are replaced by groups of further tasks.
-    grpo: GrpoConfig = GrpoConfig::default(), with_grpo;
-    /// The reference model of the KL term.
-    reference: ReferenceKind = ReferenceKind::None, with_reference;
-    /// Scales and clips by a group's self-consistency.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    adpo: Option<Adpo> = None, with_adpo;
-    /// Weights of the reward's components, by name, where the advantage is `normalize_then_sum`; 1 for those without.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    part_weights: BTreeMap<String, f64> = BTreeMap::new(), with_part_weights;
+sparring_grpo::settings! {
+    /// Settings of a training run: how completions are sampled, how the policy is updated, and how often it is
+    /// evaluated and saved. [`TrainConfig::build`] checks them; only the checked type runs.
+    ///
+    /// ```
+    /// use sparring_train::TrainConfig;
+    /// let config = TrainConfig::from_toml("steps = 20\n[sampling]\nmax_tokens = 64\n", "my.toml")?;
+    /// assert_eq!((config.steps, config.sampling.max_tokens), (20, 64));
+    /// let error = config.with_lr(-1.0).build().unwrap_err();
+    /// assert!(error.to_string().contains("lr = -1"));
+    /// # Ok::<(), sparring_train::TrainError>(())
+    /// ```
+    pub struct TrainConfig {
+        /// Prompts of an update.
+        prompts_per_step: usize = 8, with_prompts_per_step;
+        /// Completions of a prompt, at least 1.
+        group_size: usize = 8, with_group_size;
+        /// Updates of the run.
+        steps: usize = 100, with_steps;
+        /// Base learning rate.
+        lr: f64 = 1e-6, with_lr;
+        /// Schedule of the learning rate over the run.
+        lr_schedule: LrSchedule = LrSchedule::constant(), with_lr_schedule;
+        /// A checkpoint is written every so many updates, before the first and after the last.
+        checkpoint_every: usize = 10, with_checkpoint_every;
+        /// How many of the newest checkpoints are kept, at least 1; those that hold the reference model of one stay too.
+        checkpoints_kept: usize = 2, with_checkpoints_kept;
+        /// Evaluations are run every so many updates, before the first and after the last; 0 leaves only these two.
+        evaluate_every: usize = 0, with_evaluate_every;
+        /// How completions are sampled.
+        sampling: SamplingParams = SamplingParams::default(), with_sampling;
+        /// The update. Its temperature is that of `sampling`, its longest completion by default `sampling.max_tokens`.
+        /// With `dynamic_sampling`, zero-advantage groups are replaced by groups of further tasks.
+        grpo: GrpoConfig = GrpoConfig::default(), with_grpo;
+        /// The reference model of the KL term.
+        reference: ReferenceKind = ReferenceKind::None, with_reference;
+        /// Scales and clips by a group's self-consistency.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        adpo: Option<Adpo> = None, with_adpo;
+        /// Weights of the reward's components, by name, where the advantage is `normalize_then_sum`; 1 for those without.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        part_weights: BTreeMap<String, f64> = BTreeMap::new(), with_part_weights;
+    }
 }
 
 impl TrainConfig {
