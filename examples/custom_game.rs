@@ -32,7 +32,7 @@ impl Game for Sorting {
     /// A proposal that breaks a rule is no error: it is rejected by the rule's name, and the report counts it.
     fn read(&self, letters: &usize, out: &Rollout) -> Result<String, Rejection> {
         if out.text.chars().count() != *letters || !out.text.bytes().all(|c| c.is_ascii_lowercase()) {
-            return Err(Rejection::new("letters", format!("{letters} small letters were asked for")));
+            return Err(Rejection::new("letters", format!("expected {letters} lowercase letters")));
         }
         if out.text == sorted(&out.text) {
             return Err(Rejection::new("in_order", "there is nothing to sort"));

@@ -72,8 +72,8 @@ fn play(args: &Args) -> Result<(), BoxError> {
     let mut run = SelfPlay::new(
         recipe.self_play,
         &recipe.game,
-        Box::new(recipe.generator_reward),
-        Box::new(recipe.solver_reward),
+        recipe.generator_reward,
+        recipe.solver_reward,
         players,
         Seed::new(seed), // every random choice descends from it: the same seed gives the same run
     )

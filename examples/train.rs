@@ -5,9 +5,9 @@
 //! cargo run --release --example train -- runs/mine     # the same in a folder; again: resumes or repeats the result
 //! ```
 //!
-//! A task is a request with a list of tools and the calls that serve it; the tasks come from the miniature world, and the
-//! model is the small base that is embedded in the library. With `CandlePolicy::load("DIR", ..)` and tasks of your own
-//! the rest of the program stays as it is. `sparring train` does the same with files of tasks and papers' presets.
+//! A task is a request with a list of tools and the calls that serve it; the tasks come from the miniature world, and
+//! the model is the small base that is embedded in the library. With `CandlePolicy::load("DIR", ..)` and tasks of your
+//! own the rest of the program stays as it is. `sparring train` does the same with files of tasks and papers' presets.
 
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::BoxError;
@@ -62,8 +62,8 @@ fn train(config: TrainConfig, evaluated: usize, dir: &Path) -> Result<TrainSumma
         Some(if report.exact() { 1.0 } else { 0.2 })
     });
 
-    // 5. The run: sample a group for each prompt, score it, update; evaluate before the first update and after the last.
-    //    Checkpoints, events and the report are in its folder; a run that was stopped continues where it was.
+    // 5. The run: sample a group for each prompt, score it, update; evaluate before the first update and after the
+    // last. Checkpoints, events and the report are in its folder; a run that was stopped continues where it was.
     let sampling = SamplingParams::default().with_max_tokens(120);
     let plan = config.with_sampling(sampling).build()?;
     let mut trainer = Trainer::new(plan, &mut policy, Epochs::new(tasks), prompt, reward, Seed::new(1))

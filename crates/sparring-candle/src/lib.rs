@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   model folder ──▶ CandlePolicy ──▶ Sampler   prompts to completions: packed weights, paged cache
-//!   (Hugging Face)       │       └──▶ Scorer    log-probabilities of given tokens
+//!   or GGUF file         │       └──▶ Scorer    log-probabilities of given tokens
 //!                        └──────────▶ Learner   ∂L/∂logp to gradients, by hand; AdamW
 //! ```
 //!
@@ -28,7 +28,7 @@
 //! | module | what it holds | imports |
 //! |---|---|---|
 //! | `kernels` | matrix products, norms, softmax, rotation, AdamW on slices, by instruction set | |
-//! | `model` | `config.json`, tokenizer, chat template, parameter layout, safetensors, model folders | |
+//! | `model` | `config.json`, tokenizer, chat template, parameter layout, safetensors, model folders, GGUF | |
 //! | `batch` | checks of token batches, and where each token lies | `model` |
 //! | `draw` | requests, drawing, hooks, stop conditions: what every sampler shares | `batch`, `kernels`, `model` |
 //! | `lora` | settings and layout of adapters, PEFT folders | `model` |

@@ -28,6 +28,8 @@ mod train;
 use clap::{Parser, Subcommand};
 use sparring::core::{BoxError, one_line};
 use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Trains language models to call tools by self-play reinforcement learning.
 #[derive(Debug, Parser)]
@@ -69,11 +71,13 @@ fn run(command: &Command) -> Result<bool, BoxError> {
     }
 }
 
-/// Sends log messages to standard error; the environment variable `RUST_LOG` chooses them.
+/// Sends warnings to standard error; the environment variable `RUST_LOG` chooses other messages.
 fn start_logging() {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_env_filter(
+            EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy(),
+        )
         .init();
 }
 

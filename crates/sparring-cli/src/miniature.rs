@@ -6,7 +6,7 @@ use sparring::recipes::tool_r0::TaskSpec;
 use sparring::tools::ToolTask;
 use std::fmt::Write;
 
-/// Most tokens of an answer in an evaluation.
+/// Maximum number of tokens per answer.
 pub(crate) const ANSWER_TOKENS: usize = 120;
 
 /// The game that the miniature's models play.

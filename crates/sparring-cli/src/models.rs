@@ -129,6 +129,31 @@ impl Model {
         }
     }
 
+    /// The model, to train.
+    pub(crate) fn policy_mut(&mut self) -> &mut dyn Policy {
+        match self {
+            Self::Cpu(policy) => &mut **policy,
+            Self::Device(policy) => &mut **policy,
+        }
+    }
+
+    /// The model with the adapter in this folder, on shared weights.
+    pub(crate) fn with_adapter(&self, folder: &Path) -> Result<Self, BoxError> {
+        Ok(match self {
+            Self::Cpu(base) => Self::Cpu(Box::new(base.load_adapter(folder)?)),
+            Self::Device(base) => Self::Device(Box::new(base.load_adapter(folder)?)),
+        })
+    }
+
+    /// Writes a model's folder in Hugging Face's layout, or an adapter's in PEFT's.
+    pub(crate) fn save_pretrained(&self, folder: &Path) -> Result<(), BoxError> {
+        match self {
+            Self::Cpu(policy) => policy.save_pretrained(folder)?,
+            Self::Device(policy) => policy.save_pretrained(folder)?,
+        }
+        Ok(())
+    }
+
     /// The model as a sampler; its weights do not change.
     pub(crate) fn sampler(&self) -> &dyn Sampler {
         match self {
@@ -170,14 +195,27 @@ impl Model {
     }
 }
 
+/// The input of a run that is the rank of its adapters.
+pub(crate) const RANK: &str = "rank of the adapters";
+
+/// Writes what was trained into the run's folder, and says where it is: `copy`, with the weights of this checkpoint.
+pub(crate) fn export(mut copy: Model, checkpoint: &Path, lora: bool, dir: &Path) -> Result<String, BoxError> {
+    copy.policy_mut().restore(checkpoint)?;
+    let (name, layout) = if lora { ("adapter", "PEFT's layout") } else { ("model", "Hugging Face's layout") };
+    let folder = dir.join(name);
+    copy.save_pretrained(&folder)?;
+    Ok(format!("{name}: {} ({layout})", folder.display()))
+}
+
 /// What a run depends on beside its settings and seed, by name: the model, the rank of its adapters, the device.
 pub(crate) fn inputs(
     model: Option<&Path>,
     lora: Option<usize>,
     device: Device,
 ) -> Result<BTreeMap<String, String>, BoxError> {
-    let model = model.map_or_else(|| Ok("embedded miniature".to_owned()), model_digest)?;
-    let rank = lora.map(|rank| ("rank of the adapters", rank.to_string()));
+    let scratch = tempfile::tempdir()?;
+    let model = model_digest(base_folder(model, scratch.path())?)?;
+    let rank = lora.map(|rank| (RANK, rank.to_string()));
     let named = [("model", model), ("device", device.to_string())].into_iter().chain(rank);
     Ok(named.map(|(name, value)| (name.to_owned(), value)).collect())
 }

@@ -30,7 +30,7 @@ pub struct RewardContext<'a> {
     pub step: usize,
     /// Number of steps of the current phase.
     pub total_steps: usize,
-    /// The player that is scored; `None` outside self-play.
+    /// The player that is scored; `None` where the loop names none.
     pub player: Option<Player>,
     /// For a Generator's group: the share of the frozen Solver's samples that solved each completion's task, in
     /// [0, 1]; `None` for a completion that was not probed. Empty if nothing was probed.

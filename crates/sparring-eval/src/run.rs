@@ -13,7 +13,7 @@ use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, Sampler, Sampli
 pub struct RunConfig {
     /// Prompts per call of the sampler.
     pub batch: usize,
-    /// Most tokens of an answer.
+    /// Maximum number of tokens per answer.
     pub max_tokens: usize,
     /// Strings that end an answer.
     pub stop: Vec<String>,

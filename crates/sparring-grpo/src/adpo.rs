@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// learn, so the ratio may move further.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Adpo {
     /// Scale of the advantage if p is 0.3 or less.
     pub min_scale: f64,
@@ -17,11 +18,16 @@ pub struct Adpo {
 
 impl Default for Adpo {
     fn default() -> Self {
-        Self { min_scale: 0.6, extra_clip: 0.1 }
+        Self::new(0.6, 0.1)
     }
 }
 
 impl Adpo {
+    /// Returns these settings.
+    pub const fn new(min_scale: f64, extra_clip: f64) -> Self {
+        Self { min_scale, extra_clip }
+    }
+
     /// Returns s(p) = s_min + (1 − s_min)·clip((p − 0.3) / 0.5, 0, 1).
     ///
     /// ```

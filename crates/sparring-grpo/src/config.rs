@@ -69,10 +69,11 @@ crate::settings! {
         /// Share of the tokens, those of highest entropy, that carry the policy term; in (0, 1]. They are chosen within
         /// each micro-batch.
         top_entropy_share: f64 = 1.0, with_top_entropy_share;
-        /// Importance weights for a sampler that differs slightly from the old policy; with [`OldLogp::Recompute`] only.
+        /// Importance weights for a sampler that differs slightly from the old policy; with [`OldLogp::Recompute`]
+        /// only.
         importance: Option<ImportanceCorrection> = None, with_importance;
-        /// Sequences with a negative advantage from which the policy has moved by more than this, in nats per token, lose
-        /// their policy term ([`keeps_sequence`](crate::select::keeps_sequence)).
+        /// Sequences with a negative advantage from which the policy has moved by more than this, in nats per token,
+        /// lose their policy term ([`keeps_sequence`](crate::select::keeps_sequence)).
         off_policy_threshold: Option<f64> = None, with_off_policy_threshold;
         /// Coefficient of (log r)², at least 0. It needs a ratio that can differ from 1: [`OldLogp::Sampler`], or more
         /// than one optimiser step.
@@ -83,26 +84,26 @@ crate::settings! {
         epochs: usize = 1, with_epochs;
         /// Optimiser steps per epoch, at least 1: the groups are split into this many parts, in order.
         mini_batches: usize = 1, with_mini_batches;
-        /// Largest number of tokens in one micro-batch (a call of the learner), with the prompt of each group counted once;
-        /// at least 1. A single longer completion is a micro-batch of its own. The setting changes memory and speed, and of
-        /// the step only what is decided within a micro-batch.
+        /// Largest number of tokens in one micro-batch (a call of the learner), with the prompt of each group counted
+        /// once; at least 1. A single longer completion is a micro-batch of its own. The setting changes memory and
+        /// speed, and of the step only what is decided within a micro-batch.
         micro_batch_tokens: usize = 8192, with_micro_batch_tokens;
         /// The log-probabilities in the denominator of the ratio.
         old_logp: OldLogp = OldLogp::default(), with_old_logp;
-        /// Whether completions cut off by the length limit are masked: they still count in the group's statistics and in B,
-        /// but their tokens carry no loss (arXiv:2503.14476).
+        /// Whether completions cut off by the length limit are masked: they still count in the group's statistics and
+        /// in B, but their tokens carry no loss (arXiv:2503.14476).
         mask_truncated: bool = false, with_mask_truncated;
         /// A penalty, added to the reward, for approaching the length limit.
         soft_overlong: Option<SoftOverlong> = None, with_soft_overlong;
-        /// Whether zero-advantage groups are also left out of the normalisers and the KL term. If off, they carry no policy
-        /// gradient but are counted like other groups.
+        /// Whether zero-advantage groups are also left out of the normalisers and the KL term. If off, they carry no
+        /// policy gradient but are counted like other groups.
         drop_zero_advantage: bool = false, with_drop_zero_advantage;
         /// Whether zero-advantage groups are sampled again. The training loop does this, with
-        /// [`resample`](crate::resample), since an update cannot sample. [`Grpo::update`](crate::Grpo::update) warns if it
-        /// meets groups that should have been sampled again.
+        /// [`resample`](crate::resample), since an update cannot sample. [`Grpo::update`](crate::Grpo::update) warns if
+        /// it meets groups that should have been sampled again.
         dynamic_sampling: Option<DynamicSampling> = None, with_dynamic_sampling;
-        /// Mean drift of the sampler ([`UpdateReport::drift_mean`](crate::UpdateReport)), in nats, above which a warning is
-        /// logged; at least 0. A correct `f32` sampler is at about 1e-5.
+        /// Mean drift of the sampler ([`UpdateReport::drift_mean`](crate::UpdateReport)), in nats, above which a
+        /// warning is logged; at least 0. A correct `f32` sampler is at about 1e-5.
         drift_threshold: f64 = DRIFT_THRESHOLD, with_drift_threshold;
         /// Temperature of the sampler, above 0: log-probabilities are those of softmax(logits / temperature).
         temperature: f32 = 1.0, with_temperature;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// update is full. The training loop does this, with [`resample`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct DynamicSampling {
     /// Largest number of sampling rounds for one update, at least 1; after them the update uses fewer groups.
     pub max_rounds: usize,
@@ -13,7 +14,14 @@ pub struct DynamicSampling {
 impl Default for DynamicSampling {
     /// Ten rounds, as in DAPO's released script.
     fn default() -> Self {
-        Self { max_rounds: 10 }
+        Self::new(10)
+    }
+}
+
+impl DynamicSampling {
+    /// Returns at most this many rounds.
+    pub const fn new(max_rounds: usize) -> Self {
+        Self { max_rounds }
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// arXiv:2503.14476, eq. 13): 0 up to `max − cache` tokens, (max − cache − L) / cache up to `max`, −1 beyond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct SoftOverlong {
     /// L_max, tokens.
     pub max: usize,
@@ -13,11 +14,16 @@ pub struct SoftOverlong {
 }
 
 impl SoftOverlong {
+    /// Returns the penalty up to `max` tokens that begins `cache` tokens before.
+    pub const fn new(max: usize, cache: usize) -> Self {
+        Self { max, cache }
+    }
+
     /// Returns the penalty of a completion of this length, in [−1, 0].
     ///
     /// ```
     /// use sparring_grpo::SoftOverlong;
-    /// let soft = SoftOverlong { max: 100, cache: 20 };
+    /// let soft = SoftOverlong::new(100, 20);
     /// assert_eq!([80, 90, 100, 500].map(|length| soft.of(length)), [0.0, -0.5, -1.0, -1.0]);
     /// ```
     pub fn of(self, length: usize) -> f64 {

@@ -45,7 +45,7 @@ impl GrpoConfig {
             .with_clip_high(0.28)
             .with_dynamic_sampling(Some(DynamicSampling::default()))
             .with_mask_truncated(true)
-            .with_soft_overlong(Some(SoftOverlong { max: max_tokens, cache }))
+            .with_soft_overlong(Some(SoftOverlong::new(max_tokens, cache)))
     }
 
     /// GSPO (arXiv:2507.18071, eq. 5 to 7): the ratio of the sequence, clipped at 3e-4 and 4e-4 (section 5.1), no KL
@@ -121,10 +121,10 @@ mod tests {
     fn dapo_has_its_five_parts_and_no_kl() {
         let dapo = rest(&GrpoConfig::dapo(20480, 4096));
         assert_eq!((dapo.clip_low, dapo.clip_high), (0.2, 0.28));
-        assert_eq!(dapo.dynamic_sampling, Some(DynamicSampling { max_rounds: 10 }));
+        assert_eq!(dapo.dynamic_sampling, Some(DynamicSampling::new(10)));
         assert_eq!((dapo.loss, dapo.normaliser()), (LossKind::Dapo, Aggregation::BatchTokenMean));
         assert!(dapo.mask_truncated);
-        assert_eq!(dapo.soft_overlong, Some(SoftOverlong { max: 20480, cache: 4096 }));
+        assert_eq!(dapo.soft_overlong, Some(SoftOverlong::new(20480, 4096)));
         assert_eq!((dapo.kl.coef, dapo.advantage), (0.0, AdvantageKind::GroupStd));
         assert!(GrpoConfig::dapo(100, 200).build().is_err(), "a cache beyond the limit");
     }

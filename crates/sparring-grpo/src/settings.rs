@@ -1,5 +1,5 @@
-/// Declares a struct of settings: its defaults, a setter for each field, and its form in a file, where unknown fields are
-/// refused.
+/// Declares a struct of settings: its defaults, a setter for each field, and its form in a file, where unknown fields
+/// are refused.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! settings {

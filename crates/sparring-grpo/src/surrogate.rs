@@ -129,7 +129,7 @@ pub(crate) struct Point {
 
 impl Surrogate {
     /// Returns whether it uses [`Clip::low`] and [`Clip::high`].
-    pub(crate) const fn clips(self) -> bool {
+    pub const fn clips(self) -> bool {
         matches!(self, Self::Clipped | Self::GeometricMean { .. })
     }
 

@@ -123,7 +123,7 @@ proptest! {
 
     #[test]
     fn the_soft_penalty_decreases(max in 1usize..200, share in 0.0..1.0, length in 0usize..400) {
-        let soft = SoftOverlong { max, cache: 1 + (share * (max - 1) as f64) as usize };
+        let soft = SoftOverlong::new(max, 1 + (share * (max - 1) as f64) as usize);
         prop_assert!((-1.0..=0.0).contains(&soft.of(length)) && soft.of(length + 1) <= soft.of(length));
     }
 

@@ -128,7 +128,7 @@ fn long_completions_are_penalised_or_masked() {
     rollouts[1].tokens = vec![3];
     rollouts[1].logp = vec![-1.0];
     let equal = [Some(1.0), Some(1.0)];
-    let soft = mean_only().with_soft_overlong(Some(SoftOverlong { max: 4, cache: 2 }));
+    let soft = mean_only().with_soft_overlong(Some(SoftOverlong::new(4, 2)));
     let (tape, report) = run(soft, RolloutGroup::new(&rollouts, &equal));
     assert_eq!(report.reward_range, Some((0.5, 1.0)));
     assert!(tape.gradients[0] > 0.0 && tape.gradients[3] < 0.0);

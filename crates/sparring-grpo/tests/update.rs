@@ -377,7 +377,7 @@ fn settings_are_checked_and_read_strictly() {
         ("drift_threshold", GrpoConfig::default().with_drift_threshold(f64::NAN)),
         (
             "dynamic_sampling.max_rounds",
-            GrpoConfig::default().with_dynamic_sampling(Some(DynamicSampling { max_rounds: 0 })),
+            GrpoConfig::default().with_dynamic_sampling(Some(DynamicSampling::new(0))),
         ),
     ];
     for (name, config) in bad {

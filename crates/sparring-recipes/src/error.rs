@@ -49,7 +49,7 @@ pub enum RecipeError {
     /// Sampling, scoring, encoding or an evaluation failed.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// An update failed and was not applied.
+    /// An update failed. Its failed optimiser step was not applied; earlier ones of the same update were.
     #[error("arm {arm}: update {step} failed")]
     Update {
         /// The arm.
@@ -74,6 +74,16 @@ impl RecipeError {
         match settings.origin(&field) {
             Some((file, line)) => Self::SettingAt { file, line, field, why },
             None => Self::Setting { field, why },
+        }
+    }
+
+    /// Returns the error about a setting.
+    pub(crate) fn of_setting(error: TrainError) -> Self {
+        match error {
+            TrainError::Setting { field, value, remedy } => {
+                Self::setting(field, format!("{value}: {remedy}"))
+            }
+            other => Self::Train(other),
         }
     }
 

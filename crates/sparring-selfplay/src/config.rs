@@ -2,7 +2,7 @@ use crate::{PoolConfig, SelfPlayError};
 use serde::{Deserialize, Serialize};
 use sparring_core::SamplingParams;
 use sparring_grpo::{GrpoConfig, LrSchedule};
-use sparring_train::check::{at_least, learning_rate, temperature, training_temperature};
+use sparring_train::check::{self, at_least, learning_rate, schedule, temperature, training_temperature};
 use sparring_train::{TrainError, Updater};
 
 /// Whether the two players are two models or one.
@@ -39,17 +39,17 @@ pub enum Order {
 pub struct GeneratorConfig {
     /// Whether the Generator is trained; `false` is the frozen-Generator ablation.
     pub train: bool,
-    /// Updates in each iteration.
+    /// Updates per iteration.
     pub steps: usize,
-    /// Specifications in each update.
+    /// Specifications per update.
     pub prompts_per_step: usize,
-    /// Completions of each specification.
+    /// Completions per specification.
     pub group_size: usize,
     /// Base learning rate.
     pub lr: f64,
     /// Schedule of the learning rate over a phase.
     pub lr_schedule: LrSchedule,
-    /// Most tokens of a proposal.
+    /// Maximum number of tokens per proposal.
     pub max_tokens: usize,
     /// Sampling temperature in training, greater than 0.
     pub temperature: f32,
@@ -85,7 +85,7 @@ impl Default for GeneratorConfig {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SolverConfig {
-    /// Updates in each iteration.
+    /// Updates per iteration.
     pub steps: usize,
     /// Tasks in each update.
     pub prompts_per_step: usize,
@@ -95,7 +95,7 @@ pub struct SolverConfig {
     pub lr: f64,
     /// Schedule of the learning rate over a phase.
     pub lr_schedule: LrSchedule,
-    /// Most tokens of an answer: in training, probe, verification and evaluations.
+    /// Maximum number of tokens per answer: in training, probe, verification and evaluations.
     pub max_tokens: usize,
     /// Sampling temperature in training, greater than 0.
     pub temperature: f32,
@@ -193,6 +193,7 @@ impl SelfPlayConfig {
             at_least("generator.group_size", g.group_size, 2)?;
             learning_rate("generator.lr", g.lr)?;
         }
+        schedule("generator.lr_schedule", g.lr_schedule)?;
         at_least("generator.max_tokens", g.max_tokens, 1)?;
         training_temperature("generator.temperature", g.temperature)?;
         temperature("generator.probe_temperature", g.probe_temperature)?;
@@ -201,6 +202,7 @@ impl SelfPlayConfig {
         at_least("solver.prompts_per_step", s.prompts_per_step, 1)?;
         at_least("solver.group_size", s.group_size, 2)?;
         learning_rate("solver.lr", s.lr)?;
+        schedule("solver.lr_schedule", s.lr_schedule)?;
         at_least("solver.max_tokens", s.max_tokens, 1)?;
         training_temperature("solver.temperature", s.temperature)?;
         Ok(self.pool.validate()?)
@@ -213,17 +215,24 @@ impl SelfPlayConfig {
     pub fn build(self) -> Result<SelfPlayPlan, SelfPlayError> {
         self.validate()?;
         let updater = |field, config: &GrpoConfig, temperature, max_tokens| {
-            if config.dynamic_sampling.is_some() {
-                let remedy = "leave grpo.dynamic_sampling out: self-play does not resample groups";
-                return Err(TrainError::setting(field, "{..}", remedy));
+            if let Some(dynamic) = config.dynamic_sampling {
+                let remedy = "leave it out: self-play does not resample groups";
+                return Err(TrainError::setting(
+                    format!("{field}.dynamic_sampling"),
+                    format!("{dynamic:?}"),
+                    remedy,
+                ));
             }
             let sampling =
                 SamplingParams::default().with_temperature(temperature).with_max_tokens(max_tokens);
-            let grpo = config.clone().for_sampling(&sampling).build();
-            let updater = Updater::new(grpo.map_err(|e| TrainError::setting(field, "{..}", e.to_string()))?);
+            let updater = Updater::new(check::grpo(field, config, &sampling)?);
             if updater.needs_keys() {
-                let remedy = "choose an advantage without keys: games have none";
-                return Err(TrainError::setting(field, format!("{:?}", config.advantage), remedy));
+                let (field, kind) = (format!("{field}.advantage"), format!("{:?}", config.advantage));
+                return Err(TrainError::setting(
+                    field,
+                    kind,
+                    "choose an advantage without keys: games have none",
+                ));
             }
             Ok(updater)
         };

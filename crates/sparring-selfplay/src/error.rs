@@ -11,7 +11,7 @@ pub enum SelfPlayError {
     /// A setting, the run folder, a model or a reward, as in any training run.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// An update failed; nothing was applied.
+    /// An update failed. Its failed optimiser step was not applied; earlier ones of the same update were.
     #[error("update of the {player} failed (iteration {iteration}, step {step})")]
     Update {
         /// The player that was trained.

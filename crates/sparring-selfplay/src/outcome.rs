@@ -71,6 +71,9 @@ fn pools(out: &mut fmt::Formatter<'_>, rows: &[IterationRow]) -> fmt::Result {
     line(out, "  proposed now", &|row| row.pool.proposed)?;
     line(out, "  derived from verified ones", &|row| row.pool.derived)?;
     line(out, "  replayed from earlier pools", &|row| row.pool.replayed)?;
+    if rows.iter().any(|row| row.pool.own > 0) {
+        line(out, "  your own", &|row| row.pool.own)?;
+    }
     Ok(())
 }
 
@@ -80,7 +83,7 @@ fn times(out: &mut fmt::Formatter<'_>, summary: &Summary) -> fmt::Result {
         writeln!(out, "  {:30} {seconds:>14.1}", phase.replace('_', " "))?;
     }
     writeln!(out, "  {:30} {:>14.1}", "all", summary.wall_seconds)?;
-    // Only Linux tells.
+    // Known on Linux only.
     if summary.peak_rss_mib > 0.0 {
         writeln!(out, "  {:30} {:>14.0}", "peak memory, MiB", summary.peak_rss_mib)?;
     }

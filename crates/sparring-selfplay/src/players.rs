@@ -103,7 +103,7 @@ impl Players {
     }
 
     /// The folder of a player's model in a checkpoint.
-    pub(crate) fn folder(&self, player: Player) -> &'static str {
+    pub fn folder(&self, player: Player) -> &'static str {
         match self {
             Self::Separate { .. } => player.as_str(),
             Self::Shared(_) => "policy",

@@ -36,16 +36,16 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     pub fn new(
         plan: SelfPlayPlan,
         game: &'a G,
-        generator_reward: Box<dyn Reward<G::Spec> + 'a>,
-        solver_reward: Box<dyn Reward<G::Task> + 'a>,
+        generator_reward: impl Reward<G::Spec> + 'a,
+        solver_reward: impl Reward<G::Task> + 'a,
         players: Players,
         seed: Seed,
     ) -> Self {
         Self {
             plan,
             game,
-            generator_reward,
-            solver_reward,
+            generator_reward: Box::new(generator_reward),
+            solver_reward: Box::new(solver_reward),
             players,
             seed,
             tasks: None,
@@ -154,7 +154,7 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     /// stopped the run: [`SelfPlay::resume`] continues from the newest checkpoint.
     pub fn run(&mut self, dir: impl AsRef<Path>) -> Result<Summary, SelfPlayError> {
         self.check()?;
-        let info = self.options.info(self.seed, &self.plan.config)?;
+        let info = self.info()?;
         let mut observers = std::mem::take(&mut self.options.observers);
         let played =
             Store::create(dir.as_ref(), &info, &["tasks"], self.plan.config.checkpoints_kept, &mut observers)
@@ -175,7 +175,7 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     /// is whole; else as [`SelfPlay::run`].
     pub fn resume(&mut self, dir: impl AsRef<Path>) -> Result<Summary, SelfPlayError> {
         self.check()?;
-        let info = self.options.info(self.seed, &self.plan.config)?;
+        let info = self.info()?;
         let mut observers = std::mem::take(&mut self.options.observers);
         let played = self.restore_and_play(dir.as_ref(), &info, &mut observers);
         self.options.observers = observers;
@@ -206,15 +206,7 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         state: Option<State<G::Task>>,
         reference: Option<Box<dyn Scorer>>,
     ) -> Result<Summary, SelfPlayError> {
-        let share = self.tasks.as_ref().map_or(0.0, |tasks| tasks.share);
-        let state = state.unwrap_or_else(|| State::new(share));
-        if state.own_share.to_bits() != share.to_bits() {
-            return Err(TrainError::invalid(format!(
-                "SelfPlay::with_tasks: the share is {share}, but {} in the run to resume; resume with the same share",
-                state.own_share
-            ))
-            .into());
-        }
+        let state = state.unwrap_or_else(State::new);
         Run {
             plan: &self.plan,
             game: self.game,
@@ -232,6 +224,15 @@ impl<'a, G: Game> SelfPlay<'a, G> {
             clock: Instant::now(),
         }
         .drive()
+    }
+
+    /// The run; the share of own tasks is one of its inputs.
+    fn info(&self) -> Result<RunInfo, TrainError> {
+        let mut info = self.options.info(self.seed, &self.plan.config)?;
+        if let Some(tasks) = &self.tasks {
+            info.inputs.insert("share of own tasks".to_owned(), tasks.share.to_string());
+        }
+        Ok(info)
     }
 
     fn check(&self) -> Result<(), SelfPlayError> {

@@ -41,9 +41,6 @@ pub(crate) struct State<T> {
     pub(crate) history: Vec<PoolTask<T>>,
     /// Signatures of every task that was in a pool.
     pub(crate) seen: BTreeSet<String>,
-    /// Share of own tasks in the pool.
-    #[serde(default)]
-    pub(crate) own_share: f32,
     /// Number of the next own task.
     #[serde(default)]
     pub(crate) own_next: u64,
@@ -51,13 +48,12 @@ pub(crate) struct State<T> {
 }
 
 impl<T> State<T> {
-    pub(crate) fn new(own_share: f32) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             cursor: Cursor::START,
             pool: Vec::new(),
             history: Vec::new(),
             seen: BTreeSet::new(),
-            own_share,
             own_next: 0,
             ledger: Ledger::default(),
         }

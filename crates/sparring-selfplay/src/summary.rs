@@ -3,11 +3,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sparring_train::EvaluationScore;
 use sparring_train::store::RunInfo;
-use sparring_train::summary::{by_name, first_and_last, peak_rss_mib, relative_gain};
+use sparring_train::summary::{WINDOW, by_name, first_and_last, peak_rss_mib, relative_gain};
 use std::collections::BTreeMap;
-
-/// Updates over which a first and a last rate are averaged: a single update is noisy.
-const WINDOW: usize = 5;
 
 /// The outcome of a run: `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,13 +90,14 @@ impl GeneratorSummary {
         let collect = |f: fn(&IterationRow) -> Vec<f32>| rows.iter().flat_map(f).collect::<Vec<f32>>();
         let mut valid = collect(|r| r.generator.valid_rate.clone());
         let mut solve = collect(|r| r.generator.solve_rate.iter().copied().flatten().collect());
-        let band = collect(|r| r.generator.in_band.clone());
+        let mut band = collect(|r| r.generator.in_band.clone());
         let mut window = WINDOW;
         if valid.is_empty() {
             window = 1;
             let pools = || rows.iter().map(|r| &r.pool).filter(|p| p.candidates > 0);
             valid = pools().map(|p| p.readable as f32 / p.candidates as f32).collect();
             solve = pools().filter(|p| p.distinct > 0).map(|p| p.solve_rate).collect();
+            band = pools().map(|p| p.in_band as f32 / p.candidates as f32).collect();
         }
         let (valid_rate_first, valid_rate_last) = first_and_last(&valid, window);
         let (solve_rate_first, solve_rate_last) = first_and_last(&solve, window);

@@ -18,6 +18,11 @@ pub struct ToolTask {
 }
 
 impl ToolTask {
+    /// Returns a task of no particular topic.
+    pub fn new(question: impl Into<String>, tools: Vec<ToolSpec>, calls: Vec<ToolCall>) -> Self {
+        Self { question: question.into(), tools, calls, domain: String::new() }
+    }
+
     /// Returns the total number of arguments of the gold calls.
     pub fn argument_count(&self) -> usize {
         self.calls.iter().map(|call| call.arguments.len()).sum()

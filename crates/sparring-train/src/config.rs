@@ -1,6 +1,6 @@
 use crate::{ReferenceKind, TrainError, Updater, check};
 use sparring_core::SamplingParams;
-use sparring_grpo::{Adpo, GrpoConfig, GrpoError, LrSchedule};
+use sparring_grpo::{Adpo, AdvantageKind, GrpoConfig, LrSchedule};
 use std::collections::BTreeMap;
 
 sparring_grpo::settings! {
@@ -16,9 +16,9 @@ sparring_grpo::settings! {
     /// # Ok::<(), sparring_train::TrainError>(())
     /// ```
     pub struct TrainConfig {
-        /// Prompts of an update.
+        /// Prompts per update.
         prompts_per_step: usize = 8, with_prompts_per_step;
-        /// Completions of a prompt, at least 1.
+        /// Completions per prompt, at least 1.
         group_size: usize = 8, with_group_size;
         /// Updates of the run.
         steps: usize = 100, with_steps;
@@ -28,7 +28,8 @@ sparring_grpo::settings! {
         lr_schedule: LrSchedule = LrSchedule::constant(), with_lr_schedule;
         /// A checkpoint is written every so many updates, before the first and after the last.
         checkpoint_every: usize = 10, with_checkpoint_every;
-        /// How many of the newest checkpoints are kept, at least 1; those that hold the reference model of one stay too.
+        /// How many of the newest checkpoints are kept, at least 1; those that hold the reference model of one stay
+        /// too.
         checkpoints_kept: usize = 2, with_checkpoints_kept;
         /// Evaluations are run every so many updates, before the first and after the last; 0 leaves only these two.
         evaluate_every: usize = 0, with_evaluate_every;
@@ -42,7 +43,8 @@ sparring_grpo::settings! {
         /// Scales and clips by a group's self-consistency.
         #[serde(skip_serializing_if = "Option::is_none")]
         adpo: Option<Adpo> = None, with_adpo;
-        /// Weights of the reward's components, by name, where the advantage is `normalize_then_sum`; 1 for those without.
+        /// Weights of the reward's components, by name, where the advantage is `normalize_then_sum`; 1 for those
+        /// without.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         part_weights: BTreeMap<String, f64> = BTreeMap::new(), with_part_weights;
     }
@@ -71,8 +73,8 @@ impl TrainConfig {
         ];
         counts.into_iter().try_for_each(|(field, count)| check::at_least(field, count, 1))?;
         check::learning_rate("lr", self.lr)?;
-        let settings = |field, error: String| TrainError::setting(field, "{..}", error);
-        self.sampling.validate().map_err(|error| settings("sampling", error.to_string()))?;
+        check::schedule("lr_schedule", self.lr_schedule)?;
+        self.sampling.validate().map_err(|error| TrainError::invalid(format!("sampling: {error}")))?;
         check::training_temperature("sampling.temperature", self.sampling.temperature)?;
         if let ReferenceKind::Refreshed { every } = self.reference {
             check::at_least("reference.every", every, 1)?;
@@ -81,15 +83,41 @@ impl TrainConfig {
             let remedy = "goes with grpo.kl.coef above 0: set both, or neither";
             return Err(TrainError::setting("reference", format!("{:?}", self.reference), remedy));
         }
-        if let Some((name, weight)) = self.part_weights.iter().find(|(_, weight)| !weight.is_finite()) {
-            return Err(TrainError::setting(format!("part_weights.{name}"), weight, "must be a number"));
-        }
-        let grpo = self.grpo.clone().for_sampling(&self.sampling).build().map_err(|error| match error {
-            GrpoError::Config { field, why } => TrainError::setting(format!("grpo.{field}"), "{..}", why),
-            other => settings("grpo", other.to_string()),
-        })?;
+        let grpo = check::grpo("grpo", &self.grpo, &self.sampling)?;
+        self.check_part_weights()?;
+        self.check_adpo()?;
         let updater = Updater::new(grpo).with_adpo(self.adpo).with_part_weights(self.part_weights.clone());
         Ok(TrainPlan { updater, config: self })
+    }
+
+    fn check_part_weights(&self) -> Result<(), TrainError> {
+        let Some((name, weight)) = self.part_weights.iter().next() else { return Ok(()) };
+        if self.grpo.advantage != AdvantageKind::NormalizeThenSum {
+            let remedy = "has no effect without grpo.advantage = \"normalize_then_sum\"; leave it out";
+            return Err(TrainError::setting(format!("part_weights.{name}"), weight, remedy));
+        }
+        match self.part_weights.iter().find(|(_, weight)| !weight.is_finite()) {
+            Some((name, weight)) => {
+                Err(TrainError::setting(format!("part_weights.{name}"), weight, "must be a number"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_adpo(&self) -> Result<(), TrainError> {
+        let Some(Adpo { min_scale, extra_clip, .. }) = self.adpo else { return Ok(()) };
+        let surrogate = self.grpo.objective().surrogate;
+        if !surrogate.clips() {
+            let remedy = "needs a loss that clips: choose another, or leave adpo out";
+            return Err(TrainError::setting("adpo, grpo.surrogate", format!("{surrogate:?}"), remedy));
+        }
+        if !(0.0..=1.0).contains(&min_scale) {
+            return Err(TrainError::setting("adpo.min_scale", min_scale, "must be in [0, 1]"));
+        }
+        if !(extra_clip.is_finite() && extra_clip >= 0.0) {
+            return Err(TrainError::setting("adpo.extra_clip", extra_clip, "must be a number of at least 0"));
+        }
+        Ok(())
     }
 }
 

@@ -61,7 +61,7 @@ pub enum TrainError {
         #[source]
         source: PolicyError,
     },
-    /// An update failed; nothing of it was applied.
+    /// An update failed. Its failed optimiser step was not applied; earlier ones of the same update were.
     #[error("update {step} failed")]
     Update {
         /// The update, from 0.
@@ -124,6 +124,15 @@ impl TrainError {
     /// [`TrainError::Damaged`]: this file, for this reason.
     pub fn damaged(path: &Path, what: impl Into<String>) -> Self {
         Self::Damaged { path: path.display().to_string(), what: what.into() }
+    }
+
+    /// Whether it says that a file is not what was written: another checkpoint may help.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } | Self::Policy { source: PolicyError::Invalid { .. }, .. } => true,
+            Self::Io { cause, .. } => cause.kind() == std::io::ErrorKind::NotFound,
+            _ => false,
+        }
     }
 
     pub(crate) fn io(path: &Path, cause: std::io::Error) -> Self {

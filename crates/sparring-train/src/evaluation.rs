@@ -10,6 +10,7 @@ const SHOWN: usize = 12;
 
 /// Held-out tasks that measure a model between updates.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Evaluation<T> {
     /// Its name: `heldout` becomes `base.heldout_accuracy` and `final.heldout_accuracy` of the summary.
     pub name: String,
@@ -167,13 +168,15 @@ impl<T> Evaluator<'_, T> {
     /// evaluation's name and `i`. `done` is called with the number of tasks done.
     ///
     /// # Errors
-    /// [`TrainError::Policy`] where the backend fails.
+    /// [`TrainError::Policy`] where the backend fails; [`TrainError::Setting`] if the evaluation has no tasks or asks
+    /// for no answers.
     pub fn run(
         &self,
         evaluation: &Evaluation<T>,
         sampler: &dyn Sampler,
         done: impl FnMut(usize),
     ) -> Result<(EvaluationScore, Vec<ShownAnswer>), TrainError> {
+        evaluation.check()?;
         let Evaluation { name, tasks, temperature, samples } = evaluation;
         let params = self.sampling.clone().with_temperature(*temperature);
         let requests = requests(tasks.iter().map(self.prompt), *samples, &params, self.seed.child(name));

@@ -28,15 +28,16 @@ impl fmt::Display for Outcome<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let summary = self.summary;
         if let (Some(before), Some(after)) = (summary.evaluations.first(), summary.evaluations.last()) {
-            writeln!(out, "\n{:32} {:>14}  {:>14}", "Accuracy, greedy, %", "before", "after")?;
-            for (before, after) in before.scores.iter().zip(&after.scores) {
+            writeln!(out, "\n{:32} {:>14}  {:>14}", "Accuracy, %", "before", "after")?;
+            for before in &before.scores {
                 let name = format!("{} ({} tasks)", before.name, before.tasks);
-                writeln!(out, "  {name:30} {:>14}  {:>14}", percent(before), percent(after))?;
+                let after = after.scores.iter().find(|after| after.name == before.name).map(percent);
+                writeln!(out, "  {name:30} {:>14}  {:>14}", percent(before), after.unwrap_or_default())?;
             }
         }
         learning(out, "Training", "step", &FIELDS, &self.records)?;
         writeln!(out, "\n{:32} {:>14.1}", "Seconds", summary.wall_seconds)?;
-        // Only Linux tells.
+        // Known on Linux only.
         if summary.peak_rss_mib > 0.0 {
             writeln!(out, "{:32} {:>14.0}", "Peak memory, MiB", summary.peak_rss_mib)?;
         }

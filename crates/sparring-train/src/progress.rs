@@ -65,6 +65,8 @@ impl Drop for Bar {
 #[derive(Debug, Default)]
 pub struct Progress {
     phase: Option<Running>,
+    /// Whether there are no iterations: the run of a `Trainer`.
+    trains: bool,
 }
 
 /// The phase that is under way.
@@ -86,7 +88,7 @@ impl Progress {
 }
 
 impl Running {
-    fn new(iteration: usize, phase: Phase, steps: usize) -> Self {
+    fn new(iteration: Option<usize>, phase: Phase, steps: usize) -> Self {
         let lines = phase == Phase::Train && !std::io::stderr().is_terminal();
         let (label, every) = (label(iteration, phase), lines.then(|| steps.div_ceil(LINES).max(1)));
         Self { bar: Bar::new(&label, steps), label, every, steps, note: String::new() }
@@ -105,6 +107,8 @@ impl Observer for Progress {
     fn on(&mut self, event: Event<'_>) {
         match (event, &mut self.phase) {
             (Event::PhaseStarted { iteration, phase, steps }, running) => {
+                self.trains |= phase == Phase::Train;
+                let iteration = if self.trains { None } else { Some(iteration) };
                 *running = Some(Running::new(iteration, phase, steps));
             }
             (Event::Progress { done, note }, Some(running)) => running.progress(done, note),
@@ -118,11 +122,11 @@ impl Observer for Progress {
     }
 }
 
-fn label(iteration: usize, phase: Phase) -> String {
+fn label(iteration: Option<usize>, phase: Phase) -> String {
     let name = phase.as_str().replace('_', " ");
-    match (phase, iteration) {
-        (Phase::Train, _) => name,
-        (_, 0) => format!("before: {name}"),
-        _ => format!("iteration {iteration}: {name}"),
+    match iteration {
+        None => name,
+        Some(0) => format!("before: {name}"),
+        Some(iteration) => format!("iteration {iteration}: {name}"),
     }
 }

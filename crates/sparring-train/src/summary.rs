@@ -4,6 +4,9 @@ use crate::EvaluationScore;
 use serde_json::{Map, Value};
 use sparring_grpo::UpdateReport;
 
+/// Updates over which a first and a last value are averaged: a single update is noisy.
+pub const WINDOW: usize = 5;
+
 /// The mean; `None` without values.
 pub fn mean(values: &[f32]) -> Option<f32> {
     (!values.is_empty())

@@ -18,16 +18,17 @@
 //! | [`miniature`] \* | `sparring-miniature` | a small world and a pretrained base to start from |
 //! | [`testkit`] \* | `sparring-testkit` | toy policies, and conformance checks for your own implementations |
 //!
-//! All of these features are on by default, and so are `validate` (calls against their schemas) and `schemars` (tools from
-//! Rust types). `default-features = false` leaves the four light crates: no tensors, no weights, no template engine.
-//! Off by default: `progress` (bars on a terminal), `tree-sitter` (BFCL's Java and JavaScript; compiles C), `transformers`
-//! (candle-transformers' models as samplers) and `cuda` (NVIDIA GPUs).
+//! All of these features are on by default, and so are `validate` (calls against their schemas) and `schemars` (tools
+//! from Rust types). `default-features = false` leaves the four light crates: no tensors, no weights, no template
+//! engine. Off by default: `progress` (bars on a terminal), `tree-sitter` (BFCL's Java and JavaScript; compiles C),
+//! `transformers` (candle-transformers' models as samplers) and `cuda` (NVIDIA GPUs).
 //!
 //! ```
 //! use sparring::prelude::*;
 //! use sparring::tools::{CallParser, ToolR0Tags};
 //!
-//! let text = r#"<think>hotel</think><tool_call_answer>[{"name":"book_hotel","arguments":{"city":"Rome"}}]</tool_call_answer>"#;
+//! let text = "<think>hotel</think><tool_call_answer>\
+//!     [{\"name\":\"book_hotel\",\"arguments\":{\"city\":\"Rome\"}}]</tool_call_answer>";
 //! let calls = ToolR0Tags::default().parse(text)?;
 //! assert_eq!(calls[0].name, "book_hotel");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -63,7 +64,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `policy.with_lora(LoraConfig::new(16), seed)` trains an adapter instead, and `save_pretrained` then writes what PEFT loads.
+//! `policy.with_lora(LoraConfig::new(16), seed)` trains an adapter instead, and `save_pretrained` then writes what PEFT
+//! loads.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

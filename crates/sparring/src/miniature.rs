@@ -1,5 +1,5 @@
-//! The embedded default, `sparring-miniature`: a small world of tool use, its test sets and a pretrained base. Here also
-//! what Tool-R0 needs to be played in it.
+//! The embedded default, `sparring-miniature`: a small world of tool use, its test sets and a pretrained base. Here
+//! also what Tool-R0 needs to be played in it.
 
 #[cfg(feature = "recipes")]
 use sparring_core::Message;

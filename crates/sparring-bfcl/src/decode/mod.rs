@@ -29,7 +29,8 @@ pub enum ReturnFormat {
     Python,
     /// `[{"function": "f", "parameters": {"a": 1}}]`.
     Json,
-    /// `<functions><function name="f"><params><param name="a" value="1" type="integer"/></params></function></functions>`.
+    /// `<functions><function name="f"><params>` `<param name="a" value="1" type="integer"/>`
+    /// `</params></function></functions>`.
     VerboseXml,
     /// `<functions><function name="f"><param name="a" type="integer">1</param></function></functions>`.
     ConciseXml,

@@ -72,10 +72,10 @@ pub struct DeviceOptions {
     pub device: DeviceKind,
     /// The number format.
     pub precision: Precision,
-    /// Most tokens of one pass of scoring or learning, padding included, and of the prompts that sampling reads at a
+    /// Maximum number of tokens per pass of scoring or learning, padding included, and of the prompts that sampling reads at a
     /// time. A longer sequence is a separate pass. Attention takes about 4·heads·tokens·(tokens per row)·6 bytes.
     pub pass_tokens: usize,
-    /// Most completions that are drawn at a time.
+    /// Maximum number of completions that are drawn at a time.
     pub decode_rows: usize,
     /// The optimiser.
     pub adamw: AdamWConfig,

@@ -64,7 +64,8 @@ impl DevicePolicy {
         }
     }
 
-    /// Loads a model folder in Hugging Face's layout.
+    /// Loads a model: a folder in Hugging Face's layout, or a GGUF file of a Llama, Qwen2 or Qwen3, whose quantised
+    /// weights are widened to single precision.
     ///
     /// # Errors
     /// As [`CandlePolicy::load`] and [`DevicePolicy::new`].

@@ -13,7 +13,7 @@ pub(crate) struct Prepared<'a> {
     pub(crate) prompt: Arc<[u32]>,
     /// The model's own end tokens.
     pub(crate) ends: &'a [u32],
-    /// Most tokens to draw: the request's limit, or the rest of the model's length.
+    /// Maximum number of tokens to draw: the request's limit, or the rest of the model's length.
     pub(crate) max_tokens: usize,
     /// Version of the weights, if the sampler counts their changes.
     pub(crate) version: Option<u64>,

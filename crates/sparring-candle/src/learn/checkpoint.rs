@@ -15,7 +15,7 @@ const OPTIMIZER: &str = "optimizer.safetensors";
 const STEPS: &str = "steps";
 const WHY: &str = "a checkpoint needs it beside the weights; use another checkpoint";
 
-/// Most gradients in a checkpoint: one per shard.
+/// Maximum number of gradients in a checkpoint: one per shard.
 pub(crate) const MOST_SHARDS: usize = 4096;
 
 /// Moments and the number of steps taken. Empty moments are zero moments.

@@ -2,6 +2,7 @@
 
 use super::config::ModelConfig;
 use super::files::{create_folder, write_atomically};
+use super::gguf;
 use super::json::{self, Fields};
 use super::layout::Layout;
 use super::tensors::{self, NamedTensor, TensorFile};
@@ -22,8 +23,11 @@ pub(crate) struct ModelFolder {
 }
 
 impl ModelFolder {
-    /// Reads a whole folder.
+    /// Reads a whole folder, or a GGUF file.
     pub(crate) fn open(dir: &Path) -> Result<Self, PolicyError> {
+        if dir.is_file() {
+            return gguf::open(dir);
+        }
         if !dir.is_dir() {
             return Err(PolicyError::invalid(format!("{}: not a folder; {}", dir.display(), json::NEEDS)));
         }

@@ -6,6 +6,7 @@ mod config;
 mod config_file;
 pub(crate) mod files;
 pub(crate) mod folder;
+mod gguf;
 pub(crate) mod json;
 mod layout;
 mod mapped;

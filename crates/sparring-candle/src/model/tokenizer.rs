@@ -26,11 +26,11 @@ pub struct ChatTokenizer {
 
 /// The files of the tokenizer, to be written back unchanged.
 #[derive(Debug, Clone)]
-struct Files {
-    tokenizer: String,
-    config: Map<String, Value>,
-    generation: Map<String, Value>,
-    template: Option<String>,
+pub(super) struct Files {
+    pub(super) tokenizer: String,
+    pub(super) config: Map<String, Value>,
+    pub(super) generation: Map<String, Value>,
+    pub(super) template: Option<String>,
 }
 
 impl ChatTokenizer {
@@ -52,11 +52,10 @@ impl ChatTokenizer {
             template,
         };
         let mut this = Self::from_files(files, &path, &config_file)?;
-        let generation = Fields { file: &generation_file, map: &this.files.generation };
-        let mut ends = generation.token_ids("eos_token_id")?;
+        let mut ends = Vec::new();
         let model_file = dir.join("config.json");
         if let Some(map) = json::read_optional_object(&model_file)? {
-            ends.extend(Fields { file: &model_file, map: &map }.token_ids("eos_token_id")?);
+            ends = Fields { file: &model_file, map: &map }.token_ids("eos_token_id")?;
         }
         this.ends.extend(ends);
         Ok(this)
@@ -85,7 +84,7 @@ impl ChatTokenizer {
         Self::from_files(files, Path::new("tokenizer.json"), Path::new("tokenizer_config.json"))
     }
 
-    fn from_files(files: Files, path: &Path, config_file: &Path) -> Result<Self, PolicyError> {
+    pub(super) fn from_files(files: Files, path: &Path, config_file: &Path) -> Result<Self, PolicyError> {
         let bad = |error| {
             PolicyError::invalid(format!(
                 "{}: not a tokenizer ({error}); copy the file again",
@@ -98,7 +97,9 @@ impl ChatTokenizer {
         inner.with_padding(None);
         let fields = Fields { file: config_file, map: &files.config };
         let (bos, eos) = (special_token(fields, "bos_token"), special_token(fields, "eos_token"));
-        let mut ends = BTreeSet::new();
+        let generation =
+            Fields { file: &config_file.with_file_name("generation_config.json"), map: &files.generation };
+        let mut ends: BTreeSet<u32> = generation.token_ids("eos_token_id")?.into_iter().collect();
         if let Some(eos) = &eos {
             let id = inner.token_to_id(eos);
             ends.insert(id.ok_or_else(|| {

@@ -35,7 +35,7 @@ pub(crate) struct Settings {
     /// [default: one group for each thread].
     #[arg(long, value_name = "N")]
     pub(crate) micro: Option<usize>,
-    /// Most memory for what sampling computed and training then recalls, in MiB; with 0 training computes everything
+    /// Maximum memory for what sampling computed and training then recalls, in MiB; with 0 training computes everything
     /// [default: the library's].
     #[arg(long, value_name = "MIB")]
     pub(crate) recall_mib: Option<usize>,

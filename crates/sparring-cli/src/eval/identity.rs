@@ -11,8 +11,12 @@ const BLOCK: usize = 1 << 20;
 
 /// A digest of a model's folder, wherever it lies: of every byte of its `config.json`, `generation_config.json`,
 /// `tokenizer*.json`, `chat_template.*` and `*.safetensors`, with their names and lengths. It tells models apart by
-/// accident, not against malice (64 bits, `SplitMix64` chained).
+/// accident, not against malice (64 bits, `SplitMix64` chained). An adapter's folder is such a folder too; of a GGUF
+/// file, it is the digest of the file.
 pub(crate) fn model_digest(dir: &Path) -> Result<String, BoxError> {
+    if dir.is_file() {
+        return file_digest(dir);
+    }
     let mut digest = Seed::new(0);
     for path in files(dir)? {
         let name = name(&path);
@@ -31,7 +35,7 @@ pub(crate) fn file_digest(path: &Path) -> Result<String, BoxError> {
 
 fn is_model(name: &str) -> bool {
     let is = |extension: &str| Path::new(name).extension().is_some_and(|found| found == extension);
-    ["config.json", "generation_config.json"].contains(&name)
+    ["adapter_config.json", "config.json", "generation_config.json"].contains(&name)
         || name.starts_with("chat_template.")
         || name.starts_with("tokenizer") && is("json")
         || is("safetensors")

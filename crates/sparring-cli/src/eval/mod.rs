@@ -57,6 +57,7 @@ fn evaluate(args: &Args) -> Result<Report, BoxError> {
 
 fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxError> {
     let model = Model::load(Some(folder), args.device.device, args.device.options())?;
+    let model = args.adapter.as_deref().map(|dir| model.with_adapter(dir)).transpose()?.unwrap_or(model);
     let tokenizer = model.tokenizer();
     let name = model_name(folder)?;
 
@@ -85,6 +86,9 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     // Devices round differently, so greedy answers may differ between them.
     if args.device.device != Device::Cpu {
         identity["device"] = json!(args.device.device);
+    }
+    if let Some(adapter) = &args.adapter {
+        identity["adapter"] = json!(model_digest(adapter)?);
     }
     let mut journal = Journal::open(&dir.join("answers.jsonl"), &identity)?;
     let bar = Bar::new(&benchmark.name, benchmark.items.len());

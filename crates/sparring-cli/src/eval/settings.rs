@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 /// Scores a model on a tool-calling benchmark.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Hugging Face folder of the model.
-    #[arg(long, value_name = "DIR", conflicts_with = "golds")]
+    /// The model: a Hugging Face folder or a GGUF file.
+    #[arg(long, value_name = "MODEL", conflicts_with = "golds")]
     pub(crate) model: Option<PathBuf>,
     /// Score the benchmark's own answers, written in this format, instead of a model's.
     #[arg(long, value_name = "FORMAT")]
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Folder of the benchmark's files.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
+    /// Folder of an adapter on the model, in PEFT's layout.
+    #[arg(long, value_name = "DIR", requires = "model")]
+    pub(crate) adapter: Option<PathBuf>,
     /// Only these categories [default: all that are there].
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     categories: Vec<String>,
@@ -34,8 +37,8 @@ pub(crate) struct Args {
     /// of the chat template if it is known, else `bfcl` for BFCL and `hermes` for the others.
     #[arg(long, default_value = "auto")]
     format: String,
-    /// How tools are shown to the model: by its chat template, in words, or `auto`: the template if it asks for calls in the
-    /// format that is read.
+    /// How tools are shown to the model: by its chat template, in words, or `auto`: the template if it asks for calls
+    /// in the format that is read.
     #[arg(long, default_value = "auto")]
     prompt: PromptChoice,
     /// A system prompt to use instead of our words; `{functions}` in it becomes the JSON of the tools. Also name the
@@ -48,7 +51,7 @@ pub(crate) struct Args {
     /// The model's name in the official registry, for BFCL's result files [default: the folder's].
     #[arg(long, value_name = "NAME")]
     pub(crate) bfcl_model: Option<String>,
-    /// Most tokens of an answer.
+    /// Maximum number of tokens per answer.
     #[arg(long, default_value_t = 512, value_name = "N")]
     max_tokens: usize,
     /// Prompts that are answered at a time; the result does not depend on it.

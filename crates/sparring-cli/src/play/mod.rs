@@ -15,14 +15,16 @@ mod settings;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use crate::models::export;
 pub(crate) use settings::Args;
 use settings::Settings;
-use sparring::core::{BoxError, Seed};
+use sparring::core::{BoxError, Player, Seed};
 use sparring::recipes::tool_r0::ToolR0;
 use sparring::selfplay::{Outcome, SelfPlay, write_report};
 use sparring::tools::ToolTask;
 use sparring::train::Evaluation;
 use sparring::train::progress::Progress;
+use sparring::train::store::newest_checkpoint;
 use std::io::Write;
 
 /// Plays or resumes a run, and prints the outcome.
@@ -32,14 +34,15 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
     let recipe: ToolR0 = settings.config.clone().build()?;
 
     // 2. Who plays: Generator and Solver, two copies of one base model.
-    let players = models::load(args, &settings)?;
+    let base = models::base(args)?;
+    let players = models::players(&base, &settings)?;
 
     // 3. The run. Every random choice descends from the seed: the same seed gives the same run.
     let mut run = SelfPlay::new(
         recipe.self_play,
         &recipe.game,
-        Box::new(recipe.generator_reward),
-        Box::new(recipe.solver_reward),
+        recipe.generator_reward,
+        recipe.solver_reward,
         players,
         Seed::new(settings.seed),
     )
@@ -53,9 +56,14 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
     let summary = if settings.resume { run.resume(&settings.dir)? } else { run.run(&settings.dir)? };
 
     // 4. The outcome.
+    let solver = run.players().folder(Player::Solver);
+    drop(run);
+    let checkpoint = newest_checkpoint(&settings.dir)?.join(solver);
+    let copy = models::start(&base, &settings, solver)?;
+    let trained = export(copy, &checkpoint, settings.lora.is_some(), &settings.dir)?;
     let report = write_report(&settings.dir)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", Outcome::new(&summary, &settings.dir)?)?;
-    writeln!(out, "report: {}", report.display())?;
+    writeln!(out, "report: {}\n{trained}", report.display())?;
     Ok(())
 }

@@ -5,12 +5,20 @@ use crate::play::settings::{Args, Settings};
 use sparring::core::{BoxError, Policy, Seed};
 use sparring::selfplay::{Players, Seat, Weights};
 
-/// Generator and Solver: two copies of the base model, or two adapters on it, or one model that plays both.
-pub(crate) fn load(args: &Args, settings: &Settings) -> Result<Players, BoxError> {
-    let base = Model::load(args.model.as_deref(), args.device.device, args.device.options())?;
+/// Loads the base model.
+pub(crate) fn base(args: &Args) -> Result<Model, BoxError> {
+    Model::load(args.model.as_deref(), args.device.device, args.device.options())
+}
+
+/// The model of a player as it starts: a copy of the base model, or an adapter on it.
+pub(crate) fn start(base: &Model, settings: &Settings, player: &str) -> Result<Model, BoxError> {
+    base.copy(settings.lora, Seed::new(settings.seed).child("lora").child(player))
+}
+
+/// Generator and Solver: two models, or one that plays both.
+pub(crate) fn players(base: &Model, settings: &Settings) -> Result<Players, BoxError> {
     let policy = |player: &str| -> Result<Box<dyn Policy>, BoxError> {
-        let seed = Seed::new(settings.seed).child("lora").child(player);
-        Ok(base.copy(args.lora, seed)?.into_policy())
+        Ok(start(base, settings, player)?.into_policy())
     };
     Ok(match settings.config.self_play.weights {
         Weights::Shared => Players::Shared(policy("both")?),

@@ -1,7 +1,7 @@
 //! The command line and the settings that follow from it.
 
 use crate::errors::{read_text, stem};
-use crate::models::{DeviceArgs, inputs};
+use crate::models::{DeviceArgs, RANK, inputs};
 use sparring::core::BoxError;
 use sparring::miniature;
 use sparring::recipes::tool_r0::{Preset, ToolR0Config};
@@ -28,11 +28,11 @@ pub(crate) struct Args {
     /// Folder of a run to continue from its newest checkpoint.
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
-    /// Hugging Face folder of the base model, also when resuming [default: the embedded miniature].
-    #[arg(long, value_name = "DIR")]
+    /// The base model, also when resuming: a Hugging Face folder or a GGUF file [default: the embedded miniature].
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
-    /// Train low-rank adapters of this rank, also when resuming; both players then share one base in memory.
-    #[arg(long, value_name = "RANK")]
+    /// Train low-rank adapters of this rank; both players then share one base in memory.
+    #[arg(long, value_name = "RANK", conflicts_with = "resume")]
     pub(crate) lora: Option<usize>,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     pub(crate) dir: PathBuf,
     pub(crate) resume: bool,
+    /// Rank of the adapters.
+    pub(crate) lora: Option<usize>,
     /// What the run depends on beside these.
     pub(crate) inputs: BTreeMap<String, String>,
 }
@@ -55,12 +57,13 @@ impl Settings {
     pub(crate) fn read(args: &Args) -> Result<Self, BoxError> {
         if let Some(dir) = &args.resume {
             let info = RunInfo::read(dir)?;
-            let inputs = args.inputs()?;
+            let lora = info.inputs.get(RANK).and_then(|rank| rank.parse().ok());
+            let inputs = args.inputs(lora)?;
             info.check_inputs(dir, &inputs)?;
             let file = dir.join("config.toml").display().to_string();
             let config = ToolR0Config::from_toml(&info.config, &file)?;
             let (preset, seed, dir) = (info.preset, info.seed, dir.clone());
-            return Ok(Self { config, preset, seed, dir, resume: true, inputs });
+            return Ok(Self { config, preset, seed, dir, resume: true, lora, inputs });
         }
         let (mut config, preset) = match &args.config {
             Some(path) => (read_file(path)?, stem(path)),
@@ -74,14 +77,15 @@ impl Settings {
             Some(dir) => dir.clone(),
             None => Path::new("runs").join(format!("{preset}-{}", args.seed)),
         };
-        Ok(Self { config, preset, seed: args.seed, dir, resume: false, inputs: args.inputs()? })
+        let (lora, inputs) = (args.lora, args.inputs(args.lora)?);
+        Ok(Self { config, preset, seed: args.seed, dir, resume: false, lora, inputs })
     }
 }
 
 impl Args {
     /// What a run depends on beside its settings and seed, by name.
-    fn inputs(&self) -> Result<BTreeMap<String, String>, BoxError> {
-        inputs(self.model.as_deref(), self.lora, self.device.device)
+    fn inputs(&self, lora: Option<usize>) -> Result<BTreeMap<String, String>, BoxError> {
+        inputs(self.model.as_deref(), lora, self.device.device)
     }
 }
 

@@ -16,10 +16,9 @@ use crate::miniature::print_accuracies;
 use corpus::{Corpus, Text};
 use rand::seq::SliceRandom;
 use sparring::candle::{AdamWConfig, CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
-use sparring::core::{
-    BoxError, Learner, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
-};
+use sparring::core::{BoxError, Learner, Seed, TokenBatch, TokenGroup};
 use sparring::grpo::LrSchedule;
+use sparring::grpo::supervised::NegativeLogLikelihood;
 use sparring::miniature::{DocumentMix, World, prompts};
 use sparring::recipes::tool_r0::{GameOptions, SpecDistribution, ToolR0Game};
 use sparring::train::progress::Bar;
@@ -170,23 +169,12 @@ impl Documents<'_> {
     }
 }
 
-/// Mean negative log-likelihood of the next token.
-struct MeanNll {
-    tokens: usize,
-}
-
-impl TokenLoss for MeanNll {
-    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
-        gradients.logp.fill(-1.0 / self.tokens as f32);
-        -stats.logp.iter().map(|&l| f64::from(l)).sum::<f64>() / self.tokens as f64
-    }
-}
-
+/// One optimiser step. The parts are those that the shipped base was made with: its bits depend on them.
 fn train_step(model: &mut CandlePolicy, batch: &[Vec<u32>], lr: f64) -> Result<f64, BoxError> {
     let groups: Vec<TokenGroup<'_>> =
         batch.iter().map(|ids| TokenGroup::new(&ids[..1], vec![&ids[1..]])).collect();
     let tokens = TokenBatch::new(&groups, 1.0).completion_tokens();
-    let loss = MeanNll { tokens };
+    let loss = NegativeLogLikelihood { weight: 1.0 / tokens as f64 };
     let mut total = 0.0;
     for part in groups.chunks(24) {
         total += model.accumulate(TokenBatch::new(part, 1.0), &loss)?;

@@ -1,4 +1,4 @@
-//! What the miniature's Solver reaches when the world itself writes its tasks: the yardstick of self-play.
+//! What the miniature's Solver reaches when the world itself writes its tasks: an upper bound for self-play.
 //!
 //! ```sh
 //! sparring study gold-ceiling --preset miniature --seed 1

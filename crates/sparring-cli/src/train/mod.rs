@@ -18,7 +18,7 @@ mod settings;
 mod tests;
 
 use crate::asking::Method;
-use crate::models::Model;
+use crate::models::{Model, export};
 use problems::{OfTask, Problem, Problems};
 use propose::Proposer;
 use reads::Reads;
@@ -28,6 +28,7 @@ use sparring::core::{BoxError, Observer, Player, Reward, Rollout, Seed};
 use sparring::eval::{AnswerReader, ExactGrader, Grader};
 use sparring::reward::majority::self_consistency;
 use sparring::train::progress::Progress;
+use sparring::train::store::newest_checkpoint;
 use sparring::train::{Epochs, Evaluation, Outcome, TrainSummary, Trainer, write_report};
 use std::io::Write;
 use std::sync::Arc;
@@ -35,19 +36,22 @@ use std::sync::Arc;
 /// Trains or resumes, and prints the outcome.
 pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
     let settings = Settings::read(args)?;
-    let summary = train(&settings, Progress::new())?;
+    let (summary, trained) = train(&settings, Progress::new())?;
     let report = write_report(&settings.dir)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", Outcome::new(&summary, &settings.dir)?)?;
-    writeln!(out, "report: {}", report.display())?;
+    writeln!(out, "report: {}\n{trained}", report.display())?;
     Ok(())
 }
 
-fn train(settings: &Settings, observer: impl Observer) -> Result<TrainSummary, BoxError> {
+/// The run's summary, and where the trained model is.
+fn train(settings: &Settings, observer: impl Observer) -> Result<(TrainSummary, String), BoxError> {
     // 1. The model: the base, and the copy of it (or the adapters on it) that learns.
     let base = Model::load(settings.model.as_deref(), settings.device.device, settings.device.options())?;
     let seed = Seed::new(settings.seed);
-    let mut policy = base.copy(settings.recorded.run.lora, seed.child("lora"))?.into_policy();
+    let lora = settings.recorded.run.lora;
+    let start = || base.copy(lora, seed.child("lora"));
+    let mut policy = start()?.into_policy();
 
     // 2. How tasks become prompts, and answers calls: in the format that the reward reads.
     let template = base.tokenizer().template_source().unwrap_or_default();
@@ -61,7 +65,7 @@ fn train(settings: &Settings, observer: impl Observer) -> Result<TrainSummary, B
     // 3. Who is trained: by default the solver, whose evaluations are its exact matches.
     let trainer = match settings.recorded.run.player {
         Trained::Solver => {
-            let tasks = problems.load(&settings.recorded.run.tasks)?;
+            let tasks = problems.load(&settings.tasks)?;
             let reward = OfTask(settings.recorded.solver_reward()?);
             let end = tasks.first().map(|task| base.end_of_prompt(&task.prompt)).transpose()?;
             let reader =
@@ -71,14 +75,14 @@ fn train(settings: &Settings, observer: impl Observer) -> Result<TrainSummary, B
                 .with_player(Player::Solver)
                 .with_consistency(|_, group| consistency(&reads, group))
                 .with_solved(move |task, out| solved(&reader, task, out));
-            if let Some(file) = &settings.recorded.run.evaluate {
+            if let Some(file) = &settings.evaluate {
                 trainer = trainer.with_evaluation(Evaluation::greedy("heldout", problems.load(file)?));
             }
             trainer
         }
         Trained::Proposer => {
             let proposer = Proposer::new(&settings.recorded, &problems, base.sampler())?;
-            let tasks = proposer.load(&settings.recorded.run.tasks)?;
+            let tasks = proposer.load(&settings.tasks)?;
             let reward = settings.recorded.paper.proposer_reward::<Arc<Problem>>()?;
             trainer(settings, &mut *policy, tasks, reward)?
                 .with_player(Player::Generator)
@@ -89,7 +93,12 @@ fn train(settings: &Settings, observer: impl Observer) -> Result<TrainSummary, B
 
     // 4. The run.
     let mut trainer = trainer.with_observer(observer);
-    Ok(if settings.resume { trainer.resume(&settings.dir)? } else { trainer.run(&settings.dir)? })
+    let summary =
+        if settings.resume { trainer.resume(&settings.dir)? } else { trainer.run(&settings.dir)? };
+    drop(trainer);
+    drop(policy);
+    let checkpoint = newest_checkpoint(&settings.dir)?.join("policy");
+    Ok((summary, export(start()?, &checkpoint, lora.is_some(), &settings.dir)?))
 }
 
 /// What both players have in common.
@@ -105,7 +114,7 @@ fn trainer<'a>(
     Ok(Trainer::new(plan, policy, Epochs::new(tasks), prompt, reward, seed)
         .with_preset(&settings.preset)
         .with_config_text(settings.recorded.to_toml()?)
-        .with_inputs(settings.inputs()?)
+        .with_inputs(settings.inputs.clone())
         .with_key(move |task| format!("{player:?} {}", task.item.category)))
 }
 

@@ -25,11 +25,12 @@ pub(crate) struct Args {
     /// A TOML file with a reward and an update instead; `extends = "toolrl/original"` in it starts from a preset.
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     config: Option<PathBuf>,
-    /// The tasks to train on, one JSON object a line: id, benchmark, messages, tools, answers.
-    #[arg(long, value_name = "FILE", required_unless_present = "resume", conflicts_with = "resume")]
+    /// The tasks to train on, one JSON object a line: id, benchmark, messages, tools, answers. When resuming, where
+    /// they are now, if they were moved.
+    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
     tasks: Option<PathBuf>,
     /// Other tasks of the same form: share of exactly right greedy answers before and after training.
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    #[arg(long, value_name = "FILE")]
     evaluate: Option<PathBuf>,
     /// Evaluate every N updates as well.
     #[arg(long, value_name = "N", requires = "evaluate")]
@@ -41,7 +42,7 @@ pub(crate) struct Args {
     /// in the format that the reward reads.
     #[arg(long, default_value = "auto", conflicts_with = "resume")]
     prompt: PromptChoice,
-    /// Answers of the base model to each question of a proposer.
+    /// Answers of the base model per question of a proposer.
     #[arg(long, default_value_t = 8, value_name = "N", conflicts_with = "resume")]
     probes: usize,
     /// Folder of a new run [default: runs/PRESET-SEED].
@@ -53,8 +54,8 @@ pub(crate) struct Args {
     /// Seed of every random choice.
     #[arg(long, default_value_t = 1, conflicts_with = "resume")]
     seed: u64,
-    /// Hugging Face folder of the model, also when resuming [default: the embedded miniature].
-    #[arg(long, value_name = "DIR")]
+    /// The model, also when resuming: a Hugging Face folder or a GGUF file [default: the embedded miniature].
+    #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
     /// Train low-rank adapters of this rank instead of the weights.
     #[arg(long, value_name = "RANK", conflicts_with = "resume")]
@@ -68,16 +69,16 @@ pub(crate) struct Args {
 /// Settings of the update that replace those of the preset or file. Papers train with hundreds of prompts a step.
 #[derive(Debug, clap::Args)]
 struct Overrides {
-    /// Updates.
+    /// Number of updates.
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     steps: Option<usize>,
-    /// Prompts of an update.
+    /// Prompts per update.
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     prompts_per_step: Option<usize>,
-    /// Completions of a prompt.
+    /// Completions per prompt.
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     group_size: Option<usize>,
-    /// Most tokens of a completion.
+    /// Maximum number of tokens per completion.
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     max_tokens: Option<usize>,
     /// Learning rate.
@@ -127,19 +128,24 @@ pub(crate) struct Settings {
     pub(crate) resume: bool,
     pub(crate) model: Option<PathBuf>,
     pub(crate) device: DeviceArgs,
+    /// Where the tasks are now.
+    pub(crate) tasks: PathBuf,
+    /// Where the evaluation's tasks are now.
+    pub(crate) evaluate: Option<PathBuf>,
+    /// What the run depends on beside its settings and seed, by name.
+    pub(crate) inputs: BTreeMap<String, String>,
 }
 
 impl Settings {
     /// Settings of a new run, or of the run that is resumed.
     pub(crate) fn read(args: &Args) -> Result<Self, BoxError> {
-        let (model, device) = (args.model.clone(), args.device.clone());
         if let Some(dir) = &args.resume {
             let info = RunInfo::read(dir)?;
             let file = dir.join("config.toml").display().to_string();
             let recorded: Recorded = sparring::train::from_toml(&info.config, &file)?;
             let (preset, seed, dir) = (info.preset.clone(), info.seed, dir.clone());
-            let settings = Self { recorded, preset, seed, dir, resume: true, model, device };
-            info.check_inputs(&settings.dir, &settings.inputs()?)?;
+            let settings = Self::new(args, recorded, preset, seed, dir)?;
+            info.check_inputs(&settings.dir, &settings.inputs)?;
             return Ok(settings);
         }
         let (mut paper, preset) = match (&args.config, &args.preset) {
@@ -152,21 +158,28 @@ impl Settings {
         recorded.update()?;
         let default = || Path::new("runs").join(format!("{preset}-{}", args.seed));
         let dir = args.out.clone().unwrap_or_else(default);
-        Ok(Self { recorded, preset, seed: args.seed, dir, resume: false, model, device })
+        Self::new(args, recorded, preset, args.seed, dir)
     }
-}
 
-impl Settings {
-    /// What the run depends on beside its settings and seed, by name.
-    pub(crate) fn inputs(&self) -> Result<BTreeMap<String, String>, BoxError> {
-        let run = &self.recorded.run;
-        let mut inputs = inputs(self.model.as_deref(), run.lora, self.device.device)?;
-        for (name, file) in [("task file", Some(&run.tasks)), ("evaluation file", run.evaluate.as_ref())] {
+    fn new(
+        args: &Args,
+        recorded: Recorded,
+        preset: String,
+        seed: u64,
+        dir: PathBuf,
+    ) -> Result<Self, BoxError> {
+        let run = &recorded.run;
+        let tasks = args.tasks.as_ref().unwrap_or(&run.tasks).clone();
+        let evaluate = run.evaluate.as_ref().map(|file| args.evaluate.as_ref().unwrap_or(file).clone());
+        let (model, device) = (args.model.clone(), args.device.clone());
+        let mut inputs = inputs(model.as_deref(), run.lora, device.device)?;
+        for (name, file) in [("task file", Some(&tasks)), ("evaluation file", evaluate.as_ref())] {
             if let Some(file) = file {
                 inputs.insert(name.to_owned(), file_digest(file)?);
             }
         }
-        Ok(inputs)
+        let resume = args.resume.is_some();
+        Ok(Self { recorded, preset, seed, dir, resume, model, device, tasks, evaluate, inputs })
     }
 }
 

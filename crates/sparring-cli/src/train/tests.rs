@@ -2,8 +2,10 @@
 
 use super::settings::Settings;
 use super::train;
+use crate::models::{Device, Model};
 use crate::play::tests::tiny_model;
 use serde_json::{Value, json};
+use sparring::candle::PolicyOptions;
 use sparring::core::{BoxError, Event, one_line};
 use sparring::recipes::papers::PaperPreset;
 use sparring::train::TrainSummary;
@@ -78,7 +80,7 @@ fn every_preset_runs() {
         for player in ["solver", "proposer"].into_iter().take(1 + usize::from(proposes)) {
             let out = format!("{}-{player}", preset.name().replace('/', "-"));
             let settings = place.settings(&out, &["--preset", preset.name(), "--player", player]).unwrap();
-            let summary =
+            let (summary, _) =
                 train(&settings, silent).unwrap_or_else(|error| panic!("{out}: {}", one_line(&*error)));
             assert_eq!((summary.steps, summary.preset.clone()), (2, preset.name().replace('/', "-")));
             for step in steps(&place.path(&out)) {
@@ -110,12 +112,12 @@ fn a_stopped_run_ends_as_an_uninterrupted_one() {
         let arguments = [arguments, &["--steps", "4", "--lr", "0.01"]].concat();
         let arguments = &arguments[..];
         let (whole, cut) = (format!("whole-{i}"), format!("cut-{i}"));
-        let expected = train(&place.settings(&whole, arguments).unwrap(), silent).unwrap();
+        let (expected, _) = train(&place.settings(&whole, arguments).unwrap(), silent).unwrap();
         let settings = place.settings(&cut, arguments).unwrap();
         let stop = |event: Event<'_>| assert!(!matches!(event, Event::Progress { done: 3, .. }), "stopped");
         assert!(catch_unwind(AssertUnwindSafe(|| train(&settings, stop))).is_err());
         let device: &[&str] = if i == 1 { &["--device", "candle-cpu"] } else { &[] };
-        let ended: TrainSummary = train(&place.resumed(&cut, device).unwrap(), silent).unwrap();
+        let (ended, _): (TrainSummary, _) = train(&place.resumed(&cut, device).unwrap(), silent).unwrap();
         assert_eq!(ended.without_times(), expected.without_times());
         assert!(place.weights(&cut) == place.weights(&whole), "{arguments:?}");
     }
@@ -135,7 +137,21 @@ fn the_command_prints_reports_and_continues() {
     run(&[&new[..], &small, &["--evaluate", &tasks]].concat()).unwrap();
     let page = std::fs::read_to_string(place.path("run/report.html")).unwrap();
     assert!(page.contains("toolrl-coarse") && page.contains("heldout"));
+    // The trained model is a folder that can be loaded; an adapter is one that goes on the base.
+    let load = |folder: &Path| Model::load(Some(folder), Device::Cpu, PolicyOptions::default());
+    load(&place.path("run/model")).unwrap();
+    let adapted = place.path("adapted").display().to_string();
+    let lora =
+        ["--preset", "toolrl/coarse", "--model", &model, "--out", &adapted, "--tasks", &tasks, "--lora", "2"];
+    run(&[&lora[..], &small].concat()).unwrap();
+    let base = load(&place.path("model")).unwrap();
+    base.with_adapter(&place.path("adapted/adapter")).unwrap();
     run(&["--resume", &out, "--model", &model]).unwrap();
+    // The tasks may have moved.
+    let moved = place.path("moved.jsonl").display().to_string();
+    std::fs::rename(&tasks, &moved).unwrap();
+    run(&["--resume", &out, "--model", &model, "--tasks", &moved, "--evaluate", &moved]).unwrap();
+    std::fs::rename(&moved, &tasks).unwrap();
     for (words, want) in [
         (&new[..], "holds a run already"),
         (&["--resume", &out], "its model differs"),
@@ -205,12 +221,8 @@ fn questions_are_tried_by_the_base() {
     let settings = place.settings("out", &words).unwrap().recorded;
     let reads = Reads::of(settings.solver().unwrap());
     let method = Method::choose(reads.notation(), PromptChoice::Words, false, "").unwrap();
-    let model = crate::models::Model::load(
-        Some(&place.path("model")),
-        "cpu".parse().unwrap(),
-        sparring::candle::PolicyOptions::default(),
-    )
-    .unwrap();
+    let model =
+        Model::load(Some(&place.path("model")), "cpu".parse().unwrap(), PolicyOptions::default()).unwrap();
     let problems = Problems { prompter: method.prompter(model.tokenizer()).unwrap(), reads: &reads };
     // Three of four answers agree; to hopeless questions there is none.
     let base = ScriptedSampler::new(|prompt, i| {

@@ -7,8 +7,6 @@ use super::spec::SpecDistribution;
 use crate::RecipeError;
 use crate::preset::{self, PresetSettings, presets};
 use serde::{Deserialize, Serialize};
-use sparring_core::SamplingParams;
-use sparring_grpo::{GrpoConfig, GrpoError};
 use sparring_selfplay::{SelfPlayConfig, SelfPlayError, SelfPlayPlan};
 
 /// Settings of a Tool-R0 run, in serialisable form. The defaults are the corrected version of the paper for the game
@@ -125,9 +123,6 @@ impl ToolR0Config {
             let what = "needs probes: set self_play.generator.probe_samples above 0, or this to 0";
             return Err(RecipeError::setting("generator_reward.accepted", what));
         }
-        let (generator, solver) = (&self.self_play.generator, &self.self_play.solver);
-        check_grpo("self_play.generator.grpo", &generator.grpo, generator.max_tokens)?;
-        check_grpo("self_play.solver.grpo", &solver.grpo, solver.max_tokens)?;
         let self_play = self.self_play.clone().build().map_err(|error| match error {
             SelfPlayError::Train(error) => RecipeError::of_settings("self_play", error),
             other => RecipeError::setting("self_play", other.to_string()),
@@ -150,13 +145,4 @@ pub struct ToolR0 {
     pub self_play: SelfPlayPlan,
     /// The settings that it was built from.
     pub config: ToolR0Config,
-}
-
-/// Checks the settings of an update separately, so that the error names the field; the loop sets the temperature.
-fn check_grpo(prefix: &str, config: &GrpoConfig, max_tokens: usize) -> Result<(), RecipeError> {
-    match config.clone().for_sampling(&SamplingParams::default().with_max_tokens(max_tokens)).build() {
-        Ok(_) => Ok(()),
-        Err(GrpoError::Config { field, why }) => Err(RecipeError::setting(format!("{prefix}.{field}"), why)),
-        Err(other) => Err(RecipeError::setting(prefix, other.to_string())),
-    }
 }

@@ -3,11 +3,11 @@ use super::{Arm, GoldThought};
 use crate::RecipeError;
 use serde::{Deserialize, Serialize};
 use sparring_core::SamplingParams;
-use sparring_grpo::{GrpoConfig, GrpoError, LrSchedule};
+use sparring_grpo::{GrpoConfig, LrSchedule};
 use sparring_reward::calls::{NameOrder, Overlap, Scope};
 use sparring_reward::{BoxReward, Schedule};
 use sparring_tools::ToolTask;
-use sparring_train::Updater;
+use sparring_train::{Updater, check};
 use std::collections::BTreeMap;
 
 /// The schedule σ(t) = 1 / (1 + exp(−κ(t − m))), relative to the run's length T, so that runs of any length see the
@@ -183,10 +183,7 @@ impl ToolZeroConfig {
                 return Err(RecipeError::setting(format!("lr.{arm}"), "must be a number, at least 0"));
             }
         }
-        let grpo = self.grpo.clone().for_sampling(&self.sampling()).build().map_err(|error| match error {
-            GrpoError::Config { field, why } => RecipeError::setting(format!("grpo.{field}"), why),
-            other => RecipeError::setting("grpo", other.to_string()),
-        })?;
+        let grpo = check::grpo("grpo", &self.grpo, &self.sampling()).map_err(RecipeError::of_setting)?;
         Ok(ToolZero { updater: Updater::new(grpo), config: self })
     }
 

@@ -9,7 +9,7 @@ use sparring_train::draw_tasks;
 struct PoolRecord<'a> {
     iteration: usize,
     #[serde(flatten)]
-    funnel: &'a PoolYield,
+    pool_yield: &'a PoolYield,
 }
 
 impl<G: Game> Run<'_, '_, G> {
@@ -34,7 +34,7 @@ impl<G: Game> Run<'_, '_, G> {
             iteration,
             seen: &self.state.seen,
             history: &self.state.history,
-            own_share: self.state.own_share,
+            own_share: self.tasks.as_ref().map_or(0.0, |tasks| tasks.share),
             seed: self.phase_seed(),
         };
         let journal = &mut self.store.journal;
@@ -48,12 +48,12 @@ impl<G: Game> Run<'_, '_, G> {
         };
         let pool = build_pool(&build, &mut draw_own, &mut |done, note| journal.progress(done, note))?;
         self.store.write_lines(&format!("tasks/iteration-{iteration}.jsonl"), &pool.tasks)?;
-        self.store.journal.record("pool", &PoolRecord { iteration, funnel: &pool.funnel })?;
-        let note = format!("{} tasks of {} candidates", pool.funnel.selected, pool.funnel.candidates);
+        self.store.journal.record("pool", &PoolRecord { iteration, pool_yield: &pool.counts })?;
+        let note = format!("{} tasks of {} candidates", pool.counts.selected, pool.counts.candidates);
         self.store.journal.progress(config.pool.candidates, &note);
         self.state.seen.extend(pool.signatures);
         self.state.pool = pool.tasks;
-        self.state.ledger.row(iteration).pool = pool.funnel;
+        self.state.ledger.row(iteration).pool = pool.counts;
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Pool<T> {
     pub(crate) tasks: Vec<PoolTask<T>>,
     /// Signatures of its new tasks.
     pub(crate) signatures: Vec<String>,
-    pub(crate) funnel: PoolYield,
+    pub(crate) counts: PoolYield,
 }
 
 /// Builds the pool. `progress` is called with the number of candidates done, and the current stage.
@@ -47,20 +47,20 @@ pub(crate) fn build_pool<G: Game>(
 ) -> Result<Pool<G::Task>, SelfPlayError> {
     // A pool of own tasks alone needs no candidates.
     let candidates = if build.own_share < 1.0 { build.config.candidates } else { 0 };
-    let mut funnel = PoolYield { candidates, ..PoolYield::default() };
-    let candidates = build.propose(&mut funnel, progress)?;
-    let verified = build.verify(candidates, &mut funnel, progress)?;
-    let mut tasks = build.select(verified, &mut funnel, progress)?;
-    tasks.extend(build.own(tasks.len(), draw_own, &mut funnel, progress)?);
+    let mut pool_yield = PoolYield { candidates, ..PoolYield::default() };
+    let candidates = build.propose(&mut pool_yield, progress)?;
+    let verified = build.verify(candidates, &mut pool_yield, progress)?;
+    let mut tasks = build.select(verified, &mut pool_yield, progress)?;
+    tasks.extend(build.own(tasks.len(), draw_own, &mut pool_yield, progress)?);
     order_tasks(&mut tasks, build.order, build.seed.child("order"));
-    funnel.selected = tasks.len();
+    pool_yield.selected = tasks.len();
     for task in &tasks {
-        *funnel.buckets.entry(task.bucket.as_str().to_owned()).or_default() += 1;
-        *funnel.strata.entry(task.stratum.clone()).or_default() += 1;
+        *pool_yield.buckets.entry(task.bucket.as_str().to_owned()).or_default() += 1;
+        *pool_yield.strata.entry(task.stratum.clone()).or_default() += 1;
     }
     let new = tasks.iter().filter(|t| t.origin != Origin::Replayed);
     let signatures = new.map(|t| build.game.signature(&t.task)).collect();
-    Ok(Pool { tasks, signatures, funnel })
+    Ok(Pool { tasks, signatures, counts: pool_yield })
 }
 
 /// Tasks with their statistics, and how many were left out for an invalid prompt.
@@ -70,11 +70,11 @@ impl<G: Game> BuildPool<'_, G> {
     /// Samples the candidates, reads them, and drops duplicates. Tasks keep their candidate's number.
     fn propose(
         &self,
-        funnel: &mut PoolYield,
+        pool_yield: &mut PoolYield,
         progress: &mut dyn FnMut(usize, &str),
     ) -> Result<Vec<(usize, G::Task)>, SelfPlayError> {
         let seeds = (self.seed.child("spec"), self.seed.child("propose"));
-        let indices = 0..funnel.candidates as u64;
+        let indices = 0..pool_yield.candidates as u64;
         let specs: Vec<G::Spec> = indices.map(|i| self.game.draw(seeds.0.index(i))).collect();
         let params = params(self.config.temperature, self.max_tokens.0);
         let prompts = specs.iter().map(|spec| self.game.generator_prompt(spec));
@@ -86,17 +86,17 @@ impl<G: Game> BuildPool<'_, G> {
             let Some(out) = group.first() else { continue };
             match self.game.read(spec, out).and_then(|task| storable::<G>(&task)) {
                 Ok(task) => {
-                    funnel.readable += 1;
+                    pool_yield.readable += 1;
                     let signature = self.game.signature(&task);
                     let earlier = self.config.dedup_earlier && self.seen.contains(&signature);
                     if !earlier && taken.insert(signature) {
                         distinct.push((i, task));
                     }
                 }
-                Err(rejection) => reject(funnel, &rejection.rule, 1),
+                Err(rejection) => reject(pool_yield, &rejection.rule, 1),
             }
         }
-        funnel.distinct = distinct.len();
+        pool_yield.distinct = distinct.len();
         Ok(distinct)
     }
 
@@ -104,24 +104,24 @@ impl<G: Game> BuildPool<'_, G> {
     fn verify(
         &self,
         candidates: Vec<(usize, G::Task)>,
-        funnel: &mut PoolYield,
+        pool_yield: &mut PoolYield,
         progress: &mut dyn FnMut(usize, &str),
     ) -> Result<Vec<PoolTask<G::Task>>, SelfPlayError> {
         let seed = self.seed.child("verify");
         let (judged, invalid) = self.measure(candidates, Origin::Proposed, seed, progress)?;
-        reject(funnel, INVALID_PROMPT, invalid);
+        reject(pool_yield, INVALID_PROMPT, invalid);
         let samples = self.config.verify_samples;
-        funnel.histogram = vec![0; samples + 1];
+        pool_yield.histogram = vec![0; samples + 1];
         for task in &judged {
-            funnel.histogram[(task.solve_rate * samples as f32).round() as usize] += 1;
+            pool_yield.histogram[(task.solve_rate * samples as f32).round() as usize] += 1;
         }
         let rates: Vec<f32> = judged.iter().map(|t| t.solve_rate).collect();
-        funnel.solve_rate = mean(&rates).unwrap_or(0.0);
+        pool_yield.solve_rate = mean(&rates).unwrap_or(0.0);
         let agreed: Vec<_> =
             judged.into_iter().filter(|t| t.agreement >= self.config.min_agreement).collect();
-        funnel.verified = agreed.len();
+        pool_yield.verified = agreed.len();
         let kept: Vec<_> = agreed.into_iter().filter(|t| self.config.keep.contains(t.solve_rate)).collect();
-        funnel.in_band = kept.len();
+        pool_yield.in_band = kept.len();
         Ok(kept)
     }
 
@@ -169,7 +169,7 @@ impl<G: Game> BuildPool<'_, G> {
     fn select(
         &self,
         kept: Vec<PoolTask<G::Task>>,
-        funnel: &mut PoolYield,
+        pool_yield: &mut PoolYield,
         progress: &mut dyn FnMut(usize, &str),
     ) -> Result<Vec<PoolTask<G::Task>>, SelfPlayError> {
         let c = self.config;
@@ -185,9 +185,9 @@ impl<G: Game> BuildPool<'_, G> {
         let (derived, _) =
             self.measure(derivable, Origin::Derived, self.seed.child("verify derived"), progress)?;
         let mut tasks = select_balanced(kept, counts.proposed, &c.mix, c.balance, self.seed.child("select"));
-        funnel.proposed = tasks.len();
-        funnel.derived = derived.len();
-        funnel.replayed = counts.replayed;
+        pool_yield.proposed = tasks.len();
+        pool_yield.derived = derived.len();
+        pool_yield.replayed = counts.replayed;
         tasks.extend(derived);
         tasks.extend(self.replay(counts.replayed));
         Ok(tasks)
@@ -198,7 +198,7 @@ impl<G: Game> BuildPool<'_, G> {
         &self,
         others: usize,
         draw: &mut DrawOwn<'_, G::Task>,
-        funnel: &mut PoolYield,
+        pool_yield: &mut PoolYield,
         progress: &mut dyn FnMut(usize, &str),
     ) -> Result<Vec<PoolTask<G::Task>>, SelfPlayError> {
         let wanted = own_count(self.own_share, self.config.size, others);
@@ -216,8 +216,8 @@ impl<G: Game> BuildPool<'_, G> {
             numbered.push((number as usize, task));
         }
         let (own, invalid) = self.measure(numbered, Origin::Own, self.seed.child("verify own"), progress)?;
-        reject(funnel, INVALID_PROMPT, invalid);
-        funnel.own = own.len();
+        reject(pool_yield, INVALID_PROMPT, invalid);
+        pool_yield.own = own.len();
         Ok(own)
     }
 
@@ -293,9 +293,9 @@ fn other_than(i: usize, n: usize, seed: Seed) -> Option<usize> {
 /// The rule that rejects tasks with an invalid prompt.
 pub(crate) const INVALID_PROMPT: &str = "invalid_prompt";
 
-fn reject(funnel: &mut PoolYield, rule: &str, tasks: usize) {
+fn reject(pool_yield: &mut PoolYield, rule: &str, tasks: usize) {
     if tasks > 0 {
-        *funnel.rejected.entry(rule.to_owned()).or_default() += tasks;
+        *pool_yield.rejected.entry(rule.to_owned()).or_default() += tasks;
     }
 }
 

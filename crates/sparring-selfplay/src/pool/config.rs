@@ -86,7 +86,7 @@ pub struct PoolConfig {
     pub keep: Keep,
     /// The wanted difficulty mix.
     pub mix: Mix,
-    /// Most tasks in the pool.
+    /// Maximum number of tasks in the pool.
     pub size: usize,
     /// Whether every stratum gets an equal share, as far as it has tasks.
     pub balance: bool,

@@ -80,6 +80,7 @@ impl Origin {
 
 /// A task of the pool with its statistics: one line of `tasks/iteration-N.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PoolTask<T> {
     /// Iteration that made it, from 1.
     pub iteration: usize,

@@ -24,7 +24,7 @@ pub(super) struct PlayData<'r> {
 pub(super) struct Pool {
     pub(super) iteration: usize,
     #[serde(flatten)]
-    pub(super) funnel: PoolYield,
+    pub(super) pool_yield: PoolYield,
 }
 
 #[derive(Debug, Deserialize)]

@@ -61,7 +61,7 @@ pub(super) fn solver(data: &PlayData<'_>) -> String {
 /// The pools: the candidates after each stage, the reasons for rejection, the difficulty.
 pub(super) fn pool(data: &PlayData<'_>) -> String {
     let mut body = String::new();
-    for Pool { iteration, funnel: p } in &data.pools {
+    for Pool { iteration, pool_yield: p } in &data.pools {
         let _ = writeln!(body, "<h3>Iteration {iteration}</h3>");
         body += &bars(&[
             ("candidates", p.candidates),

@@ -179,7 +179,7 @@ fn a_folder_is_for_one_run() {
     let mut seeded = assemble(config.clone(), players, Box::new(silent), 8);
     assert!(message(seeded.resume(dir.path())).contains("seed differs"));
     let empty = tempfile::tempdir().unwrap();
-    assert!(message(game(config.clone()).resume(empty.path())).contains("holds no run to resume"));
+    assert!(message(game(config.clone()).resume(empty.path())).contains("holds no run"));
     // A second process in the same folder, while the first runs.
     let mut tried = None;
     let path = dir.path().to_owned();

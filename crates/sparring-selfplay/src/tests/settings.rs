@@ -18,7 +18,10 @@ fn every_mistake_names_its_field() {
         ("[generator]\ntemperature = 0.0", "generator.temperature = 0"),
         ("[generator]\nlr = -1.0", "generator.lr = -1"),
         ("[generator.grpo]\nepochs = 0", "generator.grpo"),
-        ("[generator.grpo]\nmax_completion_tokens = 9", "grpo.max_completion_tokens has no effect"),
+        (
+            "[generator.grpo]\nmax_completion_tokens = 9",
+            "generator.grpo.max_completion_tokens = 9: has no effect",
+        ),
         ("[solver.grpo.dynamic_sampling]\nmax_rounds = 2", "does not resample groups"),
         ("[solver]\nprompts_per_step = 0", "solver.prompts_per_step = 0"),
         ("[solver]\nlr = nan", "solver.lr = NaN"),

@@ -14,8 +14,8 @@ use vocabulary::Vocabulary;
 /// prompt and the position t (the last row repeats for ever), the other by the previous token. So it can learn any one
 /// completion for each of a few prompts, and for all prompts which letters follow each other.
 ///
-/// Where the prompt ends therefore matters, as it does not for a language model: a completion drawn in several turns has
-/// other log-probabilities when it is scored as one.
+/// Where the prompt ends therefore matters, as it does not for a language model: a completion drawn in several turns
+/// has other log-probabilities when it is scored as one.
 ///
 /// Token 0 ends a completion; the letters follow, in order.
 ///

@@ -2,11 +2,9 @@
 
 use super::Records;
 use crate::EvaluationScore;
+use crate::summary::WINDOW;
 use serde_json::Value;
 use std::fmt;
-
-/// Updates over which a first and a last value are averaged.
-const WINDOW: usize = 5;
 
 /// An accuracy with its standard error, in %.
 pub fn percent(score: &EvaluationScore) -> String {

@@ -41,7 +41,7 @@ impl RunInfo {
         let path = dir.as_ref().join("run.json");
         if !path.exists() {
             return Err(TrainError::invalid(format!(
-                "{}: no such file; this folder holds no run to resume",
+                "{}: no such file; this folder holds no run",
                 path.display()
             )));
         }

@@ -43,14 +43,20 @@ impl<'o, 'a> Journal<'o, 'a> {
     /// Your own records need kinds that the run does not use; a prefix of your project makes them so.
     ///
     /// # Errors
-    /// [`TrainError::Io`] names the file; [`TrainError::Invalid`] where `fields` cannot be written as JSON.
+    /// [`TrainError::Io`] names the file; [`TrainError::Invalid`] where `fields` is not an object, or has a field
+    /// `kind`.
     pub fn record<T: Serialize>(&mut self, kind: &str, fields: &T) -> Result<(), TrainError> {
         let value = serde_json::to_value(fields).map_err(|e| TrainError::unserialisable(&e))?;
-        let mut object = Map::new();
-        object.insert("kind".to_owned(), Value::from(kind));
-        if let Value::Object(fields) = value {
-            object.extend(fields);
+        let Value::Object(fields) = value else {
+            return Err(TrainError::invalid(format!("record `{kind}`: it must be an object with fields")));
+        };
+        if fields.contains_key("kind") {
+            return Err(TrainError::invalid(format!(
+                "record `{kind}`: the field `kind` is taken; rename it"
+            )));
         }
+        let mut object = Map::from_iter([("kind".to_owned(), Value::from(kind))]);
+        object.extend(fields);
         let mut line = Value::Object(object).to_string();
         self.send(Event::Record { kind, json: &line });
         line.push('\n');

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sparring_core::{Observer, Policy, Scorer, one_line};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The folder of a run in progress: locked, with its events and its checkpoints.
 ///
@@ -110,7 +110,8 @@ impl<'o, 'a> Store<'o, 'a> {
     ///
     /// # Errors
     /// [`TrainError::Invalid`] if `dir` holds no run, or another than `info` says; [`TrainError::Damaged`] if no
-    /// checkpoint is whole; [`TrainError::Io`] names the file.
+    /// checkpoint is whole; [`TrainError::Io`] and [`TrainError::Policy`] if a checkpoint cannot be read now, though it
+    /// may be whole.
     pub fn resume<S: DeserializeOwned>(
         dir: &Path,
         info: &RunInfo,
@@ -129,6 +130,7 @@ impl<'o, 'a> Store<'o, 'a> {
                     found = Some(whole);
                     break;
                 }
+                Err(error) if !error.is_damage() => return Err(error),
                 Err(error) => {
                     tracing::warn!(serial, error = one_line(&error), "passing over a damaged checkpoint");
                     damaged.push(error);
@@ -235,6 +237,18 @@ impl<'o, 'a> Store<'o, 'a> {
     /// As [`Store::write_json`].
     pub fn write_lines<T: Serialize>(&self, name: &str, rows: &[T]) -> Result<(), TrainError> {
         self.folder.write_lines(name, rows)
+    }
+}
+
+/// The newest checkpoint of the run in `dir`: a folder with a sub-folder for each model that learns.
+///
+/// # Errors
+/// [`TrainError::Invalid`] if there is none; [`TrainError::Io`] names the folder.
+pub fn newest_checkpoint(dir: &Path) -> Result<PathBuf, TrainError> {
+    let checkpoints = Checkpoints::new(dir.join("checkpoints"), 1);
+    match checkpoints.list()?.first() {
+        Some(&newest) => Ok(checkpoints.folder(newest)),
+        None => Err(TrainError::invalid(format!("{}: holds no checkpoint", dir.display()))),
     }
 }
 

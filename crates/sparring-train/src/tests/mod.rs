@@ -44,7 +44,7 @@ fn config() -> TrainConfig {
 
 /// The same with dynamic sampling in at most so many rounds; without, for 0.
 fn dynamic(mut config: TrainConfig, rounds: usize) -> TrainConfig {
-    config.grpo.dynamic_sampling = (rounds > 0).then_some(DynamicSampling { max_rounds: rounds });
+    config.grpo.dynamic_sampling = (rounds > 0).then_some(DynamicSampling::new(rounds));
     config
 }
 

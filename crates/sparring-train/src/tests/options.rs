@@ -189,7 +189,7 @@ fn solve_rates_are_those_of_their_completions() {
     let mut trainer = Trainer::new(plan, &mut policy, Epochs::new(letters()), prompt, Given, Seed::new(7))
         .with_solve_rates(|_, groups, _| Ok(vec![vec![None]; groups.len()]));
     let error = one_line(&trainer.step().unwrap_err());
-    assert!(error.contains("update 0") && error.contains("numbers of rates"), "{error}");
+    assert!(error.contains("update 0") && error.contains("number of rates"), "{error}");
 }
 
 /// Pays the solve rate.
@@ -262,9 +262,16 @@ fn settings_survive_their_file_and_mistakes_name_their_field() {
         ("lr = nan", "lr = NaN"),
         ("[sampling]\ntop_p = 2.0", "sampling.top_p"),
         ("[sampling]\ntemperature = 0.0", "sampling.temperature = 0"),
-        ("[grpo]\nepochs = 0", "grpo.epochs"),
+        ("[grpo]\nepochs = 0", "grpo.epochs = 0"),
         ("reference = { kind = \"fixed\" }", "reference = Fixed"),
-        ("part_weights = { x = inf }", "part_weights.x = inf"),
+        ("part_weights = { x = inf }\ngrpo = { advantage = \"normalize_then_sum\" }", "part_weights.x = inf"),
+        ("part_weights = { x = 1.0 }", "part_weights.x = 1"),
+        ("lr_schedule = { kind = \"linear\", to = -1.0 }", "lr_schedule.to = -1"),
+        ("[grpo]\nexpert_gamma = 0.1", "grpo.expert_gamma = 0.1"),
+        ("[grpo]\ntemperature = 0.5", "grpo.temperature = 0.5"),
+        ("adpo = { min_scale = 1.5 }", "adpo.min_scale = 1.5"),
+        ("adpo = { extra_clip = -1.0 }", "adpo.extra_clip = -1"),
+        ("adpo = {}\ngrpo = { loss = \"vespo\" }", "needs a loss that clips"),
     ];
     for (text, wanted) in cases {
         let error = TrainConfig::from_toml(text, "x.toml").unwrap().build().unwrap_err().to_string();
@@ -272,4 +279,28 @@ fn settings_survive_their_file_and_mistakes_name_their_field() {
     }
     let error = TrainConfig::from_toml("lr = 0.1\nsteppes = 3\n", "my.toml").unwrap_err().to_string();
     assert!(error.starts_with("my.toml, line 2: ") && error.contains("steppes"), "{error}");
+}
+
+#[test]
+fn records_keep_their_kind_and_rates_are_shares() {
+    let dir = tempfile::tempdir().unwrap();
+    for (i, (record, wanted)) in [
+        (serde_json::json!({ "kind": "mine" }), "the field `kind` is taken"),
+        (serde_json::json!(3), "must be an object"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut policy = toy();
+        let mut trainer = trainer(config(), &mut policy, 7)
+            .with_recorder(move |_, journal| journal.record("my_record", &record));
+        let error = trainer.run(dir.path().join(i.to_string())).unwrap_err().to_string();
+        assert!(error.contains("my_record") && error.contains(wanted), "{error}");
+    }
+    let mut policy = toy();
+    let mut trainer = trainer(config(), &mut policy, 7).with_solve_rates(|_, groups, _| {
+        Ok(groups.iter().map(|group| vec![Some(f32::NAN); group.len()]).collect())
+    });
+    let error = one_line(&trainer.step().unwrap_err());
+    assert!(error.contains("NaN, which is not in [0, 1]"), "{error}");
 }

@@ -158,27 +158,42 @@ fn failures_stop_the_run_by_name() {
 fn observers_get_everything_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let mut policy = toy();
-    let (mut kinds, mut done, mut phases) = (Vec::new(), Vec::new(), 0);
+    let (mut kinds, mut done, mut phases, mut units) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let observer = |event: Event<'_>| match event {
         Event::Record { kind, json } => {
             let record: serde_json::Value = serde_json::from_str(json).unwrap();
             assert_eq!(record["kind"], kind);
             kinds.push(kind.to_owned());
         }
-        Event::Progress { done: units, note } if note.starts_with("reward") => done.push(units),
-        Event::PhaseStarted { phase, steps, .. } => {
-            assert_eq!((phase.as_str(), steps), ("train", 12));
-            phases += 1;
+        Event::Progress { done: of_phase, note } => {
+            assert!(of_phase <= units, "{note}: {of_phase} of {units}");
+            if note.starts_with("reward") {
+                done.push(of_phase);
+            }
+        }
+        Event::PhaseStarted { phase, steps, iteration } => {
+            units = steps;
+            phases.push((phase.as_str(), steps, iteration));
         }
         Event::PhaseEnded { seconds, .. } => {
             assert!(seconds > 0.0);
-            phases += 1;
+            phases.push(("end", 0, 0));
         }
         _ => {}
     };
     trainer(config(), &mut policy, 7).with_observer(observer).run(dir.path()).unwrap();
     assert_eq!(done, (1..=12).collect::<Vec<_>>());
-    assert_eq!(phases, 2);
+    // Evaluations before the first update, after the fifth and the tenth, and at the end: of 4 tasks each.
+    let (train, end) = (("train", 12, 1), ("end", 0, 0));
+    let [before, later] = [0, 1].map(|iteration| ("evaluate", 8, iteration));
+    assert_eq!(
+        phases,
+        [[before, end, train, end], [later, end, train, end], [later, end, train, end]]
+            .concat()
+            .into_iter()
+            .chain([later, end])
+            .collect::<Vec<_>>()
+    );
     assert_eq!(
         kinds.len(),
         std::fs::read_to_string(dir.path().join("events.jsonl")).unwrap().lines().count()

@@ -40,6 +40,8 @@ pub struct Trainer<'a, T> {
     state: State,
     /// The reference model of the KL term.
     reference: Option<Box<dyn Scorer>>,
+    /// The update that it was frozen for, in this process.
+    frozen_at: Option<usize>,
 }
 
 type Key<'a, T> = Box<dyn Fn(&T) -> String + 'a>;
@@ -93,6 +95,7 @@ impl<'a, T> Trainer<'a, T> {
             options: RunOptions::default(),
             state: State::default(),
             reference: None,
+            frozen_at: None,
         }
     }
 

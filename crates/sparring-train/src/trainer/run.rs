@@ -10,8 +10,8 @@ use std::time::Instant;
 /// The policy's folder in a checkpoint, and its name in errors.
 pub(super) const POLICY: &str = "policy";
 
-/// What changed since the newest checkpoint.
-struct Progress {
+/// What the newest checkpoint lacks.
+struct Unsaved {
     since: Instant,
     /// Updates that the newest checkpoint has.
     saved_step: Option<usize>,
@@ -29,7 +29,7 @@ impl<'a, T> Trainer<'a, T> {
         self.check()?;
         let (info, kept) =
             (self.options.info(self.seed, &self.plan.config)?, self.plan.config.checkpoints_kept);
-        (self.state, self.reference) = (State::default(), None);
+        (self.state, self.reference, self.frozen_at) = (State::default(), None, None);
         self.observed(|trainer, observers| {
             let store = Store::create(dir.as_ref(), &info, &[], kept, observers)?;
             trainer.drive(store)
@@ -73,38 +73,48 @@ impl<'a, T> Trainer<'a, T> {
     /// Trains from the state's step to the end.
     fn drive(&mut self, mut store: Store<'_, '_>) -> Result<TrainSummary, TrainError> {
         let steps = self.plan.config.steps;
-        let mut progress = Progress { since: Instant::now(), saved_step: None, dirty: false };
+        let mut unsaved = Unsaved { since: Instant::now(), saved_step: None, dirty: false };
         let mut drift = DriftNote::default();
         if store.is_new() {
             store.record_start(&self.plan.config, &self.evaluations)?;
             // The first checkpoint: from here on, everything can be resumed.
-            self.save(&mut store, &mut progress)?;
+            self.save(&mut store, &mut unsaved)?;
         }
-        progress.saved_step = Some(self.state.step);
-        store.journal.started(1, Phase::Train, steps);
-        if self.state.step > 0 {
-            store.journal.progress(self.state.step, "resumed");
-        }
+        unsaved.saved_step = Some(self.state.step);
+        let mut training: Option<Instant> = None;
         loop {
-            progress.dirty |= self.evaluate_if_due(&mut store)?;
+            if self.evaluation_is_due() {
+                if let Some(began) = training.take() {
+                    store.journal.ended(1, Phase::Train, began.elapsed().as_secs_f64());
+                }
+                self.evaluate(&mut store)?;
+                unsaved.dirty = true;
+            }
             if self.finished() {
                 break;
             }
-            self.place_reference(&mut store, &mut progress)?;
+            if training.is_none() {
+                training = Some(Instant::now());
+                store.journal.started(1, Phase::Train, steps);
+                store.journal.progress(self.state.step, "");
+            }
+            self.place_reference(&mut store, &mut unsaved)?;
             let Some(step) = self.step()? else { continue };
-            progress.dirty = true;
+            unsaved.dirty = true;
             record_step(&mut store, &step.record, &mut drift)?;
             if let Some(recorder) = &mut self.recorder {
                 recorder(&step, &mut store.journal)?;
             }
             if self.state.step < steps && self.state.step.is_multiple_of(self.plan.config.checkpoint_every) {
-                self.save(&mut store, &mut progress)?;
+                self.save(&mut store, &mut unsaved)?;
             }
         }
-        if progress.dirty {
-            self.save(&mut store, &mut progress)?;
+        if unsaved.dirty {
+            self.save(&mut store, &mut unsaved)?;
         }
-        store.journal.ended(1, Phase::Train, self.state.wall_seconds);
+        if let Some(began) = training {
+            store.journal.ended(1, Phase::Train, began.elapsed().as_secs_f64());
+        }
         let summary = TrainSummary::new(store.info(), &self.state);
         store.write_json("summary.json", &summary)?;
         Ok(summary)
@@ -118,26 +128,31 @@ impl<'a, T> Trainer<'a, T> {
     fn place_reference(
         &mut self,
         store: &mut Store<'_, '_>,
-        progress: &mut Progress,
+        unsaved: &mut Unsaved,
     ) -> Result<(), TrainError> {
         if self.plan.config.reference.due(self.state.step) {
-            if progress.saved_step != Some(self.state.step) {
-                self.save(store, progress)?;
+            if unsaved.saved_step != Some(self.state.step) {
+                self.save(store, unsaved)?;
             }
             store.set_reference(POLICY);
         }
         Ok(())
     }
 
-    /// Runs the evaluations where they are due and not done yet; returns whether it did.
-    fn evaluate_if_due(&mut self, store: &mut Store<'_, '_>) -> Result<bool, TrainError> {
+    /// Whether evaluations are due and not done yet.
+    fn evaluation_is_due(&self) -> bool {
         let (step, every) = (self.state.step, self.plan.config.evaluate_every);
         let due = step == 0 || self.finished() || (every > 0 && step.is_multiple_of(every));
         let done = self.state.evaluations.last().is_some_and(|row| row.step == step);
-        let Some(solved) = self.solved.as_ref().filter(|_| due && !done && !self.evaluations.is_empty())
-        else {
-            return Ok(false);
-        };
+        due && !done && !self.evaluations.is_empty()
+    }
+
+    fn evaluate(&mut self, store: &mut Store<'_, '_>) -> Result<(), TrainError> {
+        let Some(solved) = &self.solved else { return Ok(()) };
+        let (step, began) = (self.state.step, Instant::now());
+        let tasks = self.evaluations.iter().map(|evaluation| evaluation.tasks.len()).sum();
+        let iteration = usize::from(step > 0);
+        store.journal.started(iteration, Phase::Evaluate, tasks);
         let evaluator = Evaluator {
             prompt: &self.prompt,
             solved,
@@ -149,15 +164,16 @@ impl<'a, T> Trainer<'a, T> {
         let sampler = &*self.policy;
         let at = ("step", step);
         let scores = evaluator.run_all(&self.evaluations, sampler, &mut store.journal, at, show)?;
+        store.journal.ended(iteration, Phase::Evaluate, began.elapsed().as_secs_f64());
         self.state.evaluations.push(EvaluationRow { step, scores });
-        Ok(true)
+        Ok(())
     }
 
-    fn save(&mut self, store: &mut Store<'_, '_>, progress: &mut Progress) -> Result<(), TrainError> {
-        self.state.wall_seconds += progress.since.elapsed().as_secs_f64();
-        progress.since = Instant::now();
+    fn save(&mut self, store: &mut Store<'_, '_>, unsaved: &mut Unsaved) -> Result<(), TrainError> {
+        self.state.wall_seconds += unsaved.since.elapsed().as_secs_f64();
+        unsaved.since = Instant::now();
         store.save(&self.state, &[(POLICY, &*self.policy)])?;
-        (progress.saved_step, progress.dirty) = (Some(self.state.step), false);
+        (unsaved.saved_step, unsaved.dirty) = (Some(self.state.step), false);
         Ok(())
     }
 }

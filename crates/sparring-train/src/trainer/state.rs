@@ -1,6 +1,6 @@
 use crate::EvaluationScore;
 use crate::store::RunInfo;
-use crate::summary::{by_name, first_and_last, peak_rss_mib, relative_gain};
+use crate::summary::{WINDOW, by_name, first_and_last, peak_rss_mib, relative_gain};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sparring_grpo::UpdateReport;
@@ -47,8 +47,8 @@ pub struct StepRecord {
     pub reward: f32,
     /// Mean of each component of the reward.
     pub components: Map<String, Value>,
-    /// Share of the completions that solve their task, or mean of the solve rates of what they propose; `None` where
-    /// nothing says either.
+    /// Share of the completions that solve their task, or mean of the solve rates of what they propose; `None` if
+    /// neither is measured.
     pub solve_rate: Option<f32>,
     /// Groups that were drawn.
     pub drawn: usize,
@@ -57,9 +57,6 @@ pub struct StepRecord {
     /// Report of the update; of no groups where every one had zero advantage.
     pub update: UpdateReport,
 }
-
-/// Updates over which a first and a last reward are averaged.
-const WINDOW: usize = 5;
 
 /// The outcome of a training run: `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

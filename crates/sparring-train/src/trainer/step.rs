@@ -40,7 +40,9 @@ impl<T> Trainer<'_, T> {
         if step >= self.plan.config.steps || self.state.exhausted {
             return Ok(None);
         }
-        if self.plan.config.reference.due(step) {
+        // A failed update is tried again, on a policy that earlier optimiser steps may have changed.
+        if self.plan.config.reference.due(step) && self.frozen_at != Some(step) {
+            self.frozen_at = Some(step);
             self.reference = Some(self.policy.freeze().map_err(TrainError::policy(super::run::POLICY))?);
         }
         let mut all = Vec::new();
@@ -142,10 +144,13 @@ impl<T> Trainer<'_, T> {
         let Some(measure) = &self.solve_rates else { return Ok(None) };
         let failed = |source| TrainError::SolveRates { step: self.state.step, source };
         let rates = measure(tasks, groups, seed).map_err(failed)?;
-        if rates.iter().map(Vec::len).eq(groups.iter().map(Vec::len)) {
-            return Ok(Some(rates));
+        if !rates.iter().map(Vec::len).eq(groups.iter().map(Vec::len)) {
+            return Err(failed("the function returned a different number of rates than completions".into()));
         }
-        Err(failed("the function gave other numbers of rates than there are completions".into()))
+        match rates.iter().flatten().flatten().find(|rate| !(0.0..=1.0).contains(*rate)) {
+            Some(rate) => Err(failed(format!("the function returned {rate}, which is not in [0, 1]").into())),
+            None => Ok(Some(rates)),
+        }
     }
 
     /// The learning half; without groups, there is no update.

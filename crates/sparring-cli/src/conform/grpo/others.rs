@@ -59,10 +59,10 @@ pub(super) fn importance(case: &Value, scores: &mut Scores) -> Result<(), BoxErr
 
 pub(super) fn overlong(case: &Value, scores: &mut Scores) -> Result<(), BoxError> {
     let spec = &case["spec"];
-    let soft = SoftOverlong {
-        max: number(spec, "max_completion_len")? as usize,
-        cache: number(spec, "soft_punish_cache")? as usize,
-    };
+    let soft = SoftOverlong::new(
+        number(spec, "max_completion_len")? as usize,
+        number(spec, "soft_punish_cache")? as usize,
+    );
     let lengths = row(&case["inputs"], "lengths")?;
     let ours: Vec<f64> = lengths.iter().map(|&length| soft.of(length as usize)).collect();
     scores.see("overlong", Width::F64, &ours, &row(&case["expected"], "rewards")?);

@@ -1,0 +1,81 @@
+//! The weights of a GGUF file, in the order and under the names of Hugging Face's layout.
+
+use super::file::GgufFile;
+use crate::model::config::{ModelConfig, ModelFamily};
+use crate::model::layout::Layout;
+use sparring_core::PolicyError;
+
+/// Names of a layer's parts: Hugging Face's, and llama.cpp's.
+const PARTS: [(&str, &str); 11] = [
+    ("input_layernorm", "attn_norm"),
+    ("self_attn.q_proj", "attn_q"),
+    ("self_attn.k_proj", "attn_k"),
+    ("self_attn.v_proj", "attn_v"),
+    ("self_attn.o_proj", "attn_output"),
+    ("self_attn.q_norm", "attn_q_norm"),
+    ("self_attn.k_norm", "attn_k_norm"),
+    ("post_attention_layernorm", "ffn_norm"),
+    ("mlp.gate_proj", "ffn_gate"),
+    ("mlp.up_proj", "ffn_up"),
+    ("mlp.down_proj", "ffn_down"),
+];
+
+/// Tensors that say how frequencies are scaled: read with the shape.
+const OTHERS: [&str; 2] = ["rope_freqs.weight", "rope_freqs.bias"];
+
+/// Reads all parameters.
+pub(super) fn read(
+    file: &mut GgufFile,
+    config: &ModelConfig,
+    layout: &Layout,
+) -> Result<Vec<f32>, PolicyError> {
+    let names: Vec<String> = layout.parameters.iter().map(|p| gguf_name(&p.name)).collect();
+    if let Some(other) = file.names().find(|&name| !OTHERS.contains(&name) && names.iter().all(|n| n != name))
+    {
+        return Err(file.bad(other, "has no place in the model that the metadata describes"));
+    }
+    // Before memory is taken.
+    for (parameter, name) in layout.parameters.iter().zip(&names) {
+        file.check(name, &parameter.shape)?;
+    }
+    let mut weights = vec![0.0; layout.len];
+    for (parameter, name) in layout.parameters.iter().zip(&names) {
+        let values = file.tensor(name, &parameter.shape)?;
+        let out = &mut weights[parameter.at.clone()];
+        let rotated = parameter.name.contains(".q_proj.") || parameter.name.contains(".k_proj.");
+        if config.family == ModelFamily::Llama && rotated {
+            unpermute(&values, config.head_dim, parameter.shape[0], out);
+        } else {
+            out.copy_from_slice(&values);
+        }
+    }
+    Ok(weights)
+}
+
+/// llama.cpp's name of a parameter.
+fn gguf_name(name: &str) -> String {
+    match name {
+        "model.embed_tokens.weight" => return "token_embd.weight".to_owned(),
+        "model.norm.weight" => return "output_norm.weight".to_owned(),
+        "lm_head.weight" => return "output.weight".to_owned(),
+        _ => {}
+    }
+    let named = || {
+        let (layer, part) = name.strip_prefix("model.layers.")?.split_once('.')?;
+        let (part, kind) = part.rsplit_once('.')?;
+        let (_, short) = PARTS.iter().find(|(long, _)| *long == part)?;
+        Some(format!("blk.{layer}.{short}.{kind}"))
+    };
+    named().unwrap_or_else(|| name.to_owned())
+}
+
+/// In Llama's files, the rows of a query or key head alternate between the two halves of Hugging Face's order:
+/// llama.cpp rotates neighbours, Hugging Face rows that lie half a head apart.
+fn unpermute(values: &[f32], head_dim: usize, rows: usize, out: &mut [f32]) {
+    let width = values.len() / rows.max(1);
+    for (row, values) in values.chunks_exact(width.max(1)).enumerate() {
+        let (head, within) = (row / head_dim, row % head_dim);
+        let place = head * head_dim + (within % 2) * (head_dim / 2) + within / 2;
+        out[place * width..(place + 1) * width].copy_from_slice(values);
+    }
+}
