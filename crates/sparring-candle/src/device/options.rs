@@ -72,8 +72,9 @@ pub struct DeviceOptions {
     pub device: DeviceKind,
     /// The number format.
     pub precision: Precision,
-    /// Maximum number of tokens per pass of scoring or learning, padding included, and of the prompts that sampling reads at a
-    /// time. A longer sequence is a separate pass. Attention takes about 4·heads·tokens·(tokens per row)·6 bytes.
+    /// Maximum number of tokens per pass of scoring or learning, padding included, and of the prompts that sampling
+    /// reads at a time. A longer sequence is a separate pass. Attention takes about 4·heads·tokens·(tokens per row)·6
+    /// bytes.
     pub pass_tokens: usize,
     /// Maximum number of completions that are drawn at a time.
     pub decode_rows: usize,
