@@ -19,7 +19,7 @@ use sparring::prelude::*;
 use sparring::recipes::tool_r0::{Preset, ToolR0Config};
 use sparring::selfplay::{Outcome, Players, Seat, SelfPlay, write_report};
 use sparring::train::progress::Progress;
-use sparring::train::store::RunInfo;
+use sparring::train::store::{RunInfo, newest_checkpoint};
 use sparring_examples::exit_code;
 use std::io::Write;
 use std::path::PathBuf;
@@ -91,6 +91,7 @@ fn play(args: &Args) -> Result<(), BoxError> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", Outcome::new(&summary, &dir)?)?;
     writeln!(out, "report: {}", write_report(&dir)?.display())?;
+    writeln!(out, "trained Solver: {}", newest_checkpoint(&dir)?.join("solver").display())?;
     Ok(())
 }
 

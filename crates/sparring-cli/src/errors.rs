@@ -4,9 +4,10 @@ use clap::error::ErrorKind;
 use sparring::core::BoxError;
 use std::path::Path;
 
-/// A wrong command line; `--help` and `--version` print and end the program.
+/// A wrong command line; `--help`, `--version` and a missing command print and end the program.
 pub(crate) fn usage(error: &clap::Error) -> BoxError {
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    let help = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion, help].contains(&error.kind()) {
         error.exit();
     }
     let text = error.render().to_string();

@@ -39,8 +39,10 @@ fn evaluations(out: &mut fmt::Formatter<'_>, summary: &Summary) -> fmt::Result {
         let after = after.map_or_else(|| "-".to_owned(), percent);
         writeln!(out, "  {:30} {:>14}  {after:>14}", before.name, percent(before))?;
     }
-    if let Some(gain) = summary.relative_gain {
-        writeln!(out, "  relative gain: {:+.0} %", 100.0 * gain)?;
+    let scores = &summary.base_evaluations;
+    let of = scores.iter().find(|score| score.name == "heldout").or_else(|| scores.first());
+    if let (Some(of), Some(gain)) = (of, summary.relative_gain) {
+        writeln!(out, "  relative gain on {}: {:+.0} %", of.name, 100.0 * gain)?;
     }
     Ok(())
 }

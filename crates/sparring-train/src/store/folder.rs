@@ -69,8 +69,14 @@ impl RunInfo {
     pub fn check_inputs(&self, dir: &Path, inputs: &BTreeMap<String, String>) -> Result<(), TrainError> {
         let other = |name: &&String| self.inputs.get(*name) != inputs.get(*name);
         match self.inputs.keys().chain(inputs.keys()).find(other) {
-            Some(name) => Err(differs(dir, "run.json", name)),
             None => Ok(()),
+            Some(name) if self.inputs.contains_key(name) && inputs.contains_key(name) => {
+                Err(differs(dir, "run.json", name))
+            }
+            Some(name) => Err(TrainError::invalid(format!(
+                "{}: only one of the two runs has the input `{name}`; resume with the program and options that began it",
+                dir.join("run.json").display()
+            ))),
         }
     }
 }

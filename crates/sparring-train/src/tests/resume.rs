@@ -162,6 +162,12 @@ fn a_folder_is_for_one_run() {
     let mut policy = toy();
     let inputs = [("model".to_owned(), "another".to_owned())].into();
     let error = trainer(config(), &mut policy, 7).with_inputs(inputs).resume(dir.path()).unwrap_err();
+    assert!(error.to_string().contains("only one of the two runs has the input `model`"), "{error}");
+    let dir = tempfile::tempdir().unwrap();
+    let named = |model: &str| [("model".to_owned(), model.to_owned())].into();
+    trainer(config(), &mut toy(), 7).with_inputs(named("one")).run(dir.path()).unwrap();
+    trainer(config(), &mut toy(), 7).with_inputs(named("one")).resume(dir.path()).unwrap();
+    let error = trainer(config(), &mut toy(), 7).with_inputs(named("two")).resume(dir.path()).unwrap_err();
     assert!(error.to_string().contains("its model differs"), "{error}");
     let empty = tempfile::tempdir().unwrap();
     let error = trainer(config(), &mut toy(), 7).resume(empty.path()).unwrap_err().to_string();
