@@ -12,6 +12,7 @@
 //! | [`train`] \* | `sparring-train` | the training loop: sample, score, update; checkpoints, resume, reports |
 //! | [`candle`] \* | `sparring-candle` | the model backend |
 //! | [`selfplay`] \* | `sparring-selfplay` | the Generator/Solver loop over any game |
+//! | [`guided`] \* | `sparring-guided` | constrained decoding: schemas, grammars and tool calls as logit hooks |
 //! | [`bfcl`] \* | `sparring-bfcl` | the Berkeley leaderboard's decoding and checker |
 //! | [`eval`] \* | `sparring-eval` | benchmarks, run and scored over any sampler |
 //! | [`recipes`] \* | `sparring-recipes` | Tool-R0 and Tool-Zero as compositions of the above, and their presets |
@@ -77,6 +78,8 @@ pub use sparring_core as core;
 #[cfg(feature = "eval")]
 pub use sparring_eval as eval;
 pub use sparring_grpo as grpo;
+#[cfg(feature = "guided")]
+pub use sparring_guided as guided;
 #[cfg(feature = "miniature")]
 pub mod miniature;
 #[cfg(feature = "recipes")]

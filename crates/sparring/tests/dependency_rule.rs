@@ -11,6 +11,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("sparring-bfcl", &["sparring-tools"]),
     ("sparring-reward", &["sparring-core", "sparring-tools"]),
     ("sparring-grpo", &["sparring-core"]),
+    ("sparring-guided", &["sparring-core", "sparring-tools"]),
     ("sparring-candle", &["sparring-core"]),
     ("sparring-train", &["sparring-core", "sparring-grpo"]),
     ("sparring-selfplay", &["sparring-core", "sparring-grpo", "sparring-train"]),

@@ -15,6 +15,7 @@ mod spec;
 mod template;
 pub(crate) mod tensors;
 mod tokenizer;
+mod vocabulary;
 
 pub use config::{ModelConfig, ModelFamily};
 pub use rotary::RopeScaling;

@@ -186,6 +186,10 @@ impl ChatTokenizer {
         self.inner.get_vocab(true).values().max().map_or(0, |&id| id as usize + 1)
     }
 
+    pub(super) fn inner(&self) -> &Tokenizer {
+        &self.inner
+    }
+
     fn template(&self) -> Result<&ChatTemplate, PolicyError> {
         self.template.as_ref().ok_or_else(|| {
             PolicyError::invalid(format!(

@@ -1,0 +1,123 @@
+//! Grammars of tool calls.
+
+mod json;
+mod lark;
+mod python;
+mod shape;
+mod tags;
+
+use crate::GuidedError;
+use lark::{Rules, literal};
+use shape::{Each, Shape};
+use sparring_tools::{Format, ToolSpec};
+use std::ops::RangeInclusive;
+
+/// What a model may write: calls in one format, some of given tools, with arguments of their schemas.
+///
+/// Texts of the grammar are what [`CallParser::render`](sparring_tools::CallParser::render) of the format writes, up to
+/// white space in JSON: so all of them can be parsed.
+///
+/// ```
+/// use sparring_guided::CallGrammar;
+/// use sparring_tools::{Format, ToolSpec};
+/// let tool = ToolSpec::new("now", "", Default::default(), vec![]);
+/// let grammar = CallGrammar::new(Format::Pythonic).with_calls(1..=2);
+/// assert!(grammar.lark(&[tool])?.contains("now"));
+/// # Ok::<(), sparring_guided::GuidedError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallGrammar {
+    /// The format.
+    pub format: Format,
+    /// Number of calls. With 0 among them, the model may decline: an empty list where the format writes lists, else a
+    /// sentence.
+    pub calls: RangeInclusive<usize>,
+    /// Whether the calls follow a free thought in `<think>` tags.
+    pub thought: bool,
+    /// Maximum number of characters of a string argument.
+    pub string_chars: Option<usize>,
+}
+
+impl CallGrammar {
+    /// One call, without a thought, with strings of any length.
+    pub fn new(format: Format) -> Self {
+        Self { format, calls: 1..=1, thought: false, string_chars: None }
+    }
+
+    /// Sets the number of calls.
+    #[must_use]
+    pub fn with_calls(mut self, calls: RangeInclusive<usize>) -> Self {
+        self.calls = calls;
+        self
+    }
+
+    /// Lets the model think first.
+    #[must_use]
+    pub fn with_thought(mut self, thought: bool) -> Self {
+        self.thought = thought;
+        self
+    }
+
+    /// Limits the strings.
+    #[must_use]
+    pub fn with_string_chars(mut self, chars: usize) -> Self {
+        self.string_chars = Some(chars);
+        self
+    }
+
+    /// The grammar in llguidance's dialect of Lark.
+    ///
+    /// # Errors
+    /// [`GuidedError::Tool`] if a tool or parameter has a name that the format cannot write;
+    /// [`GuidedError::Grammar`] if there is no tool to call.
+    pub fn lark(&self, tools: &[ToolSpec]) -> Result<String, GuidedError> {
+        if tools.is_empty() && *self.calls.start() > 0 {
+            return Err(GuidedError::Grammar {
+                origin: "calls".to_owned(),
+                what: "there are no tools to call; allow 0 calls, or give at least one tool".to_owned(),
+            });
+        }
+        let shape = Shape::of(self.format);
+        let mut rules = Rules::default();
+        let mut names = Vec::with_capacity(tools.len());
+        for tool in tools {
+            names.push(self.call(tool, shape.each, &mut rules)?);
+        }
+        rules.add("call", names.join(" | "));
+        let thought = if self.thought { r#""<think>" /[^<]*/ "</think>\n" "# } else { "" };
+        rules.add("start", format!("{thought}answer"));
+        rules.add("answer", self.answer(&shape, tools.is_empty()));
+        Ok(rules.text())
+    }
+
+    /// The alternatives: declining, and each number of calls.
+    fn answer(&self, shape: &Shape, no_tools: bool) -> String {
+        let most = if no_tools { 0 } else { *self.calls.end() };
+        let one = |n: usize| {
+            if n == 0 && !shape.lists {
+                // A sentence that no parser takes for a call.
+                return r"/[A-Z][^<>\[\]{}|`]{0,300}/".to_owned();
+            }
+            let calls = vec!["call"; n].join(&format!(" {} ", literal(shape.between)));
+            format!("{} {calls} {}", literal(shape.open), literal(shape.close))
+        };
+        (*self.calls.start()..=most).map(one).collect::<Vec<_>>().join(" | ")
+    }
+
+    /// The rule of one call; returns its name.
+    fn call(&self, tool: &ToolSpec, each: Each, rules: &mut Rules) -> Result<String, GuidedError> {
+        match each {
+            Each::Object { open, close, arguments } => {
+                Ok(json::object(self, tool, (open, close), arguments, rules))
+            }
+            Each::Named { open, separator, close } => {
+                json::named(self, tool, [open, separator, close], rules)
+            }
+            Each::Python => python::call(self, tool, rules),
+            Each::Qwen3Coder => tags::qwen3_coder(self, tool, rules),
+            Each::Glm => tags::glm(self, tool, rules),
+            Each::Dsml => tags::dsml(self, tool, rules),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+use crate::GuidedError;
+use llguidance::Matcher;
+use sparring_core::{HookState, LogitHook, PolicyError};
+use std::fmt;
+use std::sync::Arc;
+
+/// A grammar for the completions of one tokenizer, as a logit hook. Made by [`Guide`](crate::Guide).
+///
+/// A completion can be any text of the grammar and ends with it: where nothing may follow, only an end token is
+/// allowed.
+#[derive(Clone)]
+pub struct Constraint {
+    /// At the start of a completion.
+    fresh: Arc<Matcher>,
+    ends: Arc<[u32]>,
+}
+
+impl fmt::Debug for Constraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Constraint").field("ends", &self.ends).finish_non_exhaustive()
+    }
+}
+
+impl Constraint {
+    pub(crate) fn new(fresh: Matcher, ends: Arc<[u32]>) -> Self {
+        Self { fresh: Arc::new(fresh), ends }
+    }
+
+    /// Whether a whole text belongs to the grammar.
+    ///
+    /// # Errors
+    /// [`GuidedError::Grammar`] if the parser fails.
+    pub fn accepts(&self, text: &[u8]) -> Result<bool, GuidedError> {
+        let failed = |error: &dyn fmt::Display| GuidedError::Grammar {
+            origin: "a completion".to_owned(),
+            what: error.to_string(),
+        };
+        let mut matcher = self.fresh.deep_clone();
+        let tokens = matcher.tok_env().map_err(|error| failed(&error))?.tok_trie().greedy_tokenize(text);
+        let taken = matcher.try_consume_tokens(&tokens).map_err(|error| failed(&error))?;
+        Ok(taken == tokens.len() && matcher.is_accepting().map_err(|error| failed(&error))?)
+    }
+}
+
+impl LogitHook for Constraint {
+    fn start<'a>(&'a self, _: &'a [u32]) -> Box<dyn HookState + 'a> {
+        Box::new(State { matcher: self.fresh.deep_clone(), ends: &self.ends })
+    }
+}
+
+/// The parser of one completion.
+struct State<'a> {
+    matcher: Matcher,
+    ends: &'a [u32],
+}
+
+impl State<'_> {
+    /// The end tokens and their logits.
+    fn at_ends(&self, logits: &[f32]) -> Vec<(usize, f32)> {
+        self.ends.iter().map(|&end| (end as usize, logits[end as usize])).collect()
+    }
+
+    fn only_ends(&self, logits: &mut [f32]) {
+        let ends = self.at_ends(logits);
+        logits.fill(f32::NEG_INFINITY);
+        for (end, logit) in ends {
+            logits[end] = logit;
+        }
+    }
+}
+
+fn failed(error: impl fmt::Display) -> PolicyError {
+    PolicyError::invalid(format!("the grammar: {}", error.to_string().lines().next().unwrap_or_default()))
+}
+
+impl HookState for State<'_> {
+    fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
+        if self.matcher.is_stopped() {
+            self.only_ends(logits);
+            return Ok(());
+        }
+        let mask = self.matcher.compute_mask().map_err(failed)?;
+        let ended = self.matcher.is_accepting().map_err(failed)?;
+        let ends: Vec<(usize, f32)> = if ended { self.at_ends(logits) } else { Vec::new() };
+        // Words of 32 tokens: most forbid all of theirs.
+        for (word, logits) in mask.as_slice().iter().zip(logits.chunks_mut(32)) {
+            if *word == 0 {
+                logits.fill(f32::NEG_INFINITY);
+                continue;
+            }
+            for (bit, logit) in logits.iter_mut().enumerate() {
+                if word >> bit & 1 == 0 {
+                    *logit = f32::NEG_INFINITY;
+                }
+            }
+        }
+        // A model may have more logits than its tokenizer has tokens.
+        let covered = (mask.as_slice().len() * 32).min(logits.len());
+        logits[covered..].fill(f32::NEG_INFINITY);
+        for &end in self.ends {
+            logits[end as usize] = f32::NEG_INFINITY;
+        }
+        for (end, logit) in ends {
+            logits[end] = logit;
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, token: u32) -> Result<(), PolicyError> {
+        if self.ends.contains(&token) || self.matcher.is_stopped() {
+            return Ok(());
+        }
+        self.matcher.consume_token(token).map_err(failed)
+    }
+}
