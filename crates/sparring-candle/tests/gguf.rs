@@ -341,6 +341,7 @@ fn what_cannot_be_read_is_refused_by_name() {
         (set("llama.rope.scaling.type", text("longrope")), ["rope.scaling.type", "longrope", "yarn"]),
         (set("tokenizer.ggml.eos_token_id", Value::U32(9999)), ["eos_token_id", "9999", "no token"]),
         (set("general.alignment", Value::U32(0)), ["alignment", "0", ""]),
+        (set("split.count", Value::U16(3)), ["split.count", "part", "merge"]),
         (broken(&|c| drop(c.metadata.remove("llama.context_length"))), ["context_length", "missing", ""]),
         (broken(&|c| drop(c.tensors.remove("blk.1.ffn_up.weight"))), ["blk.1.ffn_up.weight", "missing", ""]),
         (
@@ -379,12 +380,31 @@ fn llama_3_scaling_is_read_from_its_tensor() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.gguf");
     let (_, mut content) = Content::of(ModelFamily::Llama, true);
-    // Of `transformers` for theta 10000, a head of 16, factor 8, 1 and 4 over 8192 positions: only the last frequency
-    // turns seldom enough to be scaled.
-    let divisors = [1.0_f32; 8];
-    content.tensors.insert("rope_freqs.weight".to_owned(), Tensor::new(&divisors, &Device::Cpu).unwrap());
+    // transformers' `_compute_llama3_parameters` for theta 10000, a head of 16, factor 8, 1 and 4 over 8192 positions:
+    // the plain frequencies over the scaled ones. The longest wavelength, 2π·10000^(7/8), is 19869: above 8192.
+    let smooth = |wavelength: f64| (8192.0 / wavelength - 1.0) / 3.0;
+    let divisor = |i: i32| {
+        let wavelength = std::f64::consts::TAU * 10_000_f64.powf(f64::from(i) / 8.0);
+        let ramp = smooth(wavelength);
+        if wavelength > 8192.0 {
+            8.0
+        } else if wavelength < 2048.0 {
+            1.0
+        } else {
+            1.0 / ((1.0 - ramp) / 8.0 + ramp)
+        }
+    };
+    let divisors: Vec<f32> = (0..8).map(|i| divisor(i) as f32).collect();
+    assert!(
+        (divisors[7] - 8.0).abs() < 1e-6 && divisors[6] > 1.0 && divisors[5] < 1.0 + 1e-6,
+        "{divisors:?}"
+    );
+    content.tensors.insert("rope_freqs.weight".to_owned(), Tensor::new(divisors, &Device::Cpu).unwrap());
     content.write(&path, GgmlDType::F32);
-    assert_eq!(load(&path).logits(&[1, 2, 3]).unwrap().len(), 3 * 262);
+    let scaled = load(&path).logits(&[1, 2, 3]).unwrap();
+    content.tensors.remove("rope_freqs.weight");
+    content.write(&path, GgmlDType::F32);
+    assert_ne!(scaled, load(&path).logits(&[1, 2, 3]).unwrap());
     let divisors = [1.0_f32, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
     content.tensors.insert("rope_freqs.weight".to_owned(), Tensor::new(&divisors, &Device::Cpu).unwrap());
     content.write(&path, GgmlDType::F32);

@@ -84,7 +84,7 @@ pub(crate) enum Model {
 }
 
 impl Model {
-    /// Loads a folder in Hugging Face's layout, or the embedded miniature; on the CPU with these options.
+    /// Loads a Hugging Face folder, a GGUF file, or the embedded miniature; on the CPU with these options.
     pub(crate) fn load(
         folder: Option<&Path>,
         device: Device,

@@ -36,7 +36,12 @@ impl Constraint {
             what: error.to_string(),
         };
         let mut matcher = self.fresh.deep_clone();
-        let tokens = matcher.tok_env().map_err(|error| failed(&error))?.tok_trie().greedy_tokenize(text);
+        let environment = matcher.tok_env().map_err(|error| failed(&error))?;
+        let tokens = environment.tok_trie().greedy_tokenize(text);
+        // The vocabulary may be unable to spell the text.
+        if environment.tok_trie().decode(&tokens) != text {
+            return Ok(false);
+        }
         let taken = matcher.try_consume_tokens(&tokens).map_err(|error| failed(&error))?;
         Ok(taken == tokens.len() && matcher.is_accepting().map_err(|error| failed(&error))?)
     }
@@ -75,6 +80,11 @@ fn failed(error: impl fmt::Display) -> PolicyError {
 
 impl HookState for State<'_> {
     fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
+        if self.ends.iter().any(|&end| end as usize >= logits.len()) {
+            let what =
+                "the guide is of a larger vocabulary than the model's; make it from the model's tokenizer";
+            return Err(PolicyError::invalid(what));
+        }
         if self.matcher.is_stopped() {
             self.only_ends(logits);
             return Ok(());

@@ -9,7 +9,7 @@
 //! use sparring_guided::{CallGrammar, Guide, Vocabulary};
 //! use sparring_tools::{Format, ToolSpec};
 //!
-//! // A vocabulary of single bytes, with token 256 for the end. Backends know their own: `ChatTokenizer::vocabulary`.
+//! // A vocabulary of single bytes, with token 256 for the end. A model's: `ChatTokenizer::token_bytes`.
 //! let guide = Guide::new(&Vocabulary::bytes())?;
 //! let tool = ToolSpec::new("book", "", Default::default(), vec![])
 //!     .with_parameter("city", serde_json::json!({"type": "string"}), true);

@@ -2,15 +2,14 @@ use crate::GuidedError;
 
 /// The tokens of a model, as bytes.
 ///
-/// It is data only, so that the crate that knows the tokenizer can make one: `ChatTokenizer::vocabulary` of
-/// `sparring-candle` returns its parts.
+/// It is data only, so that the crate that knows the tokenizer can make one: `ChatTokenizer::{token_bytes, end_tokens}` of
+/// `sparring-candle` are its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Vocabulary {
     /// The text of each token, by id. A token without text (a special one) is empty and never written.
-    pub tokens: Vec<Vec<u8>>,
+    pub(crate) tokens: Vec<Vec<u8>>,
     /// Tokens that end a completion, at least one.
-    pub ends: Vec<u32>,
+    pub(crate) ends: Vec<u32>,
 }
 
 impl Vocabulary {

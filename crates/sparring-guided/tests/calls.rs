@@ -31,6 +31,64 @@ fn tools() -> Vec<ToolSpec> {
     ]
 }
 
+/// Schemas as programs write them: references, alternatives, bounds, several types.
+fn intricate() -> Vec<ToolSpec> {
+    let schema = json!({"type": "object",
+        "properties": {
+            "who": {"$ref": "#/$defs/Person"},
+            "age": {"type": ["integer", "null"], "minimum": 0, "maximum": 150},
+            "code": {"type": "string", "pattern": "^[A-Z]{3}$"},
+            "one": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+            "fixed": {"const": "yes"},
+            "pair": {"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 2},
+            "short": {"type": "string", "minLength": 2, "maxLength": 4},
+            "empty": {"type": "object", "additionalProperties": false},
+            "id": {"type": "integer", "minimum": 2_000_000_000_000_000_i64},
+        },
+        "required": ["who", "age", "code", "one", "fixed", "pair", "short", "empty", "id"],
+        "$defs": {"Person": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}},
+    });
+    vec![ToolSpec::from_json(&json!({"name": "register", "description": "d", "parameters": schema})).unwrap()]
+}
+
+#[test]
+fn intricate_schemas_are_followed_in_every_format() {
+    let (tools, guide) = (intricate(), guide());
+    for format in Format::ALL {
+        let grammar = CallGrammar::new(format).with_string_chars(8);
+        let constraint = guide.calls(&tools, &grammar).unwrap_or_else(|error| panic!("{format}: {error}"));
+        let parser = format.parser_for(tools.clone());
+        for i in 0..12 {
+            let text = walk(&constraint, Seed::new(11).child(format.name()).index(i));
+            let calls = parser.parse(&text).unwrap_or_else(|error| panic!("{format}: {error}\n{text}"));
+            valid(&calls[0], &tools).unwrap_or_else(|why| panic!("{format}: {why}\n{text}"));
+        }
+    }
+}
+
+#[test]
+fn numbers_of_calls_are_bounded() {
+    let (tools, guide) = (tools(), guide());
+    let any = guide.calls(&tools, &CallGrammar::new(Format::Hermes).with_calls(1..=usize::MAX)).unwrap();
+    let call = ToolCall::new("now", Vec::<(String, Value)>::new());
+    let text = |n: usize| spaced(&Format::Hermes.parser().render(&vec![call.clone(); n]));
+    assert!(any.accepts(text(1).as_bytes()).unwrap() && any.accepts(text(9).as_bytes()).unwrap());
+    #[allow(clippy::reversed_empty_ranges)]
+    let none = CallGrammar::new(Format::Hermes).with_calls(2..=1);
+    assert!(guide.calls(&tools, &none).unwrap_err().to_string().contains("2..=1"));
+    let kimi = guide.calls(&tools, &CallGrammar::new(Format::Kimi).with_calls(2..=2)).unwrap();
+    let two = Format::Kimi.parser().render(&vec![call; 2]);
+    assert!(two.contains("now:1") && kimi.accepts(two.as_bytes()).unwrap(), "{two}");
+}
+
+/// A guide of another model's vocabulary is an error of the request.
+#[test]
+fn a_model_with_fewer_tokens_is_refused() {
+    let constraint = guide().regex("a").unwrap();
+    let error = constraint.start(&[]).apply(&mut [0.0; 200]).unwrap_err();
+    assert!(error.to_string().contains("larger vocabulary"), "{error}");
+}
+
 fn guide() -> Guide {
     Guide::new(&Vocabulary::bytes()).unwrap()
 }

@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     evaluate: Option<PathBuf>,
     /// Evaluate every N updates as well.
-    #[arg(long, value_name = "N", requires = "evaluate")]
+    #[arg(long, value_name = "N", requires = "evaluate", conflicts_with = "resume")]
     evaluate_every: Option<usize>,
     /// Who is trained, in papers that have a proposer and a solver.
     #[arg(long, default_value = "solver", conflicts_with = "resume")]
@@ -170,6 +170,12 @@ impl Settings {
     ) -> Result<Self, BoxError> {
         let run = &recorded.run;
         let tasks = args.tasks.as_ref().unwrap_or(&run.tasks).clone();
+        if args.evaluate.is_some() && run.evaluate.is_none() {
+            return Err(
+                "--evaluate: the run that is resumed has no evaluation; leave it out, or start a new run"
+                    .into(),
+            );
+        }
         let evaluate = run.evaluate.as_ref().map(|file| args.evaluate.as_ref().unwrap_or(file).clone());
         let (model, device) = (args.model.clone(), args.device.clone());
         let mut inputs = inputs(model.as_deref(), run.lora, device.device)?;

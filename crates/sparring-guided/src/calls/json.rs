@@ -2,7 +2,7 @@ use super::CallGrammar;
 use super::lark::{Rules, literal};
 use crate::GuidedError;
 use serde_json::{Map, Value, json};
-use sparring_tools::ToolSpec;
+use sparring_tools::{Format, ToolSpec};
 
 /// `{"name": "f", "arguments": {...}}` between two texts.
 pub(super) fn object(
@@ -13,7 +13,8 @@ pub(super) fn object(
     rules: &mut Rules,
 ) -> String {
     let head = format!("{open}{{\"name\": {}, \"{key}\": ", Value::from(tool.name.as_str()));
-    let arguments = arguments(grammar, tool, rules, false);
+    // Tool-R0's tags are searched for in strings too.
+    let arguments = arguments(grammar, tool, rules, grammar.format == Format::ToolR0);
     rules.fresh("call", format!("{} {arguments} {}", literal(&head), literal(&format!("}}{close}"))))
 }
 
@@ -29,7 +30,14 @@ pub(super) fn named(
         return Err(GuidedError::Tool { tool: tool.name.clone(), what });
     }
     let arguments = arguments(grammar, tool, rules, false);
-    let (head, close) = (literal(&format!("{open}{}{separator}", tool.name)), literal(close));
+    let close = literal(close);
+    // Kimi numbers its calls; what matters is the name before the number.
+    let head = match separator.strip_prefix(":N") {
+        Some(rest) => {
+            format!("{} /[0-9]{{1,2}}/ {}", literal(&format!("{open}{}:", tool.name)), literal(rest))
+        }
+        None => literal(&format!("{open}{}{separator}", tool.name)),
+    };
     Ok(rules.fresh("call", format!("{head} {arguments} {close}")))
 }
 
@@ -44,7 +52,8 @@ fn arguments(grammar: &CallGrammar, tool: &ToolSpec, rules: &mut Rules, in_tag: 
 
 /// A rule for JSON of a schema. With `in_tag`, no string holds `<`.
 pub(super) fn value(grammar: &CallGrammar, mut schema: Value, rules: &mut Rules, in_tag: bool) -> String {
-    Limits { chars: grammar.string_chars, in_tag }.apply(&mut schema);
+    let close = !schema.to_string().contains("\"allOf\"");
+    Limits { chars: grammar.string_chars, in_tag, close }.apply(&mut schema);
     if let Value::Object(schema) = &mut schema {
         // Keywords that the parser does not know restrict nothing, rather than making the tool unusable.
         let style = json!({
@@ -57,43 +66,49 @@ pub(super) fn value(grammar: &CallGrammar, mut schema: Value, rules: &mut Rules,
 
 /// Numbers are at most this large, unless the schema says more: JSON can write numbers that no program can hold.
 const LARGEST: i64 = 1_000_000_000_000_000;
+/// Whole numbers may be identifiers.
+const LARGEST_INTEGER: i64 = 1_000_000_000_000_000_000;
 
-/// Keywords of which one says what a value is.
-const SAY: [&str; 9] = ["type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf", "properties", "items"];
+/// Keywords that restrict nothing: a schema of these alone takes any value.
+const NOTES: [&str; 8] =
+    ["title", "description", "default", "examples", "example", "deprecated", "readOnly", "$comment"];
 
 /// What is asked of a value beyond its schema.
 #[derive(Clone, Copy)]
 struct Limits {
     chars: Option<usize>,
     in_tag: bool,
+    /// Whether objects with named properties take no others; not where several schemas speak of one object.
+    close: bool,
 }
 
 impl Limits {
-    /// Adds the limits to a schema and those inside it. Objects with named properties take no others, and a value of
-    /// any type is a simple one.
+    /// Adds the limits to a schema and those inside it. A value of any type is a simple one.
     fn apply(self, schema: &mut Value) {
-        let map = match schema {
-            Value::Object(map) => map,
-            Value::Bool(true) => {
-                *schema = json!({});
-                return self.apply(schema);
-            }
-            _ => return,
-        };
-        if !SAY.iter().any(|key| map.contains_key(*key)) {
+        if *schema == Value::Bool(true) {
+            *schema = json!({});
+        }
+        let Value::Object(map) = schema else { return };
+        if map.keys().all(|key| NOTES.contains(&key.as_str())) {
             map.insert("type".to_owned(), json!(["string", "number", "boolean", "null"]));
         }
         self.apply_here(map);
-        for key in ["items", "additionalProperties", "not"] {
+        for key in ["items", "additionalProperties"] {
             map.get_mut(key).into_iter().for_each(|inner| self.apply(inner));
         }
-        for key in ["properties", "patternProperties", "$defs", "definitions"] {
+        let inner = map.get_mut("properties").and_then(Value::as_object_mut);
+        inner.into_iter().flat_map(Map::values_mut).for_each(|inner| self.apply(inner));
+        for key in ["patternProperties", "$defs", "definitions"] {
             let inner = map.get_mut(key).and_then(Value::as_object_mut);
             inner.into_iter().flat_map(Map::values_mut).for_each(|inner| self.apply(inner));
         }
-        for key in ["anyOf", "oneOf", "allOf", "prefixItems"] {
+        // Alternatives beside properties speak of the same object as these do.
+        let alternatives = Self { close: self.close && !map.contains_key("properties"), ..self };
+        for (key, limits) in
+            [("anyOf", alternatives), ("oneOf", alternatives), ("allOf", self), ("prefixItems", self)]
+        {
             let inner = map.get_mut(key).and_then(Value::as_array_mut);
-            inner.into_iter().flatten().for_each(|inner| self.apply(inner));
+            inner.into_iter().flatten().for_each(|inner| limits.apply(inner));
         }
     }
 
@@ -107,13 +122,7 @@ impl Limits {
             return;
         }
         if is(map, "number") || is(map, "integer") {
-            for (key, exclusive, bound) in
-                [("minimum", "exclusiveMinimum", -LARGEST), ("maximum", "exclusiveMaximum", LARGEST)]
-            {
-                if !map.contains_key(exclusive) {
-                    map.entry(key).or_insert(bound.into());
-                }
-            }
+            bound(map, if is(map, "number") { LARGEST } else { LARGEST_INTEGER });
         }
         if is(map, "string") && !map.contains_key("format") && !map.contains_key("pattern") {
             if let Some(chars) = self.chars {
@@ -123,13 +132,31 @@ impl Limits {
                 map.insert("pattern".to_owned(), "^[^<]*$".into());
             }
         }
-        if is(map, "object") {
+        let combined = ["anyOf", "oneOf", "allOf", "$ref"].iter().any(|key| map.contains_key(*key));
+        if is(map, "object") && !combined {
             let named = map.get("properties").and_then(Value::as_object).is_some_and(|all| !all.is_empty());
-            let others = if named { Value::Bool(false) } else { json!({}) };
-            map.entry("additionalProperties").or_insert(others);
+            if !named {
+                map.entry("additionalProperties").or_insert(json!({}));
+            } else if self.close {
+                map.entry("additionalProperties").or_insert(Value::Bool(false));
+            }
         }
-        if is(map, "array") {
+        if is(map, "array") && !map.contains_key("prefixItems") {
             map.entry("items").or_insert(json!({}));
+        }
+    }
+}
+
+/// Adds the bounds of numbers that a schema does not have, unless its own lie beyond them.
+fn bound(map: &mut Map<String, Value>, largest: i64) {
+    let keys = ["minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"];
+    let beyond = |key: &&str| map.get(*key).and_then(Value::as_f64).is_some_and(|x| x.abs() > largest as f64);
+    if keys.iter().any(beyond) {
+        return;
+    }
+    for (key, exclusive, bound) in [(keys[0], keys[1], -largest), (keys[2], keys[3], largest)] {
+        if !map.contains_key(exclusive) {
+            map.entry(key).or_insert(bound.into());
         }
     }
 }

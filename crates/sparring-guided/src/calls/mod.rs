@@ -30,7 +30,7 @@ use std::ops::RangeInclusive;
 pub struct CallGrammar {
     /// The format.
     pub format: Format,
-    /// Number of calls. With 0 among them, the model may decline: an empty list where the format writes lists, else a
+    /// Number of calls, at most 64. With 0 among them, the model may decline: an empty list where the format writes lists, else a
     /// sentence.
     pub calls: RangeInclusive<usize>,
     /// Whether the calls follow a free thought in `<think>` tags.
@@ -39,8 +39,16 @@ pub struct CallGrammar {
     pub string_chars: Option<usize>,
 }
 
+/// A sentence that declines.
+const SENTENCE: &str = r"/[A-Z][^<>\[\]{}|`]{0,300}/";
+
+/// No answer has more calls.
+const MOST_CALLS: usize = 64;
+
 impl CallGrammar {
     /// One call, without a thought, with strings of any length.
+    ///
+    /// Marks that are special tokens of a model (`[TOOL_CALLS]`, `<|python_start|>`) are spelled by its other tokens.
     pub fn new(format: Format) -> Self {
         Self { format, calls: 1..=1, thought: false, string_chars: None }
     }
@@ -78,6 +86,12 @@ impl CallGrammar {
                 what: "there are no tools to call; allow 0 calls, or give at least one tool".to_owned(),
             });
         }
+        if self.calls.is_empty() {
+            return Err(GuidedError::Grammar {
+                origin: "calls".to_owned(),
+                what: format!("{:?} holds no number of calls; give the smaller one first", self.calls),
+            });
+        }
         let shape = Shape::of(self.format);
         let mut rules = Rules::default();
         let mut names = Vec::with_capacity(tools.len());
@@ -93,16 +107,22 @@ impl CallGrammar {
 
     /// The alternatives: declining, and each number of calls.
     fn answer(&self, shape: &Shape, no_tools: bool) -> String {
-        let most = if no_tools { 0 } else { *self.calls.end() };
-        let one = |n: usize| {
-            if n == 0 && !shape.lists {
-                // A sentence that no parser takes for a call.
-                return r"/[A-Z][^<>\[\]{}|`]{0,300}/".to_owned();
-            }
-            let calls = vec!["call"; n].join(&format!(" {} ", literal(shape.between)));
-            format!("{} {calls} {}", literal(shape.open), literal(shape.close))
-        };
-        (*self.calls.start()..=most).map(one).collect::<Vec<_>>().join(" | ")
+        let (open, close) = (literal(shape.open), literal(shape.close));
+        let mut alternatives = Vec::new();
+        if *self.calls.start() == 0 {
+            // Without lists, a sentence that no parser takes for a call.
+            let none = if shape.lists { format!("{open} {close}") } else { SENTENCE.to_owned() };
+            alternatives.push(none);
+        }
+        let (least, most) = ((*self.calls.start()).max(1), (*self.calls.end()).min(MOST_CALLS));
+        if most > 0 && !no_tools {
+            let more = match most - 1 {
+                0 => String::new(),
+                more => format!("({} call){{{},{more}}}", literal(shape.between), least - 1),
+            };
+            alternatives.push(format!("{open} call {more} {close}"));
+        }
+        alternatives.join(" | ")
     }
 
     /// The rule of one call; returns its name.

@@ -1,7 +1,7 @@
-use super::CallGrammar;
 use super::lark::{Rules, literal, sequence};
+use super::{CallGrammar, json};
 use crate::GuidedError;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sparring_tools::{CallParser, Format, ToolCall, ToolSpec};
 
 /// `f(a=1, b='x')`.
@@ -18,10 +18,12 @@ pub(super) fn call(grammar: &CallGrammar, tool: &ToolSpec, rules: &mut Rules) ->
     if !tool.parameters.keys().all(|name| identifier(name)) {
         return Err(wrong("a parameter's name is no Python name; rename it, or choose another format"));
     }
-    let schema = tool.parameters_schema();
+    let root = tool.parameters_schema();
+    let literals = Literals { grammar, root: &root };
     let mut parameters = Vec::new();
     for name in tool.parameters.keys() {
-        let value = value(grammar, &schema["properties"][name.as_str()], rules);
+        let value = literals.value(&root["properties"][name.as_str()], rules, 0);
+        let value = value.map_err(|what| wrong(&format!("parameter `{name}`: {what}")))?;
         let rule = rules.fresh("parameter", format!("{} {value}", literal(&format!("{name}="))));
         parameters.push((rule, tool.required.contains(name)));
     }
@@ -29,50 +31,136 @@ pub(super) fn call(grammar: &CallGrammar, tool: &ToolSpec, rules: &mut Rules) ->
     Ok(rules.fresh("call", format!("{} {arguments} \")\"", literal(&format!("{}(", tool.name)))))
 }
 
-/// A rule for a literal of a schema; where the schema does not say, any simple literal.
-fn value(grammar: &CallGrammar, schema: &Value, rules: &mut Rules) -> String {
-    if let Some(choices) = schema.get("enum").and_then(Value::as_array).filter(|choices| !choices.is_empty())
-    {
-        let choices: Vec<String> = choices.iter().map(|choice| literal(&written(choice))).collect();
-        return rules.fresh("choice", choices.join(" | "));
-    }
-    let most = grammar.string_chars.map_or_else(|| "*".to_owned(), |most| format!("{{0,{most}}}"));
-    let text = format!(r"/'([^'\\\n\r\t]|\\['\\nrt]){most}'/");
-    let number = r"/-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?/";
-    match schema.get("type").and_then(Value::as_str) {
-        Some("string") => text,
-        Some("integer") => r"/-?(0|[1-9][0-9]{0,17})/".to_owned(),
-        Some("number") => number.to_owned(),
-        Some("boolean") => r#"("True" | "False")"#.to_owned(),
-        Some("null") => r#""None""#.to_owned(),
-        Some("array") => {
-            let item = value(grammar, schema.get("items").unwrap_or(&Value::Null), rules);
-            rules.fresh("list", format!("\"[\" ({item} (\", \" {item})*)? \"]\""))
-        }
-        Some("object") => object(grammar, schema, rules),
-        _ => rules.fresh("any", format!("{text} | {number} | \"True\" | \"False\" | \"None\"")),
-    }
+/// Deepest schema, references followed.
+const DEEPEST: usize = 12;
+
+/// Rules for Python's literals of the schemas of one tool.
+#[derive(Clone, Copy)]
+struct Literals<'a> {
+    grammar: &'a CallGrammar,
+    root: &'a Value,
 }
 
-/// `{'a': 1}`: the properties in order, or any keys with values of `additionalProperties`.
-fn object(grammar: &CallGrammar, schema: &Value, rules: &mut Rules) -> String {
-    let key = |name: &str| literal(&format!("{}: ", written(&Value::from(name))));
-    let properties = schema.get("properties").and_then(Value::as_object);
-    if let Some(properties) = properties.filter(|properties| !properties.is_empty()) {
-        let required = schema.get("required").and_then(Value::as_array);
-        let mut parts = Vec::new();
-        for (name, property) in properties {
-            let value = value(grammar, property, rules);
-            let rule = rules.fresh("entry", format!("{} {value}", key(name)));
-            parts.push((rule, required.is_some_and(|all| all.iter().any(|one| one == name))));
+impl Literals<'_> {
+    /// A rule for a literal of a schema; where the schema does not say, any simple literal.
+    fn value(self, schema: &Value, rules: &mut Rules, depth: usize) -> Result<String, String> {
+        if depth > DEEPEST {
+            return Err(
+                "its schema is nested too deeply, or refers to itself; choose another format".to_owned()
+            );
         }
-        let entries = sequence(rules, &parts, ", ");
-        return rules.fresh("object", format!("\"{{\" {entries} \"}}\""));
+        let choices = match schema.get("const") {
+            Some(only) => Some(vec![only.clone()]),
+            None => schema.get("enum").and_then(Value::as_array).cloned(),
+        };
+        if let Some(choices) = choices.filter(|choices| !choices.is_empty()) {
+            let choices: Vec<String> = choices.iter().map(|choice| literal(&written(choice))).collect();
+            return Ok(rules.fresh("choice", choices.join(" | ")));
+        }
+        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            let target = reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
+            let target = target.ok_or_else(|| format!("there is no `{reference}` in its schema"))?;
+            return self.value(target, rules, depth + 1);
+        }
+        for key in ["anyOf", "oneOf"] {
+            if let Some(any) = schema.get(key).and_then(Value::as_array) {
+                let any: Result<Vec<String>, String> =
+                    any.iter().map(|one| self.value(one, rules, depth + 1)).collect();
+                return Ok(rules.fresh("either", any?.join(" | ")));
+            }
+        }
+        match schema.get("type") {
+            Some(Value::String(kind)) => self.typed(kind, schema, rules, depth),
+            Some(Value::Array(kinds)) => {
+                let one = |kind: &Value| self.typed(kind.as_str().unwrap_or_default(), schema, rules, depth);
+                let kinds: Result<Vec<String>, String> = kinds.iter().map(one).collect();
+                Ok(rules.fresh("either", kinds?.join(" | ")))
+            }
+            _ if schema.get("allOf").is_some() => {
+                Err("its schema has `allOf`, which this format cannot follow; choose another format"
+                    .to_owned())
+            }
+            _ if schema.get("properties").is_some() => self.typed("object", schema, rules, depth),
+            _ => {
+                let simple = ["string", "number", "boolean", "null"];
+                let simple: Result<Vec<String>, String> =
+                    simple.iter().map(|kind| self.typed(kind, schema, rules, depth)).collect();
+                Ok(rules.fresh("any", simple?.join(" | ")))
+            }
+        }
     }
-    let other = schema.get("additionalProperties").unwrap_or(&Value::Null);
-    let value = value(grammar, other, rules);
-    let entry = rules.fresh("entry", format!(r"/'[^'\\\n]{{1,40}}'/ {} {value}", literal(": ")));
-    rules.fresh("object", format!("\"{{\" ({entry} (\", \" {entry})*)? \"}}\""))
+
+    fn typed(self, kind: &str, schema: &Value, rules: &mut Rules, depth: usize) -> Result<String, String> {
+        Ok(match kind {
+            "string" => self.string(schema),
+            // JSON's numbers are Python's.
+            "integer" | "number" => {
+                let keys = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"];
+                let mut number = json!({ "type": kind });
+                for key in keys {
+                    if let Some(bound) = schema.get(key) {
+                        number[key] = bound.clone();
+                    }
+                }
+                json::value(self.grammar, number, rules, false)
+            }
+            "boolean" => r#"("True" | "False")"#.to_owned(),
+            "null" => r#""None""#.to_owned(),
+            "array" => {
+                let item = self.value(schema.get("items").unwrap_or(&Value::Null), rules, depth + 1)?;
+                let count = |key: &str| schema.get(key).and_then(Value::as_u64);
+                let (least, most) = (count("minItems").unwrap_or(0), count("maxItems"));
+                let most = most.map_or_else(String::new, |most| most.saturating_sub(1).to_string());
+                let more = format!("{item} (\", \" {item}){{{},{most}}}", least.saturating_sub(1));
+                let items = if least == 0 { format!("({more})?") } else { more };
+                rules.fresh("list", format!("\"[\" {items} \"]\""))
+            }
+            "object" => return self.object(schema, rules, depth),
+            other => return Err(format!("there is no type `{other}`")),
+        })
+    }
+
+    /// A string in single quotes.
+    fn string(self, schema: &Value) -> String {
+        if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
+            let (start, end) = (pattern.starts_with('^'), pattern.ends_with('$'));
+            let any = |anchored: bool| if anchored { "" } else { r"[^'\\\n]*" };
+            let body = pattern.trim_start_matches('^').trim_end_matches('$').replace('/', r"\/");
+            return format!("/'{}({body}){}'/", any(start), any(end));
+        }
+        let count = |key: &str| schema.get(key).and_then(Value::as_u64).map(|n| n as usize);
+        let least = count("minLength").unwrap_or(0);
+        let most = match (count("maxLength"), self.grammar.string_chars) {
+            (Some(a), Some(b)) => Some(a.min(b.max(least))),
+            (a, b) => a.or(b.map(|b| b.max(least))),
+        };
+        let most = most.map_or_else(String::new, |most| most.to_string());
+        format!(r"/'([^'\\\n\r\t]|\\['\\nrt]){{{least},{most}}}'/")
+    }
+
+    /// `{'a': 1}`: the properties in order, or any keys with values of `additionalProperties`.
+    fn object(self, schema: &Value, rules: &mut Rules, depth: usize) -> Result<String, String> {
+        let key = |name: &str| literal(&format!("{}: ", written(&Value::from(name))));
+        let properties = schema.get("properties").and_then(Value::as_object);
+        if let Some(properties) = properties.filter(|properties| !properties.is_empty()) {
+            let required = schema.get("required").and_then(Value::as_array);
+            let mut parts = Vec::new();
+            for (name, property) in properties {
+                let value = self.value(property, rules, depth + 1)?;
+                let rule = rules.fresh("entry", format!("{} {value}", key(name)));
+                parts.push((rule, required.is_some_and(|all| all.iter().any(|one| one == name))));
+            }
+            let entries = sequence(rules, &parts, ", ");
+            return Ok(rules.fresh("object", format!("\"{{\" {entries} \"}}\"")));
+        }
+        let other = schema.get("additionalProperties").unwrap_or(&Value::Null);
+        if *other == Value::Bool(false) {
+            return Ok(r#""{}""#.to_owned());
+        }
+        let value = self.value(other, rules, depth + 1)?;
+        let entry = rules.fresh("entry", format!(r"/'[^'\\\n]{{1,40}}'/ {} {value}", literal(": ")));
+        Ok(rules.fresh("object", format!("\"{{\" ({entry} (\", \" {entry})*)? \"}}\"")))
+    }
 }
 
 /// A value as the format writes it.

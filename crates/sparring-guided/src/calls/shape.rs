@@ -85,7 +85,7 @@ impl Shape {
                 ..each(
                     Each::Named {
                         open: "<|tool_call_begin|>functions.",
-                        separator: ":0<|tool_call_argument_begin|>",
+                        separator: ":N<|tool_call_argument_begin|>",
                         close: "<|tool_call_end|>",
                     },
                     "",

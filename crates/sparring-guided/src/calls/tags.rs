@@ -56,26 +56,72 @@ fn arguments(
         let what = "this format cannot write its name or a parameter's; rename it, or choose another format";
         return Err(GuidedError::Tool { tool: tool.name.clone(), what: what.to_owned() });
     }
-    let schema = tool.parameters_schema();
+    let root = tool.parameters_schema();
     let mut parameters = Vec::new();
     for name in tool.parameters.keys() {
-        let schema = &schema["properties"][name.as_str()];
-        let string = schema.get("type").is_some_and(|kind| kind == "string");
-        let value = match schema.get("enum").and_then(Value::as_array) {
-            Some(choices) if string && !choices.is_empty() => {
-                let texts: Vec<String> = choices.iter().filter_map(Value::as_str).map(literal).collect();
-                rules.fresh("choice", texts.join(" | "))
-            }
-            _ if string => {
-                let most =
-                    grammar.string_chars.map_or_else(|| "*".to_owned(), |most| format!("{{0,{most}}}"));
-                format!(r"/[^<\s]([^<\n]{most}[^<\s])?/")
-            }
-            _ => json::value(grammar, schema.clone(), rules, true),
+        let schema = &root["properties"][name.as_str()];
+        let text = plain_text(grammar, schema);
+        let string = text.is_some();
+        let value = match text {
+            Some(body) => rules.fresh("text", body),
+            None => json::value(grammar, with_definitions(schema, &root), rules, true),
         };
         let (open, close) = write(name, string);
         let rule = rules.fresh("parameter", format!("{} {value} {}", literal(&open), literal(&close)));
         parameters.push((rule, tool.required.contains(name)));
     }
     Ok(sequence(rules, &parameters, ""))
+}
+
+/// The text of a parameter that is a string, written as it is; `None` for other parameters.
+fn plain_text(grammar: &CallGrammar, schema: &Value) -> Option<String> {
+    let choices = match schema.get("const") {
+        Some(only) => Some(vec![only.clone()]),
+        None => schema.get("enum").and_then(Value::as_array).cloned(),
+    };
+    if let Some(choices) = choices.filter(|choices| !choices.is_empty()) {
+        let texts: Option<Vec<&str>> = choices.iter().map(Value::as_str).collect();
+        return texts.map(|texts| texts.into_iter().map(literal).collect::<Vec<_>>().join(" | "));
+    }
+    if schema.get("type").is_none_or(|kind| kind != "string") {
+        return None;
+    }
+    if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
+        let any = |anchored: bool| if anchored { "" } else { r"[^<\n]*" };
+        let (start, end) = (any(pattern.starts_with('^')), any(pattern.ends_with('$')));
+        let body = pattern.trim_start_matches('^').trim_end_matches('$').replace('/', r"\/");
+        return Some(format!("/{start}({body}){end}/"));
+    }
+    let count = |key: &str| schema.get(key).and_then(Value::as_u64).map(|n| n as usize);
+    let least = count("minLength").unwrap_or(1).max(1);
+    let most = match (count("maxLength"), grammar.string_chars) {
+        (Some(a), Some(b)) => Some(a.min(b).max(least)),
+        (a, b) => a.or(b).map(|most| most.max(least)),
+    };
+    // White space at the ends would be cut off by the parser.
+    let (edge, inner) = (r"[^<\s\x00-\x1f]", r"[^<\x00-\x1f]");
+    Some(match (least, most) {
+        (1, Some(1)) => format!("/{edge}/"),
+        (1, most) => {
+            let most = most.map_or_else(String::new, |most| (most - 2).to_string());
+            format!("/{edge}({inner}{{0,{most}}}{edge})?/")
+        }
+        (least, most) => {
+            let most = most.map_or_else(String::new, |most| (most - 2).to_string());
+            format!("/{edge}{inner}{{{},{most}}}{edge}/", least - 2)
+        }
+    })
+}
+
+/// A part of a schema, with what its references point to.
+fn with_definitions(schema: &Value, root: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Value::Object(schema) = &mut schema {
+        for key in ["$defs", "definitions"] {
+            if let Some(definitions) = root.get(key) {
+                schema.entry(key).or_insert_with(|| definitions.clone());
+            }
+        }
+    }
+    schema
 }

@@ -7,9 +7,16 @@ use sparring_core::PolicyError;
 
 /// Reads the shape.
 pub(super) fn read(file: &mut GgufFile) -> Result<ModelConfig, PolicyError> {
+    if file.number("split.count").is_some_and(|n| n > 1) {
+        return Err(
+            file.bad("split.count", "is above 1: a part of a model; merge the parts with llama-gguf-split")
+        );
+    }
     let family = family(file)?;
     let key = |name: &str| format!("{}.{name}", family.model_type());
-    let shape = file.shape("token_embd.weight").ok_or_else(|| file.missing("token_embd.weight"))?;
+    let shape = file
+        .shape("token_embd.weight")
+        .ok_or_else(|| file.bad("token_embd.weight", "is missing from the tensors"))?;
     let vocab = shape.first().copied().unwrap_or_default();
     let hidden = file.required_count(&key("embedding_length"))?;
     let layers = file.required_count(&key("block_count"))?;
@@ -93,11 +100,19 @@ fn scaling(
         Some("yarn") => {
             let original = key("rope.scaling.original_context_length");
             let factor = number(file)?;
+            let part = |name: &str| file.positive(&key(&format!("rope.scaling.{name}")));
+            if part("yarn_ext_factor")?.is_some_and(|part| (part - 1.0).abs() > 1e-6) {
+                let field = key("rope.scaling.yarn_ext_factor");
+                return Err(
+                    file.bad(&field, "is not 1; this backend mixes the frequencies as YaRN's paper does")
+                );
+            }
+            let magnitude = part("yarn_attn_factor")?.or(part("attn_factor")?).unwrap_or(1.0);
             Ok(RopeScaling::Yarn {
                 factor,
-                beta_fast: 32.0,
-                beta_slow: 1.0,
-                attention_factor: 0.1 * factor.ln() + 1.0,
+                beta_fast: part("yarn_beta_fast")?.unwrap_or(32.0),
+                beta_slow: part("yarn_beta_slow")?.unwrap_or(1.0),
+                attention_factor: magnitude * (0.1 * factor.ln() + 1.0),
                 truncate: true,
                 original_positions: file.required_count(&original)?,
             })

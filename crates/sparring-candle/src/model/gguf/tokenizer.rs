@@ -14,6 +14,7 @@ const TOKENS: &str = "tokenizer.ggml.tokens";
 const MERGES: &str = "tokenizer.ggml.merges";
 
 /// llama.cpp's kinds of token that matter here.
+const UNKNOWN: u64 = 2;
 const CONTROL: u64 = 3;
 const USER_DEFINED: u64 = 4;
 const UNUSED: u64 = 5;
@@ -52,10 +53,10 @@ impl Vocabulary {
 
     /// `added_tokens` of `tokenizer.json`: they are found in a text before it is cut.
     fn added(&self) -> Value {
-        let added = self.used().filter(|(.., kind)| [CONTROL, USER_DEFINED].contains(kind));
+        let added = self.used().filter(|(.., kind)| [UNKNOWN, CONTROL, USER_DEFINED].contains(kind));
         let entry = |(id, token, kind): (usize, &String, u64)| {
             json!({"id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
-                "normalized": false, "special": kind == CONTROL})
+                "normalized": false, "special": kind != USER_DEFINED})
         };
         added.map(entry).collect()
     }
