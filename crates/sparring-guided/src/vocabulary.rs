@@ -2,8 +2,8 @@ use crate::GuidedError;
 
 /// The tokens of a model, as bytes.
 ///
-/// It is data only, so that the crate that knows the tokenizer can make one: `ChatTokenizer::{token_bytes, end_tokens}` of
-/// `sparring-candle` are its parts.
+/// It is data only, so that the crate that knows the tokenizer can make one: `ChatTokenizer::{token_bytes, end_tokens}`
+/// of `sparring-candle` are its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vocabulary {
     /// The text of each token, by id. A token without text (a special one) is empty and never written.

@@ -5,10 +5,11 @@
 //! sparring eval --golds hermes --benchmark bfcl --data DIR    # no model needed
 //! ```
 //!
-//! `--model` is a Hugging Face folder (Qwen2, Qwen3, Llama), `--data` the folder of the benchmark's files; nothing is
-//! fetched. Answers are kept in the folder of `--out` as they come: the same command continues where it stopped.
-//! Beside the report stand the failures, each with its reason, and for BFCL the result files that the official
-//! `bfcl evaluate` reads. `--golds` scores the benchmark's own answers, written in a call format, instead of a model's.
+//! `--model` is a Hugging Face folder or a GGUF file (Qwen2, Qwen3, Llama), `--data` the folder of the benchmark's
+//! files; nothing is fetched. Answers are kept in the folder of `--out` as they come: the same command continues where
+//! it stopped. Beside the report stand the failures, each with its reason, and for BFCL the result files that the
+//! official `bfcl evaluate` reads. `--golds` scores the benchmark's own answers, written in a call format, instead of a
+//! model's.
 
 pub(crate) mod identity;
 mod settings;

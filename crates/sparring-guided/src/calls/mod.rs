@@ -30,8 +30,8 @@ use std::ops::RangeInclusive;
 pub struct CallGrammar {
     /// The format.
     pub format: Format,
-    /// Number of calls, at most 64. With 0 among them, the model may decline: an empty list where the format writes lists, else a
-    /// sentence.
+    /// Number of calls, at most 64. With 0 among them, the model may decline: an empty list where the format writes
+    /// lists, else a sentence.
     pub calls: RangeInclusive<usize>,
     /// Whether the calls follow a free thought in `<think>` tags.
     pub thought: bool,
