@@ -122,7 +122,7 @@ fn errors_name_file_line_and_field() {
         ("[spec]\nmulti_turn = 2", "my.toml:2: spec.multi_turn"),
         (
             "extends = \"paper\"\n[self_play.solver.grpo.kl]\ncoef = -1",
-            "my.toml:3: self_play.solver.grpo.kl.coef: must",
+            "my.toml:3: self_play.solver.grpo.kl.coef: -1.0: must",
         ),
         ("[game\n", "my.toml:1: "),
     ];

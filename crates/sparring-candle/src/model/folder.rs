@@ -29,7 +29,11 @@ impl ModelFolder {
             return gguf::open(dir);
         }
         if !dir.is_dir() {
-            return Err(PolicyError::invalid(format!("{}: not a folder; {}", dir.display(), json::NEEDS)));
+            return Err(PolicyError::invalid(format!(
+                "{}: not a folder, nor a GGUF file; {}",
+                dir.display(),
+                json::NEEDS
+            )));
         }
         let config = ModelConfig::read(&dir.join("config.json"))?;
         let tokenizer = ChatTokenizer::from_folder(dir)?;

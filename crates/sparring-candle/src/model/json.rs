@@ -5,8 +5,7 @@ use sparring_core::PolicyError;
 use std::path::Path;
 
 /// The hint for a missing file of a model folder.
-pub(crate) const NEEDS: &str =
-    "a model is a folder with config.json, tokenizer.json and model.safetensors, or a GGUF file";
+pub(crate) const NEEDS: &str = "a model folder needs config.json, tokenizer.json and model.safetensors";
 
 /// A JSON object and the file that it came from.
 #[derive(Debug, Clone, Copy)]
