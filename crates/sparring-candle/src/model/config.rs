@@ -17,7 +17,7 @@ pub enum ModelFamily {
 }
 
 /// Every family with its `model_type` and `architectures`.
-pub(super) const FAMILIES: [(ModelFamily, &str, &str); 3] = [
+const FAMILIES: [(ModelFamily, &str, &str); 3] = [
     (ModelFamily::Qwen2, "qwen2", "Qwen2ForCausalLM"),
     (ModelFamily::Qwen3, "qwen3", "Qwen3ForCausalLM"),
     (ModelFamily::Llama, "llama", "LlamaForCausalLM"),
@@ -26,6 +26,13 @@ pub(super) const FAMILIES: [(ModelFamily, &str, &str); 3] = [
 impl ModelFamily {
     pub(super) fn names(self) -> (&'static str, &'static str) {
         FAMILIES.iter().find(|(f, ..)| *f == self).map_or(("", ""), |(_, name, class)| (name, class))
+    }
+
+    /// The family of this `model_type`; else what to say of it.
+    pub(super) fn named(name: &str) -> Result<Self, String> {
+        let known = || FAMILIES.map(|(_, name, _)| format!("\"{name}\"")).join(", ");
+        let found = FAMILIES.iter().find(|(_, n, _)| *n == name).map(|(family, ..)| *family);
+        found.ok_or_else(|| format!("is \"{name}\"; this backend loads {}", known()))
     }
 
     /// The value of `model_type`.

@@ -1,6 +1,6 @@
 //! Reading and writing Hugging Face's `config.json`.
 
-use super::config::{FAMILIES, ModelConfig, ModelFamily};
+use super::config::{ModelConfig, ModelFamily};
 use super::json::{self, Fields};
 use super::rotary::RopeScaling;
 use serde_json::{Map, Value, json};
@@ -100,10 +100,7 @@ impl ModelConfig {
 
 fn read_family(fields: Fields<'_>) -> Result<ModelFamily, PolicyError> {
     let name = fields.text("model_type")?.ok_or_else(|| fields.bad("model_type", "is missing"))?;
-    let known = || FAMILIES.map(|(_, name, _)| format!("\"{name}\"")).join(", ");
-    FAMILIES.iter().find(|(_, n, _)| *n == name).map(|(family, ..)| *family).ok_or_else(|| {
-        fields.bad("model_type", format_args!("is \"{name}\"; this backend loads {}", known()))
-    })
+    ModelFamily::named(name).map_err(|why| fields.bad("model_type", why))
 }
 
 fn check_window(config: &ModelConfig, fields: Fields<'_>) -> Result<(), PolicyError> {

@@ -3,6 +3,7 @@
 mod json;
 mod lark;
 mod python;
+mod schema;
 mod shape;
 mod tags;
 

@@ -1,5 +1,5 @@
 use super::lark::{Rules, literal, sequence};
-use super::{CallGrammar, json};
+use super::{CallGrammar, json, schema};
 use crate::GuidedError;
 use serde_json::{Value, json};
 use sparring_tools::{CallParser, Format, ToolCall, ToolSpec};
@@ -49,11 +49,7 @@ impl Literals<'_> {
                 "its schema is nested too deeply, or refers to itself; choose another format".to_owned()
             );
         }
-        let choices = match schema.get("const") {
-            Some(only) => Some(vec![only.clone()]),
-            None => schema.get("enum").and_then(Value::as_array).cloned(),
-        };
-        if let Some(choices) = choices.filter(|choices| !choices.is_empty()) {
+        if let Some(choices) = schema::choices(schema) {
             let choices: Vec<String> = choices.iter().map(|choice| literal(&written(choice))).collect();
             return Ok(rules.fresh("choice", choices.join(" | ")));
         }
@@ -123,10 +119,7 @@ impl Literals<'_> {
     /// A string in single quotes.
     fn string(self, schema: &Value) -> String {
         if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
-            let (start, end) = (pattern.starts_with('^'), pattern.ends_with('$'));
-            let any = |anchored: bool| if anchored { "" } else { r"[^'\\\n]*" };
-            let body = pattern.trim_start_matches('^').trim_end_matches('$').replace('/', r"\/");
-            return format!("/'{}({body}){}'/", any(start), any(end));
+            return format!("/'{}'/", schema::expression(pattern, r"[^'\\\n]*"));
         }
         let count = |key: &str| schema.get(key).and_then(Value::as_u64).map(|n| n as usize);
         let least = count("minLength").unwrap_or(0);

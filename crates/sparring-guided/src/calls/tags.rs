@@ -1,7 +1,7 @@
 //! Formats that write each argument between tags: strings as they are, other values as JSON.
 
 use super::lark::{Rules, literal, sequence};
-use super::{CallGrammar, json};
+use super::{CallGrammar, json, schema};
 use crate::GuidedError;
 use serde_json::Value;
 use sparring_tools::ToolSpec;
@@ -75,11 +75,7 @@ fn arguments(
 
 /// The text of a parameter that is a string, written as it is; `None` for other parameters.
 fn plain_text(grammar: &CallGrammar, schema: &Value) -> Option<String> {
-    let choices = match schema.get("const") {
-        Some(only) => Some(vec![only.clone()]),
-        None => schema.get("enum").and_then(Value::as_array).cloned(),
-    };
-    if let Some(choices) = choices.filter(|choices| !choices.is_empty()) {
+    if let Some(choices) = schema::choices(schema) {
         let texts: Option<Vec<&str>> = choices.iter().map(Value::as_str).collect();
         return texts.map(|texts| texts.into_iter().map(literal).collect::<Vec<_>>().join(" | "));
     }
@@ -87,10 +83,7 @@ fn plain_text(grammar: &CallGrammar, schema: &Value) -> Option<String> {
         return None;
     }
     if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
-        let any = |anchored: bool| if anchored { "" } else { r"[^<\n]*" };
-        let (start, end) = (any(pattern.starts_with('^')), any(pattern.ends_with('$')));
-        let body = pattern.trim_start_matches('^').trim_end_matches('$').replace('/', r"\/");
-        return Some(format!("/{start}({body}){end}/"));
+        return Some(format!("/{}/", schema::expression(pattern, r"[^<\n]*")));
     }
     let count = |key: &str| schema.get(key).and_then(Value::as_u64).map(|n| n as usize);
     let least = count("minLength").unwrap_or(1).max(1);

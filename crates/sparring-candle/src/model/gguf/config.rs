@@ -1,7 +1,7 @@
 //! The shape of a decoder from the metadata of a GGUF file.
 
 use super::file::GgufFile;
-use crate::model::config::{FAMILIES, ModelConfig, ModelFamily};
+use crate::model::config::{ModelConfig, ModelFamily};
 use crate::model::rotary::RopeScaling;
 use sparring_core::PolicyError;
 
@@ -50,12 +50,7 @@ pub(super) fn read(file: &mut GgufFile) -> Result<ModelConfig, PolicyError> {
 fn family(file: &GgufFile) -> Result<ModelFamily, PolicyError> {
     const FIELD: &str = "general.architecture";
     let name = file.text(FIELD)?.ok_or_else(|| file.missing(FIELD))?;
-    let known = || FAMILIES.map(|(_, name, _)| format!("\"{name}\"")).join(", ");
-    FAMILIES
-        .iter()
-        .find(|(_, n, _)| *n == name)
-        .map(|(family, ..)| *family)
-        .ok_or_else(|| file.bad(FIELD, format_args!("is \"{name}\"; this backend loads {}", known())))
+    ModelFamily::named(name).map_err(|why| file.bad(FIELD, why))
 }
 
 /// Refuses what the decoder would compute wrongly.
