@@ -1,7 +1,8 @@
 //! Token batches: checks against a model, and the position of each token.
 
+use crate::cpu::run_parts;
 use crate::model::ModelConfig;
-use sparring_core::{PolicyError, TokenBatch, TokenGroup};
+use sparring_core::{PolicyError, TokenBatch, TokenGroup, TokenMask};
 
 /// The input limits of a model.
 #[derive(Debug, Clone, Copy)]
@@ -104,4 +105,45 @@ pub(crate) fn place(batch: TokenBatch<'_>, flat: usize) -> String {
         }
     }
     format!("token {flat}")
+}
+
+/// The masks of a batch: see [`TokenGroup::masks`].
+#[derive(Debug, Default)]
+pub(crate) struct Masks(Vec<TokenMask>);
+
+impl Masks {
+    /// The masks of a checked batch, computed by several threads. No memory is taken without hooks.
+    ///
+    /// # Errors
+    /// As [`TokenGroup::masks`], with the place of the completion.
+    pub(crate) fn of(
+        batch: TokenBatch<'_>,
+        limits: impl Into<Limits>,
+        threads: usize,
+    ) -> Result<Self, PolicyError> {
+        if batch.groups.iter().all(|group| group.hook.is_none()) {
+            return Ok(Self::default());
+        }
+        let vocab_size = limits.into().vocab_size;
+        let parts: Vec<(usize, usize)> = (batch.groups.iter().enumerate())
+            .flat_map(|(g, group)| (0..group.completions.len()).map(move |c| (g, c)))
+            .collect();
+        let one = |_, (g, c): (usize, usize)| {
+            let group = &batch.groups[g];
+            match group.masks(c, vocab_size) {
+                Ok(masks) => Ok(masks.unwrap_or_else(|| vec![TokenMask::All; group.completions[c].len()])),
+                Err(PolicyError::Invalid { what }) => {
+                    Err(PolicyError::invalid(format!("group {g}, completion {c}: {what}")))
+                }
+                Err(error) => Err(error),
+            }
+        };
+        let masks: Vec<_> = run_parts(threads, parts, one)?.into_iter().collect::<Result<_, _>>()?;
+        Ok(Self(masks.into_iter().flatten().collect()))
+    }
+
+    /// The mask of a token, by its flat index.
+    pub(crate) fn at(&self, flat: usize) -> &TokenMask {
+        self.0.get(flat).unwrap_or(&TokenMask::All)
+    }
 }

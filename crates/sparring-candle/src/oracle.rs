@@ -6,7 +6,7 @@
 //! [`DevicePolicy`](crate::DevicePolicy), without its passes, its cache and its backward pass by layers.
 
 use crate::cpu::{CandlePolicy, ModelParts};
-use crate::device::decoder::{Decoder, scores};
+use crate::device::decoder::{Decoder, forbidden, scores};
 use crate::device::{TensorWeights, tensors};
 use crate::error::candle_error;
 use crate::model::ModelConfig;
@@ -107,12 +107,16 @@ impl Oracle {
     fn scores(&self, batch: TokenBatch<'_>) -> Result<Scores> {
         let (mut logp, mut entropy) = (Vec::new(), Vec::new());
         for group in batch.groups {
-            for completion in group.completions.iter().filter(|c| !c.is_empty()) {
+            for (i, completion) in group.completions.iter().enumerate().filter(|(_, c)| !c.is_empty()) {
                 let tokens = [group.prompt, completion].concat();
                 let from = group.prompt.len() - 1;
                 let logits = self.forward(&tokens)?.narrow(0, from, completion.len())?;
                 let ids = Tensor::new(*completion, &Device::Cpu)?;
-                let (l, h) = scores(&logits, &ids, batch.temperature)?;
+                let vocab = self.config.vocab_size;
+                let masks = group.masks(i, vocab).map_err(candle_core::Error::wrap)?.unwrap_or_default();
+                let masks: Vec<_> = masks.iter().collect();
+                let forbidden = forbidden(&masks, vocab, (&Device::Cpu, DType::F64))?;
+                let (l, h) = scores(&logits, &ids, batch.temperature, forbidden.as_ref())?;
                 logp.push(l);
                 entropy.push(h);
             }

@@ -10,10 +10,10 @@ use sparring_candle::{
     RopeScaling,
 };
 use sparring_core::{
-    Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
+    Learner, Policy, PolicyError, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch,
 };
 use support::backend::{Backend, device_options};
-use support::{Group, Linear, completion_tokens, with_batch};
+use support::{Group, Linear, completion_tokens, with_batch, with_hooks};
 
 fn device(policy: &CandlePolicy, options: DeviceOptions) -> DevicePolicy {
     DevicePolicy::new(policy, options).unwrap()
@@ -72,7 +72,7 @@ proptest! {
         let oracle = Oracle::new(&policy).unwrap();
         let loss = Linear::new(completion_tokens(&groups), entropy);
         let zeros = vec![0.0; completion_tokens(&groups)];
-        with_batch(&groups, temperature, |batch| {
+        let mut compare = |batch: TokenBatch<'_>| {
             let (logp, _) = oracle.score(batch).unwrap();
             for (got, want) in on_device.score(batch).unwrap().iter().zip(&logp) {
                 assert!((f64::from(*got) - want).abs() < 2e-5 * want.abs().max(1.0), "{got} {want}");
@@ -81,7 +81,10 @@ proptest! {
             let want = oracle.gradients(batch, &loss.logp, loss.entropy.as_ref().unwrap_or(&zeros)).unwrap();
             let worst = worst(&on_device.gradients().unwrap(), &want);
             assert!(worst < 1e-4, "{worst}");
-        });
+            on_device.discard();
+        };
+        with_batch(&groups, temperature, &mut compare);
+        with_hooks(&groups, temperature, compare);
     }
 }
 

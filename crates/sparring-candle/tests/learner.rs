@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use sparring_candle::oracle::Oracle;
 use sparring_candle::{CandlePolicy, ModelConfig, ModelFamily, PolicyOptions, RopeScaling};
 use sparring_core::{Learner, Scorer, Seed, TokenBatch};
-use support::{Group, Linear, completion_tokens, with_batch};
+use support::{Group, Linear, completion_tokens, with_batch, with_hooks};
 
 /// Largest difference of each parameter's gradient, relative to its largest element; a floor (a share of the
 /// largest gradient) keeps gradients that vanish by symmetry (key biases) from being compared with rounding errors.
@@ -38,7 +38,7 @@ fn compare_with_oracle(
     let oracle = Oracle::new(&policy).unwrap();
     let loss = Linear::new(completion_tokens(groups), entropy);
     let zeros = vec![0.0; loss.logp.len()];
-    with_batch(groups, temperature, |batch| {
+    let mut compare = |batch: TokenBatch<'_>| {
         let (logp, _) = oracle.score(batch).unwrap();
         for (got, want) in policy.score(batch).unwrap().iter().zip(&logp) {
             assert!((f64::from(*got) - want).abs() < 2e-5 * want.abs().max(1.0), "{got} {want}");
@@ -47,7 +47,10 @@ fn compare_with_oracle(
         let want = oracle.gradients(batch, &loss.logp, loss.entropy.as_ref().unwrap_or(&zeros)).unwrap();
         let worst = largest_relative_difference(&policy, &want, 1e-2);
         assert!(worst < tolerance, "{config:?}: {worst}");
-    });
+        policy.discard();
+    };
+    with_batch(groups, temperature, &mut compare);
+    with_hooks(groups, temperature, compare);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use crate::PolicyError;
+use crate::{Hook, PolicyError, TokenMask};
 use serde::{Deserialize, Serialize};
 
 /// One prompt and its completions, as token ids.
@@ -12,12 +12,31 @@ pub struct TokenGroup<'a> {
     pub prompt: &'a [u32],
     /// Token ids of each completion; a completion may be empty.
     pub completions: Vec<&'a [u32]>,
+    /// The hook that the completions were drawn under: their log-probabilities, entropies and gradients are those of
+    /// the softmax over the tokens that it allows.
+    pub hook: Option<&'a Hook>,
 }
 
 impl<'a> TokenGroup<'a> {
     /// Returns a group of completions of one prompt.
     pub fn new(prompt: &'a [u32], completions: Vec<&'a [u32]>) -> Self {
-        Self { prompt, completions }
+        Self { prompt, completions, hook: None }
+    }
+
+    /// Sets the hook, or none.
+    #[must_use]
+    pub fn with_hook(mut self, hook: Option<&'a Hook>) -> Self {
+        self.hook = hook;
+        self
+    }
+
+    /// The masks of one completion, place by place: see [`TokenMask::replay`]. None without a hook.
+    ///
+    /// # Errors
+    /// As [`TokenMask::replay`].
+    pub fn masks(&self, completion: usize, vocab_size: usize) -> Result<Option<Vec<TokenMask>>, PolicyError> {
+        let replay = |hook| TokenMask::replay(hook, self.prompt, self.completions[completion], vocab_size);
+        self.hook.map(|hook| replay(hook)).transpose()
     }
 }
 
@@ -116,11 +135,16 @@ impl StepReport {
 }
 
 /// Computes the log-probabilities of given completions.
+///
+/// # Contract
+/// In a group with a hook, a token's log-probability is ln(exp(z/T) / Σ exp(z'/T)) over the tokens that the hook allows
+/// at its place ([`TokenGroup::masks`]): 0 for the only one that is allowed, and no gradient then flows from it.
 pub trait Scorer: Send + Sync {
     /// Returns the log-probability of every completion token, flat, in nats.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] for an unknown token id, an empty prompt or a sequence longer than the model's context.
+    /// [`PolicyError::Invalid`] for an unknown token id, an empty prompt, a sequence longer than the model's context, or
+    /// a token that its group's hook forbids.
     fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError>;
 }
 

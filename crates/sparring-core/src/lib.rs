@@ -66,6 +66,6 @@ pub use reward::{
 pub use rollout::{Finish, Rollout};
 pub use sampler::{
     AllowTokens, Backoff, Hook, HookState, LogitHook, LogitRules, OneOf, Prompt, Retry, SampleRequest,
-    Sampler, SamplingParams,
+    Sampler, SamplingParams, TokenMask,
 };
 pub use seed::{Seed, SeedRng};

@@ -11,3 +11,4 @@ pub use options::PolicyOptions;
 pub use policy::{CandlePolicy, FrozenPolicy, RecallReport};
 
 pub(crate) use policy::ModelParts;
+pub(crate) use threads::run_parts;

@@ -8,6 +8,7 @@ use super::frame::{Frame, wide};
 use super::weights::TensorWeights;
 use crate::model::ModelConfig;
 use candle_core::{D, DType, Device, Result, Tensor};
+use sparring_core::TokenMask;
 
 /// Keys and values of one layer: rows × key heads × tokens × head_dim.
 #[derive(Debug, Clone)]
@@ -161,12 +162,40 @@ fn softmax(x: &Tensor) -> Result<Tensor> {
     e.broadcast_div(&e.sum_keepdim(D::Minus1)?)
 }
 
-/// Log-probabilities of `ids` and entropies under softmax(logits / temperature), one each a row.
-pub(crate) fn scores(logits: &Tensor, ids: &Tensor, temperature: f32) -> Result<(Tensor, Tensor)> {
+/// Log-probabilities of `ids` and entropies under softmax(logits / temperature), one each a row. `forbidden` is added
+/// to the logits: see [`forbidden`].
+pub(crate) fn scores(
+    logits: &Tensor,
+    ids: &Tensor,
+    temperature: f32,
+    forbidden: Option<&Tensor>,
+) -> Result<(Tensor, Tensor)> {
     let logits = (logits / f64::from(temperature))?;
+    let logits = match forbidden {
+        Some(forbidden) => (logits + forbidden)?,
+        None => logits,
+    };
     let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
     let all = shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)?;
     let logp = all.gather(&ids.unsqueeze(1)?, 1)?.squeeze(1)?;
     let entropy = (all.exp()? * &all)?.sum(D::Minus1)?.neg()?;
     Ok((logp, entropy))
+}
+
+/// What to add to the logits of some rows so that only allowed tokens have a probability: 0, and a number so far below
+/// every logit that its exponential is 0, but whose product with 0 is 0. `None` if every token is allowed.
+pub(crate) fn forbidden(
+    masks: &[&TokenMask],
+    vocab_size: usize,
+    (device, dtype): (&Device, DType),
+) -> Result<Option<Tensor>> {
+    const FAR_BELOW: f32 = -1e30;
+    if masks.iter().all(|mask| **mask == TokenMask::All) {
+        return Ok(None);
+    }
+    let mut values = vec![FAR_BELOW; masks.len() * vocab_size];
+    for (row, mask) in values.chunks_exact_mut(vocab_size).zip(masks) {
+        mask.allowed(0..vocab_size as u32).for_each(|token| row[token as usize] = 0.0);
+    }
+    Tensor::from_vec(values, (masks.len(), vocab_size), device)?.to_dtype(dtype).map(Some)
 }

@@ -4,7 +4,7 @@ use super::gradients::GradientSums;
 use super::optimiser;
 use super::pass::Pass;
 use super::{DevicePolicy, plan};
-use crate::batch;
+use crate::batch::{self, Masks};
 use crate::error::candle_error;
 use crate::learn::{LossGradients, check_learning_rate, evaluate};
 use candle_core::{Result, Tensor};
@@ -20,7 +20,8 @@ impl Learner for DevicePolicy {
         batch::check(batch, self.config())?;
         let (mut logp, mut entropy) =
             (vec![0.0; batch.completion_tokens()], vec![0.0; batch.completion_tokens()]);
-        let kept = self.forward(batch, &mut logp, &mut entropy).map_err(candle_error)?;
+        let masks = Masks::of(batch, self.config(), 1)?;
+        let kept = self.forward(batch, &masks, &mut logp, &mut entropy).map_err(candle_error)?;
         batch::check_finite(batch, &logp)?;
         let (value, gradients) = evaluate(batch, loss, &logp, &entropy)?;
         let found = self.backward(kept, &gradients).map_err(candle_error)?;
@@ -56,17 +57,18 @@ impl Learner for DevicePolicy {
 
 impl DevicePolicy {
     /// Runs all passes forward, with what each keeps for the backward pass.
-    fn forward(
-        &self,
+    fn forward<'a>(
+        &'a self,
         batch: TokenBatch<'_>,
+        masks: &'a Masks,
         logp: &mut [f32],
         entropy: &mut [f32],
-    ) -> Result<Vec<(Pass<'_>, Vec<super::pass::Streams>)>> {
+    ) -> Result<Vec<(Pass<'a>, Vec<super::pass::Streams>)>> {
         let weights = self.model.detached()?;
         let mut kept = Vec::new();
         for planned in plan::plan(batch, self.model.options.pass_tokens) {
             let place = (&self.model.device, self.model.dtype());
-            let pass = Pass::new(&self.model.spec.config, place, &planned, batch.temperature)?;
+            let pass = Pass::new(&self.model.spec.config, place, &planned, batch.temperature, masks)?;
             let mut states = Vec::new();
             let (l, h) = pass.forward(weights, Some(&mut states))?;
             pass.scatter(&l, logp);

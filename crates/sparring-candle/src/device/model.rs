@@ -169,11 +169,12 @@ impl DeviceModel {
 impl Scorer for DeviceModel {
     fn score(&self, batch: TokenBatch<'_>) -> std::result::Result<Vec<f32>, PolicyError> {
         batch::check(batch, &self.spec.config)?;
+        let masks = batch::Masks::of(batch, &self.spec.config, 1)?;
         let mut logp = vec![0.0; batch.completion_tokens()];
         let mut run = || {
             for pass in super::plan::plan(batch, self.options.pass_tokens) {
                 let place = (&self.device, self.dtype());
-                let pass = Pass::new(&self.spec.config, place, &pass, batch.temperature)?;
+                let pass = Pass::new(&self.spec.config, place, &pass, batch.temperature, &masks)?;
                 let (found, _) = pass.forward(self.detached()?, None)?;
                 pass.scatter(&found, &mut logp);
             }

@@ -4,11 +4,12 @@
 //! tape (arXiv:1604.06174): a third more work for the memory of one layer. A shared prompt is a separate stream. The
 //! rows see its keys and values, and the gradient flows back through them.
 
-use super::decoder::{Decoder, KeyValue, scores};
+use super::decoder::{Decoder, KeyValue, forbidden, scores};
 use super::frame::Frame;
 use super::gradients::{GradientSums, differentiate, track};
 use super::plan::{PassPlan, PassRow};
 use super::weights::TensorWeights;
+use crate::batch::Masks;
 use crate::learn::LossGradients;
 use crate::model::ModelConfig;
 use candle_core::{DType, Device, Result, Tensor};
@@ -36,6 +37,7 @@ pub(super) struct Pass<'a> {
     targets: Tensor,
     /// The places of the predicted tokens within the batch.
     flat: Vec<Range<usize>>,
+    masks: &'a Masks,
 }
 
 impl<'a> Pass<'a> {
@@ -44,6 +46,7 @@ impl<'a> Pass<'a> {
         place: (&Device, DType),
         batch: &PassPlan<'_>,
         temperature: f32,
+        masks: &'a Masks,
     ) -> Result<Self> {
         let tokens = batch.rows.iter().map(PassRow::len).max().unwrap_or(0);
         let (mut ids, mut predicting, mut targets) = (Vec::new(), Vec::new(), Vec::new());
@@ -67,7 +70,7 @@ impl<'a> Pass<'a> {
         let flat = batch.rows.iter().map(|row| row.flat..row.flat + row.completion.len()).collect();
         let vector = |values: Vec<u32>| Tensor::new(values, place.0);
         let (predicting, targets) = (vector(predicting)?, vector(targets)?);
-        Ok(Self { config, temperature, context, rows, predicting, targets, flat })
+        Ok(Self { config, temperature, context, rows, predicting, targets, flat, masks })
     }
 
     /// Log-probabilities and entropies of the pass's tokens; `keep` receives the input of each layer and the output of
@@ -182,7 +185,12 @@ impl<'a> Pass<'a> {
 
     fn head(&self, decoder: Decoder<'_>, hidden: &Tensor, part: &Range<usize>) -> Result<(Tensor, Tensor)> {
         let targets = self.targets.narrow(0, part.start, part.len())?;
-        scores(&decoder.logits(hidden)?, &targets, self.temperature)
+        let places = self.flat.iter().cloned().flatten();
+        let masks: Vec<_> =
+            places.skip(part.start).take(part.len()).map(|flat| self.masks.at(flat)).collect();
+        let logits = decoder.logits(hidden)?;
+        let forbidden = forbidden(&masks, self.config.vocab_size, (logits.device(), logits.dtype()))?;
+        scores(&logits, &targets, self.temperature, forbidden.as_ref())
     }
 
     /// The derivative with respect to the last layer's output.

@@ -5,7 +5,7 @@ pub(crate) mod backend;
 
 use serde_json::json;
 use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
-use sparring_core::{Learner, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
+use sparring_core::{Hook, Learner, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
 
 /// Text of a `tokenizer.json` with the words `w0`, `w1`, …, ChatML's special tokens and a tag that is not special.
 pub(crate) fn tokenizer_json(words: usize) -> String {
@@ -63,6 +63,34 @@ pub(crate) fn borrow(groups: &[Group]) -> Vec<TokenGroup<'_>> {
 
 pub(crate) fn with_batch<R>(groups: &[Group], temperature: f32, f: impl FnOnce(TokenBatch<'_>) -> R) -> R {
     f(TokenBatch::new(&borrow(groups), temperature))
+}
+
+/// As [`with_batch`], with every second group under a hook that allows its completions: one token here and there, a
+/// third of the vocabulary elsewhere.
+pub(crate) fn with_hooks<R>(groups: &[Group], temperature: f32, f: impl FnOnce(TokenBatch<'_>) -> R) -> R {
+    let hooks: Vec<Option<Hook>> =
+        groups.iter().enumerate().map(|(i, group)| (i % 2 == 0).then(|| hook_of(group))).collect();
+    let borrowed = borrow(groups).into_iter().zip(&hooks);
+    let borrowed: Vec<_> = borrowed.map(|(group, hook)| group.with_hook(hook.as_ref())).collect();
+    f(TokenBatch::new(&borrowed, temperature))
+}
+
+fn hook_of((_, completions): &Group) -> Hook {
+    let completions = completions.clone();
+    Hook::new(move |_: &[u32], drawn: &[u32], logits: &mut [f32]| {
+        let next: Vec<u32> = completions
+            .iter()
+            .filter(|c| c.starts_with(drawn))
+            .filter_map(|c| c.get(drawn.len()).copied())
+            .collect();
+        for (token, logit) in (0_u32..).zip(logits) {
+            let third = drawn.len() % 3 != 2 && (token as usize + drawn.len()) % 3 == 0;
+            if !(third || next.contains(&token) || drawn.len() % 5 == 4) {
+                *logit = f32::NEG_INFINITY;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// How many tokens the completions have.

@@ -1,3 +1,5 @@
+#[cfg(doc)]
+use super::TokenMask;
 use crate::PolicyError;
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 /// * A state depends only on the hook, the prompt and the tokens that it accepted, so that the same seed gives the same
 ///   tokens in any batch. Several threads use states of one hook at the same time.
 /// * −∞ forbids a token. Forbidding all tokens, or writing NaN or +∞, is an error of the request.
+/// * A model can learn from completions of hooks that only forbid tokens, by the tokens before: see [`TokenMask`].
 ///
 /// A closure of the prompt, the completion so far and the logits is a stateless hook:
 ///

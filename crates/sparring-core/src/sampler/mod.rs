@@ -1,5 +1,6 @@
 mod filter;
 mod hook;
+mod mask;
 mod params;
 mod retry;
 mod rules;
@@ -7,6 +8,7 @@ mod rules;
 mod tests;
 
 pub use hook::{AllowTokens, Hook, HookState, LogitHook, OneOf};
+pub use mask::TokenMask;
 pub use params::SamplingParams;
 pub use retry::{Backoff, Retry};
 pub use rules::LogitRules;
@@ -84,6 +86,13 @@ impl SampleRequest {
         self
     }
 
+    /// Sets the hook, or none.
+    #[must_use]
+    pub fn with_shared_hook(mut self, hook: Option<Hook>) -> Self {
+        self.hook = hook;
+        self
+    }
+
     /// Sets the prompt.
     #[must_use]
     pub fn with_prompt(mut self, prompt: impl Into<Prompt>) -> Self {
@@ -130,10 +139,10 @@ impl SampleRequest {
 ///   position in the call.
 /// * Tokens are sampled as [`SamplingParams`] says, or the request is refused with [`PolicyError::Unsupported`].
 /// * `Rollout::logp` is the log-probability under the sampling distribution: after penalty, hook, temperature and
-///   filters (at temperature 0: that of temperature 1, after penalty and hook). Without penalty, `min_tokens`, hook
-///   and filters it equals [`Scorer::score`](crate::Scorer::score) for the same tokens at the same temperature, up to
-///   rounding. With them it does not, and the ratio of the two is not an importance ratio: score the completions
-///   again if one is needed.
+///   filters (at temperature 0: that of temperature 1, after penalty and hook). Without penalty, `min_tokens` and
+///   filters it equals [`Scorer::score`](crate::Scorer::score) for the same tokens at the same temperature, in a group
+///   with the same hook, up to rounding. With them it does not, and the ratio of the two is not an importance ratio:
+///   score the completions again if one is needed.
 /// * A prompt that leaves no room for a single token is an error, never an empty completion.
 ///
 /// A sampler backed by a server may be unable to promise that a completion depends on its request only, and may have

@@ -1,11 +1,11 @@
 //! Checks of parameters and hooks, which a sampler honours or refuses with [`PolicyError::Unsupported`].
 
+use super::counter::Counter;
 use super::sampler::same;
 use super::{Options, Outcome, ensure, failed};
 use sparring_core::{
-    AllowTokens, Finish, HookState, LogitHook, PolicyError, Rollout, SampleRequest, Sampler, SamplingParams,
+    AllowTokens, Finish, HookState, PolicyError, Rollout, SampleRequest, Sampler, SamplingParams,
 };
-use std::collections::BTreeSet;
 
 pub(super) fn all(
     sampler: &dyn Sampler,
@@ -22,7 +22,7 @@ pub(super) fn all(
 type Groups = Vec<Vec<Rollout>>;
 
 /// Returns the completions; `None` if the sampler does not support the request.
-fn ask(
+pub(super) fn ask(
     sampler: &dyn Sampler,
     requests: &[SampleRequest],
     check: &'static str,
@@ -155,65 +155,4 @@ fn hook_states(
         }
     }
     Ok(())
-}
-
-/// A counting automaton: the tokens allowed next depend on the number and the sum of the accepted ones.
-#[derive(Clone)]
-struct Counter {
-    /// Ascending and distinct.
-    tokens: Vec<u32>,
-    /// Largest length of a completion.
-    limit: usize,
-}
-
-struct CounterState<'a> {
-    counter: &'a Counter,
-    accepted: usize,
-    sum: u64,
-}
-
-impl Counter {
-    fn new(tokens: impl IntoIterator<Item = u32>, limit: usize) -> Self {
-        let tokens: BTreeSet<u32> = tokens.into_iter().collect();
-        Self { tokens: tokens.into_iter().collect(), limit }
-    }
-
-    fn begin(&self) -> CounterState<'_> {
-        CounterState { counter: self, accepted: 0, sum: 0 }
-    }
-}
-
-impl CounterState<'_> {
-    /// Allows all tokens but one, or the only one.
-    fn allows(&self, token: u32) -> bool {
-        let tokens = &self.counter.tokens;
-        let forbidden = (self.sum + self.accepted as u64) as usize % tokens.len().max(1);
-        tokens.binary_search(&token).is_ok_and(|place| tokens.len() == 1 || place != forbidden)
-    }
-}
-
-impl LogitHook for Counter {
-    fn start<'a>(&'a self, _: &'a [u32]) -> Box<dyn HookState + 'a> {
-        Box::new(self.begin())
-    }
-}
-
-impl HookState for CounterState<'_> {
-    fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
-        if self.accepted >= self.counter.limit {
-            return Err(PolicyError::invalid("one hook state was used for more than one completion"));
-        }
-        for (token, logit) in (0..).zip(logits) {
-            if !self.allows(token) {
-                *logit = f32::NEG_INFINITY;
-            }
-        }
-        Ok(())
-    }
-
-    fn accept(&mut self, token: u32) -> Result<(), PolicyError> {
-        self.accepted += 1;
-        self.sum += u64::from(token);
-        Ok(())
-    }
 }

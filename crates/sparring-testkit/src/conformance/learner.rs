@@ -1,8 +1,9 @@
-use super::{Options, Outcome, difference, ensure, failed, grouped, samples, ungrouped};
+use super::counter::Counter;
+use super::{Options, Outcome, constrained, difference, ensure, failed, grouped, samples, under, ungrouped};
 use crate::conformance::ConformanceFailure;
 use rand::Rng;
 use sparring_core::{
-    Policy, PolicyError, Prompt, Rollout, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
+    Hook, Policy, PolicyError, Prompt, Rollout, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,
 };
 use std::sync::Mutex;
 
@@ -57,7 +58,7 @@ impl TokenLoss for LinearLoss {
 /// The first check that fails.
 pub fn learner<P: Policy>(fresh: impl Fn() -> P, prompts: &[Prompt], options: &Options) -> Outcome {
     let groups = samples(&fresh(), prompts, options, "learner/samples")?;
-    let bench = Bench { fresh: &fresh, groups: &groups, options };
+    let bench = Bench { fresh: &fresh, groups: &groups, hook: None, options };
     bench.value()?;
     bench.descent()?;
     bench.linearity()?;
@@ -65,12 +66,26 @@ pub fn learner<P: Policy>(fresh: impl Fn() -> P, prompts: &[Prompt], options: &O
     bench.zero_gradients()?;
     bench.forgetting()?;
     bench.non_finite()?;
-    bench.entropy()
+    bench.entropy()?;
+    let requests = options.requests(prompts);
+    let Some((hook, groups)) = constrained(&fresh(), &requests, options, "learner/samples under a hook")?
+    else {
+        return Ok(());
+    };
+    let bench = Bench { fresh: &fresh, groups: &groups, hook: Some(&hook), options };
+    bench.value()?;
+    bench.descent()?;
+    bench.linearity()?;
+    bench.grouping()?;
+    bench.entropy()?;
+    bench.forced()
 }
 
 struct Bench<'a, F> {
     fresh: &'a F,
     groups: &'a [Vec<Rollout>],
+    /// The hook that they were drawn under.
+    hook: Option<&'a Hook>,
     options: &'a Options,
 }
 
@@ -82,12 +97,12 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
     }
 
     fn score(&self, policy: &P, check: &'static str) -> Result<Vec<f32>, ConformanceFailure> {
-        let tokens = grouped(self.groups);
+        let tokens = under(grouped(self.groups), self.hook);
         policy.score(TokenBatch::new(&tokens, 1.0)).map_err(failed(check))
     }
 
     fn accumulate(&self, policy: &mut P, loss: &LinearLoss) -> Result<f64, PolicyError> {
-        let tokens = grouped(self.groups);
+        let tokens = under(grouped(self.groups), self.hook);
         policy.accumulate(TokenBatch::new(&tokens, 1.0), loss)
     }
 
@@ -156,7 +171,8 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
         let (na, nb, sum, minus, twice) = (na?, nb?, sum?, minus?, twice?);
         let (left, right) = (sum * sum + minus * minus, 2.0 * (na * na + nb * nb));
         let tolerance = 10.0 * f64::from(self.options.tolerance);
-        ensure(na > 0.0, check, || "a random loss has no gradient".to_owned())?;
+        // A hook may force every token.
+        ensure(na > 0.0 || self.hook.is_some(), check, || "a random loss has no gradient".to_owned())?;
         ensure((twice - 2.0 * na).abs() <= tolerance * na, check, || {
             format!("twice the loss has the gradient norm {twice}, once {na}")
         })?;
@@ -169,7 +185,8 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
     fn grouping(&self) -> Outcome {
         let check = "learner/micro-batches";
         let coefficients = self.coefficients("grouping");
-        let (together, apart) = (grouped(self.groups), ungrouped(self.groups));
+        let (together, apart) =
+            (under(grouped(self.groups), self.hook), under(ungrouped(self.groups), self.hook));
         let cuts: [Vec<&[TokenGroup<'_>]>; 4] = [
             vec![&together],
             together.iter().map(std::slice::from_ref).collect(),
@@ -274,6 +291,20 @@ impl<P: Policy, F: Fn() -> P> Bench<'_, F> {
             }
         }
         Ok(())
+    }
+
+    /// A token that the hook forces has no gradient.
+    fn forced(&self) -> Outcome {
+        let check = "learner/forced tokens";
+        let forced = |rollout: &Rollout| {
+            (0..rollout.tokens.len()).map(|place| f32::from(u8::from(Counter::forces(place))))
+        };
+        let coefficients =
+            self.groups.iter().flatten().flat_map(|rollout| forced(rollout).collect::<Vec<_>>());
+        let norm = self.norm(coefficients.collect(), check)?;
+        ensure(norm <= f64::from(self.options.tolerance), check, || {
+            format!("the gradient of tokens that a hook forces has the norm {norm}")
+        })
     }
 
     /// Entropies are at least 0, and a step along their gradient raises them. Support is optional.

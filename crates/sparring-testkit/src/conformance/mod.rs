@@ -5,8 +5,8 @@
 //! | [`sampler()`] | shapes; a completion depends on its request only; every parameter; refusals; isolated errors |
 //! | [`remote_sampler()`] | the part that a server can promise: shapes, order, lengths, refusals, isolated errors |
 //! | [`scorer()`] | finite, never positive; a token depends on earlier tokens only; grouping; refusals |
-//! | [`policy()`] | both, and that they agree: score(sample) = its own log-probabilities, χ² of first tokens |
-//! | [`learner()`] | descent, linearity, zero gradients, grouping, discarding, non-finite values |
+//! | [`policy()`] | both, and that they agree, with and without a hook: score(sample) = its own log-probabilities, χ² |
+//! | [`learner()`] | descent, linearity, hooks, zero gradients, grouping, discarding, non-finite values |
 //! | [`checkpoint()`] | save and restore in the middle of training, bit for bit; damaged files |
 //! | [`reward()`], [`advantage()`], [`game()`] | shapes, finiteness, determinism, round trips |
 //!
@@ -15,6 +15,7 @@
 mod advantage;
 mod checkpoint;
 mod constraints;
+mod counter;
 mod game;
 mod learner;
 mod policy;
@@ -33,7 +34,8 @@ pub use reward::reward;
 pub use sampler::sampler;
 pub use scorer::scorer;
 
-use sparring_core::{Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed, TokenGroup};
+use counter::Counter;
+use sparring_core::{Hook, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed, TokenGroup};
 
 /// A violation of a contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -160,6 +162,27 @@ fn grouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
             Some(TokenGroup::new(&group.first()?.prompt, completions))
         })
         .collect()
+}
+
+/// Samples completions under a hook that forbids a token at most places and forces one at others; `None` if the sampler
+/// supports no hooks.
+fn constrained(
+    sampler: &dyn Sampler,
+    requests: &[SampleRequest],
+    options: &Options,
+    check: &'static str,
+) -> Result<Option<(Hook, Vec<Vec<Rollout>>)>, ConformanceFailure> {
+    let Some(free) = constraints::ask(sampler, requests, check)? else { return Ok(None) };
+    let tokens = free.iter().flatten().flat_map(|rollout| rollout.tokens.iter().copied());
+    let hook = Hook::new(Counter::new(tokens, options.max_tokens));
+    let requests: Vec<SampleRequest> =
+        requests.iter().map(|request| request.clone().with_shared_hook(Some(hook.clone()))).collect();
+    Ok(constraints::ask(sampler, &requests, check)?.map(|groups| (hook, groups)))
+}
+
+/// Returns the groups with this hook.
+fn under<'a>(groups: Vec<TokenGroup<'a>>, hook: Option<&'a Hook>) -> Vec<TokenGroup<'a>> {
+    groups.into_iter().map(|group| group.with_hook(hook)).collect()
 }
 
 /// Returns every completion as a group of its own.

@@ -1,5 +1,7 @@
-use super::{Options, Outcome, difference, ensure, failed, grouped, samples};
-use sparring_core::{Policy, Prompt, Rollout, SampleRequest, SamplingParams, Scorer, TokenBatch, TokenGroup};
+use super::{Options, Outcome, constrained, difference, ensure, failed, grouped, samples, under};
+use sparring_core::{
+    AllowTokens, Hook, Policy, Prompt, Rollout, SampleRequest, SamplingParams, Scorer, TokenBatch, TokenGroup,
+};
 use std::collections::BTreeMap;
 
 /// Checks that a policy's sampler and scorer keep their contracts, and that they agree.
@@ -14,6 +16,7 @@ pub fn policy(policy: &dyn Policy, prompts: &[Prompt], options: &Options) -> Out
         agreement(policy, prompts, options, drawn_at, scored_at)?;
     }
     prompts.iter().enumerate().try_for_each(|(i, prompt)| chi_square(policy, prompt, i, options))?;
+    under_a_hook(policy, prompts, options)?;
     frozen(policy, &groups)
 }
 
@@ -38,6 +41,27 @@ fn agreement(
         Some(what) => ensure(false, check, || format!("temperature {drawn_at}: {what}")),
         None => Ok(()),
     }
+}
+
+/// The same under a hook: the softmax is over the tokens that it allows. A token that it forbids is refused.
+fn under_a_hook(policy: &dyn Policy, prompts: &[Prompt], options: &Options) -> Outcome {
+    let check = "policy/score under a hook";
+    for temperature in [1.0, 0.7] {
+        let mut requests = options.requests(prompts);
+        requests.iter_mut().for_each(|request| request.params.temperature = temperature);
+        let Some((hook, groups)) = constrained(policy, &requests, options, check)? else { return Ok(()) };
+        let tokens = under(grouped(&groups), Some(&hook));
+        let scored = policy.score(TokenBatch::new(&tokens, temperature)).map_err(failed(check))?;
+        let own: Vec<f32> = groups.iter().flatten().flat_map(|rollout| rollout.logp.clone()).collect();
+        if let Some(what) = difference(&own, &scored, options.tolerance) {
+            return ensure(false, check, || format!("temperature {temperature}: {what}"));
+        }
+        let nothing = Hook::new(AllowTokens::new([]));
+        let forbidden = under(grouped(&groups), Some(&nothing));
+        let refused = policy.score(TokenBatch::new(&forbidden, temperature)).is_err();
+        ensure(refused, check, || "a token that the hook forbids was scored".to_owned())?;
+    }
+    Ok(())
 }
 
 /// Pearson's χ² of the first tokens against the scorer's probabilities.

@@ -1,7 +1,7 @@
 use super::softmax::{d_logits, entropy};
 use super::{NextToken, NextTokenPolicy, TokenContext};
 use sparring_core::{
-    Learner, PolicyError, Scorer, StepReport, TokenBatch, TokenGradients, TokenLoss, TokenStats,
+    Learner, PolicyError, Scorer, StepReport, TokenBatch, TokenGradients, TokenLoss, TokenMask, TokenStats,
 };
 
 /// Adam's constants (arXiv:1412.6980, algorithm 1).
@@ -13,12 +13,13 @@ const EPSILON: f64 = 1e-8;
 struct Place<'a> {
     context: TokenContext<'a>,
     token: usize,
+    mask: TokenMask,
 }
 
 impl<M: NextToken> Scorer for NextTokenPolicy<M> {
     fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
         let temperature = f64::from(batch.temperature);
-        let logp = |p: Place<'_>| Ok(self.log_softmax(p.context, temperature)?[p.token] as f32);
+        let logp = |p: Place<'_>| Ok(self.log_softmax(p.context, &p.mask, temperature)?[p.token] as f32);
         self.places(batch)?.into_iter().map(logp).collect()
     }
 }
@@ -34,16 +35,19 @@ impl<M: NextToken> NextTokenPolicy<M> {
             let prompt = group.prompt;
             self.check_prompt(prompt)?;
             let start = TokenContext::new(prompt);
-            for &completion in &group.completions {
+            for (c, &completion) in group.completions.iter().enumerate() {
                 self.check_tokens(completion)?;
                 if prompt.len() + completion.len() > self.max_length {
                     let most = self.max_length;
                     let what = format!("a sequence is longer than {most} tokens; shorten it");
                     return Err(PolicyError::invalid(what));
                 }
-                places.extend(completion.iter().enumerate().map(|(t, &token)| Place {
+                let masks = group.masks(c, self.vocabulary_size())?;
+                let masks = masks.unwrap_or_else(|| vec![TokenMask::All; completion.len()]);
+                places.extend(completion.iter().zip(masks).enumerate().map(|(t, (&token, mask))| Place {
                     context: start.after(&completion[..t]),
                     token: token as usize,
+                    mask,
                 }));
             }
         }
@@ -55,8 +59,10 @@ impl<M: NextToken> Learner for NextTokenPolicy<M> {
     fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
         let places = self.places(batch)?;
         let temperature = f64::from(batch.temperature);
-        let forward: Vec<Vec<f64>> =
-            places.iter().map(|p| self.log_softmax(p.context, temperature)).collect::<Result<_, _>>()?;
+        let forward: Vec<Vec<f64>> = places
+            .iter()
+            .map(|p| self.log_softmax(p.context, &p.mask, temperature))
+            .collect::<Result<_, _>>()?;
         let logp: Vec<f32> = forward.iter().zip(&places).map(|(logps, p)| logps[p.token] as f32).collect();
         let entropies: Option<Vec<f32>> =
             loss.needs_entropy().then(|| forward.iter().map(|logps| entropy(logps) as f32).collect());

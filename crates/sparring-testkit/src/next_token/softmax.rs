@@ -1,5 +1,5 @@
 use super::{NextToken, NextTokenPolicy, TokenContext};
-use sparring_core::{PolicyError, SamplingParams};
+use sparring_core::{PolicyError, SamplingParams, TokenMask};
 
 impl<M: NextToken> NextTokenPolicy<M> {
     /// Logits of the next token.
@@ -16,13 +16,19 @@ impl<M: NextToken> NextTokenPolicy<M> {
         }
     }
 
-    /// log softmax(logits / temperature) of the next token.
+    /// log softmax(logits / temperature) of the next token over the allowed ones; −∞ for the others.
     pub(super) fn log_softmax(
         &self,
         context: TokenContext<'_>,
+        mask: &TokenMask,
         temperature: f64,
     ) -> Result<Vec<f64>, PolicyError> {
         let mut logits = self.logits(context)?;
+        for (token, logit) in (0..).zip(&mut logits) {
+            if !mask.allows(token) {
+                *logit = f64::NEG_INFINITY;
+            }
+        }
         log_softmax(&mut logits, temperature);
         Ok(logits)
     }
@@ -42,14 +48,17 @@ pub(super) fn log_softmax(logits: &mut [f64], temperature: f64) {
 
 /// H = −Σ p·log p, nats.
 pub(super) fn entropy(logps: &[f64]) -> f64 {
-    -logps.iter().map(|l| l.exp() * l).sum::<f64>()
+    -logps.iter().filter(|l| **l > f64::NEG_INFINITY).map(|l| l.exp() * l).sum::<f64>()
 }
 
 /// d_logp·∂logp/∂z + d_entropy·∂H/∂z for each logit z of a softmax at temperature 1, where
-/// ∂logp/∂z_j = [j = token] − p_j and ∂H/∂z_j = −p_j·(log p_j + H).
+/// ∂logp/∂z_j = [j = token] − p_j and ∂H/∂z_j = −p_j·(log p_j + H). A forbidden token has p_j = 0.
 pub(super) fn d_logits(logps: &[f64], token: usize, d_logp: f64, d_entropy: f64) -> Vec<f64> {
     let h = if d_entropy == 0.0 { 0.0 } else { entropy(logps) };
     let derivative = |(j, &l): (usize, &f64)| {
+        if l == f64::NEG_INFINITY {
+            return 0.0;
+        }
         let p = l.exp();
         let hit = f64::from(u8::from(j == token));
         d_logp * (hit - p) - d_entropy * p * (l + h)

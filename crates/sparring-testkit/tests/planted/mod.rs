@@ -52,6 +52,8 @@ pub enum Bug {
     SwallowsNan,
     RefusesTooLate,
     EntropyUpsideDown,
+    ScoresWithoutHook,
+    LearnsWithoutHook,
     ForgetsOptimiser,
     RestoresNothing,
     TakesHalfAFile,
@@ -188,6 +190,9 @@ impl Scorer for Planted {
         if self.is(Bug::TakesEmptyPrompt) && batch.groups.iter().any(|group| group.prompt.is_empty()) {
             return Ok(vec![-1.0; batch.completion_tokens()]);
         }
+        let free = without_hooks(batch);
+        let batch =
+            if self.is(Bug::ScoresWithoutHook) { TokenBatch::new(&free, batch.temperature) } else { batch };
         let mut logp = self.toy.score(batch)?;
         match self.bug {
             Bug::PositiveScore => logp.iter_mut().for_each(|l| *l = -*l),
@@ -280,6 +285,9 @@ impl Learner for Planted {
         if self.is(Bug::Overwrites) {
             self.toy.discard();
         }
+        let free = without_hooks(batch);
+        let batch =
+            if self.is(Bug::LearnsWithoutHook) { TokenBatch::new(&free, batch.temperature) } else { batch };
         let distorted = Distorted { loss, bug: self.bug, grads: Mutex::default() };
         let outcome = self.toy.accumulate(batch, &distorted);
         let groups = batch.groups.iter();
@@ -353,4 +361,9 @@ impl Policy for Planted {
         }
         Ok(Box::new(copy))
     }
+}
+
+/// The groups, as they would be drawn without a hook.
+fn without_hooks(batch: TokenBatch<'_>) -> Vec<TokenGroup<'_>> {
+    batch.groups.iter().map(|group| TokenGroup::new(group.prompt, group.completions.clone())).collect()
 }

@@ -2,15 +2,20 @@
 //!
 //! Only rows that predict a completion token get logits, and never more than a tile of them exist at a
 //! time: the sums of the softmax go from tile to tile, and the backward pass computes the logits again.
+//!
+//! Under a hook, the softmax is over the tokens that it allows. A row with one such token is left out.
 
 use super::forward::last_output;
 use super::model::{EngineModel, HeadSettings, Sink, TokenResults};
-use super::plan::{Block, HeadRow};
+use super::plan::Block;
 use super::workspace::{Activations, Scratch};
+use crate::batch::Masks;
 use crate::kernels::{
-    HeadGradient, Mat, MatMut, Packing, SoftmaxSums, Write, head_gradient, matmul, rms_backward, rms_forward,
+    Buffer, HeadGradient, Mat, MatMut, Packing, SoftmaxSums, Write, head_gradient, matmul, rms_backward,
+    rms_forward,
 };
 use crate::learn::LossGradients;
+use sparring_core::TokenMask;
 use std::ops::Range;
 
 /// Elements of a tile of logits: a megabyte.
@@ -51,11 +56,55 @@ fn tile_logits(
     matmul(out, Write::Replace, shape, Mat::rows(normed, hidden), Mat::transposed(w, hidden), packing);
 }
 
+/// The rows that are computed, by their places among `block.heads`: all but those whose masks allow one token only,
+/// which has log-probability 0, entropy 0 and no gradient.
+fn chosen(block: &Block, masks: &Masks) -> Vec<usize> {
+    (0..block.heads.len()).filter(|&r| !matches!(mask(block, r, masks), TokenMask::Only(_))).collect()
+}
+
+/// The mask of a row. All tokens that it predicts have the same: they continue the same tokens under the same hook.
+fn mask<'m>(block: &Block, row: usize, masks: &'m Masks) -> &'m TokenMask {
+    masks.at(block.targets[block.heads[row].targets.start].flat)
+}
+
+/// Some of the rows of `all`, one after the other; `all` itself if they are all of them.
+fn gather<'x>(all: &'x [f32], rows: &[usize], width: usize, buffer: &'x mut Buffer) -> &'x [f32] {
+    if rows.len() * width == all.len() {
+        return all;
+    }
+    let out = buffer.fit(rows.len() * width);
+    for (out, &r) in out.chunks_exact_mut(width).zip(rows) {
+        out.copy_from_slice(&all[r * width..(r + 1) * width]);
+    }
+    out
+}
+
+/// Copies the logits of the tokens that a mask allows among `words` to `buffer`.
+fn pick<'l>(
+    mask: &TokenMask,
+    words: &Range<usize>,
+    logits: &'l [f32],
+    buffer: &'l mut Vec<f32>,
+) -> &'l [f32] {
+    if *mask == TokenMask::All {
+        return logits;
+    }
+    buffer.clear();
+    buffer.extend(allowed(mask, words).map(|at| logits[at]));
+    buffer
+}
+
+/// The places of the allowed tokens among `words`.
+fn allowed(mask: &TokenMask, words: &Range<usize>) -> impl Iterator<Item = usize> {
+    let from = words.start;
+    mask.allowed(words.start as u32..words.end as u32).map(move |token| token as usize - from)
+}
+
 /// Log-probability (and entropy, if wanted) of every target of the block.
 pub(super) fn forward(
     model: EngineModel<'_>,
     block: &Block,
-    settings: HeadSettings,
+    settings: HeadSettings<'_>,
     acts: &mut Activations,
     scratch: &mut Scratch,
     results: &mut TokenResults,
@@ -63,37 +112,33 @@ pub(super) fn forward(
     normalise(model, block, acts);
     let (vocab, hidden, count) = (model.config.vocab_size, model.config.hidden_size, block.heads.len());
     let scale = 1.0 / settings.temperature;
-    let normed = acts.head.normed.get(count * hidden);
-    let (lse, entropy) = (acts.head.lse.fit(count), acts.head.entropy.fit(count));
+    let chosen = chosen(block, settings.masks);
+    let normed = gather(acts.head.normed.get(count * hidden), &chosen, hidden, &mut scratch.chosen);
+    let (lse, entropy) = (acts.head.lse.zeroed(count), acts.head.entropy.zeroed(count));
     let (tile_rows, tile_words) = tile(vocab);
     let mut sums = Vec::with_capacity(tile_rows);
-    // Each target's logit.
-    let found = scratch.targets.fit(block.targets.len());
-    for rows in steps(count, tile_rows) {
+    // Each target's logit; a forced token's log-probability is 0 − 0.
+    let found = scratch.targets.zeroed(block.targets.len());
+    for rows in steps(chosen.len(), tile_rows) {
         sums.clear();
         sums.resize_with(rows.len(), SoftmaxSums::default);
         for words in steps(vocab, tile_words) {
             let logits = scratch.logits.fit(rows.len() * words.len());
-            tile_logits(
-                model,
-                &normed[rows.start * hidden..rows.end * hidden],
-                &words,
-                logits,
-                &mut scratch.products.packing,
-            );
-            let tile = logits.chunks_exact(words.len()).zip(&block.heads[rows.clone()]).zip(&mut sums);
-            for ((logits, head), sums) in tile {
-                sums.add(logits, scale, settings.entropy);
-                for (target, found) in
-                    block.targets[head.targets.clone()].iter().zip(&mut found[head.targets.clone()])
-                {
+            let packing = &mut scratch.products.packing;
+            tile_logits(model, &normed[rows.start * hidden..rows.end * hidden], &words, logits, packing);
+            let tile = logits.chunks_exact(words.len()).zip(&chosen[rows.clone()]).zip(&mut sums);
+            for ((logits, &r), sums) in tile {
+                let mask = mask(block, r, settings.masks);
+                sums.add(pick(mask, &words, logits, &mut scratch.allowed), scale, settings.entropy);
+                let targets = block.heads[r].targets.clone();
+                for (target, found) in block.targets[targets.clone()].iter().zip(&mut found[targets]) {
                     if words.contains(&(target.token as usize)) {
                         *found = scale * logits[target.token as usize - words.start];
                     }
                 }
             }
         }
-        for (r, sums) in rows.zip(&sums) {
+        for (&r, sums) in chosen[rows].iter().zip(&sums) {
             lse[r] = sums.log_sum();
             entropy[r] = sums.entropy();
         }
@@ -128,17 +173,18 @@ pub(super) fn logits(model: EngineModel<'_>, block: &Block, acts: &mut Activatio
 pub(super) fn backward(
     model: EngineModel<'_>,
     block: &Block,
-    settings: HeadSettings,
+    settings: HeadSettings<'_>,
     gradients: &LossGradients,
     acts: &Activations,
     scratch: &mut Scratch,
     sink: &mut Sink<'_>,
 ) {
     let (vocab, hidden, count) = (model.config.vocab_size, model.config.hidden_size, block.heads.len());
-    let normed = acts.head.normed.get(count * hidden);
-    let d_normed = scratch.dh.fit(count * hidden);
+    let chosen = chosen(block, settings.masks);
+    let normed = gather(acts.head.normed.get(count * hidden), &chosen, hidden, &mut scratch.chosen);
+    let d_normed = scratch.d_chosen.fit(chosen.len() * hidden);
     let (tile_rows, tile_words) = tile(vocab);
-    for rows in steps(count, tile_rows) {
+    for rows in steps(chosen.len(), tile_rows) {
         let normed = &normed[rows.start * hidden..rows.end * hidden];
         let d_normed = &mut d_normed[rows.start * hidden..rows.end * hidden];
         for words in steps(vocab, tile_words) {
@@ -146,9 +192,9 @@ pub(super) fn backward(
             let logits = scratch.logits.fit(n * m);
             let packing = &mut scratch.products.packing;
             tile_logits(model, normed, &words, logits, packing);
-            for (logits, r) in logits.chunks_exact_mut(m).zip(rows.clone()) {
+            for (logits, &r) in logits.chunks_exact_mut(m).zip(&chosen[rows.clone()]) {
                 let saved = (acts.head.lse.get(count)[r], acts.head.entropy.get(count)[r]);
-                row_gradient(block, &block.heads[r], settings, gradients, saved, &words, logits);
+                row_gradient(block, r, settings, gradients, saved, &words, (logits, &mut scratch.allowed));
             }
             let w = Mat::rows(&model.get(&model.layout.head)[words.start * hidden..], hidden);
             let write = if words.start == 0 { Write::Replace } else { Write::Add };
@@ -160,27 +206,40 @@ pub(super) fn backward(
             }
         }
     }
+    let dh = scratch.dh.zeroed(count * hidden);
+    for (&r, d_normed) in chosen.iter().zip(d_normed.chunks_exact(hidden)) {
+        dh[r * hidden..(r + 1) * hidden].copy_from_slice(d_normed);
+    }
     let (stream, scales) = (last_output(model, block, acts), acts.head.scales.get(count));
     let dw = sink.base_or(&model.layout.norm, &mut scratch.discard);
     let dx = scratch.dx.zeroed(count * hidden);
     rms_backward(stream, model.get(&model.layout.norm), scales, scratch.dh.get(count * hidden), dx, dw);
 }
 
-/// Logits of some words of one row to their gradients.
+/// Logits of some words of one row to their gradients; those of forbidden words are 0.
 fn row_gradient(
     block: &Block,
-    head: &HeadRow,
-    settings: HeadSettings,
+    row: usize,
+    settings: HeadSettings<'_>,
     gradients: &LossGradients,
     (lse, row_entropy): (f32, f32),
     words: &Range<usize>,
-    logits: &mut [f32],
+    (logits, buffer): (&mut [f32], &mut Vec<f32>),
 ) {
-    let targets = &block.targets[head.targets.clone()];
+    let targets = &block.targets[block.heads[row].targets.clone()];
     let scale = 1.0 / settings.temperature;
     let logp = targets.iter().map(|t| gradients.logp[t.flat]).sum();
     let entropy = targets.iter().map(|t| gradients.entropy_at(t.flat)).sum();
-    head_gradient(logits, HeadGradient { scale, lse, logp, entropy, row_entropy });
+    let gradient = HeadGradient { scale, lse, logp, entropy, row_entropy };
+    let mask = mask(block, row, settings.masks);
+    if *mask == TokenMask::All {
+        head_gradient(logits, gradient);
+    } else {
+        pick(mask, words, logits, buffer);
+        head_gradient(buffer, gradient);
+        logits.fill(0.0);
+        allowed(mask, words).zip(&*buffer).for_each(|(at, d)| logits[at] = *d);
+    }
     for target in targets.iter().filter(|t| words.contains(&(t.token as usize))) {
         logits[target.token as usize - words.start] += scale * gradients.logp[target.flat];
     }

@@ -30,7 +30,7 @@ use workspace::Activations;
 pub(crate) fn forward_shard(
     model: EngineModel<'_>,
     blocks: &[Block],
-    head: HeadSettings,
+    head: HeadSettings<'_>,
     keep: Keep,
     recall: impl Fn(&Block) -> Option<Recalled>,
     workspace: &mut Workspace,
@@ -51,7 +51,7 @@ pub(crate) fn forward_shard(
 pub(crate) fn score_shard(
     model: EngineModel<'_>,
     blocks: &[Block],
-    head: HeadSettings,
+    head: HeadSettings<'_>,
     workspace: &mut Workspace,
 ) -> TokenResults {
     let mut results = TokenResults::default();
@@ -67,7 +67,7 @@ pub(crate) fn score_shard(
 pub(crate) fn backward_shard(
     model: EngineModel<'_>,
     blocks: &[Block],
-    head: HeadSettings,
+    head: HeadSettings<'_>,
     gradients: &LossGradients,
     workspace: &mut Workspace,
     sink: &mut Sink<'_>,

@@ -1,6 +1,7 @@
 //! Inputs and outputs of all passes: the model, the destination of gradients, results.
 
 use super::adapter::AdapterView;
+use crate::batch::Masks;
 use crate::kernels::{Buffer, RopeTable};
 use crate::model::{Layout, ModelConfig};
 use std::ops::Range;
@@ -63,9 +64,11 @@ impl Sink<'_> {
 
 /// The output head's operation on a row of logits.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct HeadSettings {
+pub(crate) struct HeadSettings<'a> {
     pub(crate) temperature: f32,
     pub(crate) entropy: bool,
+    /// The softmax is over the allowed tokens.
+    pub(crate) masks: &'a Masks,
 }
 
 /// Per-token results of one block, with their flat indices.

@@ -92,6 +92,11 @@ pub(crate) struct Scratch {
     pub(crate) logits: Buffer,
     /// Logits of the targets.
     pub(crate) targets: Buffer,
+    /// The head's rows that have a choice of tokens, and their gradient: hidden.
+    pub(crate) chosen: Buffer,
+    pub(crate) d_chosen: Buffer,
+    /// Logits of the tokens that a row's mask allows.
+    pub(crate) allowed: Vec<f32>,
     /// ∂L/∂ residual stream.
     pub(crate) dx: Buffer,
     pub(crate) dh: Buffer,

@@ -173,7 +173,8 @@ impl FrozenPolicy {
 impl Scorer for FrozenPolicy {
     fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
         batch::check(batch, &self.spec.config)?;
-        let head = HeadSettings { temperature: batch.temperature, entropy: false };
+        let masks = batch::Masks::of(batch, &self.spec.config, self.options.threads)?;
+        let head = HeadSettings { temperature: batch.temperature, entropy: false, masks: &masks };
         let shards = engine::plan(batch, self.options.shards);
         let mut workspaces = self.take_workspaces(shards.len());
         let score = |i: usize, workspace: &mut Workspace| {

@@ -14,7 +14,9 @@ impl Learner for CandlePolicy {
     fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
         batch::check(batch, self.config())?;
         self.check_unmerged("training")?;
-        let settings = HeadSettings { temperature: batch.temperature, entropy: loss.needs_entropy() };
+        let masks = batch::Masks::of(batch, self.config(), self.frozen.options.threads)?;
+        let (temperature, entropy) = (batch.temperature, loss.needs_entropy());
+        let settings = HeadSettings { temperature, entropy, masks: &masks };
         self.recordings.learn();
         let shards = engine::plan(batch, self.frozen.options.shards);
         let mut workspaces = self.frozen.take_workspaces(shards.len());
@@ -69,7 +71,7 @@ impl CandlePolicy {
         &self,
         batch: TokenBatch<'_>,
         shards: &[Vec<Block>],
-        settings: HeadSettings,
+        settings: HeadSettings<'_>,
         dropout: Option<Dropout>,
         workspaces: &mut [Workspace],
     ) -> Result<(Vec<f32>, Vec<f32>), PolicyError> {
@@ -98,7 +100,7 @@ impl CandlePolicy {
     fn backward(
         &mut self,
         shards: &[Vec<Block>],
-        settings: HeadSettings,
+        settings: HeadSettings<'_>,
         dropout: Option<Dropout>,
         gradients: &LossGradients,
         workspaces: &mut [Workspace],
