@@ -1,4 +1,4 @@
-use crate::{BoxError, Message, Rollout, Seed};
+use crate::{BoxError, Hook, Message, Rollout, Seed};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,13 @@ pub trait Game: Send + Sync {
     /// Returns the Generator's prompt.
     fn generator_prompt(&self, spec: &Self::Spec) -> Vec<Message>;
 
+    /// Returns the hook that the Generator's proposals are drawn under (a grammar, say); it may only forbid tokens. By
+    /// default none.
+    fn generator_hook(&self, spec: &Self::Spec) -> Option<Hook> {
+        let _ = spec;
+        None
+    }
+
     /// Parses the Generator's completion into a task.
     ///
     /// # Errors
@@ -47,6 +54,12 @@ pub trait Game: Send + Sync {
 
     /// Returns the Solver's prompt.
     fn solver_prompt(&self, task: &Self::Task) -> Vec<Message>;
+
+    /// Returns the hook that the Solver's answers are drawn under; it may only forbid tokens. By default none.
+    fn solver_hook(&self, task: &Self::Task) -> Option<Hook> {
+        let _ = task;
+        None
+    }
 
     /// Returns whether the completion solves the task.
     fn solved(&self, task: &Self::Task, out: &Rollout) -> bool;

@@ -1,5 +1,5 @@
 use crate::advantage::WeightedPart;
-use sparring_core::Rollout;
+use sparring_core::{Hook, Rollout};
 
 /// The completions of one prompt and their rewards. Slices have one entry per completion.
 #[derive(Debug, Clone, Copy)]
@@ -20,12 +20,24 @@ pub struct RolloutGroup<'a> {
     pub clip_highs: Option<&'a [f32]>,
     /// Number of tokens at the start of each completion that an expert wrote (LUFFY).
     pub expert_prefixes: Option<&'a [usize]>,
+    /// The hook that the completions were drawn under; see
+    /// [`GrpoConfig::hooked_logp`](crate::GrpoConfig::hooked_logp).
+    pub hook: Option<&'a Hook>,
 }
 
 impl<'a> RolloutGroup<'a> {
     /// Returns a group of completions with their rewards.
     pub fn new(rollouts: &'a [Rollout], rewards: &'a [Option<f32>]) -> Self {
-        Self { rollouts, rewards, key: "", parts: &[], scales: None, clip_highs: None, expert_prefixes: None }
+        Self {
+            rollouts,
+            rewards,
+            key: "",
+            parts: &[],
+            scales: None,
+            clip_highs: None,
+            expert_prefixes: None,
+            hook: None,
+        }
     }
 
     /// Sets the key.
@@ -60,6 +72,13 @@ impl<'a> RolloutGroup<'a> {
     #[must_use]
     pub fn with_expert_prefixes(mut self, prefixes: &'a [usize]) -> Self {
         self.expert_prefixes = Some(prefixes);
+        self
+    }
+
+    /// Sets the hook, or none.
+    #[must_use]
+    pub fn with_hook(mut self, hook: Option<&'a Hook>) -> Self {
+        self.hook = hook;
         self
     }
 

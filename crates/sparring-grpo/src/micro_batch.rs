@@ -3,7 +3,7 @@ use crate::loss::{Objective, Sequence, SequenceLoss};
 use crate::select::{high_covariance, high_entropy, keeps_sequence};
 use crate::surrogate::Surrogate;
 use crate::tally::{Fault, Tally};
-use sparring_core::{Rollout, TokenGradients, TokenGroup, TokenLoss, TokenStats};
+use sparring_core::{Hook, Rollout, TokenGradients, TokenGroup, TokenLoss, TokenStats};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -26,6 +26,8 @@ pub(crate) struct LearnedCompletion<'a> {
     pub(crate) clip_high: Option<f64>,
     /// Tokens that an expert wrote.
     pub(crate) expert_prefix: usize,
+    /// The hook that its log-probabilities are computed under.
+    pub(crate) hook: Option<&'a Hook>,
 }
 
 /// Splits completions into micro-batches of at most `budget` tokens, with the prompt of a group counted once in each. A
@@ -83,7 +85,7 @@ pub(crate) fn token_groups<'a>(completions: &[LearnedCompletion<'a>]) -> Vec<Tok
         .chunk_by(|a, b| a.group == b.group)
         .map(|group| {
             let completions = group.iter().map(|completion| completion.rollout.tokens.as_slice()).collect();
-            TokenGroup::new(&group[0].rollout.prompt, completions)
+            TokenGroup::new(&group[0].rollout.prompt, completions).with_hook(group[0].hook)
         })
         .collect()
 }

@@ -44,6 +44,14 @@ impl Grpo {
                 "has no reward parts; advantage = \"normalize_then_sum\" needs RolloutGroup::with_parts";
             return Err(GrpoError::Group { group, what: what.to_owned() });
         }
+        if let Some(group) =
+            groups.iter().position(|group| sampler && !self.config.hooked_logp && group.hook.is_some())
+        {
+            let what = "has a hook, and hooked_logp is false: the sampler's log-probabilities, which these settings use, \
+                        are under the hook; set hooked_logp = true, or old_logp = \"recompute\" without importance and \
+                        off_policy_threshold";
+            return Err(GrpoError::Group { group, what: what.to_owned() });
+        }
         let clips = self.config.objective().surrogate.clips();
         if let Some(group) = groups.iter().position(|group| !clips && group.clip_highs.is_some()) {
             let what =
@@ -160,6 +168,7 @@ impl Grpo {
             reference: None,
             clip_high: group.clip_highs.map(|highs| f64::from(highs[index])),
             expert_prefix: group.expert_prefixes.map_or(0, |prefixes| prefixes[index]),
+            hook: group.hook.filter(|_| self.config.hooked_logp),
         }
     }
 
@@ -231,6 +240,12 @@ fn check(index: usize, group: &RolloutGroup<'_>, sampler: bool) -> Result<(), Gr
             return bad(format!("completion {completion} has tokens but an empty prompt"));
         }
         let tokens = rollout.tokens.len();
+        if group.hook.is_some() && !rollout.observations.is_empty() {
+            return bad(format!(
+                "completion {completion} has observations and a hook, which saw one turn only; learn from each turn as a \
+                 completion of its own, or leave the hook out"
+            ));
+        }
         if rollout.observations.iter().any(|range| range.end > tokens) {
             return bad(format!("completion {completion} has an observation beyond its {tokens} tokens"));
         }

@@ -1,6 +1,6 @@
 use crate::SelfPlayError;
 use sparring_core::{Game, Rollout, Sampler, SamplingParams, Seed};
-use sparring_train::{requests, sample_where_possible};
+use sparring_train::{requests, sample_where_possible, under_hooks};
 
 /// How the Solver attempts tasks.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,8 @@ impl Attempt {
         done: impl FnMut(usize),
     ) -> Result<Vec<Option<Vec<Rollout>>>, SelfPlayError> {
         let prompts = tasks.iter().map(|task| game.solver_prompt(task));
-        let requests = requests(prompts, self.samples, &params(self.temperature, self.max_tokens), seed);
+        let mut requests = requests(prompts, self.samples, &params(self.temperature, self.max_tokens), seed);
+        under_hooks(&mut requests, tasks.iter().map(|task| game.solver_hook(task)));
         Ok(sample_where_possible(solver, "solver", &requests, done)?)
     }
 }

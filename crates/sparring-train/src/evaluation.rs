@@ -1,8 +1,8 @@
 use crate::store::Journal;
-use crate::{TrainError, requests, sample_where_possible};
+use crate::{TrainError, requests, sample_where_possible, under_hooks};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sparring_core::{Game, Prompt, Rollout, Sampler, SamplingParams, Seed};
+use sparring_core::{Game, Hook, Prompt, Rollout, Sampler, SamplingParams, Seed};
 use std::fmt;
 
 /// Answers of each evaluation that the report shows.
@@ -45,9 +45,11 @@ impl<T> Evaluation<T> {
         seed: Seed,
     ) -> Result<EvaluationScore, TrainError> {
         let prompt = |task: &T| game.solver_prompt(task).into();
+        let hook = |task: &T| game.solver_hook(task);
         let solved = |task: &T, out: &Rollout| game.solved(task, out);
         let sampling = SamplingParams::default().with_max_tokens(max_tokens);
-        let evaluator = Evaluator { prompt: &prompt, solved: &solved, model: "solver", sampling, seed };
+        let evaluator =
+            Evaluator { prompt: &prompt, hook: &hook, solved: &solved, model: "solver", sampling, seed };
         evaluator.run(self, solver, |_| {}).map(|(score, _)| score)
     }
 
@@ -146,6 +148,8 @@ pub fn accuracy_with_error(rates: &[f32], samples: usize) -> (f64, f64) {
 pub struct Evaluator<'a, T> {
     /// The prompt of a task.
     pub prompt: &'a dyn Fn(&T) -> Prompt,
+    /// The hook that its answers are drawn under, if any.
+    pub hook: &'a dyn Fn(&T) -> Option<Hook>,
     /// Whether an answer solves a task.
     pub solved: &'a dyn Fn(&T, &Rollout) -> bool,
     /// The model's name in errors.
@@ -179,7 +183,8 @@ impl<T> Evaluator<'_, T> {
         evaluation.check()?;
         let Evaluation { name, tasks, temperature, samples } = evaluation;
         let params = self.sampling.clone().with_temperature(*temperature);
-        let requests = requests(tasks.iter().map(self.prompt), *samples, &params, self.seed.child(name));
+        let mut requests = requests(tasks.iter().map(self.prompt), *samples, &params, self.seed.child(name));
+        under_hooks(&mut requests, tasks.iter().map(self.hook));
         let answers = sample_where_possible(sampler, self.model, &requests, done)?;
         let mut rates = Vec::with_capacity(tasks.len());
         let mut shown = Vec::new();

@@ -88,7 +88,7 @@ pub use evaluation::{Evaluation, EvaluationScore, Evaluator, ShownAnswer, accura
 pub use outcome::Outcome;
 pub use reference::ReferenceKind;
 pub use report::{Report, write_report};
-pub use sampling::{majority, requests, sample, sample_where_possible};
+pub use sampling::{majority, requests, sample, sample_where_possible, under_hooks};
 pub use scored::{Score, Scored};
 pub use source::{Epochs, draw_tasks};
 pub use supervised::Examples;

@@ -1,7 +1,7 @@
 //! Requests, and the one place that calls a sampler.
 
 use crate::TrainError;
-use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
+use sparring_core::{Hook, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
 use std::collections::BTreeMap;
 
 /// Completions that go to the sampler in one call: enough to fill a batch, few enough to hold in memory.
@@ -16,6 +16,13 @@ pub fn requests<P: Into<Prompt>>(
 ) -> Vec<SampleRequest> {
     let request = |(i, prompt)| SampleRequest::new(prompt, n, params.clone(), seed.index(i));
     (0..).zip(prompts).map(request).collect()
+}
+
+/// Sets the hook of each request.
+pub fn under_hooks(requests: &mut [SampleRequest], hooks: impl IntoIterator<Item = Option<Hook>>) {
+    for (request, hook) in requests.iter_mut().zip(hooks) {
+        request.hook = hook;
+    }
 }
 
 /// Samples every request, in order, in chunks. A completion does not depend on the chunks.

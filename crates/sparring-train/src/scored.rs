@@ -1,7 +1,7 @@
 use crate::TrainError;
 use crate::summary::mean;
 use serde_json::{Map, Value};
-use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout, sum_components};
+use sparring_core::{BoxError, Component, Hook, Reward, RewardContext, Rollout, sum_components};
 
 /// The rewards of one group.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Score {
     pub key: String,
     /// p of [`Adpo`](sparring_grpo::Adpo): share of the completions that agree with the majority, in [0, 1].
     pub consistency: Option<f64>,
+    /// The hook that the completions were drawn under.
+    pub hook: Option<Hook>,
 }
 
 impl Score {
@@ -41,6 +43,13 @@ impl Score {
             components.push((name.clone(), values));
         }
         Ok(Self { rewards, components, ..Self::default() })
+    }
+
+    /// Sets the hook, or none.
+    #[must_use]
+    pub fn with_hook(mut self, hook: Option<Hook>) -> Self {
+        self.hook = hook;
+        self
     }
 
     /// Rewards from elsewhere, without components.

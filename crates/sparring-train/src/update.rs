@@ -110,7 +110,10 @@ impl Updater {
         for (((rollouts, score), parts), adapted) in
             groups.iter().zip(&scored.groups).zip(&weighted).zip(&adapted)
         {
-            let group = RolloutGroup::new(rollouts, &score.rewards).with_key(&score.key).with_parts(parts);
+            let group = RolloutGroup::new(rollouts, &score.rewards)
+                .with_key(&score.key)
+                .with_parts(parts)
+                .with_hook(score.hook.as_ref());
             batch.push(match adapted {
                 Some((scales, clips)) => group.with_scales(scales).with_clip_highs(clips),
                 None => group,

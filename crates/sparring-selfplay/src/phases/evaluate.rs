@@ -10,6 +10,7 @@ impl<G: Game> Run<'_, '_, G> {
         self.begin(self.evaluations.iter().map(|e| e.tasks.len()).sum());
         let evaluator = Evaluator {
             prompt: &|task: &G::Task| self.game.solver_prompt(task).into(),
+            hook: &|task: &G::Task| self.game.solver_hook(task),
             solved: &|task: &G::Task, out: &Rollout| self.game.solved(task, out),
             model: "solver",
             sampling: SamplingParams::default().with_max_tokens(self.plan.config.solver.max_tokens),

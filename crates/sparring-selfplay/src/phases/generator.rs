@@ -4,10 +4,10 @@ use crate::run::Run;
 use crate::{PlayerStep, SelfPlayError, StepInput};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparring_core::{Game, Player, Rejection, RewardContext, Rollout, Scorer, Seed};
+use sparring_core::{Game, Hook, Player, Rejection, RewardContext, Rollout, Scorer, Seed};
 use sparring_grpo::UpdateReport;
 use sparring_train::summary::mean;
-use sparring_train::{Scored, requests, sample};
+use sparring_train::{Score, Scored, requests, sample, under_hooks};
 use std::collections::BTreeMap;
 
 /// The record `generator_step` of `events.jsonl`: one update.
@@ -59,14 +59,15 @@ impl<G: Game> Run<'_, '_, G> {
         let (step, seed) = (self.state.cursor.step, self.step_seed());
         let specs: Vec<G::Spec> =
             (0..c.prompts_per_step as u64).map(|i| self.game.draw(seed.child("spec").index(i))).collect();
-        let groups = self.proposals(&specs, seed.child("sample"))?;
+        let hooks: Vec<Option<Hook>> = specs.iter().map(|spec| self.game.generator_hook(spec)).collect();
+        let groups = self.proposals(&specs, &hooks, seed.child("sample"))?;
         let proposals = self.read_and_probe(&specs, &groups, seed.child("probe"))?;
         let mut scored = Scored::default();
-        for (i, (spec, group)) in specs.iter().zip(&groups).enumerate() {
+        for (i, ((spec, group), hook)) in specs.iter().zip(&groups).zip(hooks).enumerate() {
             let rates = proposals.rates.get(i).map_or(&[][..], Vec::as_slice);
             let ctx = RewardContext::at(step, c.steps).with_player(Player::Generator);
             let ctx = ctx.with_solve_rates(rates).with_batch(&groups);
-            scored.add(self.generator_reward, spec, group, &ctx)?;
+            scored.groups.push(Score::of(self.generator_reward, spec, group, &ctx)?.with_hook(hook));
         }
         let lr = c.lr_schedule.at(step, c.steps, c.lr);
         let updater = &plan.generator_updater;
@@ -82,10 +83,16 @@ impl<G: Game> Run<'_, '_, G> {
         Ok(())
     }
 
-    fn proposals(&self, specs: &[G::Spec], seed: Seed) -> Result<Vec<Vec<Rollout>>, SelfPlayError> {
+    fn proposals(
+        &self,
+        specs: &[G::Spec],
+        hooks: &[Option<Hook>],
+        seed: Seed,
+    ) -> Result<Vec<Vec<Rollout>>, SelfPlayError> {
         let c = &self.plan.config.generator;
         let prompts = specs.iter().map(|spec| self.game.generator_prompt(spec));
-        let requests = requests(prompts, c.group_size, &params(c.temperature, c.max_tokens), seed);
+        let mut requests = requests(prompts, c.group_size, &params(c.temperature, c.max_tokens), seed);
+        under_hooks(&mut requests, hooks.iter().cloned());
         Ok(sample(self.players.generator(), "generator", &requests, |_| {})?)
     }
 

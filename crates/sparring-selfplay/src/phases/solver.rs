@@ -4,10 +4,10 @@ use crate::run::Run;
 use crate::{PlayerStep, SelfPlayError, StepInput};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparring_core::{Game, Player, RewardContext, Scorer};
+use sparring_core::{Game, Hook, Player, RewardContext, Scorer};
 use sparring_grpo::UpdateReport;
 use sparring_train::summary::mean;
-use sparring_train::{Scored, requests, sample};
+use sparring_train::{Score, Scored, requests, sample, under_hooks};
 
 /// The record `solver_step` of `events.jsonl`: one update.
 #[derive(Serialize)]
@@ -57,15 +57,19 @@ impl<G: Game> Run<'_, '_, G> {
     fn solver_step(&mut self, slots: &[usize], reference: Option<&dyn Scorer>) -> Result<(), SelfPlayError> {
         let (plan, c) = (self.plan, &self.plan.config.solver);
         let (step, seed) = (self.state.cursor.step, self.step_seed().child("sample"));
-        let prompts = slots.iter().map(|&slot| self.game.solver_prompt(&self.state.pool[slot].task));
-        let requests = requests(prompts, c.group_size, &params(c.temperature, c.max_tokens), seed);
+        let tasks = || slots.iter().map(|&slot| &self.state.pool[slot].task);
+        let prompts = tasks().map(|task| self.game.solver_prompt(task));
+        let mut requests = requests(prompts, c.group_size, &params(c.temperature, c.max_tokens), seed);
+        let hooks: Vec<Option<Hook>> = tasks().map(|task| self.game.solver_hook(task)).collect();
+        under_hooks(&mut requests, hooks.iter().cloned());
         let groups = sample(self.players.solver(), "solver", &requests, |_| {})?;
         let mut scored = Scored::default();
         let (mut rates, mut verified) = (Vec::new(), Vec::new());
-        for (&slot, group) in slots.iter().zip(&groups) {
+        for ((&slot, group), hook) in slots.iter().zip(&groups).zip(hooks) {
             let entry = &self.state.pool[slot];
             let ctx = RewardContext::at(step, c.steps).with_player(Player::Solver).with_batch(&groups);
-            scored.add(self.solver_reward, &entry.task, group, &ctx)?;
+            let score = Score::of(self.solver_reward, &entry.task, group, &ctx)?;
+            scored.groups.push(score.with_hook(hook));
             rates.push(solve_rate(self.game, &entry.task, group));
             verified.push(entry.solve_rate);
         }

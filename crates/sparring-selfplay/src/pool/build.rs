@@ -5,7 +5,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use sparring_core::{Game, Rejection, Rollout, Sampler, Seed};
 use sparring_train::summary::mean;
-use sparring_train::{TrainError, requests, sample};
+use sparring_train::{TrainError, requests, sample, under_hooks};
 use std::collections::BTreeSet;
 
 /// The inputs of a pool.
@@ -78,7 +78,8 @@ impl<G: Game> BuildPool<'_, G> {
         let specs: Vec<G::Spec> = indices.map(|i| self.game.draw(seeds.0.index(i))).collect();
         let params = params(self.config.temperature, self.max_tokens.0);
         let prompts = specs.iter().map(|spec| self.game.generator_prompt(spec));
-        let requests = requests(prompts, 1, &params, seeds.1);
+        let mut requests = requests(prompts, 1, &params, seeds.1);
+        under_hooks(&mut requests, specs.iter().map(|spec| self.game.generator_hook(spec)));
         let groups = sample(self.generator, "generator", &requests, |done| progress(done, "proposing"))?;
         let mut taken = BTreeSet::new();
         let mut distinct = Vec::new();

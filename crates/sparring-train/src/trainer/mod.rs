@@ -9,7 +9,9 @@ use crate::store::{Journal, RunOptions};
 use crate::{Evaluation, TrainError, TrainPlan};
 use serde::Serialize;
 use serde_json::Value;
-use sparring_core::{BoxError, Observer, Player, Policy, Prompt, Reward, Rollout, Scorer, Seed, TaskSource};
+use sparring_core::{
+    BoxError, Hook, Observer, Player, Policy, Prompt, Reward, Rollout, Scorer, Seed, TaskSource,
+};
 use state::State;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,6 +28,7 @@ pub struct Trainer<'a, T> {
     policy: &'a mut (dyn Policy + 'a),
     source: Box<dyn TaskSource<T> + 'a>,
     prompt: Box<dyn Fn(&T) -> Prompt + 'a>,
+    hook: Box<dyn Fn(&T) -> Option<Hook> + 'a>,
     reward: Box<dyn Reward<T> + 'a>,
     seed: Seed,
     player: Option<Player>,
@@ -82,6 +85,7 @@ impl<'a, T> Trainer<'a, T> {
             policy,
             source: Box::new(source),
             prompt: Box::new(move |task| prompt(task).into()),
+            hook: Box::new(|_| None),
             reward: Box::new(reward),
             seed,
             player: None,
@@ -103,6 +107,14 @@ impl<'a, T> Trainer<'a, T> {
     #[must_use]
     pub fn with_player(mut self, player: Player) -> Self {
         self.player = Some(player);
+        self
+    }
+
+    /// The hook that a task's completions are drawn under, in training and evaluations: a grammar, say. It may only
+    /// forbid tokens.
+    #[must_use]
+    pub fn with_hook(mut self, hook: impl Fn(&T) -> Option<Hook> + 'a) -> Self {
+        self.hook = Box::new(hook);
         self
     }
 

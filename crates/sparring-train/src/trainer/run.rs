@@ -155,6 +155,7 @@ impl<'a, T> Trainer<'a, T> {
         store.journal.started(iteration, Phase::Evaluate, tasks);
         let evaluator = Evaluator {
             prompt: &self.prompt,
+            hook: &self.hook,
             solved,
             model: POLICY,
             sampling: self.plan.config.sampling.clone(),

@@ -2,7 +2,7 @@ use super::state::StepRecord;
 use super::{Rates, Trainer};
 use crate::source::draw_tasks;
 use crate::summary::mean;
-use crate::{Score, Scored, TrainError, requests, sample};
+use crate::{Score, Scored, TrainError, requests, sample, under_hooks};
 use sparring_core::{RewardContext, Rollout, Seed};
 use sparring_grpo::{UpdateReport, is_zero_advantage, resample};
 
@@ -107,15 +107,16 @@ impl<T> Trainer<'_, T> {
         let c = &self.plan.config;
         let tasks = draw_tasks(&mut *self.source, self.state.tasks, n, self.seed.child("tasks"))?;
         self.state.tasks += tasks.len() as u64;
-        let requests = requests(tasks.iter().map(&*self.prompt), c.group_size, &c.sampling, seed);
+        let mut requests = requests(tasks.iter().map(&*self.prompt), c.group_size, &c.sampling, seed);
+        under_hooks(&mut requests, tasks.iter().map(&*self.hook));
         let groups = sample(&*self.policy, super::run::POLICY, &requests, |_| {})?;
         let probed = self.solve_rates(&tasks, &groups, seed.child("solve_rates"))?;
         let mut ctx = RewardContext::default().with_batch(&groups);
         (ctx.step, ctx.total_steps, ctx.player) = (self.state.step, c.steps, self.player);
         let mut scores = Vec::with_capacity(groups.len());
-        for (i, (task, group)) in tasks.iter().zip(&groups).enumerate() {
+        for (i, ((task, group), request)) in tasks.iter().zip(&groups).zip(requests).enumerate() {
             ctx.solve_rates = probed.as_ref().map_or(&[], |rates| &rates[i]);
-            let mut score = Score::of(&*self.reward, task, group, &ctx)?;
+            let mut score = Score::of(&*self.reward, task, group, &ctx)?.with_hook(request.hook);
             if let Some(key) = &self.key {
                 score.key = key(task);
             }
