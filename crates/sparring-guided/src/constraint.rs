@@ -26,6 +26,11 @@ impl Constraint {
         Self { fresh: Arc::new(fresh), ends }
     }
 
+    /// The state of a new completion.
+    pub(crate) fn begin(&self) -> State {
+        State { matcher: self.fresh.deep_clone(), ends: Arc::clone(&self.ends) }
+    }
+
     /// Whether a whole text belongs to the grammar.
     ///
     /// # Errors
@@ -49,17 +54,28 @@ impl Constraint {
 
 impl LogitHook for Constraint {
     fn start<'a>(&'a self, _: &'a [u32]) -> Box<dyn HookState + 'a> {
-        Box::new(State { matcher: self.fresh.deep_clone(), ends: &self.ends })
+        Box::new(self.begin())
     }
 }
 
 /// The parser of one completion.
-struct State<'a> {
+pub(crate) struct State {
     matcher: Matcher,
-    ends: &'a [u32],
+    ends: Arc<[u32]>,
 }
 
-impl State<'_> {
+impl State {
+    /// Whether the text is complete and nothing may follow.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.matcher.is_stopped()
+    }
+
+    /// The text of these tokens.
+    pub(crate) fn text(&self, tokens: &[u32]) -> Result<String, PolicyError> {
+        let environment = self.matcher.tok_env().map_err(failed)?;
+        Ok(environment.tok_trie().decode_str(tokens))
+    }
+
     /// The end tokens and their logits.
     fn at_ends(&self, logits: &[f32]) -> Vec<(usize, f32)> {
         self.ends.iter().map(|&end| (end as usize, logits[end as usize])).collect()
@@ -78,7 +94,7 @@ fn failed(error: impl fmt::Display) -> PolicyError {
     PolicyError::invalid(format!("the grammar: {}", error.to_string().lines().next().unwrap_or_default()))
 }
 
-impl HookState for State<'_> {
+impl HookState for State {
     fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
         if self.ends.iter().any(|&end| end as usize >= logits.len()) {
             let what =
@@ -107,7 +123,7 @@ impl HookState for State<'_> {
         // A model may have more logits than its tokenizer has tokens.
         let covered = (mask.as_slice().len() * 32).min(logits.len());
         logits[covered..].fill(f32::NEG_INFINITY);
-        for &end in self.ends {
+        for &end in &*self.ends {
             logits[end as usize] = f32::NEG_INFINITY;
         }
         for (end, logit) in ends {

@@ -1,5 +1,5 @@
 use crate::calls::CallGrammar;
-use crate::{Constraint, GuidedError, Vocabulary};
+use crate::{Constraint, GuidedError, Vocabulary, sentence};
 use llguidance::api::TopLevelGrammar;
 use llguidance::{Matcher, ParserFactory};
 use serde_json::Value;
@@ -47,6 +47,22 @@ impl Guide {
     /// [`GuidedError::Grammar`] if the expression is wrong.
     pub fn regex(&self, expression: &str) -> Result<Constraint, GuidedError> {
         self.constraint("regex", TopLevelGrammar::from_regex(expression))
+    }
+
+    /// The text `lead`, then prose of one line that contains each of these texts as whole words, and ends with a full stop, a question mark
+    /// or an exclamation mark. Before, between and behind them stand at most `gap` words. Up to three texts stand
+    /// in any order, more in the one given.
+    ///
+    /// # Errors
+    /// [`GuidedError::Grammar`] if a text has a line break or another control character.
+    pub fn sentence(&self, lead: &str, texts: &[String], gap: usize) -> Result<Constraint, GuidedError> {
+        if let Some(text) = texts.iter().find(|text| text.is_empty() || text.contains(char::is_control)) {
+            return Err(GuidedError::Grammar {
+                origin: "sentence".to_owned(),
+                what: format!("{text:?} is no text of one line"),
+            });
+        }
+        self.regex(&format!("{}{}", sentence::escape(lead), sentence::expression(texts, gap)))
     }
 
     /// JSON of a schema (draft 2020-12).

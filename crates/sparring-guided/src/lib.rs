@@ -25,10 +25,13 @@ mod calls;
 mod constraint;
 mod error;
 mod guide;
+mod sentence;
+mod staged;
 mod vocabulary;
 
 pub use calls::CallGrammar;
 pub use constraint::Constraint;
 pub use error::GuidedError;
 pub use guide::Guide;
+pub use staged::Staged;
 pub use vocabulary::Vocabulary;

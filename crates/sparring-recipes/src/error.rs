@@ -35,6 +35,17 @@ pub enum RecipeError {
         /// The names that exist.
         known: String,
     },
+    /// A file of tools cannot be used.
+    #[error("{file}: {what}")]
+    Tools {
+        /// The file.
+        file: String,
+        /// What is wrong and what to do.
+        what: String,
+    },
+    /// A grammar for the tools cannot be made.
+    #[error("the tools: {0}")]
+    Grammar(#[from] sparring_guided::GuidedError),
     /// A prompt template does not compile, or uses a variable that does not exist.
     #[error("prompts.{template}: {why}")]
     Template {

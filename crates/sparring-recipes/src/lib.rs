@@ -33,6 +33,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod own_tools;
 pub mod papers;
 mod preset;
 pub mod tool_r0;

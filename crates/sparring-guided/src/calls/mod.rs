@@ -31,11 +31,15 @@ use std::ops::RangeInclusive;
 pub struct CallGrammar {
     /// The format.
     pub format: Format,
-    /// Number of calls, at most 64. With 0 among them, the model may decline: an empty list where the format writes
-    /// lists, else a sentence.
+    /// Number of calls, at most 64. With 0 among them, the model may decline: as `decline` says, or by an empty list
+    /// where the format writes lists, else by a sentence.
     pub calls: RangeInclusive<usize>,
+    /// The text that declines. A model that may write any sentence often prefers that to a call.
+    pub decline: Option<String>,
     /// Whether the calls follow a free thought in `<think>` tags.
     pub thought: bool,
+    /// Whether each tool is called once, in the order of the tools, whatever `calls` says.
+    pub each_once: bool,
     /// Maximum number of characters of a string argument.
     pub string_chars: Option<usize>,
 }
@@ -51,13 +55,27 @@ impl CallGrammar {
     ///
     /// Marks that are special tokens of a model (`[TOOL_CALLS]`, `<|python_start|>`) are spelled by its other tokens.
     pub fn new(format: Format) -> Self {
-        Self { format, calls: 1..=1, thought: false, string_chars: None }
+        Self { format, calls: 1..=1, decline: None, thought: false, each_once: false, string_chars: None }
     }
 
     /// Sets the number of calls.
     #[must_use]
     pub fn with_calls(mut self, calls: RangeInclusive<usize>) -> Self {
         self.calls = calls;
+        self
+    }
+
+    /// Asks for one call of each tool, in the order of the tools.
+    #[must_use]
+    pub fn with_each_once(mut self, each_once: bool) -> Self {
+        self.each_once = each_once;
+        self
+    }
+
+    /// Sets the text that declines.
+    #[must_use]
+    pub fn with_decline(mut self, text: impl Into<String>) -> Self {
+        self.decline = Some(text.into());
         self
     }
 
@@ -99,7 +117,11 @@ impl CallGrammar {
         for tool in tools {
             names.push(self.call(tool, shape.each, &mut rules)?);
         }
-        rules.add("call", names.join(" | "));
+        if self.each_once {
+            rules.add("calls", names.join(&format!(" {} ", literal(shape.between))));
+        } else {
+            rules.add("call", names.join(" | "));
+        }
         let thought = if self.thought { r#""<think>" /[^<]*/ "</think>\n" "# } else { "" };
         rules.add("start", format!("{thought}answer"));
         rules.add("answer", self.answer(&shape, tools.is_empty()));
@@ -109,10 +131,17 @@ impl CallGrammar {
     /// The alternatives: declining, and each number of calls.
     fn answer(&self, shape: &Shape, no_tools: bool) -> String {
         let (open, close) = (literal(shape.open), literal(shape.close));
+        if self.each_once {
+            return format!("{open} calls {close}");
+        }
         let mut alternatives = Vec::new();
         if *self.calls.start() == 0 {
             // Without lists, a sentence that no parser takes for a call.
-            let none = if shape.lists { format!("{open} {close}") } else { SENTENCE.to_owned() };
+            let none = match &self.decline {
+                Some(text) => literal(text),
+                None if shape.lists => format!("{open} {close}"),
+                None => SENTENCE.to_owned(),
+            };
             alternatives.push(none);
         }
         let (least, most) = ((*self.calls.start()).max(1), (*self.calls.end()).min(MOST_CALLS));

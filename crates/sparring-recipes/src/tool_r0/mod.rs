@@ -41,7 +41,7 @@ pub use tool_list::ToolListStyle;
 use crate::RecipeError;
 
 /// Checks that a weight is finite and at least 0.
-fn check_weight(field: &str, weight: f32) -> Result<(), RecipeError> {
+pub(crate) fn check_weight(field: &str, weight: f32) -> Result<(), RecipeError> {
     if weight.is_finite() && weight >= 0.0 {
         Ok(())
     } else {

@@ -3,6 +3,7 @@ use super::grammar::Grammar;
 use super::machine::{GrammarTables, Machine};
 use super::{CallParser, CallStream, Reading, ToolR0Tags, grammars, render};
 use crate::{ToolCall, ToolSpec};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 
 /// The tool-call formats of model families.
@@ -335,5 +336,16 @@ impl FormatParser {
             Format::R1Python => format!("<answer>{}</answer>", render::python(calls)),
             Format::ToolR0 => ToolR0Tags::default().render(calls),
         }
+    }
+}
+impl Serialize for Format {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Format {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }

@@ -1,0 +1,79 @@
+use crate::constraint::State;
+use crate::{Constraint, GuidedError};
+use sparring_core::{HookState, LogitHook, PolicyError};
+use std::fmt;
+use std::sync::Arc;
+
+type Next = dyn Fn(&str) -> Result<Constraint, GuidedError> + Send + Sync;
+
+/// A grammar, and behind its text another grammar that is made from that text.
+///
+/// ```
+/// use sparring_core::LogitHook;
+/// use sparring_guided::{Guide, Staged, Vocabulary};
+/// let guide = Guide::new(&Vocabulary::bytes())?;
+/// let twice = guide.clone();
+/// let word_twice = Staged::new(guide.regex("[a-z]{2};")?, move |word: &str| twice.regex(word));
+/// let mut state = word_twice.start(&[]);
+/// for byte in "ab;a".bytes() {
+///     state.accept(u32::from(byte))?;
+/// }
+/// let mut logits = vec![0.0; 257];
+/// state.apply(&mut logits)?;
+/// assert!((0..257).all(|token| (logits[token] == 0.0) == (token == usize::from(b'b'))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Staged {
+    first: Constraint,
+    next: Arc<Next>,
+}
+
+impl fmt::Debug for Staged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Staged").field("first", &self.first).finish_non_exhaustive()
+    }
+}
+
+impl Staged {
+    /// `first`, then what `next` makes of its text. The texts of `first` must say by themselves where they end (a
+    /// closing tag, a line break): the second grammar begins where nothing may follow in the first.
+    pub fn new(
+        first: Constraint,
+        next: impl Fn(&str) -> Result<Constraint, GuidedError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { first, next: Arc::new(next) }
+    }
+}
+
+impl LogitHook for Staged {
+    fn start<'a>(&'a self, _: &'a [u32]) -> Box<dyn HookState + 'a> {
+        Box::new(Stage { state: self.first.begin(), tokens: Vec::new(), next: Some(&self.next) })
+    }
+}
+
+struct Stage<'a> {
+    state: State,
+    /// Tokens of the first stage.
+    tokens: Vec<u32>,
+    /// `None` in the second stage.
+    next: Option<&'a Arc<Next>>,
+}
+
+impl HookState for Stage<'_> {
+    fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
+        self.state.apply(logits)
+    }
+
+    fn accept(&mut self, token: u32) -> Result<(), PolicyError> {
+        self.state.accept(token)?;
+        let Some(next) = self.next else { return Ok(()) };
+        self.tokens.push(token);
+        if self.state.is_complete() {
+            let text = self.state.text(&self.tokens)?;
+            let second = next(&text).map_err(|error| PolicyError::invalid(error.to_string()))?;
+            (self.state, self.next) = (second.begin(), None);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! Self-play over a person's own tools: a Generator writes calls of the tools and requests that they serve, a Solver
+//! learns to answer such requests. No data is needed but the tools' definitions.
+//!
+//! ```text
+//!  Catalogue ─draw─▶ CallPlan ─prompt, grammar─▶ Generator ─▶ calls and a request ─read─▶ ToolTask
+//!                                                                                            │ prompt, grammar
+//!                                       solved ◀─ calls ◀─ Solver ◀───────────────────────────┘
+//! ```
+//!
+//! It is Tool-R0 (arXiv 2602.21320) with two differences. The tools are given, not invented. And both players write
+//! under grammars ([`sparring_guided`]): a small model writes prose or broken JSON where it is free to, so that
+//! reinforcement learning finds nothing to start from. The Generator writes the calls first. With
+//! [`GameSettings::grounded`], a second grammar, made from these calls, then has it use their values in the request.
+//!
+//! [`OwnToolsConfig`] is the serialisable form, and [`OwnTools`] the result of building.
+
+mod catalogue;
+mod config;
+mod game;
+mod generator_reward;
+mod grammar;
+mod ideas;
+mod plan;
+mod prompts;
+mod solver_reward;
+
+pub use catalogue::Catalogue;
+pub use config::{OwnTools, OwnToolsConfig, Preset};
+pub use game::{GameSettings, Order, OwnToolsGame};
+pub use generator_reward::{ProposalReward, ProposalRewardConfig};
+pub use plan::{CallPlan, PlanConfig, PlannedCall};
+pub use prompts::{describe, solver_messages};
+pub use solver_reward::{AnswerReward, AnswerRewardConfig};

@@ -1,0 +1,207 @@
+use super::{Catalogue, ideas};
+use crate::RecipeError;
+use rand::Rng;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+use sparring_core::Seed;
+
+/// A call that the Generator is to write: its tool, and the parameters that are given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedCall {
+    /// Name of the tool.
+    pub tool: String,
+    /// Names of the parameters, in the order of the definition.
+    pub parameters: Vec<String>,
+}
+
+/// The specification of a task: which calls, in which menu of tools, in whose words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallPlan {
+    /// The calls, at least one.
+    pub calls: Vec<PlannedCall>,
+    /// Names of the tools that the Solver is offered, in order; those of the calls are among them.
+    pub menu: Vec<String>,
+    /// How the person speaks.
+    pub style: String,
+    /// Values that the person might mention.
+    pub ideas: Vec<String>,
+}
+
+/// The distribution of [`CallPlan`]s.
+///
+/// The tool of the first call is drawn uniformly, so that no tool is forgotten; a further call's is another one. The
+/// required parameters are given, and of the optional ones as many as are drawn. Half of the menu's other tools are
+/// those most similar to the called ones, the rest is drawn from the catalogue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct PlanConfig {
+    /// Weights of 1, 2, … calls.
+    pub calls: Vec<f64>,
+    /// Smallest number of tools on the menu.
+    pub menu_from: usize,
+    /// Largest number of tools on the menu.
+    pub menu_to: usize,
+    /// Largest number of parameters that are given, unless more are required.
+    pub parameters: usize,
+    /// How people speak.
+    pub styles: Vec<String>,
+}
+
+impl Default for PlanConfig {
+    fn default() -> Self {
+        let styles = [
+            "a short command",
+            "a polite question",
+            "casual, as to a friend",
+            "a plain statement of what they want",
+            "a question that begins with Can, Could or Would",
+            "in a hurry",
+        ];
+        Self {
+            calls: vec![0.9, 0.1],
+            menu_from: 2,
+            menu_to: 8,
+            parameters: 4,
+            styles: styles.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+impl PlanConfig {
+    /// Checks weights and ranges.
+    ///
+    /// # Errors
+    /// [`RecipeError::Setting`] with the field.
+    pub fn validate(&self) -> Result<(), RecipeError> {
+        let bad = |field: &str, why: &str| Err(RecipeError::setting(format!("plan.{field}"), why));
+        let sum: f64 = self.calls.iter().sum();
+        if !(self.calls.iter().all(|weight| *weight >= 0.0) && sum > 0.0 && sum.is_finite()) {
+            return bad("calls", "needs weights of at least 0 that are not all 0");
+        }
+        if self.menu_from == 0 || self.menu_to < self.menu_from {
+            return bad("menu_to", "needs 1 <= menu_from <= menu_to");
+        }
+        if self.styles.is_empty() {
+            return bad("styles", "needs at least one style");
+        }
+        Ok(())
+    }
+
+    /// Draws a plan over checked settings.
+    pub(crate) fn draw(&self, catalogue: &Catalogue, seed: Seed) -> CallPlan {
+        let mut rng = seed.rng();
+        let tools = catalogue.tools();
+        let mut called = vec![rng.random_range(0..tools.len())];
+        let wanted = 1 + self.further_calls(rng.random());
+        while called.len() < wanted.min(tools.len()) {
+            let next = rng.random_range(0..tools.len());
+            if !called.contains(&next) {
+                called.push(next);
+            }
+        }
+        let calls = called
+            .iter()
+            .map(|&i| PlannedCall {
+                tool: tools[i].name.clone(),
+                parameters: self.parameters(&tools[i], &mut rng),
+            })
+            .collect();
+        let size = rng.random_range(self.menu_from..=self.menu_to);
+        let menu = menu(catalogue, &called, size, &mut rng);
+        let style = self.styles[rng.random_range(0..self.styles.len())].clone();
+        CallPlan { calls, menu, style, ideas: ideas::draw(&mut rng) }
+    }
+
+    /// The number of calls beside the first, by `u` in [0, 1).
+    fn further_calls(&self, u: f64) -> usize {
+        let total: f64 = self.calls.iter().sum();
+        let mut left = u * total;
+        self.calls
+            .iter()
+            .position(|weight| {
+                left -= weight;
+                left < 0.0
+            })
+            .unwrap_or(0)
+    }
+
+    /// The required parameters, and some of the others; at least one where there are any.
+    fn parameters(&self, tool: &sparring_tools::ToolSpec, rng: &mut impl Rng) -> Vec<String> {
+        let (required, mut others): (Vec<&String>, Vec<&String>) =
+            tool.parameters.keys().partition(|name| tool.required.contains(name));
+        let room = self.parameters.saturating_sub(required.len()).min(others.len());
+        let least = usize::from(required.is_empty()).min(room);
+        others.shuffle(rng);
+        others.truncate(rng.random_range(least..=room));
+        let given = |name: &&String| required.contains(name) || others.contains(name);
+        tool.parameters.keys().filter(given).cloned().collect()
+    }
+}
+
+/// A menu of at least the called tools.
+fn menu(catalogue: &Catalogue, called: &[usize], size: usize, rng: &mut impl Rng) -> Vec<String> {
+    let mut chosen = called.to_vec();
+    let size = size.max(called.len()).min(catalogue.tools().len());
+    let similar = (size - called.len()).div_ceil(2);
+    for &i in called.iter().cycle().take(similar) {
+        let next = catalogue.near(i).iter().find(|j| !chosen.contains(j));
+        chosen.extend(next);
+    }
+    let mut rest: Vec<usize> = (0..catalogue.tools().len()).filter(|i| !chosen.contains(i)).collect();
+    rest.shuffle(rng);
+    chosen.extend(rest.into_iter().take(size - chosen.len()));
+    chosen.shuffle(rng);
+    chosen.into_iter().map(|i| catalogue.tools()[i].name.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use sparring_tools::ToolSpec;
+
+    fn catalogue(n: usize) -> Catalogue {
+        let text = serde_json::json!({"type": "string"});
+        let tool = |i: usize| {
+            let tool = ToolSpec::new(format!("tool{i}"), "", serde_json::Map::new(), vec![]);
+            (0..i).fold(tool, |tool, p| tool.with_parameter(format!("p{p}"), text.clone(), p % 3 == 1))
+        };
+        Catalogue::new((0..n).map(tool).collect(), "").unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn plans_fit_the_catalogue(n in 1_usize..12, seed: u64, from in 1_usize..5, more in 0_usize..5) {
+            let catalogue = catalogue(n);
+            let config = PlanConfig { menu_from: from, menu_to: from + more, ..PlanConfig::default() };
+            config.validate().unwrap();
+            let plan = config.draw(&catalogue, Seed::new(seed));
+            prop_assert_eq!(&plan, &config.draw(&catalogue, Seed::new(seed)));
+            let mut menu = plan.menu.clone();
+            menu.sort();
+            menu.dedup();
+            prop_assert_eq!(menu.len(), plan.menu.len());
+            prop_assert!(menu.len() >= from.min(n) && menu.len() <= n);
+            for call in &plan.calls {
+                prop_assert!(plan.menu.contains(&call.tool));
+                let tool = catalogue.get(&call.tool).unwrap();
+                prop_assert!(tool.required.iter().all(|name| call.parameters.contains(name)));
+                prop_assert!(call.parameters.len() <= config.parameters.max(tool.required.len()));
+                prop_assert!(!call.parameters.is_empty() || tool.parameters.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn every_tool_is_planned_about_equally_often() {
+        let catalogue = catalogue(5);
+        let mut counts = [0; 5];
+        for i in 0..1000 {
+            let plan = PlanConfig::default().draw(&catalogue, Seed::new(3).index(i));
+            let tool = catalogue.tools().iter().position(|tool| tool.name == plan.calls[0].tool).unwrap();
+            counts[tool] += 1;
+        }
+        assert!(counts.iter().all(|n| (150..250).contains(n)), "{counts:?}");
+    }
+}
