@@ -451,7 +451,7 @@ fn a_real_model_agrees_with_transformers() {
         println!(
             "text {i}: logits differ by {in_double:.1e} in double precision, {ours:.1e} in ours; logp by {logp:.1e}"
         );
-        assert!(in_double < 1e-4 && ours < 5e-4 && logp < 5e-4, "{in_double} {ours} {logp}");
+        assert!(in_double < 1e-4 && ours < 1e-4 && logp < 1e-4, "{in_double} {ours} {logp}");
     }
     let greedy = ids("greedy.4");
     let params = SamplingParams::default().with_temperature(0.0).with_max_tokens(greedy.len());

@@ -120,12 +120,13 @@ proptest! {
     }
 }
 
-/// Sums over more than 256 numbers are cut.
+/// Sums over more than 256 numbers are cut, and so are those over the ranks of a product's adapters.
 #[test]
 fn wide_layers_too() {
     let mut config = ModelConfig::qwen2(40, 264, 2, 4, 520).with_kv_heads(2).with_max_positions(300);
     config.initializer_range = 0.1;
-    for lora in [None, Some(LoraConfig::new(4))] {
+    let ranks = LoraConfig::new(100).with_targets(LoraTargets::AllLinear).with_rank_of("gate_proj", 300);
+    for lora in [None, Some(LoraConfig::new(4)), Some(ranks)] {
         let case = Case { config: config.clone(), lora, options: support::options(), seed: 5 };
         assert!(case.run(64) == case.run(0));
     }

@@ -38,7 +38,7 @@ pub(crate) fn score_page(
     product(shape, Mat::rows(q, dim), keys, Start::Zero, MatMut::rows(scores, stride));
 }
 
-/// `out[r] += Σ_{t < n} p[r][t]·v[t]`, positions in ascending order.
+/// `out[r] += Σ_{t < n} p[r][t]·v[t]`, positions in ascending order. The sum of a page is one chain.
 ///
 /// # Shapes
 /// `p`: rows × n, its rows `stride` apart; `values`: those of a page; `out`: rows × width.

@@ -30,7 +30,7 @@ pub(crate) use buffer::Buffer;
 pub(crate) use math::{add, dot, scale_in_place, scale_row};
 pub(crate) use norm::{rms_backward, rms_forward};
 pub(crate) use packed::{Packed, packed_matmul};
-pub(crate) use product::{Packing, Write, matmul, pack, packed_len, product};
+pub(crate) use product::{INNER, Packing, Write, matmul, pack, packed_len, product};
 pub(crate) use rope::{RopeTable, rope};
 pub(crate) use softmax::{
     HeadGradient, SoftmaxSums, block_sums, exp_in_place, head_gradient, row_max, softmax_row_backward,

@@ -3,8 +3,10 @@
 use super::buffer::Buffer;
 use super::tile::{Mat, MatMut, PANEL, Panels, Start, whole_panels};
 
-/// Inner dimension of a piece: a panel's share of it, and a few rows of the left factor, stay in the first cache.
-const INNER: usize = 256;
+/// Inner dimension of a piece: a panel's share of it, and a few rows of the left factor, stay in the first cache. It is
+/// also the longest chain of multiply-adds: the sums of pieces are added to the result one after the other, which
+/// keeps rounding small. Every product over the same k is cut at the same places, so its bits are the same everywhere.
+pub(crate) const INNER: usize = 256;
 /// Numbers of the left factor in a piece: they stay in the second cache while the panels pass by.
 const BLOCK: usize = 1 << 16;
 /// Rows of a strip, into which a transposed left factor is copied: a multiple of the rows of a tile (6 or 12).

@@ -1,8 +1,9 @@
 //! The basic product: rows against panels of 16 columns.
 //!
-//! Every element of the result is one chain of multiply-adds over k in ascending order: its bits do not
-//! depend on how many rows or columns are computed with it, on where k is cut, or on the instruction set (where it
-//! has fused multiply-adds).
+//! Every element of the result is its start plus one chain of multiply-adds over k, from 0 and in ascending order: its
+//! bits do not depend on how many rows or columns are computed with it, or on the instruction set (where it has fused
+//! multiply-adds). They do depend on where k is cut. A chain begins at 0, since one that began at a large start, such
+//! as the residual stream, would round every small addend to the start's precision.
 
 use super::{Fma, Level, level};
 
@@ -152,13 +153,6 @@ fn portable<S: Fma>(
             let at: [usize; PORTABLE_ROWS] = std::array::from_fn(|r| (from + r.min(count - 1)) * row);
             let mut out = out.from(from, p * PANEL);
             let mut sums = [[0.0_f32; PANEL]; PORTABLE_ROWS];
-            for (r, sums) in sums.iter_mut().enumerate().take(count) {
-                match start {
-                    Start::Zero => {}
-                    Start::Row(row) => sums.copy_from_slice(&row[p * PANEL..][..PANEL]),
-                    Start::Out => sums.copy_from_slice(&out.from(r, 0).data[..PANEL]),
-                }
-            }
             for (i, w) in w.chunks_exact(PANEL).enumerate() {
                 for (sums, at) in sums.iter_mut().zip(at) {
                     let x = x.data[at + i * column];
@@ -168,7 +162,13 @@ fn portable<S: Fma>(
                 }
             }
             for (r, sums) in sums.iter().enumerate().take(count) {
-                out.from(r, 0).data[..PANEL].copy_from_slice(sums);
+                let out = &mut out.from(r, 0).data[..PANEL];
+                match start {
+                    Start::Zero => out.fill(0.0),
+                    Start::Row(row) => out.copy_from_slice(&row[p * PANEL..][..PANEL]),
+                    Start::Out => {}
+                }
+                out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
             }
         }
     }
@@ -178,9 +178,9 @@ fn portable<S: Fma>(
 mod x86 {
     use super::{Mat, MatMut, PANEL, Panels, Start};
     use std::arch::x86_64::{
-        _MM_HINT_T0, _mm_prefetch, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps,
-        _mm256_storeu_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
-        _mm512_storeu_ps,
+        _MM_HINT_T0, _mm_prefetch, _mm256_add_ps, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps,
+        _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps,
+        _mm512_setzero_ps, _mm512_storeu_ps,
     };
     use std::hint::black_box;
 
@@ -258,7 +258,7 @@ mod x86 {
             $(#[$safety:meta])*
             $feature:literal: $driver:ident, $rows:ident, $tile:ident,
             lanes $lanes:literal, rows $most:literal: $($r:literal)*, two panels up to $wide:literal rows, $group:literal a time,
-            $zero:ident, $load:ident, $store:ident, $fma:ident, $broadcast:expr
+            $zero:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $broadcast:expr
         ) => {
             $(#[$safety])*
             #[target_feature(enable = $feature)]
@@ -319,13 +319,10 @@ mod x86 {
                 // SAFETY: offsets stay below the lengths that the caller vouches for; a prefetch may go anywhere.
                 unsafe {
                     let mut sums = [[$zero(); V]; R];
-                    for (r, sums) in sums.iter_mut().enumerate() {
-                        for (v, sum) in sums.iter_mut().enumerate() {
-                            if v * $lanes % PANEL == 0 {
-                                let out = t.out.0.add(r * t.out.1 + v * $lanes);
-                                _mm_prefetch::<_MM_HINT_T0>(out.cast_const().cast());
-                            }
-                            *sum = $load(t.start.0.add(r * t.start.1[0] + at(t.start.1[1], v)));
+                    for r in 0..R {
+                        for v in (0..V).filter(|v| v * $lanes % PANEL == 0) {
+                            let out = t.out.0.add(r * t.out.1 + v * $lanes);
+                            _mm_prefetch::<_MM_HINT_T0>(out.cast_const().cast());
                         }
                     }
                     let mut w = t.w.0;
@@ -376,7 +373,8 @@ mod x86 {
                     }
                     for (r, sums) in sums.iter().enumerate() {
                         for (v, sum) in sums.iter().enumerate() {
-                            $store(t.out.0.add(r * t.out.1 + v * $lanes), *sum);
+                            let start = $load(t.start.0.add(r * t.start.1[0] + at(t.start.1[1], v)));
+                            $store(t.out.0.add(r * t.out.1 + v * $lanes), $add(start, *sum));
                         }
                     }
                 }
@@ -389,14 +387,16 @@ mod x86 {
         /// AVX2 and FMA; every row and panel of the product is there.
         "avx2,fma": avx2, avx2_rows, avx2_tile,
         lanes 8, rows 6: 1 2 3 4 5 6, two panels up to 2 rows, 1 a time,
-        _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_broadcast_ss
+        _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_fmadd_ps,
+        _mm256_broadcast_ss
     }
     kernels! {
         /// # Safety
         /// AVX-512; every row and panel of the product is there.
         "avx512f": avx512, avx512_rows, avx512_tile,
         lanes 16, rows 12: 1 2 3 4 5 6 7 8 9 10 11 12, two panels up to 12 rows, 2 a time,
-        _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, |x: &f32| _mm512_set1_ps(*x)
+        _mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps,
+        |x: &f32| _mm512_set1_ps(*x)
     }
 }
 
@@ -463,6 +463,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Small addends are not rounded to the precision of a large start, one by one.
+    #[test]
+    fn a_large_start_costs_one_rounding() {
+        let (x, w) = ([1.0; 200], [0.5; 200 * PANEL]);
+        let mut out = [16_777_216.0; PANEL];
+        let (x, w) = (Mat::rows(&x, 200), Panels { data: &w, stride: 200 * PANEL });
+        whole_panels([1, 1, 200], x, w, Start::Out, MatMut::rows(&mut out, PANEL));
+        assert_eq!(out, [16_777_316.0; PANEL]);
     }
 
     #[test]

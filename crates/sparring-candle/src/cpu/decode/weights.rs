@@ -1,9 +1,9 @@
 //! Weights in the layout for decoding.
 
-use crate::kernels::{Packed, rms_forward};
+use crate::kernels::{INNER, Packed, rms_forward};
+use crate::lora::{AdapterLayout, Pair};
 use crate::model::{LayerRanges, Linear, ModelConfig, ModelSpec};
-
-use crate::lora::AdapterLayout;
+use std::ops::Range;
 
 /// One layer, packed.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(crate) struct DecodeWeights {
 impl DecodeWeights {
     /// Packs `flat`.
     pub(crate) fn new(spec: &ModelSpec, flat: &[f32]) -> Self {
-        let get = |range: &std::ops::Range<usize>| &flat[range.clone()];
+        let get = |range: &Range<usize>| &flat[range.clone()];
         let pack =
             |l: &Linear| Packed::new(get(&l.weight), l.inputs, Some(get(&l.bias)).filter(|b| !b.is_empty()));
         let layer = |r: &LayerRanges| DecodeLayer {
@@ -77,6 +77,38 @@ pub(super) struct DecodePair {
     pub(super) b: Packed,
 }
 
+impl DecodePair {
+    /// Packs the factors of `flat` on a product; `None` if there are none.
+    fn new(pairs: &[Pair], linear: &Linear, flat: &[f32]) -> Option<Self> {
+        let columns = columns(pairs.iter().map(|p| p.rank));
+        let width = columns.last()?.end;
+        let (mut a, mut scales) = (vec![0.0; width * linear.inputs], vec![0.0; width]);
+        let mut b = vec![0.0; linear.outputs * width];
+        for (pair, columns) in pairs.iter().zip(columns) {
+            a[columns.start * linear.inputs..columns.end * linear.inputs]
+                .copy_from_slice(&flat[pair.a.clone()]);
+            scales[columns.clone()].fill(pair.scale);
+            for (row, factors) in pair.outputs.clone().zip(flat[pair.b.clone()].chunks_exact(pair.rank)) {
+                b[row * width..][columns.clone()].copy_from_slice(factors);
+            }
+        }
+        let (a, b) = (Packed::new(&a, linear.inputs, None), Packed::new(&b, width, None));
+        Some(Self { a, scales, b })
+    }
+}
+
+/// Where factors of these ranks lie side by side. Each is summed in the same pieces as alone, which is how training
+/// computes it: one that would be cut at another place begins with a new piece. What is left free is 0.
+fn columns(ranks: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut end: usize = 0;
+    let place = |rank: usize| {
+        let start = if end % INNER + rank > INNER { end.next_multiple_of(INNER) } else { end };
+        end = start + rank;
+        start..end
+    };
+    ranks.map(place).collect()
+}
+
 /// An adapter, packed.
 #[derive(Debug)]
 pub(crate) struct DecodeAdapter {
@@ -87,26 +119,23 @@ pub(crate) struct DecodeAdapter {
 impl DecodeAdapter {
     /// Packs `flat`.
     pub(crate) fn new(layout: &AdapterLayout, spec: &ModelSpec, flat: &[f32]) -> Self {
-        let linears = spec.layout.products();
-        let pack = |linear: &Linear| {
-            let pairs = &layout.products[linear.index];
-            let width: usize = pairs.iter().map(|p| p.rank).sum();
-            let a: Vec<f32> = pairs.iter().flat_map(|p| &flat[p.a.clone()]).copied().collect();
-            let mut b = vec![0.0; linear.outputs * width];
-            let mut column = 0;
-            for pair in pairs {
-                for (row, factors) in pair.outputs.clone().zip(flat[pair.b.clone()].chunks_exact(pair.rank)) {
-                    b[row * width + column..][..pair.rank].copy_from_slice(factors);
-                }
-                column += pair.rank;
-            }
-            let scales = pairs.iter().flat_map(|p| std::iter::repeat_n(p.scale, p.rank)).collect();
-            (width > 0).then(|| DecodePair {
-                a: Packed::new(&a, linear.inputs, None),
-                scales,
-                b: Packed::new(&b, width, None),
-            })
-        };
-        Self { products: linears.map(pack).collect() }
+        let pack = |linear: &Linear| DecodePair::new(&layout.products[linear.index], linear, flat);
+        Self { products: spec.layout.products().map(pack).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn factors_are_cut_where_they_would_be_alone() {
+        let half = INNER / 2;
+        assert_eq!(columns([8, 8].into_iter()), [0..8, 8..16]);
+        assert_eq!(columns([half, half, 1].into_iter()), [0..half, half..INNER, INNER..INNER + 1]);
+        assert_eq!(
+            columns([1, INNER + 1, 1].into_iter()),
+            [0..1, INNER..2 * INNER + 1, 2 * INNER + 1..2 * INNER + 2]
+        );
     }
 }

@@ -6,7 +6,7 @@
 
 use super::plan::{Block, Segment};
 use crate::kernels::{
-    Buffer, Mat, MatMut, PANEL, Panels, Start, dot, exp_in_place, pack, packed_len, product, row_max,
+    Buffer, Mat, MatMut, PAGE, PANEL, Panels, Start, dot, exp_in_place, pack, packed_len, product, row_max,
     scale_row, softmax_row_backward,
 };
 use crate::model::ModelConfig;
@@ -278,8 +278,12 @@ fn attend(
     }
     let result = result.zeroed(n * dim);
     for (part, column, len) in parts() {
-        let p = Mat::rows(&p[*column..], keys);
-        product([n, dim, *len], p, part.values.panels(), Start::Out, MatMut::rows(result, dim));
+        // Summed page by page, as in decoding: both get the same bits.
+        for from in (0..*len).step_by(PAGE) {
+            let (p, values) = (Mat::rows(&p[column + from..], keys), part.values.panels().from(from, 0));
+            let shape = [n, dim, PAGE.min(len - from)];
+            product(shape, p, values, Start::Out, MatMut::rows(result, dim));
+        }
     }
     let rows = result.chunks_exact(dim).zip(sums);
     for ((result, sum), query) in rows.zip(heads.queries(tile.rows.clone())) {
