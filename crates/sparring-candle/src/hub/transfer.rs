@@ -67,7 +67,8 @@ impl Download<'_, '_> {
             if !self.client.wait(failed) {
                 let (id, name, bytes) = (self.snapshot.id(), self.name, self.metadata.bytes);
                 let what = format!(
-                    "{id}: downloading {name} ({why}): try again; {kept} of {bytes} bytes are kept and will be continued"
+                    "{id}: downloading {name} ({why}): try again; {kept} of {bytes} bytes are kept and will be \
+                     continued"
                 );
                 return Err(PolicyError::transient(what, why));
             }
@@ -106,8 +107,8 @@ impl Download<'_, '_> {
             }
             200 if length == Some(bytes) => Ok(0),
             status => Err(Failure::Again(format!(
-                "the hub says that the file has {bytes} bytes, and answers with status {status}, length {} and range {} \
-                 from byte {have} on",
+                "the hub says that the file has {bytes} bytes, and answers with status {status}, length {} and range \
+                 {} from byte {have} on",
                 length.map_or_else(|| "unknown".to_owned(), |length| length.to_string()),
                 range.unwrap_or("none"),
             ))),

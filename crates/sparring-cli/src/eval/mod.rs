@@ -5,8 +5,8 @@
 //! sparring eval --golds hermes --benchmark bfcl --data DIR    # no model needed
 //! ```
 //!
-//! `--model` is a Hugging Face folder or a GGUF file (Qwen2, Qwen3, Llama), `--data` the folder of the benchmark's
-//! files; nothing is fetched. Answers are kept in the folder of `--out` as they come: the same command continues where
+//! `--model` is a Hugging Face folder, a GGUF file or the id of a model that is downloaded from the hub (Qwen2, Qwen3,
+//! Llama), `--data` the folder of the benchmark's files, which are not downloaded. Answers are kept in the folder of `--out` as they come: the same command continues where
 //! it stopped. Beside the report stand the failures, each with its reason, and for BFCL the result files that the
 //! official `bfcl evaluate` reads. `--golds` scores the benchmark's own answers, written in a call format, instead of a
 //! model's.
@@ -18,6 +18,7 @@ mod tests;
 
 use crate::asking::reader;
 use crate::errors::at;
+use crate::hub;
 use crate::models::{Device, Model};
 use identity::{data_files, model_digest};
 use serde_json::json;

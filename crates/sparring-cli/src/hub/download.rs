@@ -21,7 +21,9 @@ pub(super) fn on_the_hub(model: &Path) -> Result<PathBuf, BoxError> {
         }
     };
     let fetched = Hub::from_env().and_then(|hub| hub.fetch(&id, &mut on));
-    fetched.map_err(|error| format!("--model: no folder or file of this name here, and on the hub: {}", one_line(&error)).into())
+    fetched.map_err(|error| {
+        format!("--model: no folder or file of this name here, and on the hub: {}", one_line(&error)).into()
+    })
 }
 
 /// The name of the model with this id.
@@ -68,7 +70,8 @@ mod tests {
     #[test]
     fn lines_are_few() {
         let mut shown = Shown::default();
-        let small: Vec<_> = [0, 500, 1000].iter().filter_map(|&done| shown.on("a.json", done, 1000)).collect();
+        let small: Vec<_> =
+            [0, 500, 1000].iter().filter_map(|&done| shown.on("a.json", done, 1000)).collect();
         assert_eq!(small, ["downloading a.json: 1 of 1 MiB"; 2]);
         let large = (0..=100_000).filter_map(|i| shown.on("b", i << 10, 100_000 << 10)).collect::<Vec<_>>();
         assert_eq!((large.len(), &*large[0]), (11, "downloading b: 0 of 98 MiB"));
