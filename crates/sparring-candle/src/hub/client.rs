@@ -141,8 +141,15 @@ impl<'a> Client<'a> {
         if let Some(from) = from {
             request = request.header("range", format!("bytes={from}-"));
         }
+        // TLS reports a certificate that it does not trust as invalid data.
+        let is_data = |error: &std::io::Error| error.kind() == std::io::ErrorKind::InvalidData;
         request.call().map_err(|error| match error {
-            ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {
+            ureq::Error::Io(ref io) if !is_data(io) => Failure::Again(self.broken(&error)),
+            ureq::Error::BadUri(_)
+            | ureq::Error::Http(_)
+            | ureq::Error::InvalidProxyUrl
+            | ureq::Error::Io(_)
+            | ureq::Error::Tls(_) => {
                 let endpoint = &self.hub.endpoint;
                 let why = format!("{endpoint}: {error}: check HF_ENDPOINT, HF_TOKEN and the proxy");
                 Failure::Final(PolicyError::invalid(why))
@@ -207,7 +214,9 @@ impl<'a> Client<'a> {
                     failed += 1;
                     if !self.wait(failed) {
                         return Err(PolicyError::transient(
-                            format!("{what} ({why}): try again; what is already downloaded is kept"),
+                            format!(
+                                "{what} ({why}): try again, or check the network; what is already downloaded is kept"
+                            ),
                             why,
                         ));
                     }

@@ -77,7 +77,7 @@ impl Hub {
             token: None,
             offline: false,
             timeout: Duration::from_secs(30),
-            backoff: Backoff::default().with_attempts(5),
+            backoff: Backoff::default().with_attempts(5).with_initial(Duration::from_millis(500)),
         }
     }
 

@@ -93,6 +93,13 @@ impl Download<'_, '_> {
             self.copy(answer, &mut file, from)?;
         }
         file.sync_all().map_err(io)?;
+        let (found, bytes) = (file.metadata().map_err(io)?.len(), self.metadata.bytes);
+        if found != bytes {
+            // Some network file systems have locks that lock nothing.
+            return Err(Failure::Again(format!(
+                "it has {found} of {bytes} bytes: another program writes it"
+            )));
+        }
         self.check()
     }
 

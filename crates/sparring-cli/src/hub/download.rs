@@ -4,7 +4,7 @@ use super::nothing;
 use sparring::candle::hub::{Hub, ModelId, Progress};
 use sparring::core::{BoxError, one_line};
 use sparring::train::progress::Bar;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 /// Files of at least so many MiB are announced.
@@ -17,7 +17,8 @@ pub(super) fn on_the_hub(model: &Path) -> Result<PathBuf, BoxError> {
     let mut on = |progress: Progress<'_>| {
         let line = shown.on(progress.file, progress.done, progress.bytes);
         if let Some(line) = line.filter(|_| lines) {
-            eprintln!("{line}");
+            // Nobody has to read it.
+            let _ = writeln!(std::io::stderr(), "{line}");
         }
     };
     let fetched = Hub::from_env().and_then(|hub| hub.fetch(&id, &mut on));
