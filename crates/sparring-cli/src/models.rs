@@ -1,4 +1,5 @@
-//! The models of every command: a folder, one of the hub or the embedded miniature, on a device, with or without adapters.
+//! The models of every command: a folder, one of the hub or the embedded miniature, on a device, with or without
+//! adapters.
 
 use crate::eval::identity::model_digest;
 use crate::hub;
