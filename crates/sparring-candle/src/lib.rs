@@ -36,6 +36,7 @@
 //! | `cpu` | [`CandlePolicy`]: `engine` (learning), `decode` (sampling), `recall`, `policy` | all above |
 //! | `device` | [`DevicePolicy`] | all but `kernels` |
 //! | `causal` | [`CausalSampler`] | `batch`, `draw`, `model` |
+//! | `hub` | models of the Hugging Face Hub (feature `hub`) | `model` |
 //!
 //! A module imports only modules above it in this table; `tests/rooms.rs` checks it.
 
@@ -45,6 +46,8 @@ mod cpu;
 mod device;
 mod draw;
 mod error;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod kernels;
 mod learn;
 mod lora;

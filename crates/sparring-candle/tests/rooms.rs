@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Every room and what it imports, from the bottom up: a room imports only rooms above it in this list, so there are
 /// no circles. What the backends (`cpu`, `device`, `causal`) share lies in none of them.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("error", &[]),
     ("kernels", &[]),
     ("model", &[]),
@@ -42,6 +42,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     // `DevicePolicy::new` copies a `CandlePolicy`.
     ("device", &["batch", "cpu", "draw", "error", "learn", "lora", "model"]),
     ("causal", &["batch", "draw", "error", "model"]),
+    ("hub", &["model"]),
     ("oracle", &["cpu", "device", "error", "model"]),
 ];
 

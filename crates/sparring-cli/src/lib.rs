@@ -18,6 +18,7 @@ mod bench;
 mod conform;
 mod errors;
 mod eval;
+mod hub;
 mod miniature;
 mod models;
 mod play;

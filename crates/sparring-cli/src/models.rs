@@ -1,6 +1,8 @@
-//! The models of every command: a folder or the embedded miniature, on a device, with or without adapters.
+//! The models of every command: a folder, one of the hub or the embedded miniature, on a device, with or without
+//! adapters.
 
 use crate::eval::identity::model_digest;
+use crate::hub;
 use serde::{Serialize, Serializer};
 use sparring::candle::{
     CandlePolicy, ChatTokenizer, DeviceKind, DeviceOptions, DevicePolicy, LoraConfig, ModelConfig,
@@ -10,7 +12,7 @@ use sparring::core::{BoxError, Policy, Prompt, Sampler, Seed};
 use sparring::miniature;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// Where a model computes, as `--device` says it.
@@ -84,15 +86,16 @@ pub(crate) enum Model {
 }
 
 impl Model {
-    /// Loads a Hugging Face folder, a GGUF file, or the embedded miniature; on the CPU with these options.
+    /// Loads a Hugging Face folder, a GGUF file, a model of the hub, or the embedded miniature; on the CPU with these
+    /// options.
     pub(crate) fn load(
-        folder: Option<&Path>,
+        model: Option<&Path>,
         device: Device,
         options: PolicyOptions,
     ) -> Result<Self, BoxError> {
         // The folder of the embedded model is needed only until its weights are in memory.
         let scratch = tempfile::tempdir()?;
-        let folder = base_folder(folder, scratch.path())?;
+        let folder = base_folder(model, scratch.path())?;
         Ok(match device {
             Device::Cpu => Self::Cpu(Box::new(CandlePolicy::load(folder, options)?)),
             Device::Candle(DeviceKind::Cuda(_)) if !cfg!(feature = "cuda") => {
@@ -214,22 +217,22 @@ pub(crate) fn inputs(
     device: Device,
 ) -> Result<BTreeMap<String, String>, BoxError> {
     let scratch = tempfile::tempdir()?;
-    let model = model_digest(base_folder(model, scratch.path())?)?;
+    let model = model_digest(&base_folder(model, scratch.path())?)?;
     let rank = lora.map(|rank| (RANK, rank.to_string()));
     let named = [("model", model), ("device", device.to_string())].into_iter().chain(rank);
     Ok(named.map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// The folder of the base model: the user's, or the embedded one, written into `scratch`.
+/// The folder or GGUF file of the base model: the user's, the hub's, or the embedded one, written into `scratch`.
 ///
 /// # Errors
-/// What the file system says.
-pub(crate) fn base_folder<'a>(model: Option<&'a Path>, scratch: &'a Path) -> Result<&'a Path, BoxError> {
-    if let Some(folder) = model {
-        return Ok(folder);
+/// What the file system or the hub says.
+pub(crate) fn base_folder(model: Option<&Path>, scratch: &Path) -> Result<PathBuf, BoxError> {
+    if let Some(model) = model {
+        return hub::resolve(model);
     }
     miniature::write_base(scratch)?;
-    Ok(scratch)
+    Ok(scratch.to_owned())
 }
 
 #[cfg(test)]

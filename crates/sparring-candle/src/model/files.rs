@@ -24,16 +24,21 @@ pub(crate) fn create_atomically(
 ) -> Result<(), PolicyError> {
     let temporary = dir.join(format!(".{name}.partial"));
     let path = dir.join(name);
-    let finish = || {
-        File::open(&temporary)?.sync_all()?;
-        fs::rename(&temporary, &path)
-    };
-    write(&temporary).and_then(|()| finish()).map_err(|error| {
+    let finish = || File::open(&temporary)?.sync_all();
+    let written = write(&temporary).and_then(|()| finish()).map_err(|error| PolicyError::io(&path, error));
+    written.and_then(|()| rename_durably(&temporary, &path)).inspect_err(|_| {
         // The error that matters is the first one.
         let _ = fs::remove_file(&temporary);
-        PolicyError::io(&path, error)
-    })?;
-    sync_folder(dir)
+    })
+}
+
+/// Renames a file within its folder, durably. Its content must be durable already.
+///
+/// # Errors
+/// [`PolicyError::Io`] names the file.
+pub(crate) fn rename_durably(temporary: &Path, path: &Path) -> Result<(), PolicyError> {
+    fs::rename(temporary, path).map_err(|error| PolicyError::io(path, error))?;
+    path.parent().map_or(Ok(()), sync_folder)
 }
 
 /// Makes renames within a folder durable.

@@ -9,10 +9,12 @@ use super::tensors::{self, NamedTensor, TensorFile};
 use super::tokenizer::ChatTokenizer;
 use sparring_core::PolicyError;
 use std::collections::BTreeMap;
+#[cfg(feature = "hub")]
+use std::collections::BTreeSet;
 use std::path::Path;
 
-const WEIGHTS: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+pub(crate) const WEIGHTS: &str = "model.safetensors";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
 
 /// The content of a model folder.
 #[derive(Debug)]
@@ -81,8 +83,7 @@ pub(crate) fn read_weights(dir: &Path, layout: &Layout) -> Result<Vec<f32>, Poli
 
 fn read_shards(dir: &Path, index: &Path, layout: &Layout, weights: &mut [f32]) -> Result<(), PolicyError> {
     let map = json::read_object(index, "")?;
-    let fields = Fields { file: index, map: &map };
-    let files = fields.object("weight_map")?.ok_or_else(|| fields.bad("weight_map", "is missing"))?;
+    let files = weight_map(Fields { file: index, map: &map })?;
     let mut by_file: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for p in &layout.parameters {
         let file = files.text(&p.name)?.ok_or_else(|| files.bad(&p.name, "is missing from weight_map"))?;
@@ -97,6 +98,21 @@ fn read_shards(dir: &Path, index: &Path, layout: &Layout, weights: &mut [f32]) -
         }
     }
     Ok(())
+}
+
+/// The file of each tensor.
+fn weight_map(index: Fields<'_>) -> Result<Fields<'_>, PolicyError> {
+    index.object("weight_map")?.ok_or_else(|| index.bad("weight_map", "is missing"))
+}
+
+/// The files that an index names, each once.
+#[cfg(feature = "hub")]
+pub(crate) fn shard_names(index: &Path) -> Result<Vec<String>, PolicyError> {
+    let map = json::read_object(index, "")?;
+    let files = weight_map(Fields { file: index, map: &map })?;
+    let names = files.map.keys().map(|tensor| files.text(tensor));
+    let names: BTreeSet<&str> = names.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+    Ok(names.into_iter().map(str::to_owned).collect())
 }
 
 /// Refuses tensors that the decoder would ignore: they mean that the model is not the one of config.json.

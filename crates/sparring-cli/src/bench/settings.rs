@@ -12,9 +12,9 @@ use std::path::PathBuf;
 /// process's largest.
 #[derive(Debug, Clone, clap::Args, Serialize)]
 pub(crate) struct Settings {
-    /// Hugging Face folder of the model. Texts of `prompts_P.json` in it (a list; each P tokens) are the prompts;
-    /// without the file, random tokens are.
-    #[arg(long, value_name = "DIR")]
+    /// The model: a Hugging Face folder, a GGUF file or a hub id (OWNER/NAME). Texts of `prompts_P.json` in the folder
+    /// (a list; each P tokens) are the prompts; without the file, random tokens are.
+    #[arg(long, value_name = "MODEL")]
     pub(crate) model: PathBuf,
     /// Prompts of a step.
     #[arg(long, default_value_t = 8)]

@@ -5,11 +5,11 @@
 //! sparring eval --golds hermes --benchmark bfcl --data DIR    # no model needed
 //! ```
 //!
-//! `--model` is a Hugging Face folder or a GGUF file (Qwen2, Qwen3, Llama), `--data` the folder of the benchmark's
-//! files; nothing is fetched. Answers are kept in the folder of `--out` as they come: the same command continues where
-//! it stopped. Beside the report stand the failures, each with its reason, and for BFCL the result files that the
-//! official `bfcl evaluate` reads. `--golds` scores the benchmark's own answers, written in a call format, instead of a
-//! model's.
+//! `--model` is a Hugging Face folder, a GGUF file or the id of a model that is downloaded from the hub (Qwen2, Qwen3,
+//! Llama), `--data` the folder of the benchmark's files, which are not downloaded. Answers are kept in the folder of
+//! `--out` as they come: the same command continues where it stopped. Beside the report stand the failures, each with
+//! its reason, and for BFCL the result files that the official `bfcl evaluate` reads. `--golds` scores the benchmark's
+//! own answers, written in a call format, instead of a model's.
 
 pub(crate) mod identity;
 mod settings;
@@ -18,8 +18,9 @@ mod tests;
 
 use crate::asking::reader;
 use crate::errors::at;
+use crate::hub;
 use crate::models::{Device, Model};
-use identity::{data_files, model_digest, model_name};
+use identity::{data_files, model_digest};
 use serde_json::json;
 pub(crate) use settings::Args;
 use sparring::core::BoxError;
@@ -52,15 +53,16 @@ fn evaluate(args: &Args) -> Result<Report, BoxError> {
         list(&failures);
         return Ok(report);
     }
-    let folder = args.model.as_deref().ok_or("name a model's folder (--model), or a format (--golds)")?;
-    ask(args, &benchmark, folder)
+    let model = args.model.as_deref().ok_or("name a model (--model), or a format (--golds)")?;
+    ask(args, &benchmark, model)
 }
 
-fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxError> {
-    let model = Model::load(Some(folder), args.device.device, args.device.options())?;
+fn ask(args: &Args, benchmark: &Benchmark, named: &Path) -> Result<Report, BoxError> {
+    let folder = hub::resolve(named)?;
+    let model = Model::load(Some(&folder), args.device.device, args.device.options())?;
     let model = args.adapter.as_deref().map(|dir| model.with_adapter(dir)).transpose()?.unwrap_or(model);
     let tokenizer = model.tokenizer();
-    let name = model_name(folder)?;
+    let name = hub::name(named)?;
 
     // 3. How the model is asked and read.
     let method = args.method(tokenizer.template_source().unwrap_or_default())?;
@@ -77,7 +79,7 @@ fn ask(args: &Args, benchmark: &Benchmark, folder: &Path) -> Result<Report, BoxE
     // of reading may change without asking again.
     let (dir, config) = (args.folder(), args.run_config());
     std::fs::create_dir_all(&dir).map_err(at(&dir))?;
-    let digest = model_digest(folder)?;
+    let digest = model_digest(&folder)?;
     let mut identity = json!({
         "benchmark": benchmark.name,
         "model": digest,

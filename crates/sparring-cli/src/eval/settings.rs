@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 /// Scores a model on a tool-calling benchmark.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The model: a Hugging Face folder or a GGUF file.
+    /// The model: a Hugging Face folder, a GGUF file, or the id of a model that is downloaded from the hub (OWNER/NAME,
+    /// OWNER/NAME@REVISION, OWNER/NAME:FILE.gguf).
     #[arg(long, value_name = "MODEL", conflicts_with = "golds")]
     pub(crate) model: Option<PathBuf>,
     /// Score the benchmark's own answers, written in this format, instead of a model's.
@@ -48,7 +49,7 @@ pub(crate) struct Args {
     /// For models that write `_` for the dots of names: BFCL's tools are offered and checked under such names.
     #[arg(long)]
     underscore_to_dot: bool,
-    /// The model's name in the official registry, for BFCL's result files [default: the folder's].
+    /// The model's name in the official registry, for BFCL's result files [default: the model's].
     #[arg(long, value_name = "NAME")]
     pub(crate) bfcl_model: Option<String>,
     /// Maximum number of tokens per answer.

@@ -28,7 +28,8 @@ pub(crate) struct Args {
     /// Folder of a run to continue from its newest checkpoint.
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
-    /// The base model, also when resuming: a Hugging Face folder or a GGUF file [default: the embedded miniature].
+    /// The base model, also when resuming: a Hugging Face folder, a GGUF file, or the id of a model that is downloaded
+    /// from the hub (OWNER/NAME, OWNER/NAME@REVISION, OWNER/NAME:FILE.gguf) [default: the embedded miniature].
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// Train low-rank adapters of this rank; both players then share one base in memory.

@@ -26,8 +26,8 @@ pub(crate) struct Args {
     /// Seed of tasks and samples.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Hugging Face folder of the base model [default: the embedded miniature].
-    #[arg(long)]
+    /// The base model: a Hugging Face folder, a GGUF file or a hub id (OWNER/NAME) [default: the embedded miniature].
+    #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
 }
 

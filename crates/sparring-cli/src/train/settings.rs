@@ -54,7 +54,8 @@ pub(crate) struct Args {
     /// Seed of every random choice.
     #[arg(long, default_value_t = 1, conflicts_with = "resume")]
     seed: u64,
-    /// The model, also when resuming: a Hugging Face folder or a GGUF file [default: the embedded miniature].
+    /// The model, also when resuming: a Hugging Face folder, a GGUF file, or the id of a model that is downloaded from
+    /// the hub (OWNER/NAME, OWNER/NAME@REVISION, OWNER/NAME:FILE.gguf) [default: the embedded miniature].
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
     /// Train low-rank adapters of this rank instead of the weights.

@@ -58,8 +58,9 @@ impl Backoff {
     }
 
     /// Returns the wait after `failed` attempts (at least 1) of a request with this seed.
-    fn wait(&self, failed: u32, request: Seed) -> Duration {
-        let doubled = 2_u32.checked_pow(failed - 1).and_then(|times| self.initial.checked_mul(times));
+    pub fn wait(&self, failed: u32, request: Seed) -> Duration {
+        let doubled =
+            2_u32.checked_pow(failed.saturating_sub(1)).and_then(|times| self.initial.checked_mul(times));
         let seed = self.seed.child("retry").index(request.value()).index(u64::from(failed));
         // In (0, 1]: the highest 53 bits, which f64 holds exactly.
         let share = ((seed.value() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
