@@ -64,6 +64,12 @@ pub trait Game: Send + Sync {
     /// Returns whether the completion solves the task.
     fn solved(&self, task: &Self::Task, out: &Rollout) -> bool;
 
+    /// Returns an answer that solves the task, for a Solver that first imitates. By default none.
+    fn gold_answer(&self, task: &Self::Task) -> Option<String> {
+        let _ = task;
+        None
+    }
+
     /// Returns the answer in a completion in canonical form, so that answers can be compared (cross-verification);
     /// `None` if there is no answer. By default the whole text.
     fn answer(&self, task: &Self::Task, out: &Rollout) -> Option<String> {

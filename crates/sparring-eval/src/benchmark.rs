@@ -1,4 +1,5 @@
-use crate::{Item, Reading, Verdict};
+use crate::{ExactGrader, Expected, Item, Reading, Verdict};
+use sparring_tools::ToolSpec;
 use std::fmt::Debug;
 
 /// Decides whether an answer is right.
@@ -38,5 +39,25 @@ impl Benchmark {
             *n <= limit
         });
         self
+    }
+
+    /// The same questions without the tools that serve them: the right answer is no call. Questions without another
+    /// tool, or to which no call is the right answer anyway, are left out.
+    ///
+    /// A benchmark whose questions all call for a tool says nothing about a model that always calls one.
+    #[must_use]
+    pub fn without_called_tools(&self) -> Self {
+        let declined = |item: &Item| {
+            let Expected::Calls(gold) = &item.expected else { return None };
+            let called = |tool: &ToolSpec| gold.iter().any(|call| call.name == tool.name);
+            let tools: Vec<ToolSpec> = item.tools.iter().filter(|tool| !called(tool)).cloned().collect();
+            if gold.is_empty() || tools.is_empty() || tools.len() == item.tools.len() {
+                return None;
+            }
+            let id = format!("{}-no-call", item.id);
+            Some(Item::calls(id, "no_call", item.messages.clone(), tools, Vec::new()))
+        };
+        let items = self.items.iter().filter_map(declined).collect();
+        Self { name: format!("{}-no-call", self.name), items, grader: Box::new(ExactGrader::new()) }
     }
 }

@@ -50,6 +50,7 @@
 
 mod benchmark;
 pub mod bfcl;
+mod bootstrap;
 mod error;
 mod files;
 mod golds;
@@ -67,6 +68,7 @@ mod table;
 mod tally;
 
 pub use benchmark::{Benchmark, Grader};
+pub use bootstrap::{PairedDifference, paired_bootstrap};
 pub use error::EvalError;
 pub use golds::{gold_answers, gold_calls};
 pub use grade::{ExactGrader, Verdict};

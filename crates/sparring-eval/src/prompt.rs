@@ -3,7 +3,7 @@
 use crate::{AnswerReader, EvalError, Expected, Item, calls_of};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use sparring_core::{BoxError, Conversation, Encoder, Message, Prompt, Role};
+use sparring_core::{BoxError, Conversation, Encoder, Hook, Message, Prompt, Role};
 use sparring_tools::{Dialect, ToolSpec};
 use std::fmt::Write;
 
@@ -20,6 +20,12 @@ pub trait Prompter: Send + Sync {
     /// # Errors
     /// Why there is no prompt, for example because a chat template refuses the messages.
     fn prompt(&self, item: &Item) -> Result<Prompt, BoxError>;
+
+    /// The hook that the answer is drawn under: a grammar, say. By default none.
+    fn hook(&self, item: &Item) -> Option<Hook> {
+        let _ = item;
+        None
+    }
 }
 
 /// The seam is object-safe.

@@ -96,7 +96,7 @@ pub fn run(
     progress(done);
     let mut keeper = Keeper { held: journal.answers().is_empty().then(Vec::new), journal };
     for batch in open.chunks(config.batch) {
-        ask(batch, sampler, config, &mut keeper)?;
+        ask(batch, sampler, prompter, config, &mut keeper)?;
         done += batch.len();
         progress(done);
     }
@@ -111,7 +111,8 @@ fn open<'a>(
 ) -> Result<Vec<Question<'a>>, EvalError> {
     let mut open = Vec::new();
     for item in &benchmark.items {
-        let question = Question::new(item, prompter.prompt(item).map_err(|error| one_line(&*error)));
+        let prompt = prompter.prompt(item).map_err(|error| one_line(&*error));
+        let question = Question::new(item, prompt);
         match journal.get(&item.id) {
             None => open.push(question),
             Some(answer) if answer.prompt == question.hash => {}
@@ -203,6 +204,7 @@ impl<'a> Question<'a> {
 fn ask(
     batch: &[Question<'_>],
     sampler: &dyn Sampler,
+    prompter: &dyn Prompter,
     config: &RunConfig,
     keeper: &mut Keeper<'_>,
 ) -> Result<(), EvalError> {
@@ -212,7 +214,7 @@ fn ask(
             Err(why) => answers.push(question.answer(Err(why))),
             Ok(request) => {
                 asked.push(question);
-                requests.push(request);
+                requests.push(request.with_shared_hook(prompter.hook(question.item)));
             }
         }
     }

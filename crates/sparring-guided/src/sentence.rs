@@ -12,7 +12,7 @@ const ANY_ORDER: usize = 3;
 /// three) in any order.
 pub(crate) fn expression(texts: &[String], gap: usize) -> String {
     /// A word, with a mark behind it.
-    const WORD: &str = r"[\p{L}\p{N}$'’-]+[,;:]?";
+    const WORD: &str = r"[\p{L}\p{N}$'’-]{1,16}[,;:]?";
     let before = format!("({WORD} ){{0,{gap}}}");
     let between = format!("[,;:]? {before}");
     let behind = format!("(,?( {WORD}){{0,{gap}}})[.?!]");

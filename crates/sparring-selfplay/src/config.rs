@@ -39,6 +39,9 @@ pub enum Order {
 pub struct GeneratorConfig {
     /// Whether the Generator is trained; `false` is the frozen-Generator ablation.
     pub train: bool,
+    /// The first iteration in which it is trained. Where the base Solver solves nothing, its solve rates teach nothing
+    /// until it has learnt from the base Generator's tasks.
+    pub first_iteration: usize,
     /// Updates per iteration.
     pub steps: usize,
     /// Specifications per update.
@@ -66,6 +69,7 @@ impl Default for GeneratorConfig {
     fn default() -> Self {
         Self {
             train: true,
+            first_iteration: 1,
             steps: 50,
             prompts_per_step: 6,
             group_size: 4,
@@ -77,6 +81,38 @@ impl Default for GeneratorConfig {
             probe_temperature: 0.7,
             grpo: GrpoConfig::default(),
         }
+    }
+}
+
+/// Supervised updates of the Solver on the pool's own answers ([`Game::gold_answer`](sparring_core::Game::gold_answer)),
+/// before its reinforced ones.
+///
+/// A base model that never makes a right call earns no reward to learn from. The answers come from the Generator's
+/// proposals, so no data enters. Not part of Tool-R0; off by default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ImitationConfig {
+    /// Updates per iteration; 0 for none.
+    pub steps: usize,
+    /// The last iteration that has any.
+    pub last_iteration: usize,
+    /// Tasks in each update.
+    pub tasks_per_step: usize,
+    /// Learning rate.
+    pub lr: f64,
+}
+
+impl Default for ImitationConfig {
+    fn default() -> Self {
+        Self { steps: 0, last_iteration: 1, tasks_per_step: 16, lr: 1e-5 }
+    }
+}
+
+impl ImitationConfig {
+    /// The updates of an iteration.
+    pub(crate) fn steps_of(&self, iteration: usize) -> usize {
+        if iteration <= self.last_iteration { self.steps } else { 0 }
     }
 }
 
@@ -101,6 +137,8 @@ pub struct SolverConfig {
     pub temperature: f32,
     /// The order in which the Solver trains on the pool.
     pub order: Order,
+    /// Supervised updates before the reinforced ones.
+    pub imitation: ImitationConfig,
     /// The update. Its temperature is `temperature`; its longest completion is `max_tokens`, where the loss needs one
     /// and none is set.
     pub grpo: GrpoConfig,
@@ -117,6 +155,7 @@ impl Default for SolverConfig {
             max_tokens: 2048,
             temperature: 1.0,
             order: Order::default(),
+            imitation: ImitationConfig::default(),
             grpo: GrpoConfig::default(),
         }
     }
@@ -191,6 +230,7 @@ impl SelfPlayConfig {
             at_least("generator.steps", g.steps, 1)?;
             at_least("generator.prompts_per_step", g.prompts_per_step, 1)?;
             at_least("generator.group_size", g.group_size, 2)?;
+            at_least("generator.first_iteration", g.first_iteration, 1)?;
             learning_rate("generator.lr", g.lr)?;
         }
         schedule("generator.lr_schedule", g.lr_schedule)?;
@@ -204,6 +244,10 @@ impl SelfPlayConfig {
         learning_rate("solver.lr", s.lr)?;
         schedule("solver.lr_schedule", s.lr_schedule)?;
         at_least("solver.max_tokens", s.max_tokens, 1)?;
+        if s.imitation.steps > 0 {
+            at_least("solver.imitation.tasks_per_step", s.imitation.tasks_per_step, 1)?;
+            learning_rate("solver.imitation.lr", s.imitation.lr)?;
+        }
         training_temperature("solver.temperature", s.temperature)?;
         Ok(self.pool.validate()?)
     }

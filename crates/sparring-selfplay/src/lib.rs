@@ -106,7 +106,9 @@ mod summary;
 mod tests;
 
 pub use attempt::solve_rate;
-pub use config::{GeneratorConfig, Order, SelfPlayConfig, SelfPlayPlan, SolverConfig, Weights};
+pub use config::{
+    GeneratorConfig, ImitationConfig, Order, SelfPlayConfig, SelfPlayPlan, SolverConfig, Weights,
+};
 pub use error::SelfPlayError;
 pub use outcome::Outcome;
 pub use players::{Players, Seat};

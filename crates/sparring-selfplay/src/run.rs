@@ -1,12 +1,12 @@
 use crate::state::{Cursor, State};
 use crate::{PlayerStep, Players, SelfPlayError, SelfPlayPlan, Summary};
 use serde::Serialize;
-use sparring_core::{Game, Phase, Player, Reward, Rollout, Scorer, Seed, TaskSource};
+use sparring_core::{Encoder, Game, Phase, Player, Reward, Rollout, Scorer, Seed, TaskSource};
 use sparring_grpo::UpdateReport;
 use sparring_grpo::advantage::Baselines;
 use sparring_train::store::{Journal, Store};
 use sparring_train::summary::DriftNote;
-use sparring_train::{Evaluation, Scored, TrainError, Updater};
+use sparring_train::{Benchmark, Evaluation, Scored, TrainError, Updater};
 use std::time::Instant;
 
 /// Own tasks beside the Generator's, and their share of the pool.
@@ -26,9 +26,11 @@ pub(crate) struct Run<'r, 'a, G: Game> {
     pub(crate) generator_reward: &'r (dyn Reward<G::Spec> + 'a),
     pub(crate) solver_reward: &'r (dyn Reward<G::Task> + 'a),
     pub(crate) evaluations: &'r [Evaluation<G::Task>],
+    pub(crate) benchmarks: &'r [Box<dyn Benchmark + 'a>],
     pub(crate) players: &'r mut Players,
     pub(crate) seed: Seed,
     pub(crate) tasks: Option<&'r mut OwnTasks<'a, G>>,
+    pub(crate) encoder: Option<&'r (dyn Encoder + 'a)>,
     pub(crate) recorder: Option<&'r mut Record<'a, G>>,
     pub(crate) drift: DriftNote,
     pub(crate) store: Store<'r, 'a>,
@@ -57,7 +59,14 @@ impl<G: Game> Run<'_, '_, G> {
         while self.state.cursor.iteration <= self.plan.config.iterations {
             self.phase()?;
         }
-        let summary = Summary::new(self.store.info(), &self.state.ledger);
+        let mut summary = Summary::new(self.store.info(), &self.state.ledger);
+        for benchmark in self.benchmarks {
+            if let Some((base, later)) =
+                self.state.ledger.benchmarks.get(benchmark.name()).and_then(|s| s.split_first())
+            {
+                summary.evaluations.insert(benchmark.name().to_owned(), benchmark.summary(base, later));
+            }
+        }
         self.store.write_json("summary.json", &summary)?;
         Ok(summary)
     }
@@ -65,7 +74,8 @@ impl<G: Game> Run<'_, '_, G> {
     /// Plays the phase under the cursor, from the cursor's step on, and moves the cursor to the next.
     fn phase(&mut self) -> Result<(), SelfPlayError> {
         let Cursor { iteration, phase, .. } = self.state.cursor;
-        if phase == Phase::TrainGenerator && !self.plan.config.generator.train {
+        let generator = &self.plan.config.generator;
+        if phase == Phase::TrainGenerator && (!generator.train || iteration < generator.first_iteration) {
             self.state.cursor = self.state.cursor.next();
             return Ok(());
         }

@@ -1,10 +1,10 @@
 use crate::run::{OwnTasks, Recorder, Run};
 use crate::state::{Cursor, State};
 use crate::{PlayerStep, Players, SelfPlayError, SelfPlayPlan, Summary};
-use sparring_core::{Game, Observer, Reward, Scorer, Seed, TaskSource};
+use sparring_core::{Encoder, Game, Observer, Reward, Scorer, Seed, TaskSource};
 use sparring_train::store::{Journal, RunInfo, RunOptions, Store};
 use sparring_train::summary::DriftNote;
-use sparring_train::{Evaluation, TrainError, check};
+use sparring_train::{Benchmark, Evaluation, TrainError, check};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -19,7 +19,9 @@ pub struct SelfPlay<'a, G: Game> {
     players: Players,
     seed: Seed,
     tasks: Option<OwnTasks<'a, G>>,
+    encoder: Option<Box<dyn Encoder + 'a>>,
     evaluations: Vec<Evaluation<G::Task>>,
+    benchmarks: Vec<Box<dyn Benchmark + 'a>>,
     recorder: Option<Recorder<'a, G>>,
     options: RunOptions<'a>,
 }
@@ -49,7 +51,9 @@ impl<'a, G: Game> SelfPlay<'a, G> {
             players,
             seed,
             tasks: None,
+            encoder: None,
             evaluations: Vec::new(),
+            benchmarks: Vec::new(),
             recorder: None,
             options: RunOptions::default(),
         }
@@ -87,6 +91,13 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         self
     }
 
+    /// Sets the encoder of both models' tokenizer, which [`ImitationConfig`](crate::ImitationConfig) needs.
+    #[must_use]
+    pub fn with_encoder(mut self, encoder: impl Encoder + 'a) -> Self {
+        self.encoder = Some(Box::new(encoder));
+        self
+    }
+
     /// Calls `recorder` after every update of either player, with the update and the journal: for your own records in
     /// `events.jsonl`, which [`Report::with_section`](sparring_train::report::Page::with_section) can show.
     ///
@@ -105,6 +116,15 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     #[must_use]
     pub fn with_evaluation(mut self, evaluation: Evaluation<G::Task>) -> Self {
         self.evaluations.push(evaluation);
+        self
+    }
+
+    /// Adds a benchmark, which the Solver is asked before the first and after each iteration. Its answers are kept in the
+    /// run's folder, under `evaluations/NAME`, so that a benchmark that was stopped goes on where it was. Its results
+    /// are in [`Summary::evaluations`].
+    #[must_use]
+    pub fn with_benchmark(mut self, benchmark: impl Benchmark + 'a) -> Self {
+        self.benchmarks.push(Box::new(benchmark));
         self
     }
 
@@ -213,9 +233,11 @@ impl<'a, G: Game> SelfPlay<'a, G> {
             generator_reward: self.generator_reward.as_ref(),
             solver_reward: self.solver_reward.as_ref(),
             evaluations: &self.evaluations,
+            benchmarks: &self.benchmarks,
             players: &mut self.players,
             seed: self.seed,
             tasks: self.tasks.as_mut(),
+            encoder: self.encoder.as_deref(),
             recorder: self.recorder.as_deref_mut(),
             drift: DriftNote::default(),
             store,

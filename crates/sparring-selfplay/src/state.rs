@@ -1,5 +1,6 @@
 use crate::{PoolTask, PoolYield};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sparring_core::Phase;
 use sparring_train::EvaluationScore;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +65,9 @@ impl<T> State<T> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ledger {
     pub(crate) base: Vec<EvaluationScore>,
+    /// Scores of each benchmark: of the base, then of each iteration.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) benchmarks: BTreeMap<String, Vec<Value>>,
     pub(crate) iterations: Vec<IterationRow>,
     /// Seconds by phase.
     pub(crate) seconds: BTreeMap<String, f64>,

@@ -22,6 +22,9 @@ pub struct Summary {
     /// (final − base) / base accuracy of the evaluation `heldout`, or of the first where there is none of that name;
     /// `None` where the base accuracy is 0.
     pub relative_gain: Option<f64>,
+    /// The benchmarks, by name: see [`Benchmark::summary`](sparring_train::Benchmark::summary).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evaluations: BTreeMap<String, Value>,
     /// The Generator's progress.
     pub generator: GeneratorSummary,
     /// Scores of every evaluation before the first iteration.
@@ -65,6 +68,7 @@ impl Summary {
             base: by_name(&ledger.base),
             last: by_name(last),
             relative_gain: relative_gain(&ledger.base, last),
+            evaluations: BTreeMap::new(),
             generator: GeneratorSummary::new(&ledger.iterations),
             base_evaluations: ledger.base.clone(),
             iterations: ledger.iterations.clone(),

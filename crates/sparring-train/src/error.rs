@@ -79,6 +79,15 @@ pub enum TrainError {
         #[source]
         source: BoxError,
     },
+    /// A benchmark could not be run.
+    #[error("the evaluation `{name}` failed")]
+    Benchmark {
+        /// Its name.
+        name: String,
+        /// The cause.
+        #[source]
+        source: BoxError,
+    },
     /// The solve rates of proposed tasks could not be measured.
     #[error("update {step}: measuring the solve rates failed")]
     SolveRates {

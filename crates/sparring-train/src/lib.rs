@@ -62,6 +62,7 @@
 //! same summary as an uninterrupted run.
 #![forbid(unsafe_code)]
 
+mod benchmark;
 pub mod check;
 mod config;
 mod error;
@@ -82,6 +83,7 @@ mod tests;
 mod trainer;
 mod update;
 
+pub use benchmark::Benchmark;
 pub use config::{TrainConfig, TrainPlan, from_toml};
 pub use error::TrainError;
 pub use evaluation::{Evaluation, EvaluationScore, Evaluator, ShownAnswer, accuracy_with_error};

@@ -201,8 +201,7 @@ impl Game for OwnToolsGame {
 
     fn generator_hook(&self, plan: &CallPlan) -> Option<Hook> {
         let guide = self.guide.as_ref().filter(|_| self.settings.constrain_generator)?;
-        let planned: Vec<ToolSpec> =
-            plan.calls.iter().filter_map(|call| grammar::planned(&self.catalogue, call)).collect();
+        let planned = grammar::planned(&self.catalogue, plan);
         grammar::proposals(guide, &planned, &self.settings).ok().map(Hook::new)
     }
 
@@ -225,6 +224,11 @@ impl Game for OwnToolsGame {
 
     fn solver_hook(&self, task: &ToolTask) -> Option<Hook> {
         if self.settings.constrain_solver { self.answer_hook(&task.tools) } else { None }
+    }
+
+    fn gold_answer(&self, task: &ToolTask) -> Option<String> {
+        let declines = task.calls.is_empty();
+        Some(if declines { self.settings.decline.clone() } else { self.parser.render(&task.calls) })
     }
 
     fn solved(&self, task: &ToolTask, out: &Rollout) -> bool {

@@ -1,7 +1,7 @@
 //! The grammars that both players write under.
 
 use super::game::{GameSettings, Order};
-use super::{Catalogue, PlannedCall};
+use super::{CallPlan, Catalogue};
 use serde_json::{Map, Value, json};
 use sparring_guided::{CallGrammar, Constraint, Guide, GuidedError, Staged};
 use sparring_tools::{CallParser, ToolCall, ToolSpec, grounding};
@@ -45,29 +45,40 @@ pub(super) fn proposals(
     })
 }
 
-/// The tool with the planned parameters only, all required, and with values that a person would write.
-pub(super) fn planned(catalogue: &Catalogue, call: &PlannedCall) -> Option<ToolSpec> {
-    let tool = catalogue.get(&call.tool)?;
-    let mut planned = tool.clone();
-    planned.parameters = call
-        .parameters
-        .iter()
-        .filter_map(|name| Some((name.clone(), simple(tool.parameters.get(name)?))))
-        .collect();
-    planned.required.clone_from(&call.parameters);
-    Some(planned)
+/// The tools of the planned calls with the planned parameters only, all required, and with values that a person would
+/// write.
+pub(super) fn planned(catalogue: &Catalogue, plan: &CallPlan) -> Vec<ToolSpec> {
+    let mut ideas = plan.ideas.iter();
+    let mut planned = Vec::with_capacity(plan.calls.len());
+    for call in &plan.calls {
+        let Some(tool) = catalogue.get(&call.tool) else { continue };
+        let mut reduced = tool.clone();
+        reduced.parameters.clear();
+        for name in &call.parameters {
+            let ideas = ideas.next().map_or(&[][..], Vec::as_slice);
+            let schema = tool.parameters.get(name).cloned().unwrap_or_default();
+            reduced.parameters.insert(name.clone(), simple(&schema, ideas));
+        }
+        reduced.required.clone_from(&call.parameters);
+        planned.push(reduced);
+    }
+    planned
 }
 
-/// Strings begin and end with a letter or digit, and have no marks that JSON or a call format would have to escape;
+/// Strings are one of `ideas`; without any, they begin and end with a letter or digit, and have no marks that JSON or a call format would have to escape;
 /// numbers are of a size that people speak of. Schemas that say more stay as they are.
-fn simple(schema: &Value) -> Value {
+fn simple(schema: &Value, ideas: &[String]) -> Value {
     const WORDS: &str = r"^[\p{L}\p{N}]([\p{L}\p{N} .,:'&@/+-]{0,40}[\p{L}\p{N}])?$";
     let Value::Object(map) = schema else { return schema.clone() };
     let mut map: Map<String, Value> = map.clone();
     let says_more = |map: &Map<String, Value>, keys: &[&str]| keys.iter().any(|key| map.contains_key(*key));
     match map.get("type").and_then(Value::as_str) {
         Some("string" | "str") if !says_more(&map, &["enum", "const", "format", "pattern"]) => {
-            map.insert("pattern".to_owned(), json!(WORDS));
+            if ideas.is_empty() {
+                map.insert("pattern".to_owned(), json!(WORDS));
+            } else {
+                map.insert("enum".to_owned(), json!(ideas));
+            }
         }
         Some("integer" | "int" | "number" | "float")
             if !says_more(
@@ -79,7 +90,7 @@ fn simple(schema: &Value) -> Value {
             map.insert("maximum".to_owned(), json!(10_000));
         }
         Some("array" | "list") => {
-            if let Some(items) = map.get("items").map(simple) {
+            if let Some(items) = map.get("items").map(|items| simple(items, ideas)) {
                 map.insert("items".to_owned(), items);
             }
             map.entry("minItems").or_insert(json!(1));

@@ -1,8 +1,9 @@
-//! Values that a person might mention, for a Generator that would otherwise write the same few again and again.
+//! Everyday values, for a Generator that would otherwise write the same few again and again.
 
 use rand::Rng;
+use rand::seq::SliceRandom;
 
-/// Kinds of values; a plan draws one of each.
+/// Kinds of values: people, places, days, times, numbers, food and music, titles, matters, identifiers.
 const IDEAS: [&[&str]; 9] = [
     &[
         "Emma Clark",
@@ -151,11 +152,17 @@ const IDEAS: [&[&str]; 9] = [
     ],
 ];
 
-/// One value of each kind, in random order.
-pub(super) fn draw(rng: &mut impl Rng) -> Vec<String> {
-    use rand::seq::SliceRandom;
-    let mut ideas: Vec<String> =
-        IDEAS.iter().map(|kind| kind[rng.random_range(0..kind.len())].to_owned()).collect();
-    ideas.shuffle(rng);
+/// For each of `n` parameters one value of each kind, in random order. No two parameters share a value, as long as there
+/// are enough: a request that gives one value to two parameters would leave open which is which.
+pub(super) fn draw(n: usize, rng: &mut impl Rng) -> Vec<Vec<String>> {
+    let mut ideas = vec![Vec::new(); n];
+    for kind in IDEAS {
+        let mut drawn: Vec<&str> = kind.to_vec();
+        drawn.shuffle(rng);
+        for (ideas, value) in ideas.iter_mut().zip(drawn.iter().cycle()) {
+            ideas.push((*value).to_owned());
+        }
+    }
+    ideas.iter_mut().for_each(|ideas| ideas.shuffle(rng));
     ideas
 }

@@ -23,8 +23,10 @@ pub struct CallPlan {
     pub menu: Vec<String>,
     /// How the person speaks.
     pub style: String,
-    /// Values that the person might mention.
-    pub ideas: Vec<String>,
+    /// For each parameter of the calls, in order, the values of which the Generator chooses if it is a string; empty if
+    /// it invents them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ideas: Vec<Vec<String>>,
 }
 
 /// The distribution of [`CallPlan`]s.
@@ -46,6 +48,10 @@ pub struct PlanConfig {
     pub parameters: usize,
     /// How people speak.
     pub styles: Vec<String>,
+    /// Share of the plans, in [0, 1], in which the Generator chooses the values of string parameters from a list of
+    /// everyday ones (names, places, dates, ...), by what fits the parameter. A small model that invents them all
+    /// writes the same few again and again, or nonsense.
+    pub given_values: f64,
 }
 
 impl Default for PlanConfig {
@@ -64,6 +70,7 @@ impl Default for PlanConfig {
             menu_to: 8,
             parameters: 4,
             styles: styles.map(str::to_owned).to_vec(),
+            given_values: 0.7,
         }
     }
 }
@@ -81,6 +88,9 @@ impl PlanConfig {
         }
         if self.menu_from == 0 || self.menu_to < self.menu_from {
             return bad("menu_to", "needs 1 <= menu_from <= menu_to");
+        }
+        if !(0.0..=1.0).contains(&self.given_values) {
+            return bad("given_values", "must be in [0, 1]");
         }
         if self.styles.is_empty() {
             return bad("styles", "needs at least one style");
@@ -100,7 +110,7 @@ impl PlanConfig {
                 called.push(next);
             }
         }
-        let calls = called
+        let calls: Vec<PlannedCall> = called
             .iter()
             .map(|&i| PlannedCall {
                 tool: tools[i].name.clone(),
@@ -110,7 +120,10 @@ impl PlanConfig {
         let size = rng.random_range(self.menu_from..=self.menu_to);
         let menu = menu(catalogue, &called, size, &mut rng);
         let style = self.styles[rng.random_range(0..self.styles.len())].clone();
-        CallPlan { calls, menu, style, ideas: ideas::draw(&mut rng) }
+        let given = rng.random::<f64>() < self.given_values;
+        let parameters = calls.iter().map(|call| call.parameters.len()).sum();
+        let ideas = if given { ideas::draw(parameters, &mut rng) } else { Vec::new() };
+        CallPlan { calls, menu, style, ideas }
     }
 
     /// The number of calls beside the first, by `u` in [0, 1).

@@ -90,13 +90,12 @@ pub fn solver_messages(
     messages
 }
 
-/// A worked example: a tool with its call's arguments, a style, ideas, a request.
+/// A worked example: a tool with its call's arguments, a style, a request.
 struct Example {
     name: &'static str,
     tool: &'static str,
     arguments: &'static str,
     style: &'static str,
-    ideas: &'static str,
     request: &'static str,
 }
 
@@ -107,7 +106,6 @@ const EXAMPLES: [Example; 3] = [
 ",
         arguments: r#"{"city": "Oslo", "day": "Friday"}"#,
         style: "casual, as to a friend",
-        ideas: "lasagna, Friday, 17, Anna Berg, Oslo, K201",
         request: "what's the weather going to be like in Oslo on Friday?",
     },
     Example {
@@ -116,7 +114,6 @@ const EXAMPLES: [Example; 3] = [
 ",
         arguments: r#"{"recipient": "Maria Lopez", "amount": 45}"#,
         style: "a short command",
-        ideas: "45, Boston, Maria Lopez, soul, 7:20, toothache",
         request: "Send 45 dollars to Maria Lopez.",
     },
     Example {
@@ -125,7 +122,6 @@ const EXAMPLES: [Example; 3] = [
 ",
         arguments: r#"{"restaurant": "The Green Door", "time": "half past seven", "guests": 4}"#,
         style: "a polite question",
-        ideas: "The Green Door, half past seven, gift, ben@home.net, 4",
         request: "Could you get us a table for 4 at The Green Door, around half past seven?",
     },
 ];
@@ -151,7 +147,7 @@ pub(super) fn generator_messages(
             serde_json::from_str(example.arguments).unwrap_or_default();
         let given: Vec<&str> = arguments.keys().map(String::as_str).collect();
         let wanted = format!("{}({})", example.name, given.join(", "));
-        messages.push(Message::user(ask(example.tool, &wanted, example.style, example.ideas)));
+        messages.push(Message::user(ask(example.tool, &wanted, example.style)));
         let call = parser.render(&[ToolCall::new(example.name, arguments.clone())]);
         messages.push(Message::assistant(proposal(&call, example.request, calls_first)));
     }
@@ -159,12 +155,7 @@ pub(super) fn generator_messages(
         plan.calls.iter().filter_map(|call| catalogue.get(&call.tool).cloned()).collect();
     let calls: Vec<String> =
         plan.calls.iter().map(|call| format!("{}({})", call.tool, call.parameters.join(", "))).collect();
-    messages.push(Message::user(ask(
-        &describe(&planned),
-        &calls.join(", "),
-        &plan.style,
-        &plan.ideas.join(", "),
-    )));
+    messages.push(Message::user(ask(&describe(&planned), &calls.join(", "), &plan.style)));
     messages
 }
 
@@ -178,14 +169,13 @@ pub(super) fn is_copied(value: &Value) -> bool {
     EXAMPLES.iter().any(|example| copied(example.arguments))
 }
 
-fn ask(tools: &str, calls: &str, style: &str, ideas: &str) -> String {
-    let tools = tools.trim_end();
+fn ask(tools: &str, calls: &str, style: &str) -> String {
     format!(
         "Tools:
-{tools}
+{}
 Call: {calls}
-The person speaks like this: {style}
-Ideas: {ideas}"
+The person speaks like this: {style}",
+        tools.trim_end()
     )
 }
 

@@ -1,13 +1,16 @@
 use crate::SelfPlayError;
 use crate::run::Run;
+use serde::Serialize;
+use serde_json::Value;
 use sparring_core::{Game, Rollout, SamplingParams};
-use sparring_train::Evaluator;
+use sparring_train::{Evaluator, TrainError};
 
 impl<G: Game> Run<'_, '_, G> {
     /// Runs every evaluation.
     pub(crate) fn evaluate(&mut self) -> Result<(), SelfPlayError> {
         let iteration = self.state.cursor.iteration;
-        self.begin(self.evaluations.iter().map(|e| e.tasks.len()).sum());
+        let tasks: usize = self.evaluations.iter().map(|e| e.tasks.len()).sum();
+        self.begin(tasks + self.benchmarks.iter().map(|b| b.items()).sum::<usize>());
         let evaluator = Evaluator {
             prompt: &|task: &G::Task| self.game.solver_prompt(task).into(),
             hook: &|task: &G::Task| self.game.solver_hook(task),
@@ -30,6 +33,37 @@ impl<G: Game> Run<'_, '_, G> {
         } else {
             self.state.ledger.row(iteration).evaluations = scores;
         }
+        self.run_benchmarks(tasks)
+    }
+
+    /// Asks the Solver every benchmark; `before` items of the phase are done.
+    fn run_benchmarks(&mut self, mut before: usize) -> Result<(), SelfPlayError> {
+        let iteration = self.state.cursor.iteration;
+        let at = if iteration == 0 { "base".to_owned() } else { format!("iteration-{iteration}") };
+        let mut notes = Vec::new();
+        for benchmark in self.benchmarks {
+            let name = benchmark.name();
+            let dir = self.store.subfolder(&format!("evaluations/{name}"))?;
+            let journal = &mut self.store.journal;
+            let mut done = |done: usize| journal.progress(before + done, name);
+            let score = benchmark.run(self.players.solver(), &at, &dir, &mut done);
+            let score = score.map_err(|source| TrainError::Benchmark { name: name.to_owned(), source })?;
+            before += benchmark.items();
+            notes.push(format!("{name} {}", benchmark.note(&score)));
+            self.store.journal.record("benchmark", &BenchmarkRecord { iteration, name, score: &score })?;
+            self.store.journal.progress(before, &notes.join(", "));
+            let scores = self.state.ledger.benchmarks.entry(name.to_owned()).or_default();
+            scores.truncate(iteration);
+            scores.push(score);
+        }
         Ok(())
     }
+}
+
+/// The record `benchmark` of `events.jsonl`.
+#[derive(Serialize)]
+struct BenchmarkRecord<'a> {
+    iteration: usize,
+    name: &'a str,
+    score: &'a Value,
 }

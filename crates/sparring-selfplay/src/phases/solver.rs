@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sparring_core::{Game, Hook, Player, RewardContext, Scorer};
 use sparring_grpo::UpdateReport;
+use sparring_grpo::supervised::SupervisedReport;
 use sparring_train::summary::mean;
-use sparring_train::{Score, Scored, requests, sample, under_hooks};
+use sparring_train::{Examples, Score, Scored, TrainError, requests, sample, under_hooks};
 
 /// The record `solver_step` of `events.jsonl`: one update.
 #[derive(Serialize)]
@@ -25,6 +26,14 @@ struct SolverStep {
     update: UpdateReport,
 }
 
+/// The record `imitation_step` of `events.jsonl`: one supervised update.
+#[derive(Serialize)]
+struct ImitationStep {
+    iteration: usize,
+    step: usize,
+    update: SupervisedReport,
+}
+
 #[derive(Serialize)]
 struct EmptyPool {
     iteration: usize,
@@ -35,28 +44,72 @@ impl<G: Game> Run<'_, '_, G> {
     pub(crate) fn train_solver(&mut self) -> Result<(), SelfPlayError> {
         let plan = self.plan;
         let c = &plan.config.solver;
-        self.begin(c.steps);
+        let iteration = self.state.cursor.iteration;
+        // Supervised updates come first.
+        let imitated = c.imitation.steps_of(iteration);
+        let steps = imitated + c.steps;
+        self.begin(steps);
         if self.state.pool.is_empty() {
-            let iteration = self.state.cursor.iteration;
             self.store.journal.record("empty_pool", &EmptyPool { iteration })?;
-            self.store.journal.progress(c.steps, "the pool is empty: nothing to learn from");
+            self.store.journal.progress(steps, "the pool is empty: nothing to learn from");
             tracing::warn!(iteration, "the pool is empty: the Solver was not trained");
             return Ok(());
         }
         let slots = training_slots(self.state.pool.len(), c.steps * c.prompts_per_step);
+        let supervised = training_slots(self.state.pool.len(), imitated * c.imitation.tasks_per_step);
         let kl = plan.solver_updater.grpo().config().kl.coef > 0.0;
         let reference = self.begin_training(Player::Solver, kl)?;
-        while self.state.cursor.step < c.steps {
-            let first = self.state.cursor.step * c.prompts_per_step;
-            self.solver_step(&slots[first..first + c.prompts_per_step], reference.as_deref())?;
-            self.advance(c.steps)?;
+        while self.state.cursor.step < steps {
+            let step = self.state.cursor.step;
+            match step.checked_sub(imitated) {
+                None => {
+                    let first = step * c.imitation.tasks_per_step;
+                    self.imitate(&supervised[first..first + c.imitation.tasks_per_step])?;
+                }
+                Some(step) => {
+                    let first = step * c.prompts_per_step;
+                    self.solver_step(step, &slots[first..first + c.prompts_per_step], reference.as_deref())?;
+                }
+            }
+            self.advance(steps)?;
         }
         Ok(())
     }
 
-    fn solver_step(&mut self, slots: &[usize], reference: Option<&dyn Scorer>) -> Result<(), SelfPlayError> {
+    /// One supervised update on the pool's own answers.
+    fn imitate(&mut self, slots: &[usize]) -> Result<(), SelfPlayError> {
+        let (iteration, step) = (self.state.cursor.iteration, self.state.cursor.step);
+        let c = &self.plan.config.solver;
+        let missing = |what: &str| TrainError::invalid(format!("solver.imitation: {what}"));
+        let encoder = self.encoder.ok_or_else(|| missing("give the tokenizer by SelfPlay::with_encoder"))?;
+        let mut examples = Vec::with_capacity(slots.len());
+        for &slot in slots {
+            let task = &self.state.pool[slot].task;
+            let answer = self.game.gold_answer(task).ok_or_else(|| {
+                missing("the game has no answers to imitate (Game::gold_answer); set steps = 0")
+            })?;
+            examples.push((self.game.solver_prompt(task).into(), answer));
+        }
+        let examples = Examples::encode(encoder, examples)?;
+        let tokens = c.grpo.micro_batch_tokens;
+        let policy = self.players.player_mut(Player::Solver)?;
+        let update = examples.update(policy, tokens, c.imitation.lr).map_err(|source| {
+            SelfPlayError::Update { player: Player::Solver.as_str(), iteration, step, source }
+        })?;
+        self.store.journal.record("imitation_step", &ImitationStep { iteration, step, update })?;
+        self.store.journal.progress(step + 1, &format!("imitation, loss {:.2}", update.loss));
+        Ok(())
+    }
+
+    /// Reinforced update `step` of the phase.
+    fn solver_step(
+        &mut self,
+        step: usize,
+        slots: &[usize],
+        reference: Option<&dyn Scorer>,
+    ) -> Result<(), SelfPlayError> {
         let (plan, c) = (self.plan, &self.plan.config.solver);
-        let (step, seed) = (self.state.cursor.step, self.step_seed().child("sample"));
+        let seed = self.phase_seed().index(step as u64).child("sample");
         let tasks = || slots.iter().map(|&slot| &self.state.pool[slot].task);
         let prompts = tasks().map(|task| self.game.solver_prompt(task));
         let mut requests = requests(prompts, c.group_size, &params(c.temperature, c.max_tokens), seed);
@@ -91,7 +144,7 @@ impl<G: Game> Run<'_, '_, G> {
         self.store.journal.record("solver_step", &record)?;
         let drift = self.drift.of(&record.update);
         let note = format!("reward {:.2}, solved {:.0} %{drift}", record.reward, 100.0 * record.solve_rate);
-        self.store.journal.progress(step + 1, &note);
+        self.store.journal.progress(self.state.cursor.step + 1, &note);
         if let Some(recorder) = &mut self.recorder {
             let tasks = slots.iter().map(|&slot| &self.state.pool[slot]).collect();
             let (input, update) = (StepInput::Tasks(tasks), &record.update);

@@ -74,17 +74,21 @@ impl<G: Game> BuildPool<'_, G> {
         progress: &mut dyn FnMut(usize, &str),
     ) -> Result<Vec<(usize, G::Task)>, SelfPlayError> {
         let seeds = (self.seed.child("spec"), self.seed.child("propose"));
-        let indices = 0..pool_yield.candidates as u64;
+        let (candidates, n) = (pool_yield.candidates, self.config.per_spec);
+        let indices = 0..candidates.div_ceil(n) as u64;
         let specs: Vec<G::Spec> = indices.map(|i| self.game.draw(seeds.0.index(i))).collect();
         let params = params(self.config.temperature, self.max_tokens.0);
         let prompts = specs.iter().map(|spec| self.game.generator_prompt(spec));
-        let mut requests = requests(prompts, 1, &params, seeds.1);
+        let mut requests = requests(prompts, n, &params, seeds.1);
         under_hooks(&mut requests, specs.iter().map(|spec| self.game.generator_hook(spec)));
-        let groups = sample(self.generator, "generator", &requests, |done| progress(done, "proposing"))?;
+        let groups = sample(self.generator, "generator", &requests, |done| {
+            progress((done * n).min(candidates), "proposing");
+        })?;
         let mut taken = BTreeSet::new();
         let mut distinct = Vec::new();
-        for (i, (spec, group)) in specs.iter().zip(&groups).enumerate() {
-            let Some(out) = group.first() else { continue };
+        let proposals =
+            specs.iter().zip(&groups).flat_map(|(spec, group)| group.iter().map(move |out| (spec, out)));
+        for (i, (spec, out)) in proposals.take(candidates).enumerate() {
             match self.game.read(spec, out).and_then(|task| storable::<G>(&task)) {
                 Ok(task) => {
                     pool_yield.readable += 1;
@@ -116,6 +120,10 @@ impl<G: Game> BuildPool<'_, G> {
         for task in &judged {
             pool_yield.histogram[(task.solve_rate * samples as f32).round() as usize] += 1;
         }
+        if self.unverified() {
+            (pool_yield.verified, pool_yield.in_band) = (judged.len(), judged.len());
+            return Ok(judged);
+        }
         let rates: Vec<f32> = judged.iter().map(|t| t.solve_rate).collect();
         pool_yield.solve_rate = mean(&rates).unwrap_or(0.0);
         let agreed: Vec<_> =
@@ -124,6 +132,10 @@ impl<G: Game> BuildPool<'_, G> {
         let kept: Vec<_> = agreed.into_iter().filter(|t| self.config.keep.contains(t.solve_rate)).collect();
         pool_yield.in_band = kept.len();
         Ok(kept)
+    }
+
+    fn unverified(&self) -> bool {
+        self.iteration < self.config.verify_from
     }
 
     /// Has the Solver attempt each task.
@@ -140,6 +152,19 @@ impl<G: Game> BuildPool<'_, G> {
             max_tokens: self.max_tokens.1,
         };
         let (total, all) = (tasks.len(), self.config.candidates);
+        if self.unverified() {
+            let unknown = |(candidate, task): (usize, G::Task)| PoolTask {
+                iteration: self.iteration,
+                origin,
+                solve_rate: 0.0,
+                agreement: 0.0,
+                bucket: Bucket::of(0.0, &self.config.mix),
+                stratum: self.game.stratum(&task),
+                candidate,
+                task,
+            };
+            return Ok((tasks.into_iter().map(unknown).collect(), 0));
+        }
         let asked: Vec<&G::Task> = tasks.iter().map(|(_, task)| task).collect();
         let answers = attempt.run(self.game, self.solver, &asked, seed, |done| {
             progress(all, &format!("verifying {done} of {total}"));

@@ -70,10 +70,15 @@ impl Default for Mix {
 pub struct PoolConfig {
     /// Candidates that the Generator writes.
     pub candidates: usize,
+    /// Candidates that it writes for each specification, at least 1: they share a prompt, which is computed once.
+    pub per_spec: usize,
     /// Its temperature.
     pub temperature: f32,
     /// Whether tasks of earlier iterations' pools count as duplicates.
     pub dedup_earlier: bool,
+    /// The first iteration whose candidates the Solver attempts. Candidates of earlier iterations are taken unverified,
+    /// with a solve rate of 0: a base model that solves nothing would verify nothing.
+    pub verify_from: usize,
     /// Samples of the Solver that verify a candidate.
     pub verify_samples: usize,
     /// Their temperature.
@@ -100,8 +105,10 @@ impl Default for PoolConfig {
     fn default() -> Self {
         Self {
             candidates: 10_000,
+            per_spec: 1,
             temperature: 0.7,
             dedup_earlier: true,
+            verify_from: 1,
             verify_samples: 10,
             verify_temperature: 0.7,
             min_agreement: 0.2,
@@ -122,6 +129,7 @@ impl PoolConfig {
     /// # Errors
     /// [`TrainError::Setting`] names the field, its value and the remedy.
     pub fn validate(&self) -> Result<(), TrainError> {
+        at_least("pool.per_spec", self.per_spec, 1)?;
         at_least("pool.candidates", self.candidates, 1)?;
         at_least("pool.verify_samples", self.verify_samples, 1)?;
         at_least("pool.size", self.size, 1)?;

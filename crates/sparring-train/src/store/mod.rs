@@ -159,6 +159,16 @@ impl<'o, 'a> Store<'o, 'a> {
         &self.info
     }
 
+    /// A folder within the run's, which is made if it is missing.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`].
+    pub fn subfolder(&self, name: &str) -> Result<PathBuf, TrainError> {
+        let path = self.folder.path(name);
+        std::fs::create_dir_all(&path).map_err(|cause| TrainError::io(&path, cause))?;
+        Ok(path)
+    }
+
     /// Records the start of a run, with its settings.
     ///
     /// # Errors
