@@ -16,12 +16,14 @@
 mod asking;
 mod bench;
 mod conform;
+mod demands;
 mod errors;
 mod eval;
 mod miniature;
 mod models;
 mod play;
 mod pretrain;
+mod stop;
 mod study;
 mod train;
 
@@ -87,6 +89,10 @@ fn exit_code(outcome: Result<bool, BoxError>) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
+            if let Some(stopped) = error.downcast_ref::<stop::Stopped>() {
+                eprintln!("{stopped}");
+                return ExitCode::from(stopped.code());
+            }
             eprintln!("error: {}", one_line(&*error));
             ExitCode::FAILURE
         }

@@ -1,5 +1,6 @@
 //! The models of every command: a folder or the embedded miniature, on a device, with or without adapters.
 
+use crate::errors::at;
 use crate::eval::identity::model_digest;
 use serde::{Serialize, Serializer};
 use sparring::candle::{
@@ -65,7 +66,8 @@ pub(crate) struct DeviceArgs {
     pub(crate) threads: usize,
 }
 
-fn cores() -> usize {
+/// The cores of this machine.
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
@@ -223,9 +225,13 @@ pub(crate) fn inputs(
 /// The folder of the base model: the user's, or the embedded one, written into `scratch`.
 ///
 /// # Errors
-/// What the file system says.
+/// If there is no such model; else what the file system says.
 pub(crate) fn base_folder<'a>(model: Option<&'a Path>, scratch: &'a Path) -> Result<&'a Path, BoxError> {
     if let Some(folder) = model {
+        if !folder.exists() {
+            let what = "no such file or folder (option --model: a Hugging Face folder or a GGUF file)";
+            return Err(at(folder)(what));
+        }
         return Ok(folder);
     }
     miniature::write_base(scratch)?;

@@ -21,7 +21,7 @@
 //!
 //! All of these features are on by default, and so are `validate` (calls against their schemas) and `schemars` (tools
 //! from Rust types). `default-features = false` leaves the four light crates: no tensors, no weights, no template
-//! engine. Off by default: `progress` (bars on a terminal), `tree-sitter` (BFCL's Java and JavaScript; compiles C),
+//! engine. Off by default: `progress` (bars and lines), `tensorboard` (event files), `tree-sitter` (BFCL's Java and JavaScript; compiles C),
 //! `transformers` (candle-transformers' models as samplers) and `cuda` (NVIDIA GPUs).
 //!
 //! ```

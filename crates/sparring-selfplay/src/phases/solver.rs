@@ -59,7 +59,7 @@ impl<G: Game> Run<'_, '_, G> {
         let (step, seed) = (self.state.cursor.step, self.step_seed().child("sample"));
         let prompts = slots.iter().map(|&slot| self.game.solver_prompt(&self.state.pool[slot].task));
         let requests = requests(prompts, c.group_size, &params(c.temperature, c.max_tokens), seed);
-        let groups = sample(self.players.solver(), "solver", &requests, |_| {})?;
+        let groups = sample(&self.watch.over(self.players.solver()), "solver", &requests, |_| {})?;
         let mut scored = Scored::default();
         let (mut rates, mut verified) = (Vec::new(), Vec::new());
         for (&slot, group) in slots.iter().zip(&groups) {
