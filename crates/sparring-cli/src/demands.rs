@@ -4,7 +4,8 @@ use crate::models::Model;
 use sparring::core::{BoxError, Prompt, Rollout, SampleRequest, SamplingParams, Seed, one_line};
 use sparring::grpo::GrpoConfig;
 use sparring::grpo::advantage::Baselines;
-use sparring::train::{Demands, Score, Scored, Speed, Updater};
+use sparring::train::progress::Bar;
+use sparring::train::{Demands, Score, Scored, Speed, Updater, show_memory};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -30,37 +31,41 @@ pub(crate) struct Planned<'a> {
     pub(crate) threads: usize,
 }
 
-/// Tries the model; a run that is over, or of which nothing can be tried, needs no estimate. The trial changes nothing
-/// that the run does.
+/// Warns of too little memory, and tries the model; a run that is over, or of which nothing can be tried, needs no
+/// estimate. The trial changes nothing that the run does.
 pub(crate) fn measure(dir: &Path, base: &Model, run: &Planned<'_>) -> Option<Demands> {
-    if dir.join("summary.json").exists() {
+    if dir.join("summary.json").exists() || run.prompts.is_empty() {
         return None;
     }
-    let measured = try_model(base, run);
+    // A large model may take a while even for this.
+    let bar = Bar::new("trying the model", 2);
+    let measured = try_model(base, run, &bar);
+    drop(bar);
     measured.inspect_err(|error| eprintln!("note: no estimate of the time: {}", one_line(&**error))).ok()
 }
 
-fn try_model(base: &Model, run: &Planned<'_>) -> Result<Demands, BoxError> {
+fn try_model(base: &Model, run: &Planned<'_>, bar: &Bar) -> Result<Demands, BoxError> {
     let seed = Seed::new(0).child("trial");
-    let mut copy = base.copy(run.lora, seed)?;
-    let trained = copy.parameter_count();
-    let (mut groups, mut speed) = (Vec::new(), Speed::default());
-    if !run.prompts.is_empty() {
-        (groups, speed) = sampling(&copy, run, seed)?;
-        learning(&mut copy, &groups, &mut speed)?;
+    let trained = match run.lora {
+        Some(_) => base.copy(run.lora, seed)?.parameter_count(),
+        None => base.parameter_count(),
+    };
+    let mut prompt = 0;
+    for (text, _) in &run.prompts {
+        prompt += base.tokenizer().encode_prompt(text)?.len();
     }
-    let prompts: Vec<f64> = groups.iter().flatten().map(|out| out.prompt.len() as f64).collect();
-    let prompt = prompts.iter().sum::<f64>() / prompts.len().max(1) as f64;
-    let memory = memory(base, run, trained as f64, prompt) as u64;
+    let memory = memory(base, run, trained as f64, prompt as f64 / run.prompts.len() as f64) as u64;
     if let Some(machine) = machine_memory().filter(|machine| *machine < memory) {
-        let gib = |bytes: u64| bytes as f64 / (1_u64 << 30) as f64;
-        eprintln!(
-            "warning: the run needs about {:.1} GiB of memory, but the machine has {:.1}: train adapters (--lora), \
-             shorter or fewer completions, or a smaller model",
-            gib(memory),
-            gib(machine)
-        );
+        let (needed, there) = (show_memory(memory), show_memory(machine));
+        bar.line(&format!(
+            "warning: the run needs about {needed} of memory, but the machine has {there}: train adapters \
+             (--lora), fewer or shorter completions, or a smaller model"
+        ));
     }
+    let mut copy = base.copy(run.lora, seed)?;
+    let (groups, mut speed) = sampling(&copy, run, seed)?;
+    bar.add(1, "");
+    learning(&mut copy, &groups, &mut speed)?;
     Ok(Demands::new(speed, Some(memory)))
 }
 

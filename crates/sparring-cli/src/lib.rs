@@ -11,6 +11,9 @@
 //! | `sparring pretrain` | makes the base model that `sparring-miniature` embeds |
 //!
 //! `sparring COMMAND --help` lists the options of a command.
+//!
+//! `play` and `train` stop on SIGINT and SIGTERM where they can continue, and print the command that does so; a second
+//! signal ends them at once. `eval` and `study tool-zero` continue when the same command is given again.
 #![forbid(unsafe_code)]
 
 mod asking;

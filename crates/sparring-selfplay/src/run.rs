@@ -37,6 +37,8 @@ pub(crate) struct Run<'r, 'a, G: Game> {
     pub(crate) reference: Option<Box<dyn Scorer>>,
     /// When time was last added to the ledger.
     pub(crate) clock: Instant,
+    /// Whether the newest checkpoint lacks an update.
+    pub(crate) unsaved: bool,
     pub(crate) watch: Watch,
     pub(crate) demands: Option<Demands>,
 }
@@ -66,8 +68,7 @@ impl<G: Game> Run<'_, '_, G> {
         while !self.finished() {
             let played = self.phase();
             // An evaluation or a pool is done whole or not at all: the checkpoint before it is as good as one now.
-            if self.state.cursor.step > 0 && matches!(played, Err(SelfPlayError::Train(TrainError::Stopped)))
-            {
+            if self.unsaved && matches!(played, Err(SelfPlayError::Train(TrainError::Stopped))) {
                 self.checkpoint()?;
             }
             played?;
@@ -155,6 +156,7 @@ impl<G: Game> Run<'_, '_, G> {
     /// Counts an update as done; every so many, writes a checkpoint.
     pub(crate) fn advance(&mut self, steps: usize) -> Result<(), SelfPlayError> {
         self.state.cursor.step += 1;
+        self.unsaved = true;
         let step = self.state.cursor.step;
         self.store.journal.correct_estimate()?;
         // The phase boundary writes its own.
@@ -166,7 +168,9 @@ impl<G: Game> Run<'_, '_, G> {
 
     fn checkpoint(&mut self) -> Result<(), SelfPlayError> {
         self.tick();
-        Ok(self.store.save(&self.state, &self.players.named())?)
+        self.store.save(&self.state, &self.players.named())?;
+        self.unsaved = false;
+        Ok(())
     }
 
     /// Adds the time since the last tick to the ledger.

@@ -237,6 +237,7 @@ impl<'a, G: Game> SelfPlay<'a, G> {
             state,
             reference,
             clock: Instant::now(),
+            unsaved: false,
             watch: self.options.watch.clone(),
             demands: self.options.demands,
         }

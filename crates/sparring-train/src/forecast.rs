@@ -1,81 +1,14 @@
 //! How long a run still takes, from what it has to do and how fast that went so far.
 
-use serde::{Deserialize, Serialize};
+use crate::{Estimate, Speed};
 use sparring_core::{Event, Phase, Stage, Work};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// How fast a model samples and learns, in seconds: what a short trial measures.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Speed {
-    /// For a prompt, before its completions.
-    pub prompt: f64,
-    /// For a sampled token.
-    pub token: f64,
-    /// For a prompt in the learner.
-    pub learned_prompt: f64,
-    /// For a token that is learned from.
-    pub learned_token: f64,
-    /// Mean length of completions as a share of their limit, in [0, 1]; `None` if unknown: at most 1.
-    pub length: Option<f64>,
-}
-
-impl Default for Speed {
-    /// Unknown: a second for each token, and nothing for prompts. Only ratios of such times have a meaning.
-    fn default() -> Self {
-        Self { prompt: 0.0, token: 1.0, learned_prompt: 0.0, learned_token: 1.0, length: None }
-    }
-}
-
-impl Speed {
-    /// Seconds that this work takes.
-    pub fn seconds(&self, work: &Work) -> f64 {
-        let length = self.length.unwrap_or(1.0);
-        self.prompt * work.prompts
-            + self.token * work.tokens * length
-            + self.learned_prompt * work.learned_prompts
-            + self.learned_token * work.learned_tokens * length
-    }
-}
-
-/// What is known about a run's demands before it starts.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Demands {
-    /// The model's speed.
-    pub speed: Speed,
-    /// Bytes of memory that the run needs; `None` if unknown.
-    pub memory: Option<u64>,
-}
-
-impl Demands {
-    /// Of a model of this speed.
-    pub fn new(speed: Speed, memory: Option<u64>) -> Self {
-        Self { speed, memory }
-    }
-}
-
-/// The record `estimate` of `events.jsonl`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Estimate {
-    /// The least that the run still takes, in seconds.
-    pub seconds_from: f64,
-    /// The most.
-    pub seconds_to: f64,
-    /// What is left to do, at most.
-    pub left: Work,
-    /// Bytes of memory.
-    pub memory: Option<u64>,
-    /// The speed that a trial measured.
-    pub speed: Speed,
-    /// Whether it rests on the run itself, not only on a trial.
-    pub measured: bool,
-}
-
 /// The least share of a trial's time that a run is expected to take: most completions end before their limit.
 const SHORTEST: f64 = 0.25;
+/// The share of a run that a trial counts as, beside what the run has measured.
+const TRIAL: f64 = 0.05;
 /// Margins of the time that follows from a trial of whole completions, and of one that was measured in the run itself.
 const TRIED: (f64, f64) = (0.7, 1.5);
 const MEASURED: (f64, f64) = (0.8, 1.25);
@@ -83,10 +16,13 @@ const MEASURED: (f64, f64) = (0.8, 1.25);
 /// Follows the events of a run, and tells the time that is left.
 ///
 /// A phase of a kind that the run has met takes as long for each unit as it took before. For other phases the time
-/// follows from their [`Work`] and a [`Speed`], times the ratio of actual to expected time so far.
+/// follows from their [`Work`] and a [`Speed`], times the ratio of actual to expected time so far; there, a trial counts
+/// as a twentieth of the run that took as long as expected.
 #[derive(Debug, Default)]
 pub struct Forecast {
     speed: Option<Speed>,
+    /// Seconds that the speed makes of the whole run.
+    planned: f64,
     /// From the current or next one on.
     stages: VecDeque<Stage>,
     current: Option<Current>,
@@ -120,6 +56,12 @@ impl Forecast {
     /// Sets the speed that a trial measured.
     pub fn set_speed(&mut self, speed: Speed) {
         self.speed = Some(speed);
+        self.plan();
+    }
+
+    fn plan(&mut self) {
+        let units = |stage: &Stage| stage.steps.saturating_sub(stage.done) as f64;
+        self.planned = self.stages.iter().map(|stage| units(stage) * self.expected(stage)).sum();
     }
 
     /// Follows an event that happened now.
@@ -131,6 +73,7 @@ impl Forecast {
         match *event {
             Event::Planned { stages } => {
                 (self.stages, self.current) = (stages.iter().cloned().collect(), None);
+                self.plan();
             }
             Event::PhaseStarted { iteration, phase, .. } => {
                 let same = |stage: &Stage| stage.iteration == iteration && stage.phase == phase;
@@ -184,8 +127,10 @@ impl Forecast {
     fn left_at(&self, now: Instant) -> Option<Duration> {
         let measured = self.measured();
         let sum = |f: fn(&Measured) -> f64| measured.values().map(f).sum::<f64>();
-        let (seconds, expected) = (sum(|m| m.seconds), sum(|m| m.expected));
-        let factor = if expected > 0.0 { Some(seconds / expected) } else { self.speed.map(|_| 1.0) };
+        // A trial counts as much as some of the run: a small evaluation says little about the speed of updates.
+        let trial = if self.speed.is_some() { TRIAL * self.planned } else { 0.0 };
+        let (seconds, expected) = (sum(|m| m.seconds) + trial, sum(|m| m.expected) + trial);
+        let factor = (expected > 0.0).then(|| seconds / expected);
         let mut left = 0.0;
         for (i, stage) in self.stages.iter().enumerate() {
             let unit = match measured.get(&stage.phase).filter(|m| m.units > 0.0) {
@@ -239,54 +184,6 @@ impl Measured {
     }
 }
 
-/// A time for people, with two units: `35 min 10 s`.
-///
-/// ```
-/// use std::time::Duration;
-/// let show = |seconds| sparring_train::show_time(Duration::from_secs_f64(seconds));
-/// assert_eq!([show(7.4), show(200.0), show(7_260.0), show(90_000.0)], ["7 s", "3 min 20 s", "2 h 1 min", "1 d 1 h"]);
-/// ```
-pub fn show_time(time: Duration) -> String {
-    let seconds = time.as_secs_f64().round() as u64;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
-    }
-}
-
-impl std::fmt::Display for Estimate {
-    /// `about 35 to 50 minutes: at most 1200 completions with 307 thousand tokens to sample, 120 thousand tokens to learn
-    /// from; memory about 1.2 GiB`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (unit, name) = match self.seconds_to {
-            to if to < 120.0 => (1.0, "seconds"),
-            to if to < 7_200.0 => (60.0, "minutes"),
-            to if to < 172_800.0 => (3_600.0, "hours"),
-            _ => (86_400.0, "days"),
-        };
-        let (from, to) = ((self.seconds_from / unit).floor(), (self.seconds_to / unit).ceil());
-        let Work { completions, tokens, learned_tokens, .. } = self.left;
-        write!(f, "about {from:.0} to {to:.0} {name}: at most {completions:.0} completions with ")?;
-        write!(f, "{} tokens to sample, {} tokens to learn from", count(tokens), count(learned_tokens))?;
-        match self.memory {
-            Some(bytes) => write!(f, "; memory about {:.1} GiB", bytes as f64 / (1_u64 << 30) as f64),
-            None => Ok(()),
-        }
-    }
-}
-
-/// `307 thousand`, `3.1 million`.
-fn count(n: f64) -> String {
-    match n {
-        n if n < 10_000.0 => format!("{n:.0}"),
-        n if n < 1e6 => format!("{:.0} thousand", n / 1e3),
-        n if n < 1e9 => format!("{:.1} million", n / 1e6),
-        n => format!("{:.1} billion", n / 1e9),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,18 +221,24 @@ mod tests {
         assert_eq!(both(Event::Planned { stages: &stages() }, 0.0), [Some(total), None]);
         let begin = |iteration, phase, steps| Event::PhaseStarted { iteration, phase, steps };
         assert_eq!(both(begin(0, Phase::Evaluate, 20), 0.0), [Some(total), None]);
-        // Answers take half as long as expected: so does everything.
-        assert_eq!(both(Event::Progress { done: 10, note: "" }, 5.0)[0], Some(total / 2.0 - 5.0));
+        // Answers take half as long as expected. Without a trial, so does everything else.
+        let trial = 0.05 * total;
+        let left = both(Event::Progress { done: 10, note: "" }, 5.0);
+        let others = 190.0 * (5.0 + trial) / (10.0 + trial);
+        assert!((left[0].unwrap() - (others + 15.0)).abs() < 1e-2, "{left:?}");
+        assert_eq!(left[1], Some(total / 2.0 - 5.0));
         let end = |iteration, phase| Event::PhaseEnded { iteration, phase, seconds: 0.0 };
-        assert_eq!(both(end(0, Phase::Evaluate), 10.0), [Some(105.0); 2]);
+        assert_eq!(both(end(0, Phase::Evaluate), 10.0)[1], Some(105.0));
         both(begin(1, Phase::TrainGenerator, 5), 10.0);
         // Updates do not: 20 seconds each. Those of the Solver follow the mean of all so far, 30 of 36 expected.
-        let left = both(Event::Progress { done: 1, note: "" }, 30.0)[0].unwrap();
-        assert!((left - (4.0 * 20.0 + (30.0 + 80.0) * 30.0 / 36.0 + 10.0)).abs() < 1e-2, "{left}");
+        for (left, trial) in both(Event::Progress { done: 1, note: "" }, 30.0).into_iter().zip([trial, 0.0]) {
+            let factor = (30.0 + trial) / (36.0 + trial);
+            assert!((left.unwrap() - (4.0 * 20.0 + (30.0 + 80.0) * factor + 10.0)).abs() < 1e-2, "{left:?}");
+        }
         both(end(1, Phase::TrainGenerator), 110.0);
         // A resumed run starts in the middle.
         let rest = [stages().swap_remove(3).after(3), stages().swap_remove(4)];
-        let [left, _] = both(Event::Planned { stages: &rest }, 120.0);
+        let [_, left] = both(Event::Planned { stages: &rest }, 120.0);
         assert!((left.unwrap() - (2.0 * 16.0 * 110.0 / 100.0 + 10.0)).abs() < 1e-2, "{left:?}");
     }
 

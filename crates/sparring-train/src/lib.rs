@@ -69,6 +69,7 @@
 pub mod check;
 mod config;
 mod error;
+mod estimate;
 mod evaluation;
 mod forecast;
 mod outcome;
@@ -92,8 +93,9 @@ mod watch;
 
 pub use config::{TrainConfig, TrainPlan, from_toml};
 pub use error::TrainError;
+pub use estimate::{Demands, Estimate, Speed, show_memory, show_time};
 pub use evaluation::{Evaluation, EvaluationScore, Evaluator, ShownAnswer, accuracy_with_error};
-pub use forecast::{Demands, Estimate, Forecast, Speed, show_time};
+pub use forecast::Forecast;
 pub use outcome::Outcome;
 pub use reference::ReferenceKind;
 pub use report::{Report, write_report};
