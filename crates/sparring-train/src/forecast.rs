@@ -16,8 +16,8 @@ const MEASURED: (f64, f64) = (0.8, 1.25);
 /// Follows the events of a run, and tells the time that is left.
 ///
 /// A phase of a kind that the run has met takes as long for each unit as it took before. For other phases the time
-/// follows from their [`Work`] and a [`Speed`], times the ratio of actual to expected time so far; there, a trial counts
-/// as a twentieth of the run that took as long as expected.
+/// follows from their [`Work`] and a [`Speed`], times the ratio of actual to expected time so far; there, a trial
+/// counts as a twentieth of the run that took as long as expected.
 #[derive(Debug, Default)]
 pub struct Forecast {
     speed: Option<Speed>,

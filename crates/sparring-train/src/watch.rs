@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 /// Asks a run to stop, from another thread or a signal handler. Clones are the same flag.
 ///
-/// A run looks at it before it samples, at most a few hundred completions at a time. It then writes a checkpoint, unless
-/// the newest one is as good, and returns [`TrainError::Stopped`]; an update that has begun to learn is finished first.
-/// The run can be resumed as after any other interruption.
+/// A run looks at it before it samples, at most a few hundred completions at a time. It then writes a checkpoint,
+/// unless the newest one is as good, and returns [`TrainError::Stopped`]; an update that has begun to learn is finished
+/// first. The run can be resumed as after any other interruption.
 #[derive(Debug, Clone, Default)]
 pub struct StopFlag(Arc<AtomicBool>);
 

@@ -16,8 +16,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const PREFIX: &str = "events.out.tfevents.";
 
 /// Writes the numbers of a run into `tensorboard/` of its folder: of every update (`generator/`, `solver/` or `train/`:
-/// reward, its components, shares, learning rate, loss, gradient norm, KL, entropy, tokens a second), of every evaluation
-/// (`evaluation/`) and pool (`pool/`).
+/// reward, its components, shares, learning rate, loss, gradient norm, KL, entropy, tokens a second), of every
+/// evaluation (`evaluation/`) and pool (`pool/`).
 ///
 /// The global step is the number of updates of all players before: that of an update is its number, from 0, and an
 /// evaluation has that of the update after it. A resumed run begins a new file at the step of its checkpoint, with the

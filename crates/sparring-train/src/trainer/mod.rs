@@ -233,8 +233,8 @@ impl<'a, T> Trainer<'a, T> {
         self
     }
 
-    /// Says how fast the model is: the run then records an estimate of its time (kind `estimate`), and corrects it after
-    /// the first evaluation or update.
+    /// Says how fast the model is: the run then records an estimate of its time (kind `estimate`), and corrects it
+    /// after the first evaluation or update.
     #[must_use]
     pub fn with_demands(mut self, demands: Demands) -> Self {
         self.options.demands = Some(demands);
