@@ -11,11 +11,15 @@
 //! | `sparring pretrain` | makes the base model that `sparring-miniature` embeds |
 //!
 //! `sparring COMMAND --help` lists the options of a command.
+//!
+//! `play` and `train` stop on SIGINT and SIGTERM where they can continue, and print the command that does so; a second
+//! signal ends them at once. `eval` and `study tool-zero` continue when the same command is given again.
 #![forbid(unsafe_code)]
 
 mod asking;
 mod bench;
 mod conform;
+mod demands;
 mod errors;
 mod eval;
 mod hub;
@@ -23,6 +27,7 @@ mod miniature;
 mod models;
 mod play;
 mod pretrain;
+mod stop;
 mod study;
 mod train;
 
@@ -88,6 +93,10 @@ fn exit_code(outcome: Result<bool, BoxError>) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
+            if let Some(stopped) = error.downcast_ref::<stop::Stopped>() {
+                eprintln!("{stopped}");
+                return ExitCode::from(stopped.code());
+            }
             eprintln!("error: {}", one_line(&*error));
             ExitCode::FAILURE
         }

@@ -67,7 +67,8 @@ pub(crate) struct DeviceArgs {
     pub(crate) threads: usize,
 }
 
-fn cores() -> usize {
+/// The cores of this machine.
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 

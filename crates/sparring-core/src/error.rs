@@ -75,6 +75,9 @@ pub enum PolicyError {
         #[source]
         source: Arc<std::io::Error>,
     },
+    /// The caller asked to stop, so nothing was computed.
+    #[error("stopped on request")]
+    Stopped,
 }
 
 impl PolicyError {

@@ -30,10 +30,102 @@ impl Phase {
     }
 }
 
+/// A phase that a run has still to go through, and the work of one of its units: what a run announces at its start, so
+/// that observers can tell the time left.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Stage {
+    /// Iteration, from 1 (0 is before the first).
+    pub iteration: usize,
+    /// Which phase.
+    pub phase: Phase,
+    /// Units of work when it ends, as [`Event::Progress`] counts them.
+    pub steps: usize,
+    /// Units that are done when it begins: above 0 for the rest of a phase.
+    pub done: usize,
+    /// What one unit takes.
+    pub work: Work,
+}
+
+impl Stage {
+    /// A whole phase.
+    pub fn new(iteration: usize, phase: Phase, steps: usize, work: Work) -> Self {
+        Self { iteration, phase, steps, done: 0, work }
+    }
+
+    /// Sets the units that are done when it begins.
+    #[must_use]
+    pub fn after(mut self, done: usize) -> Self {
+        self.done = done;
+        self
+    }
+}
+
+/// An amount of sampling and learning; at most, where it is not known before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Work {
+    /// Prompts that are computed for sampling.
+    pub prompts: f64,
+    /// Completions that are sampled.
+    pub completions: f64,
+    /// Tokens that are sampled.
+    pub tokens: f64,
+    /// Prompts that go through the learner.
+    pub learned_prompts: f64,
+    /// Tokens that are learned from.
+    pub learned_tokens: f64,
+}
+
+impl Work {
+    /// Sampling `n` completions of up to `tokens` tokens for each of `prompts` prompts.
+    pub fn sampling(prompts: usize, n: usize, tokens: usize) -> Self {
+        let (prompts, completions) = (prompts as f64, (prompts * n) as f64);
+        Self { prompts, completions, tokens: completions * tokens as f64, ..Self::default() }
+    }
+
+    /// The same, and learning from all of it in `epochs` passes.
+    #[must_use]
+    pub fn and_learning(mut self, epochs: usize) -> Self {
+        self.learned_prompts = self.prompts * epochs as f64;
+        self.learned_tokens = self.tokens * epochs as f64;
+        self
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            prompts: self.prompts + other.prompts,
+            completions: self.completions + other.completions,
+            tokens: self.tokens + other.tokens,
+            learned_prompts: self.learned_prompts + other.learned_prompts,
+            learned_tokens: self.learned_tokens + other.learned_tokens,
+        }
+    }
+
+    /// So many times as much.
+    #[must_use]
+    pub fn times(self, n: f64) -> Self {
+        Self {
+            prompts: self.prompts * n,
+            completions: self.completions * n,
+            tokens: self.tokens * n,
+            learned_prompts: self.learned_prompts * n,
+            learned_tokens: self.learned_tokens * n,
+        }
+    }
+}
+
 /// Something that happened during a run.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// The run starts or continues; these phases are still to come, in this order.
+    Planned {
+        /// The phases.
+        stages: &'a [Stage],
+    },
     /// A phase started; it has `steps` units of work.
     PhaseStarted {
         /// Iteration, from 1 (0 is before the first).

@@ -53,7 +53,7 @@ mod seed;
 pub use advantage::{Advantage, advantage_fn};
 pub use encoder::{Continuation, Encoder};
 pub use error::{BoxError, PolicyError, one_line};
-pub use event::{Event, Observer, Phase};
+pub use event::{Event, Observer, Phase, Stage, Work};
 pub use game::{Game, Rejection, TaskSource, task_source_fn};
 pub use learner::{
     Learner, Scorer, StepReport, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats,

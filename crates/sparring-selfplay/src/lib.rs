@@ -71,6 +71,8 @@
 //! | a metric of your own | a component of weight 0 in a reward: it appears in `events.jsonl` and the report |
 //! | records of your own | [`SelfPlay::with_recorder`] |
 //! | sections of your own in the report | [`Report`] |
+//! | to stop a run, and resume it later | [`SelfPlay::with_watch`] |
+//! | the time that is left | [`SelfPlay::with_demands`], [`Forecast`](sparring_train::Forecast) |
 //! | accuracy between iterations | [`SelfPlay::with_evaluation`] |
 //!
 //! A run has a folder:
@@ -83,6 +85,7 @@
 //! | `checkpoints/` | the newest checkpoints, by default two |
 //! | `summary.json` | the outcome ([`Summary`]) |
 //! | `report.html` | the report, once [`write_report`] has written it |
+//! | `run.log`, `tensorboard/` | where such observers are added: progress as lines, curves |
 //!
 //! Every random choice derives from the run's seed by iteration, phase and step, and a checkpoint is renamed into place
 //! only when it is complete. So a run that is killed at any moment and resumed ends with the same weights, bit for bit,
@@ -99,6 +102,7 @@ mod pool;
 mod report;
 mod run;
 mod selfplay;
+mod stages;
 mod state;
 mod step;
 mod summary;

@@ -6,7 +6,7 @@ use sparring_grpo::UpdateReport;
 use sparring_grpo::advantage::Baselines;
 use sparring_train::store::{Journal, Store};
 use sparring_train::summary::DriftNote;
-use sparring_train::{Benchmark, Evaluation, Scored, TrainError, Updater};
+use sparring_train::{Benchmark, Demands, Evaluation, Scored, TrainError, Updater, Watch};
 use std::time::Instant;
 
 /// Own tasks beside the Generator's, and their share of the pool.
@@ -39,6 +39,10 @@ pub(crate) struct Run<'r, 'a, G: Game> {
     pub(crate) reference: Option<Box<dyn Scorer>>,
     /// When time was last added to the ledger.
     pub(crate) clock: Instant,
+    /// Whether the newest checkpoint lacks an update.
+    pub(crate) unsaved: bool,
+    pub(crate) watch: Watch,
+    pub(crate) demands: Option<Demands>,
 }
 
 #[derive(Serialize)]
@@ -56,8 +60,20 @@ impl<G: Game> Run<'_, '_, G> {
             self.store.record_start(&self.plan.config, self.evaluations)?;
             self.checkpoint()?;
         }
-        while self.state.cursor.iteration <= self.plan.config.iterations {
-            self.phase()?;
+        if self.finished()
+            && let Some(summary) = self.store.read_json("summary.json")
+        {
+            return Ok(summary);
+        }
+        let stages = self.stages();
+        self.store.journal.planned(&stages, self.demands)?;
+        while !self.finished() {
+            let played = self.phase();
+            // An evaluation or a pool is done whole or not at all: the checkpoint before it is as good as one now.
+            if self.unsaved && matches!(played, Err(SelfPlayError::Train(TrainError::Stopped))) {
+                self.checkpoint()?;
+            }
+            played?;
         }
         let mut summary = Summary::new(self.store.info(), &self.state.ledger);
         for benchmark in self.benchmarks {
@@ -69,6 +85,10 @@ impl<G: Game> Run<'_, '_, G> {
         }
         self.store.write_json("summary.json", &summary)?;
         Ok(summary)
+    }
+
+    fn finished(&self) -> bool {
+        self.state.cursor.iteration > self.plan.config.iterations
     }
 
     /// Plays the phase under the cursor, from the cursor's step on, and moves the cursor to the next.
@@ -89,6 +109,7 @@ impl<G: Game> Run<'_, '_, G> {
         let seconds = std::mem::take(&mut self.state.ledger.phase_seconds);
         self.store.journal.record("timing", &Timing { iteration, phase: phase.as_str(), seconds })?;
         self.store.journal.ended(iteration, phase, seconds);
+        self.store.journal.correct_estimate()?;
         self.state.cursor = self.state.cursor.next();
         self.store.clear_reference();
         self.checkpoint()
@@ -145,7 +166,9 @@ impl<G: Game> Run<'_, '_, G> {
     /// Counts an update as done; every so many, writes a checkpoint.
     pub(crate) fn advance(&mut self, steps: usize) -> Result<(), SelfPlayError> {
         self.state.cursor.step += 1;
+        self.unsaved = true;
         let step = self.state.cursor.step;
+        self.store.journal.correct_estimate()?;
         // The phase boundary writes its own.
         if step < steps && step.is_multiple_of(self.plan.config.checkpoint_every) {
             self.checkpoint()?;
@@ -155,7 +178,9 @@ impl<G: Game> Run<'_, '_, G> {
 
     fn checkpoint(&mut self) -> Result<(), SelfPlayError> {
         self.tick();
-        Ok(self.store.save(&self.state, &self.players.named())?)
+        self.store.save(&self.state, &self.players.named())?;
+        self.unsaved = false;
+        Ok(())
     }
 
     /// Adds the time since the last tick to the ledger.

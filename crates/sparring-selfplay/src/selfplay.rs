@@ -4,7 +4,7 @@ use crate::{PlayerStep, Players, SelfPlayError, SelfPlayPlan, Summary};
 use sparring_core::{Encoder, Game, Observer, Reward, Scorer, Seed, TaskSource};
 use sparring_train::store::{Journal, RunInfo, RunOptions, Store};
 use sparring_train::summary::DriftNote;
-use sparring_train::{Benchmark, Evaluation, TrainError, check};
+use sparring_train::{Benchmark, Demands, Evaluation, TrainError, Watch, check};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -157,6 +157,21 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         self
     }
 
+    /// Sets what asks the run to stop ([`TrainError::Stopped`]) and counts what it samples.
+    #[must_use]
+    pub fn with_watch(mut self, watch: Watch) -> Self {
+        self.options.watch = watch;
+        self
+    }
+
+    /// Says how fast the models are: the run then records an estimate of its time (kind `estimate`), and corrects it
+    /// after the first evaluation or update.
+    #[must_use]
+    pub fn with_demands(mut self, demands: Demands) -> Self {
+        self.options.demands = Some(demands);
+        self
+    }
+
     /// The models, as they are now.
     pub fn players(&self) -> &Players {
         &self.players
@@ -244,6 +259,9 @@ impl<'a, G: Game> SelfPlay<'a, G> {
             state,
             reference,
             clock: Instant::now(),
+            unsaved: false,
+            watch: self.options.watch.clone(),
+            demands: self.options.demands,
         }
         .drive()
     }

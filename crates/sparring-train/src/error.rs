@@ -43,6 +43,9 @@ pub enum TrainError {
         /// What is wrong with it.
         what: String,
     },
+    /// Somebody asked the run to stop ([`StopFlag`](crate::StopFlag)): resume it to continue.
+    #[error("stopped on request; resume the run to continue")]
+    Stopped,
     /// A model backend failed.
     #[error("the {model} failed")]
     Policy {
@@ -126,6 +129,7 @@ impl TrainError {
                 let cause = std::io::Error::new(source.kind(), source);
                 Self::Io { path, remedy: remedy(&cause), cause }
             }
+            PolicyError::Stopped => Self::Stopped,
             source => Self::Policy { model, source },
         }
     }

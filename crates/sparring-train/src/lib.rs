@@ -46,6 +46,9 @@
 //! | a metric of your own | a component of weight 0 in the reward: it appears in `events.jsonl` and the report |
 //! | records of your own | [`Trainer::with_recorder`] |
 //! | sections of your own in the report | [`Report`] |
+//! | curves in TensorBoard | `TensorBoard`, an observer (feature `tensorboard`) |
+//! | to stop a run, and resume it later | [`StopFlag`], [`Trainer::with_watch`] |
+//! | the time that is left | [`Forecast`], [`Trainer::with_demands`] |
 //!
 //! A run has a folder, which a [`store::Store`] keeps; self-play uses it too:
 //!
@@ -56,6 +59,7 @@
 //! | `checkpoints/` | the newest checkpoints, and those that hold the reference model of one of them |
 //! | `summary.json` | the outcome ([`TrainSummary`]) |
 //! | `report.html` | the report, once [`write_report`] has written it |
+//! | `run.log`, `tensorboard/` | where such observers are added: progress as lines, curves |
 //!
 //! Every random choice derives from the run's seed by update and task, and a checkpoint is renamed into place only when
 //! it is complete. So a run that is killed at any moment and resumed ends with the same weights, bit for bit, and the
@@ -66,7 +70,9 @@ mod benchmark;
 pub mod check;
 mod config;
 mod error;
+mod estimate;
 mod evaluation;
+mod forecast;
 mod outcome;
 #[cfg(feature = "progress")]
 pub mod progress;
@@ -78,15 +84,20 @@ mod source;
 pub mod store;
 pub mod summary;
 mod supervised;
+#[cfg(feature = "tensorboard")]
+mod tensorboard;
 #[cfg(test)]
 mod tests;
 mod trainer;
 mod update;
+mod watch;
 
 pub use benchmark::Benchmark;
 pub use config::{TrainConfig, TrainPlan, from_toml};
 pub use error::TrainError;
+pub use estimate::{Demands, Estimate, Speed, show_memory, show_time};
 pub use evaluation::{Evaluation, EvaluationScore, Evaluator, ShownAnswer, accuracy_with_error};
+pub use forecast::Forecast;
 pub use outcome::Outcome;
 pub use reference::ReferenceKind;
 pub use report::{Report, write_report};
@@ -94,5 +105,8 @@ pub use sampling::{majority, requests, sample, sample_where_possible, under_hook
 pub use scored::{Score, Scored};
 pub use source::{Epochs, draw_tasks};
 pub use supervised::Examples;
+#[cfg(feature = "tensorboard")]
+pub use tensorboard::TensorBoard;
 pub use trainer::{EvaluationRow, Step, StepRecord, TrainSummary, Trainer};
 pub use update::Updater;
+pub use watch::{Meter, Reading, StopFlag, Watch, Watched};

@@ -3,9 +3,13 @@
 use crate::TrainError;
 use sparring_core::{Hook, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-/// Completions that go to the sampler in one call: enough to fill a batch, few enough to hold in memory.
-const CHUNK: usize = 512;
+/// Completions that go to the sampler in one call, at first and at most: enough to fill a batch, few enough to hold in
+/// memory.
+const CHUNK: (usize, usize) = (64, 512);
+/// Between the two, a call takes about so long: then a run can report its progress, and stop.
+const CALL: Duration = Duration::from_secs(20);
 
 /// One request a prompt, for `n` completions each; prompt `i` draws from `seed.index(i)`.
 pub fn requests<P: Into<Prompt>>(
@@ -25,7 +29,7 @@ pub fn under_hooks(requests: &mut [SampleRequest], hooks: impl IntoIterator<Item
     }
 }
 
-/// Samples every request, in order, in chunks. A completion does not depend on the chunks.
+/// Samples every request, in order, in chunks of some seconds each. A completion does not depend on the chunks.
 ///
 /// `done` is called with the number of requests done; `model` is named in errors.
 ///
@@ -67,7 +71,7 @@ pub fn sample_where_possible(
     })
 }
 
-/// Samples the requests in chunks of about [`CHUNK`] completions, and turns the answer to request `i` into a result.
+/// Samples the requests in chunks, and turns the answer to request `i` into a result.
 fn each<R>(
     sampler: &dyn Sampler,
     requests: &[SampleRequest],
@@ -76,13 +80,25 @@ fn each<R>(
 ) -> Result<Vec<R>, TrainError> {
     let n = requests.first().map_or(1, |r| r.n.max(1));
     let mut results = Vec::with_capacity(requests.len());
-    for chunk in requests.chunks((CHUNK / n).max(1)) {
+    let mut completions = CHUNK.0;
+    let mut rest = requests;
+    while !rest.is_empty() {
+        let (chunk, others) = rest.split_at((completions / n).clamp(1, rest.len()));
+        let began = Instant::now();
         for answer in sampler.sample_checked(chunk) {
             results.push(result(results.len(), answer)?);
         }
         done(results.len());
+        completions = next_chunk(chunk.len() * n, began.elapsed());
+        rest = others;
     }
     Ok(results)
+}
+
+/// The size of a chunk after one of so many completions that took so long.
+fn next_chunk(completions: usize, time: Duration) -> usize {
+    let fitting = completions as f64 * CALL.as_secs_f64() / time.as_secs_f64().max(1e-3);
+    (fitting as usize).clamp(CHUNK.0, CHUNK.1)
 }
 
 /// The most frequent answer of a group: how often it was given, and by which completion first. Of equally
@@ -101,4 +117,18 @@ pub fn majority<A: Ord>(answers: impl IntoIterator<Item = Option<A>>) -> Option<
         }
     }
     counts.into_values().max_by_key(|&(count, first)| (count, std::cmp::Reverse(first)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_take_some_seconds() {
+        let next = |completions, seconds| next_chunk(completions, Duration::from_secs_f64(seconds));
+        assert_eq!(next(64, 0.0), 512);
+        assert_eq!(next(64, 10.0), 128);
+        assert_eq!(next(64, 300.0), 64);
+        assert_eq!(next(512, 40.0), 256);
+    }
 }

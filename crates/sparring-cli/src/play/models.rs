@@ -1,9 +1,13 @@
 //! The models that play.
 
+use crate::demands::{Planned, measure};
 use crate::models::Model;
 use crate::play::settings::{Args, Settings};
-use sparring::core::{BoxError, Policy, Seed};
+use sparring::core::{BoxError, Game, Policy, Prompt, Seed};
+use sparring::recipes::tool_r0::ToolR0;
 use sparring::selfplay::{Players, Seat, Weights};
+use sparring::tools::ToolTask;
+use sparring::train::{Demands, Evaluation};
 
 /// Loads the base model.
 pub(crate) fn base(args: &Args) -> Result<Model, BoxError> {
@@ -24,4 +28,29 @@ pub(crate) fn players(base: &Model, settings: &Settings) -> Result<Players, BoxE
         Weights::Shared => Players::Shared(policy("both")?),
         _ => Players::Separate { generator: Seat::Learns(policy("generator")?), solver: policy("solver")? },
     })
+}
+
+/// What the run will need, by a trial on some of its prompts.
+pub(crate) fn demands(
+    base: &Model,
+    settings: &Settings,
+    recipe: &ToolR0,
+    evaluations: &[Evaluation<ToolTask>],
+    threads: usize,
+) -> Option<Demands> {
+    let c = &settings.config.self_play;
+    let seed = Seed::new(settings.seed).child("trial");
+    let proposal = |i| {
+        let prompt = Prompt::from(recipe.game.generator_prompt(&recipe.game.draw(seed.index(i))));
+        (prompt, c.generator.max_tokens)
+    };
+    let answer = |task| (Prompt::from(recipe.game.solver_prompt(task)), c.solver.max_tokens);
+    let tasks = evaluations.iter().filter_map(|evaluation| evaluation.tasks.first());
+    let prompts = (0..2).map(proposal).chain(tasks.take(2).map(answer)).collect();
+    let learners = if c.weights == Weights::Shared { 1 } else { 2 };
+    let kl = c.generator.grpo.kl.coef > 0.0 || c.solver.grpo.kl.coef > 0.0;
+    let g = &c.generator;
+    let update = (g.prompts_per_step, g.prompts_per_step * g.group_size);
+    let (lora, references, grpo) = (settings.lora, usize::from(kl), &g.grpo);
+    measure(&settings.dir, base, &Planned { prompts, lora, learners, references, update, grpo, threads })
 }

@@ -2,6 +2,7 @@
 
 use crate::errors::{read_text, stem};
 use crate::models::{DeviceArgs, RANK, inputs};
+use crate::stop::continuation;
 use sparring::core::BoxError;
 use sparring::miniature;
 use sparring::recipes::tool_r0::{Preset, ToolR0Config};
@@ -84,6 +85,11 @@ impl Settings {
 }
 
 impl Args {
+    /// The command that continues this run, in the folder `dir`.
+    pub(crate) fn continuation(&self, dir: &Path) -> String {
+        continuation("play", dir, self.model.as_deref(), &self.device, &[])
+    }
+
     /// What a run depends on beside its settings and seed, by name.
     fn inputs(&self, lora: Option<usize>) -> Result<BTreeMap<String, String>, BoxError> {
         inputs(self.model.as_deref(), lora, self.device.device)

@@ -165,12 +165,15 @@ fn adapters_on_one_base_play_and_resume() {
 /// Folder in which [`a_run_to_be_killed`] plays.
 const VICTIM: &str = "SPARRING_TEST_VICTIM";
 
-/// Does nothing unless [`kill_once_it_shows`] starts it, as a process of its own.
+/// Does nothing unless [`end_once_it_shows`] starts it, as a process of its own.
 #[test]
 fn a_run_to_be_killed() {
     let Ok(dir) = std::env::var(VICTIM) else { return };
     let path = |name: &str| Path::new(&dir).join(name).to_string_lossy().into_owned();
-    run(&["--model", &path("model"), "--config", &path("settings.toml"), "--out", &path("run")]).unwrap();
+    let ended = run(&["--model", &path("model"), "--config", &path("settings.toml"), "--out", &path("run")]);
+    // By SIGTERM; SIGKILL leaves no time to say so.
+    let wanted = format!("stopped; to continue: sparring play --resume {}", path("run"));
+    assert!(ended.unwrap_err().starts_with(&wanted));
 }
 
 /// Where a run is killed: a phase, and what `events.jsonl` holds once the phase is under way.
@@ -186,22 +189,41 @@ const KILLS: [(&str, &str); 3] = [
 #[test]
 #[cfg(unix)]
 fn killed_it_ends_the_same() {
+    use std::os::unix::process::ExitStatusExt;
     let settings = SETTINGS.replace("steps = 2", "steps = 40").replace("candidates = 6", "candidates = 200");
     let (_dir, path) = set_up(&settings);
     run(&["--model", &path("model"), "--config", &path("settings.toml"), "--out", &path("run")]).unwrap();
     let wanted = outcome(Path::new(&path("run")));
     for (phase, sign) in KILLS {
         let (dir, path) = set_up(&settings);
-        kill_once_it_shows(sign, dir.path());
+        assert_eq!(end_once_it_shows(sign, dir.path(), "KILL").signal(), Some(9), "it ended before");
         run(&["--resume", &path("run"), "--model", &path("model")]).unwrap();
         assert_eq!(outcome(Path::new(&path("run"))), wanted, "killed in phase {phase}");
     }
 }
 
-/// Starts [`a_run_to_be_killed`] in `dir`, and ends it by SIGKILL once its events show `sign`.
+#[test]
 #[cfg(unix)]
-fn kill_once_it_shows(sign: &str, dir: &Path) {
-    use std::os::unix::process::ExitStatusExt;
+fn stopped_it_ends_the_same() {
+    let settings = SETTINGS.replace("steps = 2", "steps = 40").replace("candidates = 6", "candidates = 200");
+    let (_dir, path) = set_up(&settings);
+    run(&["--model", &path("model"), "--config", &path("settings.toml"), "--out", &path("run")]).unwrap();
+    let wanted = outcome(Path::new(&path("run")));
+    for (phase, sign) in KILLS {
+        let (dir, path) = set_up(&settings);
+        assert!(end_once_it_shows(sign, dir.path(), "TERM").success(), "it was not stopped");
+        run(&["--resume", &path("run"), "--model", &path("model")]).unwrap();
+        assert_eq!(outcome(Path::new(&path("run"))), wanted, "stopped in phase {phase}");
+        let log = std::fs::read_to_string(path("run/run.log")).unwrap();
+        // A first session and a second.
+        assert_eq!(log.matches("estimate: the run takes about").count(), 2, "{log}");
+        assert!(log.contains("iteration 1: evaluate") && log.contains(", elapsed "), "{log}");
+    }
+}
+
+/// Starts [`a_run_to_be_killed`] in `dir`, and ends it by a signal once its events show `sign`.
+#[cfg(unix)]
+fn end_once_it_shows(sign: &str, dir: &Path, signal: &str) -> std::process::ExitStatus {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
     let mut victim = Command::new(std::env::current_exe().unwrap())
@@ -217,8 +239,9 @@ fn kill_once_it_shows(sign: &str, dir: &Path) {
         assert!(begun.elapsed() < Duration::from_secs(300), "it never showed {sign}");
         std::thread::sleep(Duration::from_millis(2));
     }
-    victim.kill().unwrap();
-    assert_eq!(victim.wait().unwrap().signal(), Some(9), "it ended before it was killed");
+    let sent = Command::new("kill").args(["-s", signal, &victim.id().to_string()]).status().unwrap();
+    assert!(sent.success(), "it ended before it was sent SIG{signal}");
+    victim.wait().unwrap()
 }
 
 #[test]
@@ -228,7 +251,10 @@ fn mistakes_are_told_in_one_line() {
     let bad = dir.path().join("bad.toml");
     std::fs::write(&bad, "[self_play]\nnope = 1\n").unwrap();
     let cases: [(&[&str], &str); 4] = [
-        (&["--model", "/nonexistent", "--out", &here], "/nonexistent"),
+        (
+            &["--model", "/nonexistent", "--out", &here],
+            "/nonexistent: no such file or folder (option --model",
+        ),
         (&["--preset", "nope"], "there is no preset `nope`"),
         (&["--config", &bad.to_string_lossy()], "bad.toml:2: "),
         (&["--resume", &here], "holds no run"),

@@ -14,6 +14,7 @@ use sparring::core::{BoxError, Player, task_source_fn};
 use sparring::miniature::{Split, TaskShape, World, prompts};
 use sparring::prelude::*;
 use sparring::recipes::tool_r0::{Preset, ToolR0};
+use sparring::train::progress::Bar;
 use sparring::train::{ReferenceKind, TrainConfig, Trainer};
 use std::path::PathBuf;
 
@@ -37,21 +38,22 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
     let scratch = tempfile::tempdir()?;
     let folder = base_folder(args.model.as_deref(), scratch.path())?;
     let mut solver = CandlePolicy::load(folder, PolicyOptions::default())?;
-    print_accuracies("base", &solver, &recipe.game, usize::MAX)?;
     let loops = &recipe.config.self_play;
+    let bar = Bar::new("updates", loops.iterations * loops.solver.steps);
+    bar.suspend(|| print_accuracies("base", &solver, &recipe.game, usize::MAX))?;
     for iteration in 1..=loops.iterations {
         if loops.fresh_optimizer {
             solver.reset();
         }
-        let reward = train(&mut solver, &recipe, Seed::new(args.seed).index(iteration as u64))?;
+        let reward = train(&mut solver, &recipe, Seed::new(args.seed).index(iteration as u64), &bar)?;
         let when = format!("iteration {iteration}, mean reward {reward:.2}");
-        print_accuracies(&when, &solver, &recipe.game, usize::MAX)?;
+        bar.suspend(|| print_accuracies(&when, &solver, &recipe.game, usize::MAX))?;
     }
     Ok(())
 }
 
 /// The updates of one iteration; returns the mean reward of the last.
-fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f32, BoxError> {
+fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed, bar: &Bar) -> Result<f32, BoxError> {
     let (world, c) = (World::new(), &recipe.config.self_play.solver);
     let kl = c.grpo.kl.coef > 0.0;
     let plan = TrainConfig::default()
@@ -76,6 +78,7 @@ fn train(solver: &mut CandlePolicy, recipe: &ToolR0, seed: Seed) -> Result<f32, 
     let mut last = 0.0;
     while let Some(step) = trainer.step()? {
         last = step.record.reward;
+        bar.add(1, &format!("reward {last:.2}"));
     }
     Ok(last)
 }

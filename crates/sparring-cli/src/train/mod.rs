@@ -18,25 +18,33 @@ mod settings;
 mod tests;
 
 use crate::asking::Method;
+use crate::demands::{Planned, measure};
 use crate::models::{Model, export};
+use crate::stop::Signals;
 use problems::{OfTask, Problem, Problems};
 use propose::Proposer;
 use reads::Reads;
 pub(crate) use settings::Args;
 use settings::{Settings, Trained};
-use sparring::core::{BoxError, Observer, Player, Reward, Rollout, Seed};
+use sparring::core::{BoxError, Observer, Player, Prompt, Reward, Rollout, Seed};
 use sparring::eval::{AnswerReader, ExactGrader, Grader};
 use sparring::reward::majority::self_consistency;
 use sparring::train::progress::Progress;
 use sparring::train::store::newest_checkpoint;
-use sparring::train::{Epochs, Evaluation, Outcome, TrainSummary, Trainer, write_report};
+use sparring::train::{
+    Demands, Epochs, Evaluation, Outcome, TensorBoard, TrainSummary, Trainer, Watch, write_report,
+};
 use std::io::Write;
 use std::sync::Arc;
 
 /// Trains or resumes, and prints the outcome.
 pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
+    let signals = Signals::listen()?;
+    let watch = Watch { stop: signals.flag(), ..Watch::default() };
     let settings = Settings::read(args)?;
-    let (summary, trained) = train(&settings, Progress::new())?;
+    let progress = Progress::new().with_log(settings.dir.join("run.log")).with_meter(watch.meter.clone());
+    let (summary, trained) =
+        signals.ended(train(&settings, progress, &watch), || args.continuation(&settings.dir))?;
     let report = write_report(&settings.dir)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", Outcome::new(&summary, &settings.dir)?)?;
@@ -45,7 +53,11 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
 }
 
 /// The run's summary, and where the trained model is.
-fn train(settings: &Settings, observer: impl Observer) -> Result<(TrainSummary, String), BoxError> {
+fn train(
+    settings: &Settings,
+    observer: impl Observer,
+    watch: &Watch,
+) -> Result<(TrainSummary, String), BoxError> {
     // 1. The model: the base, and the copy of it (or the adapters on it) that learns.
     let base = Model::load(settings.model.as_deref(), settings.device.device, settings.device.options())?;
     let seed = Seed::new(settings.seed);
@@ -63,7 +75,8 @@ fn train(settings: &Settings, observer: impl Observer) -> Result<(TrainSummary, 
     let problems = Problems { prompter: method.prompter(base.tokenizer())?, reads: &reads };
 
     // 3. Who is trained: by default the solver, whose evaluations are its exact matches.
-    let trainer = match settings.recorded.run.player {
+    let base_sampler = watch.over(base.sampler());
+    let (trainer, prompts) = match settings.recorded.run.player {
         Trained::Solver => {
             let tasks = problems.load(&settings.tasks)?;
             let reward = OfTask(settings.recorded.solver_reward()?);
@@ -71,6 +84,7 @@ fn train(settings: &Settings, observer: impl Observer) -> Result<(TrainSummary, 
             let reader =
                 Method::choose(reads.notation(), settings.recorded.run.prompt, false, template)?.reader;
             let reader = reader.after(end.as_deref().unwrap_or_default());
+            let prompts = some_prompts(&tasks);
             let mut trainer = trainer(settings, &mut *policy, tasks, reward)?
                 .with_player(Player::Solver)
                 .with_consistency(|_, group| consistency(&reads, group))
@@ -78,27 +92,55 @@ fn train(settings: &Settings, observer: impl Observer) -> Result<(TrainSummary, 
             if let Some(file) = &settings.evaluate {
                 trainer = trainer.with_evaluation(Evaluation::greedy("heldout", problems.load(file)?));
             }
-            trainer
+            (trainer, prompts)
         }
         Trained::Proposer => {
-            let proposer = Proposer::new(&settings.recorded, &problems, base.sampler())?;
+            let proposer = Proposer::new(&settings.recorded, &problems, &base_sampler)?;
             let tasks = proposer.load(&settings.tasks)?;
             let reward = settings.recorded.paper.proposer_reward::<Arc<Problem>>()?;
-            trainer(settings, &mut *policy, tasks, reward)?
+            let prompts = some_prompts(&tasks);
+            let trainer = trainer(settings, &mut *policy, tasks, reward)?
                 .with_player(Player::Generator)
                 .with_consistency(|_, group| consistency(&reads, group))
-                .with_solve_rates(move |tasks, groups, seed| proposer.solve_rates(tasks, groups, seed))
+                .with_solve_rates(move |tasks, groups, seed| proposer.solve_rates(tasks, groups, seed));
+            (trainer, prompts)
         }
     };
 
     // 4. The run.
-    let mut trainer = trainer.with_observer(observer);
+    let mut trainer = trainer
+        .with_observer(observer)
+        .with_observer(TensorBoard::new(&settings.dir).with_meter(watch.meter.clone()))
+        .with_watch(watch.clone());
+    if let Some(demands) = demands(settings, &base, prompts)? {
+        trainer = trainer.with_demands(demands);
+    }
     let summary =
         if settings.resume { trainer.resume(&settings.dir)? } else { trainer.run(&settings.dir)? };
     drop(trainer);
     drop(policy);
     let checkpoint = newest_checkpoint(&settings.dir)?.join("policy");
     Ok((summary, export(start()?, &checkpoint, lora.is_some(), &settings.dir)?))
+}
+
+/// The prompts of a trial.
+fn some_prompts(tasks: &[Arc<Problem>]) -> Vec<Prompt> {
+    tasks.iter().take(4).map(|task| task.prompt.clone()).collect()
+}
+
+/// What the run will need, by a trial on some of its prompts.
+fn demands(settings: &Settings, base: &Model, prompts: Vec<Prompt>) -> Result<Option<Demands>, BoxError> {
+    let update = settings.recorded.update()?;
+    let run = Planned {
+        prompts: prompts.into_iter().map(|prompt| (prompt, update.sampling.max_tokens)).collect(),
+        lora: settings.recorded.run.lora,
+        learners: 1,
+        references: usize::from(update.grpo.kl.coef > 0.0),
+        update: (update.prompts_per_step, update.prompts_per_step * update.group_size),
+        grpo: &update.grpo,
+        threads: settings.device.threads,
+    };
+    Ok(measure(&settings.dir, base, &run))
 }
 
 /// What both players have in common.

@@ -4,6 +4,7 @@ use crate::asking::PromptChoice;
 use crate::errors::{at, read_text, stem};
 use crate::eval::identity::file_digest;
 use crate::models::{DeviceArgs, inputs};
+use crate::stop::continuation;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use sparring::core::{BoxError, SamplingParams};
@@ -191,6 +192,14 @@ impl Settings {
 }
 
 impl Args {
+    /// The command that continues this run, in the folder `dir`; tasks that were moved are where they are now.
+    pub(crate) fn continuation(&self, dir: &Path) -> String {
+        let moved = |file: &Option<PathBuf>| file.clone().filter(|_| self.resume.is_some());
+        let (tasks, evaluate) = (moved(&self.tasks), moved(&self.evaluate));
+        let moved = [("--tasks", tasks.as_deref()), ("--evaluate", evaluate.as_deref())];
+        continuation("train", dir, self.model.as_deref(), &self.device, &moved)
+    }
+
     /// The options that replace settings of the one that is trained; `--max-tokens` is also the limit of the answers to
     /// a proposer's questions.
     fn override_updates(&self, paper: &mut PaperConfig) {

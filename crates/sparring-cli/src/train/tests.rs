@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use sparring::candle::PolicyOptions;
 use sparring::core::{BoxError, Event, one_line};
 use sparring::recipes::papers::PaperPreset;
-use sparring::train::TrainSummary;
 use sparring::train::report::Records;
+use sparring::train::{TrainSummary, Watch};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -80,8 +80,8 @@ fn every_preset_runs() {
         for player in ["solver", "proposer"].into_iter().take(1 + usize::from(proposes)) {
             let out = format!("{}-{player}", preset.name().replace('/', "-"));
             let settings = place.settings(&out, &["--preset", preset.name(), "--player", player]).unwrap();
-            let (summary, _) =
-                train(&settings, silent).unwrap_or_else(|error| panic!("{out}: {}", one_line(&*error)));
+            let (summary, _) = train(&settings, silent, &Watch::default())
+                .unwrap_or_else(|error| panic!("{out}: {}", one_line(&*error)));
             assert_eq!((summary.steps, summary.preset.clone()), (2, preset.name().replace('/', "-")));
             for step in steps(&place.path(&out)) {
                 assert!(
@@ -112,12 +112,14 @@ fn a_stopped_run_ends_as_an_uninterrupted_one() {
         let arguments = [arguments, &["--steps", "4", "--lr", "0.01"]].concat();
         let arguments = &arguments[..];
         let (whole, cut) = (format!("whole-{i}"), format!("cut-{i}"));
-        let (expected, _) = train(&place.settings(&whole, arguments).unwrap(), silent).unwrap();
+        let (expected, _) =
+            train(&place.settings(&whole, arguments).unwrap(), silent, &Watch::default()).unwrap();
         let settings = place.settings(&cut, arguments).unwrap();
         let stop = |event: Event<'_>| assert!(!matches!(event, Event::Progress { done: 3, .. }), "stopped");
-        assert!(catch_unwind(AssertUnwindSafe(|| train(&settings, stop))).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| train(&settings, stop, &Watch::default()))).is_err());
         let device: &[&str] = if i == 1 { &["--device", "candle-cpu"] } else { &[] };
-        let (ended, _): (TrainSummary, _) = train(&place.resumed(&cut, device).unwrap(), silent).unwrap();
+        let (ended, _): (TrainSummary, _) =
+            train(&place.resumed(&cut, device).unwrap(), silent, &Watch::default()).unwrap();
         assert_eq!(ended.without_times(), expected.without_times());
         assert!(place.weights(&cut) == place.weights(&whole), "{arguments:?}");
     }

@@ -23,7 +23,7 @@ impl<G: Game> Run<'_, '_, G> {
         let show = |task: &G::Task| serde_json::to_value(task).unwrap_or_default();
         let scores = evaluator.run_all(
             self.evaluations,
-            self.players.solver(),
+            &self.watch.over(self.players.solver()),
             &mut self.store.journal,
             ("iteration", iteration),
             (iteration == 0).then_some(&show),

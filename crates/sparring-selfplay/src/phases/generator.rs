@@ -93,7 +93,7 @@ impl<G: Game> Run<'_, '_, G> {
         let prompts = specs.iter().map(|spec| self.game.generator_prompt(spec));
         let mut requests = requests(prompts, c.group_size, &params(c.temperature, c.max_tokens), seed);
         under_hooks(&mut requests, hooks.iter().cloned());
-        Ok(sample(self.players.generator(), "generator", &requests, |_| {})?)
+        Ok(sample(&self.watch.over(self.players.generator()), "generator", &requests, |_| {})?)
     }
 
     /// Reads every proposal, and has the Solver attempt each distinct task once.
@@ -133,7 +133,8 @@ impl<G: Game> Run<'_, '_, G> {
             max_tokens: c.solver.max_tokens,
         };
         let asked: Vec<&G::Task> = distinct.iter().collect();
-        let answers = attempt.run(self.game, self.players.solver(), &asked, seed, |_| {})?;
+        let answers =
+            attempt.run(self.game, &self.watch.over(self.players.solver()), &asked, seed, |_| {})?;
         let rates: Vec<Option<f32>> = (distinct.iter().zip(&answers))
             .map(|(task, rollouts)| rollouts.as_ref().map(|r| solve_rate(self.game, task, r)))
             .collect();

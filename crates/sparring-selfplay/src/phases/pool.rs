@@ -26,8 +26,8 @@ impl<G: Game> Run<'_, '_, G> {
         }
         let build = BuildPool {
             game: self.game,
-            generator: self.players.generator(),
-            solver: self.players.solver(),
+            generator: &self.watch.over(self.players.generator()),
+            solver: &self.watch.over(self.players.solver()),
             config: &config.pool,
             order: config.solver.order,
             max_tokens: (config.generator.max_tokens, config.solver.max_tokens),

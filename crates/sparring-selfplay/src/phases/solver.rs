@@ -115,7 +115,7 @@ impl<G: Game> Run<'_, '_, G> {
         let mut requests = requests(prompts, c.group_size, &params(c.temperature, c.max_tokens), seed);
         let hooks: Vec<Option<Hook>> = tasks().map(|task| self.game.solver_hook(task)).collect();
         under_hooks(&mut requests, hooks.iter().cloned());
-        let groups = sample(self.players.solver(), "solver", &requests, |_| {})?;
+        let groups = sample(&self.watch.over(self.players.solver()), "solver", &requests, |_| {})?;
         let mut scored = Scored::default();
         let (mut rates, mut verified) = (Vec::new(), Vec::new());
         for ((&slot, group), hook) in slots.iter().zip(&groups).zip(hooks) {

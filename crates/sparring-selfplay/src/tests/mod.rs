@@ -11,11 +11,28 @@ use crate::{Players, Seat, SelfPlay, SelfPlayConfig, SelfPlayError, Summary, Wei
 use serde::{Deserialize, Serialize};
 use sparring_core::{Game, Message, Policy, Rejection, Reward, Rollout, Seed, one_line, reward_fn};
 use sparring_testkit::ToyPolicy;
-use sparring_train::Evaluation;
+use sparring_train::{Evaluation, StopFlag, Watch};
+use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 const LETTERS: &str = "abcd";
+
+thread_local! {
+    /// After so many prompts of this thread, this flag asks to stop.
+    static STOP: RefCell<Option<(usize, StopFlag)>> = const { RefCell::new(None) };
+}
+
+fn count_prompt() {
+    STOP.with_borrow_mut(|stop| {
+        if let Some((left, flag)) = stop {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                flag.request();
+            }
+        }
+    });
+}
 
 /// The Generator is asked for two letters, of which the first is given; the Solver adds them up, modulo 4.
 pub(super) struct Sums;
@@ -41,6 +58,7 @@ impl Game for Sums {
     }
 
     fn generator_prompt(&self, spec: &char) -> Vec<Message> {
+        count_prompt();
         vec![Message::user(format!("write {spec}"))]
     }
 
@@ -55,6 +73,7 @@ impl Game for Sums {
     }
 
     fn solver_prompt(&self, task: &Sum) -> Vec<Message> {
+        count_prompt();
         // One task has an invalid prompt: it is empty.
         if task.letters == "dd" { Vec::new() } else { vec![Message::user(task.letters.clone())] }
     }
@@ -148,7 +167,12 @@ pub(super) fn assemble(
     sparring_train::store::disk::fault::never_wait();
     let solves =
         reward_fn("solved", |task: &Sum, out: &Rollout| Some(f32::from(u8::from(Sums.solved(task, out)))));
+    let mut watch = Watch::default();
+    if let Some(flag) = STOP.with_borrow(|stop| stop.as_ref().map(|(_, flag)| flag.clone())) {
+        watch.stop = flag;
+    }
     SelfPlay::new(config.build().unwrap(), &Sums, invents, Box::new(solves), players, Seed::new(seed))
+        .with_watch(watch)
         .with_preset("toy")
         .with_evaluation(Evaluation::greedy("heldout", evaluation_tasks()))
         .with_evaluation(Evaluation::sampled("heldout_t1", evaluation_tasks(), 1.0, 4))

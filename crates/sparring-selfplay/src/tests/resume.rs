@@ -1,5 +1,7 @@
 use super::*;
+use sparring_train::TrainError;
 use sparring_train::store::disk::fault::fail_after;
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -72,6 +74,53 @@ fn killed_at_every_event_it_ends_the_same() {
     }
 }
 
+/// Begins or resumes the run in `dir`, and asks it to stop once it has made so many prompts.
+fn go_on_until(prompts: usize, config: &SelfPlayConfig, dir: &Path) -> Result<End, SelfPlayError> {
+    STOP.set(Some((prompts, StopFlag::new())));
+    let end = go_on(config, dir);
+    STOP.set(None);
+    end
+}
+
+/// In evaluations, between sampling and probing, in pools, between updates: with a reference model and without.
+#[test]
+fn stopped_at_many_moments_it_ends_the_same() {
+    for config in [tiny_config(), with_kl()] {
+        let wanted = uninterrupted(config.clone()).unwrap();
+        let mut stops = BTreeSet::new();
+        for prompts in (1..).step_by(11) {
+            let dir = tempfile::tempdir().unwrap();
+            let end = match go_on_until(prompts, &config, dir.path()) {
+                Err(SelfPlayError::Train(TrainError::Stopped)) => go_on(&config, dir.path()),
+                other => other,
+            };
+            assert_eq!(end.unwrap(), wanted, "stopped at prompt {prompts}");
+            let Some(resumed) = records(dir.path(), "resumed").pop() else { break };
+            stops.insert((resumed["iteration"].as_u64(), resumed["step"].as_u64()));
+        }
+        // Every update of an iteration is a place to stop at, and each of the two iterations.
+        let steps: BTreeSet<_> = stops.iter().map(|&(_, step)| step).collect();
+        assert!(steps == BTreeSet::from([Some(0), Some(1), Some(2)]) && stops.len() == 7, "{stops:?}");
+    }
+}
+
+#[test]
+fn stopped_again_and_again_it_ends_the_same() {
+    let config = tiny_config();
+    let wanted = uninterrupted(config.clone()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for sessions in 1.. {
+        match go_on_until(90, &config, dir.path()) {
+            Err(SelfPlayError::Train(TrainError::Stopped)) => {}
+            end => {
+                assert_eq!(end.unwrap(), wanted);
+                assert!(sessions > 3, "the run was hardly interrupted");
+                break;
+            }
+        }
+    }
+}
+
 #[test]
 fn killed_again_and_again_it_ends_the_same() {
     let config = with_kl();
@@ -139,7 +188,7 @@ fn with_no_whole_checkpoint_it_says_which_file_is_damaged() {
         fs::write(checkpoint.join("solver/next-token.bin"), "junk").unwrap();
     }
     let error = go_on(&tiny_config(), dir.path()).unwrap_err();
-    assert!(matches!(error, SelfPlayError::Train(sparring_train::TrainError::Damaged { .. })), "{error}");
+    assert!(matches!(error, SelfPlayError::Train(TrainError::Damaged { .. })), "{error}");
     assert!(error.to_string().contains("next-token.bin"), "{error}");
     assert!(checkpoints.iter().all(|c| c.exists()), "nothing is thrown away");
 }
@@ -162,7 +211,10 @@ fn a_finished_run_gives_its_summary_and_models_again() {
     let config = tiny_config();
     let dir = tempfile::tempdir().unwrap();
     let first = go_on(&config, dir.path()).unwrap();
+    let summary = || fs::read(dir.path().join("summary.json")).unwrap();
+    let written = summary();
     assert_eq!(go_on(&config, dir.path()).unwrap(), first);
+    assert!(summary() == written, "with the times and the memory of the run itself");
 }
 
 #[test]

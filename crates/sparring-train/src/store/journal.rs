@@ -1,20 +1,28 @@
 use super::disk;
-use crate::TrainError;
+use crate::{Demands, Forecast, TrainError};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparring_core::{Event, Observer, Phase};
+use sparring_core::{Event, Observer, Phase, Stage};
 use std::fs::File;
 use std::path::PathBuf;
 
 /// Passes events to observers, and writes records to `events.jsonl`.
 ///
-/// Records depend on the seed and the settings only, except the kinds `timing` and `resumed`: without those
-/// two, an interrupted and resumed run writes the same lines as an uninterrupted one.
+/// Records depend on the seed and the settings only, except the kinds `timing`, `estimate` and `resumed`: without those
+/// three, an interrupted and resumed run writes the same lines as an uninterrupted one.
 pub struct Journal<'o, 'a> {
     path: PathBuf,
     file: File,
     bytes: u64,
     observers: &'o mut [Box<dyn Observer + 'a>],
+    estimates: Option<Estimates>,
+}
+
+/// Two estimates are recorded: before the run does anything, and once it has measured its own speed.
+struct Estimates {
+    forecast: Forecast,
+    memory: Option<u64>,
+    corrected: bool,
 }
 
 impl std::fmt::Debug for Journal<'_, '_> {
@@ -34,7 +42,7 @@ impl<'o, 'a> Journal<'o, 'a> {
         observers: &'o mut [Box<dyn Observer + 'a>],
     ) -> Result<Self, TrainError> {
         let file = disk::open_append(&path, length)?;
-        Ok(Self { path, file, bytes: length, observers })
+        Ok(Self { path, file, bytes: length, observers, estimates: None })
     }
 
     /// Writes one record: a line of JSON with the field `kind` and the fields of `fields`, which serialises as an
@@ -65,6 +73,53 @@ impl<'o, 'a> Journal<'o, 'a> {
         Ok(())
     }
 
+    /// The run starts or continues with these stages. With `demands`, the time that it takes is estimated and recorded.
+    ///
+    /// # Errors
+    /// As [`Journal::record`].
+    pub fn planned(&mut self, stages: &[Stage], demands: Option<Demands>) -> Result<(), TrainError> {
+        self.estimates = demands.map(|Demands { speed, memory }| Estimates {
+            forecast: Forecast::new(Some(speed)),
+            memory,
+            corrected: stages.is_empty(),
+        });
+        self.send(Event::Planned { stages });
+        self.record_estimate(false)
+    }
+
+    /// Records the estimate again once the run has measured its own speed: called after an update or a phase.
+    ///
+    /// # Errors
+    /// As [`Journal::record`].
+    pub fn correct_estimate(&mut self) -> Result<(), TrainError> {
+        self.record_estimate(true)
+    }
+
+    fn record_estimate(&mut self, measured: bool) -> Result<(), TrainError> {
+        let Some(estimates) = self.estimates.as_mut().filter(|estimates| !estimates.corrected) else {
+            return Ok(());
+        };
+        match estimates.forecast.estimate(estimates.memory).filter(|found| found.measured == measured) {
+            Some(found) => {
+                estimates.corrected = measured;
+                self.record("estimate", &found)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The length of the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Cuts the file back to an earlier length: what was recorded since does not count.
+    pub(crate) fn rewind(&mut self, bytes: u64) -> Result<(), TrainError> {
+        self.file = disk::open_append(&self.path, bytes)?;
+        self.bytes = bytes;
+        Ok(())
+    }
+
     /// A phase begins; it has `steps` units of work.
     pub fn started(&mut self, iteration: usize, phase: Phase, steps: usize) {
         self.send(Event::PhaseStarted { iteration, phase, steps });
@@ -81,6 +136,9 @@ impl<'o, 'a> Journal<'o, 'a> {
     }
 
     fn send(&mut self, event: Event<'_>) {
+        if let Some(estimates) = &mut self.estimates {
+            estimates.forecast.on(&event);
+        }
         for observer in self.observers.iter_mut() {
             observer.on(event);
         }

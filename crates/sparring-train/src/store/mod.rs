@@ -241,7 +241,12 @@ impl<'o, 'a> Store<'o, 'a> {
         self.folder.write_json(name, value)
     }
 
-    /// The same with one JSON object a line.
+    /// Reads such a file; `None` where there is none, or none of this form.
+    pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_slice(&disk::read(&self.folder.path(name)).ok()?).ok()
+    }
+
+    /// Writes one JSON object a line into the file `name`, as [`Store::write_json`].
     ///
     /// # Errors
     /// As [`Store::write_json`].

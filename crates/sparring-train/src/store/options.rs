@@ -1,5 +1,5 @@
 use super::RunInfo;
-use crate::TrainError;
+use crate::{Demands, TrainError, Watch};
 use serde::Serialize;
 use sparring_core::{Observer, Seed};
 use std::collections::BTreeMap;
@@ -16,6 +16,10 @@ pub struct RunOptions<'a> {
     pub config_text: Option<String>,
     /// What else the run depends on, by name: see [`RunInfo::inputs`].
     pub inputs: BTreeMap<String, String>,
+    /// Asks the run to stop, and counts what it samples.
+    pub watch: Watch,
+    /// What is known about the run's demands: its estimated time is then recorded (kind `estimate`).
+    pub demands: Option<Demands>,
 }
 
 impl RunOptions<'_> {

@@ -5,13 +5,21 @@ mod resume;
 mod run;
 
 use crate::store::disk::fault;
-use crate::{Epochs, Evaluation, ReferenceKind, TrainConfig, TrainError, TrainSummary, Trainer};
+use crate::{
+    Epochs, Evaluation, ReferenceKind, StopFlag, TrainConfig, TrainError, TrainSummary, Trainer, Watch,
+};
 use sparring_core::{Message, Rollout, SamplingParams, Seed, reward_fn};
 use sparring_grpo::DynamicSampling;
 use sparring_testkit::ToyPolicy;
+use std::cell::RefCell;
 use std::path::Path;
 
 const LETTERS: [&str; 4] = ["a", "b", "c", "d"];
+
+thread_local! {
+    /// After so many prompts of this thread, this flag asks to stop.
+    static STOP: RefCell<Option<(usize, StopFlag)>> = const { RefCell::new(None) };
+}
 
 fn toy() -> ToyPolicy {
     ToyPolicy::new("abcd", Seed::new(1))
@@ -23,6 +31,14 @@ fn letters() -> Vec<String> {
 
 #[expect(clippy::ptr_arg, reason = "a prompt of `String` tasks")]
 fn prompt(task: &String) -> Vec<Message> {
+    STOP.with_borrow_mut(|stop| {
+        if let Some((left, flag)) = stop {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                flag.request();
+            }
+        }
+    });
     vec![Message::user(task.clone())]
 }
 
@@ -81,7 +97,11 @@ struct End {
 /// Begins or resumes the run in `dir`, whichever it needs, as a new process would.
 fn go_on(config: &TrainConfig, dir: &Path) -> Result<End, TrainError> {
     let mut policy = toy();
-    let mut trainer = trainer(config.clone(), &mut policy, 7);
+    let mut watch = Watch::default();
+    if let Some(flag) = STOP.with_borrow(|stop| stop.as_ref().map(|(_, flag)| flag.clone())) {
+        watch.stop = flag;
+    }
+    let mut trainer = trainer(config.clone(), &mut policy, 7).with_watch(watch);
     let begun = dir.join("run.json").exists();
     let summary = if begun { trainer.resume(dir) } else { trainer.run(dir) }?.without_times();
     drop(trainer);

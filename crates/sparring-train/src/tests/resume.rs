@@ -61,6 +61,52 @@ fn killed_again_and_again_it_ends_the_same() {
     }
 }
 
+/// Begins or resumes the run in `dir`, and asks it to stop once it has made so many prompts.
+fn go_on_until(prompts: usize, config: &TrainConfig, dir: &Path) -> Result<End, TrainError> {
+    STOP.set(Some((prompts, StopFlag::new())));
+    let end = go_on(config, dir);
+    STOP.set(None);
+    end
+}
+
+#[test]
+fn stopped_anywhere_it_ends_the_same() {
+    let config = stateful();
+    let wanted = uninterrupted(&config);
+    let mut stops = 0;
+    for prompts in 1.. {
+        let dir = tempfile::tempdir().unwrap();
+        match go_on_until(prompts, &config, dir.path()) {
+            Ok(end) => {
+                assert_eq!(end, wanted);
+                break;
+            }
+            Err(TrainError::Stopped) => stops += 1,
+            Err(error) => panic!("{}", one_line(&error)),
+        }
+        assert_eq!(go_on(&config, dir.path()).unwrap(), wanted, "stopped at prompt {prompts}");
+    }
+    assert!(stops > 60, "{stops}");
+}
+
+#[test]
+fn a_stopped_run_keeps_every_update_that_was_done() {
+    let config = config().with_checkpoint_every(100);
+    let dir = tempfile::tempdir().unwrap();
+    // Two evaluations of four tasks, and seven updates of three, with another two evaluations after the fifth.
+    let stopped = go_on_until(16 + 3 * 7, &config, dir.path());
+    assert!(matches!(stopped, Err(TrainError::Stopped)), "{stopped:?}");
+    go_on(&config, dir.path()).unwrap();
+    assert_eq!(records(dir.path(), "resumed")[0]["step"], 6);
+    // In the second evaluation after the fifth update: the first counts as not done.
+    let dir = tempfile::tempdir().unwrap();
+    go_on_until(8 + 3 * 5 + 7, &config, dir.path()).unwrap_err();
+    assert_eq!(records(dir.path(), "step").len(), 5);
+    assert_eq!(records(dir.path(), "evaluation").len(), 2);
+    assert_eq!(go_on(&config, dir.path()).unwrap(), uninterrupted(&config));
+    assert_eq!(records(dir.path(), "resumed")[0]["step"], 5);
+}
+
 #[test]
 fn a_damaged_checkpoint_is_passed_over() {
     let config = stateful().with_checkpoint_every(2);
@@ -143,7 +189,13 @@ fn a_damaged_checkpoint_does_not_displace_new_ones() {
 fn a_finished_run_gives_its_summary_and_weights_again() {
     let dir = tempfile::tempdir().unwrap();
     let first = go_on(&config(), dir.path()).unwrap();
+    let summary = || fs::read(dir.path().join("summary.json")).unwrap();
+    let written = summary();
     assert_eq!(go_on(&config(), dir.path()).unwrap(), first);
+    assert!(summary() == written, "with the times and the memory of the run itself");
+    fs::remove_file(dir.path().join("summary.json")).unwrap();
+    assert_eq!(go_on(&config(), dir.path()).unwrap(), first);
+    assert!(dir.path().join("summary.json").exists());
 }
 
 #[test]

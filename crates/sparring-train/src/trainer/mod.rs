@@ -1,4 +1,5 @@
 mod run;
+mod stages;
 mod state;
 mod step;
 
@@ -6,7 +7,7 @@ pub use state::{EvaluationRow, StepRecord, TrainSummary};
 pub use step::Step;
 
 use crate::store::{Journal, RunOptions};
-use crate::{Evaluation, TrainError, TrainPlan};
+use crate::{Demands, Evaluation, TrainError, TrainPlan, Watch};
 use serde::Serialize;
 use serde_json::Value;
 use sparring_core::{
@@ -234,6 +235,21 @@ impl<'a, T> Trainer<'a, T> {
     #[must_use]
     pub fn with_config_text(mut self, text: impl Into<String>) -> Self {
         self.options.config_text = Some(text.into());
+        self
+    }
+
+    /// Sets what asks the run to stop ([`TrainError::Stopped`]) and counts what it samples.
+    #[must_use]
+    pub fn with_watch(mut self, watch: Watch) -> Self {
+        self.options.watch = watch;
+        self
+    }
+
+    /// Says how fast the model is: the run then records an estimate of its time (kind `estimate`), and corrects it
+    /// after the first evaluation or update.
+    #[must_use]
+    pub fn with_demands(mut self, demands: Demands) -> Self {
+        self.options.demands = Some(demands);
         self
     }
 

@@ -17,6 +17,8 @@ struct Unsaved {
     saved_step: Option<usize>,
     /// Whether it lacks an update or an evaluation.
     dirty: bool,
+    /// Length of the events when the newest update or evaluation was recorded.
+    events: u64,
 }
 
 impl<'a, T> Trainer<'a, T> {
@@ -70,25 +72,49 @@ impl<'a, T> Trainer<'a, T> {
         result
     }
 
-    /// Trains from the state's step to the end.
+    /// Trains from the state's step to the end. Where it was stopped, it saves what is done.
     fn drive(&mut self, mut store: Store<'_, '_>) -> Result<TrainSummary, TrainError> {
-        let steps = self.plan.config.steps;
-        let mut unsaved = Unsaved { since: Instant::now(), saved_step: None, dirty: false };
-        let mut drift = DriftNote::default();
-        if store.is_new() {
+        let mut unsaved = Unsaved { since: Instant::now(), saved_step: None, dirty: false, events: 0 };
+        let new = store.is_new();
+        if new {
             store.record_start(&self.plan.config, &self.evaluations)?;
             // The first checkpoint: from here on, everything can be resumed.
             self.save(&mut store, &mut unsaved)?;
         }
         unsaved.saved_step = Some(self.state.step);
+        if self.finished()
+            && !self.evaluation_is_due()
+            && let Some(summary) = store.read_json("summary.json")
+        {
+            return Ok(summary);
+        }
+        store.journal.planned(&self.stages(), self.options.demands)?;
+        unsaved.events = store.journal.bytes();
+        let worked = self.work(&mut store, &mut unsaved);
+        if matches!(worked, Err(TrainError::Stopped)) && unsaved.dirty {
+            // Of an evaluation that was not finished, nothing stays.
+            store.journal.rewind(unsaved.events)?;
+            self.save(&mut store, &mut unsaved)?;
+        }
+        worked?;
+        let summary = TrainSummary::new(store.info(), &self.state);
+        store.write_json("summary.json", &summary)?;
+        Ok(summary)
+    }
+
+    /// Updates and evaluations to the end of the run.
+    fn work(&mut self, store: &mut Store<'_, '_>, unsaved: &mut Unsaved) -> Result<(), TrainError> {
+        let steps = self.plan.config.steps;
+        let mut drift = DriftNote::default();
         let mut training: Option<Instant> = None;
         loop {
             if self.evaluation_is_due() {
                 if let Some(began) = training.take() {
                     store.journal.ended(1, Phase::Train, began.elapsed().as_secs_f64());
                 }
-                self.evaluate(&mut store)?;
-                unsaved.dirty = true;
+                self.evaluate(store)?;
+                store.journal.correct_estimate()?;
+                (unsaved.dirty, unsaved.events) = (true, store.journal.bytes());
             }
             if self.finished() {
                 break;
@@ -98,26 +124,26 @@ impl<'a, T> Trainer<'a, T> {
                 store.journal.started(1, Phase::Train, steps);
                 store.journal.progress(self.state.step, "");
             }
-            self.place_reference(&mut store, &mut unsaved)?;
+            self.place_reference(store, unsaved)?;
             let Some(step) = self.step()? else { continue };
             unsaved.dirty = true;
-            record_step(&mut store, &step.record, &mut drift)?;
+            record_step(store, &step.record, &mut drift)?;
             if let Some(recorder) = &mut self.recorder {
                 recorder(&step, &mut store.journal)?;
             }
+            store.journal.correct_estimate()?;
+            unsaved.events = store.journal.bytes();
             if self.state.step < steps && self.state.step.is_multiple_of(self.plan.config.checkpoint_every) {
-                self.save(&mut store, &mut unsaved)?;
+                self.save(store, unsaved)?;
             }
         }
         if unsaved.dirty {
-            self.save(&mut store, &mut unsaved)?;
+            self.save(store, unsaved)?;
         }
         if let Some(began) = training {
             store.journal.ended(1, Phase::Train, began.elapsed().as_secs_f64());
         }
-        let summary = TrainSummary::new(store.info(), &self.state);
-        store.write_json("summary.json", &summary)?;
-        Ok(summary)
+        Ok(())
     }
 
     fn finished(&self) -> bool {
@@ -140,7 +166,7 @@ impl<'a, T> Trainer<'a, T> {
     }
 
     /// Whether evaluations are due and not done yet.
-    fn evaluation_is_due(&self) -> bool {
+    pub(super) fn evaluation_is_due(&self) -> bool {
         let (step, every) = (self.state.step, self.plan.config.evaluate_every);
         let due = step == 0 || self.finished() || (every > 0 && step.is_multiple_of(every));
         let done = self.state.evaluations.last().is_some_and(|row| row.step == step);
@@ -162,9 +188,9 @@ impl<'a, T> Trainer<'a, T> {
             seed: self.seed.child("evaluation"),
         };
         let show = self.show.as_ref().filter(|_| step == 0).map(|show| show as _);
-        let sampler = &*self.policy;
+        let sampler = self.options.watch.over(&*self.policy);
         let at = ("step", step);
-        let scores = evaluator.run_all(&self.evaluations, sampler, &mut store.journal, at, show)?;
+        let scores = evaluator.run_all(&self.evaluations, &sampler, &mut store.journal, at, show)?;
         store.journal.ended(iteration, Phase::Evaluate, began.elapsed().as_secs_f64());
         self.state.evaluations.push(EvaluationRow { step, scores });
         Ok(())

@@ -3,7 +3,7 @@ use super::{Rates, Trainer};
 use crate::source::draw_tasks;
 use crate::summary::mean;
 use crate::{Score, Scored, TrainError, requests, sample, under_hooks};
-use sparring_core::{RewardContext, Rollout, Seed};
+use sparring_core::{BoxError, RewardContext, Rollout, Seed};
 use sparring_grpo::{UpdateReport, is_zero_advantage, resample};
 
 /// One update: its tasks, rollouts, rewards and report.
@@ -109,7 +109,8 @@ impl<T> Trainer<'_, T> {
         self.state.tasks += tasks.len() as u64;
         let mut requests = requests(tasks.iter().map(&*self.prompt), c.group_size, &c.sampling, seed);
         under_hooks(&mut requests, tasks.iter().map(&*self.hook));
-        let groups = sample(&*self.policy, super::run::POLICY, &requests, |_| {})?;
+        let sampler = self.options.watch.over(&*self.policy);
+        let groups = sample(&sampler, super::run::POLICY, &requests, |_| {})?;
         let probed = self.solve_rates(&tasks, &groups, seed.child("solve_rates"))?;
         let mut ctx = RewardContext::default().with_batch(&groups);
         (ctx.step, ctx.total_steps, ctx.player) = (self.state.step, c.steps, self.player);
@@ -143,7 +144,10 @@ impl<T> Trainer<'_, T> {
         seed: Seed,
     ) -> Result<Option<Vec<Rates>>, TrainError> {
         let Some(measure) = &self.solve_rates else { return Ok(None) };
-        let failed = |source| TrainError::SolveRates { step: self.state.step, source };
+        let failed = |source: BoxError| match source.downcast_ref::<TrainError>() {
+            Some(TrainError::Stopped) => TrainError::Stopped,
+            _ => TrainError::SolveRates { step: self.state.step, source },
+        };
         let rates = measure(tasks, groups, seed).map_err(failed)?;
         if !rates.iter().map(Vec::len).eq(groups.iter().map(Vec::len)) {
             return Err(failed("the function returned a different number of rates than completions".into()));
