@@ -30,7 +30,7 @@ pub(crate) struct Run<'r, 'a, G: Game> {
     pub(crate) players: &'r mut Players,
     pub(crate) seed: Seed,
     pub(crate) tasks: Option<&'r mut OwnTasks<'a, G>>,
-    pub(crate) encoder: Option<&'r (dyn Encoder + 'a)>,
+    pub(crate) encoder: Option<&'r dyn Encoder>,
     pub(crate) recorder: Option<&'r mut Record<'a, G>>,
     pub(crate) drift: DriftNote,
     pub(crate) store: Store<'r, 'a>,

@@ -19,7 +19,7 @@ pub struct SelfPlay<'a, G: Game> {
     players: Players,
     seed: Seed,
     tasks: Option<OwnTasks<'a, G>>,
-    encoder: Option<Box<dyn Encoder + 'a>>,
+    encoder: Option<&'a dyn Encoder>,
     evaluations: Vec<Evaluation<G::Task>>,
     benchmarks: Vec<Box<dyn Benchmark + 'a>>,
     recorder: Option<Recorder<'a, G>>,
@@ -93,8 +93,8 @@ impl<'a, G: Game> SelfPlay<'a, G> {
 
     /// Sets the encoder of both models' tokenizer, which [`ImitationConfig`](crate::ImitationConfig) needs.
     #[must_use]
-    pub fn with_encoder(mut self, encoder: impl Encoder + 'a) -> Self {
-        self.encoder = Some(Box::new(encoder));
+    pub fn with_encoder(mut self, encoder: &'a dyn Encoder) -> Self {
+        self.encoder = Some(encoder);
         self
     }
 
@@ -252,7 +252,7 @@ impl<'a, G: Game> SelfPlay<'a, G> {
             players: &mut self.players,
             seed: self.seed,
             tasks: self.tasks.as_mut(),
-            encoder: self.encoder.as_deref(),
+            encoder: self.encoder,
             recorder: self.recorder.as_deref_mut(),
             drift: DriftNote::default(),
             store,

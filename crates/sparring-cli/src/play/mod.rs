@@ -10,67 +10,134 @@
 //! Generator is rewarded for tasks that the Solver solves sometimes, the Solver for right calls. Both start as
 //! the same base model. At the end the Solver has been evaluated on tools that no document showed the base in use.
 
+mod benchmarks;
 mod models;
+mod recipe;
 mod settings;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use crate::models::export;
+use crate::models::{Model, export};
 use crate::stop::Signals;
+use benchmarks::{Asking, InRun};
+use recipe::{Parts, Recipe};
 pub(crate) use settings::Args;
 use settings::Settings;
-use sparring::core::{BoxError, Player, Seed};
-use sparring::recipes::tool_r0::ToolR0;
+use sparring::core::{BoxError, Game, Player, Seed};
 use sparring::selfplay::{Outcome, SelfPlay, write_report};
 use sparring::tools::ToolTask;
 use sparring::train::progress::Progress;
 use sparring::train::store::newest_checkpoint;
 use sparring::train::{Evaluation, TensorBoard, Watch};
 use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
 
-/// Plays or resumes a run, and prints the outcome.
+/// Plays or resumes a run, and prints the outcome. The evaluations are the embedded miniature's.
 pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Result<(), BoxError> {
-    let signals = Signals::listen()?;
-    let watch = Watch { stop: signals.flag(), ..Watch::default() };
-
     // 1. What is played: a preset or a file of settings; of a run that is resumed, its own.
     let settings = Settings::read(args)?;
-    let recipe: ToolR0 = settings.config.clone().build()?;
+    let base = Arc::new(models::base(args)?);
 
-    // 2. Who plays: Generator and Solver, two copies of one base model.
-    let base = models::base(args)?;
-    let demands = models::demands(&base, &settings, &recipe, &evaluations, args.device.threads);
-    let players = models::players(&base, &settings)?;
+    // 2. The game: over the user's tools, or over tools that the Generator invents.
+    match settings.recipe.clone() {
+        Recipe::ToolR0(config) => {
+            let recipe = config.build()?;
+            // The miniature's evaluation says nothing about another model.
+            let evaluations =
+                if args.model.is_none() || args.evals.is_empty() { evaluations } else { Vec::new() };
+            let parts = Parts {
+                game: Arc::new(recipe.game),
+                generator_reward: Box::new(recipe.generator_reward),
+                solver_reward: Box::new(recipe.solver_reward),
+                plan: recipe.self_play,
+                evaluations,
+            };
+            let benchmarks = benchmarks(args, &settings, &[""], |_| Asking::model(&base))?;
+            run(args, &settings, &base, parts, benchmarks)
+        }
+        Recipe::OwnTools(config) => {
+            let tools = args.tools.as_deref().ok_or("name the tools (--tools FILE)")?;
+            let recipe = config.build(recipe::catalogue(tools)?, Some(recipe::guide(base.tokenizer())?))?;
+            let game = Arc::new(recipe.game);
+            let parts = Parts {
+                game: Arc::clone(&game),
+                generator_reward: Box::new(recipe.generator_reward),
+                solver_reward: Box::new(recipe.solver_reward),
+                plan: recipe.self_play,
+                evaluations: Vec::new(),
+            };
+            let kinds: &[&str] = if args.eval_free { &["", "-free"] } else { &[""] };
+            let benchmarks =
+                benchmarks(args, &settings, kinds, |kind| Ok(Asking::game(&game, kind.is_empty())))?;
+            run(args, &settings, &base, parts, benchmarks)
+        }
+    }
+}
 
-    // 3. The run. Every random choice descends from the seed: the same seed gives the same run.
+/// The benchmarks of the command line, each asked in each of these ways.
+fn benchmarks(
+    args: &Args,
+    settings: &Settings,
+    kinds: &[&str],
+    asking: impl Fn(&str) -> Result<Asking, BoxError>,
+) -> Result<Vec<InRun>, BoxError> {
+    let model = settings.inputs.get("model").map_or("", String::as_str);
+    let runs = settings.dir.parent().unwrap_or(Path::new(".")).to_owned();
+    let max_tokens = settings.recipe.self_play().solver.max_tokens;
+    let mut all = Vec::new();
+    for eval in &args.evals {
+        for &kind in kinds {
+            all.push(InRun::new(eval, args.eval_limit, (kind, asking(kind)?), max_tokens, (model, &runs))?);
+        }
+    }
+    Ok(all)
+}
+
+/// The run. Every random choice descends from the seed: the same seed gives the same run.
+fn run<G: Game>(
+    args: &Args,
+    settings: &Settings,
+    base: &Model,
+    parts: Parts<G>,
+    benchmarks: Vec<InRun>,
+) -> Result<(), BoxError> {
+    let signals = Signals::listen()?;
+    let watch = Watch { stop: signals.flag(), ..Watch::default() };
+    let demands = models::demands(base, settings, &parts, args.device.threads);
+    let players = models::players(base, settings)?;
     let mut run = SelfPlay::new(
-        recipe.self_play,
-        &recipe.game,
-        recipe.generator_reward,
-        recipe.solver_reward,
+        parts.plan,
+        &*parts.game,
+        parts.generator_reward,
+        parts.solver_reward,
         players,
         Seed::new(settings.seed),
     )
     .with_preset(&settings.preset)
-    .with_config_text(settings.config.to_toml()?)
+    .with_config_text(settings.recipe.to_toml()?)
     .with_inputs(settings.inputs.clone())
+    .with_encoder(base.tokenizer())
     .with_watch(watch.clone())
     .with_observer(Progress::new().with_log(settings.dir.join("run.log")).with_meter(watch.meter.clone()))
     .with_observer(TensorBoard::new(&settings.dir).with_meter(watch.meter));
     if let Some(demands) = demands {
         run = run.with_demands(demands);
     }
-    for evaluation in evaluations {
+    for evaluation in parts.evaluations {
         run = run.with_evaluation(evaluation);
+    }
+    for benchmark in benchmarks {
+        run = run.with_benchmark(benchmark);
     }
     let played = if settings.resume { run.resume(&settings.dir) } else { run.run(&settings.dir) };
     let summary = signals.ended(played, || args.continuation(&settings.dir))?;
 
-    // 4. The outcome.
+    // The outcome.
     let solver = run.players().folder(Player::Solver);
     drop(run);
     let checkpoint = newest_checkpoint(&settings.dir)?.join(solver);
-    let copy = models::start(&base, &settings, solver)?;
+    let copy = models::start(base, settings, solver)?;
     let trained = export(copy, &checkpoint, settings.lora.is_some(), &settings.dir)?;
     let report = write_report(&settings.dir)?;
     let mut out = std::io::stdout().lock();

@@ -2,12 +2,11 @@
 
 use crate::demands::{Planned, measure};
 use crate::models::Model;
+use crate::play::recipe::Parts;
 use crate::play::settings::{Args, Settings};
 use sparring::core::{BoxError, Game, Policy, Prompt, Seed};
-use sparring::recipes::tool_r0::ToolR0;
 use sparring::selfplay::{Players, Seat, Weights};
-use sparring::tools::ToolTask;
-use sparring::train::{Demands, Evaluation};
+use sparring::train::Demands;
 
 /// Loads the base model.
 pub(crate) fn base(args: &Args) -> Result<Model, BoxError> {
@@ -24,28 +23,27 @@ pub(crate) fn players(base: &Model, settings: &Settings) -> Result<Players, BoxE
     let policy = |player: &str| -> Result<Box<dyn Policy>, BoxError> {
         Ok(start(base, settings, player)?.into_policy())
     };
-    Ok(match settings.config.self_play.weights {
+    Ok(match settings.recipe.self_play().weights {
         Weights::Shared => Players::Shared(policy("both")?),
         _ => Players::Separate { generator: Seat::Learns(policy("generator")?), solver: policy("solver")? },
     })
 }
 
 /// What the run will need, by a trial on some of its prompts.
-pub(crate) fn demands(
+pub(crate) fn demands<G: Game>(
     base: &Model,
     settings: &Settings,
-    recipe: &ToolR0,
-    evaluations: &[Evaluation<ToolTask>],
+    parts: &Parts<G>,
     threads: usize,
 ) -> Option<Demands> {
-    let c = &settings.config.self_play;
+    let c = settings.recipe.self_play();
     let seed = Seed::new(settings.seed).child("trial");
     let proposal = |i| {
-        let prompt = Prompt::from(recipe.game.generator_prompt(&recipe.game.draw(seed.index(i))));
+        let prompt = Prompt::from(parts.game.generator_prompt(&parts.game.draw(seed.index(i))));
         (prompt, c.generator.max_tokens)
     };
-    let answer = |task| (Prompt::from(recipe.game.solver_prompt(task)), c.solver.max_tokens);
-    let tasks = evaluations.iter().filter_map(|evaluation| evaluation.tasks.first());
+    let answer = |task| (Prompt::from(parts.game.solver_prompt(task)), c.solver.max_tokens);
+    let tasks = parts.evaluations.iter().filter_map(|evaluation| evaluation.tasks.first());
     let prompts = (0..2).map(proposal).chain(tasks.take(2).map(answer)).collect();
     let learners = if c.weights == Weights::Shared { 1 } else { 2 };
     let kl = c.generator.grpo.kl.coef > 0.0 || c.solver.grpo.kl.coef > 0.0;

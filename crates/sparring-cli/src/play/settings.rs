@@ -1,22 +1,40 @@
 //! The command line and the settings that follow from it.
 
-use crate::errors::{read_text, stem};
+use crate::errors::stem;
+use crate::eval::identity::file_digest;
 use crate::models::{DeviceArgs, RANK, inputs};
+use crate::play::benchmarks::EvalArg;
+use crate::play::recipe::Recipe;
 use crate::stop::continuation;
 use sparring::core::BoxError;
 use sparring::miniature;
-use sparring::recipes::tool_r0::{Preset, ToolR0Config};
 use sparring::train::store::RunInfo;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Two small models teach each other to call tools.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Named settings: paper, released, corrected, shared-weights, frozen-generator, no-difficulty,
-    /// rectangular-band, miniature or quick.
-    #[arg(long, default_value = "miniature", conflicts_with_all = ["config", "resume"])]
-    preset: String,
+    /// rectangular-band, miniature or quick; with --tools, own-tools or own-tools-quick [default: miniature, or
+    /// own-tools].
+    #[arg(long, conflicts_with_all = ["config", "resume"])]
+    preset: Option<String>,
+    /// Your own tools, also when resuming: definitions in any common form (OpenAI's, MCP's, ...), as a JSON list or one
+    /// a line. Self-play then makes the model good at calling them.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(crate) tools: Option<PathBuf>,
+    /// Measures the model between iterations, also when resuming; any number of times. PATH is a file of requests in
+    /// the unified form, or the folder of a benchmark, whose name (bfcl, snips, ...) is then NAME.
+    #[arg(long = "eval", value_name = "NAME:PATH")]
+    pub(crate) evals: Vec<EvalArg>,
+    /// Only so many items of each, evenly spaced.
+    #[arg(long, value_name = "N", requires = "evals")]
+    pub(crate) eval_limit: Option<usize>,
+    /// Also measures how the model answers without a grammar, as NAME-free.
+    #[arg(long, requires_all = ["evals", "tools"])]
+    pub(crate) eval_free: bool,
     /// A TOML file of settings instead; `extends = "miniature"` in it starts from a preset.
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     config: Option<PathBuf>,
@@ -43,7 +61,7 @@ pub(crate) struct Args {
 /// The settings of a run, and its folder.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) config: ToolR0Config,
+    pub(crate) recipe: Recipe,
     pub(crate) preset: String,
     pub(crate) seed: u64,
     pub(crate) dir: PathBuf,
@@ -63,41 +81,65 @@ impl Settings {
             let inputs = args.inputs(lora)?;
             info.check_inputs(dir, &inputs)?;
             let file = dir.join("config.toml").display().to_string();
-            let config = ToolR0Config::from_toml(&info.config, &file)?;
+            let recipe = Recipe::from_toml(&info.config, &file, args.tools.is_some())?;
             let (preset, seed, dir) = (info.preset, info.seed, dir.clone());
-            return Ok(Self { config, preset, seed, dir, resume: true, lora, inputs });
+            return Ok(Self { recipe, preset, seed, dir, resume: true, lora, inputs });
         }
-        let (mut config, preset) = match &args.config {
-            Some(path) => (read_file(path)?, stem(path)),
-            None => (Preset::load(&args.preset)?, args.preset.clone()),
+        let own_tools = args.tools.is_some();
+        let (mut recipe, preset) = match &args.config {
+            Some(path) => (Recipe::read_file(path, own_tools)?, stem(path)),
+            None => Recipe::preset(args.preset.as_deref(), own_tools)?,
         };
-        if config.prompts.is_none() && args.model.is_none() {
+        if let Recipe::ToolR0(config) = &mut recipe
+            && config.prompts.is_none()
+            && args.model.is_none()
+        {
             // The miniature base only knows its own, short prompts.
-            config = config.with_prompts(miniature::prompts());
+            config.prompts = Some(miniature::prompts());
         }
         let dir = match &args.out {
             Some(dir) => dir.clone(),
             None => Path::new("runs").join(format!("{preset}-{}", args.seed)),
         };
         let (lora, inputs) = (args.lora, args.inputs(args.lora)?);
-        Ok(Self { config, preset, seed: args.seed, dir, resume: false, lora, inputs })
+        Ok(Self { recipe, preset, seed: args.seed, dir, resume: false, lora, inputs })
     }
 }
 
 impl Args {
     /// The command that continues this run, in the folder `dir`.
     pub(crate) fn continuation(&self, dir: &Path) -> String {
-        continuation("play", dir, self.model.as_deref(), &self.device, &[])
+        let mut command = continuation(
+            "play",
+            dir,
+            self.model.as_deref(),
+            &self.device,
+            &[("--tools", self.tools.as_deref())],
+        );
+        for EvalArg { name, path } in &self.evals {
+            let _ = write!(command, " --eval {name}:{}", path.display());
+        }
+        if let Some(limit) = self.eval_limit {
+            let _ = write!(command, " --eval-limit {limit}");
+        }
+        if self.eval_free {
+            command.push_str(" --eval-free");
+        }
+        command
     }
 
     /// What a run depends on beside its settings and seed, by name.
     fn inputs(&self, lora: Option<usize>) -> Result<BTreeMap<String, String>, BoxError> {
-        inputs(self.model.as_deref(), lora, self.device.device)
+        let mut inputs = inputs(self.model.as_deref(), lora, self.device.device)?;
+        if let Some(tools) = &self.tools {
+            inputs.insert("tools".to_owned(), file_digest(tools)?);
+        }
+        for eval in &self.evals {
+            let limit = self.eval_limit.map_or_else(String::new, |limit| format!(", {limit} items"));
+            inputs.insert(format!("evaluation {}", eval.name), format!("{}{limit}", eval.digest()?));
+        }
+        Ok(inputs)
     }
-}
-
-fn read_file(path: &Path) -> Result<ToolR0Config, BoxError> {
-    Ok(ToolR0Config::from_toml(&read_text(path, "--config")?, &path.display().to_string())?)
 }
 
 #[cfg(test)]
@@ -108,15 +150,22 @@ mod tests {
         Settings::read(&crate::parse(arguments)?)
     }
 
+    fn prompts(settings: &Settings) -> Option<sparring::recipes::tool_r0::Prompts> {
+        match &settings.recipe {
+            Recipe::ToolR0(config) => config.prompts.clone(),
+            Recipe::OwnTools(_) => None,
+        }
+    }
+
     #[test]
     fn defaults_play_the_miniature_with_its_prompts() {
         let settings = read(&[]).unwrap();
         assert_eq!((settings.preset.as_str(), settings.seed, settings.resume), ("miniature", 1, false));
         assert_eq!(settings.dir, Path::new("runs/miniature-1"));
-        assert_eq!(settings.config.prompts, Some(miniature::prompts()));
+        assert_eq!(prompts(&settings), Some(miniature::prompts()));
         let folder = tempfile::tempdir().unwrap();
         let other = read(&["--model", &folder.path().to_string_lossy(), "--preset", "paper"]).unwrap();
-        assert_eq!(other.config.prompts, None);
+        assert_eq!(prompts(&other), None);
     }
 
     #[test]
@@ -125,7 +174,7 @@ mod tests {
         let path = dir.path().join("mine.toml");
         std::fs::write(&path, "extends = \"quick\"\n[self_play]\niterations = 2\n").unwrap();
         let settings = read(&["--config", &path.to_string_lossy()]).unwrap();
-        assert_eq!((settings.preset.as_str(), settings.config.self_play.iterations), ("mine", 2));
+        assert_eq!((settings.preset.as_str(), settings.recipe.self_play().iterations), ("mine", 2));
         let missing = read(&["--config", "none.toml"]).unwrap_err().to_string();
         assert!(missing.starts_with("none.toml: "), "{missing}");
     }

@@ -88,7 +88,7 @@ impl Literals<'_> {
 
     fn typed(self, kind: &str, schema: &Value, rules: &mut Rules, depth: usize) -> Result<String, String> {
         Ok(match kind {
-            "string" => self.string(schema),
+            "string" => self.string(schema, rules),
             // JSON's numbers are Python's.
             "integer" | "number" => {
                 let keys = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"];
@@ -117,9 +117,11 @@ impl Literals<'_> {
     }
 
     /// A string in single quotes.
-    fn string(self, schema: &Value) -> String {
+    fn string(self, schema: &Value, rules: &mut Rules) -> String {
         if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
-            return format!("/'{}'/", schema::expression(pattern, r"[^'\\\n]*"));
+            // Texts of the pattern that would have to be escaped are left out.
+            let text = format!(r"/'{}'/ & /'[^'\\\n\r\t]*'/", schema::expression(pattern, r"[^'\\\n]*"));
+            return rules.fresh("TEXT", text);
         }
         let count = |key: &str| schema.get(key).and_then(Value::as_u64).map(|n| n as usize);
         let least = count("minLength").unwrap_or(0);

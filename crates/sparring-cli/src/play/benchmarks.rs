@@ -1,0 +1,313 @@
+//! The benchmarks of a run: `--eval NAME:PATH`.
+
+use crate::asking::{Method, Notation, PromptChoice};
+use crate::errors::at;
+use crate::eval::identity::{data_files, file_digest};
+use crate::models::Model;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sparring::core::{BoxError, Hook, Prompt, Sampler, Seed};
+use sparring::eval::{
+    AnswerReader, Benchmark, Item, Journal, Prompter, Report, RunConfig, Suite, paired_bootstrap, score,
+};
+use sparring::recipes::own_tools::OwnToolsGame;
+use sparring::tools::Format;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// `NAME:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EvalArg {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+}
+
+impl std::str::FromStr for EvalArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, path) = text.split_once(':').ok_or("give NAME:PATH, such as mine:requests.jsonl")?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if name.is_empty() || !name.chars().all(plain) {
+            return Err("a name is made of letters, digits, `_` and `-`".to_owned());
+        }
+        Ok(Self { name: name.to_owned(), path: path.into() })
+    }
+}
+
+impl EvalArg {
+    /// The items: of a file in the unified form, or of a benchmark's folder.
+    fn load(&self, limit: Option<usize>) -> Result<Benchmark, BoxError> {
+        let suite = self.suite()?;
+        let loaded = suite.load(&self.path, &[]);
+        let mut benchmark =
+            loaded.map_err(|error| format!("--eval {}:{}: {error}", self.name, self.path.display()))?;
+        benchmark.name.clone_from(&self.name);
+        Ok(match limit {
+            Some(limit) => spread(benchmark, limit),
+            None => benchmark,
+        })
+    }
+
+    fn suite(&self) -> Result<Suite, BoxError> {
+        if self.path.is_file() {
+            return Ok(Suite::Unified);
+        }
+        if !self.path.exists() {
+            return Err(
+                format!("--eval {}:{}: no such file or folder", self.name, self.path.display()).into()
+            );
+        }
+        let known = Suite::ALL.into_iter().find(|suite| suite.name() == self.name);
+        known.ok_or_else(|| {
+            let all = Suite::ALL.map(Suite::name).join(", ");
+            let path = self.path.display();
+            format!("--eval {}:{path}: a folder holds a benchmark; name it one of {all}", self.name).into()
+        })
+    }
+
+    /// What a run depends on.
+    pub(crate) fn digest(&self) -> Result<String, BoxError> {
+        if self.path.is_file() { file_digest(&self.path) } else { Ok(data_files(&self.path)?.join(" ")) }
+    }
+}
+
+/// `limit` items, evenly spaced over all: a file that is sorted by tool would otherwise show its first tools only.
+fn spread(mut benchmark: Benchmark, limit: usize) -> Benchmark {
+    let n = benchmark.items.len();
+    if limit < n {
+        let mut place = 0;
+        benchmark.items.retain(|_| {
+            place += 1;
+            // Of place − 1 and place, one more is kept whenever the share crosses a whole number.
+            place * limit / n > (place - 1) * limit / n
+        });
+    }
+    benchmark
+}
+
+/// How a run's model is asked.
+pub(crate) enum Asking {
+    /// As in the game over own tools, under its grammar or freely.
+    Game { game: Arc<OwnToolsGame>, constrained: bool, reader: AnswerReader },
+    /// By the model's chat template or in words, as `sparring eval` asks.
+    Model { method: Method, base: Arc<Model> },
+}
+
+impl Asking {
+    /// As the game asks.
+    pub(crate) fn game(game: &Arc<OwnToolsGame>, constrained: bool) -> Self {
+        let reader = AnswerReader::Format(game.settings().format);
+        Self::Game { game: Arc::clone(game), constrained, reader }
+    }
+
+    /// As `sparring eval` would ask this model.
+    pub(crate) fn model(base: &Arc<Model>) -> Result<Self, BoxError> {
+        let template = base.tokenizer().template_source().unwrap_or_default().to_owned();
+        let fallback = AnswerReader::Format(Format::Hermes);
+        let method = Method::choose(Notation::Guessed { fallback }, PromptChoice::Auto, false, &template)?;
+        Ok(Self::Model { method, base: Arc::clone(base) })
+    }
+
+    fn reader(&self) -> &AnswerReader {
+        match self {
+            Self::Game { reader, .. } => reader,
+            Self::Model { method, .. } => &method.reader,
+        }
+    }
+
+    fn prompter(&self) -> Result<Box<dyn Prompter + '_>, BoxError> {
+        Ok(match self {
+            Self::Game { game, constrained, .. } => {
+                Box::new(GamePrompter { game: Arc::clone(game), constrained: *constrained })
+            }
+            Self::Model { method, base } => method.prompter(base.tokenizer())?,
+        })
+    }
+}
+
+/// Asks as the game does.
+struct GamePrompter {
+    game: Arc<OwnToolsGame>,
+    constrained: bool,
+}
+
+impl Prompter for GamePrompter {
+    fn name(&self) -> &'static str {
+        if self.constrained { "own tools, constrained" } else { "own tools, free" }
+    }
+
+    fn prompt(&self, item: &Item) -> Result<Prompt, BoxError> {
+        Ok(self.game.prompt(&item.tools, &item.messages).into())
+    }
+
+    fn hook(&self, item: &Item) -> Option<Hook> {
+        if self.constrained { self.game.answer_hook(&item.tools) } else { None }
+    }
+}
+
+/// A benchmark between iterations: its items, and the same without the tools that serve them.
+pub(crate) struct InRun {
+    parts: [Benchmark; 2],
+    asking: Asking,
+    config: RunConfig,
+    identity: Value,
+    /// Where the answers of the base are kept for other runs.
+    shared: PathBuf,
+}
+
+/// Of the items, every so manieth is asked without its tools too.
+const NO_CALL_EVERY: usize = 4;
+
+impl InRun {
+    /// Loads the items of `arg`.
+    ///
+    /// # Errors
+    /// One line that names the option and the file.
+    pub(crate) fn new(
+        arg: &EvalArg,
+        limit: Option<usize>,
+        (suffix, asking): (&str, Asking),
+        max_tokens: usize,
+        (model, runs): (&str, &Path),
+    ) -> Result<Self, BoxError> {
+        let mut items = arg.load(limit)?;
+        items.name = format!("{}{suffix}", items.name);
+        let mut declined = items.without_called_tools();
+        let mut place = 0;
+        declined.items.retain(|_| {
+            place += 1;
+            place % NO_CALL_EVERY == 1
+        });
+        let config = RunConfig::default().with_max_tokens(max_tokens).with_batch(64);
+        let identity =
+            json!({"model": model, "data": arg.digest()?, "limit": limit, "config": config.identity()});
+        let shared = runs.join("base-answers");
+        Ok(Self { parts: [items, declined], asking, config, identity, shared })
+    }
+
+    /// Asks one part, and returns its report and the items that were answered right.
+    fn part(
+        &self,
+        benchmark: &Benchmark,
+        sampler: &dyn Sampler,
+        at_model: &str,
+        dir: &Path,
+        done: &mut dyn FnMut(usize),
+    ) -> Result<(Report, Vec<bool>), BoxError> {
+        let prompter = self.asking.prompter()?;
+        let mut identity = self.identity.clone();
+        identity["prompt"] = json!(prompter.name());
+        identity["part"] = json!(benchmark.name);
+        let path = dir.join(format!("{at_model}-{}.jsonl", benchmark.name));
+        // The base answers alike in every run: its answers are made once.
+        let name = format!("{:016x}.jsonl", Seed::new(0).child(&identity.to_string()).value());
+        let shared = self.shared.join(name);
+        let is_base = at_model == BASE;
+        if is_base && !path.exists() && shared.exists() {
+            std::fs::copy(&shared, &path).map_err(at(&path))?;
+        }
+        let mut journal = Journal::open(&path, &identity)?;
+        sparring::eval::run(benchmark, sampler, &*prompter, &self.config, &mut journal, done)?;
+        if is_base && !shared.exists() {
+            keep(&path, &shared)?;
+        }
+        let (report, failures) = score(benchmark, self.asking.reader(), journal.answers());
+        let wrong: HashSet<&str> = failures.iter().map(|failure| failure.id.as_str()).collect();
+        let right = benchmark.items.iter().map(|item| !wrong.contains(item.id.as_str())).collect();
+        Ok((report, right))
+    }
+}
+
+/// What a run calls its first evaluation.
+const BASE: &str = "base";
+
+/// Scores of one state of the model. `right` has a `1` for each item that was answered right.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Scores {
+    accuracy: f64,
+    standard_error: f64,
+    no_call_accuracy: Option<f64>,
+    f1_names: f64,
+    f1_arguments: f64,
+    right: String,
+}
+
+impl sparring::train::Benchmark for InRun {
+    fn name(&self) -> &str {
+        &self.parts[0].name
+    }
+
+    fn items(&self) -> usize {
+        self.parts.iter().map(|part| part.items.len()).sum()
+    }
+
+    fn run(
+        &self,
+        sampler: &dyn Sampler,
+        at_model: &str,
+        dir: &Path,
+        done: &mut dyn FnMut(usize),
+    ) -> Result<Value, BoxError> {
+        let [items, declined] = &self.parts;
+        let (report, right) = self.part(items, sampler, at_model, dir, done)?;
+        let before = items.items.len();
+        let no_call = if declined.items.is_empty() {
+            None
+        } else {
+            let (report, _) = self.part(declined, sampler, at_model, dir, &mut |n| done(before + n))?;
+            Some(report.total.accuracy)
+        };
+        let (p, n) = (report.total.accuracy, right.len().max(1) as f64);
+        let overlap = report.overlap.first();
+        Ok(serde_json::to_value(Scores {
+            accuracy: p,
+            standard_error: (p * (1.0 - p) / n).sqrt(),
+            no_call_accuracy: no_call,
+            f1_names: overlap.map_or(0.0, |share| share.calls_f1),
+            f1_arguments: overlap.map_or(0.0, |share| share.arguments_f1),
+            right: right.iter().map(|right| if *right { '1' } else { '0' }).collect(),
+        })?)
+    }
+
+    fn summary(&self, base: &Value, later: &[Value]) -> Value {
+        let last = later.last().unwrap_or(base);
+        let shown = |score: &Value| {
+            let mut score = score.as_object().cloned().unwrap_or_default();
+            score.remove("right");
+            Value::Object(score)
+        };
+        let verdicts = |score: &Value| -> Vec<bool> {
+            score["right"].as_str().unwrap_or_default().chars().map(|c| c == '1').collect()
+        };
+        let (before, after) = (base["accuracy"].as_f64(), last["accuracy"].as_f64());
+        let gain =
+            before.zip(after).filter(|(before, _)| *before > 0.0).map(|(before, after)| after / before - 1.0);
+        json!({
+            "items": self.parts[0].items.len(),
+            "base": shown(base),
+            "final": shown(last),
+            "relative_gain": gain,
+            "paired_difference": paired_bootstrap(&verdicts(base), &verdicts(last), Seed::new(0)),
+            "iterations": later.iter().map(shown).collect::<Vec<_>>(),
+        })
+    }
+
+    fn note(&self, score: &Value) -> String {
+        let percent = |field: &str| score[field].as_f64().map(|share| format!("{:.1} %", 100.0 * share));
+        let accuracy = percent("accuracy").unwrap_or_default();
+        percent("no_call_accuracy")
+            .map_or(accuracy.clone(), |no_call| format!("{accuracy} (no call {no_call})"))
+    }
+}
+
+/// Copies a file whole or not at all.
+fn keep(from: &Path, to: &Path) -> Result<(), BoxError> {
+    let folder = to.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(at(folder))?;
+    let part = tempfile::NamedTempFile::new_in(folder).map_err(at(folder))?;
+    std::fs::copy(from, part.path()).map_err(at(from))?;
+    part.persist(to).map_err(at(to))?;
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! What is played: Tool-R0's game, or the user's own tools.
+
+use crate::errors::read_text;
+use sparring::core::{BoxError, Game, Reward};
+use sparring::guided::{Guide, Vocabulary};
+use sparring::recipes::own_tools::{self, Catalogue, OwnToolsConfig};
+use sparring::recipes::tool_r0::{self, ToolR0Config};
+use sparring::recipes::{PresetSettings, RecipeError};
+use sparring::selfplay::{SelfPlayConfig, SelfPlayPlan};
+use sparring::train::Evaluation;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The settings of either game.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Recipe {
+    ToolR0(Box<ToolR0Config>),
+    OwnTools(Box<OwnToolsConfig>),
+}
+
+/// The preset of runs over own tools.
+const OWN_TOOLS: &str = "own-tools";
+/// The preset of runs over invented tools.
+const INVENTED: &str = "miniature";
+
+impl Recipe {
+    /// The preset of this name, or the default of the game.
+    ///
+    /// # Errors
+    /// The name is unknown, or belongs to the other game.
+    pub(crate) fn preset(name: Option<&str>, own_tools: bool) -> Result<(Self, String), BoxError> {
+        let name = name.unwrap_or(if own_tools { OWN_TOOLS } else { INVENTED });
+        let owns = OwnToolsConfig::PRESETS.iter().any(|preset| preset.name() == name);
+        let recipe = match (owns, own_tools) {
+            (true, true) => Self::OwnTools(Box::new(own_tools::Preset::load(name)?)),
+            (true, false) => return Err(format!("--preset {name}: name the tools too (--tools FILE)").into()),
+            (false, true) => {
+                let known: Vec<&str> = OwnToolsConfig::PRESETS.iter().map(|preset| preset.name()).collect();
+                return Err(format!(
+                    "--preset {name} invents its tools; with --tools, choose {}",
+                    known.join(" or ")
+                )
+                .into());
+            }
+            (false, false) => Self::ToolR0(Box::new(load_tool_r0(name)?)),
+        };
+        Ok((recipe, name.to_owned()))
+    }
+
+    /// Settings from the text of a file.
+    pub(crate) fn from_toml(text: &str, file: &str, own_tools: bool) -> Result<Self, BoxError> {
+        Ok(if own_tools {
+            Self::OwnTools(Box::new(OwnToolsConfig::from_toml(text, file)?))
+        } else {
+            Self::ToolR0(Box::new(ToolR0Config::from_toml(text, file)?))
+        })
+    }
+
+    /// Settings from a file.
+    pub(crate) fn read_file(path: &Path, own_tools: bool) -> Result<Self, BoxError> {
+        Self::from_toml(&read_text(path, "--config")?, &path.display().to_string(), own_tools)
+    }
+
+    /// All settings as TOML.
+    pub(crate) fn to_toml(&self) -> Result<String, RecipeError> {
+        match self {
+            Self::ToolR0(config) => config.to_toml(),
+            Self::OwnTools(config) => config.to_toml(),
+        }
+    }
+
+    /// The settings of the loop.
+    pub(crate) fn self_play(&self) -> &SelfPlayConfig {
+        match self {
+            Self::ToolR0(config) => &config.self_play,
+            Self::OwnTools(config) => &config.self_play,
+        }
+    }
+}
+
+/// Names of both games' presets are listed where neither has the one that was asked for.
+fn load_tool_r0(name: &str) -> Result<ToolR0Config, BoxError> {
+    tool_r0::Preset::load(name).map_err(|error| match error {
+        RecipeError::UnknownPreset { name, known } => {
+            let own: Vec<&str> = OwnToolsConfig::PRESETS.iter().map(|preset| preset.name()).collect();
+            format!("there is no preset `{name}`; choose one of {known}, or with --tools {}", own.join(", "))
+                .into()
+        }
+        error => error.into(),
+    })
+}
+
+/// A game with its rewards and settings, ready to be played.
+pub(crate) struct Parts<G: Game> {
+    pub(crate) game: Arc<G>,
+    pub(crate) generator_reward: Box<dyn Reward<G::Spec>>,
+    pub(crate) solver_reward: Box<dyn Reward<G::Task>>,
+    pub(crate) plan: SelfPlayPlan,
+    pub(crate) evaluations: Vec<Evaluation<G::Task>>,
+}
+
+/// The tools of a file.
+pub(crate) fn catalogue(path: &Path) -> Result<Catalogue, BoxError> {
+    Ok(Catalogue::from_text(&read_text(path, "--tools")?, &path.display().to_string())?)
+}
+
+/// Makes grammars for a model's tokenizer.
+pub(crate) fn guide(tokenizer: &sparring::candle::ChatTokenizer) -> Result<Guide, BoxError> {
+    Ok(Guide::new(&Vocabulary::new(tokenizer.token_bytes(), tokenizer.end_tokens().collect())?)?)
+}

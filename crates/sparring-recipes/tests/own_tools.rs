@@ -1,0 +1,196 @@
+//! The game over own tools: its contract, and that whatever is written under its grammars is a task or an answer.
+#![allow(clippy::unwrap_used)]
+
+use rand::Rng;
+use sparring_core::{Finish, Game, Hook, LogitHook, Reward, RewardContext, Rollout, Seed};
+use sparring_guided::{Guide, Vocabulary};
+use sparring_recipes::own_tools::{CallPlan, Catalogue, Order, OwnTools, OwnToolsConfig};
+use sparring_testkit::conformance;
+use sparring_tools::{CallParser, Format, ToolCall, ToolTask};
+
+const TOOLS: &str = r#"[
+  {"type": "function", "function": {"name": "add_alarm", "description": "Sets an alarm.", "parameters": {"type": "object",
+    "properties": {"time": {"type": "string"}, "label": {"type": "string"}, "daily": {"type": "boolean"}},
+    "required": ["time"]}}},
+  {"type": "function", "function": {"name": "delete_alarm", "description": "Removes an alarm.", "parameters": {"type": "object",
+    "properties": {"time": {"type": "string"}}, "required": ["time"]}}},
+  {"type": "function", "function": {"name": "convert", "description": "Converts money.", "parameters": {"type": "object",
+    "properties": {"amount": {"type": "number"}, "to": {"type": "string", "enum": ["USD", "EUR"]},
+      "tags": {"type": "array", "items": {"type": "string"}}}, "required": ["amount", "to"]}}},
+  {"type": "function", "function": {"name": "now", "description": "Tells the time.", "parameters": {"type": "object", "properties": {}}}}
+]"#;
+
+fn recipe(settings: &str, guide: bool) -> OwnTools {
+    let config =
+        OwnToolsConfig::from_toml(&format!("extends = \"own-tools\"\n{settings}"), "test.toml").unwrap();
+    let guide = guide.then(|| Guide::new(&Vocabulary::bytes()).unwrap());
+    config.build(Catalogue::from_text(TOOLS, "tools.json").unwrap(), guide).unwrap()
+}
+
+fn proposal(plan: &CallPlan) -> Rollout {
+    let calls: Vec<ToolCall> = plan
+        .calls
+        .iter()
+        .map(|call| {
+            let value = |name: &String| match name.as_str() {
+                "amount" => serde_json::json!(12),
+                "to" => serde_json::json!("EUR"),
+                "daily" => serde_json::json!(true),
+                "tags" => serde_json::json!(["rent"]),
+                _ => serde_json::json!("noon"),
+            };
+            ToolCall::new(&call.tool, call.parameters.iter().map(|name| (name.clone(), value(name))))
+        })
+        .collect();
+    let text = format!("{}\nAt noon, change 12 to EUR for rent.", Format::Hermes.parser().render(&calls));
+    Rollout::from_text(text).with_finish(Finish::Stop)
+}
+
+#[test]
+fn the_game_keeps_its_contract() {
+    let recipe = recipe("", false);
+    let solve = |task: &ToolTask| {
+        vec![Rollout::from_text(recipe.game.gold_answer(task).unwrap()).with_finish(Finish::Stop)]
+    };
+    conformance::game(&recipe.game, |plan| vec![proposal(plan)], solve, &conformance::Options::default())
+        .unwrap();
+}
+
+#[test]
+fn gold_answers_are_right_and_others_are_not() {
+    let recipe = recipe("", false);
+    let (game, ctx) = (&recipe.game, RewardContext::default());
+    let mut declined = 0;
+    for i in 0..40 {
+        let plan = game.draw(Seed::new(7).index(i));
+        let task = game.read(&plan, &proposal(&plan)).unwrap();
+        let tasks = game.derive(&task, None, Seed::new(i));
+        declined += tasks.len();
+        for task in tasks.iter().chain([&task]) {
+            let gold = Rollout::from_text(game.gold_answer(task).unwrap()).with_finish(Finish::Stop);
+            let other =
+                Rollout::from_text("<tool_call>\n{\"name\": \"later\", \"arguments\": {}}\n</tool_call>");
+            assert!(game.solved(task, &gold) && !game.solved(task, &other));
+            let rewards = recipe.solver_reward.score(task, &[gold, other], &ctx).unwrap();
+            assert_eq!(rewards, [Some(1.0), Some(0.0)]);
+        }
+    }
+    assert!(declined > 10);
+}
+
+#[test]
+fn what_is_wrong_with_a_proposal_is_named() {
+    let recipe = recipe("", false);
+    let plan = CallPlan {
+        calls: vec![sparring_recipes::own_tools::PlannedCall {
+            tool: "delete_alarm".into(),
+            parameters: vec!["time".into()],
+        }],
+        menu: vec!["now".into(), "delete_alarm".into()],
+        style: String::new(),
+        ideas: Vec::new(),
+    };
+    let call = |name: &str, value: &str| {
+        format!("<tool_call>\n{{\"name\": \"{name}\", \"arguments\": {{\"time\": {value}}}}}\n</tool_call>\n")
+    };
+    for (text, rule) in [
+        (format!("{}Cancel the one at noon.", call("delete_alarm", "\"noon\"")), ""),
+        (format!("{}Cancel the one at noon.", call("add_alarm", "\"noon\"")), "plan_tools"),
+        (format!("{}Cancel the one at noon.", call("delete_alarm", "7")), "schema"),
+        (format!("{}Cancel the one at six.", call("delete_alarm", "\"noon\"")), "ungrounded"),
+        (format!("{}Cancel noon.", call("delete_alarm", "\"noon\"")), "request_length"),
+        (format!("{}Cancel it on Friday now.", call("delete_alarm", "\"Friday\"")), "copied"),
+        ("Cancel the one at noon.".to_owned(), "plan_tools"),
+    ] {
+        let read = recipe.game.read(&plan, &Rollout::from_text(text.clone()).with_finish(Finish::Stop));
+        assert_eq!(read.err().map_or(String::new(), |rejection| rejection.rule), rule, "{text}");
+    }
+    let cut = Rollout::from_text("<tool_call>").with_finish(Finish::Length);
+    assert_eq!(recipe.game.read(&plan, &cut).unwrap_err().rule, "cut_off");
+}
+
+/// Writes allowed bytes at random; stops where the text may end. `None` if it does not end within the limit.
+fn walk(hook: &Hook, seed: Seed) -> Option<String> {
+    let (mut rng, mut state, mut text) = (seed.rng(), hook.start(&[]), Vec::new());
+    for _ in 0..1500 {
+        let mut logits = vec![0.0_f32; 257];
+        state.apply(&mut logits).unwrap();
+        let allowed: Vec<u32> = (0..257).filter(|&token| logits[token as usize] == 0.0).collect();
+        let likely: Vec<u32> = allowed.iter().copied().filter(|&token| token < 128 || token == 256).collect();
+        let allowed = if likely.is_empty() { allowed } else { likely };
+        let token = if allowed.contains(&256) { 256 } else { allowed[rng.random_range(0..allowed.len())] };
+        state.accept(token).unwrap();
+        if token == 256 {
+            return String::from_utf8(text).ok();
+        }
+        text.push(token as u8);
+    }
+    None
+}
+
+#[test]
+fn what_is_written_under_the_grammar_is_a_task() {
+    for settings in
+        ["[plan]\ngiven_values = 1.0", "[plan]\ngiven_values = 0.0", "[game]\nformat = \"pythonic\""]
+    {
+        let recipe = recipe(settings, true);
+        let (mut read, mut ended) = (0, 0);
+        for i in 0..40 {
+            let plan = recipe.game.draw(Seed::new(11).index(i));
+            let hook = recipe.game.generator_hook(&plan).unwrap();
+            let Some(text) = walk(&hook, Seed::new(i)) else { continue };
+            ended += 1;
+            match recipe.game.read(&plan, &Rollout::from_text(text.clone()).with_finish(Finish::Stop)) {
+                Ok(_) => read += 1,
+                // A random request may be two words long.
+                Err(rejection) => {
+                    assert_eq!(rejection.rule, "request_length", "{settings}: {text}: {}", rejection.detail)
+                }
+            }
+        }
+        assert!(ended > 30 && read * 4 > ended * 3, "{settings}: {read} tasks of {ended} texts");
+    }
+}
+
+#[test]
+fn what_the_solver_writes_under_the_grammar_are_calls() {
+    let recipe = recipe("", true);
+    let plan = recipe.game.draw(Seed::new(2));
+    let task = recipe.game.read(&plan, &proposal(&plan)).unwrap();
+    let hook = recipe.game.solver_hook(&task).unwrap();
+    for i in 0..30 {
+        let Some(text) = walk(&hook, Seed::new(i)) else { continue };
+        let calls = Format::Hermes.parser_for(task.tools.clone()).parse(&text).unwrap();
+        for call in &calls {
+            let tool = task.tools.iter().find(|tool| tool.name == call.name).unwrap();
+            tool.validate(call).unwrap();
+        }
+        assert!(!calls.is_empty() || text == recipe.game.settings().decline, "{text}");
+    }
+}
+
+#[test]
+fn the_request_may_come_first() {
+    let recipe = recipe("[game]\norder = \"request_first\"\n", true);
+    assert_eq!(recipe.game.settings().order, Order::RequestFirst);
+    let plan = recipe.game.draw(Seed::new(3));
+    let text = walk(&recipe.game.generator_hook(&plan).unwrap(), Seed::new(1)).unwrap();
+    let calls = text.find("<tool_call>").unwrap();
+    assert!(calls > 5, "{text}");
+}
+
+#[test]
+fn settings_are_checked() {
+    for (settings, what) in [
+        ("[game]\nmost_calls = 0", "game.most_calls"),
+        ("[plan]\nmenu_from = 0", "plan.menu_to"),
+        ("[plan]\ngiven_values = 2.0", "plan.given_values"),
+        ("[game]\nformat = \"morse\"", "morse"),
+        ("[self_play.generator]\nprobe_samples = 0", "probe_samples"),
+    ] {
+        let config = OwnToolsConfig::from_toml(&format!("extends = \"own-tools\"\n{settings}"), "test.toml");
+        let catalogue = Catalogue::from_text(TOOLS, "tools.json").unwrap();
+        let error = config.and_then(|config| config.build(catalogue, None).map(drop)).unwrap_err();
+        assert!(error.to_string().contains(what), "{settings}: {error}");
+    }
+}
