@@ -6,6 +6,7 @@
 //! | `sparring train` | GRPO on a file of tasks, with the reward and update of a paper or of your own |
 //! | `sparring study` | experiments with several arms and seeds: Tool-Zero's, and gold labels as a bound |
 //! | `sparring eval` | scores a model on a tool-calling benchmark |
+//! | `sparring chat` | answers requests with calls of a person's tools |
 //! | `sparring bench` | seconds, tokens a second and memory of a GRPO step |
 //! | `sparring conform` | compares our results with recorded ones of other programs |
 //! | `sparring pretrain` | makes the base model that `sparring-miniature` embeds |
@@ -18,6 +19,7 @@
 
 mod asking;
 mod bench;
+mod chat;
 mod conform;
 mod demands;
 mod errors;
@@ -52,6 +54,7 @@ enum Command {
     #[command(subcommand)]
     Study(study::Study),
     Eval(eval::Args),
+    Chat(chat::Args),
     Bench(bench::Settings),
     #[command(subcommand)]
     Conform(conform::What),
@@ -71,6 +74,7 @@ fn run(command: &Command) -> Result<bool, BoxError> {
         Command::Train(args) => train::run(args).map(|()| true),
         Command::Study(study) => study::run(study).map(|()| true),
         Command::Eval(args) => eval::run(args).map(|()| true),
+        Command::Chat(args) => chat::run(args).map(|()| true),
         Command::Bench(settings) => bench::print(settings).map(|()| true),
         Command::Conform(what) => conform::run(what, &mut std::io::stdout().lock()),
         Command::Pretrain(args) => pretrain::run(args).map(|()| true),

@@ -202,13 +202,31 @@ impl Model {
 /// The input of a run that is the rank of its adapters.
 pub(crate) const RANK: &str = "rank of the adapters";
 
-/// Writes what was trained into the run's folder, and says where it is: `copy`, with the weights of this checkpoint.
-pub(crate) fn export(mut copy: Model, checkpoint: &Path, lora: bool, dir: &Path) -> Result<String, BoxError> {
+/// What a run leaves: a model's folder or an adapter's.
+#[derive(Debug)]
+pub(crate) struct Exported {
+    pub(crate) folder: PathBuf,
+    adapter: bool,
+}
+
+impl fmt::Display for Exported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, layout) = if self.adapter { ("adapter", "PEFT") } else { ("model", "Hugging Face") };
+        write!(f, "{name}: {} ({layout}'s layout)", self.folder.display())
+    }
+}
+
+/// Writes what was trained into the run's folder: `copy`, with the weights of this checkpoint.
+pub(crate) fn export(
+    mut copy: Model,
+    checkpoint: &Path,
+    adapter: bool,
+    dir: &Path,
+) -> Result<Exported, BoxError> {
     copy.policy_mut().restore(checkpoint)?;
-    let (name, layout) = if lora { ("adapter", "PEFT's layout") } else { ("model", "Hugging Face's layout") };
-    let folder = dir.join(name);
+    let folder = dir.join(if adapter { "adapter" } else { "model" });
     copy.save_pretrained(&folder)?;
-    Ok(format!("{name}: {} ({layout})", folder.display()))
+    Ok(Exported { folder, adapter })
 }
 
 /// What a run depends on beside its settings and seed, by name: the model, the rank of its adapters, the device.

@@ -24,6 +24,7 @@ const MAP: &[(&str, &[&str])] = &[
             "sparring-grpo",
             "sparring-train",
             "sparring-selfplay",
+            "sparring-guided",
         ],
     ),
     ("sparring-eval", &["sparring-core", "sparring-tools", "sparring-bfcl"]),

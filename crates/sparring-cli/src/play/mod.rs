@@ -11,8 +11,9 @@
 //! the same base model. At the end the Solver has been evaluated on tools that no document showed the base in use.
 
 mod benchmarks;
+mod card;
 mod models;
-mod recipe;
+pub(crate) mod recipe;
 mod settings;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -139,6 +140,7 @@ fn run<G: Game>(
     let checkpoint = newest_checkpoint(&settings.dir)?.join(solver);
     let copy = models::start(base, settings, solver)?;
     let trained = export(copy, &checkpoint, settings.lora.is_some(), &settings.dir)?;
+    card::write(&trained.folder, args, settings, &summary)?;
     let report = write_report(&settings.dir)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", Outcome::new(&summary, &settings.dir)?)?;

@@ -120,7 +120,7 @@ fn train(
     drop(trainer);
     drop(policy);
     let checkpoint = newest_checkpoint(&settings.dir)?.join("policy");
-    Ok((summary, export(start()?, &checkpoint, lora.is_some(), &settings.dir)?))
+    Ok((summary, export(start()?, &checkpoint, lora.is_some(), &settings.dir)?.to_string()))
 }
 
 /// The prompts of a trial.

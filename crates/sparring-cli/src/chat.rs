@@ -1,0 +1,78 @@
+//! Answers requests with calls of a person's tools: the quickest way to try a trained model.
+//!
+//! ```sh
+//! sparring chat --model runs/own-tools-1/model --tools tools.json --request "Wake me at seven."
+//! sparring chat --model runs/own-tools-1/model --tools tools.json      # a request a line, until the end of input
+//! ```
+
+use crate::models::{DeviceArgs, Model};
+use crate::play::recipe::{catalogue, guide};
+use sparring::core::{BoxError, Message, SampleRequest, SamplingParams, Seed, one_line};
+use sparring::recipes::own_tools::{OwnToolsConfig, OwnToolsGame};
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+
+/// Answers requests with calls of your tools.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The model: a Hugging Face folder, a GGUF file, or the id of a model on the hub.
+    #[arg(long, value_name = "MODEL")]
+    model: PathBuf,
+    /// Folder of an adapter on the model, in PEFT's layout.
+    #[arg(long, value_name = "DIR")]
+    adapter: Option<PathBuf>,
+    /// The tools, as `sparring play --tools` takes them.
+    #[arg(long, value_name = "FILE")]
+    tools: PathBuf,
+    /// One request; without it, requests are read from standard input, one a line.
+    #[arg(long, value_name = "TEXT")]
+    request: Option<String>,
+    /// Answers without a grammar.
+    #[arg(long)]
+    free: bool,
+    /// Maximum number of tokens per answer.
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    max_tokens: usize,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Answers one request, or each line of standard input. A request that fails is reported, and the next one is read.
+pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
+    let base = Model::load(Some(&args.model), args.device.device, args.device.options())?;
+    let model = args.adapter.as_deref().map(|dir| base.with_adapter(dir)).transpose()?.unwrap_or(base);
+    let tools = catalogue(&args.tools)?;
+    let recipe = OwnToolsConfig::default().build(tools, Some(guide(model.tokenizer())?))?;
+    let game = recipe.game;
+    if let Some(request) = &args.request {
+        println!("{}", answer(args, &model, &game, request)?);
+        return Ok(());
+    }
+    let stdin = std::io::stdin();
+    let prompt = || {
+        if stdin.is_terminal() {
+            eprint!("> ");
+        }
+    };
+    prompt();
+    for line in stdin.lock().lines() {
+        let line = line?;
+        if !line.trim().is_empty() {
+            match answer(args, &model, &game, line.trim()) {
+                Ok(text) => writeln!(std::io::stdout().lock(), "{text}")?,
+                Err(error) => eprintln!("error: {}", one_line(&*error)),
+            }
+        }
+        prompt();
+    }
+    Ok(())
+}
+
+fn answer(args: &Args, model: &Model, game: &OwnToolsGame, request: &str) -> Result<String, BoxError> {
+    let tools = game.catalogue().tools();
+    let prompt = game.prompt(tools, &[Message::user(request)]);
+    let params = SamplingParams::greedy().with_max_tokens(args.max_tokens);
+    let hook = if args.free { None } else { game.answer_hook(tools) };
+    let request = SampleRequest::new(prompt, 1, params, Seed::new(0)).with_shared_hook(hook);
+    Ok(model.sampler().sample_one(&request)?.remove(0).text.trim().to_owned())
+}
