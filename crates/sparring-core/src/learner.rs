@@ -143,8 +143,8 @@ pub trait Scorer: Send + Sync {
     /// Returns the log-probability of every completion token, flat, in nats.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] for an unknown token id, an empty prompt, a sequence longer than the model's context, or
-    /// a token that its group's hook forbids.
+    /// [`PolicyError::Invalid`] for an unknown token id, an empty prompt, a sequence longer than the model's context,
+    /// or a token that its group's hook forbids.
     fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError>;
 }
 

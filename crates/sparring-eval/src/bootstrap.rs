@@ -18,8 +18,8 @@ pub struct PairedDifference {
 const RESAMPLES: u64 = 4000;
 
 /// Compares two models on the same items by a paired bootstrap over items (Efron and Tibshirani, 1993): in each
-/// resample, items are drawn with replacement, and with each item both verdicts. `None` without items, or if the lengths
-/// differ.
+/// resample, items are drawn with replacement, and with each item both verdicts. `None` without items, or if the
+/// lengths differ.
 ///
 /// ```
 /// let (before, after) = ([false, false, true, false], [true, false, true, true]);

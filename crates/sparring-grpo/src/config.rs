@@ -90,13 +90,13 @@ crate::settings! {
         micro_batch_tokens: usize = 8192, with_micro_batch_tokens;
         /// The log-probabilities in the denominator of the ratio.
         old_logp: OldLogp = OldLogp::default(), with_old_logp;
-        /// Whether the log-probabilities of a group with a hook are those under the hook: over the tokens that it allows.
-        /// They are what the sampler drew from, so the policy gradient is exact, and forced tokens carry none.
+        /// Whether the log-probabilities of a group with a hook are those under the hook: over the tokens that it
+        /// allows. They are what the sampler drew from, so the policy gradient is exact, and forced tokens carry none.
         ///
         /// If off, the model is trained by its free log-probabilities, log π = log π̃ + log Z, where π̃ is the
-        /// distribution under the hook and Z the probability of what it allows. The gradient has then a bias of
-        /// E[A·∇ log Z]: completions of positive advantage also raise the probability of what the grammar allows, and
-        /// those of negative advantage lower it. This can teach a model to write the grammar without the hook. Importance
+        /// distribution under the hook and Z the probability of what it allows. The gradient has then a bias of E[A·∇
+        /// log Z]: completions of positive advantage also raise the probability of what the grammar allows, and those
+        /// of negative advantage lower it. This can teach a model to write the grammar without the hook. Importance
         /// ratios are between free log-probabilities: with [`OldLogp::Sampler`] they are wrong, and refused.
         hooked_logp: bool = true, with_hooked_logp;
         /// Whether completions cut off by the length limit are masked: they still count in the group's statistics and

@@ -119,9 +119,9 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         self
     }
 
-    /// Adds a benchmark, which the Solver is asked before the first and after each iteration. Its answers are kept in the
-    /// run's folder, under `evaluations/NAME`, so that a benchmark that was stopped goes on where it was. Its results
-    /// are in [`Summary::evaluations`].
+    /// Adds a benchmark, which the Solver is asked before the first and after each iteration. Its answers are kept in
+    /// the run's folder, under `evaluations/NAME`, so that a benchmark that was stopped goes on where it was. Its
+    /// results are in [`Summary::evaluations`].
     #[must_use]
     pub fn with_benchmark(mut self, benchmark: impl Benchmark + 'a) -> Self {
         self.benchmarks.push(Box::new(benchmark));

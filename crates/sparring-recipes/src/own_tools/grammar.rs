@@ -65,8 +65,9 @@ pub(super) fn planned(catalogue: &Catalogue, plan: &CallPlan) -> Vec<ToolSpec> {
     planned
 }
 
-/// Strings are one of `ideas`; without any, they begin and end with a letter or digit, and have no marks that JSON or a call format would have to escape;
-/// numbers are of a size that people speak of. Schemas that say more stay as they are.
+/// Strings are one of `ideas`; without any, they begin and end with a letter or digit, and have no marks that JSON or a
+/// call format would have to escape; numbers are of a size that people speak of. Schemas that say more stay as they
+/// are.
 fn simple(schema: &Value, ideas: &[String]) -> Value {
     const WORDS: &str = r"^[\p{L}\p{N}]([\p{L}\p{N} .,:'&@/+-]{0,40}[\p{L}\p{N}])?$";
     let Value::Object(map) = schema else { return schema.clone() };

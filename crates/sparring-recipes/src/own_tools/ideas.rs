@@ -152,8 +152,8 @@ const IDEAS: [&[&str]; 9] = [
     ],
 ];
 
-/// For each of `n` parameters one value of each kind, in random order. No two parameters share a value, as long as there
-/// are enough: a request that gives one value to two parameters would leave open which is which.
+/// For each of `n` parameters one value of each kind, in random order. No two parameters share a value, as long as
+/// there are enough: a request that gives one value to two parameters would leave open which is which.
 pub(super) fn draw(n: usize, rng: &mut impl Rng) -> Vec<Vec<String>> {
     let mut ideas = vec![Vec::new(); n];
     for kind in IDEAS {
