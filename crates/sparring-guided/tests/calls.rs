@@ -38,6 +38,7 @@ fn intricate() -> Vec<ToolSpec> {
             "who": {"$ref": "#/$defs/Person"},
             "age": {"type": ["integer", "null"], "minimum": 0, "maximum": 150},
             "code": {"type": "string", "pattern": "^[A-Z]{3}$"},
+            "memo": {"type": "string", "pattern": "^[a-z<>\"']{2,8}$"},
             "one": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
             "fixed": {"const": "yes"},
             "pair": {"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 2},

@@ -288,3 +288,105 @@ fn tasks_of_the_miniature_pass_its_game() {
     }
     assert!(derived > 250, "{derived} no-call tasks of 300");
 }
+
+const OWN_TOOLS: &str = r#"
+extends = "own-tools-quick"
+[game]
+gap = 1
+value_chars = 6
+answer_chars = 6
+[self_play]
+iterations = 2
+[self_play.generator]
+steps = 1
+prompts_per_step = 2
+group_size = 2
+max_tokens = 220
+[self_play.pool]
+candidates = 12
+[self_play.solver]
+steps = 1
+prompts_per_step = 2
+group_size = 2
+max_tokens = 16
+[self_play.solver.imitation]
+steps = 2
+tasks_per_step = 2
+"#;
+
+const TOOLS: &str = r#"[{"name": "ring", "description": "Rings.", "parameters": {"type": "object",
+    "properties": {"at": {"type": "string"}}, "required": ["at"]}}, {"name": "stop", "parameters": {}}]"#;
+
+const REQUESTS: &str = concat!(
+    r#"{"id": "1", "benchmark": "mine", "messages": [{"role": "user", "content": "Ring at 7."}], "tools": [{"name": "#,
+    r#""ring", "parameters": {"type": "object", "properties": {"at": {"type": "string"}}}}, {"name": "stop", "#,
+    r#""parameters": {"type": "object", "properties": {}}}], "answers": [{"name": "ring", "arguments": {"at": "7"}}]}"#,
+);
+
+#[test]
+fn own_tools_are_played_evaluated_and_resumed() {
+    let (_dir, path) = set_up(OWN_TOOLS);
+    std::fs::write(path("tools.json"), TOOLS).unwrap();
+    std::fs::write(path("requests.jsonl"), REQUESTS).unwrap();
+    let (model, settings, out, tools) = (path("model"), path("settings.toml"), path("run"), path("tools.json"));
+    let eval = format!("mine:{}", path("requests.jsonl"));
+    let played = ["--model", &model, "--tools", &tools, "--eval", &eval, "--eval-free"];
+    run(&[&played[..], &["--config", &settings, "--out", &out]].concat()).unwrap();
+    let summary = std::fs::read_to_string(Path::new(&out).join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    for name in ["mine", "mine-free"] {
+        let scores = &summary["evaluations"][name];
+        for state in ["base", "final"] {
+            assert!(scores[state]["accuracy"].is_number() && scores[state]["no_call_accuracy"].is_number(), "{scores}");
+        }
+        assert_eq!(scores["iterations"].as_array().unwrap().len(), 2);
+        assert!(scores["paired_difference"]["interval"]["low"].is_number());
+    }
+    let card = std::fs::read_to_string(Path::new(&out).join("model/README.md")).unwrap();
+    assert!(card.contains("| mine | 1 |") && card.contains("sparring chat --model"), "{card}");
+    assert!(Path::new(&out).join("tasks/iteration-1.jsonl").exists());
+    run(&[&played[..], &["--resume", &out]].concat()).unwrap();
+    let other = run(&["--model", &model, "--tools", &settings, "--resume", &out]).unwrap_err();
+    assert!(other.contains("its tools differs"), "{other}");
+    // Another seed of the same base reuses its answers.
+    let shared = std::fs::read_dir(path("base-answers")).unwrap().count();
+    assert_eq!(shared, 4, "two ways to ask, with the tools and without");
+    let again = path("again");
+    run(&[&played[..], &["--config", &settings, "--out", &again, "--seed", "2"]].concat()).unwrap();
+    assert_eq!(std::fs::read_dir(path("base-answers")).unwrap().count(), shared);
+}
+
+#[test]
+fn bad_tools_and_evaluations_are_one_line() {
+    let (_dir, path) = set_up(OWN_TOOLS);
+    std::fs::write(path("tools.json"), TOOLS).unwrap();
+    std::fs::write(path("broken.json"), "[{\"name\": \"ring\",").unwrap();
+    std::fs::write(path("none.json"), "[]").unwrap();
+    std::fs::write(path("wrong.jsonl"), "{\"id\": 1}\n").unwrap();
+    let (model, settings, tools, out) = (path("model"), path("settings.toml"), path("tools.json"), path("out"));
+    let (broken, none, wrong) = (path("broken.json"), path("none.json"), path("wrong.jsonl"));
+    let (in_wrong_form, missing) = (format!("mine:{wrong}"), format!("mine:{}", path("missing.jsonl")));
+    let folder = format!("mine:{model}");
+    for (words, what) in [
+        (&["--tools", &broken][..], "broken.json: it is not JSON: EOF"),
+        (&["--tools", &none], "none.json: it has no tools"),
+        (&["--tools", "nowhere.json"], "nowhere.json: No such file"),
+        (&["--tools", &tools, "--eval", &in_wrong_form], "wrong.jsonl"),
+        (&["--tools", &tools, "--eval", &missing], "no such file or folder"),
+        (&["--tools", &tools, "--eval", &folder], "name it one of bfcl"),
+        (&["--tools", &tools, "--eval", "requests.jsonl"], "NAME:PATH"),
+    ] {
+        let all = [&["--model", &model, "--config", &settings, "--out", &out], words].concat();
+        let error = run(&all).unwrap_err();
+        assert!(error.contains(what), "{words:?}: {error}");
+        assert!(!Path::new(&out).exists(), "{words:?} left a folder");
+    }
+    for (words, what) in [
+        (&["--preset", "own-tools"][..], "--tools FILE"),
+        (&["--preset", "quick", "--model", &model, "--tools", &tools], "choose own-tools or own-tools-quick"),
+        (&["--preset", "nope"], "own-tools-quick"),
+    ] {
+        let error = run(words).unwrap_err();
+        assert!(error.contains(what), "{words:?}: {error}");
+    }
+}

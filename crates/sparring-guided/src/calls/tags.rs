@@ -63,7 +63,8 @@ fn arguments(
         let text = plain_text(grammar, schema);
         let string = text.is_some();
         let value = match text {
-            Some(body) => rules.fresh("text", body),
+            // A terminal, since one may be an intersection.
+            Some(body) => rules.fresh("TEXT", body),
             None => json::value(grammar, with_definitions(schema, &root), rules, true),
         };
         let (open, close) = write(name, string);
@@ -83,7 +84,8 @@ fn plain_text(grammar: &CallGrammar, schema: &Value) -> Option<String> {
         return None;
     }
     if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
-        return Some(format!("/{}/", schema::expression(pattern, r"[^<\n]*")));
+        // Texts of the pattern that would end the parameter are left out.
+        return Some(format!(r"/{}/ & /[^<\n]*/", schema::expression(pattern, r"[^<\n]*")));
     }
     let count = |key: &str| schema.get(key).and_then(Value::as_u64).map(|n| n as usize);
     let least = count("minLength").unwrap_or(1).max(1);

@@ -9,7 +9,8 @@ use std::fmt::Write;
 /// Longest description of a tool or parameter in a prompt, in characters.
 const DESCRIPTION: usize = 160;
 
-/// Describes tools in few tokens: a line for each, and one for each parameter that has a description.
+/// Describes tools in few tokens: a line for each, and one for each parameter that has a description. Parameters
+/// without a type are strings.
 ///
 /// ```
 /// use sparring_recipes::own_tools::describe;
@@ -20,7 +21,7 @@ const DESCRIPTION: usize = 160;
 ///     .with_parameter("days", serde_json::json!({"type": "integer"}), false);
 /// assert_eq!(
 ///     describe(&[tool]),
-///     "- forecast(city: string, days?: integer): Tells the weather.\n    city: Name of the city.\n"
+///     "- forecast(city, days?: integer): Tells the weather.\n    city: Name of the city.\n"
 /// );
 /// ```
 pub fn describe(tools: &[ToolSpec]) -> String {
@@ -28,7 +29,10 @@ pub fn describe(tools: &[ToolSpec]) -> String {
     for tool in tools {
         let parameter = |(name, schema): (&String, &Value)| {
             let optional = if tool.required.is_empty() || tool.required.contains(name) { "" } else { "?" };
-            format!("{name}{optional}: {}", kind(schema))
+            match kind(schema).as_str() {
+                "string" | "str" => format!("{name}{optional}"),
+                kind => format!("{name}{optional}: {kind}"),
+            }
         };
         let parameters: Vec<String> = tool.parameters.iter().map(parameter).collect();
         let _ = write!(text, "- {}({})", tool.name, parameters.join(", "));
@@ -102,7 +106,7 @@ struct Example {
 const EXAMPLES: [Example; 3] = [
     Example {
         name: "get_forecast",
-        tool: "- get_forecast(city: string, day: string): Gives the weather forecast.
+        tool: "- get_forecast(city, day): Gives the weather forecast.
 ",
         arguments: r#"{"city": "Oslo", "day": "Friday"}"#,
         style: "casual, as to a friend",
@@ -110,7 +114,7 @@ const EXAMPLES: [Example; 3] = [
     },
     Example {
         name: "send_money",
-        tool: "- send_money(recipient: string, amount: integer): Transfers money.
+        tool: "- send_money(recipient, amount: integer): Transfers money.
 ",
         arguments: r#"{"recipient": "Maria Lopez", "amount": 45}"#,
         style: "a short command",
@@ -118,7 +122,7 @@ const EXAMPLES: [Example; 3] = [
     },
     Example {
         name: "book_table",
-        tool: "- book_table(restaurant: string, time: string, guests: integer): Reserves a table.
+        tool: "- book_table(restaurant, time, guests: integer): Reserves a table.
 ",
         arguments: r#"{"restaurant": "The Green Door", "time": "half past seven", "guests": 4}"#,
         style: "a polite question",
