@@ -29,7 +29,8 @@
 //! |---|---|---|
 //! | `kernels` | matrix products, norms, softmax, rotation, AdamW on slices, by instruction set | |
 //! | `model` | `config.json`, tokenizer, chat template, parameter layout, safetensors, model folders, GGUF | |
-//! | `batch` | checks of token batches, and where each token lies | `model` |
+//! | `threads` | work divided over threads | |
+//! | `batch` | checks of token batches, and where each token lies | `model`, `threads` |
 //! | `draw` | requests, drawing, hooks, stop conditions: what every sampler shares | `batch`, `kernels`, `model` |
 //! | `lora` | settings and layout of adapters, PEFT folders | `model` |
 //! | `learn` | AdamW's settings, evaluating losses, checkpoints: what every learner shares | `batch`, `lora`, `model` |
@@ -53,6 +54,7 @@ mod learn;
 mod lora;
 mod model;
 pub mod oracle;
+mod threads;
 
 #[cfg(feature = "transformers")]
 pub use causal::transformers;

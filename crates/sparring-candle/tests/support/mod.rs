@@ -84,7 +84,7 @@ fn hook_of((_, completions): &Group) -> Hook {
             .filter_map(|c| c.get(drawn.len()).copied())
             .collect();
         for (token, logit) in (0_u32..).zip(logits) {
-            let third = drawn.len() % 3 != 2 && (token as usize + drawn.len()) % 3 == 0;
+            let third = drawn.len() % 3 != 2 && (token as usize + drawn.len()).is_multiple_of(3);
             if !(third || next.contains(&token) || drawn.len() % 5 == 4) {
                 *logit = f32::NEG_INFINITY;
             }
@@ -108,6 +108,25 @@ pub(crate) fn groups(seed: u64, vocab: u32) -> Vec<Group> {
         (ids(1), vec![ids(3)]),
         (ids(12), vec![ids(6), vec![], ids(6), ids(2), ids(9)]),
     ]
+}
+
+/// Prompts that grow out of each other: each begins as one before it does, up to any token, or anew.
+pub(crate) fn branching(seed: u64, count: usize, longest: usize) -> Vec<Vec<u32>> {
+    use rand::Rng;
+    let mut rng = Seed::new(seed).rng();
+    let mut prompts: Vec<Vec<u32>> = Vec::new();
+    for i in 0..count {
+        let from = rng.random_range(0..=i);
+        let mut prompt = prompts.get(from).cloned().unwrap_or_default();
+        prompt.truncate(rng.random_range(0..=prompt.len()));
+        // Some are beginnings of others, or equal to them.
+        let rest = if rng.random_range(0..3) == 0 { 0 } else { longest - prompt.len() };
+        let rest = rng.random_range(usize::from(prompt.is_empty())..=rest.max(1));
+        prompt.extend((0..rest).map(|_| rng.random_range(0..40)));
+        prompt.truncate(longest);
+        prompts.push(prompt);
+    }
+    prompts
 }
 
 /// L = Σ wᵢ·logpᵢ + uᵢ·entropyᵢ with fixed weights.

@@ -6,10 +6,10 @@ use crate::cpu::decode::{self, DecodeAdapter, DecodeWeights};
 use crate::cpu::engine::{self, AdapterView, EngineModel, HeadSettings, TokenResults, Workspace};
 use crate::cpu::options::PolicyOptions;
 use crate::cpu::recall::{Recorder, Version};
-use crate::cpu::threads::run_parts;
 use crate::kernels::RopeTable;
 use crate::lora::{AdapterSpec, Dropout};
 use crate::model::{ModelSpec, Parameter};
+use crate::threads::run_parts;
 use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler, Scorer, TokenBatch, TokenGroup};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

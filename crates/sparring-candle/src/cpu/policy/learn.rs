@@ -5,9 +5,9 @@ use super::frozen::gather;
 use super::optimiser;
 use crate::batch;
 use crate::cpu::engine::{self, Block, HeadSettings, Keep, Recalled, Sink, Workspace};
-use crate::cpu::threads::run_parts;
 use crate::learn::{AdamState, LossGradients, check_learning_rate, evaluate};
 use crate::lora::Dropout;
+use crate::threads::run_parts;
 use sparring_core::{Learner, PolicyError, StepReport, TokenBatch, TokenLoss};
 
 impl Learner for CandlePolicy {
