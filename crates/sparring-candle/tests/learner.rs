@@ -250,6 +250,81 @@ proptest! {
     }
 }
 
+/// Groups whose prompts begin alike: a chain, two branches, a beginning, an equal prompt, and one of its own between.
+fn tree() -> Vec<Group> {
+    let ids = |n: u32, k: u32| (0..n).map(|i| (i * k + n) % 40).collect::<Vec<u32>>();
+    let long = ids(270, 7);
+    vec![
+        (long.clone(), vec![ids(9, 3), ids(5, 11)]),
+        (ids(70, 9), vec![ids(4, 3)]),
+        ([&long[..150], &ids(90, 11)].concat(), vec![ids(3, 5), vec![], ids(80, 9)]),
+        (long[..129].to_vec(), vec![ids(1, 3), ids(12, 7)]),
+        ([&long[..200], &ids(20, 3)].concat(), vec![ids(70, 3)]),
+        (long[..64].to_vec(), vec![ids(6, 9)]),
+        (long.clone(), vec![ids(2, 7), ids(8, 13)]),
+    ]
+}
+
+#[test]
+fn common_beginnings_have_the_gradients_of_the_oracle() {
+    let mut config = support::tiny_config().with_max_positions(400).with_head_dim(12);
+    config.initializer_range = 0.2;
+    for shards in [1, 3] {
+        compare_with_oracle(&config, &tree(), 0.9, true, shards, 1e-4);
+    }
+}
+
+/// What the groups have alone, each in a pass of its own: scores, and the sum of the gradients.
+fn alone(policy: &mut CandlePolicy, groups: &[Group], loss: &Linear) -> (Vec<f32>, Vec<Vec<f64>>) {
+    let (mut scores, mut flat) = (Vec::new(), 0);
+    for group in groups {
+        let at = flat..flat + completion_tokens(std::slice::from_ref(group));
+        flat = at.end;
+        let entropy = loss.entropy.as_ref().map(|e| e[at.clone()].to_vec());
+        let part = Linear { logp: loss.logp[at].to_vec(), entropy };
+        with_batch(std::slice::from_ref(group), 0.9, |batch| {
+            scores.extend(policy.score(batch).unwrap());
+            policy.accumulate(batch, &part).unwrap();
+        });
+    }
+    let gradients = policy.gradients();
+    (scores, gradients.iter().map(|g| g.iter().map(|&v| f64::from(v)).collect()).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Scores keep their bits, gradients are sums in another order.
+    #[test]
+    fn common_beginnings_change_no_score_and_no_gradient(
+        family in prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]),
+        count in 2..9_usize,
+        shards in 1..=3_usize,
+        longest in 65..330_usize,
+        again: bool,
+        seed: u64,
+    ) {
+        let mut config = ModelConfig::new(family, 40, 16, 2, 4, 24).with_kv_heads(2).with_max_positions(400);
+        config.initializer_range = 0.2;
+        let make = |shards: usize| {
+            let options = support::options().with_shards(shards).with_checkpoint_layers(again);
+            CandlePolicy::init(config.clone(), support::tokenizer(40), options, Seed::new(7)).unwrap()
+        };
+        let groups = support::branching_groups(seed, count, longest);
+        prop_assume!(completion_tokens(&groups) > 0);
+        let loss = Linear::new(completion_tokens(&groups), true);
+        let mut whole = make(shards);
+        let scores = with_batch(&groups, 0.9, |batch| {
+            whole.accumulate(batch, &loss).unwrap();
+            whole.score(batch).unwrap()
+        });
+        let (want_scores, want) = alone(&mut make(1), &groups, &loss);
+        prop_assert!(scores == want_scores);
+        let worst = largest_relative_difference(&whole, &want, 1e-3);
+        prop_assert!(worst < 1e-5, "{worst}");
+    }
+}
+
 #[test]
 fn layers_that_are_computed_again_give_the_same_bits() {
     let gradients = |again: bool| {

@@ -22,7 +22,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("cpu::options", &["learn"]),
     ("cpu::prefix", &["kernels"]),
     ("cpu::recall", &["model"]),
-    ("cpu::engine", &["batch", "cpu::recall", "kernels", "learn", "lora", "model"]),
+    ("cpu::engine", &["batch", "cpu::prefix", "cpu::recall", "kernels", "learn", "lora", "model"]),
     ("cpu::decode", &["cpu::prefix", "cpu::recall", "draw", "kernels", "lora", "model", "threads"]),
     (
         "cpu::policy",

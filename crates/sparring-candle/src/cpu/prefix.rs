@@ -31,6 +31,12 @@ impl Prefixes {
         Self { owners: owners.collect() }
     }
 
+    /// The first prompt with the same tokens up to the end of a position's page, or the prompt itself.
+    pub(crate) fn owner(&self, prompt: usize, position: usize) -> usize {
+        let owners = &self.owners[prompt];
+        owners[(position / PAGE).min(owners.len() - 1)]
+    }
+
     /// How many positions two prompts share: a multiple of [`PAGE`], less than the length of either.
     pub(crate) fn shared(&self, a: usize, b: usize) -> usize {
         let (a, b) = (&self.owners[a], &self.owners[b]);
@@ -84,5 +90,13 @@ mod tests {
         ];
         let prefixes = prefixes(&prompts);
         assert_eq!(prefixes.order(), [0, 5, 3, 4, 1, 2, 6, 7]);
+    }
+
+    #[test]
+    fn a_position_belongs_to_the_first_prompt_with_its_page() {
+        let prefixes = prefixes(&[(&[1, 2], 1), (&[1, 3], 1), (&[1, 3], 7), (&[2], 0)]);
+        let owners = [0, PAGE - 1, PAGE, 2 * PAGE].map(|position| prefixes.owner(2, position));
+        assert_eq!(owners, [0, 0, 1, 2]);
+        assert_eq!(prefixes.owner(3, 5), 3);
     }
 }

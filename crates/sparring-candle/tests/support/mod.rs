@@ -129,6 +129,18 @@ pub(crate) fn branching(seed: u64, count: usize, longest: usize) -> Vec<Vec<u32>
     prompts
 }
 
+/// Groups of such prompts, some without completions.
+pub(crate) fn branching_groups(seed: u64, count: usize, longest: usize) -> Vec<Group> {
+    use rand::Rng;
+    let mut rng = Seed::new(seed).child("completions").rng();
+    let mut completion = || {
+        let n = rng.random_range(0..30);
+        (0..n).map(|_| rng.random_range(0..40)).collect::<Vec<u32>>()
+    };
+    let prompts = branching(seed, count, longest).into_iter().enumerate();
+    prompts.map(|(i, prompt)| (prompt, (0..(i + 3) % 4).map(|_| completion()).collect())).collect()
+}
+
 /// L = Σ wᵢ·logpᵢ + uᵢ·entropyᵢ with fixed weights.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
