@@ -33,8 +33,9 @@ fn groups(rollouts: &[Vec<Rollout>]) -> Vec<Group> {
     rollouts.iter().map(group).collect()
 }
 
+/// Every fourth completion has no gradient.
 fn accumulate(policy: &mut CandlePolicy, groups: &[Group]) -> f64 {
-    let loss = Linear::new(completion_tokens(groups), true);
+    let loss = Linear::new(completion_tokens(groups), true).only(groups, 0x7777_7777_7777_7777);
     with_batch(groups, 0.9, |batch| policy.accumulate(batch, &loss).unwrap())
 }
 
@@ -71,14 +72,14 @@ impl Case {
         policy
     }
 
-    /// Losses and the last gradient of rollouts that are learned from, two groups at a time.
+    /// Losses and the last gradient of rollouts that are learned from, four groups at a time.
     fn run(&self, recall_mib: usize) -> (Vec<u64>, Vec<u32>) {
         let mut policy = self.policy(recall_mib);
         begin(&mut policy);
         let mut losses = Vec::new();
         for step in 0..2 {
             let groups = groups(&policy.sample_all(&requests(self.seed + step, 30)).unwrap());
-            for half in groups.chunks(2) {
+            for half in groups.chunks(4) {
                 let before = policy.recall_report();
                 losses.push(accumulate(&mut policy, half).to_bits());
                 let after = policy.recall_report();

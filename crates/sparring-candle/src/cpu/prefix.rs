@@ -16,10 +16,12 @@ pub(crate) struct Prefixes {
 }
 
 impl Prefixes {
-    pub(crate) fn new<'a>(prompts: impl Iterator<Item = &'a [u32]>) -> Self {
+    /// The tree of these prompts; without `share`, one in which each prompt stands alone.
+    pub(crate) fn new<'a>(prompts: impl Iterator<Item = &'a [u32]>, share: bool) -> Self {
         let mut first = HashMap::new();
         let owners = prompts.enumerate().map(|(prompt, tokens)| {
-            let pages = tokens[..tokens.len().saturating_sub(1)].chunks_exact(PAGE);
+            let shareable = if share { tokens.len().saturating_sub(1) } else { 0 };
+            let pages = tokens[..shareable].chunks_exact(PAGE);
             let mut owners = Vec::with_capacity(pages.len() + 1);
             for (depth, page) in pages.enumerate() {
                 let parent = owners.last().copied();
@@ -64,7 +66,7 @@ mod tests {
             pages.chain(std::iter::repeat_n(9, *rest)).collect()
         };
         let prompts: Vec<_> = prompts.iter().map(tokens).collect();
-        Prefixes::new(prompts.iter().map(Vec::as_slice))
+        Prefixes::new(prompts.iter().map(Vec::as_slice), true)
     }
 
     #[test]

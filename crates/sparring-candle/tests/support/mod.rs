@@ -155,6 +155,24 @@ impl Linear {
     }
 }
 
+impl Linear {
+    /// The same without some of the completions: bit `i % 64` says whether completion `i` has a gradient.
+    pub(crate) fn only(mut self, groups: &[Group], bits: u64) -> Self {
+        let mut flat = 0;
+        for (i, completion) in groups.iter().flat_map(|(_, completions)| completions).enumerate() {
+            let at = flat..flat + completion.len();
+            flat = at.end;
+            if (bits >> (i % 64)) & 1 == 0 {
+                self.logp[at.clone()].fill(0.0);
+                if let Some(entropy) = &mut self.entropy {
+                    entropy[at].fill(0.0);
+                }
+            }
+        }
+        self
+    }
+}
+
 impl TokenLoss for Linear {
     fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
         let dot = |a: &[f32], b: &[f32]| -> f64 {

@@ -51,16 +51,25 @@ struct Job {
     completions: Range<usize>,
 }
 
+/// How completions are divided and batched; none depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Schedule {
+    pub(crate) threads: usize,
+    /// Completions that a thread decodes at a time.
+    pub(crate) decode_rows: usize,
+    /// Whether common beginnings of prompts are computed once.
+    pub(crate) share_prefixes: bool,
+}
+
 /// Draws all completions, and records activations if there is a recorder.
 pub(crate) fn sample(
     model: DecodeModel<'_>,
     requests: &[SampleRequest],
-    threads: usize,
-    decode_rows: usize,
+    Schedule { threads, decode_rows, share_prefixes }: Schedule,
     recorder: Option<Recorder<'_>>,
 ) -> Vec<Result<Vec<Rollout>, PolicyError>> {
     answer(&model.spec.config, &model.spec.tokenizer, requests, Some(model.version), |prepared| {
-        let prefixes = Prefixes::new(prepared.iter().map(|p| &*p.prompt));
+        let prefixes = Prefixes::new(prepared.iter().map(|p| &*p.prompt), share_prefixes);
         let sizes: Vec<_> = prefixes.order().into_iter().map(|i| (i, prepared[i].request.n)).collect();
         let total: usize = sizes.iter().map(|(_, n)| n).sum();
         let threads = threads.min(total).max(1);

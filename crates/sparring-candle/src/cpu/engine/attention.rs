@@ -69,7 +69,7 @@ impl Tile<'_> {
 
 /// Tiles of `count` rows of a segment, or of its rows that predict.
 fn tiles(segment: &Segment, live: bool, count: usize) -> impl Iterator<Item = Tile<'_>> {
-    let from = if live { segment.live() } else { segment.rows.start };
+    let from = if live { segment.live } else { segment.rows.start };
     (from..segment.rows.end)
         .step_by(count)
         .map(move |start| Tile { rows: start..segment.rows.end.min(start + count), segment })

@@ -23,27 +23,21 @@ pub(crate) struct Segment {
     /// The positions before: the prompt of a completion, and the beginning of a prompt that another one has computed.
     /// Each range begins where a segment does.
     pub(crate) contexts: Vec<Range<usize>>,
+    /// First of the rows that predict something: all of a completion, the last of a prompt.
+    pub(crate) live: usize,
     pub(crate) kind: SegmentKind,
 }
 
 /// What the rows of a segment are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SegmentKind {
-    /// A prompt, or the rest of it after what it shares: its last row predicts.
+    /// A prompt, or the rest of it after what it shares.
     Prompt,
-    /// A completion: every row predicts.
+    /// A completion, without its last token.
     Completion,
 }
 
 impl Segment {
-    /// First of the rows that predict something.
-    pub(crate) fn live(&self) -> usize {
-        match self.kind {
-            SegmentKind::Prompt => self.rows.end - 1,
-            SegmentKind::Completion => self.rows.start,
-        }
-    }
-
     /// Number of positions before.
     pub(crate) fn context(&self) -> usize {
         self.contexts.iter().map(Range::len).sum()
@@ -116,7 +110,7 @@ impl Block {
         Rows { keys: &self.live_keys }
     }
 
-    fn push_head(&mut self, row: usize, targets: Range<usize>) {
+    pub(crate) fn push_head(&mut self, row: usize, targets: Range<usize>) {
         self.heads.push(HeadRow { row, targets });
         self.live_keys.push(self.keys[row]);
     }
@@ -129,8 +123,12 @@ impl Block {
         kind: SegmentKind,
     ) -> Range<usize> {
         let start = self.rows();
-        let segment = Segment { rows: start..start + tokens.len(), contexts: contexts.to_vec(), kind };
-        let rows = segment.rows.clone();
+        let rows = start..start + tokens.len();
+        let live = match kind {
+            SegmentKind::Prompt => rows.end - 1,
+            SegmentKind::Completion => rows.start,
+        };
+        let segment = Segment { rows: rows.clone(), contexts: contexts.to_vec(), live, kind };
         self.tokens.extend_from_slice(tokens);
         self.positions.extend((segment.context()..).take(tokens.len()));
         self.keys.extend(keys);
@@ -207,9 +205,10 @@ impl<'a> PartialGroup<'a> {
     }
 }
 
-/// Divides a batch into `shards` lists of blocks. Depends on the batch and on `shards` only.
-pub(crate) fn plan(batch: TokenBatch<'_>, shards: usize) -> Vec<Vec<Block>> {
-    let prefixes = Prefixes::new(batch.groups.iter().map(|group| group.prompt));
+/// Divides a batch into `shards` lists of blocks, in which prompts that begin alike may share rows. Depends on the
+/// arguments only.
+pub(crate) fn plan(batch: TokenBatch<'_>, shards: usize, share_prefixes: bool) -> Vec<Vec<Block>> {
+    let prefixes = Prefixes::new(batch.groups.iter().map(|group| group.prompt), share_prefixes);
     let mut parts = partial_groups(batch.groups, &prefixes);
     let mut plan = Vec::with_capacity(shards);
     for left in (1..=shards).rev() {
@@ -298,7 +297,7 @@ mod tests {
                 TokenGroup::new(prompt, completions.iter().map(Vec::as_slice).collect())
             })
             .collect();
-        plan(TokenBatch::new(&borrowed, 1.0), shards)
+        plan(TokenBatch::new(&borrowed, 1.0), shards, true)
     }
 
     /// Prompts of `common` equal tokens and `rest` of their own, with completions of `length` other tokens.

@@ -30,6 +30,11 @@ impl Recalled {
         block.segments.iter().map(find).collect::<Option<_>>().map(Self)
     }
 
+    /// Keeps the recordings of some segments, given in ascending order.
+    pub(super) fn keep(&mut self, segments: &[usize]) {
+        self.0 = segments.iter().map(|&segment| self.0[segment].clone()).collect();
+    }
+
     /// Copies a part of each row, or of each predicting row.
     pub(super) fn copy<'r>(
         &'r self,
@@ -41,7 +46,7 @@ impl Recalled {
         let rows = if live { block.live().len() } else { block.rows() };
         let mut out = buffer.fit(rows * width).chunks_exact_mut(width);
         for (segment, (recording, first)) in block.segments.iter().zip(&self.0) {
-            let from = if live { segment.live() } else { segment.rows.start };
+            let from = if live { segment.live } else { segment.rows.start };
             for (row, out) in (from..segment.rows.end).zip(&mut out) {
                 out.copy_from_slice(of(recording, first + row - segment.rows.start));
             }

@@ -18,7 +18,8 @@ impl Learner for CandlePolicy {
         let (temperature, entropy) = (batch.temperature, loss.needs_entropy());
         let settings = HeadSettings { temperature, entropy, masks: &masks };
         self.recordings.learn();
-        let shards = engine::plan(batch, self.frozen.options.shards);
+        let options = &self.frozen.options;
+        let shards = engine::plan(batch, options.shards, options.share_prefixes);
         let mut workspaces = self.frozen.take_workspaces(shards.len());
         let dropout = self.lora().and_then(|lora| self.dropout.next(lora.dropout));
         let forward = self.forward(batch, &shards, settings, dropout, &mut workspaces);
