@@ -16,7 +16,8 @@
 //!   draw tokens with the same code. [`FrozenPolicy`] is a `CandlePolicy` that only samples and scores.
 //! * [`ModelConfig`] is the shape of a model, [`ChatTokenizer`] its text side. [`PolicyOptions`] and
 //!   [`DeviceOptions`] are the settings.
-//! * A group's prompt is computed once, in sampling and in training.
+//! * A group's prompt is computed once, in sampling and in training. `CandlePolicy` also computes once what prompts of
+//!   several groups have in common at their beginning.
 //! * `CandlePolicy`: the same seed, prompt and weights give the same tokens, whatever the batch, the order and the
 //!   number of threads; gradients have the same bits for any number of threads. [`DevicePolicy`] says what holds on
 //!   a device.
