@@ -1,7 +1,7 @@
 //! Token batches: checks against a model, and the position of each token.
 
-use crate::cpu::run_parts;
 use crate::model::ModelConfig;
+use crate::threads::run_parts;
 use sparring_core::{PolicyError, TokenBatch, TokenGroup, TokenMask};
 
 /// The input limits of a model.

@@ -16,7 +16,8 @@
 //!   draw tokens with the same code. [`FrozenPolicy`] is a `CandlePolicy` that only samples and scores.
 //! * [`ModelConfig`] is the shape of a model, [`ChatTokenizer`] its text side. [`PolicyOptions`] and
 //!   [`DeviceOptions`] are the settings.
-//! * A group's prompt is computed once, in sampling and in training.
+//! * A group's prompt is computed once, in sampling and in training. `CandlePolicy` also computes once what prompts of
+//!   several groups have in common at their beginning.
 //! * `CandlePolicy`: the same seed, prompt and weights give the same tokens, whatever the batch, the order and the
 //!   number of threads; gradients have the same bits for any number of threads. [`DevicePolicy`] says what holds on
 //!   a device.
@@ -29,7 +30,8 @@
 //! |---|---|---|
 //! | `kernels` | matrix products, norms, softmax, rotation, AdamW on slices, by instruction set | |
 //! | `model` | `config.json`, tokenizer, chat template, parameter layout, safetensors, model folders, GGUF | |
-//! | `batch` | checks of token batches, and where each token lies | `model` |
+//! | `threads` | work divided over threads | |
+//! | `batch` | checks of token batches, and where each token lies | `model`, `threads` |
 //! | `draw` | requests, drawing, hooks, stop conditions: what every sampler shares | `batch`, `kernels`, `model` |
 //! | `lora` | settings and layout of adapters, PEFT folders | `model` |
 //! | `learn` | AdamW's settings, evaluating losses, checkpoints: what every learner shares | `batch`, `lora`, `model` |
@@ -53,6 +55,7 @@ mod learn;
 mod lora;
 mod model;
 pub mod oracle;
+mod threads;
 
 #[cfg(feature = "transformers")]
 pub use causal::transformers;

@@ -31,19 +31,30 @@ fn compare_with_oracle(
     shards: usize,
     tolerance: f64,
 ) {
+    let loss = Linear::new(completion_tokens(groups), entropy);
+    compare_loss_with_oracle(config, groups, temperature, &loss, shards, tolerance);
+}
+
+fn compare_loss_with_oracle(
+    config: &ModelConfig,
+    groups: &[Group],
+    temperature: f32,
+    loss: &Linear,
+    shards: usize,
+    tolerance: f64,
+) {
     let options = support::options().with_shards(shards);
     let mut policy =
         CandlePolicy::init(config.clone(), support::tokenizer(config.vocab_size), options, Seed::new(4))
             .unwrap();
     let oracle = Oracle::new(&policy).unwrap();
-    let loss = Linear::new(completion_tokens(groups), entropy);
     let zeros = vec![0.0; loss.logp.len()];
     let mut compare = |batch: TokenBatch<'_>| {
         let (logp, _) = oracle.score(batch).unwrap();
         for (got, want) in policy.score(batch).unwrap().iter().zip(&logp) {
             assert!((f64::from(*got) - want).abs() < 2e-5 * want.abs().max(1.0), "{got} {want}");
         }
-        policy.accumulate(batch, &loss).unwrap();
+        policy.accumulate(batch, loss).unwrap();
         let want = oracle.gradients(batch, &loss.logp, loss.entropy.as_ref().unwrap_or(&zeros)).unwrap();
         let worst = largest_relative_difference(&policy, &want, 1e-2);
         assert!(worst < tolerance, "{config:?}: {worst}");
@@ -245,6 +256,94 @@ proptest! {
         }
         let want: Vec<Vec<f64>> =
             parts.gradients().iter().map(|g| g.iter().map(|&v| f64::from(v)).collect()).collect();
+        let worst = largest_relative_difference(&whole, &want, 1e-3);
+        prop_assert!(worst < 1e-5, "{worst}");
+    }
+}
+
+/// Groups whose prompts begin alike: a chain, two branches, a beginning, an equal prompt, and one of its own between.
+fn tree() -> Vec<Group> {
+    let ids = |n: u32, k: u32| (0..n).map(|i| (i * k + n) % 40).collect::<Vec<u32>>();
+    let long = ids(270, 7);
+    vec![
+        (long.clone(), vec![ids(9, 3), ids(5, 11)]),
+        (ids(70, 9), vec![ids(4, 3)]),
+        ([&long[..150], &ids(90, 11)].concat(), vec![ids(3, 5), vec![], ids(80, 9)]),
+        (long[..129].to_vec(), vec![ids(1, 3), ids(12, 7)]),
+        ([&long[..200], &ids(20, 3)].concat(), vec![ids(70, 3)]),
+        (long[..64].to_vec(), vec![ids(6, 9)]),
+        (long.clone(), vec![ids(2, 7), ids(8, 13)]),
+    ]
+}
+
+#[test]
+fn common_beginnings_have_the_gradients_of_the_oracle() {
+    let mut config = support::tiny_config().with_max_positions(400).with_head_dim(12);
+    config.initializer_range = 0.2;
+    for shards in [1, 3] {
+        compare_with_oracle(&config, &tree(), 0.9, true, shards, 1e-4);
+    }
+}
+
+/// What has no gradient is left out: the first group but for what others need of it, some completions, and all but one.
+#[test]
+fn completions_without_a_gradient_change_none() {
+    let mut config = support::tiny_config().with_max_positions(400).with_head_dim(12);
+    config.initializer_range = 0.2;
+    let groups = tree();
+    for only in [!0b11, 0b1001_0110_1001, 1 << 5, 1 << 11, 0b1] {
+        let loss = Linear::new(completion_tokens(&groups), true).only(&groups, only);
+        compare_loss_with_oracle(&config, &groups, 0.9, &loss, 1, 1e-4);
+    }
+}
+
+/// What the groups have alone, each in a pass of its own: scores, and the sum of the gradients.
+fn alone(policy: &mut CandlePolicy, groups: &[Group], loss: &Linear) -> (Vec<f32>, Vec<Vec<f64>>) {
+    let (mut scores, mut flat) = (Vec::new(), 0);
+    for group in groups {
+        let at = flat..flat + completion_tokens(std::slice::from_ref(group));
+        flat = at.end;
+        let entropy = loss.entropy.as_ref().map(|e| e[at.clone()].to_vec());
+        let part = Linear { logp: loss.logp[at].to_vec(), entropy };
+        with_batch(std::slice::from_ref(group), 0.9, |batch| {
+            scores.extend(policy.score(batch).unwrap());
+            policy.accumulate(batch, &part).unwrap();
+        });
+    }
+    let gradients = policy.gradients();
+    (scores, gradients.iter().map(|g| g.iter().map(|&v| f64::from(v)).collect()).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Scores keep their bits, gradients are sums in another order. Some completions have none.
+    #[test]
+    fn common_beginnings_change_no_score_and_no_gradient(
+        family in prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]),
+        count in 2..9_usize,
+        shards in 1..=3_usize,
+        longest in 65..330_usize,
+        again: bool,
+        only in prop::sample::select(vec![u64::MAX, 0b1001_0110_0011_0001, 0b111 << 8, 1 << 5]),
+        seed: u64,
+    ) {
+        let mut config = ModelConfig::new(family, 40, 16, 2, 4, 24).with_kv_heads(2).with_max_positions(400);
+        config.initializer_range = 0.2;
+        let make = |shards: usize| {
+            let options = support::options().with_shards(shards).with_checkpoint_layers(again);
+            CandlePolicy::init(config.clone(), support::tokenizer(40), options, Seed::new(7)).unwrap()
+        };
+        let groups = support::branching_groups(seed, count, longest);
+        prop_assume!(completion_tokens(&groups) > 0);
+        let loss = Linear::new(completion_tokens(&groups), true).only(&groups, only);
+        let mut whole = make(shards);
+        let scores = with_batch(&groups, 0.9, |batch| {
+            whole.accumulate(batch, &loss).unwrap();
+            whole.score(batch).unwrap()
+        });
+        let (want_scores, want) = alone(&mut make(1), &groups, &loss);
+        prop_assert!(scores == want_scores);
         let worst = largest_relative_difference(&whole, &want, 1e-3);
         prop_assert!(worst < 1e-5, "{worst}");
     }

@@ -217,6 +217,32 @@ fn dropout_is_the_same_forwards_and_backwards_and_however_a_batch_is_divided() {
     assert!((got / want - 1.0).abs() < 0.05, "{got} {want}");
 }
 
+/// Rows that several prompts have in common have the same masks where each prompt has rows of its own.
+#[test]
+fn dropout_does_not_depend_on_which_prompts_share_rows() {
+    let gradients = |shards: usize| {
+        let options = support::options().with_shards(shards);
+        let config = support::tiny_config().with_max_positions(400);
+        let base = CandlePolicy::init(config, support::tokenizer(40), options, Seed::new(2)).unwrap();
+        let lora = LoraConfig::new(3).with_dropout(0.4).with_targets(LoraTargets::AllLinear);
+        let mut policy = base.with_lora(lora, Seed::new(3)).unwrap();
+        // Of a fresh adapter one factor is 0.
+        train(&mut policy, 0..2);
+        let groups = support::branching_groups(6, 12, 300);
+        let loss = Linear::new(completion_tokens(&groups), true);
+        with_batch(&groups, 0.9, |batch| policy.accumulate(batch, &loss).unwrap());
+        policy.gradients()
+    };
+    let whole = gradients(1);
+    for shards in [2, 5, 12] {
+        for (a, b) in whole.iter().zip(gradients(shards)) {
+            let scale = a.iter().fold(1e-3_f32, |m, g| m.max(g.abs()));
+            let difference = largest_difference(a, &b) / scale;
+            assert!(difference < 1e-4, "{shards} shards: {difference}");
+        }
+    }
+}
+
 #[test]
 fn dropout_resumes_where_it_was() {
     let config = LoraConfig::new(2).with_dropout(0.3);

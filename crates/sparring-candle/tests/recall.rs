@@ -14,10 +14,15 @@ use support::{Group, Linear, completion_tokens, with_batch};
 fn requests(seed: u64, max_tokens: usize) -> Vec<SampleRequest> {
     let params = SamplingParams::default().with_max_tokens(max_tokens);
     let prompt = |n: u32| (0..n).map(|i| (7 * i + n) % 40).collect::<Vec<u32>>();
-    let request = |(i, (n, count)): (u64, (u32, usize))| {
-        SampleRequest::new(prompt(n), count, params.clone(), Seed::new(seed).index(i))
+    // One prompt begins as the long one, two are its beginnings, and one equals it.
+    let long = prompt(210);
+    let other = [&long[..150], &[1; 9]].concat();
+    let like = [(other, 2), (long[..64].to_vec(), 1), (long[..193].to_vec(), 2), (long.clone(), 1)];
+    let prompts = [(prompt(3), 5), (long, 3), (prompt(1), 1), (prompt(70), 4)].into_iter().chain(like);
+    let request = |(i, (prompt, count)): (u64, (Vec<u32>, usize))| {
+        SampleRequest::new(prompt, count, params.clone(), Seed::new(seed).index(i))
     };
-    (0..).zip([(3, 5), (210, 3), (1, 1), (70, 4)]).map(request).collect()
+    (0..).zip(prompts).map(request).collect()
 }
 
 /// The rollouts as a trainer passes them on.
@@ -28,8 +33,9 @@ fn groups(rollouts: &[Vec<Rollout>]) -> Vec<Group> {
     rollouts.iter().map(group).collect()
 }
 
+/// Every fourth completion has no gradient.
 fn accumulate(policy: &mut CandlePolicy, groups: &[Group]) -> f64 {
-    let loss = Linear::new(completion_tokens(groups), true);
+    let loss = Linear::new(completion_tokens(groups), true).only(groups, 0x7777_7777_7777_7777);
     with_batch(groups, 0.9, |batch| policy.accumulate(batch, &loss).unwrap())
 }
 
@@ -66,14 +72,14 @@ impl Case {
         policy
     }
 
-    /// Losses and the last gradient of rollouts that are learned from, two groups at a time.
+    /// Losses and the last gradient of rollouts that are learned from, four groups at a time.
     fn run(&self, recall_mib: usize) -> (Vec<u64>, Vec<u32>) {
         let mut policy = self.policy(recall_mib);
         begin(&mut policy);
         let mut losses = Vec::new();
         for step in 0..2 {
             let groups = groups(&policy.sample_all(&requests(self.seed + step, 30)).unwrap());
-            for half in groups.chunks(2) {
+            for half in groups.chunks(4) {
                 let before = policy.recall_report();
                 losses.push(accumulate(&mut policy, half).to_bits());
                 let after = policy.recall_report();
@@ -191,6 +197,59 @@ fn what_does_not_fit_is_computed() {
     assert!(recalling.recall_report().bytes <= 1 << 20);
     recalling.set_options(options(0)).unwrap();
     assert_eq!(recalling.recall_report().bytes, 0);
+}
+
+/// Prompts whose first 192 of 200 tokens are common, and prompts of other tokens.
+fn long_prompts(alike: bool) -> Vec<SampleRequest> {
+    let params = SamplingParams::default().with_max_tokens(17).with_min_tokens(17);
+    let prompt = |i: u32| [vec![if alike { 39 } else { i }; 192], vec![i; 8]].concat();
+    (0..12)
+        .map(|i| SampleRequest::new(prompt(i), 1, params.clone(), Seed::new(9).index(u64::from(i))))
+        .collect()
+}
+
+#[test]
+fn common_beginnings_are_recorded_once() {
+    let [alike, separate] = [true, false].map(|alike| {
+        let mut policy = policy(64);
+        policy.set_options(options(64).with_threads(1)).unwrap();
+        begin(&mut policy);
+        let groups = groups(&policy.sample_all(&long_prompts(alike)).unwrap());
+        let before = policy.recall_report();
+        accumulate(&mut policy, &groups);
+        let after = policy.recall_report();
+        assert_eq!(before.computed_rows, after.computed_rows);
+        after.bytes
+    });
+    assert!(3 * alike < separate, "{alike} {separate}");
+}
+
+/// The beginning is given up with the first group or with the last, and groups are recalled or not.
+#[test]
+fn common_beginnings_that_do_not_fit_are_computed() {
+    let params = SamplingParams::default().with_max_tokens(90).with_min_tokens(90);
+    for threads in [1, 2] {
+        let (mut recalling, mut plain) = (policy(1), policy(0));
+        recalling.set_options(options(1).with_threads(threads).with_decode_rows(4)).unwrap();
+        begin(&mut recalling);
+        let mut rows = recalling.recall_report();
+        for seed in 0..6 {
+            let prompts = support::branching(seed, 12, 200);
+            let requests = prompts
+                .into_iter()
+                .zip(0..)
+                .map(|(prompt, i)| SampleRequest::new(prompt, 3, params.clone(), Seed::new(seed).index(i)));
+            let groups = groups(&recalling.sample_all(&requests.collect::<Vec<_>>()).unwrap());
+            for group in groups.chunks(2) {
+                accumulate(&mut recalling, group);
+                accumulate(&mut plain, group);
+            }
+            assert!(gradient(&recalling) == gradient(&plain));
+            let before = std::mem::replace(&mut rows, recalling.recall_report());
+            assert!(rows.recalled_rows > before.recalled_rows && rows.computed_rows > before.computed_rows);
+            assert!(rows.bytes <= 1 << 20);
+        }
+    }
 }
 
 #[test]

@@ -10,19 +10,20 @@ use std::path::{Path, PathBuf};
 
 /// Every room and what it imports, from the bottom up: a room imports only rooms above it in this list, so there are
 /// no circles. What the backends (`cpu`, `device`, `causal`) share lies in none of them.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("error", &[]),
     ("kernels", &[]),
     ("model", &[]),
-    ("batch", &["model"]),
+    ("threads", &[]),
+    ("batch", &["model", "threads"]),
     ("draw", &["batch", "kernels", "model"]),
     ("lora", &["model"]),
     ("learn", &["batch", "lora", "model"]),
-    ("cpu::threads", &[]),
     ("cpu::options", &["learn"]),
+    ("cpu::prefix", &["kernels"]),
     ("cpu::recall", &["model"]),
-    ("cpu::engine", &["batch", "cpu::recall", "kernels", "learn", "lora", "model"]),
-    ("cpu::decode", &["cpu::recall", "cpu::threads", "draw", "kernels", "lora", "model"]),
+    ("cpu::engine", &["batch", "cpu::prefix", "cpu::recall", "kernels", "learn", "lora", "model"]),
+    ("cpu::decode", &["cpu::prefix", "cpu::recall", "draw", "kernels", "lora", "model", "threads"]),
     (
         "cpu::policy",
         &[
@@ -31,11 +32,11 @@ const ROOMS: [(&str, &[&str]); 18] = [
             "cpu::engine",
             "cpu::options",
             "cpu::recall",
-            "cpu::threads",
             "kernels",
             "learn",
             "lora",
             "model",
+            "threads",
         ],
     ),
     ("cpu", &[]),

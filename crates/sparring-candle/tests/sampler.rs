@@ -47,6 +47,32 @@ fn batch_order_and_threads_change_nothing() {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Alone, a prompt shares nothing.
+    #[test]
+    fn prompts_that_begin_alike_change_no_completion(
+        seed: u64,
+        counts in prop::collection::vec(1..5_usize, 2..10),
+        threads in 1..=4_usize,
+        rows in 1..=9_usize,
+    ) {
+        let policy = |threads: usize, rows: usize, share: bool| {
+            let options = support::options().with_threads(threads).with_decode_rows(rows);
+            let options = options.with_share_prefixes(share);
+            let config = support::tiny_config().with_max_positions(400);
+            CandlePolicy::init(config, support::tokenizer(40), options, Seed::new(5)).unwrap()
+        };
+        let prompts = support::branching(seed, counts.len(), 330).into_iter().zip(&counts);
+        let requests: Vec<_> = (seed..).zip(prompts).map(|(seed, (p, n))| request(p, *n, seed)).collect();
+        let alone: Vec<_> = requests.iter().map(|r| policy(1, 8, true).sample_one(r).unwrap()).collect();
+        for share in [true, false] {
+            prop_assert!(policy(threads, rows, share).sample_all(&requests).unwrap() == alone);
+        }
+    }
+}
+
 #[test]
 fn completion_i_does_not_depend_on_n() {
     let policy = with_rows(2, 64);

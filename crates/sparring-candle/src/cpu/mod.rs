@@ -4,11 +4,10 @@ mod decode;
 mod engine;
 mod options;
 mod policy;
+mod prefix;
 mod recall;
-mod threads;
 
 pub use options::PolicyOptions;
 pub use policy::{CandlePolicy, FrozenPolicy, RecallReport};
 
 pub(crate) use policy::ModelParts;
-pub(crate) use threads::run_parts;

@@ -17,6 +17,10 @@ pub struct PolicyOptions {
     pub shards: usize,
     /// Number of sequences that each thread decodes at a time.
     pub decode_rows: usize,
+    /// Whether prompts of several requests, or groups, that begin alike have their common beginning computed once, in
+    /// whole pages of 64 tokens: in sampling once per thread, in learning and scoring once per block. Completions and
+    /// scores do not depend on this setting; gradients are summed in another order.
+    pub share_prefixes: bool,
     /// Gradient checkpointing (arXiv:1604.06174): keep only each layer's input between forward and backward, and
     /// recompute the rest. A third more work, a fraction of the memory, the same bits. Rows with recorded activations
     /// keep little either way.
@@ -38,6 +42,7 @@ impl Default for PolicyOptions {
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             shards: 2,
             decode_rows: 64,
+            share_prefixes: true,
             checkpoint_layers: false,
             recall_mib: 512,
             adamw: AdamWConfig::default(),
@@ -64,6 +69,13 @@ impl PolicyOptions {
     #[must_use]
     pub fn with_decode_rows(mut self, rows: usize) -> Self {
         self.decode_rows = rows;
+        self
+    }
+
+    /// Sets whether common beginnings of prompts are computed once.
+    #[must_use]
+    pub fn with_share_prefixes(mut self, share: bool) -> Self {
+        self.share_prefixes = share;
         self
     }
 

@@ -84,7 +84,7 @@ fn hook_of((_, completions): &Group) -> Hook {
             .filter_map(|c| c.get(drawn.len()).copied())
             .collect();
         for (token, logit) in (0_u32..).zip(logits) {
-            let third = drawn.len() % 3 != 2 && (token as usize + drawn.len()) % 3 == 0;
+            let third = drawn.len() % 3 != 2 && (token as usize + drawn.len()).is_multiple_of(3);
             if !(third || next.contains(&token) || drawn.len() % 5 == 4) {
                 *logit = f32::NEG_INFINITY;
             }
@@ -110,6 +110,37 @@ pub(crate) fn groups(seed: u64, vocab: u32) -> Vec<Group> {
     ]
 }
 
+/// Prompts that grow out of each other: each begins as one before it does, up to any token, or anew.
+pub(crate) fn branching(seed: u64, count: usize, longest: usize) -> Vec<Vec<u32>> {
+    use rand::Rng;
+    let mut rng = Seed::new(seed).rng();
+    let mut prompts: Vec<Vec<u32>> = Vec::new();
+    for i in 0..count {
+        let from = rng.random_range(0..=i);
+        let mut prompt = prompts.get(from).cloned().unwrap_or_default();
+        prompt.truncate(rng.random_range(0..=prompt.len()));
+        // Some are beginnings of others, or equal to them.
+        let rest = if rng.random_range(0..3) == 0 { 0 } else { longest - prompt.len() };
+        let rest = rng.random_range(usize::from(prompt.is_empty())..=rest.max(1));
+        prompt.extend((0..rest).map(|_| rng.random_range(0..40)));
+        prompt.truncate(longest);
+        prompts.push(prompt);
+    }
+    prompts
+}
+
+/// Groups of such prompts, some without completions.
+pub(crate) fn branching_groups(seed: u64, count: usize, longest: usize) -> Vec<Group> {
+    use rand::Rng;
+    let mut rng = Seed::new(seed).child("completions").rng();
+    let mut completion = || {
+        let n = rng.random_range(0..30);
+        (0..n).map(|_| rng.random_range(0..40)).collect::<Vec<u32>>()
+    };
+    let prompts = branching(seed, count, longest).into_iter().enumerate();
+    prompts.map(|(i, prompt)| (prompt, (0..(i + 3) % 4).map(|_| completion()).collect())).collect()
+}
+
 /// L = Σ wᵢ·logpᵢ + uᵢ·entropyᵢ with fixed weights.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
@@ -121,6 +152,24 @@ impl Linear {
     pub(crate) fn new(n: usize, entropy: bool) -> Self {
         let wave = |k: f32| (0..n).map(|i| (i as f32 * k + 1.0).sin()).collect::<Vec<f32>>();
         Self { logp: wave(1.3), entropy: entropy.then(|| wave(0.9)) }
+    }
+}
+
+impl Linear {
+    /// The same without some of the completions: bit `i % 64` says whether completion `i` has a gradient.
+    pub(crate) fn only(mut self, groups: &[Group], bits: u64) -> Self {
+        let mut flat = 0;
+        for (i, completion) in groups.iter().flat_map(|(_, completions)| completions).enumerate() {
+            let at = flat..flat + completion.len();
+            flat = at.end;
+            if (bits >> (i % 64)) & 1 == 0 {
+                self.logp[at.clone()].fill(0.0);
+                if let Some(entropy) = &mut self.entropy {
+                    entropy[at].fill(0.0);
+                }
+            }
+        }
+        self
     }
 }
 

@@ -63,6 +63,7 @@ fn run(settings: &Settings, progress: &mut dyn Write) -> Result<Report, BoxError
 fn load(settings: &Settings) -> Result<Model, BoxError> {
     let threads = settings.device.threads;
     let mut options = settings.device.options().with_shards(threads.max(2));
+    options.share_prefixes = !settings.no_sharing;
     options.recall_mib = settings.recall_mib.unwrap_or(options.recall_mib);
     let base = Model::load(Some(&settings.model), settings.device.device, options)?;
     settings.check_length(base.config().max_position_embeddings)?;

@@ -1,12 +1,12 @@
 //! Attention of a forward pass; shared keys and values are read once for several queries.
 //!
-//! The rows of a block see the same prompt, so that its keys and values are read once for all of them and for
-//! all query heads of a key-value head; rows of one sequence share its own pages, too. Each query's own chain
-//! of operations (context, then its own positions, in ascending order) is the same in any block.
+//! Rows of a block that see the same page, such as those of one prompt or of prompts that begin alike, read it
+//! together, for all query heads of a key-value head. Each query's own chain of operations (context, then its own
+//! positions, in ascending order) is the same in any block.
 
 use super::cache::{Cache, Pages, value_width};
 use super::step::DecodeRow;
-use crate::kernels::{PANEL, attend_page, exp_in_place, row_max, scale_row, score_page};
+use crate::kernels::{PAGE, PANEL, attend_page, exp_in_place, row_max, scale_row, score_page};
 use crate::model::ModelConfig;
 use std::ops::Range;
 use std::rc::Rc;
@@ -34,19 +34,74 @@ pub(super) struct Attention {
     out: Vec<f32>,
 }
 
-/// Consecutive rows that see the same prompt, few enough for a block.
-pub(super) fn blocks(config: &ModelConfig, rows: &[DecodeRow], caches: &[&Cache]) -> Vec<Range<usize>> {
+/// Neighbouring rows that are computed together.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) rows: Range<usize>,
+    /// What they see. Each row's pages are in ascending order.
+    spans: Vec<Span>,
+    /// Largest number of positions that one of them sees.
+    longest: usize,
+}
+
+/// A page and the neighbouring rows of a block that see it.
+#[derive(Debug)]
+struct Span {
+    rows: Range<usize>,
+    /// Position of the page's first key.
+    from: usize,
+    page: usize,
+    /// Number of positions on the page.
+    len: usize,
+}
+
+/// Divides rows into blocks. Rows of one prompt are not spread over more blocks than necessary.
+pub(super) fn blocks(config: &ModelConfig, rows: &[DecodeRow], caches: &[&Cache]) -> Vec<Block> {
     let most = (QUERIES / (config.num_attention_heads / config.num_key_value_heads)).max(1);
     let context = |row: &DecodeRow| Rc::as_ptr(&caches[row.cache].context);
+    let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut from = 0;
-    let mut blocks = Vec::new();
     for alike in rows.chunk_by(|a, b| context(a) == context(b)) {
-        for block in alike.chunks(most) {
-            blocks.push(from..from + block.len());
-            from += block.len();
+        match ranges.last_mut() {
+            Some(last) if last.len() + alike.len() <= most => last.end += alike.len(),
+            _ => {
+                let to = from + alike.len();
+                ranges.extend((from..to).step_by(most).map(|start| start..to.min(start + most)));
+            }
         }
+        from += alike.len();
     }
-    blocks
+    ranges.into_iter().map(|range| Block::new(range, rows, caches)).collect()
+}
+
+impl Block {
+    fn new(range: Range<usize>, rows: &[DecodeRow], caches: &[&Cache]) -> Self {
+        let rows = &rows[range.clone()];
+        let context = |row: &DecodeRow| &*caches[row.cache].context;
+        let longest = rows.iter().map(|row| context(row).len + row.own + 1).max().unwrap_or(0);
+        let mut spans = Vec::new();
+        for index in 0..longest.div_ceil(PAGE) {
+            let page = |row: &DecodeRow| context(row).page(index, context(row).len);
+            let mut at = 0;
+            for alike in rows.chunk_by(|a, b| page(a) == page(b)) {
+                let (rows, from) = (at..at + alike.len(), index * PAGE);
+                at = rows.end;
+                spans.extend(page(&alike[0]).map(|(page, len)| Span { rows, from, page, len }));
+            }
+        }
+        let mut at = 0;
+        for alike in rows.chunk_by(|a, b| a.cache == b.cache) {
+            let rows = at..at + alike.len();
+            at = rows.end;
+            let (own, context) = (&caches[alike[0].cache].own, context(&alike[0]).len);
+            let seen = alike.iter().map(|row| row.own + 1).max().unwrap_or(0);
+            let pages = (0..).map_while(|index| Some((index, own.page(index, seen)?)));
+            let span =
+                |(index, (page, len))| Span { rows: rows.clone(), from: context + index * PAGE, page, len };
+            spans.extend(pages.map(span));
+        }
+        Self { rows: range, spans, longest }
+    }
 }
 
 impl Attention {
@@ -58,17 +113,14 @@ impl Attention {
         &mut self,
         config: &ModelConfig,
         (layer, head): (usize, usize),
-        batch: DecodeBatch<'_>,
+        (batch, block): (DecodeBatch<'_>, &Block),
         qkv: &[f32],
         (attended, lse): (&mut [f32], &mut [f32]),
     ) {
         let (dim, width) = (config.head_dim, value_width(config));
         let heads = config.num_attention_heads / config.num_key_value_heads;
-        let Some(first) = batch.rows.first() else { return };
-        let context = &batch.caches[first.cache].context;
-        let longest = batch.rows.iter().map(|row| row.own + 1).max().unwrap_or(0) + context.len;
         // Scores are written in whole panels.
-        let stride = longest + PANEL;
+        let stride = block.longest + PANEL;
         let at = head * heads * dim;
         self.queries.resize(batch.rows.len() * heads * dim, 0.0);
         let rows = self.queries.chunks_exact_mut(heads * dim).zip(qkv.chunks_exact(config.qkv_width()));
@@ -76,26 +128,18 @@ impl Attention {
             scale_row(&row[at..at + heads * dim], 1.0 / (dim as f32).sqrt(), queries);
         }
         self.scores.resize(self.scores.len().max(batch.rows.len() * heads * stride), 0.0);
-        for span in spans(batch, heads) {
-            let queries = &self.queries[span.queries.start * dim..span.queries.end * dim];
-            let mut at = span.queries.start * stride + span.from;
-            for (page, n) in span.pages {
-                let keys = batch.pages.head(page, layer, head).0;
-                score_page(queries, dim, keys, n, (&mut self.scores[at..], stride));
-                at += n;
-            }
+        for Span { rows, from, page, len } in &block.spans {
+            let queries = &self.queries[rows.start * heads * dim..rows.end * heads * dim];
+            let scores = &mut self.scores[rows.start * heads * stride + from..];
+            score_page(queries, dim, batch.pages.head(*page, layer, head).0, *len, (scores, stride));
         }
-        self.soften(batch, heads, context.len, stride);
+        self.soften(batch, heads, stride);
         self.out.clear();
         self.out.resize(batch.rows.len() * heads * width, 0.0);
-        for span in spans(batch, heads) {
-            let out = &mut self.out[span.queries.start * width..span.queries.end * width];
-            let mut at = span.queries.start * stride + span.from;
-            for (page, n) in span.pages {
-                let values = batch.pages.head(page, layer, head).1;
-                attend_page((&self.scores[at..], stride), n, values, out, width);
-                at += n;
-            }
+        for Span { rows, from, page, len } in &block.spans {
+            let out = &mut self.out[rows.start * heads * width..rows.end * heads * width];
+            let scores = &self.scores[rows.start * heads * stride + from..];
+            attend_page((scores, stride), *len, batch.pages.head(*page, layer, head).1, out, width);
         }
         let sums = self.sums.chunks_exact(heads).zip(self.out.chunks_exact(heads * width));
         for (row, (sums, out)) in attended.chunks_exact_mut(config.query_width()).zip(sums) {
@@ -112,11 +156,12 @@ impl Attention {
 
     /// Scores to probabilities times their sum, which is kept. A row that does not see all positions of its
     /// sequence that others of the block see has probability 0 there.
-    fn soften(&mut self, batch: DecodeBatch<'_>, heads: usize, context: usize, stride: usize) {
+    fn soften(&mut self, batch: DecodeBatch<'_>, heads: usize, stride: usize) {
         self.sums.clear();
         self.lse.clear();
         let rows = self.scores.chunks_exact_mut(heads * stride);
         for (row, scores) in batch.rows.iter().zip(rows) {
+            let context = batch.caches[row.cache].context.len;
             for scores in scores.chunks_exact_mut(stride) {
                 let (seen, unseen) = scores.split_at_mut(context + row.own + 1);
                 let max = row_max(seen);
@@ -127,31 +172,4 @@ impl Attention {
             }
         }
     }
-}
-
-/// Queries that see the same pages.
-struct Span<P> {
-    queries: Range<usize>,
-    /// Where the scores of the pages begin in a row of scores.
-    from: usize,
-    /// Pages and the number of positions on each.
-    pages: P,
-}
-
-/// The prompt of all, then the own positions of each sequence.
-fn spans(
-    batch: DecodeBatch<'_>,
-    heads: usize,
-) -> impl Iterator<Item = Span<impl Iterator<Item = (usize, usize)>>> {
-    let context = &batch.caches[batch.rows[0].cache].context;
-    let shared = Span { queries: 0..batch.rows.len() * heads, from: 0, pages: context.filled(context.len) };
-    let mut done = 0;
-    let own = batch.rows.chunk_by(|a, b| a.cache == b.cache).map(move |rows| {
-        let from = done * heads;
-        done += rows.len();
-        let seen = rows.iter().map(|row| row.own + 1).max().unwrap_or(0);
-        let pages = batch.caches[rows[0].cache].own.filled(seen);
-        Span { queries: from..done * heads, from: context.len, pages }
-    });
-    std::iter::once(shared).chain(own)
 }

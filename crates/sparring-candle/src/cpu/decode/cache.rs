@@ -1,4 +1,5 @@
-//! The key-value cache: pages of 64 positions for all layers, with prompts held once per group.
+//! The key-value cache: pages of 64 positions for all layers. Prompts are held once per group, and prompts that begin
+//! alike have their first pages in common.
 
 use crate::kernels::{PAGE, PANEL, write_position};
 use crate::model::ModelConfig;
@@ -9,6 +10,8 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub(super) struct Pages {
     data: Vec<Vec<f32>>,
+    /// How many runs hold each page.
+    uses: Vec<usize>,
     free: Vec<usize>,
     heads: usize,
     layers: usize,
@@ -26,6 +29,7 @@ impl Pages {
     pub(super) fn new(config: &ModelConfig) -> Self {
         Self {
             data: Vec::new(),
+            uses: Vec::new(),
             free: Vec::new(),
             heads: config.num_key_value_heads,
             layers: config.num_hidden_layers,
@@ -35,10 +39,13 @@ impl Pages {
     }
 
     fn take(&mut self) -> usize {
-        self.free.pop().unwrap_or_else(|| {
+        let page = self.free.pop().unwrap_or_else(|| {
             self.data.push(vec![0.0; self.layers * self.heads * (self.keys + self.values)]);
+            self.uses.push(0);
             self.data.len() - 1
-        })
+        });
+        self.uses[page] = 1;
+        page
     }
 
     fn range(&self, layer: usize, head: usize) -> Range<usize> {
@@ -66,24 +73,45 @@ impl Pages {
         write_position(slot, key, keys, value, values);
     }
 
-    /// Returns pages.
-    pub(super) fn release(&mut self, pages: &[usize]) {
-        self.free.extend_from_slice(pages);
+    /// The first `len` positions of a run (whole pages) as another run, on the same pages.
+    pub(super) fn share(&mut self, run: &Run, len: usize) -> Run {
+        let pages = run.pages[..len / PAGE].to_vec();
+        for &page in &pages {
+            self.uses[page] += 1;
+        }
+        Run { pages, len }
+    }
+
+    /// Returns the pages of a run, of which those are free that no other run holds.
+    pub(super) fn release(&mut self, run: &Run) {
+        for &page in &run.pages {
+            self.uses[page] -= 1;
+            if self.uses[page] == 0 {
+                self.free.push(page);
+            }
+        }
     }
 }
 
 /// Positions `0..len` on pages.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Run {
     pub(super) pages: Vec<usize>,
     pub(super) len: usize,
 }
 
 impl Run {
-    /// Pages that hold the first `len` positions, with the number of positions on each.
-    pub(super) fn filled(&self, len: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let filled = move |(i, &page): (usize, &usize)| (page, len.saturating_sub(i * PAGE).min(PAGE));
-        self.pages.iter().enumerate().map(filled).take_while(|(_, n)| *n > 0)
+    /// The page with some index, and how many of the first `len` positions it holds; `None` if it holds none.
+    pub(super) fn page(&self, index: usize, len: usize) -> Option<(usize, usize)> {
+        let positions = len.saturating_sub(index * PAGE).min(PAGE);
+        self.pages.get(index).filter(|_| positions > 0).map(|&page| (page, positions))
+    }
+
+    /// This run and the one that continues it after whole pages.
+    pub(super) fn followed_by(mut self, next: Self) -> Self {
+        self.pages.extend(next.pages);
+        self.len += next.len;
+        self
     }
 
     /// Makes room for `n` more positions.
@@ -95,7 +123,8 @@ impl Run {
     }
 }
 
-/// The cache of one sequence: a shared prompt and its own positions.
+/// The cache of one sequence: the prompt of a completion, or the beginning that a prompt shares with the one before it,
+/// and its own positions.
 #[derive(Debug)]
 pub(super) struct Cache {
     pub(super) context: Rc<Run>,

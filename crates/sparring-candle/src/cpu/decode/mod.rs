@@ -2,7 +2,8 @@
 //!
 //! Every row of a decoding step is computed by kernels whose result for a row does not depend on the other rows. A
 //! completion therefore depends on its own seed, prompt and weights only, and the schedule below is free to batch,
-//! order and distribute.
+//! order and distribute. It puts prompts that begin alike next to each other: a thread computes of each prompt what
+//! the one before it does not have ([`Prefixes`]).
 
 mod attend;
 mod cache;
@@ -12,11 +13,12 @@ mod worker;
 
 pub(crate) use weights::{DecodeAdapter, DecodeWeights};
 
+use crate::cpu::prefix::Prefixes;
 use crate::cpu::recall::Recorder;
-use crate::cpu::threads::run_parts;
 use crate::draw::answer;
 use crate::kernels::RopeTable;
 use crate::model::ModelSpec;
+use crate::threads::run_parts;
 use sparring_core::{PolicyError, Rollout, SampleRequest};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -49,22 +51,32 @@ struct Job {
     completions: Range<usize>,
 }
 
+/// How completions are divided and batched; none depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Schedule {
+    pub(crate) threads: usize,
+    /// Completions that a thread decodes at a time.
+    pub(crate) decode_rows: usize,
+    /// Whether common beginnings of prompts are computed once.
+    pub(crate) share_prefixes: bool,
+}
+
 /// Draws all completions, and records activations if there is a recorder.
 pub(crate) fn sample(
     model: DecodeModel<'_>,
     requests: &[SampleRequest],
-    threads: usize,
-    decode_rows: usize,
+    Schedule { threads, decode_rows, share_prefixes }: Schedule,
     recorder: Option<Recorder<'_>>,
 ) -> Vec<Result<Vec<Rollout>, PolicyError>> {
     answer(&model.spec.config, &model.spec.tokenizer, requests, Some(model.version), |prepared| {
-        let sizes: Vec<usize> = prepared.iter().map(|p| p.request.n).collect();
-        let total: usize = sizes.iter().sum();
+        let prefixes = Prefixes::new(prepared.iter().map(|p| &*p.prompt), share_prefixes);
+        let sizes: Vec<_> = prefixes.order().into_iter().map(|i| (i, prepared[i].request.n)).collect();
+        let total: usize = sizes.iter().map(|(_, n)| n).sum();
         let threads = threads.min(total).max(1);
         let queues = Queues::new(&sizes, threads);
         let rows = decode_rows.min(total.div_ceil(threads));
-        let run =
-            |thread: usize, ()| worker::Worker::new(model, prepared, rows, recorder).run(&queues, thread);
+        let asked = worker::Asked { requests: prepared, prefixes: &prefixes };
+        let run = |thread: usize, ()| worker::Worker::new(model, asked, rows, recorder).run(&queues, thread);
         Ok(run_parts(threads, vec![(); threads], run)?.into_iter().flatten().collect())
     })
 }
@@ -74,15 +86,15 @@ pub(crate) fn sample(
 struct Queues(Vec<Mutex<VecDeque<Job>>>);
 
 impl Queues {
-    /// Divides the completions of requests of these sizes evenly over threads, in order. The prompt of a split
-    /// request is read more than once.
-    fn new(sizes: &[usize], threads: usize) -> Self {
-        let total: usize = sizes.iter().sum();
+    /// Divides the completions of requests, given with their sizes, evenly over threads, in this order. The prompt of
+    /// a split request is read more than once, and so is a prefix of prompts on several threads.
+    fn new(sizes: &[(usize, usize)], threads: usize) -> Self {
+        let total: usize = sizes.iter().map(|(_, n)| n).sum();
         let queue = |thread: usize| {
             let share = thread * total / threads..(thread + 1) * total / threads;
             let mut from = 0;
             let mut jobs = VecDeque::new();
-            for (request, &n) in sizes.iter().enumerate() {
+            for &(request, n) in sizes {
                 let inside = |at: usize| at.clamp(from, from + n) - from;
                 let completions = inside(share.start)..inside(share.end);
                 if !completions.is_empty() {
@@ -110,7 +122,8 @@ mod tests {
     #[test]
     fn every_completion_is_taken_once_and_threads_have_equal_shares() {
         for (sizes, threads) in [(vec![8; 5], 2), (vec![8], 2), (vec![3, 0, 1, 7], 4), (vec![1, 1], 2)] {
-            let queues = Queues::new(&sizes, threads);
+            let numbered: Vec<_> = sizes.iter().copied().enumerate().collect();
+            let queues = Queues::new(&numbered, threads);
             let total: usize = sizes.iter().sum();
             for queue in &queues.0 {
                 let share: usize = queue.lock().unwrap().iter().map(|job| job.completions.len()).sum();

@@ -1,13 +1,12 @@
 //! One forward pass over rows of any sequences.
 
 use super::DecodeModel;
-use super::attend::{Attention, DecodeBatch, blocks};
+use super::attend::{Attention, Block, DecodeBatch, blocks};
 use super::cache::{Cache, Pages};
 use super::weights::DecodePair;
 use crate::cpu::recall::{Part, Recording};
 use crate::kernels::{PAGE, Packed, Write, packed_matmul, rms_forward, rope, swiglu_forward};
 use crate::model::ModelConfig;
-use std::ops::Range;
 
 /// One token to run through the decoder.
 #[derive(Debug, Clone, Copy)]
@@ -162,16 +161,17 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    fn attend(&mut self, layer: usize, batch: DecodeBatch<'_>, blocks: &[Range<usize>]) {
+    fn attend(&mut self, layer: usize, batch: DecodeBatch<'_>, blocks: &[Block]) {
         let config = self.config();
         let (qkv, query, heads) = (config.qkv_width(), config.query_width(), config.num_attention_heads);
         for head in 0..config.num_key_value_heads {
             for block in blocks {
-                let rows = DecodeBatch { rows: &batch.rows[block.clone()], ..batch };
-                let qkv = &self.qkv[block.start * qkv..block.end * qkv];
-                let attended = &mut self.attended[block.start * query..block.end * query];
-                let lse = &mut self.lse[block.start * heads..block.end * heads];
-                self.attention.run(config, (layer, head), rows, qkv, (attended, lse));
+                let rows = &block.rows;
+                let batch = DecodeBatch { rows: &batch.rows[rows.clone()], ..batch };
+                let qkv = &self.qkv[rows.start * qkv..rows.end * qkv];
+                let attended = &mut self.attended[rows.start * query..rows.end * query];
+                let lse = &mut self.lse[rows.start * heads..rows.end * heads];
+                self.attention.run(config, (layer, head), (batch, block), qkv, (attended, lse));
             }
         }
     }

@@ -3,8 +3,10 @@
 use super::cache::{Cache, Pages, Run};
 use super::step::{DecodeRow, Stepper};
 use super::{DecodeModel, Job, Queues};
-use crate::cpu::recall::{Recorder, Recording};
+use crate::cpu::prefix::Prefixes;
+use crate::cpu::recall::{PAGE_ROWS, Recorder, Recording};
 use crate::draw::{Completion, DrawScratch, Finished, Prepared};
+use crate::kernels::PAGE;
 use crate::model::ModelSpec;
 use sparring_core::Rollout;
 use std::ops::Range;
@@ -12,6 +14,16 @@ use std::rc::Rc;
 
 /// Prompt tokens per forward pass.
 const PROMPT_ROWS: usize = 192;
+
+// What prompts share is recorded on whole pages, too.
+const _: () = assert!(PAGE.is_multiple_of(PAGE_ROWS));
+
+/// The requests of a call, and which of their prompts begin alike.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) requests: &'a [Prepared<'a>],
+    pub(super) prefixes: &'a Prefixes,
+}
 
 /// A prompt in the cache, with its waiting completions.
 struct Waiting {
@@ -35,6 +47,9 @@ pub(super) struct Worker<'a> {
     recorder: Option<Recorder<'a>>,
     stepper: Stepper<'a>,
     pages: Pages,
+    prefixes: &'a Prefixes,
+    /// The prompt that was read last: the next one begins like it, if like any.
+    last: Option<(usize, Rc<Run>)>,
     waiting: Option<Waiting>,
     active: Vec<Active<'a>>,
     finished: Vec<Finished>,
@@ -45,7 +60,7 @@ pub(super) struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub(super) fn new(
         model: DecodeModel<'a>,
-        requests: &'a [Prepared<'a>],
+        Asked { requests, prefixes }: Asked<'a>,
         rows: usize,
         recorder: Option<Recorder<'a>>,
     ) -> Self {
@@ -56,6 +71,8 @@ impl<'a> Worker<'a> {
             recorder,
             stepper: Stepper::new(model),
             pages: Pages::new(&model.spec.config),
+            prefixes,
+            last: None,
             waiting: None,
             active: Vec::new(),
             finished: Vec::new(),
@@ -99,17 +116,25 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Runs a prompt through the decoder and keeps its cache and its last logits.
+    /// Runs a prompt through the decoder, from where it differs from the prompt before it, and keeps its cache and its
+    /// last logits.
     fn read_prompt(&mut self, job: Job) -> Waiting {
         let prompt = &self.requests[job.request].prompt;
-        let mut recording = self.recorder.and_then(|recorder| recorder.prompt(prompt));
-        let mut cache = Cache { context: Rc::new(Run::default()), own: Run::default() };
-        cache.own.grow(prompt.len(), &mut self.pages);
-        for (chunk, tokens) in prompt.chunks(PROMPT_ROWS).enumerate() {
+        let last = self.last.take();
+        let shared = last.as_ref().map_or(0, |(last, _)| self.prefixes.shared(*last, job.request));
+        let prefix = last.as_ref().filter(|_| shared > 0);
+        let mut recording = self.recorder.and_then(|recorder| {
+            recorder.prompt(prompt, prefix.map(|(last, _)| (&*self.requests[*last].prompt, shared)))
+        });
+        let context = prefix.map(|(_, run)| self.pages.share(run, shared)).unwrap_or_default();
+        self.release(last.map(|(_, run)| run));
+        let mut cache = Cache { context: Rc::new(context), own: Run::default() };
+        cache.own.grow(prompt.len() - shared, &mut self.pages);
+        for (chunk, tokens) in prompt[shared..].chunks(PROMPT_ROWS).enumerate() {
             let row =
                 |(i, &token): (usize, &u32)| DecodeRow { token, cache: 0, own: chunk * PROMPT_ROWS + i };
             let rows: Vec<DecodeRow> = tokens.iter().enumerate().map(row).collect();
-            let last = (chunk + 1) * PROMPT_ROWS >= prompt.len();
+            let last = shared + (chunk + 1) * PROMPT_ROWS >= prompt.len();
             let recordings = &mut [recording.as_mut()];
             self.stepper.forward(&rows, &[&cache], recordings, &mut self.pages, usize::from(last));
         }
@@ -117,10 +142,12 @@ impl<'a> Worker<'a> {
         if let (Some(recorder), Some(recording)) = (self.recorder, recording) {
             recorder.keep_prompt(prompt, recording);
         }
+        let context = Rc::new(Rc::unwrap_or_clone(cache.context).followed_by(cache.own));
+        self.last = Some((job.request, Rc::clone(&context)));
         Waiting {
             request: job.request,
             completions: job.completions,
-            context: Rc::new(cache.own),
+            context,
             first_logits: self.logits.as_slice().into(),
         }
     }
@@ -178,14 +205,14 @@ impl<'a> Worker<'a> {
             recorder.keep_completion(prompt, &tokens[..tokens.len() - 1], recording);
         }
         self.finished.push(finished);
-        self.pages.release(&active.cache.own.pages);
+        self.pages.release(&active.cache.own);
         self.release(Some(active.cache.context));
     }
 
     /// Returns a prompt's pages once nobody reads them.
     fn release(&mut self, context: Option<Rc<Run>>) {
         if let Some(run) = context.and_then(|c| Rc::try_unwrap(c).ok()) {
-            self.pages.release(&run.pages);
+            self.pages.release(&run);
         }
     }
 }

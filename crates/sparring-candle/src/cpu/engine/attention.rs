@@ -1,4 +1,4 @@
-//! Causal attention over packed segments with a shared prompt.
+//! Causal attention over packed segments with shared prompts and shared beginnings of prompts.
 //!
 //! Keys and values are copied into panels once per key-value head; the queries of all its heads are computed
 //! together, a few rows at a time. The backward pass recomputes scores from the kept log-sum-exp
@@ -22,7 +22,9 @@ const STRIDE: usize = KEYS + PANEL;
 /// Buffers of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct AttentionScratch {
-    context: KeyValues,
+    /// One for each context of a segment. Of a segment that has the beginning of the same context, it is enough to look
+    /// at the beginning of this.
+    contexts: Vec<KeyValues>,
     own: KeyValues,
     queries: Queries,
     /// ∂L/∂output of the tile's queries.
@@ -42,9 +44,16 @@ struct Tile<'a> {
     segment: &'a Segment,
 }
 
+/// Some of what a tile sees: see [`Tile::parts`].
+type Part<'a> = (&'a KeyValues, Range<usize>, bool);
+
 impl Tile<'_> {
-    fn context(&self) -> usize {
-        self.segment.context.len()
+    /// What its rows see, in the order of positions: packed keys and values, the rows that they are of, and whether
+    /// these are the segment's own.
+    fn parts<'a>(&'a self, contexts: &'a [KeyValues], own: &'a KeyValues) -> impl Iterator<Item = Part<'a>> {
+        let rows = self.segment.rows.start..self.rows.end;
+        let contexts = contexts.iter().zip(&self.segment.contexts);
+        contexts.map(|(packed, rows)| (packed, rows.clone(), false)).chain([(own, rows, true)])
     }
 
     /// Keys of the segment up to the last query row.
@@ -232,12 +241,17 @@ fn each_tile(
     mut run: impl FnMut(Heads, &Tile<'_>, &mut AttentionScratch),
 ) {
     for heads in Heads::of(config) {
-        let mut packed = 0..0;
+        let mut packed: Vec<Range<usize>> = Vec::new();
         for segment in &block.segments {
-            // Neighbours share a prompt; nobody reads what an empty range left over.
-            if packed != segment.context {
-                packed = segment.context.clone();
-                pack(&mut scratch.context, heads, qkv, &packed);
+            for (level, rows) in segment.contexts.iter().enumerate() {
+                // Neighbours share a prompt, or its beginning, which is the beginning of what is packed.
+                if packed.get(level).is_some_and(|p| p.start == rows.start && rows.end <= p.end) {
+                    continue;
+                }
+                packed.truncate(level);
+                packed.push(rows.clone());
+                scratch.contexts.resize_with(scratch.contexts.len().max(packed.len()), KeyValues::default);
+                pack(&mut scratch.contexts[level], heads, qkv, rows);
             }
             pack(&mut scratch.own, heads, qkv, &segment.rows);
             for tile in tiles(segment, live, heads.rows()) {
@@ -255,35 +269,37 @@ fn attend(
     lse: &mut [f32],
     scratch: &mut AttentionScratch,
 ) {
-    let AttentionScratch { context, own, queries, p, of_query, out: result, .. } = scratch;
-    let (dim, all_context, all_own) = (heads.dim, tile.context(), tile.own());
-    let (n, keys) = (tile.rows.len() * heads.count, all_context + all_own);
+    let AttentionScratch { contexts, own, queries, p, of_query, out: result, .. } = scratch;
+    let (dim, context) = (heads.dim, tile.segment.context());
+    let (n, keys) = (tile.rows.len() * heads.count, context + tile.own());
     let out_width = heads.all * dim;
     queries.copy(heads, tile, (qkv, heads.width), heads.scale());
     let p = p.fit(n * keys);
-    let parts = [(&*context, 0, all_context), (&*own, all_context, all_own)];
-    let parts = || parts.iter().filter(|(_, _, len)| *len > 0);
-    for (part, column, len) in parts() {
-        let scores = MatMut::rows(&mut p[*column..], keys);
-        product([n, *len, dim], queries.mat(dim), part.keys_across.panels(), Start::Zero, scores);
+    let mut column = 0;
+    for (part, rows, _) in tile.parts(contexts, own) {
+        let scores = MatMut::rows(&mut p[column..], keys);
+        product([n, rows.len(), dim], queries.mat(dim), part.keys_across.panels(), Start::Zero, scores);
+        column += rows.len();
     }
     let sums = of_query.fit(n);
     let rows = p.chunks_exact_mut(keys).zip(&mut *sums);
     for ((scores, sum), query) in rows.zip(heads.queries(tile.rows.clone())) {
-        let (seen, hidden) = scores.split_at_mut(all_context + tile.visible(query.0));
+        let (seen, hidden) = scores.split_at_mut(context + tile.visible(query.0));
         let max = row_max(seen);
         *sum = exp_in_place(seen, 1.0, max);
         lse[query.0 * heads.all + query.1] = max + sum.ln();
         hidden.fill(0.0);
     }
     let result = result.zeroed(n * dim);
-    for (part, column, len) in parts() {
+    let mut column = 0;
+    for (part, rows, _) in tile.parts(contexts, own) {
         // Summed page by page, as in decoding: both get the same bits.
-        for from in (0..*len).step_by(PAGE) {
+        for from in (0..rows.len()).step_by(PAGE) {
             let (p, values) = (Mat::rows(&p[column + from..], keys), part.values.panels().from(from, 0));
-            let shape = [n, dim, PAGE.min(len - from)];
+            let shape = [n, dim, PAGE.min(rows.len() - from)];
             product(shape, p, values, Start::Out, MatMut::rows(result, dim));
         }
+        column += rows.len();
     }
     let rows = result.chunks_exact(dim).zip(sums);
     for ((result, sum), query) in rows.zip(heads.queries(tile.rows.clone())) {
@@ -325,7 +341,7 @@ fn attend_backward(
     d_qkv: &mut [f32],
     scratch: &mut AttentionScratch,
 ) {
-    let AttentionScratch { context, own, queries, gradients, p, dp, of_query, out: d_query } = scratch;
+    let AttentionScratch { contexts, own, queries, gradients, p, dp, of_query, out: d_query } = scratch;
     let (dim, n, out_width) = (heads.dim, tile.rows.len() * heads.count, heads.all * heads.dim);
     queries.copy(heads, tile, (saved.qkv, heads.width), heads.scale());
     queries.pack(dim);
@@ -337,11 +353,7 @@ fn attend_backward(
         *inner = dot(&d_out[at.clone()], &saved.out[at]);
     }
     let (p, dp, d_query) = (p.fit(n * STRIDE), dp.fit(n * STRIDE), d_query.zeroed(n * dim));
-    let parts = [
-        (&*context, tile.segment.context.clone(), false),
-        (&*own, tile.segment.rows.start..tile.rows.end, true),
-    ];
-    for (part, all_keys, causal) in parts {
+    for (part, all_keys, causal) in tile.parts(contexts, own) {
         for from in (0..all_keys.len()).step_by(KEYS) {
             let keys = KEYS.min(all_keys.len() - from);
             let across = |packed: &Factor, x: &Queries, scores: &mut [f32]| {

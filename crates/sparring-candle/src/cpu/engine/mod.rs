@@ -15,6 +15,7 @@ mod plan;
 mod project;
 mod recall;
 mod recalled;
+mod reduce;
 mod workspace;
 
 pub(crate) use adapter::AdapterView;
@@ -24,6 +25,7 @@ pub(crate) use recalled::Recalled;
 pub(crate) use workspace::{Keep, Workspace};
 
 use crate::learn::LossGradients;
+use reduce::Reduced;
 use workspace::Activations;
 
 /// Runs the blocks of a shard forward, except those in `recall`, and keeps what [`backward_shard`] needs.
@@ -63,7 +65,8 @@ pub(crate) fn score_shard(
     results
 }
 
-/// Adds the gradient of a shard, last run by [`forward_shard`], to `sink`.
+/// Adds the gradient of a shard, last run by [`forward_shard`], to `sink`. What has no gradient is left out, and what
+/// the forward pass kept is used up.
 pub(crate) fn backward_shard(
     model: EngineModel<'_>,
     blocks: &[Block],
@@ -72,18 +75,20 @@ pub(crate) fn backward_shard(
     workspace: &mut Workspace,
     sink: &mut Sink<'_>,
 ) {
-    for (block, acts) in blocks.iter().zip(&workspace.kept) {
-        if !vanish(gradients, block) {
-            head::backward(model, block, head, gradients, acts, &mut workspace.scratch, sink);
-            backward::backward(model, block, acts, &mut workspace.scratch, sink);
+    for (block, acts) in blocks.iter().zip(&mut workspace.kept) {
+        let part = Reduced::with_gradient(block, gradients);
+        if part.is_empty() {
+            continue;
         }
+        let block = if part.is_whole(block) {
+            block
+        } else {
+            part.compact(model, acts);
+            &part.block
+        };
+        head::backward(model, block, head, gradients, acts, &mut workspace.scratch, sink);
+        backward::backward(model, block, acts, &mut workspace.scratch, sink);
     }
-}
-
-/// Whether no token of the block has a gradient: its gradient is then exactly 0.
-fn vanish(gradients: &LossGradients, block: &Block) -> bool {
-    let zero = |flat: usize| gradients.logp[flat] == 0.0 && gradients.entropy_at(flat) == 0.0;
-    block.targets.iter().all(|target| zero(target.flat))
 }
 
 /// Logits of every row that predicts, before the temperature: for tests against a reference.

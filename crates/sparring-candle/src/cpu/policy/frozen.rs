@@ -6,10 +6,10 @@ use crate::cpu::decode::{self, DecodeAdapter, DecodeWeights};
 use crate::cpu::engine::{self, AdapterView, EngineModel, HeadSettings, TokenResults, Workspace};
 use crate::cpu::options::PolicyOptions;
 use crate::cpu::recall::{Recorder, Version};
-use crate::cpu::threads::run_parts;
 use crate::kernels::RopeTable;
 use crate::lora::{AdapterSpec, Dropout};
 use crate::model::{ModelSpec, Parameter};
+use crate::threads::run_parts;
 use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler, Scorer, TokenBatch, TokenGroup};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -161,7 +161,7 @@ impl FrozenPolicy {
         let checked = [TokenGroup::new(prompt, vec![&continuation[..continuation.len() - 1]])];
         batch::check(TokenBatch::new(&checked, 1.0), &self.spec.config)?;
         let groups = [TokenGroup::new(prompt, vec![&continuation])];
-        let plan = engine::plan(TokenBatch::new(&groups, 1.0), 1);
+        let plan = engine::plan(TokenBatch::new(&groups, 1.0), 1, false);
         let mut workspaces = self.take_workspaces(1);
         let logits = plan.iter().flatten().zip(&mut workspaces);
         let logits = logits.flat_map(|(block, w)| engine::logits(self.model(), block, w)).collect();
@@ -175,7 +175,7 @@ impl Scorer for FrozenPolicy {
         batch::check(batch, &self.spec.config)?;
         let masks = batch::Masks::of(batch, &self.spec.config, self.options.threads)?;
         let head = HeadSettings { temperature: batch.temperature, entropy: false, masks: &masks };
-        let shards = engine::plan(batch, self.options.shards);
+        let shards = engine::plan(batch, self.options.shards, self.options.share_prefixes);
         let mut workspaces = self.take_workspaces(shards.len());
         let score = |i: usize, workspace: &mut Workspace| {
             engine::score_shard(self.model(), &shards[i], head, workspace)
@@ -232,6 +232,7 @@ impl FrozenPolicy {
             adapter,
             version: self.changes,
         };
-        decode::sample(model, requests, self.options.threads, self.options.decode_rows, recorder)
+        let PolicyOptions { threads, decode_rows, share_prefixes, .. } = self.options;
+        decode::sample(model, requests, decode::Schedule { threads, decode_rows, share_prefixes }, recorder)
     }
 }

@@ -5,9 +5,9 @@ use super::frozen::gather;
 use super::optimiser;
 use crate::batch;
 use crate::cpu::engine::{self, Block, HeadSettings, Keep, Recalled, Sink, Workspace};
-use crate::cpu::threads::run_parts;
 use crate::learn::{AdamState, LossGradients, check_learning_rate, evaluate};
 use crate::lora::Dropout;
+use crate::threads::run_parts;
 use sparring_core::{Learner, PolicyError, StepReport, TokenBatch, TokenLoss};
 
 impl Learner for CandlePolicy {
@@ -18,7 +18,8 @@ impl Learner for CandlePolicy {
         let (temperature, entropy) = (batch.temperature, loss.needs_entropy());
         let settings = HeadSettings { temperature, entropy, masks: &masks };
         self.recordings.learn();
-        let shards = engine::plan(batch, self.frozen.options.shards);
+        let options = &self.frozen.options;
+        let shards = engine::plan(batch, options.shards, options.share_prefixes);
         let mut workspaces = self.frozen.take_workspaces(shards.len());
         let dropout = self.lora().and_then(|lora| self.dropout.next(lora.dropout));
         let forward = self.forward(batch, &shards, settings, dropout, &mut workspaces);

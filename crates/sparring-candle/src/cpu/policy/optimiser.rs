@@ -1,9 +1,9 @@
 //! AdamW over the flat weights, its work divided over threads: no element depends on another.
 
-use crate::cpu::threads::run_parts;
 use crate::kernels::{AdamStep, adamw, add, sum_of_squares};
 use crate::learn::{AdamState, AdamWConfig};
 use crate::model::Parameter;
+use crate::threads::run_parts;
 use sparring_core::{PolicyError, StepReport};
 
 /// Elements that a thread works on at a time.

@@ -7,6 +7,6 @@ mod pages;
 mod row;
 mod store;
 
-pub(crate) use pages::Recording;
+pub(crate) use pages::{PAGE_ROWS, Recording};
 pub(crate) use row::Part;
 pub(crate) use store::{Recorder, Recordings, Version};

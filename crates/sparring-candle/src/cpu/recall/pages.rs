@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Rows of a page. Few, since most of a short completion's page is unused.
-pub(super) const PAGE_ROWS: usize = 16;
+pub(crate) const PAGE_ROWS: usize = 16;
 
 /// The pages of one policy. Free pages are kept for reuse, since new memory costs as much as filling it.
 #[derive(Debug)]
@@ -68,30 +68,38 @@ impl Pool {
         Some(vec![0.0; self.page()])
     }
 
-    fn give(&self, pages: &mut Vec<Vec<f32>>) {
+    fn give(&self, pages: impl Iterator<Item = Vec<f32>>) {
         let mut own = self.lock();
-        own.free.append(pages);
+        own.free.extend(pages);
         own.trim();
     }
 }
 
-/// Rows of a prompt, or of a completion.
+/// Rows of a prompt, or of a completion. Prompts that begin alike have their first pages in common.
 #[derive(Debug)]
 pub(crate) struct Recording {
     pool: Arc<Pool>,
-    pages: Vec<Vec<f32>>,
+    pages: Vec<Arc<Vec<f32>>>,
     rows: usize,
+    /// Rows that were recorded with another prompt.
+    shared: usize,
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        self.pool.give(&mut self.pages);
+        self.pool.give(self.pages.drain(..).filter_map(Arc::into_inner));
     }
 }
 
 impl Recording {
     pub(super) fn new(pool: &Arc<Pool>) -> Self {
-        Self { pool: Arc::clone(pool), pages: Vec::new(), rows: 0 }
+        Self { pool: Arc::clone(pool), pages: Vec::new(), rows: 0, shared: 0 }
+    }
+
+    /// A recording that begins with the first `rows` rows of this one (whole pages).
+    pub(super) fn beginning(&self, rows: usize) -> Self {
+        let pages = self.pages[..rows / PAGE_ROWS].to_vec();
+        Self { pool: Arc::clone(&self.pool), pages, rows, shared: rows }
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -102,7 +110,7 @@ impl Recording {
     pub(super) fn grow(&mut self, rows: usize) -> bool {
         while self.pages.len() * PAGE_ROWS < rows {
             let Some(page) = self.pool.take() else { return false };
-            self.pages.push(page);
+            self.pages.push(Arc::new(page));
         }
         self.rows = rows;
         true
@@ -113,16 +121,20 @@ impl Recording {
     }
 
     fn put_at(&mut self, row: usize, at: Range<usize>, values: &[f32]) {
+        let row = self.shared + row;
         let from = row % PAGE_ROWS * self.pool.layout.len();
-        self.pages[row / PAGE_ROWS][from..][at].copy_from_slice(values);
+        // Nobody else has the page yet.
+        if let Some(page) = Arc::get_mut(&mut self.pages[row / PAGE_ROWS]) {
+            page[from..][at].copy_from_slice(values);
+        }
     }
 
-    /// Writes a part of a row.
+    /// Writes a part of a row. Rows are counted from the first that is not shared.
     pub(crate) fn put(&mut self, row: usize, layer: usize, part: Part, values: &[f32]) {
         self.put_at(row, self.pool.layout.part(layer, part), values);
     }
 
-    /// Writes the output of the last layer.
+    /// Writes the output of the last layer, as [`Recording::put`] does.
     pub(crate) fn put_output(&mut self, row: usize, values: &[f32]) {
         self.put_at(row, self.pool.layout.output(), values);
     }

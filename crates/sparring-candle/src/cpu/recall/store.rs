@@ -132,7 +132,13 @@ pub(crate) struct Recorder<'a> {
 
 impl Recorder<'_> {
     /// A new recording of a prompt, with room for its rows; `None` if there is no memory or it is already recorded.
-    pub(crate) fn prompt(&self, tokens: &Arc<[u32]>) -> Option<Recording> {
+    /// The first rows may be those of another prompt, of which the second number says how many; without a recording
+    /// of that one, this one cannot be recorded either.
+    pub(crate) fn prompt(
+        &self,
+        tokens: &Arc<[u32]>,
+        beginning: Option<(&[u32], usize)>,
+    ) -> Option<Recording> {
         let mut store = self.recordings.lock();
         if let Some(kept) = store.prompts.get_mut(tokens) {
             kept.own.call = kept.own.call.max(self.call);
@@ -141,8 +147,11 @@ impl Recorder<'_> {
         if store.given_up.contains(tokens) {
             return None;
         }
+        let mut recording = match beginning {
+            None => Recording::new(&self.recordings.pool),
+            Some((prompt, rows)) => store.prompts.get(prompt)?.own.recording.beginning(rows),
+        };
         drop(store);
-        let mut recording = Recording::new(&self.recordings.pool);
         if self.grow(&mut recording, tokens.len()) {
             return Some(recording);
         }
@@ -222,7 +231,7 @@ mod tests {
     /// Records a prompt and a completion as sampling does, row by row. Returns whether both are then kept.
     fn keep(recorder: Recorder<'_>, prompt: &[u32], completion: &[u32]) -> bool {
         let prompt: Arc<[u32]> = prompt.into();
-        if let Some(mut recording) = recorder.prompt(&prompt) {
+        if let Some(mut recording) = recorder.prompt(&prompt, None) {
             (0..prompt.len()).for_each(|row| recording.put_output(row, &[prompt[row] as f32; 4]));
             recorder.keep_prompt(&prompt, recording);
         }
@@ -264,7 +273,7 @@ mod tests {
     fn two_threads_may_record_one_prompt() {
         let recordings = recordings(10);
         let (recorder, prompt) = (recorder(&recordings), Arc::from([1, 2]));
-        let [first, second] = [(); 2].map(|()| recorder.prompt(&prompt).unwrap());
+        let [first, second] = [(); 2].map(|()| recorder.prompt(&prompt, None).unwrap());
         recorder.keep_prompt(&prompt, first);
         assert!(keep(recorder, &prompt, &[3]));
         recorder.keep_prompt(&prompt, second);
@@ -272,6 +281,26 @@ mod tests {
         assert!([[3], [4]].iter().all(|tokens| found(&recordings, &prompt, Some(tokens)).is_some()));
         // The second's page is used again.
         assert_eq!(recordings.bytes(), 3 * page());
+    }
+
+    #[test]
+    fn a_prompt_may_begin_as_another_that_is_recorded() {
+        let recordings = recordings(10);
+        let recorder = recorder(&recordings);
+        let first: Vec<u32> = (0..2 * PAGE_ROWS as u32 + 3).collect();
+        let second: Arc<[u32]> = [&first[..PAGE_ROWS], &[99, 98]].concat().into();
+        assert!(recorder.prompt(&second, Some((&first, PAGE_ROWS))).is_none());
+        assert!(keep(recorder, &first, &[1]));
+        let mut recording = recorder.prompt(&second, Some((&first, PAGE_ROWS))).unwrap();
+        (0..2).for_each(|row| recording.put_output(row, &[99.0 - row as f32; 4]));
+        recorder.keep_prompt(&second, recording);
+        assert_eq!(found(&recordings, &second, None), Some(second.to_vec()));
+        assert_eq!(recordings.bytes(), 5 * page());
+        // What both have is kept for the second.
+        recorder.give_up(&first.clone().into());
+        assert_eq!(found(&recordings, &second, None), Some(second.to_vec()));
+        assert!(keep(recorder, &[1; 2 * PAGE_ROWS], &[2]));
+        assert_eq!(recordings.bytes(), 5 * page());
     }
 
     #[test]
@@ -295,7 +324,7 @@ mod tests {
     fn what_was_given_up_is_not_recorded_by_another_thread() {
         let recordings = recordings(10);
         let (recorder, prompt) = (recorder(&recordings), Arc::from([1, 2]));
-        let other = recorder.prompt(&prompt).unwrap();
+        let other = recorder.prompt(&prompt, None).unwrap();
         assert!(keep(recorder, &prompt, &[3]));
         recorder.give_up(&prompt);
         recorder.keep_prompt(&prompt, other);
