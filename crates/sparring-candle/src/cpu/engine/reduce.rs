@@ -1,7 +1,7 @@
 //! Leaves rows without a gradient out of a backward pass.
 //!
-//! A completion whose tokens all have the gradient 0 adds nothing, and so does a prompt whose completions are such: often
-//! those of groups without an advantage. What is left of a block is a block.
+//! A completion whose tokens all have the gradient 0 adds nothing, and so does a prompt whose completions are such:
+//! often those of groups without an advantage. What is left of a block is a block.
 
 use super::model::EngineModel;
 use super::plan::{Block, HeadRow, Segment, SegmentKind};
