@@ -45,8 +45,8 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
     let recipe = OwnToolsConfig::default().build(tools, Some(guide(model.tokenizer())?))?;
     let game = recipe.game;
     if let Some(request) = &args.request {
-        println!("{}", answer(args, &model, &game, request)?);
-        return Ok(());
+        let text = answer(args, &model, &game, request)?;
+        return Ok(writeln!(std::io::stdout().lock(), "{text}")?);
     }
     let stdin = std::io::stdin();
     let prompt = || {

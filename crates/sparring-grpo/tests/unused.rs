@@ -56,6 +56,7 @@ fn variants() -> Vec<(&'static str, Vec<Value>)> {
         field("mini_batches", &[json!(3)]),
         field("micro_batch_tokens", &[json!(1)]),
         field("old_logp", &[json!("sampler"), json!("recompute")]),
+        field("hooked_logp", &[json!(false)]),
         field("mask_truncated", &[json!(true)]),
         field("soft_overlong", &[json!({"max": 6, "cache": 4})]),
         field("drop_zero_advantage", &[json!(true)]),
@@ -167,8 +168,8 @@ fn check(name: &str, base: &GrpoConfig, exempt: &[&str]) {
     let base = Base::new(base);
     for (field, patches) in variants() {
         let acts = patches.iter().any(|patch| base.acts(field, patch));
-        // Used by the training loop, not by the update.
-        let exempt = exempt.contains(&field) || field == "dynamic_sampling";
+        // Used by the training loop, not by the update; or only for groups with a hook (`tests/hooks.rs`).
+        let exempt = exempt.contains(&field) || ["dynamic_sampling", "hooked_logp"].contains(&field);
         assert!(acts || exempt, "{name}: {field} has no effect, and is not refused");
     }
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use rand::Rng;
-use sparring_core::{Finish, Game, Hook, LogitHook, Reward, RewardContext, Rollout, Seed};
+use sparring_core::{Finish, Game, Hook, LogitHook, Rejection, Reward, RewardContext, Rollout, Seed};
 use sparring_guided::{Guide, Vocabulary};
 use sparring_recipes::own_tools::{CallPlan, Catalogue, Order, OwnTools, OwnToolsConfig};
 use sparring_testkit::conformance;
@@ -144,7 +144,8 @@ fn what_is_written_under_the_grammar_is_a_task() {
                 Ok(_) => read += 1,
                 // A random request may be two words long.
                 Err(rejection) => {
-                    assert_eq!(rejection.rule, "request_length", "{settings}: {text}: {}", rejection.detail)
+                    let Rejection { rule, detail, .. } = rejection;
+                    assert_eq!(rule, "request_length", "{settings}: {text}: {detail}");
                 }
             }
         }

@@ -103,7 +103,7 @@ fn what_cannot_be_measured_is_refused() {
     let folder = base();
     let error = |settings: Settings| run(&settings, &mut std::io::sink()).unwrap_err().to_string();
     assert!(error(settings(folder.path(), &["--micro", "0"])).starts_with("--micro is 0"));
-    assert!(error(settings(Path::new("/nonexistent"), &[])).starts_with("/nonexistent"));
+    assert!(error(settings(Path::new("/nonexistent"), &[])).starts_with("--model /nonexistent: "));
     let limit =
         CandlePolicy::load(folder.path(), PolicyOptions::default()).unwrap().config().max_position_embeddings;
     let long = Settings { prompts: 1, group: 1, prompt_tokens: limit - 2, ..settings(folder.path(), &[]) };

@@ -69,6 +69,7 @@ impl EvalArg {
 
     /// What a run depends on.
     pub(crate) fn digest(&self) -> Result<String, BoxError> {
+        self.suite()?;
         if self.path.is_file() { file_digest(&self.path) } else { Ok(data_files(&self.path)?.join(" ")) }
     }
 }

@@ -35,7 +35,7 @@ impl Recipe {
             (true, true) => Self::OwnTools(Box::new(own_tools::Preset::load(name)?)),
             (true, false) => return Err(format!("--preset {name}: name the tools too (--tools FILE)").into()),
             (false, true) => {
-                let known: Vec<&str> = OwnToolsConfig::PRESETS.iter().map(|preset| preset.name()).collect();
+                let known: Vec<&str> = OwnToolsConfig::PRESETS.iter().map(own_tools::Preset::name).collect();
                 return Err(format!(
                     "--preset {name} invents its tools; with --tools, choose {}",
                     known.join(" or ")
@@ -82,7 +82,7 @@ impl Recipe {
 fn load_tool_r0(name: &str) -> Result<ToolR0Config, BoxError> {
     tool_r0::Preset::load(name).map_err(|error| match error {
         RecipeError::UnknownPreset { name, known } => {
-            let own: Vec<&str> = OwnToolsConfig::PRESETS.iter().map(|preset| preset.name()).collect();
+            let own: Vec<&str> = OwnToolsConfig::PRESETS.iter().map(own_tools::Preset::name).collect();
             format!("there is no preset `{name}`; choose one of {known}, or with --tools {}", own.join(", "))
                 .into()
         }

@@ -251,10 +251,7 @@ fn mistakes_are_told_in_one_line() {
     let bad = dir.path().join("bad.toml");
     std::fs::write(&bad, "[self_play]\nnope = 1\n").unwrap();
     let cases: [(&[&str], &str); 4] = [
-        (
-            &["--model", "/nonexistent", "--out", &here],
-            "/nonexistent: no such file or folder (option --model",
-        ),
+        (&["--model", "/nonexistent", "--out", &here], "--model /nonexistent: no such folder or GGUF file"),
         (&["--preset", "nope"], "there is no preset `nope`"),
         (&["--config", &bad.to_string_lossy()], "bad.toml:2: "),
         (&["--resume", &here], "holds no run"),
@@ -328,7 +325,8 @@ fn own_tools_are_played_evaluated_and_resumed() {
     let (_dir, path) = set_up(OWN_TOOLS);
     std::fs::write(path("tools.json"), TOOLS).unwrap();
     std::fs::write(path("requests.jsonl"), REQUESTS).unwrap();
-    let (model, settings, out, tools) = (path("model"), path("settings.toml"), path("run"), path("tools.json"));
+    let (model, settings, out, tools) =
+        (path("model"), path("settings.toml"), path("run"), path("tools.json"));
     let eval = format!("mine:{}", path("requests.jsonl"));
     let played = ["--model", &model, "--tools", &tools, "--eval", &eval, "--eval-free"];
     run(&[&played[..], &["--config", &settings, "--out", &out]].concat()).unwrap();
@@ -337,7 +335,10 @@ fn own_tools_are_played_evaluated_and_resumed() {
     for name in ["mine", "mine-free"] {
         let scores = &summary["evaluations"][name];
         for state in ["base", "final"] {
-            assert!(scores[state]["accuracy"].is_number() && scores[state]["no_call_accuracy"].is_number(), "{scores}");
+            assert!(
+                scores[state]["accuracy"].is_number() && scores[state]["no_call_accuracy"].is_number(),
+                "{scores}"
+            );
         }
         assert_eq!(scores["iterations"].as_array().unwrap().len(), 2);
         assert!(scores["paired_difference"]["interval"]["low"].is_number());
@@ -346,7 +347,10 @@ fn own_tools_are_played_evaluated_and_resumed() {
     assert!(card.contains("| mine | 1 |") && card.contains("sparring chat --model"), "{card}");
     assert!(Path::new(&out).join("tasks/iteration-1.jsonl").exists());
     run(&[&played[..], &["--resume", &out]].concat()).unwrap();
-    let other = run(&["--model", &model, "--tools", &settings, "--resume", &out]).unwrap_err();
+    std::fs::write(path("other.json"), TOOLS.replace("Rings", "Calls")).unwrap();
+    let other = path("other.json");
+    let moved = ["--model", &model, "--tools", &other, "--eval", &eval, "--eval-free", "--resume", &out];
+    let other = run(&moved).unwrap_err();
     assert!(other.contains("its tools differs"), "{other}");
     // Another seed of the same base reuses its answers.
     let shared = std::fs::read_dir(path("base-answers")).unwrap().count();
@@ -363,7 +367,8 @@ fn bad_tools_and_evaluations_are_one_line() {
     std::fs::write(path("broken.json"), "[{\"name\": \"ring\",").unwrap();
     std::fs::write(path("none.json"), "[]").unwrap();
     std::fs::write(path("wrong.jsonl"), "{\"id\": 1}\n").unwrap();
-    let (model, settings, tools, out) = (path("model"), path("settings.toml"), path("tools.json"), path("out"));
+    let (model, settings, tools, out) =
+        (path("model"), path("settings.toml"), path("tools.json"), path("out"));
     let (broken, none, wrong) = (path("broken.json"), path("none.json"), path("wrong.jsonl"));
     let (in_wrong_form, missing) = (format!("mine:{wrong}"), format!("mine:{}", path("missing.jsonl")));
     let folder = format!("mine:{model}");

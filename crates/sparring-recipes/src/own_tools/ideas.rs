@@ -163,6 +163,8 @@ pub(super) fn draw(n: usize, rng: &mut impl Rng) -> Vec<Vec<String>> {
             ideas.push((*value).to_owned());
         }
     }
-    ideas.iter_mut().for_each(|ideas| ideas.shuffle(rng));
+    for ideas in &mut ideas {
+        ideas.shuffle(rng);
+    }
     ideas
 }

@@ -56,7 +56,7 @@ fn imitation_without_an_encoder_says_what_is_missing() {
 struct TwoSums;
 
 impl Benchmark for TwoSums {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "two"
     }
 

@@ -164,6 +164,9 @@ fn grouped(groups: &[Vec<Rollout>]) -> Vec<TokenGroup<'_>> {
         .collect()
 }
 
+/// A hook and completions that were drawn under it.
+type Constrained = (Hook, Vec<Vec<Rollout>>);
+
 /// Samples completions under a hook that forbids a token at most places and forces one at others; `None` if the sampler
 /// supports no hooks.
 fn constrained(
@@ -171,7 +174,7 @@ fn constrained(
     requests: &[SampleRequest],
     options: &Options,
     check: &'static str,
-) -> Result<Option<(Hook, Vec<Vec<Rollout>>)>, ConformanceFailure> {
+) -> Result<Option<Constrained>, ConformanceFailure> {
     let Some(free) = constraints::ask(sampler, requests, check)? else { return Ok(None) };
     let tokens = free.iter().flatten().flat_map(|rollout| rollout.tokens.iter().copied());
     let hook = Hook::new(Counter::new(tokens, options.max_tokens));

@@ -48,7 +48,9 @@ fn under_a_hook(policy: &dyn Policy, prompts: &[Prompt], options: &Options) -> O
     let check = "policy/score under a hook";
     for temperature in [1.0, 0.7] {
         let mut requests = options.requests(prompts);
-        requests.iter_mut().for_each(|request| request.params.temperature = temperature);
+        for request in &mut requests {
+            request.params.temperature = temperature;
+        }
         let Some((hook, groups)) = constrained(policy, &requests, options, check)? else { return Ok(()) };
         let tokens = under(grouped(&groups), Some(&hook));
         let scored = policy.score(TokenBatch::new(&tokens, temperature)).map_err(failed(check))?;

@@ -29,7 +29,7 @@ pub struct Trainer<'a, T> {
     policy: &'a mut (dyn Policy + 'a),
     source: Box<dyn TaskSource<T> + 'a>,
     prompt: Box<dyn Fn(&T) -> Prompt + 'a>,
-    hook: Box<dyn Fn(&T) -> Option<Hook> + 'a>,
+    hook: HookOf<'a, T>,
     reward: Box<dyn Reward<T> + 'a>,
     seed: Seed,
     player: Option<Player>,
@@ -48,6 +48,7 @@ pub struct Trainer<'a, T> {
     frozen_at: Option<usize>,
 }
 
+type HookOf<'a, T> = Box<dyn Fn(&T) -> Option<Hook> + 'a>;
 type Key<'a, T> = Box<dyn Fn(&T) -> String + 'a>;
 type Consistency<'a, T> = Box<dyn Fn(&T, &[Rollout]) -> f64 + 'a>;
 type Solved<'a, T> = Box<dyn Fn(&T, &Rollout) -> bool + 'a>;
