@@ -32,7 +32,7 @@ impl Default for ProposalRewardConfig {
     }
 }
 
-/// The Generator's reward: r = w_v·[valid] + w_d·r_diff(p̂) − repetition.
+/// The Generator's reward: r = w_v·⟦valid⟧ + w_d·r_diff(p̂) − repetition.
 ///
 /// p̂ is the solve rate that the frozen Solver measured; a proposal that could not be read has none, and scores 0.
 pub struct ProposalReward {

@@ -23,7 +23,7 @@ impl Default for AnswerRewardConfig {
     }
 }
 
-/// The Solver's reward: r = w_a·r_acc + w_e·[r_acc = 1]. An answer that cannot be read scores 0.
+/// The Solver's reward: r = w_a·r_acc + w_e·⟦r_acc = 1⟧. An answer that cannot be read scores 0.
 pub struct AnswerReward {
     config: AnswerRewardConfig,
     parser: Box<dyn CallParser>,
