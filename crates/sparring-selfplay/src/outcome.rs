@@ -39,6 +39,17 @@ fn evaluations(out: &mut fmt::Formatter<'_>, summary: &Summary) -> fmt::Result {
         let after = after.map_or_else(|| "-".to_owned(), percent);
         writeln!(out, "  {:30} {:>14}  {after:>14}", before.name, percent(before))?;
     }
+    for (name, scores) in &summary.evaluations {
+        // Benchmarks that have accuracies show them.
+        for (field, what) in [("accuracy", ""), ("no_call_accuracy", ", no call")] {
+            let share =
+                |state: &str| scores[state][field].as_f64().map(|share| format!("{:.1}", 100.0 * share));
+            if let Some((before, after)) = share("base").zip(share("final")) {
+                let name = format!("{name}{what}");
+                writeln!(out, "  {name:30} {before:>14}  {after:>14}")?;
+            }
+        }
+    }
     let scores = &summary.base_evaluations;
     let of = scores.iter().find(|score| score.name == "heldout").or_else(|| scores.first());
     if let (Some(of), Some(gain)) = (of, summary.relative_gain) {

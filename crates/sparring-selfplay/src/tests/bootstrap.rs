@@ -79,11 +79,11 @@ impl Benchmark for TwoSums {
         let text = answers.iter().map(|group| group[0].text.as_str()).collect::<String>();
         std::fs::write(dir.join(format!("{at}.txt")), &text)?;
         done(2);
-        Ok(json!({ "answers": text }))
+        Ok(json!({ "answers": text, "accuracy": 0.5 }))
     }
 
     fn summary(&self, base: &Value, later: &[Value]) -> Value {
-        json!({"base": base, "later": later})
+        json!({"base": base, "final": {"accuracy": 0.25}, "later": later})
     }
 
     fn note(&self, score: &Value) -> String {
@@ -100,6 +100,9 @@ fn benchmarks_are_run_before_and_after_each_iteration() {
         assert!(dir.path().join(format!("evaluations/two/{at}.txt")).exists(), "{at}");
     }
     assert_eq!(records(dir.path(), "benchmark").len(), 3);
+    let shown = crate::Outcome::new(&summary, dir.path()).unwrap().to_string();
+    let row = shown.lines().find(|line| line.starts_with("  two")).unwrap();
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["two", "50.0", "25.0"]);
 }
 
 #[test]
