@@ -129,14 +129,12 @@ impl Masks {
             .flat_map(|(g, group)| (0..group.completions.len()).map(move |c| (g, c)))
             .collect();
         let one = |_, (g, c): (usize, usize)| {
-            let group = &batch.groups[g];
-            match group.masks(c, vocab_size) {
-                Ok(masks) => Ok(masks.unwrap_or_else(|| vec![TokenMask::All; group.completions[c].len()])),
-                Err(PolicyError::Invalid { what }) => {
-                    Err(PolicyError::invalid(format!("group {g}, completion {c}: {what}")))
+            batch.groups[g].masks(c, vocab_size).map_err(|error| match error {
+                PolicyError::Invalid { what } => {
+                    PolicyError::invalid(format!("group {g}, completion {c}: {what}"))
                 }
-                Err(error) => Err(error),
-            }
+                error => error,
+            })
         };
         let masks: Vec<_> = run_parts(threads, parts, one)?.into_iter().collect::<Result<_, _>>()?;
         Ok(Self(masks.into_iter().flatten().collect()))

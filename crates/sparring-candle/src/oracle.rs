@@ -113,7 +113,7 @@ impl Oracle {
                 let logits = self.forward(&tokens)?.narrow(0, from, completion.len())?;
                 let ids = Tensor::new(*completion, &Device::Cpu)?;
                 let vocab = self.config.vocab_size;
-                let masks = group.masks(i, vocab).map_err(candle_core::Error::wrap)?.unwrap_or_default();
+                let masks = group.masks(i, vocab).map_err(candle_core::Error::wrap)?;
                 let masks: Vec<_> = masks.iter().collect();
                 let forbidden = forbidden(&masks, vocab, (&Device::Cpu, DType::F64))?;
                 let (l, h) = scores(&logits, &ids, batch.temperature, forbidden.as_ref())?;

@@ -39,8 +39,7 @@ pub(crate) struct Args {
 
 /// Answers one request, or each line of standard input. A request that fails is reported, and the next one is read.
 pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
-    let base = Model::load(Some(&args.model), args.device.device, args.device.options())?;
-    let model = args.adapter.as_deref().map(|dir| base.with_adapter(dir)).transpose()?.unwrap_or(base);
+    let model = Model::load_adapted(&args.model, args.adapter.as_deref(), &args.device)?;
     let tools = catalogue(&args.tools)?;
     let recipe = OwnToolsConfig::default().build(tools, Some(guide(model.tokenizer())?))?;
     let game = recipe.game;

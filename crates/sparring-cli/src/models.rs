@@ -141,6 +141,19 @@ impl Model {
         }
     }
 
+    /// A model, with an adapter on it where one is named.
+    pub(crate) fn load_adapted(
+        folder: &Path,
+        adapter: Option<&Path>,
+        device: &DeviceArgs,
+    ) -> Result<Self, BoxError> {
+        let base = Self::load(Some(folder), device.device, device.options())?;
+        match adapter {
+            Some(adapter) => base.with_adapter(adapter),
+            None => Ok(base),
+        }
+    }
+
     /// The model with the adapter in this folder, on shared weights.
     pub(crate) fn with_adapter(&self, folder: &Path) -> Result<Self, BoxError> {
         Ok(match self {

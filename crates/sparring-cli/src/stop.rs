@@ -92,19 +92,17 @@ impl fmt::Display for Stopped {
 impl std::error::Error for Stopped {}
 
 /// The command that continues the run in `dir`; results do not depend on the number of threads, but the user chose it.
+/// `more` are further words, of options that a resumed run takes too.
 pub(crate) fn continuation(
     name: &str,
     dir: &Path,
     model: Option<&Path>,
     device: &DeviceArgs,
-    more: &[(&str, Option<&Path>)],
+    more: impl IntoIterator<Item = String>,
 ) -> String {
     let mut words = vec!["sparring".to_owned(), name.to_owned()];
-    for (option, path) in [("--resume", Some(dir)), ("--model", model)].iter().chain(more) {
-        if let Some(path) = path {
-            words.extend([(*option).to_owned(), path.display().to_string()]);
-        }
-    }
+    words.extend(option("--resume", Some(dir.display())).chain(option("--model", model.map(Path::display))));
+    words.extend(more);
     if device.device != Device::Cpu {
         words.extend(["--device".to_owned(), device.device.to_string()]);
     }
@@ -112,6 +110,11 @@ pub(crate) fn continuation(
         words.extend(["--threads".to_owned(), device.threads.to_string()]);
     }
     command(words.iter().map(String::as_str))
+}
+
+/// The words of an option, where it has a value.
+pub(crate) fn option(name: &str, value: Option<impl fmt::Display>) -> impl Iterator<Item = String> {
+    value.map(|value| [name.to_owned(), value.to_string()]).into_iter().flatten()
 }
 
 /// A command line, for a POSIX shell.

@@ -30,13 +30,16 @@ impl<'a> TokenGroup<'a> {
         self
     }
 
-    /// The masks of one completion, place by place: see [`TokenMask::replay`]. None without a hook.
+    /// The masks of one completion, place by place: see [`TokenMask::replay`]. Without a hook, they allow every token.
     ///
     /// # Errors
     /// As [`TokenMask::replay`].
-    pub fn masks(&self, completion: usize, vocab_size: usize) -> Result<Option<Vec<TokenMask>>, PolicyError> {
-        let replay = |hook| TokenMask::replay(hook, self.prompt, self.completions[completion], vocab_size);
-        self.hook.map(|hook| replay(hook)).transpose()
+    pub fn masks(&self, completion: usize, vocab_size: usize) -> Result<Vec<TokenMask>, PolicyError> {
+        let tokens = self.completions[completion];
+        match self.hook {
+            Some(hook) => TokenMask::replay(hook, self.prompt, tokens, vocab_size),
+            None => Ok(vec![TokenMask::All; tokens.len()]),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 use sparring_grpo::GrpoError;
 use sparring_reward::RewardError;
 use sparring_reward::settings::Settings;
+use sparring_selfplay::SelfPlayError;
 use sparring_train::TrainError;
 
 /// An error while a recipe is read, built or run.
@@ -105,6 +106,16 @@ impl RecipeError {
                 Self::setting(format!("{outer}.{field}"), format!("{value}: {remedy}"))
             }
             other => Self::setting(outer, other.to_string()),
+        }
+    }
+}
+
+impl RecipeError {
+    /// Returns an error about the settings of the self-play loop.
+    pub(crate) fn of_self_play(error: SelfPlayError) -> Self {
+        match error {
+            SelfPlayError::Train(error) => Self::of_settings("self_play", error),
+            other => Self::setting("self_play", other.to_string()),
         }
     }
 }

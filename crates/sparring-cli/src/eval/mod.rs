@@ -59,8 +59,7 @@ fn evaluate(args: &Args) -> Result<Report, BoxError> {
 
 fn ask(args: &Args, benchmark: &Benchmark, named: &Path) -> Result<Report, BoxError> {
     let folder = hub::resolve(named)?;
-    let model = Model::load(Some(&folder), args.device.device, args.device.options())?;
-    let model = args.adapter.as_deref().map(|dir| model.with_adapter(dir)).transpose()?.unwrap_or(model);
+    let model = Model::load_adapted(&folder, args.adapter.as_deref(), &args.device)?;
     let tokenizer = model.tokenizer();
     let name = hub::name(named)?;
 

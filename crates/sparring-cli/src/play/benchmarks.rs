@@ -4,7 +4,7 @@ use crate::asking::{Method, Notation, PromptChoice};
 use crate::errors::at;
 use crate::eval::identity::{data_files, file_digest};
 use crate::models::Model;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use sparring::core::{BoxError, Hook, Prompt, Sampler, Seed};
 use sparring::eval::{
@@ -12,6 +12,7 @@ use sparring::eval::{
 };
 use sparring::recipes::own_tools::OwnToolsGame;
 use sparring::tools::Format;
+use sparring::train::accuracy_with_error;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -225,7 +226,7 @@ impl InRun {
 const BASE: &str = "base";
 
 /// Scores of one state of the model. `right` has a `1` for each item that was answered right.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct Scores {
     accuracy: f64,
     standard_error: f64,
@@ -260,11 +261,12 @@ impl sparring::train::Benchmark for InRun {
             let (report, _) = self.part(declined, sampler, at_model, dir, &mut |n| done(before + n))?;
             Some(report.total.accuracy)
         };
-        let (p, n) = (report.total.accuracy, right.len().max(1) as f64);
+        let rates: Vec<f32> = right.iter().map(|right| f32::from(u8::from(*right))).collect();
+        let (accuracy, standard_error) = accuracy_with_error(&rates, 1);
         let overlap = report.overlap.first();
         Ok(serde_json::to_value(Scores {
-            accuracy: p,
-            standard_error: (p * (1.0 - p) / n).sqrt(),
+            accuracy,
+            standard_error,
             no_call_accuracy: no_call,
             f1_names: overlap.map_or(0.0, |share| share.calls_f1),
             f1_arguments: overlap.map_or(0.0, |share| share.arguments_f1),

@@ -1,10 +1,10 @@
 //! The model card: what a trained model is, and how it is used.
 
-use crate::errors::at;
 use crate::play::settings::{Args, Settings};
 use serde_json::Value;
 use sparring::core::BoxError;
 use sparring::selfplay::Summary;
+use sparring::train::store::disk::write_atomic;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub(crate) fn write(
     summary: &Summary,
 ) -> Result<(), BoxError> {
     let path = folder.join("README.md");
-    std::fs::write(&path, text(folder, args, settings, summary)).map_err(at(&path))
+    Ok(write_atomic(&path, text(folder, args, settings, summary).as_bytes())?)
 }
 
 fn text(folder: &Path, args: &Args, settings: &Settings, summary: &Summary) -> String {

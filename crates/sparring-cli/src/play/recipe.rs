@@ -30,17 +30,13 @@ impl Recipe {
     /// The name is unknown, or belongs to the other game.
     pub(crate) fn preset(name: Option<&str>, own_tools: bool) -> Result<(Self, String), BoxError> {
         let name = name.unwrap_or(if own_tools { OWN_TOOLS } else { INVENTED });
-        let owns = OwnToolsConfig::PRESETS.iter().any(|preset| preset.name() == name);
+        let owns = own_tools_presets().contains(&name);
         let recipe = match (owns, own_tools) {
             (true, true) => Self::OwnTools(Box::new(own_tools::Preset::load(name)?)),
             (true, false) => return Err(format!("--preset {name}: name the tools too (--tools FILE)").into()),
             (false, true) => {
-                let known: Vec<&str> = OwnToolsConfig::PRESETS.iter().map(own_tools::Preset::name).collect();
-                return Err(format!(
-                    "--preset {name} invents its tools; with --tools, choose {}",
-                    known.join(" or ")
-                )
-                .into());
+                let known = own_tools_presets().join(" or ");
+                return Err(format!("--preset {name} invents its tools; with --tools, choose {known}").into());
             }
             (false, false) => Self::ToolR0(Box::new(load_tool_r0(name)?)),
         };
@@ -82,12 +78,15 @@ impl Recipe {
 fn load_tool_r0(name: &str) -> Result<ToolR0Config, BoxError> {
     tool_r0::Preset::load(name).map_err(|error| match error {
         RecipeError::UnknownPreset { name, known } => {
-            let own: Vec<&str> = OwnToolsConfig::PRESETS.iter().map(own_tools::Preset::name).collect();
-            format!("there is no preset `{name}`; choose one of {known}, or with --tools {}", own.join(", "))
-                .into()
+            let own = own_tools_presets().join(", ");
+            format!("there is no preset `{name}`; choose one of {known}, or with --tools {own}").into()
         }
         error => error.into(),
     })
+}
+
+fn own_tools_presets() -> Vec<&'static str> {
+    OwnToolsConfig::PRESETS.iter().map(own_tools::Preset::name).collect()
 }
 
 /// A game with its rewards and settings, ready to be played.

@@ -5,12 +5,11 @@ use crate::eval::identity::file_digest;
 use crate::models::{DeviceArgs, RANK, inputs};
 use crate::play::benchmarks::EvalArg;
 use crate::play::recipe::Recipe;
-use crate::stop::continuation;
+use crate::stop::{continuation, option};
 use sparring::core::BoxError;
 use sparring::miniature;
 use sparring::train::store::RunInfo;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Two small models teach each other to call tools.
@@ -109,23 +108,14 @@ impl Settings {
 impl Args {
     /// The command that continues this run, in the folder `dir`.
     pub(crate) fn continuation(&self, dir: &Path) -> String {
-        let mut command = continuation(
-            "play",
-            dir,
-            self.model.as_deref(),
-            &self.device,
-            &[("--tools", self.tools.as_deref())],
-        );
-        for EvalArg { name, path } in &self.evals {
-            let _ = write!(command, " --eval {name}:{}", path.display());
-        }
-        if let Some(limit) = self.eval_limit {
-            let _ = write!(command, " --eval-limit {limit}");
-        }
-        if self.eval_free {
-            command.push_str(" --eval-free");
-        }
-        command
+        let tools = option("--tools", self.tools.as_deref().map(Path::display));
+        let evals = self
+            .evals
+            .iter()
+            .flat_map(|EvalArg { name, path }| option("--eval", Some(format!("{name}:{}", path.display()))));
+        let free = self.eval_free.then(|| "--eval-free".to_owned());
+        let more = tools.chain(evals).chain(option("--eval-limit", self.eval_limit)).chain(free);
+        continuation("play", dir, self.model.as_deref(), &self.device, more)
     }
 
     /// What a run depends on beside its settings and seed, by name.

@@ -111,7 +111,7 @@ fn plays_reports_and_resumes() {
 }
 
 /// A folder with a tiny model and settings for it.
-fn set_up(settings: &str) -> (tempfile::TempDir, impl Fn(&str) -> String) {
+fn set_up(settings: &str) -> (tempfile::TempDir, impl Fn(&str) -> String + use<>) {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().to_owned();
     let path = move |name: &str| root.join(name).to_string_lossy().into_owned();
@@ -186,14 +186,21 @@ const KILLS: [(&str, &str); 3] = [
     ("build pool", "\"phase\":\"train_generator\""),
 ];
 
-#[test]
+/// Settings of a run long enough to be interrupted, and what it yields when it is not.
 #[cfg(unix)]
-fn killed_it_ends_the_same() {
-    use std::os::unix::process::ExitStatusExt;
+fn uninterrupted() -> (String, (serde_json::Value, BTreeMap<PathBuf, Vec<u8>>)) {
     let settings = SETTINGS.replace("steps = 2", "steps = 40").replace("candidates = 6", "candidates = 200");
     let (_dir, path) = set_up(&settings);
     run(&["--model", &path("model"), "--config", &path("settings.toml"), "--out", &path("run")]).unwrap();
     let wanted = outcome(Path::new(&path("run")));
+    (settings, wanted)
+}
+
+#[test]
+#[cfg(unix)]
+fn killed_it_ends_the_same() {
+    use std::os::unix::process::ExitStatusExt;
+    let (settings, wanted) = uninterrupted();
     for (phase, sign) in KILLS {
         let (dir, path) = set_up(&settings);
         assert_eq!(end_once_it_shows(sign, dir.path(), "KILL").signal(), Some(9), "it ended before");
@@ -205,10 +212,7 @@ fn killed_it_ends_the_same() {
 #[test]
 #[cfg(unix)]
 fn stopped_it_ends_the_same() {
-    let settings = SETTINGS.replace("steps = 2", "steps = 40").replace("candidates = 6", "candidates = 200");
-    let (_dir, path) = set_up(&settings);
-    run(&["--model", &path("model"), "--config", &path("settings.toml"), "--out", &path("run")]).unwrap();
-    let wanted = outcome(Path::new(&path("run")));
+    let (settings, wanted) = uninterrupted();
     for (phase, sign) in KILLS {
         let (dir, path) = set_up(&settings);
         assert!(end_once_it_shows(sign, dir.path(), "TERM").success(), "it was not stopped");

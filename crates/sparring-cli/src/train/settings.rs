@@ -4,7 +4,7 @@ use crate::asking::PromptChoice;
 use crate::errors::{at, read_text, stem};
 use crate::eval::identity::file_digest;
 use crate::models::{DeviceArgs, inputs};
-use crate::stop::continuation;
+use crate::stop::{continuation, option};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use sparring::core::{BoxError, SamplingParams};
@@ -196,8 +196,9 @@ impl Args {
     pub(crate) fn continuation(&self, dir: &Path) -> String {
         let moved = |file: &Option<PathBuf>| file.clone().filter(|_| self.resume.is_some());
         let (tasks, evaluate) = (moved(&self.tasks), moved(&self.evaluate));
-        let moved = [("--tasks", tasks.as_deref()), ("--evaluate", evaluate.as_deref())];
-        continuation("train", dir, self.model.as_deref(), &self.device, &moved)
+        let tasks = option("--tasks", tasks.as_deref().map(Path::display));
+        let moved = tasks.chain(option("--evaluate", evaluate.as_deref().map(Path::display)));
+        continuation("train", dir, self.model.as_deref(), &self.device, moved)
     }
 
     /// The options that replace settings of the one that is trained; `--max-tokens` is also the limit of the answers to

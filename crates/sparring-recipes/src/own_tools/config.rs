@@ -6,7 +6,7 @@ use crate::RecipeError;
 use crate::preset::{self, PresetSettings, presets};
 use serde::{Deserialize, Serialize};
 use sparring_guided::Guide;
-use sparring_selfplay::{SelfPlayConfig, SelfPlayError, SelfPlayPlan};
+use sparring_selfplay::{SelfPlayConfig, SelfPlayPlan};
 
 /// Settings of a run over a person's own tools, in serialisable form. A file may extend a preset:
 /// `extends = "own-tools"`.
@@ -82,10 +82,7 @@ impl OwnToolsConfig {
             let what = "must be above 0: the Generator's reward is made of solve rates";
             return Err(RecipeError::setting("self_play.generator.probe_samples", what));
         }
-        let self_play = self.self_play.clone().build().map_err(|error| match error {
-            SelfPlayError::Train(error) => RecipeError::of_settings("self_play", error),
-            other => RecipeError::setting("self_play", other.to_string()),
-        })?;
+        let self_play = self.self_play.clone().build().map_err(RecipeError::of_self_play)?;
         Ok((generator_reward, solver_reward, self_play))
     }
 }

@@ -2,15 +2,12 @@ use super::grammar;
 use super::prompts::{generator_messages, is_copied, solver_messages};
 use super::{CallPlan, Catalogue, PlanConfig};
 use crate::RecipeError;
-use crate::tool_r0::without_called_tools;
+use crate::tool_r0::{canonical_calls, without_called_tools};
 use serde::{Deserialize, Serialize};
 use sparring_core::{Game, Hook, Message, Rejection, Rollout, Seed};
 use sparring_guided::Guide;
 use sparring_tools::grounding::{Letters, is_grounded};
-use sparring_tools::{
-    Assignment, CallParser, Format, RobustComparator, ToolCall, ToolSpec, ToolTask, canonical_json,
-    match_calls, signature,
-};
+use sparring_tools::{CallParser, Format, ToolCall, ToolSpec, ToolTask, same_calls, signature};
 use std::fmt;
 
 /// What the Generator writes first.
@@ -232,18 +229,11 @@ impl Game for OwnToolsGame {
     }
 
     fn solved(&self, task: &ToolTask, out: &Rollout) -> bool {
-        let calls = self.parser.parse(&out.text);
-        calls.is_ok_and(|calls| {
-            match_calls(&task.calls, &calls, &RobustComparator, Assignment::Optimal).exact()
-        })
+        self.parser.parse(&out.text).is_ok_and(|calls| same_calls(&task.calls, &calls))
     }
 
     fn answer(&self, _: &ToolTask, out: &Rollout) -> Option<String> {
-        let calls = self.parser.parse(&out.text).ok()?;
-        let one = |call: ToolCall| canonical_json(&serde_json::json!([call.name, call.arguments]));
-        let mut calls: Vec<String> = calls.into_iter().map(one).collect();
-        calls.sort();
-        Some(calls.join("\n"))
+        self.parser.parse(&out.text).ok().map(|calls| canonical_calls(&calls))
     }
 
     fn signature(&self, task: &ToolTask) -> String {

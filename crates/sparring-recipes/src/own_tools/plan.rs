@@ -1,5 +1,6 @@
 use super::{Catalogue, ideas};
 use crate::RecipeError;
+use crate::tool_r0::{check_weights, pick};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -82,10 +83,7 @@ impl PlanConfig {
     /// [`RecipeError::Setting`] with the field.
     pub fn validate(&self) -> Result<(), RecipeError> {
         let bad = |field: &str, why: &str| Err(RecipeError::setting(format!("plan.{field}"), why));
-        let sum: f64 = self.calls.iter().sum();
-        if !(self.calls.iter().all(|weight| *weight >= 0.0) && sum > 0.0 && sum.is_finite()) {
-            return bad("calls", "needs weights of at least 0 that are not all 0");
-        }
+        check_weights("plan.calls", self.calls.iter().copied())?;
         if self.menu_from == 0 || self.menu_to < self.menu_from {
             return bad("menu_to", "needs 1 <= menu_from <= menu_to");
         }
@@ -103,7 +101,7 @@ impl PlanConfig {
         let mut rng = seed.rng();
         let tools = catalogue.tools();
         let mut called = vec![rng.random_range(0..tools.len())];
-        let wanted = 1 + self.further_calls(rng.random());
+        let wanted = 1 + pick(&mut rng, self.calls.len(), |i| self.calls[i]).unwrap_or(0);
         while called.len() < wanted.min(tools.len()) {
             let next = rng.random_range(0..tools.len());
             if !called.contains(&next) {
@@ -124,19 +122,6 @@ impl PlanConfig {
         let parameters = calls.iter().map(|call| call.parameters.len()).sum();
         let ideas = if given { ideas::draw(parameters, &mut rng) } else { Vec::new() };
         CallPlan { calls, menu, style, ideas }
-    }
-
-    /// The number of calls beside the first, by `u` in [0, 1).
-    fn further_calls(&self, u: f64) -> usize {
-        let total: f64 = self.calls.iter().sum();
-        let mut left = u * total;
-        self.calls
-            .iter()
-            .position(|weight| {
-                left -= weight;
-                left < 0.0
-            })
-            .unwrap_or(0)
     }
 
     /// The required parameters, and some of the others; at least one where there are any.

@@ -1,8 +1,8 @@
 use crate::RecipeError;
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout, sum_components};
-use sparring_reward::accuracy::{AccuracySettings, accuracy};
-use sparring_tools::{CallParser, Format, RobustComparator, ToolTask};
+use sparring_reward::accuracy::{Accuracy, AccuracySettings};
+use sparring_tools::{Format, ToolTask};
 
 /// Settings of [`AnswerReward`]. Weights are at least 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ impl Default for AnswerRewardConfig {
 /// The Solver's reward: r = w_a·r_acc + w_e·⟦r_acc = 1⟧. An answer that cannot be read scores 0.
 pub struct AnswerReward {
     config: AnswerRewardConfig,
-    parser: Box<dyn CallParser>,
+    accuracy: Accuracy,
 }
 
 impl std::fmt::Debug for AnswerReward {
@@ -43,7 +43,8 @@ impl AnswerReward {
     pub fn new(config: AnswerRewardConfig, format: Format) -> Result<Self, RecipeError> {
         crate::tool_r0::check_weight("solver_reward.accuracy", config.accuracy)?;
         crate::tool_r0::check_weight("solver_reward.exact", config.exact)?;
-        Ok(Self { config, parser: format.parser() })
+        let accuracy = Accuracy::new(format.parser(), config.accuracy_rules);
+        Ok(Self { config, accuracy })
     }
 }
 
@@ -68,10 +69,8 @@ impl Reward<ToolTask> for AnswerReward {
         group: &[Rollout],
         _: &RewardContext<'_>,
     ) -> Result<Vec<Component>, BoxError> {
-        let rules = &self.config.accuracy_rules;
-        let of = |out: &Rollout| match self.parser.parse(&out.text) {
-            Ok(calls) if !out.truncated() => accuracy(&task.calls, &calls, rules, &RobustComparator),
-            _ => 0.0,
+        let of = |out: &Rollout| {
+            if out.truncated() { 0.0 } else { self.accuracy.of_text(&task.calls, &out.text) }
         };
         let scores: Vec<f64> = group.iter().map(of).collect();
         let weighted = |weight: f32, score: &dyn Fn(f64) -> f64| {

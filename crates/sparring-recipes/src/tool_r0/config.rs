@@ -7,7 +7,7 @@ use super::spec::SpecDistribution;
 use crate::RecipeError;
 use crate::preset::{self, PresetSettings, presets};
 use serde::{Deserialize, Serialize};
-use sparring_selfplay::{SelfPlayConfig, SelfPlayError, SelfPlayPlan};
+use sparring_selfplay::{SelfPlayConfig, SelfPlayPlan};
 
 /// Settings of a Tool-R0 run, in serialisable form. The defaults are the corrected version of the paper for the game
 /// and rewards, and those of [`SelfPlayConfig`] for the loop.
@@ -123,10 +123,7 @@ impl ToolR0Config {
             let what = "needs probes: set self_play.generator.probe_samples above 0, or this to 0";
             return Err(RecipeError::setting("generator_reward.accepted", what));
         }
-        let self_play = self.self_play.clone().build().map_err(|error| match error {
-            SelfPlayError::Train(error) => RecipeError::of_settings("self_play", error),
-            other => RecipeError::setting("self_play", other.to_string()),
-        })?;
+        let self_play = self.self_play.clone().build().map_err(RecipeError::of_self_play)?;
         Ok((game, generator_reward, solver_reward, self_play))
     }
 }

@@ -36,7 +36,9 @@ pub(crate) use render::render_calls;
 pub use render::{render_answer, render_proposal};
 pub use solver_reward::{SolverReward, SolverRewardConfig};
 pub use spec::{CallsWeight, Context, CountRange, SpecDistribution, TaskSpec};
+pub(crate) use spec::{check_weights, pick};
 pub use tool_list::ToolListStyle;
+pub(crate) use verifier::canonical_calls;
 
 use crate::RecipeError;
 

@@ -239,7 +239,7 @@ fn check_counts(field: &str, ranges: &[CountRange]) -> Result<(), RecipeError> {
 }
 
 /// Checks that weights are finite, not negative, and not all zero.
-fn check_weights(field: &str, weights: impl Iterator<Item = f64>) -> Result<(), RecipeError> {
+pub(crate) fn check_weights(field: &str, weights: impl Iterator<Item = f64>) -> Result<(), RecipeError> {
     let mut sum = 0.0;
     for weight in weights {
         if !(weight.is_finite() && weight >= 0.0) {
@@ -254,7 +254,7 @@ fn check_weights(field: &str, weights: impl Iterator<Item = f64>) -> Result<(), 
 }
 
 /// Draws an index in `0..n` with probability proportional to its weight; `None` if no weight is positive.
-fn pick(rng: &mut impl Rng, n: usize, weight: impl Fn(usize) -> f64) -> Option<usize> {
+pub(crate) fn pick(rng: &mut impl Rng, n: usize, weight: impl Fn(usize) -> f64) -> Option<usize> {
     let total: f64 = (0..n).map(&weight).sum();
     let mut left = rng.random::<f64>() * total;
     let mut last = None;

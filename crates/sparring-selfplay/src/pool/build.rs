@@ -153,16 +153,7 @@ impl<G: Game> BuildPool<'_, G> {
         };
         let (total, all) = (tasks.len(), self.config.candidates);
         if self.unverified() {
-            let unknown = |(candidate, task): (usize, G::Task)| PoolTask {
-                iteration: self.iteration,
-                origin,
-                solve_rate: 0.0,
-                agreement: 0.0,
-                bucket: Bucket::of(0.0, &self.config.mix),
-                stratum: self.game.stratum(&task),
-                candidate,
-                task,
-            };
+            let unknown = |numbered| self.pool_task(numbered, origin, 0.0, 0.0);
             return Ok((tasks.into_iter().map(unknown).collect(), 0));
         }
         let asked: Vec<&G::Task> = tasks.iter().map(|(_, task)| task).collect();
@@ -173,22 +164,27 @@ impl<G: Game> BuildPool<'_, G> {
         for ((candidate, task), rollouts) in tasks.into_iter().zip(answers) {
             let Some(rollouts) = rollouts else { continue };
             let rate = solve_rate(self.game, &task, &rollouts);
-            measured.push(PoolTask {
-                iteration: self.iteration,
-                origin,
-                solve_rate: rate,
-                agreement: match self.config.agreement {
-                    Agreement::Gold => rate,
-                    Agreement::Majority => majority(self.game, &task, &rollouts),
-                },
-                bucket: Bucket::of(rate, &self.config.mix),
-                stratum: self.game.stratum(&task),
-                candidate,
-                task,
-            });
+            let agreement = match self.config.agreement {
+                Agreement::Gold => rate,
+                Agreement::Majority => majority(self.game, &task, &rollouts),
+            };
+            measured.push(self.pool_task((candidate, task), origin, rate, agreement));
         }
         let invalid = total - measured.len();
         Ok((measured, invalid))
+    }
+
+    /// A task of this pool, with its statistics.
+    fn pool_task(
+        &self,
+        (candidate, task): (usize, G::Task),
+        origin: Origin,
+        solve_rate: f32,
+        agreement: f32,
+    ) -> PoolTask<G::Task> {
+        let (iteration, stratum) = (self.iteration, self.game.stratum(&task));
+        let bucket = Bucket::of(solve_rate, &self.config.mix);
+        PoolTask { iteration, origin, solve_rate, agreement, bucket, stratum, candidate, task }
     }
 
     /// Selects new tasks, and adds derived and replayed ones.

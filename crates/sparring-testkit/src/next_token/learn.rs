@@ -43,7 +43,6 @@ impl<M: NextToken> NextTokenPolicy<M> {
                     return Err(PolicyError::invalid(what));
                 }
                 let masks = group.masks(c, self.vocabulary_size())?;
-                let masks = masks.unwrap_or_else(|| vec![TokenMask::All; completion.len()]);
                 places.extend(completion.iter().zip(masks).enumerate().map(|(t, (&token, mask))| Place {
                     context: start.after(&completion[..t]),
                     token: token as usize,
