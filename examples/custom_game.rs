@@ -7,7 +7,7 @@
 //! A game is five methods; the loop (probe, pool, curriculum, checkpoints, report) comes with it. The players
 //! are toys that learn each prompt by heart. Put real models into `Players`, and nothing else changes.
 
-use sparring::core::{BoxError, Rejection};
+use sparring::core::{BoxError, Prompt, Rejection};
 use sparring::prelude::*;
 use sparring::reward::{Sum, solve_rate::SolveRate};
 use sparring::selfplay::{GeneratorSummary, Players, Seat, SelfPlay, SelfPlayConfig, Summary, write_report};
@@ -25,8 +25,8 @@ impl Game for Sorting {
         2 + (seed.value() % 2) as usize
     }
 
-    fn generator_prompt(&self, letters: &usize) -> Vec<Message> {
-        vec![Message::user(format!("Write {letters} letters that are not in order."))]
+    fn generator_prompt(&self, letters: &usize) -> Prompt {
+        vec![Message::user(format!("Write {letters} letters that are not in order."))].into()
     }
 
     /// A proposal that breaks a rule is no error: it is rejected by the rule's name, and the report counts it.

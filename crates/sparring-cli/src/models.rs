@@ -8,7 +8,7 @@ use sparring::candle::{
     CandlePolicy, ChatTokenizer, DeviceKind, DeviceOptions, DevicePolicy, LoraConfig, ModelConfig,
     PolicyOptions,
 };
-use sparring::core::{BoxError, Policy, Prompt, Sampler, Seed};
+use sparring::core::{BoxError, Policy, Prompt, Sampler, Scorer, Seed};
 use sparring::miniature;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -169,6 +169,14 @@ impl Model {
             Self::Device(policy) => policy.save_pretrained(folder)?,
         }
         Ok(())
+    }
+
+    /// The model, to score texts with.
+    pub(crate) fn scorer(&self) -> &dyn Scorer {
+        match self {
+            Self::Cpu(policy) => &**policy,
+            Self::Device(policy) => &**policy,
+        }
     }
 
     /// The model as a sampler; its weights do not change.

@@ -84,6 +84,12 @@ impl Work {
         Self { prompts, completions, tokens: completions * tokens as f64, ..Self::default() }
     }
 
+    /// Learning from one completion of up to `tokens` tokens for each of `prompts` prompts.
+    pub fn learning(prompts: usize, tokens: usize) -> Self {
+        let learned_prompts = prompts as f64;
+        Self { learned_prompts, learned_tokens: learned_prompts * tokens as f64, ..Self::default() }
+    }
+
     /// The same, and learning from all of it in `epochs` passes.
     #[must_use]
     pub fn and_learning(mut self, epochs: usize) -> Self {

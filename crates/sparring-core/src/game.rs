@@ -1,4 +1,4 @@
-use crate::{BoxError, Hook, Message, Rollout, Seed};
+use crate::{BoxError, Hook, Message, Prompt, Rollout, Seed};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -36,12 +36,19 @@ pub trait Game: Send + Sync {
     /// Draws a specification at random.
     fn draw(&self, seed: Seed) -> Self::Spec;
 
-    /// Returns the Generator's prompt.
-    fn generator_prompt(&self, spec: &Self::Spec) -> Vec<Message>;
+    /// Returns the Generator's prompt: a conversation, or a text to continue.
+    fn generator_prompt(&self, spec: &Self::Spec) -> Prompt;
 
     /// Returns the hook that the Generator's proposals are drawn under (a grammar, say); it may only forbid tokens. By
     /// default none.
     fn generator_hook(&self, spec: &Self::Spec) -> Option<Hook> {
+        let _ = spec;
+        None
+    }
+
+    /// Returns the Generator's prompt without what its proposal should be about. A proposal that is hardly more likely
+    /// after [`Game::generator_prompt`] than after this one misses the point. By default none.
+    fn contrast_prompt(&self, spec: &Self::Spec) -> Option<Prompt> {
         let _ = spec;
         None
     }
@@ -58,6 +65,23 @@ pub trait Game: Send + Sync {
     /// Returns the hook that the Solver's answers are drawn under; it may only forbid tokens. By default none.
     fn solver_hook(&self, task: &Self::Task) -> Option<Hook> {
         let _ = task;
+        None
+    }
+
+    /// Chooses `n` tasks of the Solver's pool for its update number `update`: their places in the pool, and each task as
+    /// the Solver is to see it.
+    ///
+    /// A game may change what is not the task itself, such as the menu of tools. Tasks whose prompts begin alike are
+    /// computed much faster, since backends compute a common beginning once. With `None`, the default, updates take the
+    /// tasks in the run's own order.
+    fn choose(
+        &self,
+        pool: &[&Self::Task],
+        n: usize,
+        update: u64,
+        seed: Seed,
+    ) -> Option<Vec<(usize, Self::Task)>> {
+        let _ = (pool, n, update, seed);
         None
     }
 

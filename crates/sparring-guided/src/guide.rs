@@ -1,4 +1,4 @@
-use crate::calls::CallGrammar;
+use crate::calls::{self, CallGrammar};
 use crate::{Constraint, GuidedError, Vocabulary, sentence};
 use llguidance::api::TopLevelGrammar;
 use llguidance::{Matcher, ParserFactory};
@@ -49,20 +49,27 @@ impl Guide {
         self.constraint("regex", TopLevelGrammar::from_regex(expression))
     }
 
-    /// The text `lead`, then prose of one line that contains each of these texts as whole words, and ends with a full
-    /// stop, a question mark or an exclamation mark. Before, between and behind them stand at most `gap` words. Up to
-    /// three texts stand in any order, more in the one given.
+    /// The text `lead`, then prose of one line that contains each of these texts as whole words, and may end with a full
+    /// stop, a question mark or an exclamation mark; then the text `end`. Before, between and behind the texts stand at
+    /// most `gap` words. Up to three texts stand in any order, more in the one given.
     ///
     /// # Errors
     /// [`GuidedError::Grammar`] if a text has a line break or another control character.
-    pub fn sentence(&self, lead: &str, texts: &[String], gap: usize) -> Result<Constraint, GuidedError> {
+    pub fn sentence(
+        &self,
+        lead: &str,
+        texts: &[String],
+        gap: usize,
+        end: &str,
+    ) -> Result<Constraint, GuidedError> {
         if let Some(text) = texts.iter().find(|text| text.is_empty() || text.contains(char::is_control)) {
             return Err(GuidedError::Grammar {
                 origin: "sentence".to_owned(),
                 what: format!("{text:?} is no text of one line"),
             });
         }
-        self.regex(&format!("{}{}", sentence::escape(lead), sentence::expression(texts, gap)))
+        let (lead, end) = (sentence::escape(lead), sentence::escape(end));
+        self.regex(&format!("{lead}{}{end}", sentence::expression(texts, gap)))
     }
 
     /// JSON of a schema (draft 2020-12).
@@ -71,6 +78,17 @@ impl Guide {
     /// [`GuidedError::Grammar`] if the schema is wrong, or has a keyword that is not supported.
     pub fn json_schema(&self, schema: Value) -> Result<Constraint, GuidedError> {
         self.constraint("json_schema", TopLevelGrammar::from_json_schema(schema))
+    }
+
+    /// The text `lead`, then JSON of a schema as [`serde_json`] would write it, but with a space behind `,` and `:`.
+    ///
+    /// # Errors
+    /// As [`Guide::json_schema`].
+    pub fn json_after(&self, lead: &str, mut schema: Value) -> Result<Constraint, GuidedError> {
+        if let Value::Object(schema) = &mut schema {
+            schema.insert("x-guidance".to_owned(), calls::json_style());
+        }
+        self.lark(format!("start: {} json\njson: %json {schema}\n", calls::literal(lead)))
     }
 
     /// Text of a grammar in llguidance's dialect of Lark.

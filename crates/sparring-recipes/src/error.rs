@@ -47,6 +47,12 @@ pub enum RecipeError {
     /// A grammar for the tools cannot be made.
     #[error("the tools: {0}")]
     Grammar(#[from] sparring_guided::GuidedError),
+    /// The base model cannot say which values fit the tools' parameters.
+    #[error("values for the tools' parameters: {what}")]
+    Values {
+        /// What is wrong.
+        what: String,
+    },
     /// A prompt template does not compile, or uses a variable that does not exist.
     #[error("prompts.{template}: {why}")]
     Template {

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::json;
-use sparring_core::{Game, Role, Rollout, Seed};
+use sparring_core::{Game, Prompt, Role, Rollout, Seed};
 use sparring_recipes::tool_r0::{
     Context, GameOptions, Prompts, SpecDistribution, TaskSpec, ToolR0Game, render_answer, render_proposal,
     without_called_tools,
@@ -233,12 +233,17 @@ fn duplicates_share_a_signature() {
 
 #[test]
 fn prompts_contain_specification_question_and_tools() {
-    let ask = game().generator_prompt(&spec(4, 0));
+    let ask = |spec| match game().generator_prompt(&spec) {
+        Prompt::Conversation(asked) => asked.messages,
+        other => panic!("{other:?} is no conversation"),
+    };
+    let two_calls = ask(spec(3, 2));
+    let ask = ask(spec(4, 0));
     assert_eq!(ask[0].role, Role::System);
     for part in ["food", "single_turn", "exactly 4 tools", "[]", "<available_tools>", "<tool_call_answer>"] {
         assert!(ask[0].content.contains(part), "{part}");
     }
-    assert!(game().generator_prompt(&spec(3, 2))[0].content.contains("exactly 2 calls"));
+    assert!(two_calls[0].content.contains("exactly 2 calls"));
     let prompt = game().solver_prompt(&task());
     assert!(prompt[0].content.contains("[]"), "the prompt says that the Solver may abstain");
     assert!(

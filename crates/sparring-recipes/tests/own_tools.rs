@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 use rand::Rng;
-use sparring_core::{Finish, Game, Hook, LogitHook, Rejection, Reward, RewardContext, Rollout, Seed};
+use serde_json::Value;
+use sparring_core::{
+    Finish, Game, Hook, LogitHook, Prompt, Rejection, Reward, RewardContext, Rollout, Seed,
+};
 use sparring_guided::{Guide, Vocabulary};
-use sparring_recipes::own_tools::{CallPlan, Catalogue, Order, OwnTools, OwnToolsConfig};
+use sparring_recipes::own_tools::{CallPlan, Catalogue, OwnTools, OwnToolsConfig, Request};
 use sparring_testkit::conformance;
-use sparring_tools::{CallParser, Format, ToolCall, ToolTask};
+use sparring_tools::{CallParser, Format};
 
 const TOOLS: &str = r#"[
   {"type": "function", "function": {"name": "add_alarm", "description": "Sets an alarm.", "parameters": {"type": "object",
@@ -27,29 +30,25 @@ fn recipe(settings: &str, guide: bool) -> OwnTools {
     config.build(Catalogue::from_text(TOOLS, "tools.json").unwrap(), guide).unwrap()
 }
 
+/// A request that says every value of the plan.
 fn proposal(plan: &CallPlan) -> Rollout {
-    let calls: Vec<ToolCall> = plan
-        .calls
-        .iter()
-        .map(|call| {
-            let value = |name: &String| match name.as_str() {
-                "amount" => serde_json::json!(12),
-                "to" => serde_json::json!("EUR"),
-                "daily" => serde_json::json!(true),
-                "tags" => serde_json::json!(["rent"]),
-                _ => serde_json::json!("noon"),
-            };
-            ToolCall::new(&call.tool, call.parameters.iter().map(|name| (name.clone(), value(name))))
-        })
-        .collect();
-    let text = format!("{}\nAt noon, change 12 to EUR for rent.", Format::Hermes.parser().render(&calls));
-    Rollout::from_text(text).with_finish(Finish::Stop)
+    let values = plan.arguments.iter().flat_map(|arguments| arguments.values());
+    let said: Vec<String> = values.map(said).collect();
+    Rollout::from_text(format!(" Please do it with {}.\n", said.join(" and "))).with_finish(Finish::Stop)
+}
+
+fn said(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(said).collect::<Vec<_>>().join(" and "),
+        other => other.to_string(),
+    }
 }
 
 #[test]
 fn the_game_keeps_its_contract() {
     let recipe = recipe("", false);
-    let solve = |task: &ToolTask| {
+    let solve = |task: &Request| {
         vec![Rollout::from_text(recipe.game.gold_answer(task).unwrap()).with_finish(Finish::Stop)]
     };
     conformance::game(&recipe.game, |plan| vec![proposal(plan)], solve, &conformance::Options::default())
@@ -80,33 +79,30 @@ fn gold_answers_are_right_and_others_are_not() {
 
 #[test]
 fn what_is_wrong_with_a_proposal_is_named() {
-    let recipe = recipe("", false);
-    let plan = CallPlan {
-        calls: vec![sparring_recipes::own_tools::PlannedCall {
-            tool: "delete_alarm".into(),
-            parameters: vec!["time".into()],
-        }],
-        menu: vec!["now".into(), "delete_alarm".into()],
-        style: String::new(),
-        ideas: Vec::new(),
-    };
-    let call = |name: &str, value: &str| {
-        format!("<tool_call>\n{{\"name\": \"{name}\", \"arguments\": {{\"time\": {value}}}}}\n</tool_call>\n")
-    };
+    let invents = recipe("[plan]\ngiven_values = 0.0", false);
+    let plan: CallPlan = serde_json::from_value(serde_json::json!({
+        "calls": [{"tool": "delete_alarm", "parameters": ["time"]}],
+        "menu": ["now", "delete_alarm"],
+        "style": "wish",
+    }))
+    .unwrap();
     for (text, rule) in [
-        (format!("{}Cancel the one at noon.", call("delete_alarm", "\"noon\"")), ""),
-        (format!("{}Cancel the one at noon.", call("add_alarm", "\"noon\"")), "plan_tools"),
-        (format!("{}Cancel the one at noon.", call("delete_alarm", "7")), "schema"),
-        (format!("{}Cancel the one at six.", call("delete_alarm", "\"noon\"")), "ungrounded"),
-        (format!("{}Cancel noon.", call("delete_alarm", "\"noon\"")), "request_length"),
-        (format!("{}Cancel it on Friday now.", call("delete_alarm", "\"Friday\"")), "copied"),
-        ("Cancel the one at noon.".to_owned(), "plan_tools"),
+        (r#" [{"time": "noon"}]\nRequest: Cancel the one at noon."#, ""),
+        (r#" [{"time": "noon"}]\nCancel the one at noon."#, "form"),
+        (r#" [{"time": "noon"]\nRequest: Cancel the one at noon."#, "values"),
+        (r#" []\nRequest: Cancel the one at noon."#, "plan_calls"),
+        (r#" [{"label": "noon"}]\nRequest: Cancel the one at noon."#, "plan_parameters"),
+        (r#" [{"time": 7}]\nRequest: Cancel the one at 7."#, "schema"),
+        (r#" [{"time": "noon"}]\nRequest: Cancel the one at six."#, "ungrounded"),
+        (r#" [{"time": "noon"}]\nRequest: Cancel noon."#, "request_length"),
+        (r#" [{"time": "half past seven"}]\nRequest: Cancel it at half past seven."#, "copied"),
     ] {
-        let read = recipe.game.read(&plan, &Rollout::from_text(text.clone()).with_finish(Finish::Stop));
+        let text = text.replace("\\n", "\n");
+        let read = invents.game.read(&plan, &Rollout::from_text(text.clone()).with_finish(Finish::Stop));
         assert_eq!(read.err().map_or(String::new(), |rejection| rejection.rule), rule, "{text}");
     }
-    let cut = Rollout::from_text("<tool_call>").with_finish(Finish::Length);
-    assert_eq!(recipe.game.read(&plan, &cut).unwrap_err().rule, "cut_off");
+    let cut = Rollout::from_text(" [{").with_finish(Finish::Length);
+    assert_eq!(invents.game.read(&plan, &cut).unwrap_err().rule, "cut_off");
 }
 
 /// Writes allowed bytes at random; stops where the text may end. `None` if it does not end within the limit.
@@ -130,9 +126,8 @@ fn walk(hook: &Hook, seed: Seed) -> Option<String> {
 
 #[test]
 fn what_is_written_under_the_grammar_is_a_task() {
-    for settings in
-        ["[plan]\ngiven_values = 1.0", "[plan]\ngiven_values = 0.0", "[game]\nformat = \"pythonic\""]
-    {
+    let first = "[plan]\ngiven_values = 0.0\n[game]\norder = \"request_first\"";
+    for settings in ["[plan]\ngiven_values = 1.0", "[plan]\ngiven_values = 0.0", first] {
         let recipe = recipe(settings, true);
         let (mut read, mut ended) = (0, 0);
         for i in 0..40 {
@@ -142,14 +137,15 @@ fn what_is_written_under_the_grammar_is_a_task() {
             ended += 1;
             match recipe.game.read(&plan, &Rollout::from_text(text.clone()).with_finish(Finish::Stop)) {
                 Ok(_) => read += 1,
-                // A random request may be two words long.
+                // A random request may be two words long; one that comes first does not know the values.
                 Err(rejection) => {
                     let Rejection { rule, detail, .. } = rejection;
-                    assert_eq!(rule, "request_length", "{settings}: {text}: {detail}");
+                    let known = rule == "request_length" || settings == first && rule == "ungrounded";
+                    assert!(known, "{settings}: {text}: {rule}: {detail}");
                 }
             }
         }
-        assert!(ended > 30 && read * 4 > ended * 3, "{settings}: {read} tasks of {ended} texts");
+        assert!(ended > 30 && (settings == first || read * 4 > ended * 3), "{settings}: {read} of {ended} texts");
     }
 }
 
@@ -161,9 +157,9 @@ fn what_the_solver_writes_under_the_grammar_are_calls() {
     let hook = recipe.game.solver_hook(&task).unwrap();
     for i in 0..30 {
         let Some(text) = walk(&hook, Seed::new(i)) else { continue };
-        let calls = Format::Hermes.parser_for(task.tools.clone()).parse(&text).unwrap();
+        let calls = Format::Hermes.parser_for(task.task.tools.clone()).parse(&text).unwrap();
         for call in &calls {
-            let tool = task.tools.iter().find(|tool| tool.name == call.name).unwrap();
+            let tool = task.task.tools.iter().find(|tool| tool.name == call.name).unwrap();
             tool.validate(call).unwrap();
         }
         assert!(!calls.is_empty() || text == recipe.game.settings().decline, "{text}");
@@ -172,12 +168,32 @@ fn what_the_solver_writes_under_the_grammar_are_calls() {
 
 #[test]
 fn the_request_may_come_first() {
-    let recipe = recipe("[game]\norder = \"request_first\"\n", true);
-    assert_eq!(recipe.game.settings().order, Order::RequestFirst);
+    let recipe = recipe("[plan]\ngiven_values = 0.0\n[game]\norder = \"request_first\"\n", true);
     let plan = recipe.game.draw(Seed::new(3));
     let text = walk(&recipe.game.generator_hook(&plan).unwrap(), Seed::new(1)).unwrap();
-    let calls = text.find("<tool_call>").unwrap();
-    assert!(calls > 5, "{text}");
+    let values = text.find("Values: [").unwrap();
+    assert!(values > 5, "{text}");
+}
+
+#[test]
+fn a_proposal_is_asked_for_in_the_style_of_the_plan() {
+    let recipe = recipe("", false);
+    let plan = recipe.game.draw(Seed::new(1));
+    let text = |prompt| match prompt {
+        Prompt::Text(text) => text,
+        other => panic!("{other:?} is no text"),
+    };
+    let asked = text(recipe.game.generator_prompt(&plan));
+    let contrast = text(recipe.game.contrast_prompt(&plan).unwrap());
+    let last = |text: &str| text.rsplit("Action: ").next().unwrap().to_owned();
+    assert_eq!(last(&contrast).lines().next(), Some("do something"));
+    assert_eq!(last(&contrast).lines().nth(1), last(&asked).lines().nth(1), "the values are the same");
+    assert!(asked.ends_with("\nRequest:"), "{asked}");
+    let styles: std::collections::BTreeSet<String> = (0..20)
+        .map(|i| text(recipe.game.generator_prompt(&recipe.game.draw(Seed::new(i)))))
+        .map(|text| text.lines().find(|line| line.starts_with("Request: ")).unwrap().to_owned())
+        .collect();
+    assert_eq!(styles.len(), 4, "{styles:?}");
 }
 
 #[test]
@@ -186,6 +202,8 @@ fn settings_are_checked() {
         ("[game]\nmost_calls = 0", "game.most_calls"),
         ("[plan]\nmenu_from = 0", "plan.menu_to"),
         ("[plan]\ngiven_values = 2.0", "plan.given_values"),
+        ("[plan]\nno_call = 1.0", "plan.no_call"),
+        ("[game]\norder = \"request_first\"", "plan.given_values"),
         ("[game]\nformat = \"morse\"", "morse"),
         ("[self_play.generator]\nprobe_samples = 0", "probe_samples"),
     ] {

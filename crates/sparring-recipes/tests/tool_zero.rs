@@ -20,8 +20,8 @@ impl Game for Ask {
 
     fn draw(&self, _: Seed) {}
 
-    fn generator_prompt(&self, (): &()) -> Vec<Message> {
-        Vec::new()
+    fn generator_prompt(&self, (): &()) -> Prompt {
+        Vec::<Message>::new().into()
     }
 
     fn read(&self, (): &(), _: &Rollout) -> Result<ToolTask, Rejection> {

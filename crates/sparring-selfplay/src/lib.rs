@@ -17,7 +17,7 @@
 //! A whole program, with toy models: the Generator is asked for a letter, the Solver repeats it.
 //!
 //! ```
-//! use sparring_core::{Game, Message, Rejection, Rollout, Seed, reward_fn};
+//! use sparring_core::{Game, Message, Prompt, Rejection, Rollout, Seed, reward_fn};
 //! use sparring_selfplay::{Players, Seat, SelfPlay, SelfPlayConfig, write_report};
 //! use sparring_testkit::ToyPolicy;
 //! use sparring_train::Evaluation;
@@ -27,8 +27,8 @@
 //!     type Spec = ();
 //!     type Task = String;
 //!     fn draw(&self, _: Seed) {}
-//!     fn generator_prompt(&self, _: &()) -> Vec<Message> {
-//!         vec![Message::user("a letter, please")]
+//!     fn generator_prompt(&self, _: &()) -> Prompt {
+//!         vec![Message::user("a letter, please")].into()
 //!     }
 //!     fn read(&self, _: &(), out: &Rollout) -> Result<String, Rejection> {
 //!         if out.text.len() == 1 { Ok(out.text.clone()) } else { Err(Rejection::new("length", "not a letter")) }

@@ -1,5 +1,5 @@
 use crate::{SelfPlayConfig, Weights};
-use sparring_core::{Player, Policy, Sampler};
+use sparring_core::{Player, Policy, Sampler, Scorer};
 use sparring_train::TrainError;
 use std::fmt;
 
@@ -71,6 +71,16 @@ impl Players {
         match self {
             Self::Separate { generator, .. } => generator.sampler(),
             Self::Shared(policy) => policy,
+        }
+    }
+
+    /// The Generator, to score texts with: `None` for a frozen one, which only samples.
+    pub(crate) fn generator_scorer(&self) -> Option<&dyn Scorer> {
+        match self {
+            Self::Separate { generator: Seat::Learns(policy), .. } | Self::Shared(policy) => {
+                Some(policy.as_ref())
+            }
+            Self::Separate { generator: Seat::Frozen(_), .. } => None,
         }
     }
 

@@ -11,15 +11,12 @@ impl<G: Game> Run<'_, '_, G> {
         while cursor.iteration <= c.iterations {
             let (steps, work) = match cursor.phase {
                 Phase::TrainGenerator => (c.generator.steps, self.generator_work()),
-                Phase::BuildPool => (c.pool.candidates, self.candidate_work()),
-                Phase::TrainSolver => {
-                    let s = &c.solver;
-                    let sampling = Work::sampling(s.prompts_per_step, s.group_size, s.max_tokens);
-                    (s.steps, sampling.and_learning(s.grpo.epochs))
-                }
+                Phase::BuildPool => (c.pool.candidates, self.candidate_work(cursor.iteration)),
+                Phase::TrainSolver => self.solver_work(cursor.iteration),
                 _ => self.evaluation_work(),
             };
-            if cursor.phase != Phase::TrainGenerator || c.generator.train {
+            let trains = c.generator.train && cursor.iteration >= c.generator.first_iteration;
+            if cursor.phase != Phase::TrainGenerator || trains {
                 stages.push(Stage::new(cursor.iteration, cursor.phase, steps, work).after(cursor.step));
             }
             cursor = cursor.next();
@@ -35,21 +32,35 @@ impl<G: Game> Run<'_, '_, G> {
         sampling.and_learning(g.grpo.epochs).plus(probe)
     }
 
+    /// The updates of the Solver, supervised and reinforced, and the mean work of one.
+    fn solver_work(&self, iteration: usize) -> (usize, Work) {
+        let s = &self.plan.config.solver;
+        let supervised = s.imitation.steps_of(iteration);
+        let steps = supervised + s.steps;
+        let imitation = Work::learning(s.imitation.tasks_per_step, s.max_tokens);
+        let sampling = Work::sampling(s.prompts_per_step, s.group_size, s.max_tokens);
+        let all = sampling.and_learning(s.grpo.epochs).times(s.steps as f64).plus(imitation.times(supervised as f64));
+        (steps, all.times(1.0 / steps.max(1) as f64))
+    }
+
     /// A candidate of the pool, and its share of the derived and own tasks; the Solver tries each.
-    fn candidate_work(&self) -> Work {
+    fn candidate_work(&self, iteration: usize) -> Work {
         let c = &self.plan.config;
         let own = self.tasks.as_ref().map_or(0.0, |tasks| f64::from(tasks.share));
         let more = c.pool.size as f64 * (f64::from(c.pool.derived_share) + own);
         let candidates = if own < 1.0 { 1.0 } else { 0.0 };
         let tried = candidates + more / c.pool.candidates.max(1) as f64;
+        let tried = if iteration < c.pool.verify_from { 0.0 } else { tried };
         let verify = Work::sampling(1, c.pool.verify_samples, c.solver.max_tokens).times(tried);
         Work::sampling(1, 1, c.generator.max_tokens).times(candidates).plus(verify)
     }
 
-    /// The number of tasks of all evaluations, and the mean work of one.
+    /// The number of tasks of all evaluations and benchmarks, and the mean work of one.
     fn evaluation_work(&self) -> (usize, Work) {
-        let tasks: usize = self.evaluations.iter().map(|evaluation| evaluation.tasks.len()).sum();
-        let mut all = Work::default();
+        let items: usize = self.benchmarks.iter().map(|benchmark| benchmark.items()).sum();
+        let evaluated: usize = self.evaluations.iter().map(|evaluation| evaluation.tasks.len()).sum();
+        let tasks = items + evaluated;
+        let mut all = Work::sampling(items, 1, self.plan.config.solver.max_tokens);
         for evaluation in self.evaluations {
             let tokens = self.plan.config.solver.max_tokens;
             all = all.plus(Work::sampling(evaluation.tasks.len(), evaluation.samples, tokens));

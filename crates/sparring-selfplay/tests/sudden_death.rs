@@ -1,7 +1,7 @@
 //! A process that dies without unwinding, at many places of a run: the files on the disk suffice to resume.
 #![allow(clippy::unwrap_used)]
 
-use sparring_core::{Event, Game, Message, Rejection, Rollout, Seed, reward_fn};
+use sparring_core::{Event, Game, Message, Prompt, Rejection, Rollout, Seed, reward_fn};
 use sparring_selfplay::{Players, Seat, SelfPlay, SelfPlayConfig, Summary};
 use sparring_testkit::ToyPolicy;
 use sparring_train::Evaluation;
@@ -17,8 +17,8 @@ impl Game for Echo {
 
     fn draw(&self, _: Seed) {}
 
-    fn generator_prompt(&self, (): &()) -> Vec<Message> {
-        vec![Message::user("a letter, please")]
+    fn generator_prompt(&self, (): &()) -> Prompt {
+        vec![Message::user("a letter, please")].into()
     }
 
     fn read(&self, (): &(), out: &Rollout) -> Result<String, Rejection> {

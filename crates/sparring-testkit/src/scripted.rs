@@ -81,6 +81,7 @@ impl ScriptedSampler {
             Prompt::Conversation(conversation) => {
                 conversation.messages.iter().map(|m| m.content.as_str()).collect::<Vec<_>>().join("\n")
             }
+            Prompt::Text(text) => text.clone(),
             Prompt::Tokens(tokens) => {
                 String::from_utf8_lossy(&tokens.iter().map(|&t| t as u8).collect::<Vec<u8>>()).into_owned()
             }

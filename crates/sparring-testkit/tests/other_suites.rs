@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 use serde::{Deserialize, Serialize};
 use sparring_core::{
-    BoxError, Component, Game, Message, Rejection, Reward, RewardContext, Rollout, Seed, advantage_fn,
+    BoxError, Component, Game, Message, Prompt, Rejection, Reward, RewardContext, Rollout, Seed, advantage_fn,
     reward_fn,
 };
 use sparring_testkit::conformance::{self, Options};
@@ -166,9 +166,9 @@ impl Game for Sums {
         (seed.value() % 5) as u32 + self.noise("draw")
     }
 
-    fn generator_prompt(&self, spec: &u32) -> Vec<Message> {
+    fn generator_prompt(&self, spec: &u32) -> Prompt {
         let text = if self.bug == "ask" { String::new() } else { format!("a sum with {spec}") };
-        vec![Message::user(text)]
+        vec![Message::user(text)].into()
     }
 
     fn read(&self, _: &u32, out: &Rollout) -> Result<Sum, Rejection> {

@@ -162,6 +162,7 @@ impl ChatTokenizer {
         match prompt {
             Prompt::Tokens(ids) => Ok(Arc::clone(ids)),
             Prompt::Conversation(conversation) => Ok(self.encode(&self.render(conversation)?)?.into()),
+            Prompt::Text(text) => Ok(self.encode(text)?.into()),
             _ => Err(PolicyError::Unsupported { what: "this kind of prompt" }),
         }
     }

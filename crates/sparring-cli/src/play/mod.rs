@@ -29,7 +29,7 @@ use sparring::selfplay::{Outcome, SelfPlay, write_report};
 use sparring::tools::ToolTask;
 use sparring::train::progress::Progress;
 use sparring::train::store::newest_checkpoint;
-use sparring::train::{Evaluation, TensorBoard, Watch};
+use sparring::train::{Epochs, Evaluation, TensorBoard, Watch};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,6 +53,7 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
                 solver_reward: Box::new(recipe.solver_reward),
                 plan: recipe.self_play,
                 evaluations,
+                tasks: Vec::new(),
             };
             let benchmarks = benchmarks(args, &settings, &[""], |_| Asking::model(&base))?;
             run(args, &settings, &base, parts, benchmarks)
@@ -60,13 +61,15 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
         Recipe::OwnTools(config) => {
             let tools = args.tools.as_deref().ok_or("name the tools (--tools FILE)")?;
             let recipe = config.build(recipe::catalogue(tools)?, Some(recipe::guide(base.tokenizer())?))?;
-            let game = Arc::new(recipe.game);
+            let kinds = models::value_kinds(&base, recipe.game.catalogue(), &settings.dir)?;
+            let game = Arc::new(recipe.game.with_kinds(kinds));
             let parts = Parts {
                 game: Arc::clone(&game),
                 generator_reward: Box::new(recipe.generator_reward),
                 solver_reward: Box::new(recipe.solver_reward),
                 plan: recipe.self_play,
                 evaluations: Vec::new(),
+                tasks: args.tasks.as_deref().map(recipe::requests).transpose()?.unwrap_or_default(),
             };
             let kinds: &[&str] = if args.eval_free { &["", "-free"] } else { &[""] };
             let benchmarks =
@@ -124,6 +127,9 @@ fn run<G: Game>(
     .with_observer(TensorBoard::new(&settings.dir).with_meter(watch.meter));
     if let Some(demands) = demands {
         run = run.with_demands(demands);
+    }
+    if !parts.tasks.is_empty() {
+        run = run.with_tasks(Epochs::new(parts.tasks), args.tasks_share);
     }
     for evaluation in parts.evaluations {
         run = run.with_evaluation(evaluation);

@@ -1,12 +1,16 @@
 //! The models that play.
 
 use crate::demands::{Planned, measure};
+use crate::errors::at;
 use crate::models::Model;
 use crate::play::recipe::Parts;
 use crate::play::settings::{Args, Settings};
 use sparring::core::{BoxError, Game, Policy, Prompt, Seed};
+use sparring::recipes::own_tools::{Catalogue, ValueKinds};
 use sparring::selfplay::{Players, Seat, Weights};
 use sparring::train::Demands;
+use sparring::train::store::disk::write_atomic;
+use std::path::Path;
 
 /// Loads the base model.
 pub(crate) fn base(args: &Args) -> Result<Model, BoxError> {
@@ -29,6 +33,19 @@ pub(crate) fn players(base: &Model, settings: &Settings) -> Result<Players, BoxE
     })
 }
 
+/// Which kinds of values fit the parameters of the tools, as the base model finds: measured once, and kept in the run's
+/// folder, since it takes a minute.
+pub(crate) fn value_kinds(base: &Model, catalogue: &Catalogue, dir: &Path) -> Result<ValueKinds, BoxError> {
+    let path = dir.join("value-kinds.json");
+    if let Ok(text) = std::fs::read_to_string(&path) {
+        return Ok(serde_json::from_str(&text).map_err(at(&path))?);
+    }
+    let kinds = ValueKinds::measure(catalogue, base.scorer(), base.tokenizer())?;
+    std::fs::create_dir_all(dir).map_err(at(dir))?;
+    write_atomic(&path, &serde_json::to_vec_pretty(&kinds)?)?;
+    Ok(kinds)
+}
+
 /// What the run will need, by a trial on some of its prompts.
 pub(crate) fn demands<G: Game>(
     base: &Model,
@@ -39,7 +56,7 @@ pub(crate) fn demands<G: Game>(
     let c = settings.recipe.self_play();
     let seed = Seed::new(settings.seed).child("trial");
     let proposal = |i| {
-        let prompt = Prompt::from(parts.game.generator_prompt(&parts.game.draw(seed.index(i))));
+        let prompt = parts.game.generator_prompt(&parts.game.draw(seed.index(i)));
         (prompt, c.generator.max_tokens)
     };
     let answer = |task| (Prompt::from(parts.game.solver_prompt(task)), c.solver.max_tokens);

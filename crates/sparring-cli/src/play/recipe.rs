@@ -2,8 +2,9 @@
 
 use crate::errors::read_text;
 use sparring::core::{BoxError, Game, Reward};
+use sparring::eval::{Expected, Item, Suite};
 use sparring::guided::{Guide, Vocabulary};
-use sparring::recipes::own_tools::{self, Catalogue, OwnToolsConfig};
+use sparring::recipes::own_tools::{self, Catalogue, OwnToolsConfig, Request};
 use sparring::recipes::tool_r0::{self, ToolR0Config};
 use sparring::recipes::{PresetSettings, RecipeError};
 use sparring::selfplay::{SelfPlayConfig, SelfPlayPlan};
@@ -96,6 +97,18 @@ pub(crate) struct Parts<G: Game> {
     pub(crate) solver_reward: Box<dyn Reward<G::Task>>,
     pub(crate) plan: SelfPlayPlan,
     pub(crate) evaluations: Vec<Evaluation<G::Task>>,
+    /// The user's own tasks; none by default.
+    pub(crate) tasks: Vec<G::Task>,
+}
+
+/// The requests of a file in the unified form.
+pub(crate) fn requests(path: &Path) -> Result<Vec<Request>, BoxError> {
+    let loaded = Suite::Unified.load(path, &[]).map_err(|error| format!("--tasks {}: {error}", path.display()))?;
+    let request = |item: Item| {
+        let calls = if let Expected::Calls(calls) = item.expected { calls } else { Vec::new() };
+        Request::of(item.messages, item.tools, calls)
+    };
+    Ok(loaded.items.into_iter().map(request).collect())
 }
 
 /// The tools of a file.

@@ -24,6 +24,13 @@ pub(crate) struct Args {
     /// a line. Self-play then makes the model good at calling them.
     #[arg(long, value_name = "FILE", requires = "model")]
     pub(crate) tools: Option<PathBuf>,
+    /// Requests of your own with the right calls, in the unified form, also when resuming: a share of the tasks that
+    /// the Solver learns from.
+    #[arg(long, value_name = "FILE", requires = "tools")]
+    pub(crate) tasks: Option<PathBuf>,
+    /// Their share, up to 1 (then the Generator writes none; set `generator.train = false`).
+    #[arg(long, value_name = "SHARE", default_value_t = 0.3, requires = "tasks")]
+    pub(crate) tasks_share: f32,
     /// Measures the model between iterations, also when resuming; any number of times. PATH is a file of requests in
     /// the unified form, or the folder of a benchmark, whose name (bfcl, snips, ...) is then NAME.
     #[arg(long = "eval", value_name = "NAME:PATH")]
@@ -114,7 +121,9 @@ impl Args {
             .iter()
             .flat_map(|EvalArg { name, path }| option("--eval", Some(format!("{name}:{}", path.display()))));
         let free = self.eval_free.then(|| "--eval-free".to_owned());
-        let more = tools.chain(evals).chain(option("--eval-limit", self.eval_limit)).chain(free);
+        let tasks = option("--tasks", self.tasks.as_deref().map(Path::display));
+        let share = option("--tasks-share", self.tasks.as_ref().map(|_| self.tasks_share));
+        let more = tools.chain(tasks).chain(share).chain(evals).chain(option("--eval-limit", self.eval_limit)).chain(free);
         continuation("play", dir, self.model.as_deref(), &self.device, more)
     }
 
@@ -123,6 +132,9 @@ impl Args {
         let mut inputs = inputs(self.model.as_deref(), lora, self.device.device)?;
         if let Some(tools) = &self.tools {
             inputs.insert("tools".to_owned(), file_digest(tools)?);
+        }
+        if let Some(tasks) = &self.tasks {
+            inputs.insert("tasks".to_owned(), file_digest(tasks)?);
         }
         for eval in &self.evals {
             let limit = self.eval_limit.map_or_else(String::new, |limit| format!(", {limit} items"));

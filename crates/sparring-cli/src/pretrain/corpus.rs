@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
-use sparring::core::{Game, Message, Seed};
+use sparring::core::{Game, Message, Prompt, Seed};
 use sparring::miniature::{Document, DocumentMix, World, plan};
 use sparring::recipes::tool_r0::{
     Context, TaskSpec, ToolListStyle, ToolR0Game, render_answer, render_proposal,
@@ -61,7 +61,7 @@ impl Corpus<'_> {
                     arguments: Some(arguments),
                 };
                 let completion = break_sometimes(render_proposal(&task, &think), seed);
-                Text { prompt: self.game.generator_prompt(&spec), completion }
+                Text { prompt: messages(self.game.generator_prompt(&spec)), completion }
             }
             Document::Answer { task, calls, think } => {
                 let completion = break_sometimes(render_answer(&calls, &think), seed);
@@ -88,4 +88,12 @@ fn break_sometimes(text: String, seed: Seed) -> String {
     }
     let tag = CLOSING.choose(&mut rng).copied().unwrap_or("</think>");
     text.replacen(tag, "", 1)
+}
+
+/// The messages of a conversation.
+fn messages(prompt: Prompt) -> Vec<Message> {
+    match prompt {
+        Prompt::Conversation(conversation) => conversation.messages,
+        _ => Vec::new(),
+    }
 }

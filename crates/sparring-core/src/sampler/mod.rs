@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub enum Prompt {
     /// A conversation; the backend applies its chat template and starts the assistant's turn.
     Conversation(Conversation),
+    /// Plain text, encoded without a chat template: for a base model, or a chat model used as one.
+    Text(String),
     /// Token ids, used unchanged.
     Tokens(Arc<[u32]>),
 }

@@ -56,12 +56,14 @@ pub(super) fn value(grammar: &CallGrammar, mut schema: Value, rules: &mut Rules,
     Limits { chars: grammar.string_chars, in_tag, close }.apply(&mut schema);
     if let Value::Object(schema) = &mut schema {
         // Keywords that the parser does not know restrict nothing, rather than making the tool unusable.
-        let style = json!({
-            "whitespace_flexible": false, "item_separator": ", ", "key_separator": ": ", "lenient": true
-        });
-        schema.insert("x-guidance".to_owned(), style);
+        schema.insert("x-guidance".to_owned(), style());
     }
     rules.fresh("json", format!("%json {schema}"))
+}
+
+/// How JSON is written.
+pub(crate) fn style() -> Value {
+    json!({"whitespace_flexible": false, "item_separator": ", ", "key_separator": ": ", "lenient": true})
 }
 
 /// Numbers are at most this large, unless the schema says more: JSON can write numbers that no program can hold.

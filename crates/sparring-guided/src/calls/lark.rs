@@ -25,7 +25,7 @@ impl Rules {
 }
 
 /// A literal text; nothing for an empty one.
-pub(super) fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     if text.is_empty() { String::new() } else { serde_json::Value::from(text).to_string() }
 }
 

@@ -8,7 +8,9 @@ mod shape;
 mod tags;
 
 use crate::GuidedError;
-use lark::{Rules, literal};
+pub(crate) use json::style as json_style;
+pub(crate) use lark::literal;
+use lark::Rules;
 use shape::{Each, Shape};
 use sparring_tools::{Format, ToolSpec};
 use std::ops::RangeInclusive;

@@ -138,11 +138,11 @@ fn words(tool: &ToolSpec) -> BTreeSet<String> {
     let described = tool.parameters.values().filter_map(|schema| schema.get("description")?.as_str());
     let texts = [tool.name.as_str(), tool.description.as_str()];
     let texts = texts.into_iter().chain(tool.parameters.keys().map(String::as_str)).chain(described);
-    texts.flat_map(split).collect()
+    texts.flat_map(split).filter(|word| word.len() > 1).collect()
 }
 
 /// `getUser_token2` to `get`, `user`, `token2`.
-fn split(text: &str) -> Vec<String> {
+pub(super) fn split(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut lower = false;
     for c in text.chars() {
@@ -156,7 +156,7 @@ fn split(text: &str) -> Vec<String> {
         }
         lower = c.is_lowercase();
     }
-    words.retain(|word| word.len() > 1);
+    words.retain(|word| !word.is_empty());
     words
 }
 
@@ -204,6 +204,6 @@ mod tests {
             {"name": "DeleteAlarm", "description": "Removes an alarm clock."}]"#;
         let catalogue = catalogue(text).unwrap();
         assert_eq!(catalogue.near(0), [2, 1]);
-        assert_eq!(split("getUser_token2 Of"), ["get", "user", "token2", "of"]);
+        assert_eq!(split("getUser_token2 Of a"), ["get", "user", "token2", "of", "a"]);
     }
 }

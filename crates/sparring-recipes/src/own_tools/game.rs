@@ -1,10 +1,11 @@
-use super::grammar;
-use super::prompts::{generator_messages, is_copied, solver_messages};
-use super::{CallPlan, Catalogue, PlanConfig};
+use super::{choice, grammar};
+use super::prompts::{REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages};
+use super::{CallPlan, Catalogue, PlanConfig, Request, ValueKinds};
 use crate::RecipeError;
 use crate::tool_r0::{canonical_calls, without_called_tools};
 use serde::{Deserialize, Serialize};
-use sparring_core::{Game, Hook, Message, Rejection, Rollout, Seed};
+use serde_json::{Map, Value};
+use sparring_core::{Game, Hook, Message, Prompt, Rejection, Rollout, Seed};
 use sparring_guided::Guide;
 use sparring_tools::grounding::{Letters, is_grounded};
 use sparring_tools::{CallParser, Format, ToolCall, ToolSpec, ToolTask, same_calls, signature};
@@ -41,7 +42,7 @@ pub struct GameSettings {
     pub grounded: bool,
     /// Largest number of words between two values of a request.
     pub gap: usize,
-    /// Largest number of characters of a string that the Generator writes.
+    /// Largest number of characters of a string value that the Generator invents.
     pub value_chars: usize,
     /// Largest number of characters of a string that the Solver writes.
     pub answer_chars: usize,
@@ -77,6 +78,7 @@ pub struct OwnToolsGame {
     plan: PlanConfig,
     settings: GameSettings,
     guide: Option<Guide>,
+    kinds: ValueKinds,
     parser: Box<dyn CallParser>,
 }
 
@@ -104,14 +106,24 @@ impl OwnToolsGame {
         if settings.value_chars == 0 || settings.answer_chars == 0 {
             return Err(RecipeError::setting("game.value_chars", "and answer_chars must be at least 1"));
         }
+        if settings.order == Order::RequestFirst && plan.given_values > 0.0 {
+            let why = "must be 0 with game.order = \"request_first\": the values follow from the request";
+            return Err(RecipeError::setting("plan.given_values", why));
+        }
         if let Some(guide) = &guide {
             for tool in catalogue.tools() {
                 grammar::answers(guide, std::slice::from_ref(tool), &settings)?;
-                grammar::proposals(guide, std::slice::from_ref(tool), &settings)?;
             }
         }
         let parser = settings.format.parser_for(catalogue.tools().to_vec());
-        Ok(Self { catalogue, plan, settings, guide, parser })
+        Ok(Self { catalogue, plan, settings, guide, kinds: ValueKinds::default(), parser })
+    }
+
+    /// Sets which kinds of values fit the parameters. By default every kind fits.
+    #[must_use]
+    pub fn with_kinds(mut self, kinds: ValueKinds) -> Self {
+        self.kinds = kinds;
+        self
     }
 
     /// The tools.
@@ -138,42 +150,61 @@ impl OwnToolsGame {
         names.iter().filter_map(|name| self.catalogue.get(name).cloned()).collect()
     }
 
-    fn check_calls(&self, plan: &CallPlan, calls: &[ToolCall]) -> Result<(), Rejection> {
-        let names: Vec<&str> = calls.iter().map(|call| call.name.as_str()).collect();
-        let planned: Vec<&str> = plan.calls.iter().map(|call| call.tool.as_str()).collect();
-        if names != planned {
-            return Err(Rejection::new("plan_tools", format!("planned {planned:?}, found {names:?}")));
+    /// Request and arguments of a proposal.
+    fn parts(&self, plan: &CallPlan, text: &str) -> Result<(String, Vec<Map<String, Value>>), Rejection> {
+        if !plan.arguments.is_empty() {
+            return Ok((text.trim().to_owned(), plan.arguments.clone()));
         }
-        for (planned, call) in plan.calls.iter().zip(calls) {
-            let given = call.arguments.len() == planned.parameters.len()
-                && planned.parameters.iter().all(|name| call.arguments.contains_key(name));
+        let missing = |what: &str| Rejection::new("form", format!("the proposal has no {what}"));
+        let (request, values) = match self.settings.order {
+            Order::CallsFirst => {
+                let (values, request) = text.split_once(REQUEST).ok_or_else(|| missing("request"))?;
+                (request, values)
+            }
+            Order::RequestFirst => text.split_once(VALUES).ok_or_else(|| missing("values"))?,
+        };
+        let values = serde_json::from_str(values.trim())
+            .map_err(|error| Rejection::new("values", format!("{error}: {}", values.trim())))?;
+        Ok((request.trim().to_owned(), values))
+    }
+
+    fn calls(&self, plan: &CallPlan, arguments: Vec<Map<String, Value>>) -> Result<Vec<ToolCall>, Rejection> {
+        if arguments.len() != plan.calls.len() {
+            let detail = format!("planned {} calls, found values of {}", plan.calls.len(), arguments.len());
+            return Err(Rejection::new("plan_calls", detail));
+        }
+        let mut calls = Vec::with_capacity(arguments.len());
+        for (planned, arguments) in plan.calls.iter().zip(arguments) {
+            let given = arguments.len() == planned.parameters.len()
+                && planned.parameters.iter().all(|name| arguments.contains_key(name));
             if !given {
-                let found: Vec<&String> = call.arguments.keys().collect();
+                let found: Vec<&String> = arguments.keys().collect();
                 let detail = format!("planned {:?}, found {found:?}", planned.parameters);
                 return Err(Rejection::new("plan_parameters", detail));
             }
-            let tool = self.catalogue.get(&call.name);
-            if let Some(Err(problems)) = tool.map(|tool| tool.validate(call)) {
+            let call = ToolCall::new(&planned.tool, arguments);
+            if let Some(Err(problems)) = self.catalogue.get(&call.name).map(|tool| tool.validate(&call)) {
                 let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 return Err(Rejection::new("schema", problems.join("; ")));
             }
+            calls.push(call);
         }
-        Ok(())
+        Ok(calls)
     }
 }
 
 /// A request has at least this many words.
 const FEWEST_WORDS: usize = 3;
 
-fn check_request(request: &str, calls: &[ToolCall]) -> Result<(), Rejection> {
+fn check_request(request: &str, plan: &CallPlan, calls: &[ToolCall]) -> Result<(), Rejection> {
     if request.split_whitespace().count() < FEWEST_WORDS {
         return Err(Rejection::new("request_length", format!("{request:?} is too short")));
     }
+    if let Some(known) = copied(request) {
+        return Err(Rejection::new("copied", format!("{request:?} repeats {known:?} of a worked example")));
+    }
     for (name, value) in calls.iter().flat_map(|call| &call.arguments) {
-        if is_copied(value) {
-            return Err(Rejection::new("copied", format!("{name} is {value}, as in a worked example")));
-        }
-        if !is_grounded(value, request, Letters::AllScripts) {
+        if !plan.later.contains(name) && !is_grounded(value, request, Letters::AllScripts) {
             return Err(Rejection::new(
                 "ungrounded",
                 format!("{name} is {value}, which the request does not say"),
@@ -185,69 +216,84 @@ fn check_request(request: &str, calls: &[ToolCall]) -> Result<(), Rejection> {
 
 impl Game for OwnToolsGame {
     type Spec = CallPlan;
-    type Task = ToolTask;
+    type Task = Request;
 
     fn draw(&self, seed: Seed) -> CallPlan {
-        self.plan.draw(&self.catalogue, seed)
+        self.plan.draw(&self.catalogue, &self.kinds, seed)
     }
 
-    fn generator_prompt(&self, plan: &CallPlan) -> Vec<Message> {
-        let calls_first = self.settings.order == Order::CallsFirst;
-        generator_messages(&self.catalogue, plan, &*self.parser, calls_first)
+    fn generator_prompt(&self, plan: &CallPlan) -> Prompt {
+        Prompt::Text(generator_text(&self.catalogue, plan, self.settings.order))
+    }
+
+    fn contrast_prompt(&self, plan: &CallPlan) -> Option<Prompt> {
+        Some(Prompt::Text(contrast_text(plan, self.settings.order)))
     }
 
     fn generator_hook(&self, plan: &CallPlan) -> Option<Hook> {
         let guide = self.guide.as_ref().filter(|_| self.settings.constrain_generator)?;
-        let planned = grammar::planned(&self.catalogue, plan);
-        grammar::proposals(guide, &planned, &self.settings).ok().map(Hook::new)
+        grammar::proposal(guide, &self.catalogue, plan, &self.settings).ok()
     }
 
-    fn read(&self, plan: &CallPlan, out: &Rollout) -> Result<ToolTask, Rejection> {
+    fn read(&self, plan: &CallPlan, out: &Rollout) -> Result<Request, Rejection> {
         if out.truncated() {
             return Err(Rejection::new("cut_off", "the proposal does not end within max_tokens"));
         }
-        let reading = self.parser.read(&out.text);
-        let request = reading.content.trim().to_owned();
-        let calls = reading.strict().map_err(|error| Rejection::new("calls", error.to_string()))?;
-        self.check_calls(plan, &calls)?;
-        check_request(&request, &calls)?;
+        let (request, arguments) = self.parts(plan, &out.text)?;
+        let calls = self.calls(plan, arguments)?;
+        check_request(&request, plan, &calls)?;
         let domain = plan.calls.first().map(|call| call.tool.clone()).unwrap_or_default();
-        Ok(ToolTask { domain, ..ToolTask::new(request, self.tool_specs(&plan.menu), calls) })
+        let words = Seed::new(0).child(&request);
+        let task = ToolTask { domain, ..ToolTask::new(request, self.tool_specs(&plan.menu), calls) };
+        Ok(Request::from(task).ask_for_the_rest(plan, words))
     }
 
-    fn solver_prompt(&self, task: &ToolTask) -> Vec<Message> {
-        self.prompt(&task.tools, &[Message::user(task.question.clone())])
+    fn solver_prompt(&self, request: &Request) -> Vec<Message> {
+        self.prompt(&request.task.tools, &request.conversation())
     }
 
-    fn solver_hook(&self, task: &ToolTask) -> Option<Hook> {
-        if self.settings.constrain_solver { self.answer_hook(&task.tools) } else { None }
+    fn solver_hook(&self, request: &Request) -> Option<Hook> {
+        if self.settings.constrain_solver { self.answer_hook(&request.task.tools) } else { None }
     }
 
-    fn gold_answer(&self, task: &ToolTask) -> Option<String> {
+    fn gold_answer(&self, Request { task, .. }: &Request) -> Option<String> {
         let declines = task.calls.is_empty();
         Some(if declines { self.settings.decline.clone() } else { self.parser.render(&task.calls) })
     }
 
-    fn solved(&self, task: &ToolTask, out: &Rollout) -> bool {
+    fn solved(&self, Request { task, .. }: &Request, out: &Rollout) -> bool {
         self.parser.parse(&out.text).is_ok_and(|calls| same_calls(&task.calls, &calls))
     }
 
-    fn answer(&self, _: &ToolTask, out: &Rollout) -> Option<String> {
+    fn answer(&self, _: &Request, out: &Rollout) -> Option<String> {
         self.parser.parse(&out.text).ok().map(|calls| canonical_calls(&calls))
     }
 
-    fn signature(&self, task: &ToolTask) -> String {
-        signature(task)
+    fn choose(
+        &self,
+        pool: &[&Request],
+        n: usize,
+        update: u64,
+        seed: Seed,
+    ) -> Option<Vec<(usize, Request)>> {
+        Some(choice::of_one_menu(&self.catalogue, &self.plan, pool, n, update, seed))
     }
 
-    fn stratum(&self, task: &ToolTask) -> String {
-        task.domain.clone()
+    fn signature(&self, request: &Request) -> String {
+        let earlier = request.earlier.iter().map(|message| message.content.as_str());
+        let whole: Vec<&str> = earlier.chain([request.task.question.as_str()]).collect();
+        signature(&ToolTask { question: whole.join("\n"), ..request.task.clone() })
     }
 
-    fn derive(&self, task: &ToolTask, other: Option<&ToolTask>, seed: Seed) -> Vec<ToolTask> {
+    fn stratum(&self, request: &Request) -> String {
+        request.task.domain.clone()
+    }
+
+    fn derive(&self, request: &Request, other: Option<&Request>, seed: Seed) -> Vec<Request> {
         if !self.settings.derive_no_call {
             return Vec::new();
         }
-        without_called_tools(task, other, seed).into_iter().collect()
+        let derived = without_called_tools(&request.task, other.map(|other| &other.task), seed);
+        derived.map(|task| Request { earlier: request.earlier.clone(), task }).into_iter().collect()
     }
 }

@@ -1,10 +1,12 @@
 //! The grammars that both players write under.
 
 use super::game::{GameSettings, Order};
+use super::prompts::{REQUEST, VALUES};
 use super::{CallPlan, Catalogue};
 use serde_json::{Map, Value, json};
+use sparring_core::Hook;
 use sparring_guided::{CallGrammar, Constraint, Guide, GuidedError, Staged};
-use sparring_tools::{CallParser, ToolCall, ToolSpec, grounding};
+use sparring_tools::{ToolSpec, grounding};
 
 /// Calls of these tools, or none.
 pub(super) fn answers(
@@ -19,67 +21,74 @@ pub(super) fn answers(
     guide.calls(tools, &grammar)
 }
 
-/// The planned calls and a request, in the order of the settings.
-pub(super) fn proposals(
+/// What the Generator writes behind its prompt: a request; with the values, if the plan does not give them.
+pub(super) fn proposal(
     guide: &Guide,
-    planned: &[ToolSpec],
+    catalogue: &Catalogue,
+    plan: &CallPlan,
     settings: &GameSettings,
-) -> Result<Staged, GuidedError> {
-    let grammar =
-        CallGrammar::new(settings.format).with_each_once(true).with_string_chars(settings.value_chars);
-    let calls = guide.calls(planned, &grammar)?;
-    let (guide, gap) = (guide.clone(), settings.gap);
+) -> Result<Hook, GuidedError> {
+    let gap = settings.gap;
+    let grounded = |arguments: &[Map<String, Value>]| {
+        if settings.grounded { texts(arguments) } else { Vec::new() }
+    };
+    if !plan.arguments.is_empty() {
+        return guide.sentence(" ", &grounded(&plan.mentioned()), gap, "\n").map(Hook::new);
+    }
+    let values = values_schema(catalogue, plan, settings);
     Ok(match settings.order {
         Order::CallsFirst => {
-            let (grounded, parser) = (settings.grounded, settings.format.parser_for(planned.to_vec()));
+            let (requests, whole) = (guide.clone(), settings.grounded);
             let request = move |text: &str| {
-                let texts = if grounded { texts(&parser.read(text).calls) } else { Vec::new() };
-                guide.sentence("\n", &texts, gap)
+                let arguments: Vec<Map<String, Value>> = serde_json::from_str(text.trim()).unwrap_or_default();
+                let texts = if whole { texts(&arguments) } else { Vec::new() };
+                requests.sentence(&format!("\n{REQUEST} "), &texts, gap, "\n")
             };
-            Staged::new(calls, request)
+            Hook::new(Staged::new(guide.json_after(" ", values)?, request))
         }
         Order::RequestFirst => {
-            let request = guide.sentence("", &[], 3 * gap)?;
-            Staged::new(request, move |_| Ok(calls.clone()))
+            let request = guide.sentence(" ", &[], 3 * gap, "\n")?;
+            let calls = guide.json_after(&format!("{VALUES} "), values)?;
+            Hook::new(Staged::new(request, move |_| Ok(calls.clone())))
         }
     })
 }
 
-/// The tools of the planned calls with the planned parameters only, all required, and with values that a person would
-/// write.
-pub(super) fn planned(catalogue: &Catalogue, plan: &CallPlan) -> Vec<ToolSpec> {
-    let mut ideas = plan.ideas.iter();
-    let mut planned = Vec::with_capacity(plan.calls.len());
+/// The schema of the values that the Generator invents: a list of the arguments of each planned call.
+fn values_schema(catalogue: &Catalogue, plan: &CallPlan, settings: &GameSettings) -> Value {
+    let mut calls = Vec::with_capacity(plan.calls.len());
     for call in &plan.calls {
         let Some(tool) = catalogue.get(&call.tool) else { continue };
-        let mut reduced = tool.clone();
-        reduced.parameters.clear();
-        for name in &call.parameters {
-            let ideas = ideas.next().map_or(&[][..], Vec::as_slice);
-            let schema = tool.parameters.get(name).cloned().unwrap_or_default();
-            reduced.parameters.insert(name.clone(), simple(&schema, ideas));
+        let schema = |name: &String| tool.parameters.get(name).cloned().unwrap_or_default();
+        let properties: Map<String, Value> = call
+            .parameters
+            .iter()
+            .map(|name| (name.clone(), simple(&schema(name), settings.value_chars)))
+            .collect();
+        let mut object = tool.parameters_schema();
+        if let Value::Object(object) = &mut object {
+            object.insert("type".to_owned(), json!("object"));
+            object.insert("properties".to_owned(), properties.into());
+            object.insert("required".to_owned(), json!(call.parameters));
+            object.insert("additionalProperties".to_owned(), json!(false));
         }
-        reduced.required.clone_from(&call.parameters);
-        planned.push(reduced);
+        calls.push(object);
     }
-    planned
+    let n = calls.len();
+    json!({"type": "array", "prefixItems": calls, "items": false, "minItems": n, "maxItems": n})
 }
 
-/// Strings are one of `ideas`; without any, they begin and end with a letter or digit, and have no marks that JSON or a
-/// call format would have to escape; numbers are of a size that people speak of. Schemas that say more stay as they
-/// are.
-fn simple(schema: &Value, ideas: &[String]) -> Value {
-    const WORDS: &str = r"^[\p{L}\p{N}]([\p{L}\p{N} .,:'&@/+-]{0,40}[\p{L}\p{N}])?$";
+/// Strings begin and end with a letter or digit, and have no marks that JSON would have to escape; numbers are of a
+/// size that people speak of. Schemas that say more stay as they are.
+fn simple(schema: &Value, chars: usize) -> Value {
+    let inner = chars.saturating_sub(2);
+    let words = format!(r"^[\p{{L}}\p{{N}}]([\p{{L}}\p{{N}} .,:'&@/+-]{{0,{inner}}}[\p{{L}}\p{{N}}])?$");
     let Value::Object(map) = schema else { return schema.clone() };
     let mut map: Map<String, Value> = map.clone();
     let says_more = |map: &Map<String, Value>, keys: &[&str]| keys.iter().any(|key| map.contains_key(*key));
     match map.get("type").and_then(Value::as_str) {
         Some("string" | "str") if !says_more(&map, &["enum", "const", "format", "pattern"]) => {
-            if ideas.is_empty() {
-                map.insert("pattern".to_owned(), json!(WORDS));
-            } else {
-                map.insert("enum".to_owned(), json!(ideas));
-            }
+            map.insert("pattern".to_owned(), json!(words));
         }
         Some("integer" | "int" | "number" | "float")
             if !says_more(
@@ -91,7 +100,7 @@ fn simple(schema: &Value, ideas: &[String]) -> Value {
             map.insert("maximum".to_owned(), json!(10_000));
         }
         Some("array" | "list") => {
-            if let Some(items) = map.get("items").map(|items| simple(items, ideas)) {
+            if let Some(items) = map.get("items").map(|items| simple(items, chars)) {
                 map.insert("items".to_owned(), items);
             }
             map.entry("minItems").or_insert(json!(1));
@@ -102,10 +111,10 @@ fn simple(schema: &Value, ideas: &[String]) -> Value {
     Value::Object(map)
 }
 
-/// What of the calls' arguments must stand in the request: every string and number in them, each once.
-fn texts(calls: &[ToolCall]) -> Vec<String> {
+/// What of the arguments must stand in the request: every string and number in them, each once.
+fn texts(calls: &[Map<String, Value>]) -> Vec<String> {
     let mut texts = Vec::new();
-    for value in calls.iter().flat_map(|call| call.arguments.values()) {
+    for value in calls.iter().flat_map(Map::values) {
         collect(value, &mut texts);
     }
     texts

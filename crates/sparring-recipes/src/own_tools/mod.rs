@@ -15,19 +15,24 @@
 //! [`OwnToolsConfig`] is the serialisable form, and [`OwnTools`] the result of building.
 
 mod catalogue;
+mod choice;
 mod config;
 mod game;
 mod generator_reward;
 mod grammar;
-mod ideas;
+mod lexicon;
 mod plan;
 mod prompts;
+mod request;
 mod solver_reward;
+mod values;
 
 pub use catalogue::Catalogue;
 pub use config::{OwnTools, OwnToolsConfig, Preset};
 pub use game::{GameSettings, Order, OwnToolsGame};
 pub use generator_reward::{ProposalReward, ProposalRewardConfig};
-pub use plan::{CallPlan, PlanConfig, PlannedCall};
+pub use plan::{CallPlan, PlanConfig, PlannedCall, Style};
 pub use prompts::{describe, solver_messages};
+pub use request::Request;
 pub use solver_reward::{AnswerReward, AnswerRewardConfig};
+pub use values::ValueKinds;

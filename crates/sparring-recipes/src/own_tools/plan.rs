@@ -1,10 +1,12 @@
-use super::{Catalogue, ideas};
+use super::{Catalogue, ValueKinds};
 use crate::RecipeError;
 use crate::tool_r0::{check_weights, pick};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sparring_core::Seed;
+use sparring_tools::ToolSpec;
 
 /// A call that the Generator is to write: its tool, and the parameters that are given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,19 +17,52 @@ pub struct PlannedCall {
     pub parameters: Vec<String>,
 }
 
+/// How a person speaks. Each style has worked examples in the Generator's prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Style {
+    /// "Send 45 dollars to Maria Lopez."
+    Command,
+    /// "Can you transfer 45 dollars to Maria Lopez?"
+    Question,
+    /// "I need to pay Maria Lopez 45 dollars."
+    Wish,
+    /// "send Maria Lopez 45"
+    Casual,
+}
+
+impl Style {
+    /// Every style.
+    pub const ALL: [Self; 4] = [Self::Command, Self::Question, Self::Wish, Self::Casual];
+}
+
 /// The specification of a task: which calls, in which menu of tools, in whose words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallPlan {
     /// The calls, at least one.
     pub calls: Vec<PlannedCall>,
     /// Names of the tools that the Solver is offered, in order; those of the calls are among them.
     pub menu: Vec<String>,
     /// How the person speaks.
-    pub style: String,
-    /// For each parameter of the calls, in order, the values of which the Generator chooses if it is a string; empty if
-    /// it invents them.
+    pub style: Style,
+    /// The arguments of each call, in order; empty if the Generator invents them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ideas: Vec<Vec<String>>,
+    pub arguments: Vec<Map<String, Value>>,
+    /// Parameters of the only call that the request leaves out: the assistant asks for them, one after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<String>,
+}
+
+impl CallPlan {
+    /// The arguments that the request mentions.
+    pub(super) fn mentioned(&self) -> Vec<Map<String, Value>> {
+        let mentioned = |arguments: &Map<String, Value>| {
+            let kept = arguments.iter().filter(|(name, _)| !self.later.contains(name));
+            kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+        };
+        self.arguments.iter().map(mentioned).collect()
+    }
 }
 
 /// The distribution of [`CallPlan`]s.
@@ -47,31 +82,29 @@ pub struct PlanConfig {
     pub menu_to: usize,
     /// Largest number of parameters that are given, unless more are required.
     pub parameters: usize,
-    /// How people speak.
-    pub styles: Vec<String>,
-    /// Share of the plans, in [0, 1], in which the Generator chooses the values of string parameters from a list of
-    /// everyday ones (names, places, dates, ...), by what fits the parameter. A small model that invents them all
-    /// writes the same few again and again, or nonsense.
+    /// Share of the Solver's tasks, in [0, 1), whose tools are not on the menu, so that declining is right.
+    pub no_call: f64,
+    /// Share of the plans, in [0, 1], in which the request leaves out parameters, and the assistant asks for them.
+    pub dialogues: f64,
+    /// How people speak: a style is drawn uniformly.
+    pub styles: Vec<Style>,
+    /// Share of the plans, in [0, 1], that give the values of the parameters, of kinds that the base model finds fitting
+    /// ([`ValueKinds`]). In the others, the Generator invents them; a small one writes the same few again and again, or
+    /// nonsense.
     pub given_values: f64,
 }
 
 impl Default for PlanConfig {
     fn default() -> Self {
-        let styles = [
-            "a short command",
-            "a polite question",
-            "casual, as to a friend",
-            "a plain statement of what they want",
-            "a question that begins with Can, Could or Would",
-            "in a hurry",
-        ];
         Self {
             calls: vec![0.9, 0.1],
             menu_from: 2,
             menu_to: 8,
             parameters: 4,
-            styles: styles.map(str::to_owned).to_vec(),
-            given_values: 0.7,
+            no_call: 0.15,
+            dialogues: 0.2,
+            styles: Style::ALL.to_vec(),
+            given_values: 1.0,
         }
     }
 }
@@ -90,6 +123,12 @@ impl PlanConfig {
         if !(0.0..=1.0).contains(&self.given_values) {
             return bad("given_values", "must be in [0, 1]");
         }
+        if !(0.0..=1.0).contains(&self.dialogues) {
+            return bad("dialogues", "must be in [0, 1]");
+        }
+        if !(0.0..1.0).contains(&self.no_call) {
+            return bad("no_call", "must be in [0, 1)");
+        }
         if self.styles.is_empty() {
             return bad("styles", "needs at least one style");
         }
@@ -97,7 +136,7 @@ impl PlanConfig {
     }
 
     /// Draws a plan over checked settings.
-    pub(crate) fn draw(&self, catalogue: &Catalogue, seed: Seed) -> CallPlan {
+    pub(crate) fn draw(&self, catalogue: &Catalogue, kinds: &ValueKinds, seed: Seed) -> CallPlan {
         let mut rng = seed.rng();
         let tools = catalogue.tools();
         let mut called = vec![rng.random_range(0..tools.len())];
@@ -117,17 +156,29 @@ impl PlanConfig {
             .collect();
         let size = rng.random_range(self.menu_from..=self.menu_to);
         let menu = menu(catalogue, &called, size, &mut rng);
-        let style = self.styles[rng.random_range(0..self.styles.len())].clone();
+        let style = self.styles[rng.random_range(0..self.styles.len())];
         let given = rng.random::<f64>() < self.given_values;
-        let parameters = calls.iter().map(|call| call.parameters.len()).sum();
-        let ideas = if given { ideas::draw(parameters, &mut rng) } else { Vec::new() };
-        CallPlan { calls, menu, style, ideas }
+        let mut arguments = |(&i, call): (&usize, &PlannedCall)| {
+            kinds.arguments(&tools[i], &call.parameters, &mut rng).filter(|_| given)
+        };
+        // The Generator invents all of them, if no fitting values are known for one call.
+        let arguments: Option<Vec<_>> = called.iter().zip(&calls).map(&mut arguments).collect();
+        let arguments = arguments.unwrap_or_default();
+        let dialogue = rng.random::<f64>() < self.dialogues;
+        let later = match (arguments.as_slice(), dialogue) {
+            ([arguments], true) => asked_later(arguments, &mut rng),
+            _ => Vec::new(),
+        };
+        CallPlan { calls, menu, style, arguments, later }
     }
 
-    /// The required parameters, and some of the others; at least one where there are any.
-    fn parameters(&self, tool: &sparring_tools::ToolSpec, rng: &mut impl Rng) -> Vec<String> {
+    /// The required parameters, and some of the others; at least one where there are any. No request says by a word
+    /// whether an optional switch is on, so these are left out.
+    fn parameters(&self, tool: &ToolSpec, rng: &mut impl Rng) -> Vec<String> {
+        let switch = |name: &String| matches!(tool.parameters[name]["type"].as_str(), Some("boolean" | "bool"));
         let (required, mut others): (Vec<&String>, Vec<&String>) =
             tool.parameters.keys().partition(|name| tool.required.contains(name));
+        others.retain(|name| !switch(name));
         let room = self.parameters.saturating_sub(required.len()).min(others.len());
         let least = usize::from(required.is_empty()).min(room);
         others.shuffle(rng);
@@ -137,8 +188,17 @@ impl PlanConfig {
     }
 }
 
+/// At least one of the arguments that a person can give in an answer, in random order.
+fn asked_later(arguments: &Map<String, Value>, rng: &mut impl Rng) -> Vec<String> {
+    let said = |value: &Value| value.is_string() || value.is_number();
+    let mut names: Vec<&String> = arguments.iter().filter(|(_, value)| said(value)).map(|(name, _)| name).collect();
+    names.shuffle(rng);
+    names.truncate(rng.random_range(1..=names.len().max(1)));
+    names.into_iter().cloned().collect()
+}
+
 /// A menu of at least the called tools.
-fn menu(catalogue: &Catalogue, called: &[usize], size: usize, rng: &mut impl Rng) -> Vec<String> {
+pub(super) fn menu(catalogue: &Catalogue, called: &[usize], size: usize, rng: &mut impl Rng) -> Vec<String> {
     let mut chosen = called.to_vec();
     let size = size.max(called.len()).min(catalogue.tools().len());
     let similar = (size - called.len()).div_ceil(2);
@@ -157,12 +217,11 @@ fn menu(catalogue: &Catalogue, called: &[usize], size: usize, rng: &mut impl Rng
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use sparring_tools::ToolSpec;
 
     fn catalogue(n: usize) -> Catalogue {
         let text = serde_json::json!({"type": "string"});
         let tool = |i: usize| {
-            let tool = ToolSpec::new(format!("tool{i}"), "", serde_json::Map::new(), vec![]);
+            let tool = ToolSpec::new(format!("tool{i}"), "", Map::new(), vec![]);
             (0..i).fold(tool, |tool, p| tool.with_parameter(format!("p{p}"), text.clone(), p % 3 == 1))
         };
         Catalogue::new((0..n).map(tool).collect(), "").unwrap()
@@ -174,8 +233,9 @@ mod tests {
             let catalogue = catalogue(n);
             let config = PlanConfig { menu_from: from, menu_to: from + more, ..PlanConfig::default() };
             config.validate().unwrap();
-            let plan = config.draw(&catalogue, Seed::new(seed));
-            prop_assert_eq!(&plan, &config.draw(&catalogue, Seed::new(seed)));
+            let kinds = ValueKinds::default();
+            let plan = config.draw(&catalogue, &kinds, Seed::new(seed));
+            prop_assert_eq!(&plan, &config.draw(&catalogue, &kinds, Seed::new(seed)));
             let mut menu = plan.menu.clone();
             menu.sort();
             menu.dedup();
@@ -196,7 +256,7 @@ mod tests {
         let catalogue = catalogue(5);
         let mut counts = [0; 5];
         for i in 0..1000 {
-            let plan = PlanConfig::default().draw(&catalogue, Seed::new(3).index(i));
+            let plan = PlanConfig::default().draw(&catalogue, &ValueKinds::default(), Seed::new(3).index(i));
             let tool = catalogue.tools().iter().position(|tool| tool.name == plan.calls[0].tool).unwrap();
             counts[tool] += 1;
         }

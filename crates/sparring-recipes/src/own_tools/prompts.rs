@@ -1,7 +1,9 @@
 //! The prompts of both players.
 
-use super::{CallPlan, Catalogue};
-use serde_json::Value;
+use super::game::Order;
+use super::values::spoken;
+use super::{CallPlan, Catalogue, Style};
+use serde_json::{Map, Value};
 use sparring_core::Message;
 use sparring_tools::{CallParser, ToolCall, ToolSpec};
 use std::fmt::Write;
@@ -63,10 +65,15 @@ fn kind(schema: &Value) -> String {
     schema.get("type").and_then(Value::as_str).unwrap_or("any").to_owned()
 }
 
-/// One line, cut at a word.
+/// A description in one line, cut at a word.
 fn short(text: &str) -> String {
+    cut(text, DESCRIPTION)
+}
+
+/// One line of at most so many characters, cut at a word.
+fn cut(text: &str, chars: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(DESCRIPTION) {
+    match line.char_indices().nth(chars) {
         None => line,
         Some((end, _)) => {
             let cut = &line[..end];
@@ -94,99 +101,167 @@ pub fn solver_messages(
     messages
 }
 
-/// A worked example: a tool with its call's arguments, a style, a request.
+/// A worked example: an action, its values, and a request in each style ([`Style::ALL`]).
 struct Example {
-    name: &'static str,
-    tool: &'static str,
-    arguments: &'static str,
-    style: &'static str,
-    request: &'static str,
+    action: &'static str,
+    values: &'static str,
+    requests: [&'static str; 4],
 }
 
-const EXAMPLES: [Example; 3] = [
+const EXAMPLES: [Example; 8] = [
     Example {
-        name: "get_forecast",
-        tool: "- get_forecast(city, day): Gives the weather forecast.
-",
-        arguments: r#"{"city": "Oslo", "day": "Friday"}"#,
-        style: "casual, as to a friend",
-        request: "what's the weather going to be like in Oslo on Friday?",
+        action: "get forecast",
+        values: r#"{"city": "Oslo", "day": "Friday"}"#,
+        requests: [
+            "Tell me the forecast for Oslo on Friday.",
+            "What's the weather going to be like in Oslo on Friday?",
+            "I want to know the weather in Oslo for Friday.",
+            "weather in Oslo Friday",
+        ],
     },
     Example {
-        name: "send_money",
-        tool: "- send_money(recipient, amount: integer): Transfers money.
-",
-        arguments: r#"{"recipient": "Maria Lopez", "amount": 45}"#,
-        style: "a short command",
-        request: "Send 45 dollars to Maria Lopez.",
+        action: "send money. Transfers an amount in dollars",
+        values: r#"{"recipient": "Maria Lopez", "amount": 45}"#,
+        requests: [
+            "Send 45 dollars to Maria Lopez.",
+            "Can you transfer 45 dollars to Maria Lopez?",
+            "I need to pay Maria Lopez 45 dollars.",
+            "send Maria Lopez 45",
+        ],
     },
     Example {
-        name: "book_table",
-        tool: "- book_table(restaurant, time, guests: integer): Reserves a table.
-",
-        arguments: r#"{"restaurant": "The Green Door", "time": "half past seven", "guests": 4}"#,
-        style: "a polite question",
-        request: "Could you get us a table for 4 at The Green Door, around half past seven?",
+        action: "book table",
+        values: r#"{"restaurant": "The Green Door", "time": "half past seven", "guests": 4}"#,
+        requests: [
+            "Reserve a table for 4 at The Green Door at half past seven.",
+            "Could you get us a table for 4 at The Green Door, around half past seven?",
+            "I'd like a table at The Green Door at half past seven, there will be 4 of us.",
+            "need a table for 4 at The Green Door half past seven",
+        ],
+    },
+    Example {
+        action: "translate text",
+        values: r#"{"text": "good evening", "language": "Italian"}"#,
+        requests: [
+            "Translate good evening into Italian.",
+            "How do you say good evening in Italian?",
+            "I'd like to say good evening in Italian.",
+            "good evening in Italian please",
+        ],
+    },
+    Example {
+        action: "create event. Adds an entry to the calendar of the user",
+        values: r#"{"title": "yoga class", "location": "the gym"}"#,
+        requests: [
+            "Put a yoga class at the gym on my calendar.",
+            "Can you add a yoga class at the gym to my calendar?",
+            "I have a yoga class at the gym, please note it.",
+            "add yoga class at the gym to my calendar",
+        ],
+    },
+    Example {
+        action: "find recipe",
+        values: r#"{"ingredient": "leftover rice"}"#,
+        requests: [
+            "Find me a recipe with leftover rice.",
+            "What can I cook with leftover rice?",
+            "I want to make something with leftover rice.",
+            "recipe for leftover rice",
+        ],
+    },
+    Example {
+        action: "cancel order",
+        values: r#"{"order_id": "ZX-4471"}"#,
+        requests: [
+            "Cancel order ZX-4471.",
+            "Could you cancel my order ZX-4471?",
+            "I don't want order ZX-4471 anymore, please cancel it.",
+            "cancel ZX-4471",
+        ],
+    },
+    Example {
+        action: "get time",
+        values: "{}",
+        requests: [
+            "Tell me what time it is.",
+            "What time is it?",
+            "I need to know what time it is.",
+            "what time is it",
+        ],
     },
 ];
 
-/// The Generator's prompt: what is asked for, worked examples, and the plan.
-pub(super) fn generator_messages(
-    catalogue: &Catalogue,
-    plan: &CallPlan,
-    parser: &dyn CallParser,
-    calls_first: bool,
-) -> Vec<Message> {
-    let order = if calls_first {
-        "Write the call, and then what a person says who needs it."
-    } else {
-        "Write what a person says, and then the call that serves it."
-    };
-    let mut messages = vec![Message::system(format!(
-        "You write examples of people who ask an assistant for something. {order} Invent realistic values. The person \
-         mentions every value, and does not know the tool."
-    ))];
+/// What precedes the values and the request in a proposal.
+pub(super) const VALUES: &str = "Values:";
+pub(super) const REQUEST: &str = "Request:";
+
+/// The Generator's prompt: worked examples in the style of the plan, and the plan, as plain text to be continued. A
+/// small chat model continues examples better than it follows instructions.
+///
+/// The text ends where the completion begins: behind [`REQUEST`] if the plan has values or the request comes first,
+/// else behind [`VALUES`].
+pub(super) fn generator_text(catalogue: &Catalogue, plan: &CallPlan, order: Order) -> String {
+    let actions: Vec<String> =
+        plan.calls.iter().filter_map(|call| catalogue.get(&call.tool)).map(action).collect();
+    text_of(&actions.join("; then "), plan, order)
+}
+
+/// The same prompt for an action that it does not name.
+pub(super) fn contrast_text(plan: &CallPlan, order: Order) -> String {
+    text_of("do something", plan, order)
+}
+
+fn text_of(action: &str, plan: &CallPlan, order: Order) -> String {
+    let mut text = "Requests that people make to an assistant, and the values that they mention.\n\n".to_owned();
+    let style = Style::ALL.iter().position(|style| *style == plan.style).unwrap_or_default();
     for example in &EXAMPLES {
-        let arguments: serde_json::Map<String, Value> =
-            serde_json::from_str(example.arguments).unwrap_or_default();
-        let given: Vec<&str> = arguments.keys().map(String::as_str).collect();
-        let wanted = format!("{}({})", example.name, given.join(", "));
-        messages.push(Message::user(ask(example.tool, &wanted, example.style)));
-        let call = parser.render(&[ToolCall::new(example.name, arguments.clone())]);
-        messages.push(Message::assistant(proposal(&call, example.request, calls_first)));
+        let _ = writeln!(text, "Action: {}", example.action);
+        let values = format!("{VALUES} [{}]\n", example.values);
+        let request = format!("{REQUEST} {}\n", example.requests[style]);
+        text += &match order {
+            Order::CallsFirst => values + &request,
+            Order::RequestFirst => request + &values,
+        };
+        text.push('\n');
     }
-    let planned: Vec<ToolSpec> =
-        plan.calls.iter().filter_map(|call| catalogue.get(&call.tool).cloned()).collect();
-    let calls: Vec<String> =
-        plan.calls.iter().map(|call| format!("{}({})", call.tool, call.parameters.join(", "))).collect();
-    messages.push(Message::user(ask(&describe(&planned), &calls.join(", "), &plan.style)));
-    messages
-}
-
-/// Whether a value was copied from a worked example.
-pub(super) fn is_copied(value: &Value) -> bool {
-    let text = value.as_str().unwrap_or_default().to_lowercase();
-    let copied = |arguments: &str| {
-        let arguments: serde_json::Map<String, Value> = serde_json::from_str(arguments).unwrap_or_default();
-        arguments.values().filter_map(Value::as_str).any(|known| text.contains(&known.to_lowercase()))
+    let _ = writeln!(text, "Action: {action}");
+    text += &match order {
+        Order::RequestFirst => REQUEST.to_owned(),
+        Order::CallsFirst if plan.arguments.is_empty() => VALUES.to_owned(),
+        Order::CallsFirst => format!("{VALUES} {}\n{REQUEST}", listed(&plan.mentioned())),
     };
-    EXAMPLES.iter().any(|example| copied(example.arguments))
+    text
 }
 
-fn ask(tools: &str, calls: &str, style: &str) -> String {
-    format!(
-        "Tools:
-{}
-Call: {calls}
-The person speaks like this: {style}",
-        tools.trim_end()
-    )
+/// The arguments of all calls as one line of JSON.
+fn listed(arguments: &[Map<String, Value>]) -> String {
+    let one = |arguments: &Map<String, Value>| {
+        let fields: Vec<String> =
+            arguments.iter().map(|(name, value)| format!("{}: {value}", Value::from(name.as_str()))).collect();
+        format!("{{{}}}", fields.join(", "))
+    };
+    format!("[{}]", arguments.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
-/// A proposal's text.
-fn proposal(calls: &str, request: &str, calls_first: bool) -> String {
-    if calls_first { format!("{calls}\n{request}") } else { format!("{request}\n{calls}") }
+/// Longest description of an action, in characters.
+const ABOUT: usize = 80;
+
+/// A tool's name in words, and the first sentence of its description, unless that only repeats the name.
+fn action(tool: &ToolSpec) -> String {
+    let about = tool.description.split(['.', '\n']).next().unwrap_or_default();
+    let about = if about.contains(&tool.name) { "" } else { about };
+    let about = cut(about, ABOUT);
+    if about.is_empty() { spoken(&tool.name) } else { format!("{}. {about}", spoken(&tool.name)) }
 }
+
+/// What of the worked examples a text repeats.
+pub(super) fn copied(text: &str) -> Option<&'static str> {
+    let text = text.to_lowercase();
+    COPIED.into_iter().find(|known| text.contains(&known.to_lowercase()))
+}
+
+/// Values of the worked examples that nobody else would choose.
+const COPIED: [&str; 6] = ["Maria Lopez", "The Green Door", "half past seven", "good evening", "leftover rice", "ZX-4471"];
 
 #[cfg(test)]
 mod tests {

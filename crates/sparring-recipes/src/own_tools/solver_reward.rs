@@ -1,8 +1,9 @@
+use super::Request;
 use crate::RecipeError;
 use serde::{Deserialize, Serialize};
 use sparring_core::{BoxError, Component, Reward, RewardContext, Rollout, sum_components};
 use sparring_reward::accuracy::{Accuracy, AccuracySettings};
-use sparring_tools::{Format, ToolTask};
+use sparring_tools::Format;
 
 /// Settings of [`AnswerReward`]. Weights are at least 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,29 +49,29 @@ impl AnswerReward {
     }
 }
 
-impl Reward<ToolTask> for AnswerReward {
+impl Reward<Request> for AnswerReward {
     fn name(&self) -> &'static str {
         "own_tools_solver"
     }
 
     fn score(
         &self,
-        task: &ToolTask,
+        request: &Request,
         group: &[Rollout],
         ctx: &RewardContext<'_>,
     ) -> Result<Vec<Option<f32>>, BoxError> {
-        let components = self.components(task, group, ctx)?;
+        let components = self.components(request, group, ctx)?;
         Ok(sum_components(self.name(), &components, group.len())?)
     }
 
     fn components(
         &self,
-        task: &ToolTask,
+        request: &Request,
         group: &[Rollout],
         _: &RewardContext<'_>,
     ) -> Result<Vec<Component>, BoxError> {
         let of = |out: &Rollout| {
-            if out.truncated() { 0.0 } else { self.accuracy.of_text(&task.calls, &out.text) }
+            if out.truncated() { 0.0 } else { self.accuracy.of_text(&request.task.calls, &out.text) }
         };
         let scores: Vec<f64> = group.iter().map(of).collect();
         let weighted = |weight: f32, score: &dyn Fn(f64) -> f64| {

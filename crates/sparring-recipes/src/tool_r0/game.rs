@@ -7,7 +7,7 @@ use super::tags;
 use super::verifier::has_think;
 use crate::RecipeError;
 use rand::seq::SliceRandom;
-use sparring_core::{Game, Message, Rejection, Rollout, Seed};
+use sparring_core::{Game, Message, Prompt, Rejection, Rollout, Seed};
 use sparring_tools::{ToolTask, signature_with, structure};
 
 /// From this number of arguments on, tasks belong to the same stratum.
@@ -93,8 +93,8 @@ impl Game for ToolR0Game {
         self.specs.draw(seed)
     }
 
-    fn generator_prompt(&self, spec: &TaskSpec) -> Vec<Message> {
-        self.prompts.generator_prompt(spec)
+    fn generator_prompt(&self, spec: &TaskSpec) -> Prompt {
+        self.prompts.generator_prompt(spec).into()
     }
 
     fn read(&self, spec: &TaskSpec, out: &Rollout) -> Result<ToolTask, Rejection> {

@@ -46,7 +46,9 @@ impl<G: Game> Run<'_, '_, G> {
             let dir = self.store.subfolder(&format!("evaluations/{name}"))?;
             let journal = &mut self.store.journal;
             let mut done = |done: usize| journal.progress(before + done, name);
-            let score = benchmark.run(self.players.solver(), &at, &dir, &mut done);
+            let score = benchmark.run(&self.watch.over(self.players.solver()), &at, &dir, &mut done);
+            // Its answers so far are kept.
+            self.watch.stop.check()?;
             let score = score.map_err(|source| TrainError::Benchmark { name: name.to_owned(), source })?;
             before += benchmark.items();
             notes.push(format!("{name} {}", benchmark.note(&score)));

@@ -28,6 +28,8 @@ impl<G: Game> Run<'_, '_, G> {
             game: self.game,
             generator: &self.watch.over(self.players.generator()),
             solver: &self.watch.over(self.players.solver()),
+            scorer: self.players.generator_scorer(),
+            encoder: self.encoder,
             config: &config.pool,
             order: config.solver.order,
             max_tokens: (config.generator.max_tokens, config.solver.max_tokens),

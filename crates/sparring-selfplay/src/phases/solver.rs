@@ -1,5 +1,5 @@
 use crate::attempt::{params, solve_rate};
-use crate::pool::training_slots;
+use crate::pool::{PoolTask, training_slots};
 use crate::run::Run;
 use crate::{PlayerStep, SelfPlayError, StepInput};
 use serde::Serialize;
@@ -64,11 +64,13 @@ impl<G: Game> Run<'_, '_, G> {
             match step.checked_sub(imitated) {
                 None => {
                     let first = step * c.imitation.tasks_per_step;
-                    self.imitate(&supervised[first..first + c.imitation.tasks_per_step])?;
+                    let tasks = self.chosen(step, &supervised[first..first + c.imitation.tasks_per_step]);
+                    self.imitate(&tasks)?;
                 }
                 Some(step) => {
                     let first = step * c.prompts_per_step;
-                    self.solver_step(step, &slots[first..first + c.prompts_per_step], reference.as_deref())?;
+                    let tasks = self.chosen(imitated + step, &slots[first..first + c.prompts_per_step]);
+                    self.solver_step(step, &tasks, reference.as_deref())?;
                 }
             }
             self.advance(steps)?;
@@ -76,15 +78,28 @@ impl<G: Game> Run<'_, '_, G> {
         Ok(())
     }
 
+    /// The tasks of an update: the game's choice, or else those of the slots.
+    fn chosen(&self, update: usize, slots: &[usize]) -> Vec<PoolTask<G::Task>> {
+        let pool = &self.state.pool;
+        let tasks: Vec<&G::Task> = pool.iter().map(|entry| &entry.task).collect();
+        let seed = self.phase_seed().child("choose").index(update as u64);
+        match self.game.choose(&tasks, slots.len(), update as u64, seed) {
+            Some(chosen) => {
+                chosen.into_iter().map(|(place, task)| PoolTask { task, ..pool[place].clone() }).collect()
+            }
+            None => slots.iter().map(|&slot| pool[slot].clone()).collect(),
+        }
+    }
+
     /// One supervised update on the pool's own answers.
-    fn imitate(&mut self, slots: &[usize]) -> Result<(), SelfPlayError> {
+    fn imitate(&mut self, tasks: &[PoolTask<G::Task>]) -> Result<(), SelfPlayError> {
+        self.watch.stop.check()?;
         let (iteration, step) = (self.state.cursor.iteration, self.state.cursor.step);
         let c = &self.plan.config.solver;
         let missing = |what: &str| TrainError::invalid(format!("solver.imitation: {what}"));
         let encoder = self.encoder.ok_or_else(|| missing("give the tokenizer by SelfPlay::with_encoder"))?;
-        let mut examples = Vec::with_capacity(slots.len());
-        for &slot in slots {
-            let task = &self.state.pool[slot].task;
+        let mut examples = Vec::with_capacity(tasks.len());
+        for PoolTask { task, .. } in tasks {
             let answer = self.game.gold_answer(task).ok_or_else(|| {
                 missing("the game has no answers to imitate (Game::gold_answer); set steps = 0")
             })?;
@@ -105,12 +120,12 @@ impl<G: Game> Run<'_, '_, G> {
     fn solver_step(
         &mut self,
         step: usize,
-        slots: &[usize],
+        chosen: &[PoolTask<G::Task>],
         reference: Option<&dyn Scorer>,
     ) -> Result<(), SelfPlayError> {
         let (plan, c) = (self.plan, &self.plan.config.solver);
         let seed = self.phase_seed().index(step as u64).child("sample");
-        let tasks = || slots.iter().map(|&slot| &self.state.pool[slot].task);
+        let tasks = || chosen.iter().map(|entry| &entry.task);
         let prompts = tasks().map(|task| self.game.solver_prompt(task));
         let mut requests = requests(prompts, c.group_size, &params(c.temperature, c.max_tokens), seed);
         let hooks: Vec<Option<Hook>> = tasks().map(|task| self.game.solver_hook(task)).collect();
@@ -118,8 +133,7 @@ impl<G: Game> Run<'_, '_, G> {
         let groups = sample(&self.watch.over(self.players.solver()), "solver", &requests, |_| {})?;
         let mut scored = Scored::default();
         let (mut rates, mut verified) = (Vec::new(), Vec::new());
-        for ((&slot, group), hook) in slots.iter().zip(&groups).zip(hooks) {
-            let entry = &self.state.pool[slot];
+        for ((entry, group), hook) in chosen.iter().zip(&groups).zip(hooks) {
             let ctx = RewardContext::at(step, c.steps).with_player(Player::Solver).with_batch(&groups);
             let score = Score::of(self.solver_reward, &entry.task, group, &ctx)?;
             scored.groups.push(score.with_hook(hook));
@@ -146,8 +160,7 @@ impl<G: Game> Run<'_, '_, G> {
         let note = format!("reward {:.2}, solved {:.0} %{drift}", record.reward, 100.0 * record.solve_rate);
         self.store.journal.progress(self.state.cursor.step + 1, &note);
         if let Some(recorder) = &mut self.recorder {
-            let tasks = slots.iter().map(|&slot| &self.state.pool[slot]).collect();
-            let (input, update) = (StepInput::Tasks(tasks), &record.update);
+            let (input, update) = (StepInput::Tasks(chosen.iter().collect()), &record.update);
             let (groups, scored) = (&groups[..], &scored);
             let step = PlayerStep { iteration: record.iteration, step, input, groups, scored, update };
             recorder(&step, &mut self.store.journal)?;

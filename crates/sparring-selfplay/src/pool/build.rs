@@ -3,7 +3,7 @@ use crate::attempt::{Attempt, params, solve_rate};
 use crate::{Order, SelfPlayError};
 use rand::Rng;
 use rand::seq::SliceRandom;
-use sparring_core::{Game, Rejection, Rollout, Sampler, Seed};
+use sparring_core::{Encoder, Game, Rejection, Rollout, Sampler, Scorer, Seed};
 use sparring_train::summary::mean;
 use sparring_train::{TrainError, requests, sample, under_hooks};
 use std::collections::BTreeSet;
@@ -13,6 +13,9 @@ pub(crate) struct BuildPool<'b, G: Game> {
     pub(crate) game: &'b G,
     pub(crate) generator: &'b dyn Sampler,
     pub(crate) solver: &'b dyn Sampler,
+    /// The Generator, to score its proposals; `None` if it only samples.
+    pub(crate) scorer: Option<&'b dyn Scorer>,
+    pub(crate) encoder: Option<&'b dyn Encoder>,
     pub(crate) config: &'b PoolConfig,
     pub(crate) order: Order,
     /// Token limits of a proposal and of an answer.
@@ -84,10 +87,10 @@ impl<G: Game> BuildPool<'_, G> {
         let groups = sample(self.generator, "generator", &requests, |done| {
             progress((done * n).min(candidates), "proposing");
         })?;
-        let mut taken = BTreeSet::new();
-        let mut distinct = Vec::new();
         let proposals =
             specs.iter().zip(&groups).flat_map(|(spec, group)| group.iter().map(move |out| (spec, out)));
+        let mut taken = BTreeSet::new();
+        let mut distinct = Vec::new();
         for (i, (spec, out)) in proposals.take(candidates).enumerate() {
             match self.game.read(spec, out).and_then(|task| storable::<G>(&task)) {
                 Ok(task) => {
@@ -102,7 +105,9 @@ impl<G: Game> BuildPool<'_, G> {
             }
         }
         pool_yield.distinct = distinct.len();
-        Ok(distinct)
+        self.likely(&specs, &groups, distinct, pool_yield, &mut |done, stage| {
+            progress(candidates, &format!("{stage} {done} of {}", specs.len()));
+        })
     }
 
     /// Has the Solver attempt each candidate; keeps those with enough agreement and a solve rate in `pool.keep`.
@@ -315,7 +320,7 @@ fn other_than(i: usize, n: usize, seed: Seed) -> Option<usize> {
 /// The rule that rejects tasks with an invalid prompt.
 pub(crate) const INVALID_PROMPT: &str = "invalid_prompt";
 
-fn reject(pool_yield: &mut PoolYield, rule: &str, tasks: usize) {
+pub(super) fn reject(pool_yield: &mut PoolYield, rule: &str, tasks: usize) {
     if tasks > 0 {
         *pool_yield.rejected.entry(rule.to_owned()).or_default() += tasks;
     }

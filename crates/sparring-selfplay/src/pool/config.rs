@@ -74,6 +74,17 @@ pub struct PoolConfig {
     pub per_spec: usize,
     /// Its temperature.
     pub temperature: f32,
+    /// Of the proposals of one specification, so many are kept: those of the largest log-probability per token by the
+    /// Generator without its hook. A grammar can force a model into texts that it would not write. By default all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likeliest: Option<usize>,
+    /// Least log-probability per token, in nats, by the Generator without its hook. By default any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_likelihood: Option<f32>,
+    /// Of these, those are kept that their specification makes likelier, by so many nats, than the
+    /// [contrast](sparring_core::Game::contrast_prompt) does, by the Generator without its hook. By default any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_relevance: Option<f32>,
     /// Whether tasks of earlier iterations' pools count as duplicates.
     pub dedup_earlier: bool,
     /// The first iteration whose candidates the Solver attempts. Candidates of earlier iterations are taken unverified,
@@ -107,6 +118,9 @@ impl Default for PoolConfig {
             candidates: 10_000,
             per_spec: 1,
             temperature: 0.7,
+            likeliest: None,
+            min_likelihood: None,
+            min_relevance: None,
             dedup_earlier: true,
             verify_from: 1,
             verify_samples: 10,
@@ -131,6 +145,15 @@ impl PoolConfig {
     pub fn validate(&self) -> Result<(), TrainError> {
         at_least("pool.per_spec", self.per_spec, 1)?;
         at_least("pool.candidates", self.candidates, 1)?;
+        if let Some(likeliest) = self.likeliest {
+            at_least("pool.likeliest", likeliest, 1)?;
+        }
+        for (field, least) in [("likelihood", self.min_likelihood), ("relevance", self.min_relevance)] {
+            if let Some(least) = least.filter(|least| !least.is_finite()) {
+                let field = format!("pool.min_{field}");
+                return Err(TrainError::setting(field, least, "must be a finite number"));
+            }
+        }
         at_least("pool.verify_samples", self.verify_samples, 1)?;
         at_least("pool.size", self.size, 1)?;
         temperature("pool.temperature", self.temperature)?;

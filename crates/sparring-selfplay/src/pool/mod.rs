@@ -2,6 +2,7 @@
 
 mod build;
 mod config;
+mod likelihood;
 mod order;
 mod select;
 

@@ -1,6 +1,8 @@
 //! A toy game for the loop, and what its tests share.
 
 mod bootstrap;
+mod choice;
+mod likelihood;
 mod own;
 mod pool;
 mod report;
@@ -10,7 +12,7 @@ mod settings;
 
 use crate::{Players, Seat, SelfPlay, SelfPlayConfig, SelfPlayError, Summary, Weights};
 use serde::{Deserialize, Serialize};
-use sparring_core::{Game, Message, Policy, Rejection, Reward, Rollout, Seed, one_line, reward_fn};
+use sparring_core::{Game, Message, Policy, Prompt, Rejection, Reward, Rollout, Seed, one_line, reward_fn};
 use sparring_testkit::ToyPolicy;
 use sparring_train::{Evaluation, StopFlag, Watch};
 use std::cell::RefCell;
@@ -58,9 +60,13 @@ impl Game for Sums {
         LETTERS.as_bytes()[(seed.value() % 4) as usize] as char
     }
 
-    fn generator_prompt(&self, spec: &char) -> Vec<Message> {
+    fn generator_prompt(&self, spec: &char) -> Prompt {
         count_prompt();
-        vec![Message::user(format!("write {spec}"))]
+        vec![Message::user(format!("write {spec}"))].into()
+    }
+
+    fn contrast_prompt(&self, _: &char) -> Option<Prompt> {
+        Some(vec![Message::user("write")].into())
     }
 
     fn read(&self, spec: &char, out: &Rollout) -> Result<Sum, Rejection> {

@@ -1,5 +1,5 @@
 use super::{Options, Outcome, ensure, failed};
-use sparring_core::{Game, Rollout};
+use sparring_core::{Game, Prompt, Rollout};
 
 /// Texts that must not cause a failure in any method.
 const GARBAGE: [&str; 6] = ["", " ", "{", "[[[[[[[[[[[[[[[[", "\u{0}\u{fffd}", "</answer><answer>"];
@@ -53,7 +53,12 @@ fn specification<G: Game>(game: &G, seed: sparring_core::Seed) -> Result<G::Spec
     let read: G::Spec = serde_json::from_str(&written).map_err(failed("game/round trip"))?;
     ensure(json(&read)? == written, "game/round trip", || format!("a specification changed: {written}"))?;
     let prompt = game.generator_prompt(&spec);
-    let empty = prompt.iter().all(|message| message.content.is_empty());
+    let empty = match &prompt {
+        Prompt::Conversation(asked) => asked.messages.iter().all(|message| message.content.is_empty()),
+        Prompt::Text(text) => text.is_empty(),
+        Prompt::Tokens(tokens) => tokens.is_empty(),
+        _ => false,
+    };
     ensure(!empty, "game/generator prompt", || "the Generator's prompt is empty".to_owned())?;
     ensure(prompt == game.generator_prompt(&read), "game/generator prompt", || {
         "two prompts for one specification".to_owned()

@@ -77,6 +77,7 @@ impl Encoder for ToyPolicy {
         match prompt {
             Prompt::Tokens(ids) => Ok(Arc::clone(ids)),
             Prompt::Conversation(conversation) => Ok(self.encode_messages(&conversation.messages)),
+            Prompt::Text(text) => Ok(self.encode(text)),
             _ => Err(PolicyError::Unsupported { what: "this kind of prompt" }),
         }
     }
