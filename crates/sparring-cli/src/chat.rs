@@ -69,9 +69,10 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
 
 fn answer(args: &Args, model: &Model, game: &OwnToolsGame, request: &str) -> Result<String, BoxError> {
     let tools = game.catalogue().tools();
-    let prompt = game.prompt(tools, &[Message::user(request)]);
+    let asked = [Message::user(request)];
+    let prompt = game.prompt(tools, &asked);
     let params = SamplingParams::greedy().with_max_tokens(args.max_tokens);
-    let hook = if args.free { None } else { game.answer_hook(tools) };
+    let hook = if args.free { None } else { game.answer_hook(tools, &asked) };
     let request = SampleRequest::new(prompt, 1, params, Seed::new(0)).with_shared_hook(hook);
     Ok(model.sampler().sample_one(&request)?.remove(0).text.trim().to_owned())
 }

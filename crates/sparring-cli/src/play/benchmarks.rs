@@ -145,7 +145,7 @@ impl Prompter for GamePrompter {
     }
 
     fn hook(&self, item: &Item) -> Option<Hook> {
-        if self.constrained { self.game.answer_hook(&item.tools) } else { None }
+        if self.constrained { self.game.answer_hook(&item.tools, &item.messages) } else { None }
     }
 }
 

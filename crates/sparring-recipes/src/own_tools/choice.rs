@@ -22,7 +22,8 @@ pub(super) fn of_one_menu(
     let mut rng = seed.rng();
     let tools = catalogue.tools();
     let leader = (update % tools.len() as u64) as usize;
-    let size = rng.random_range(plan.menu_from..=plan.menu_to);
+    // A menu of all tools leaves nothing to decline.
+    let size = rng.random_range(plan.menu_from..=plan.menu_to.min(tools.len()).max(plan.menu_from));
     let names = menu(catalogue, &[leader], size, &mut rng);
     let on_menu = |name: &str| names.iter().any(|known| known == name);
     // For each tool of the menu, the tasks whose first call it is; and those that call other tools only.

@@ -1,4 +1,4 @@
-use super::{choice, grammar};
+use super::{choice, grammar, quotes};
 use super::prompts::{REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages};
 use super::{CallPlan, Catalogue, PlanConfig, Request, ValueKinds};
 use crate::RecipeError;
@@ -38,6 +38,9 @@ pub struct GameSettings {
     pub constrain_generator: bool,
     /// Whether the Solver writes under a grammar, in training and in evaluations of the run.
     pub constrain_solver: bool,
+    /// Whether the Solver's grammar takes the values of free strings from the conversation, word for word. The
+    /// Generator's requests mention every value, so that no other is ever right for them.
+    pub quote: bool,
     /// Whether the Generator's grammar has every value of the calls stand in the request; with calls first only.
     pub grounded: bool,
     /// Largest number of words between two values of a request.
@@ -61,6 +64,7 @@ impl Default for GameSettings {
             order: Order::CallsFirst,
             constrain_generator: true,
             constrain_solver: true,
+            quote: true,
             grounded: true,
             gap: 7,
             value_chars: 32,
@@ -141,9 +145,12 @@ impl OwnToolsGame {
         solver_messages(tools, conversation, &*self.parser, &self.settings.decline)
     }
 
-    /// The grammar of the Solver's answers with these tools; none without a guide, or where no grammar can be made.
-    pub fn answer_hook(&self, tools: &[ToolSpec]) -> Option<Hook> {
-        grammar::answers(self.guide.as_ref()?, tools, &self.settings).ok().map(Hook::new)
+    /// The grammar of the Solver's answers to a conversation with these tools; none without a guide, or where no grammar
+    /// can be made.
+    pub fn answer_hook(&self, tools: &[ToolSpec], conversation: &[Message]) -> Option<Hook> {
+        let texts = if self.settings.quote { quotes::of(conversation) } else { Vec::new() };
+        let tools = quotes::quoting(tools, &texts);
+        grammar::answers(self.guide.as_ref()?, &tools, &self.settings).ok().map(Hook::new)
     }
 
     fn tool_specs(&self, names: &[String]) -> Vec<ToolSpec> {
@@ -253,7 +260,8 @@ impl Game for OwnToolsGame {
     }
 
     fn solver_hook(&self, request: &Request) -> Option<Hook> {
-        if self.settings.constrain_solver { self.answer_hook(&request.task.tools) } else { None }
+        let constrained = self.settings.constrain_solver;
+        constrained.then(|| self.answer_hook(&request.task.tools, &request.conversation())).flatten()
     }
 
     fn gold_answer(&self, Request { task, .. }: &Request) -> Option<String> {

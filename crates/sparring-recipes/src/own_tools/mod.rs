@@ -23,6 +23,7 @@ mod grammar;
 mod lexicon;
 mod plan;
 mod prompts;
+mod quotes;
 mod request;
 mod solver_reward;
 mod values;
