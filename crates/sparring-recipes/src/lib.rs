@@ -30,6 +30,7 @@
 //! assert!(recipe.game.solved(&task, &Rollout::from_text(render_answer(&task.calls, "Look it up."))));
 //! # Ok::<(), sparring_recipes::RecipeError>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod error;

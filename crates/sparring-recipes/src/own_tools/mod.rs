@@ -20,6 +20,9 @@ mod game;
 mod generator_reward;
 mod grammar;
 mod ideas;
+#[cfg(feature = "mcp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mcp")))]
+pub mod mcp;
 mod plan;
 mod prompts;
 mod solver_reward;
