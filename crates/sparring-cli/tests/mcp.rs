@@ -36,11 +36,16 @@ answer_chars = 6
 [self_play]
 iterations = 1
 [self_play.generator]
-steps = 0
+steps = 1
+prompts_per_step = 1
+group_size = 2
+max_tokens = 220
 [self_play.pool]
-candidates = 4
+candidates = 12
 [self_play.solver]
-steps = 0
+steps = 1
+prompts_per_step = 1
+group_size = 2
 max_tokens = 8
 [self_play.solver.imitation]
 steps = 1
@@ -50,7 +55,7 @@ tasks_per_step = 1
 /// A folder with a small model and settings for a short run.
 fn place() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    sparring::miniature::write_base(dir.path().join("base")).unwrap();
+    sparring::miniature::write_base(&dir.path().join("base")).unwrap();
     std::fs::write(dir.path().join("short.toml"), SETTINGS).unwrap();
     dir
 }

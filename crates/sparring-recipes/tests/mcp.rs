@@ -140,8 +140,8 @@ fn a_process_that_does_not_end_is_ended() {
     assert_eq!(names(&Server::new(&server).unwrap().catalogue().unwrap()), ["one", "two"]);
     let process = std::fs::read_to_string(file).unwrap();
     let process: i32 = process.trim().parse().unwrap();
-    let alive = nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), None);
-    assert_eq!(alive, Err(nix::errno::Errno::ESRCH));
+    let alive = rustix::process::test_kill_process(rustix::process::Pid::from_raw(process).unwrap());
+    assert_eq!(alive, Err(rustix::io::Errno::SRCH));
 }
 
 #[test]

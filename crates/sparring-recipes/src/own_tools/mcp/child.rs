@@ -80,10 +80,9 @@ async fn end(mut child: Child) -> Option<ExitStatus> {
         return status.ok();
     }
     #[cfg(unix)]
-    if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok()) {
-        use nix::sys::signal::{Signal, kill};
+    if let Some(id) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
         // It may have ended meanwhile.
-        let _ = kill(nix::unistd::Pid::from_raw(id), Signal::SIGTERM);
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
         if timeout(GRACE, child.wait()).await.is_ok() {
             return None;
         }
