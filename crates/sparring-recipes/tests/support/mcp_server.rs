@@ -63,7 +63,10 @@ impl McpServer {
 fn serve(mut stream: TcpStream, fault: Fault, log: &Mutex<Vec<String>>) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let (mut first, mut length, mut token, mut session) = (String::new(), 0, String::new(), String::new());
-    reader.read_line(&mut first).unwrap();
+    if reader.read_line(&mut first).is_err() {
+        // Not text: TLS.
+        return;
+    }
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).unwrap_or(0) <= 2 {

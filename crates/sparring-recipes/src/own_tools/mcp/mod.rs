@@ -102,7 +102,7 @@ impl Server {
     }
 
     /// Sets the time for everything together: start, `initialize` and all pages of `tools/list`; 30 s by default. A
-    /// server process that does not end when its input is closed takes up to 2 s more.
+    /// server process that does not end when its input is closed takes a few seconds more.
     #[must_use]
     pub fn with_time_limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
