@@ -32,8 +32,8 @@ impl Served {
         self.scratch.path().join(FILE)
     }
 
-    /// Writes the list into the folder of a new run, and returns its path. Of a folder that holds a run already, nothing
-    /// is changed; the run refuses it.
+    /// Writes the list into the folder of a new run, and returns its path. Of a folder that holds a run already,
+    /// nothing is changed; the run refuses it.
     ///
     /// # Errors
     /// The folder holds other tools, or the file cannot be written.

@@ -12,8 +12,9 @@
 //! reinforcement learning finds nothing to start from. The Generator writes the calls first. With
 //! [`GameSettings::grounded`], a second grammar, made from these calls, then has it use their values in the request.
 //!
-//! [`OwnToolsConfig`] is the serialisable form, and [`OwnTools`] the result of building. The definitions come from a text
-//! ([`Catalogue::from_text`]), or from a server of the Model Context Protocol (module `mcp`, with the feature `mcp`).
+//! [`OwnToolsConfig`] is the serialisable form, and [`OwnTools`] the result of building. The definitions come from a
+//! text ([`Catalogue::from_text`]), or from a server of the Model Context Protocol (module `mcp`, with the feature
+//! `mcp`).
 
 mod catalogue;
 mod config;
