@@ -3,8 +3,10 @@
 //! ```sh
 //! sparring chat --model runs/own-tools-1/model --tools tools.json --request "Wake me at seven."
 //! sparring chat --model runs/own-tools-1/model --tools tools.json      # a request a line, until the end of input
+//! sparring chat --model runs/own-tools-1/model --mcp "npx -y my-server"
 //! ```
 
+use crate::mcp::Served;
 use crate::models::{DeviceArgs, Model};
 use crate::play::recipe::{catalogue, guide};
 use sparring::core::{BoxError, Message, SampleRequest, SamplingParams, Seed, one_line};
@@ -14,6 +16,7 @@ use std::path::PathBuf;
 
 /// Answers requests with calls of your tools.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("own_tools").required(true).args(["tools", "mcp"])))]
 pub(crate) struct Args {
     /// The model: a Hugging Face folder, a GGUF file, or the id of a model on the hub.
     #[arg(long, value_name = "MODEL")]
@@ -23,7 +26,10 @@ pub(crate) struct Args {
     adapter: Option<PathBuf>,
     /// The tools, as `sparring play --tools` takes them.
     #[arg(long, value_name = "FILE")]
-    tools: PathBuf,
+    tools: Option<PathBuf>,
+    /// The tools of an MCP server, as `sparring play --mcp` takes it.
+    #[arg(long, value_name = "SERVER")]
+    mcp: Option<String>,
     /// One request; without it, requests are read from standard input, one a line.
     #[arg(long, value_name = "TEXT")]
     request: Option<String>,
@@ -39,8 +45,10 @@ pub(crate) struct Args {
 
 /// Answers one request, or each line of standard input. A request that fails is reported, and the next one is read.
 pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
+    let served = args.mcp.as_deref().map(Served::fetch).transpose()?;
+    let file = served.as_ref().map(Served::path).or_else(|| args.tools.clone());
+    let tools = catalogue(&file.ok_or("name the tools (--tools FILE)")?)?;
     let model = Model::load_adapted(&args.model, args.adapter.as_deref(), &args.device)?;
-    let tools = catalogue(&args.tools)?;
     let recipe = OwnToolsConfig::default().build(tools, Some(guide(model.tokenizer())?))?;
     let game = recipe.game;
     if let Some(request) = &args.request {

@@ -25,6 +25,7 @@ mod demands;
 mod errors;
 mod eval;
 mod hub;
+mod mcp;
 mod miniature;
 mod models;
 mod play;
@@ -81,12 +82,14 @@ fn run(command: &Command) -> Result<bool, BoxError> {
     }
 }
 
-/// Sends warnings to standard error; the environment variable `RUST_LOG` chooses other messages.
+/// Sends warnings to standard error, but not what a protocol's library says beside its errors; the environment variable
+/// `RUST_LOG` chooses other messages.
 fn start_logging() {
+    let messages = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "rmcp=off".to_owned());
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
-            EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy(),
+            EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).parse_lossy(messages),
         )
         .init();
 }

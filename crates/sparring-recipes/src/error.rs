@@ -44,6 +44,15 @@ pub enum RecipeError {
         /// What is wrong and what to do.
         what: String,
     },
+    /// The tools of a server of the Model Context Protocol cannot be used.
+    #[cfg(feature = "mcp")]
+    #[error("MCP server `{server}`: {what}")]
+    Mcp {
+        /// The server's command line or URL.
+        server: String,
+        /// What happened and what to do.
+        what: String,
+    },
     /// A grammar for the tools cannot be made.
     #[error("the tools: {0}")]
     Grammar(#[from] sparring_guided::GuidedError),

@@ -30,6 +30,9 @@
 //! assert!(recipe.game.solved(&task, &Rollout::from_text(render_answer(&task.calls, "Look it up."))));
 //! # Ok::<(), sparring_recipes::RecipeError>(())
 //! ```
+//!
+//! The feature `mcp`, off by default, reads the tools of a server of the Model Context Protocol (`own_tools::mcp`).
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod error;

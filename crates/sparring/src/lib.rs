@@ -21,9 +21,10 @@
 //!
 //! All of these features are on by default, and so are `validate` (calls against their schemas) and `schemars` (tools
 //! from Rust types). `default-features = false` leaves the four light crates: no tensors, no weights, no template
-//! engine. Off by default: `hub` (models of the Hugging Face Hub, as `candle::hub`; compiles C), `progress` (bars and
-//! lines), `tensorboard` (event files), `tree-sitter` (BFCL's Java and JavaScript; compiles C), `transformers`
-//! (candle-transformers' models as samplers) and `cuda` (NVIDIA GPUs).
+//! engine. Off by default: `hub` (models of the Hugging Face Hub, as `candle::hub`; compiles C), `mcp` (tools of MCP
+//! servers, as `recipes::own_tools::mcp`; compiles C), `progress` (bars and lines), `tensorboard` (event files),
+//! `tree-sitter` (BFCL's Java and JavaScript; compiles C), `transformers` (candle-transformers' models as samplers) and
+//! `cuda` (NVIDIA GPUs).
 //!
 //! ```
 //! use sparring::prelude::*;

@@ -18,6 +18,7 @@ mod settings;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use crate::mcp::Served;
 use crate::models::{Model, export};
 use crate::stop::Signals;
 use benchmarks::{Asking, InRun};
@@ -37,6 +38,8 @@ use std::sync::Arc;
 /// Plays or resumes a run, and prints the outcome. The evaluations are the embedded miniature's.
 pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Result<(), BoxError> {
     // 1. What is played: a preset or a file of settings; of a run that is resumed, its own.
+    let served = args.mcp.as_deref().map(Served::fetch).transpose()?;
+    let args = &args.with_tools(served.as_ref().map(Served::path));
     let settings = Settings::read(args)?;
     let base = Arc::new(models::base(args)?);
 
@@ -74,7 +77,8 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
             let kinds: &[&str] = if args.eval_free { &["", "-free"] } else { &[""] };
             let benchmarks =
                 benchmarks(args, &settings, kinds, |kind| Ok(Asking::game(&game, kind.is_empty())))?;
-            run(args, &settings, &base, parts, benchmarks)
+            let kept = served.map(|served| served.keep(&settings.dir)).transpose()?;
+            run(&args.with_tools(kept), &settings, &base, parts, benchmarks)
         }
     }
 }

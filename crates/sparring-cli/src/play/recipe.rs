@@ -34,7 +34,11 @@ impl Recipe {
         let owns = own_tools_presets().contains(&name);
         let recipe = match (owns, own_tools) {
             (true, true) => Self::OwnTools(Box::new(own_tools::Preset::load(name)?)),
-            (true, false) => return Err(format!("--preset {name}: name the tools too (--tools FILE)").into()),
+            (true, false) => {
+                return Err(
+                    format!("--preset {name}: name the tools too (--tools FILE, or --mcp SERVER)").into()
+                );
+            }
             (false, true) => {
                 let known = own_tools_presets().join(" or ");
                 return Err(format!("--preset {name} invents its tools; with --tools, choose {known}").into());

@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Two small models teach each other to call tools.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
+#[command(group(clap::ArgGroup::new("own_tools").args(["tools", "mcp"])))]
 pub(crate) struct Args {
     /// Named settings: paper, released, corrected, shared-weights, frozen-generator, no-difficulty,
     /// rectangular-band, miniature or quick; with --tools, own-tools or own-tools-quick [default: miniature, or
@@ -24,6 +25,11 @@ pub(crate) struct Args {
     /// a line. Self-play then makes the model good at calling them.
     #[arg(long, value_name = "FILE", requires = "model")]
     pub(crate) tools: Option<PathBuf>,
+    /// The tools of an MCP server instead: its URL (http://... or https://..., with a bearer token from the environment
+    /// variable SPARRING_MCP_TOKEN), or the command line that starts it. The run keeps them as tools.json, by which it
+    /// is resumed.
+    #[arg(long, value_name = "SERVER", requires = "model", conflicts_with = "resume")]
+    pub(crate) mcp: Option<String>,
     /// Requests of your own with the right calls, in the unified form, also when resuming: a share of the tasks that
     /// the Solver learns from.
     #[arg(long, value_name = "FILE", requires = "tools")]
@@ -39,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", requires = "evals")]
     pub(crate) eval_limit: Option<usize>,
     /// Also measures how the model answers without a grammar, as NAME-free.
-    #[arg(long, requires_all = ["evals", "tools"])]
+    #[arg(long, requires_all = ["evals", "own_tools"])]
     pub(crate) eval_free: bool,
     /// A TOML file of settings instead; `extends = "miniature"` in it starts from a preset.
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
@@ -113,6 +119,11 @@ impl Settings {
 }
 
 impl Args {
+    /// These options, with another file of tools if there is one.
+    pub(crate) fn with_tools(&self, tools: Option<PathBuf>) -> Self {
+        Self { tools: tools.or_else(|| self.tools.clone()), ..self.clone() }
+    }
+
     /// The command that continues this run, in the folder `dir`.
     pub(crate) fn continuation(&self, dir: &Path) -> String {
         let tools = option("--tools", self.tools.as_deref().map(Path::display));
@@ -179,6 +190,17 @@ mod tests {
         assert_eq!((settings.preset.as_str(), settings.recipe.self_play().iterations), ("mine", 2));
         let missing = read(&["--config", "none.toml"]).unwrap_err().to_string();
         assert!(missing.starts_with("none.toml: "), "{missing}");
+    }
+
+    #[test]
+    fn a_run_with_the_tools_of_a_server_continues_with_the_file() {
+        let args: Args = crate::parse(&["--model", "m", "--mcp", "npx server"]).unwrap();
+        let command = args.with_tools(Some("run/tools.json".into())).continuation(Path::new("run"));
+        assert!(
+            command.starts_with("sparring play --resume run --model m --tools run/tools.json"),
+            "{command}"
+        );
+        assert!(!command.contains("--mcp"), "{command}");
     }
 
     #[test]

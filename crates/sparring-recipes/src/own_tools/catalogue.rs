@@ -65,12 +65,7 @@ impl Catalogue {
             }
         };
         let mut tools: Vec<ToolSpec> = Vec::new();
-        for (i, definition) in definitions.iter().enumerate() {
-            let tool =
-                ToolSpec::from_json(definition).map_err(|error| bad(format!("tool {}: {error}", i + 1)))?;
-            if tool.name.trim().is_empty() {
-                return Err(bad(format!("tool {}: it has no name", i + 1)));
-            }
+        for tool in read(&definitions).map_err(bad)? {
             // The lines of a benchmark repeat their tools.
             if !tools.contains(&tool) {
                 tools.push(tool);
@@ -93,6 +88,17 @@ impl Catalogue {
     pub(crate) fn near(&self, i: usize) -> &[usize] {
         &self.near[i]
     }
+}
+
+/// The tools of these definitions, in any dialect; an error names the tool.
+pub(super) fn read(definitions: &[Value]) -> Result<Vec<ToolSpec>, String> {
+    let read = |(i, definition): (usize, &Value)| {
+        ToolSpec::from_json(definition).map_err(|error| {
+            let name = definition.get("name").and_then(Value::as_str).filter(|name| !name.trim().is_empty());
+            format!("tool {}{}: {error}", i + 1, name.map_or_else(String::new, |name| format!(" (`{name}`)")))
+        })
+    };
+    definitions.iter().enumerate().map(read).collect()
 }
 
 /// The definitions in a value.

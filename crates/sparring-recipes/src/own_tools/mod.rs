@@ -2,17 +2,20 @@
 //! learns to answer such requests. No data is needed but the tools' definitions.
 //!
 //! ```text
-//!  Catalogue ─draw─▶ CallPlan ─prompt, grammar─▶ Generator ─▶ calls and a request ─read─▶ ToolTask
+//!  Catalogue ─draw─▶ CallPlan ─prompt, grammar─▶ Generator ─▶ calls and a request ─read─▶ Request
 //!                                                                                            │ prompt, grammar
 //!                                       solved ◀─ calls ◀─ Solver ◀───────────────────────────┘
 //! ```
 //!
 //! It is Tool-R0 (arXiv 2602.21320) with two differences. The tools are given, not invented. And both players write
 //! under grammars ([`sparring_guided`]): a small model writes prose or broken JSON where it is free to, so that
-//! reinforcement learning finds nothing to start from. The Generator writes the calls first. With
-//! [`GameSettings::grounded`], a second grammar, made from these calls, then has it use their values in the request.
+//! reinforcement learning finds nothing to start from. The plan draws the values of the calls ([`ValueKinds`]) or the
+//! Generator invents them; then it writes a request, in which a grammar has every value stand
+//! ([`GameSettings::grounded`]). So the calls are right for the request.
 //!
-//! [`OwnToolsConfig`] is the serialisable form, and [`OwnTools`] the result of building.
+//! [`OwnToolsConfig`] is the serialisable form, and [`OwnTools`] the result of building. The definitions come from a
+//! text ([`Catalogue::from_text`]), or from a server of the Model Context Protocol (module `mcp`, with the feature
+//! `mcp`).
 
 mod catalogue;
 mod choice;
@@ -21,6 +24,9 @@ mod game;
 mod generator_reward;
 mod grammar;
 mod lexicon;
+#[cfg(feature = "mcp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mcp")))]
+pub mod mcp;
 mod plan;
 mod prompts;
 mod quotes;
