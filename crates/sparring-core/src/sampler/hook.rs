@@ -85,8 +85,8 @@ pub trait HookState: Send {
     /// The next token's mask for a vocabulary of `vocab_size`, found without its logits; `None`, the default, if the
     /// state cannot say.
     ///
-    /// A sampler then leaves out the logits of forbidden tokens, and computes none where only one token is allowed: that
-    /// token has log-probability 0. Tokens and log-probabilities are the same as without this method.
+    /// A sampler then leaves out the logits of forbidden tokens, and computes none where only one token is allowed:
+    /// that token has log-probability 0. Tokens and log-probabilities are the same as without this method.
     ///
     /// # Contract
     /// The mask is the one by which [`HookState::apply`] would forbid tokens, and `apply` would do nothing else. It is

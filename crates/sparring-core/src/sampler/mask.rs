@@ -15,8 +15,8 @@ pub enum TokenMask {
 }
 
 impl TokenMask {
-    /// The mask of words as in [`TokenMask::Some`], for a vocabulary of `vocab_size` tokens: words and bits beyond it are
-    /// dropped, missing words forbid. The variant follows from how many tokens are allowed.
+    /// The mask of words as in [`TokenMask::Some`], for a vocabulary of `vocab_size` tokens: words and bits beyond it
+    /// are dropped, missing words forbid. The variant follows from how many tokens are allowed.
     ///
     /// ```
     /// use sparring_core::TokenMask;

@@ -78,11 +78,12 @@ impl<'a> LogitRules<'a> {
         if any { Ok(()) } else { Err(self.nothing_left()) }
     }
 
-    /// The mask of the next token for a vocabulary of `vocab_size`: what the hook and `min_tokens` allow. `None` if there
-    /// is no hook, or if its state needs the logits to say ([`HookState::mask`]).
+    /// The mask of the next token for a vocabulary of `vocab_size`: what the hook and `min_tokens` allow. `None` if
+    /// there is no hook, or if its state needs the logits to say ([`HookState::mask`]).
     ///
-    /// Where it is [`TokenMask::Only`], the draw needs no logits: the token has log-probability 0. It must still take the
-    /// random numbers that any draw takes. Elsewhere, [`LogitRules::adjust`] ignores the logits of forbidden tokens.
+    /// Where it is [`TokenMask::Only`], the draw needs no logits: the token has log-probability 0. It must still take
+    /// the random numbers that any draw takes. Elsewhere, [`LogitRules::adjust`] ignores the logits of forbidden
+    /// tokens.
     ///
     /// # Errors
     /// As [`LogitRules::adjust`].

@@ -1,15 +1,15 @@
 //! The output head of a decoding step: the logits that the next draws read, and no others.
 //!
-//! A hook that knows its mask before the logits spares the head: all of a row where one token is allowed, and most of it
-//! where few are.
+//! A hook that knows its mask before the logits spares the head: all of a row where one token is allowed, and most of
+//! it where few are.
 
 use super::step::Stepper;
 use crate::kernels::{PANEL, Write, packed_matmul, packed_panels};
 use sparring_core::TokenMask;
 
-/// Where a mask has tokens in fewer than this share of the panels, its row is computed by itself, panel by panel: a panel
-/// is then read for one row only. Under a grammar of calls and the vocabulary of SmolLM2, a mask has tokens in less than
-/// a fiftieth of the panels or in most of them.
+/// Where a mask has tokens in fewer than this share of the panels, its row is computed by itself, panel by panel: a
+/// panel is then read for one row only. Under a grammar of calls and the vocabulary of SmolLM2, a mask has tokens in
+/// less than a fiftieth of the panels or in most of them.
 const FEW: usize = 16;
 
 /// The panels of the output matrix that have an allowed token, ascending; `None` if they are not few.
@@ -34,8 +34,8 @@ fn panels(mask: &TokenMask, vocab_size: usize) -> Option<Vec<usize>> {
 }
 
 impl Stepper<'_> {
-    /// Logits of the last rows of the last [`Stepper::forward`], as far as each row's mask allows them; the others may have
-    /// any value. They come in another order: returns the place of each row.
+    /// Logits of the last rows of the last [`Stepper::forward`], as far as each row's mask allows them; the others may
+    /// have any value. They come in another order: returns the place of each row.
     pub(super) fn logits(&mut self, wanted: &[&TokenMask], logits: &mut Vec<f32>) -> Vec<usize> {
         let head = &self.model.weights.head;
         let (vocab_size, hidden) = (head.outputs(), self.model.spec.config.hidden_size);
