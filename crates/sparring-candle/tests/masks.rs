@@ -188,12 +188,13 @@ fn a_mask_that_fails_fails_its_request_only<B: Backend>() {
     assert_eq!(answers[1].as_ref().unwrap_err().to_string(), "the mask failed");
 }
 
-/// Forces a token that does not exist.
-struct Beyond;
+/// Allows tokens that do not exist.
+#[derive(Clone)]
+struct Beyond(TokenMask);
 
 impl LogitHook for Beyond {
     fn start<'a>(&'a self, _: &'a [u32]) -> Box<dyn HookState + 'a> {
-        Box::new(Self)
+        Box::new(self.clone())
     }
 }
 
@@ -208,13 +209,20 @@ impl HookState for Beyond {
     }
 
     fn mask(&mut self, _: usize) -> Result<Option<TokenMask>, PolicyError> {
-        Ok(Some(TokenMask::Only(40)))
+        Ok(Some(self.0.clone()))
     }
 }
 
 fn a_token_beyond_the_vocabulary_is_an_error<B: Backend>() {
-    let params = SamplingParams::default().with_max_tokens(8);
-    let request = SampleRequest::new(vec![5], 2, params, Seed::new(1)).with_hook(Beyond);
-    let error = B::tiny(21).sample_one(&request).unwrap_err().to_string();
-    assert!(error.contains("leave no token to draw"), "{error}");
+    let policy = B::tiny(21);
+    let sample = |words: TokenMask| {
+        let params = SamplingParams::default().with_max_tokens(8);
+        policy.sample_one(&SampleRequest::new(vec![5], 2, params, Seed::new(1)).with_hook(Beyond(words)))
+    };
+    for beyond in [TokenMask::Only(40), TokenMask::Some([1 << 40].into()), TokenMask::Some([0, 1].into())] {
+        let error = sample(beyond).unwrap_err().to_string();
+        assert!(error.contains("leave no token to draw"), "{error}");
+    }
+    let group = sample(TokenMask::Some([1 << 7 | 1 << 63, 1].into())).unwrap();
+    assert!(group.iter().all(|rollout| rollout.tokens == [7; 8]));
 }

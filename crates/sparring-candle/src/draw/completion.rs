@@ -53,8 +53,7 @@ impl<'a> Completion<'a> {
     }
 
     /// Draws a token from `logits`, which are overwritten. Those that [`Completion::wanted`] leaves out may have any
-    /// value. Returns the completion if it ends with this token or by an
-    /// error.
+    /// value. Returns the completion if it ends with this token or by an error.
     pub(crate) fn advance(
         &mut self,
         tokenizer: &ChatTokenizer,

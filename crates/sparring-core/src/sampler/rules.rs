@@ -101,11 +101,12 @@ impl<'a> LogitRules<'a> {
 
     fn ask(&mut self, vocab_size: usize) -> Result<Option<TokenMask>, PolicyError> {
         let Some(state) = &mut self.state else { return Ok(None) };
-        let Some(mut mask) = state.mask(vocab_size)? else { return Ok(None) };
+        let Some(mask) = state.mask(vocab_size)? else { return Ok(None) };
         let params = &self.request.params;
-        if self.tokens.len() < params.min_tokens {
-            mask = mask.without(self.ends.iter().chain(&params.stop_tokens), vocab_size);
-        }
+        let early = self.tokens.len() < params.min_tokens;
+        let ends = early.then(|| self.ends.iter().chain(&params.stop_tokens));
+        // Also drops tokens beyond the vocabulary.
+        let mask = mask.without(ends.into_iter().flatten(), vocab_size);
         if mask.allowed(0..vocab_size as u32).next().is_none() {
             return Err(self.nothing_left());
         }
