@@ -1,6 +1,6 @@
 use crate::GuidedError;
 use llguidance::Matcher;
-use sparring_core::{HookState, LogitHook, PolicyError};
+use sparring_core::{HookState, LogitHook, PolicyError, TokenMask};
 use std::fmt;
 use std::sync::Arc;
 
@@ -26,7 +26,9 @@ impl Constraint {
         Self { fresh: Arc::new(fresh), ends }
     }
 
-    /// The state of a new completion.
+    /// The state of a new completion. The deep copy takes some microseconds and shares no lexer cache, which a lock
+    /// would guard: threads do not wait for each other, and whether a limit of the parser is reached depends on this
+    /// completion only.
     pub(crate) fn begin(&self) -> State {
         State { matcher: self.fresh.deep_clone(), ends: Arc::clone(&self.ends) }
     }
@@ -76,17 +78,28 @@ impl State {
         Ok(environment.tok_trie().decode_str(tokens))
     }
 
-    /// The end tokens and their logits.
-    fn at_ends(&self, logits: &[f32]) -> Vec<(usize, f32)> {
-        self.ends.iter().map(|&end| (end as usize, logits[end as usize])).collect()
-    }
-
-    fn only_ends(&self, logits: &mut [f32]) {
-        let ends = self.at_ends(logits);
-        logits.fill(f32::NEG_INFINITY);
-        for (end, logit) in ends {
-            logits[end] = logit;
+    /// The mask of the next token: of the text, and of the end tokens where the text may end.
+    fn allowed(&mut self, vocab_size: usize) -> Result<TokenMask, PolicyError> {
+        if self.ends.iter().any(|&end| end as usize >= vocab_size) {
+            let what =
+                "the guide is of a larger vocabulary than the model's; make it from the model's tokenizer";
+            return Err(PolicyError::invalid(what));
         }
+        if self.is_complete() {
+            return Ok(TokenMask::from_tokens(self.ends.iter().copied(), vocab_size));
+        }
+        let mask = self.matcher.compute_mask().map_err(failed)?;
+        let ended = self.matcher.is_accepting().map_err(failed)?;
+        // A model may have more logits than its tokenizer has tokens.
+        let mut words = vec![0_u64; vocab_size.div_ceil(64)];
+        for (word, halves) in words.iter_mut().zip(mask.as_slice().chunks(2)) {
+            *word = halves.iter().rev().fold(0, |word, &half| word << 32 | u64::from(half));
+        }
+        for &end in &*self.ends {
+            let (word, bit) = (&mut words[end as usize / 64], 1 << (end % 64));
+            *word = if ended { *word | bit } else { *word & !bit };
+        }
+        Ok(TokenMask::from_words(words, vocab_size))
     }
 }
 
@@ -96,40 +109,12 @@ fn failed(error: impl fmt::Display) -> PolicyError {
 
 impl HookState for State {
     fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
-        if self.ends.iter().any(|&end| end as usize >= logits.len()) {
-            let what =
-                "the guide is of a larger vocabulary than the model's; make it from the model's tokenizer";
-            return Err(PolicyError::invalid(what));
-        }
-        if self.matcher.is_stopped() {
-            self.only_ends(logits);
-            return Ok(());
-        }
-        let mask = self.matcher.compute_mask().map_err(failed)?;
-        let ended = self.matcher.is_accepting().map_err(failed)?;
-        let ends: Vec<(usize, f32)> = if ended { self.at_ends(logits) } else { Vec::new() };
-        // Words of 32 tokens: most forbid all of theirs.
-        for (word, logits) in mask.as_slice().iter().zip(logits.chunks_mut(32)) {
-            if *word == 0 {
-                logits.fill(f32::NEG_INFINITY);
-                continue;
-            }
-            for (bit, logit) in logits.iter_mut().enumerate() {
-                if word >> bit & 1 == 0 {
-                    *logit = f32::NEG_INFINITY;
-                }
-            }
-        }
-        // A model may have more logits than its tokenizer has tokens.
-        let covered = (mask.as_slice().len() * 32).min(logits.len());
-        logits[covered..].fill(f32::NEG_INFINITY);
-        for &end in &*self.ends {
-            logits[end as usize] = f32::NEG_INFINITY;
-        }
-        for (end, logit) in ends {
-            logits[end] = logit;
-        }
+        self.allowed(logits.len())?.apply(logits);
         Ok(())
+    }
+
+    fn mask(&mut self, vocab_size: usize) -> Result<Option<TokenMask>, PolicyError> {
+        self.allowed(vocab_size).map(Some)
     }
 
     fn accept(&mut self, token: u32) -> Result<(), PolicyError> {

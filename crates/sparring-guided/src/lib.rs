@@ -2,7 +2,7 @@
 //!
 //! A [`Guide`] belongs to one tokenizer. It turns a JSON Schema, a regular expression, a Lark grammar, or tools and a
 //! call format into a [`Constraint`], which is a [`LogitHook`](sparring_core::LogitHook) for any sampler. Masks are
-//! computed by [`llguidance`], token by token.
+//! computed by [`llguidance`], token by token, before the logits: a sampler leaves out those of forbidden tokens.
 //!
 //! ```
 //! use sparring_core::LogitHook;

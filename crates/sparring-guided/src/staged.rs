@@ -1,6 +1,6 @@
 use crate::constraint::State;
 use crate::{Constraint, GuidedError};
-use sparring_core::{HookState, LogitHook, PolicyError};
+use sparring_core::{HookState, LogitHook, PolicyError, TokenMask};
 use std::fmt;
 use std::sync::Arc;
 
@@ -63,6 +63,10 @@ struct Stage<'a> {
 impl HookState for Stage<'_> {
     fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
         self.state.apply(logits)
+    }
+
+    fn mask(&mut self, vocab_size: usize) -> Result<Option<TokenMask>, PolicyError> {
+        self.state.mask(vocab_size)
     }
 
     fn accept(&mut self, token: u32) -> Result<(), PolicyError> {

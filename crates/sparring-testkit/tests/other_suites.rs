@@ -2,8 +2,8 @@
 #![allow(missing_docs)]
 use serde::{Deserialize, Serialize};
 use sparring_core::{
-    BoxError, Component, Game, Message, Prompt, Rejection, Reward, RewardContext, Rollout, Seed, advantage_fn,
-    reward_fn,
+    AllowTokens, BoxError, Component, Game, HookState, LogitHook, Message, OneOf, PolicyError, Prompt, Rejection,
+    Reward, RewardContext, Rollout, Seed, TokenMask, advantage_fn, reward_fn,
 };
 use sparring_testkit::conformance::{self, Options};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -228,4 +228,67 @@ fn game_suite() {
     ] {
         assert_eq!(check(bug, "+1"), Err(expected), "{bug}");
     }
+}
+
+/// Never the token before, and a bug.
+struct NotAgain {
+    bug: &'static str,
+    calls: AtomicU32,
+}
+
+struct After<'a>(&'a NotAgain, u32);
+
+impl LogitHook for NotAgain {
+    fn start<'a>(&'a self, prompt: &'a [u32]) -> Box<dyn HookState + 'a> {
+        Box::new(After(self, prompt[0]))
+    }
+}
+
+impl HookState for After<'_> {
+    fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
+        match self.0.bug {
+            "biases" => logits[0] += 1.0,
+            "random" => logits[1] = self.0.calls.fetch_add(1, Ordering::Relaxed) as f32,
+            "fails" => return Err(PolicyError::invalid("no")),
+            _ => {}
+        }
+        logits[self.1 as usize] = f32::NEG_INFINITY;
+        Ok(())
+    }
+
+    fn accept(&mut self, token: u32) -> Result<(), PolicyError> {
+        self.1 = token;
+        Ok(())
+    }
+
+    fn mask(&mut self, vocab_size: usize) -> Result<Option<TokenMask>, PolicyError> {
+        let tokens = || (0..vocab_size as u32).filter(|token| *token != self.1);
+        match self.0.bug {
+            "none" | "random" => return Ok(None),
+            "all" => return Ok(Some(TokenMask::All)),
+            "words" => return Ok(Some(TokenMask::Some([tokens().map(|token| 1 << token).sum()].into()))),
+            _ => {}
+        }
+        Ok(Some(TokenMask::from_tokens(tokens(), vocab_size)))
+    }
+}
+
+#[test]
+fn hook_suite() {
+    let check = |bug: &'static str, vocab_size: usize| {
+        let hook = NotAgain { bug, calls: AtomicU32::new(0) };
+        conformance::hook(&hook, &[1], vocab_size, &Options::default()).map_err(|failure| failure.check)
+    };
+    for vocab_size in [2, 5, 70] {
+        assert_eq!(check("", vocab_size), Ok(()));
+        assert_eq!(check("none", vocab_size), Ok(()));
+    }
+    assert_eq!(check("all", 5), Err("hook/mask"));
+    assert_eq!(check("biases", 5), Err("hook/mask"));
+    assert_eq!(check("words", 2), Err("hook/mask variant"));
+    assert_eq!(check("random", 5), Err("hook/repeatable"));
+    assert_eq!(check("fails", 5), Err("hook/apply"));
+    let options = Options::default();
+    conformance::hook(&AllowTokens::new([3, 1]), &[1], 5, &options).unwrap();
+    conformance::hook(&OneOf::new([vec![1, 2], vec![3], vec![4, 69, 7]]), &[1], 70, &options).unwrap();
 }

@@ -59,6 +59,8 @@ fn planted_bugs_are_caught() {
         (Bug::NoHook, "sampler/hook"),
         (Bug::SharesHookState, "sampler/hook state"),
         (Bug::TellsHookNothing, "sampler/hook state"),
+        (Bug::MasksChangeDraws, "sampler/hook mask"),
+        (Bug::ForgetsMinTokensUnderMasks, "sampler/hook mask"),
         (Bug::TakesAnyTemperature, "sampler/refuses"),
         (Bug::FailsTogether, "sampler/fails alone"),
         (Bug::LosesFailed, "sampler/fails alone"),

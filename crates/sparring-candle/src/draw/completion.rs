@@ -3,9 +3,9 @@
 
 use super::request::Prepared;
 use super::stop;
-use super::token::{DrawScratch, draw};
+use super::token::{DrawScratch, draw, skip};
 use crate::model::ChatTokenizer;
-use sparring_core::{Finish, LogitRules, PolicyError, Rollout, SeedRng};
+use sparring_core::{Finish, LogitRules, PolicyError, Rollout, SeedRng, TokenMask};
 
 /// The completion so far.
 #[derive(Debug)]
@@ -43,8 +43,17 @@ impl<'a> Completion<'a> {
         self.tokens.last().copied().unwrap_or_default()
     }
 
-    /// Draws a token from `logits`, which are overwritten. Returns the completion if it ends with this token or by an
-    /// error.
+    /// The logits that the next draw reads: those of the mask's tokens; of [`TokenMask::Only`] none.
+    pub(crate) fn wanted(&mut self, vocab_size: usize) -> &TokenMask {
+        match self.rules.mask(vocab_size) {
+            Ok(mask) => mask.unwrap_or(&TokenMask::All),
+            // The draw will return the error.
+            Err(_) => &TokenMask::Only(0),
+        }
+    }
+
+    /// Draws a token from `logits`, which are overwritten. Those that [`Completion::wanted`] leaves out may have any
+    /// value. Returns the completion if it ends with this token or by an error.
     pub(crate) fn advance(
         &mut self,
         tokenizer: &ChatTokenizer,
@@ -65,8 +74,14 @@ impl<'a> Completion<'a> {
     ) -> Result<Option<Rollout>, PolicyError> {
         let prepared = &requests[self.request];
         let params = &prepared.request.params;
-        self.rules.adjust(logits)?;
-        let (token, logp) = draw(logits, params, &mut self.rng, scratch);
+        let (token, logp) = if let Some(TokenMask::Only(forced)) = self.rules.mask(logits.len())? {
+            let forced = *forced;
+            skip(params, &mut self.rng);
+            (forced, 0.0)
+        } else {
+            self.rules.adjust(logits)?;
+            draw(logits, params, &mut self.rng, scratch)
+        };
         if !logp.is_finite() {
             return Err(PolicyError::NonFinite { what: "a log-probability while sampling".to_owned() });
         }

@@ -32,7 +32,8 @@ pub(super) fn draw(
     if params.temperature == 0.0 {
         let best = logits.iter().position(|&v| v >= max).unwrap_or(0);
         let total = f64::from(exp_in_place(logits, 1.0, max));
-        return (best as u32, -total.ln() as f32);
+        // Not −0 where one token is left.
+        return (best as u32, (0.0 - total.ln()) as f32);
     }
     let scale = 1.0 / params.temperature;
     exp_in_place(logits, scale, max * scale);
@@ -43,6 +44,13 @@ pub(super) fn draw(
     params.filter(weights, &mut scratch.keys);
     let (token, total) = search(weights, rng.random(), &mut scratch.sums);
     (token as u32, (f64::from(weights[token]) / total).ln() as f32)
+}
+
+/// Takes the random numbers that [`draw`] takes, where there is nothing to choose.
+pub(super) fn skip(params: &SamplingParams, rng: &mut impl Rng) {
+    if params.temperature != 0.0 {
+        let _: f64 = rng.random();
+    }
 }
 
 /// Inverse of the cumulative distribution at `u` in [0, 1); returns the token and the sum of all weights.

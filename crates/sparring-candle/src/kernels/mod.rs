@@ -29,7 +29,7 @@ pub(crate) use attend::{PAGE, attend_page, score_page, write_position};
 pub(crate) use buffer::Buffer;
 pub(crate) use math::{add, dot, scale_in_place, scale_row};
 pub(crate) use norm::{rms_backward, rms_forward};
-pub(crate) use packed::{Packed, packed_matmul};
+pub(crate) use packed::{Packed, packed_matmul, packed_panels};
 pub(crate) use product::{INNER, Packing, Write, matmul, pack, packed_len, product};
 pub(crate) use rope::{RopeTable, rope};
 pub(crate) use softmax::{

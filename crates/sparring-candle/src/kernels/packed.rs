@@ -50,6 +50,19 @@ pub(crate) fn packed_matmul(x: &[f32], w: &Packed, y: &mut [f32], write: Write) 
     product(shape, Mat::rows(x, w.inputs), panels, start, MatMut::rows(y, w.outputs));
 }
 
+/// Some elements of one row of `y = x·wᵀ + bias`, those of whole panels of 16: the bits of [`packed_matmul`].
+pub(crate) fn packed_panels(x: &[f32], w: &Packed, panels: impl IntoIterator<Item = usize>, y: &mut [f32]) {
+    assert!(x.len() == w.inputs && y.len() == w.outputs, "shapes of a packed product");
+    let all = Panels { data: &w.panels, stride: w.inputs * PANEL };
+    for panel in panels {
+        let columns = panel * PANEL..w.outputs.min((panel + 1) * PANEL);
+        let shape = [1, columns.len(), w.inputs];
+        let (start, y) = (Start::Row(&w.bias[panel * PANEL..]), &mut y[columns]);
+        let stride = y.len();
+        product(shape, Mat::rows(x, w.inputs), all.from(0, panel), start, MatMut::rows(y, stride));
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::float_cmp)]
 mod tests {
@@ -68,6 +81,13 @@ mod tests {
                 let mut alone = vec![0.0; outputs];
                 packed_matmul(&x[r * inputs..(r + 1) * inputs], &packed, &mut alone, Write::Replace);
                 assert_eq!(alone, y[r * outputs..(r + 1) * outputs]);
+                let mut odd = vec![f32::NAN; outputs];
+                let panels = (0..outputs.div_ceil(PANEL)).filter(|panel| panel % 2 == 1 || *panel == 0);
+                packed_panels(&x[r * inputs..(r + 1) * inputs], &packed, panels, &mut odd);
+                for (o, odd) in odd.iter().enumerate() {
+                    let computed = o / PANEL % 2 == 1 || o / PANEL == 0;
+                    assert!(if computed { *odd == alone[o] } else { odd.is_nan() }, "element {o}");
+                }
                 for o in 0..outputs {
                     let dot: f64 = (0..inputs)
                         .map(|k| f64::from(x[r * inputs + k]) * f64::from(w[o * inputs + k]))

@@ -1,4 +1,3 @@
-#[cfg(doc)]
 use super::TokenMask;
 use crate::PolicyError;
 use std::fmt;
@@ -7,8 +6,8 @@ use std::sync::Arc;
 /// Changes the logits before each token is sampled: constrained decoding, biases, forbidden words.
 ///
 /// A hook is a rule. What it remembers about one completion (the state of an automaton or a grammar) is a
-/// [`HookState`]. A sampler starts one state per completion, then alternates between [`HookState::apply`] and
-/// [`HookState::accept`].
+/// [`HookState`]. A sampler starts one state per completion, then alternates between [`HookState::apply`] (or
+/// [`HookState::mask`]) and [`HookState::accept`].
 ///
 /// # Contract
 /// * A state depends only on the hook, the prompt and the tokens that it accepted, so that the same seed gives the same
@@ -70,7 +69,8 @@ pub trait LogitHook: Send + Sync {
 /// # Ok::<(), PolicyError>(())
 /// ```
 pub trait HookState: Send {
-    /// Changes the `logits` of the next token, one per vocabulary entry. Called once before each draw.
+    /// Changes the `logits` of the next token, one per vocabulary entry. Called once before each draw, unless
+    /// [`HookState::mask`] has said everything.
     ///
     /// # Errors
     /// Any error fails this request only.
@@ -81,6 +81,24 @@ pub trait HookState: Send {
     /// # Errors
     /// Any error fails this request only.
     fn accept(&mut self, token: u32) -> Result<(), PolicyError>;
+
+    /// The next token's mask for a vocabulary of `vocab_size`, found without its logits; `None`, the default, if the
+    /// state cannot say.
+    ///
+    /// A sampler then leaves out the logits of forbidden tokens, and computes none where only one token is allowed:
+    /// that token has log-probability 0. Tokens and log-probabilities are the same as without this method.
+    ///
+    /// # Contract
+    /// The mask is the one by which [`HookState::apply`] would forbid tokens, and `apply` would do nothing else. It is
+    /// asked for at most once before each draw; where there is one, `apply` need not be called.
+    /// `testkit::conformance::hook` compares the two.
+    ///
+    /// # Errors
+    /// Any error fails this request only.
+    fn mask(&mut self, vocab_size: usize) -> Result<Option<TokenMask>, PolicyError> {
+        let _ = vocab_size;
+        Ok(None)
+    }
 }
 
 impl<F> LogitHook for F
@@ -153,7 +171,6 @@ impl fmt::Debug for Hook {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowTokens {
-    /// Ascending.
     allowed: Vec<u32>,
 }
 
@@ -172,13 +189,22 @@ impl LogitHook for AllowTokens {
     }
 }
 
-/// Ascending.
 struct Allowed<'a>(&'a [u32]);
+
+impl Allowed<'_> {
+    fn next(&self, vocab_size: usize) -> TokenMask {
+        TokenMask::from_tokens(self.0.iter().copied(), vocab_size)
+    }
+}
 
 impl HookState for Allowed<'_> {
     fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
-        keep(logits, self.0);
+        self.next(logits.len()).apply(logits);
         Ok(())
+    }
+
+    fn mask(&mut self, vocab_size: usize) -> Result<Option<TokenMask>, PolicyError> {
+        Ok(Some(self.next(vocab_size)))
     }
 
     fn accept(&mut self, _: u32) -> Result<(), PolicyError> {
@@ -227,30 +253,28 @@ struct Rests<'a> {
     complete: bool,
 }
 
+impl Rests<'_> {
+    fn next(&self, vocab_size: usize) -> TokenMask {
+        if self.complete {
+            return TokenMask::All;
+        }
+        TokenMask::from_tokens(self.rests.iter().filter_map(|rest| rest.first().copied()), vocab_size)
+    }
+}
+
 impl HookState for Rests<'_> {
     fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
-        if !self.complete {
-            let mut next: Vec<u32> = self.rests.iter().filter_map(|rest| rest.first().copied()).collect();
-            next.sort_unstable();
-            keep(logits, &next);
-        }
+        self.next(logits.len()).apply(logits);
         Ok(())
+    }
+
+    fn mask(&mut self, vocab_size: usize) -> Result<Option<TokenMask>, PolicyError> {
+        Ok(Some(self.next(vocab_size)))
     }
 
     fn accept(&mut self, token: u32) -> Result<(), PolicyError> {
         self.rests = self.rests.iter().filter_map(|rest| rest.strip_prefix(&[token])).collect();
         self.complete |= self.rests.iter().any(|rest| rest.is_empty());
         Ok(())
-    }
-}
-
-/// Forbids every token except `allowed`, which is ascending.
-fn keep(logits: &mut [f32], allowed: &[u32]) {
-    let mut allowed = allowed.iter().copied().peekable();
-    for (id, logit) in (0..).zip(logits) {
-        while allowed.next_if(|&a| a < id).is_some() {}
-        if allowed.peek() != Some(&id) {
-            *logit = f32::NEG_INFINITY;
-        }
     }
 }

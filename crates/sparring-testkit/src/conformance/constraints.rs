@@ -154,5 +154,34 @@ fn hook_states(
             state.accept(token).map_err(failed(check))?;
         }
     }
+    masks(sampler, requests, &hook, options)
+}
+
+/// A hook that gives its masks before the logits changes no completion, drawn or greedy, with end tokens or without.
+fn masks(sampler: &dyn Sampler, requests: &[SampleRequest], hook: &Counter, options: &Options) -> Outcome {
+    let check = "sampler/hook mask";
+    for params in [
+        SamplingParams::default(),
+        SamplingParams::default().with_min_tokens(options.max_tokens),
+        SamplingParams::default().with_top_k(2).with_repetition_penalty(1.5),
+        SamplingParams::greedy(),
+    ] {
+        let params = params.with_max_tokens(options.max_tokens);
+        let under = |hook: Counter| -> Vec<SampleRequest> {
+            let one = |r: &SampleRequest| r.clone().with_params(params.clone()).with_hook(hook.clone());
+            requests.iter().map(one).collect()
+        };
+        let (plain, masked) =
+            (sampler.sample(&under(hook.clone())), sampler.sample(&under(hook.clone().with_masks())));
+        for (i, answers) in plain.into_iter().zip(masked).enumerate() {
+            match answers {
+                (Ok(plain), Ok(masked)) => same(check, &[plain], &[masked], options.tolerance)?,
+                (Err(_), Err(_)) => {}
+                (plain, masked) => ensure(false, check, || {
+                    format!("request {i}: {plain:?} without masks, {masked:?} with them")
+                })?,
+            }
+        }
+    }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A hook for the checks of every backend.
 
-use sparring_core::{HookState, LogitHook, PolicyError};
+use sparring_core::{HookState, LogitHook, PolicyError, TokenMask};
 use std::collections::BTreeSet;
 
 /// A counting automaton: the tokens allowed next depend on the number and the sum of the accepted ones.
@@ -10,6 +10,8 @@ pub(super) struct Counter {
     tokens: Vec<u32>,
     /// Largest length of a completion.
     limit: usize,
+    /// Whether masks are known before the logits.
+    masks: bool,
 }
 
 pub(super) struct CounterState<'a> {
@@ -21,7 +23,12 @@ pub(super) struct CounterState<'a> {
 impl Counter {
     pub(super) fn new(tokens: impl IntoIterator<Item = u32>, limit: usize) -> Self {
         let tokens: BTreeSet<u32> = tokens.into_iter().collect();
-        Self { tokens: tokens.into_iter().collect(), limit }
+        Self { tokens: tokens.into_iter().collect(), limit, masks: false }
+    }
+
+    /// The same rule, with masks before the logits.
+    pub(super) fn with_masks(self) -> Self {
+        Self { masks: true, ..self }
     }
 
     /// Whether only one token is allowed at this place.
@@ -35,6 +42,13 @@ impl Counter {
 }
 
 impl CounterState<'_> {
+    fn check(&self) -> Result<(), PolicyError> {
+        if self.accepted < self.counter.limit {
+            return Ok(());
+        }
+        Err(PolicyError::invalid("one hook state was used for more than one completion"))
+    }
+
     /// Allows all tokens but one, or the only one; at every third place one token only.
     pub(super) fn allows(&self, token: u32) -> bool {
         let tokens = &self.counter.tokens;
@@ -52,9 +66,7 @@ impl LogitHook for Counter {
 
 impl HookState for CounterState<'_> {
     fn apply(&mut self, logits: &mut [f32]) -> Result<(), PolicyError> {
-        if self.accepted >= self.counter.limit {
-            return Err(PolicyError::invalid("one hook state was used for more than one completion"));
-        }
+        self.check()?;
         for (token, logit) in (0..).zip(logits) {
             if !self.allows(token) {
                 *logit = f32::NEG_INFINITY;
@@ -67,5 +79,11 @@ impl HookState for CounterState<'_> {
         self.accepted += 1;
         self.sum += u64::from(token);
         Ok(())
+    }
+
+    fn mask(&mut self, vocab_size: usize) -> Result<Option<TokenMask>, PolicyError> {
+        self.check()?;
+        let allowed = || (0..vocab_size as u32).filter(|&token| self.allows(token));
+        Ok(self.counter.masks.then(|| TokenMask::from_tokens(allowed(), vocab_size)))
     }
 }

@@ -8,6 +8,7 @@
 //! | [`policy()`] | both, and that they agree, with and without a hook: score(sample) = its own log-probabilities, χ² |
 //! | [`learner()`] | descent, linearity, hooks, zero gradients, grouping, discarding, non-finite values |
 //! | [`checkpoint()`] | save and restore in the middle of training, bit for bit; damaged files |
+//! | [`hook()`] | states agree; a mask without logits is what is done to logits |
 //! | [`reward()`], [`advantage()`], [`game()`] | shapes, finiteness, determinism, round trips |
 //!
 //! Each returns the first [`ConformanceFailure`] that it finds. The suites need no weights and take milliseconds for a
@@ -17,6 +18,7 @@ mod checkpoint;
 mod constraints;
 mod counter;
 mod game;
+mod hook;
 mod learner;
 mod policy;
 mod remote;
@@ -27,6 +29,7 @@ mod scorer;
 pub use advantage::advantage;
 pub use checkpoint::checkpoint;
 pub use game::game;
+pub use hook::hook;
 pub use learner::learner;
 pub use policy::policy;
 pub use remote::remote_sampler;

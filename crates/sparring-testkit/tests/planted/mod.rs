@@ -29,6 +29,8 @@ pub enum Bug {
     NoHook,
     SharesHookState,
     TellsHookNothing,
+    MasksChangeDraws,
+    ForgetsMinTokensUnderMasks,
     TakesAnyTemperature,
     FailsTogether,
     LosesFailed,
@@ -125,6 +127,8 @@ impl Planted {
                 request.hook =
                     request.hook.map(|hook| Hook::new(Badly { hook, shared, heard: Mutex::default() }));
             }
+            Bug::MasksChangeDraws if has_mask(&request) => request.seed = request.seed.index(7),
+            Bug::ForgetsMinTokensUnderMasks if has_mask(&request) => request.params.min_tokens = 0,
             Bug::TakesAnyTemperature if wanted.is_nan() => request.params.temperature = 1.0,
             Bug::SharperThanItSays if wanted == 1.0 => request.params.temperature = 0.5,
             Bug::TooLong => request.params.max_tokens += 3,
@@ -153,6 +157,12 @@ impl Planted {
         }
         Ok(group)
     }
+}
+
+/// Whether the hook gives its first mask before the logits.
+fn has_mask(request: &SampleRequest) -> bool {
+    let mask = request.hook.as_ref().map(|hook| hook.start(&[]).mask(5));
+    matches!(mask, Some(Ok(Some(_))))
 }
 
 /// A hook that is started once for all completions, or never receives the sampled tokens.

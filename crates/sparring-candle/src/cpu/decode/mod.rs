@@ -7,6 +7,7 @@
 
 mod attend;
 mod cache;
+mod head;
 mod step;
 mod weights;
 mod worker;

@@ -21,7 +21,7 @@ pub(super) struct DecodeRow {
 /// Buffers and constants of one thread.
 #[derive(Debug)]
 pub(super) struct Stepper<'a> {
-    model: DecodeModel<'a>,
+    pub(super) model: DecodeModel<'a>,
     x: Vec<f32>,
     normed: Vec<f32>,
     scales: Vec<f32>,
@@ -133,16 +133,17 @@ impl<'a> Stepper<'a> {
         &rows[dropped..]
     }
 
-    /// Logits of the last `n` rows of the last [`Stepper::forward`].
-    pub(super) fn logits(&mut self, n: usize, logits: &mut Vec<f32>) {
-        let hidden = self.config().hidden_size;
+    /// Some of the last rows of the last [`Stepper::forward`], given by their order, normalised for the output head.
+    pub(super) fn normalise(&mut self, order: &[usize]) -> &[f32] {
+        let (hidden, n) = (self.config().hidden_size, order.len());
         let x = &self.x[self.x.len() - n * hidden..];
+        self.product.clear();
+        order.iter().for_each(|row| self.product.extend_from_slice(&x[row * hidden..(row + 1) * hidden]));
         self.normed.resize(n * hidden, 0.0);
         self.scales.resize(n, 0.0);
         let eps = self.config().rms_norm_eps as f32;
-        rms_forward(x, &self.model.weights.norm, eps, &mut self.normed, &mut self.scales);
-        logits.resize(n * self.model.weights.head.outputs(), 0.0);
-        packed_matmul(&self.normed, &self.model.weights.head, logits, Write::Replace);
+        rms_forward(&self.product, &self.model.weights.norm, eps, &mut self.normed, &mut self.scales);
+        &self.normed
     }
 
     /// Rotates queries and keys to their positions, and writes keys and values into the cache.

@@ -8,7 +8,7 @@ use crate::cpu::recall::{PAGE_ROWS, Recorder, Recording};
 use crate::draw::{Completion, DrawScratch, Finished, Prepared};
 use crate::kernels::PAGE;
 use crate::model::ModelSpec;
-use sparring_core::Rollout;
+use sparring_core::{Rollout, TokenMask};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -138,7 +138,7 @@ impl<'a> Worker<'a> {
             let recordings = &mut [recording.as_mut()];
             self.stepper.forward(&rows, &[&cache], recordings, &mut self.pages, usize::from(last));
         }
-        self.stepper.logits(1, &mut self.logits);
+        self.stepper.logits(&[&TokenMask::All], &mut self.logits);
         if let (Some(recorder), Some(recording)) = (self.recorder, recording) {
             recorder.keep_prompt(prompt, recording);
         }
@@ -165,12 +165,12 @@ impl<'a> Worker<'a> {
         let (caches, mut recordings): (Vec<&Cache>, Vec<_>) = parts.unzip();
         self.stepper.forward(&rows, &caches, &mut recordings, &mut self.pages, rows.len());
         let mut logits = std::mem::take(&mut self.logits);
-        self.stepper.logits(rows.len(), &mut logits);
-        for (active, row) in std::mem::take(&mut self.active)
-            .into_iter()
-            .zip(logits.chunks_exact_mut(self.spec.config.vocab_size))
-        {
-            self.advance(active, row);
+        let vocab_size = self.spec.config.vocab_size;
+        let mut active = std::mem::take(&mut self.active);
+        let wanted: Vec<&TokenMask> = active.iter_mut().map(|a| a.completion.wanted(vocab_size)).collect();
+        let places = self.stepper.logits(&wanted, &mut logits);
+        for (active, place) in active.into_iter().zip(places) {
+            self.advance(active, &mut logits[place * vocab_size..][..vocab_size]);
         }
         self.logits = logits;
     }
