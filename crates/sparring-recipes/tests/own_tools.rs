@@ -3,9 +3,7 @@
 
 use rand::Rng;
 use serde_json::Value;
-use sparring_core::{
-    Finish, Game, Hook, LogitHook, Prompt, Rejection, Reward, RewardContext, Rollout, Seed,
-};
+use sparring_core::{Finish, Game, Hook, LogitHook, Prompt, Rejection, Reward, RewardContext, Rollout, Seed};
 use sparring_guided::{Guide, Vocabulary};
 use sparring_recipes::own_tools::{CallPlan, Catalogue, OwnTools, OwnToolsConfig, Request};
 use sparring_testkit::conformance;
@@ -145,7 +143,10 @@ fn what_is_written_under_the_grammar_is_a_task() {
                 }
             }
         }
-        assert!(ended > 30 && (settings == first || read * 4 > ended * 3), "{settings}: {read} of {ended} texts");
+        assert!(
+            ended > 30 && (settings == first || read * 4 > ended * 3),
+            "{settings}: {read} of {ended} texts"
+        );
     }
 }
 

@@ -39,7 +39,10 @@ impl<G: Game> Run<'_, '_, G> {
         let steps = supervised + s.steps;
         let imitation = Work::learning(s.imitation.tasks_per_step, s.max_tokens);
         let sampling = Work::sampling(s.prompts_per_step, s.group_size, s.max_tokens);
-        let all = sampling.and_learning(s.grpo.epochs).times(s.steps as f64).plus(imitation.times(supervised as f64));
+        let all = sampling
+            .and_learning(s.grpo.epochs)
+            .times(s.steps as f64)
+            .plus(imitation.times(supervised as f64));
         (steps, all.times(1.0 / steps.max(1) as f64))
     }
 

@@ -2,8 +2,8 @@
 #![allow(missing_docs)]
 use serde::{Deserialize, Serialize};
 use sparring_core::{
-    AllowTokens, BoxError, Component, Game, HookState, LogitHook, Message, OneOf, PolicyError, Prompt, Rejection,
-    Reward, RewardContext, Rollout, Seed, TokenMask, advantage_fn, reward_fn,
+    AllowTokens, BoxError, Component, Game, HookState, LogitHook, Message, OneOf, PolicyError, Prompt,
+    Rejection, Reward, RewardContext, Rollout, Seed, TokenMask, advantage_fn, reward_fn,
 };
 use sparring_testkit::conformance::{self, Options};
 use std::sync::atomic::{AtomicU32, Ordering};

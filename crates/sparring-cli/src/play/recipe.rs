@@ -107,7 +107,8 @@ pub(crate) struct Parts<G: Game> {
 
 /// The requests of a file in the unified form.
 pub(crate) fn requests(path: &Path) -> Result<Vec<Request>, BoxError> {
-    let loaded = Suite::Unified.load(path, &[]).map_err(|error| format!("--tasks {}: {error}", path.display()))?;
+    let loaded =
+        Suite::Unified.load(path, &[]).map_err(|error| format!("--tasks {}: {error}", path.display()))?;
     let request = |item: Item| {
         let calls = if let Expected::Calls(calls) = item.expected { calls } else { Vec::new() };
         Request::of(item.messages, item.tools, calls)

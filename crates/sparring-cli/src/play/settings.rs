@@ -134,7 +134,12 @@ impl Args {
         let free = self.eval_free.then(|| "--eval-free".to_owned());
         let tasks = option("--tasks", self.tasks.as_deref().map(Path::display));
         let share = option("--tasks-share", self.tasks.as_ref().map(|_| self.tasks_share));
-        let more = tools.chain(tasks).chain(share).chain(evals).chain(option("--eval-limit", self.eval_limit)).chain(free);
+        let more = tools
+            .chain(tasks)
+            .chain(share)
+            .chain(evals)
+            .chain(option("--eval-limit", self.eval_limit))
+            .chain(free);
         continuation("play", dir, self.model.as_deref(), &self.device, more)
     }
 

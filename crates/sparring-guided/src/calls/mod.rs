@@ -9,8 +9,8 @@ mod tags;
 
 use crate::GuidedError;
 pub(crate) use json::style as json_style;
-pub(crate) use lark::literal;
 use lark::Rules;
+pub(crate) use lark::literal;
 use shape::{Each, Shape};
 use sparring_tools::{Format, ToolSpec};
 use std::ops::RangeInclusive;

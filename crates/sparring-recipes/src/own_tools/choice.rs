@@ -72,7 +72,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn catalogue(n: usize) -> Catalogue {
-        Catalogue::new((0..n).map(|i| ToolSpec::new(format!("t{i}"), "", Map::new(), vec![])).collect(), "").unwrap()
+        Catalogue::new((0..n).map(|i| ToolSpec::new(format!("t{i}"), "", Map::new(), vec![])).collect(), "")
+            .unwrap()
     }
 
     fn pool(catalogue: &Catalogue, each: usize) -> Vec<Request> {

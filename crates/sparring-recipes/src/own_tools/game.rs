@@ -1,6 +1,6 @@
-use super::{choice, grammar, quotes};
 use super::prompts::{REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages};
 use super::{CallPlan, Catalogue, PlanConfig, Request, ValueKinds};
+use super::{choice, grammar, quotes};
 use crate::RecipeError;
 use crate::tool_r0::{canonical_calls, without_called_tools};
 use serde::{Deserialize, Serialize};
@@ -277,13 +277,7 @@ impl Game for OwnToolsGame {
         self.parser.parse(&out.text).ok().map(|calls| canonical_calls(&calls))
     }
 
-    fn choose(
-        &self,
-        pool: &[&Request],
-        n: usize,
-        update: u64,
-        seed: Seed,
-    ) -> Option<Vec<(usize, Request)>> {
+    fn choose(&self, pool: &[&Request], n: usize, update: u64, seed: Seed) -> Option<Vec<(usize, Request)>> {
         Some(choice::of_one_menu(&self.catalogue, &self.plan, pool, n, update, seed))
     }
 

@@ -40,7 +40,8 @@ pub(super) fn proposal(
         Order::CallsFirst => {
             let (requests, whole) = (guide.clone(), settings.grounded);
             let request = move |text: &str| {
-                let arguments: Vec<Map<String, Value>> = serde_json::from_str(text.trim()).unwrap_or_default();
+                let arguments: Vec<Map<String, Value>> =
+                    serde_json::from_str(text.trim()).unwrap_or_default();
                 let texts = if whole { texts(&arguments) } else { Vec::new() };
                 requests.sentence(&format!("\n{REQUEST} "), &texts, gap, "\n")
             };

@@ -175,7 +175,8 @@ impl PlanConfig {
     /// The required parameters, and some of the others; at least one where there are any. No request says by a word
     /// whether an optional switch is on, so these are left out.
     fn parameters(&self, tool: &ToolSpec, rng: &mut impl Rng) -> Vec<String> {
-        let switch = |name: &String| matches!(tool.parameters[name]["type"].as_str(), Some("boolean" | "bool"));
+        let switch =
+            |name: &String| matches!(tool.parameters[name]["type"].as_str(), Some("boolean" | "bool"));
         let (required, mut others): (Vec<&String>, Vec<&String>) =
             tool.parameters.keys().partition(|name| tool.required.contains(name));
         others.retain(|name| !switch(name));
@@ -191,7 +192,8 @@ impl PlanConfig {
 /// At least one of the arguments that a person can give in an answer, in random order.
 fn asked_later(arguments: &Map<String, Value>, rng: &mut impl Rng) -> Vec<String> {
     let said = |value: &Value| value.is_string() || value.is_number();
-    let mut names: Vec<&String> = arguments.iter().filter(|(_, value)| said(value)).map(|(name, _)| name).collect();
+    let mut names: Vec<&String> =
+        arguments.iter().filter(|(_, value)| said(value)).map(|(name, _)| name).collect();
     names.shuffle(rng);
     names.truncate(rng.random_range(1..=names.len().max(1)));
     names.into_iter().cloned().collect()

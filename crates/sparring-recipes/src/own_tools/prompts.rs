@@ -212,7 +212,8 @@ pub(super) fn contrast_text(plan: &CallPlan, order: Order) -> String {
 }
 
 fn text_of(action: &str, plan: &CallPlan, order: Order) -> String {
-    let mut text = "Requests that people make to an assistant, and the values that they mention.\n\n".to_owned();
+    let mut text =
+        "Requests that people make to an assistant, and the values that they mention.\n\n".to_owned();
     let style = Style::ALL.iter().position(|style| *style == plan.style).unwrap_or_default();
     for example in &EXAMPLES {
         let _ = writeln!(text, "Action: {}", example.action);
@@ -236,8 +237,10 @@ fn text_of(action: &str, plan: &CallPlan, order: Order) -> String {
 /// The arguments of all calls as one line of JSON.
 fn listed(arguments: &[Map<String, Value>]) -> String {
     let one = |arguments: &Map<String, Value>| {
-        let fields: Vec<String> =
-            arguments.iter().map(|(name, value)| format!("{}: {value}", Value::from(name.as_str()))).collect();
+        let fields: Vec<String> = arguments
+            .iter()
+            .map(|(name, value)| format!("{}: {value}", Value::from(name.as_str())))
+            .collect();
         format!("{{{}}}", fields.join(", "))
     };
     format!("[{}]", arguments.iter().map(one).collect::<Vec<_>>().join(", "))
@@ -261,7 +264,8 @@ pub(super) fn copied(text: &str) -> Option<&'static str> {
 }
 
 /// Values of the worked examples that nobody else would choose.
-const COPIED: [&str; 6] = ["Maria Lopez", "The Green Door", "half past seven", "good evening", "leftover rice", "ZX-4471"];
+const COPIED: [&str; 6] =
+    ["Maria Lopez", "The Green Door", "half past seven", "good evening", "leftover rice", "ZX-4471"];
 
 #[cfg(test)]
 mod tests {

@@ -84,7 +84,10 @@ mod tests {
     #[test]
     fn texts_are_words_in_a_row_without_marks() {
         let texts = of(&[Message::user("Rate \"Dune\", please!")]);
-        assert_eq!(texts, ["Dune", "Dune\", please", "Rate", "Rate \"Dune", "Rate \"Dune\", please", "please"]);
+        assert_eq!(
+            texts,
+            ["Dune", "Dune\", please", "Rate", "Rate \"Dune", "Rate \"Dune\", please", "please"]
+        );
         assert!(of(&[]).is_empty());
         let long = vec!["word"; 500].iter().enumerate().map(|(i, w)| format!("{w}{i}")).collect::<Vec<_>>();
         let texts = of(&[Message::user(long.join(" "))]);

@@ -51,7 +51,8 @@ impl Request {
             let Some(value) = arguments.and_then(|arguments| arguments.get(name)) else { continue };
             let (name, value) = (spoken(name), said(value));
             let question = QUESTIONS[rng.random_range(0..QUESTIONS.len())].replace("{}", &name);
-            let answer = ANSWERS[rng.random_range(0..ANSWERS.len())].replace("{}", &value).replace("{name}", &name);
+            let answer =
+                ANSWERS[rng.random_range(0..ANSWERS.len())].replace("{}", &value).replace("{name}", &name);
             let before = std::mem::replace(&mut self.task.question, answer);
             self.earlier.extend([Message::user(before), Message::assistant(question)]);
         }

@@ -100,13 +100,15 @@ impl ValueKinds {
         let likely = likelihoods(&asked, scorer, encoder)
             .map_err(|source| RecipeError::Values { what: source.to_string() })?;
         let others = &likely[parameters..];
-        let usual: Vec<(f32, f32)> = (0..KINDS.len()).map(|k| moments(others.iter().map(|row| row[k]))).collect();
+        let usual: Vec<(f32, f32)> =
+            (0..KINDS.len()).map(|k| moments(others.iter().map(|row| row[k]))).collect();
         let mut rows = likely.iter();
         let mut scores: BTreeMap<String, BTreeMap<String, Vec<f32>>> = BTreeMap::new();
         for tool in catalogue.tools() {
             for (name, row) in tool.parameters.keys().zip(&mut rows) {
                 let row = row.iter().zip(&usual);
-                let row = row.map(|(likely, (mean, deviation))| (likely - mean) / (0.5 + deviation)).collect();
+                let row =
+                    row.map(|(likely, (mean, deviation))| (likely - mean) / (0.5 + deviation)).collect();
                 scores.entry(tool.name.clone()).or_default().insert(name.clone(), row);
             }
         }
@@ -233,9 +235,7 @@ fn likelihoods(
         }
         rows.insert(text, row);
     }
-    let mean = |[a, b]: &[String; 2]| {
-        rows[a].iter().zip(&rows[b]).map(|(a, b)| (a + b) / 2.0).collect()
-    };
+    let mean = |[a, b]: &[String; 2]| rows[a].iter().zip(&rows[b]).map(|(a, b)| (a + b) / 2.0).collect();
     Ok(asked.iter().map(mean).collect())
 }
 

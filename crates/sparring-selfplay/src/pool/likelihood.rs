@@ -103,10 +103,8 @@ fn rank<T>(
     config: &PoolConfig,
     pool_yield: &mut PoolYield,
 ) -> Result<(), PolicyError> {
-    let asked: Vec<TokenGroup<'_>> = batch
-        .iter()
-        .filter_map(|proposals| Some(group(&proposals.first()?.out.prompt, proposals)))
-        .collect();
+    let asked: Vec<TokenGroup<'_>> =
+        batch.iter().filter_map(|proposals| Some(group(&proposals.first()?.out.prompt, proposals))).collect();
     let mut logp = scorer.score(TokenBatch::new(&asked, 1.0))?.into_iter();
     for proposals in batch {
         for proposal in proposals.iter_mut() {

@@ -51,24 +51,31 @@ fn updates_take_the_tasks_that_the_game_chooses() {
     let encoder = ToyPolicy::new(LETTERS, Seed::new(0));
     let dir = tempfile::tempdir().unwrap();
     let invents = reward_fn("none", |_: &char, _: &Rollout| Some(0.0));
-    let solves = reward_fn("solved", |task: &Sum, out: &Rollout| {
-        Some(f32::from(u8::from(Chosen.solved(task, out))))
-    });
+    let solves =
+        reward_fn("solved", |task: &Sum, out: &Rollout| Some(f32::from(u8::from(Chosen.solved(task, out)))));
     let mut seen: Vec<String> = Vec::new();
     let players = Players::Separate { generator: Seat::Learns(toy(1)), solver: toy(2) };
-    SelfPlay::new(config.build().unwrap(), &Chosen, Box::new(invents), Box::new(solves), players, Seed::new(7))
-        .with_encoder(&encoder)
-        .with_recorder(|step, _| {
-            assert_eq!(step.player(), Player::Solver);
-            if let StepInput::Tasks(tasks) = &step.input {
-                assert!(tasks.len() == 8 && tasks.iter().all(|task| task.task == tasks[0].task));
-                seen.push(tasks[0].task.letters.clone());
-            }
-            Ok(())
-        })
-        .run(dir.path())
-        .unwrap();
-    let first: serde_json::Value = serde_json::from_str(&lines(dir.path(), "tasks/iteration-1.jsonl")[0]).unwrap();
+    SelfPlay::new(
+        config.build().unwrap(),
+        &Chosen,
+        Box::new(invents),
+        Box::new(solves),
+        players,
+        Seed::new(7),
+    )
+    .with_encoder(&encoder)
+    .with_recorder(|step, _| {
+        assert_eq!(step.player(), Player::Solver);
+        if let StepInput::Tasks(tasks) = &step.input {
+            assert!(tasks.len() == 8 && tasks.iter().all(|task| task.task == tasks[0].task));
+            seen.push(tasks[0].task.letters.clone());
+        }
+        Ok(())
+    })
+    .run(dir.path())
+    .unwrap();
+    let first: serde_json::Value =
+        serde_json::from_str(&lines(dir.path(), "tasks/iteration-1.jsonl")[0]).unwrap();
     let first = first["task"]["letters"].as_str().unwrap();
     // Updates 0 and 1 were supervised.
     assert_eq!(seen, ["c", "d", "a"].map(|letter| format!("{first}{letter}")));

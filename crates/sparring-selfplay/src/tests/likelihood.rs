@@ -35,7 +35,8 @@ fn the_likeliest_of_each_specification_stay() {
     let (all, _) = pool(|_| {});
     let (kept, record) = pool(|pool| pool.likeliest = Some(1));
     let policy = ToyPolicy::new(LETTERS, Seed::new(1));
-    let likelihood = |task: &PoolTask<Sum>| logp(&policy, &format!("write {}", &task.stratum), &task.task.letters);
+    let likelihood =
+        |task: &PoolTask<Sum>| logp(&policy, &format!("write {}", &task.stratum), &task.task.letters);
     let mut best: BTreeMap<usize, (f32, String)> = BTreeMap::new();
     for task in &all {
         let entry = best.entry(task.candidate / 10).or_insert((f32::NEG_INFINITY, String::new()));
@@ -55,12 +56,9 @@ fn what_is_unlikely_or_misses_the_point_goes() {
     let (all, _) = pool(|_| {});
     let policy = ToyPolicy::new(LETTERS, Seed::new(1));
     // The toy ends a completion by its end token, which does not count.
-    let mean = |task: &PoolTask<Sum>| {
-        logp(&policy, &format!("write {}", task.stratum), &task.task.letters) / 2.0
-    };
-    let relevance = |task: &PoolTask<Sum>| {
-        2.0 * mean(task) - logp(&policy, "write", &task.task.letters)
-    };
+    let mean =
+        |task: &PoolTask<Sum>| logp(&policy, &format!("write {}", task.stratum), &task.task.letters) / 2.0;
+    let relevance = |task: &PoolTask<Sum>| 2.0 * mean(task) - logp(&policy, "write", &task.task.letters);
     let middle = |mut values: Vec<f32>| {
         values.sort_by(f32::total_cmp);
         f32::midpoint(values[values.len() / 2 - 1], values[values.len() / 2])
