@@ -52,7 +52,8 @@ impl<G: Game> Run<'_, '_, G> {
         let own = self.tasks.as_ref().map_or(0.0, |tasks| f64::from(tasks.share));
         let more = c.pool.size as f64 * (f64::from(c.pool.derived_share) + own);
         let candidates = if own < 1.0 { 1.0 } else { 0.0 };
-        let tried = candidates + more / c.pool.candidates.max(1) as f64;
+        let ranked = c.pool.likeliest.map_or(1.0, |n| (n as f64 / c.pool.per_spec as f64).min(1.0));
+        let tried = candidates * ranked + more / c.pool.candidates.max(1) as f64;
         let tried = if iteration < c.pool.verify_from { 0.0 } else { tried };
         let verify = Work::sampling(1, c.pool.verify_samples, c.solver.max_tokens).times(tried);
         Work::sampling(1, 1, c.generator.max_tokens).times(candidates).plus(verify)

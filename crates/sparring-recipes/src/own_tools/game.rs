@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sparring_core::{Game, Hook, Message, Prompt, Rejection, Rollout, Seed};
 use sparring_guided::Guide;
 use sparring_tools::grounding::{Letters, is_grounded};
-use sparring_tools::{CallParser, Format, ToolCall, ToolSpec, ToolTask, same_calls, signature};
+use sparring_tools::{CallParser, Format, ToolCall, ToolSpec, ToolTask, same_calls};
 use std::fmt;
 
 /// What the Generator writes first.
@@ -281,10 +281,10 @@ impl Game for OwnToolsGame {
         Some(choice::of_one_menu(&self.catalogue, &self.plan, pool, n, update, seed))
     }
 
+    /// What is said, and the calls: requests in other words for the same calls are other tasks.
     fn signature(&self, request: &Request) -> String {
-        let earlier = request.earlier.iter().map(|message| message.content.as_str());
-        let whole: Vec<&str> = earlier.chain([request.task.question.as_str()]).collect();
-        signature(&ToolTask { question: whole.join("\n"), ..request.task.clone() })
+        let said = request.conversation().into_iter().map(|message| message.content.to_lowercase());
+        format!("{}\n{}", said.collect::<Vec<_>>().join("\n"), canonical_calls(&request.task.calls))
     }
 
     fn stratum(&self, request: &Request) -> String {
