@@ -91,17 +91,18 @@ fn spread(mut benchmark: Benchmark, limit: usize) -> Benchmark {
 
 /// How a run's model is asked.
 pub(crate) enum Asking {
-    /// As in the game over own tools, under its grammar or freely.
-    Game { game: Arc<OwnToolsGame>, constrained: bool, reader: AnswerReader },
+    /// As in the game over own tools: under its grammar or freely, with worked examples or without.
+    Game { game: Arc<OwnToolsGame>, constrained: bool, examples: bool, reader: AnswerReader },
     /// By the model's chat template or in words, as `sparring eval` asks.
     Model { method: Method, base: Arc<Model> },
 }
 
 impl Asking {
-    /// As the game asks.
-    pub(crate) fn game(game: &Arc<OwnToolsGame>, constrained: bool) -> Self {
+    /// As the game asks; `kind` is the suffix of the benchmark's name.
+    pub(crate) fn game(game: &Arc<OwnToolsGame>, kind: &str) -> Self {
         let reader = AnswerReader::Format(game.settings().format);
-        Self::Game { game: Arc::clone(game), constrained, reader }
+        let (constrained, examples) = (kind != "-free", kind == "-examples");
+        Self::Game { game: Arc::clone(game), constrained, examples, reader }
     }
 
     /// As `sparring eval` would ask this model.
@@ -121,9 +122,11 @@ impl Asking {
 
     fn prompter(&self) -> Result<Box<dyn Prompter + '_>, BoxError> {
         Ok(match self {
-            Self::Game { game, constrained, .. } => {
-                Box::new(GamePrompter { game: Arc::clone(game), constrained: *constrained })
-            }
+            Self::Game { game, constrained, examples, .. } => Box::new(GamePrompter {
+                game: Arc::clone(game),
+                constrained: *constrained,
+                examples: *examples,
+            }),
             Self::Model { method, base } => method.prompter(base.tokenizer())?,
         })
     }
@@ -133,15 +136,24 @@ impl Asking {
 struct GamePrompter {
     game: Arc<OwnToolsGame>,
     constrained: bool,
+    examples: bool,
 }
 
 impl Prompter for GamePrompter {
     fn name(&self) -> &'static str {
-        if self.constrained { "own tools, constrained" } else { "own tools, free" }
+        match (self.constrained, self.examples) {
+            (true, false) => "own tools, constrained",
+            (true, true) => "own tools, constrained, with examples",
+            (false, _) => "own tools, free",
+        }
     }
 
     fn prompt(&self, item: &Item) -> Result<Prompt, BoxError> {
-        Ok(self.game.prompt(&item.tools, &item.messages).into())
+        Ok(if self.examples {
+            self.game.prompt_with_examples(&item.tools, &item.messages).into()
+        } else {
+            self.game.prompt(&item.tools, &item.messages).into()
+        })
     }
 
     fn hook(&self, item: &Item) -> Option<Hook> {

@@ -74,9 +74,10 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
                 evaluations: Vec::new(),
                 tasks: args.tasks.as_deref().map(recipe::requests).transpose()?.unwrap_or_default(),
             };
-            let kinds: &[&str] = if args.eval_free { &["", "-free"] } else { &[""] };
-            let benchmarks =
-                benchmarks(args, &settings, kinds, |kind| Ok(Asking::game(&game, kind.is_empty())))?;
+            let more = [("-free", args.eval_free), ("-examples", args.eval_examples)];
+            let more = more.iter().filter(|(_, asked)| *asked).map(|(kind, _)| *kind);
+            let kinds: Vec<&str> = std::iter::once("").chain(more).collect();
+            let benchmarks = benchmarks(args, &settings, &kinds, |kind| Ok(Asking::game(&game, kind)))?;
             let kept = served.map(|served| served.keep(&settings.dir)).transpose()?;
             run(&args.with_tools(kept), &settings, &base, parts, benchmarks)
         }

@@ -47,6 +47,10 @@ pub(crate) struct Args {
     /// Also measures how the model answers without a grammar, as NAME-free.
     #[arg(long, requires_all = ["evals", "own_tools"])]
     pub(crate) eval_free: bool,
+    /// Also measures how the model answers with worked examples of other tools in its prompt, as NAME-examples: what the
+    /// base can do without training.
+    #[arg(long, requires_all = ["evals", "tools"])]
+    pub(crate) eval_examples: bool,
     /// A TOML file of settings instead; `extends = "miniature"` in it starts from a preset.
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     config: Option<PathBuf>,
@@ -132,6 +136,7 @@ impl Args {
             .iter()
             .flat_map(|EvalArg { name, path }| option("--eval", Some(format!("{name}:{}", path.display()))));
         let free = self.eval_free.then(|| "--eval-free".to_owned());
+        let examples = self.eval_examples.then(|| "--eval-examples".to_owned());
         let tasks = option("--tasks", self.tasks.as_deref().map(Path::display));
         let share = option("--tasks-share", self.tasks.as_ref().map(|_| self.tasks_share));
         let more = tools
@@ -139,7 +144,7 @@ impl Args {
             .chain(share)
             .chain(evals)
             .chain(option("--eval-limit", self.eval_limit))
-            .chain(free);
+            .chain(free).chain(examples);
         continuation("play", dir, self.model.as_deref(), &self.device, more)
     }
 

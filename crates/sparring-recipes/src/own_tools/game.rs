@@ -1,4 +1,4 @@
-use super::prompts::{REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages};
+use super::prompts::{REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages, worked_answers};
 use super::{CallPlan, Catalogue, PlanConfig, Request, ValueKinds};
 use super::{choice, grammar, quotes};
 use crate::RecipeError;
@@ -143,6 +143,16 @@ impl OwnToolsGame {
     /// The Solver's prompt for any conversation and tools, those of an evaluation, say.
     pub fn prompt(&self, tools: &[ToolSpec], conversation: &[Message]) -> Vec<Message> {
         solver_messages(tools, conversation, &*self.parser, &self.settings.decline)
+    }
+
+    /// The same prompt with worked examples of other tools, for comparison: what a base model can do without training.
+    pub fn prompt_with_examples(&self, tools: &[ToolSpec], conversation: &[Message]) -> Vec<Message> {
+        let mut messages = self.prompt(tools, conversation);
+        if let Some(system) = messages.first_mut() {
+            let examples = worked_answers(&*self.parser, &self.settings.decline);
+            system.content = format!("{}\n\n{examples}", system.content).trim_end().to_owned();
+        }
+        messages
     }
 
     /// The grammar of the Solver's answers to a conversation with these tools; none without a guide, or where no grammar

@@ -101,6 +101,19 @@ pub fn solver_messages(
     messages
 }
 
+/// Requests with their answers, of other tools than the user's: for a base model that has not learnt to answer.
+pub(super) fn worked_answers(parser: &dyn CallParser, decline: &str) -> String {
+    let mut text = "Examples, with other tools:\n".to_owned();
+    for (example, style) in EXAMPLES.iter().zip([1, 0, 1, 3]) {
+        let arguments: Map<String, Value> = serde_json::from_str(example.values).unwrap_or_default();
+        let name = example.action.split('.').next().unwrap_or_default().replace(' ', "_");
+        let call = parser.render(&[ToolCall::new(name, arguments)]);
+        let _ = writeln!(text, "{REQUEST} {}\nAnswer: {call}", example.requests[style]);
+    }
+    let _ = writeln!(text, "{REQUEST} Why is the sky blue?\nAnswer: {decline}");
+    text
+}
+
 /// A worked example: an action, its values, and a request in each style ([`Style::ALL`]).
 struct Example {
     action: &'static str,

@@ -172,10 +172,14 @@ impl ValueKinds {
         let text = |numbers, rng: &mut _| self.text(place.0, place.1, numbers, rng);
         match map.get("type").and_then(Value::as_str) {
             Some("string" | "str") => text(false, rng).map(Value::from),
-            Some("integer" | "int") => text(true, rng)?.parse::<f64>().ok().map(|x| Value::from(x as i64)),
+            Some("integer" | "int") => {
+                let drawn: f64 = text(true, rng)?.parse().ok()?;
+                Some(Value::from(within(map, drawn.round(), rng) as i64))
+            }
             Some("number" | "float") => {
-                let text = text(true, rng)?;
-                text.parse::<i64>().map(Value::from).or_else(|_| text.parse::<f64>().map(Value::from)).ok()
+                let drawn: f64 = text(true, rng)?.parse().ok()?;
+                let number = within(map, drawn, rng);
+                Some(if number.fract() == 0.0 { Value::from(number as i64) } else { Value::from(number) })
             }
             Some("boolean" | "bool") => Some(rng.random::<bool>().into()),
             Some("array" | "list") => {
@@ -186,6 +190,23 @@ impl ValueKinds {
             _ => None,
         }
     }
+}
+
+/// The number, or a whole number drawn from the bounds of the schema if it lies outside.
+fn within(schema: &Map<String, Value>, number: f64, rng: &mut impl Rng) -> f64 {
+    let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
+    let least = bound("minimum").or_else(|| bound("exclusiveMinimum").map(|bound| bound.floor() + 1.0));
+    let most = bound("maximum").or_else(|| bound("exclusiveMaximum").map(|bound| bound.ceil() - 1.0));
+    let fits = least.is_none_or(|least| number >= least) && most.is_none_or(|most| number <= most);
+    // A range without a whole number is left to the check of the schema.
+    let (least, most) = match (least, most) {
+        _ if fits => return number,
+        (Some(least), Some(most)) => (least, most),
+        (Some(least), None) => (least, least + 100.0),
+        (None, most) => (most.unwrap_or(0.0) - 100.0, most.unwrap_or(0.0)),
+    };
+    let (least, most) = (least.ceil() as i64, most.floor() as i64);
+    if least <= most { rng.random_range(least..=most) as f64 } else { number }
 }
 
 /// Whether no text is another one, or a part of it.
