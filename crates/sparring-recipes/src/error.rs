@@ -57,11 +57,8 @@ pub enum RecipeError {
     #[error("the tools: {0}")]
     Grammar(#[from] sparring_guided::GuidedError),
     /// The base model cannot say which values fit the tools' parameters.
-    #[error("values for the tools' parameters: {what}")]
-    Values {
-        /// What is wrong.
-        what: String,
-    },
+    #[error("the model cannot say which values fit the tools' parameters")]
+    Values(#[source] sparring_core::PolicyError),
     /// A prompt template does not compile, or uses a variable that does not exist.
     #[error("prompts.{template}: {why}")]
     Template {

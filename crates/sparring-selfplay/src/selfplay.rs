@@ -91,7 +91,8 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         self
     }
 
-    /// Sets the encoder of both models' tokenizer, which [`ImitationConfig`](crate::ImitationConfig) needs.
+    /// Sets the encoder of both models' tokenizer, which [`ImitationConfig`](crate::ImitationConfig) and
+    /// `pool.min_relevance` need.
     #[must_use]
     pub fn with_encoder(mut self, encoder: &'a dyn Encoder) -> Self {
         self.encoder = Some(encoder);
@@ -277,6 +278,16 @@ impl<'a, G: Game> SelfPlay<'a, G> {
 
     fn check(&self) -> Result<(), SelfPlayError> {
         self.players.check(&self.plan.config)?;
+        let pool = &self.plan.config.pool;
+        if pool.ranks() && self.players.generator_scorer().is_none() {
+            let remedy = "needs a Generator that scores: pass Seat::Learns(policy), or leave out pool.likeliest, \
+                          pool.min_likelihood and pool.min_relevance";
+            return Err(TrainError::setting("pool.likeliest", "with a frozen Generator", remedy).into());
+        }
+        if pool.min_relevance.is_some() && self.encoder.is_none() {
+            let remedy = "needs the tokenizer: give it by SelfPlay::with_encoder";
+            return Err(TrainError::setting("pool.min_relevance", "without an encoder", remedy).into());
+        }
         if let Some(tasks) = &self.tasks {
             check::share("SelfPlay::with_tasks, share", tasks.share)?;
         }

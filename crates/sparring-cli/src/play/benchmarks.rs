@@ -113,6 +113,14 @@ impl Asking {
         Ok(Self::Model { method, base: Arc::clone(base) })
     }
 
+    /// The settings that the answers depend on, beside the prompter's name.
+    fn settings(&self) -> Value {
+        match self {
+            Self::Game { game, .. } => json!(game.settings()),
+            Self::Model { .. } => Value::Null,
+        }
+    }
+
     fn reader(&self) -> &AnswerReader {
         match self {
             Self::Game { reader, .. } => reader,
@@ -171,7 +179,7 @@ pub(crate) struct InRun {
     shared: PathBuf,
 }
 
-/// Of the items, every so manieth is asked without its tools too.
+/// Every fourth item is asked without its tools too.
 const NO_CALL_EVERY: usize = 4;
 
 impl InRun {
@@ -195,8 +203,12 @@ impl InRun {
             place % NO_CALL_EVERY == 1
         });
         let config = RunConfig::default().with_max_tokens(max_tokens).with_batch(64);
-        let identity =
-            json!({"model": model, "data": arg.digest()?, "limit": limit, "config": config.identity()});
+        // With another version of the program, prompts and grammars may be others.
+        let version = env!("CARGO_PKG_VERSION");
+        let identity = json!({
+            "model": model, "data": arg.digest()?, "limit": limit, "config": config.identity(),
+            "game": asking.settings(), "version": version,
+        });
         let shared = runs.join("base-answers");
         Ok(Self { parts: [items, declined], asking, config, identity, shared })
     }
@@ -214,6 +226,10 @@ impl InRun {
         let mut identity = self.identity.clone();
         identity["prompt"] = json!(prompter.name());
         identity["part"] = json!(benchmark.name);
+        // What is asked, whatever made it so.
+        if let Some(first) = benchmark.items.first() {
+            identity["first prompt"] = json!(format!("{:?}", prompter.prompt(first)?));
+        }
         let path = dir.join(format!("{at_model}-{}.jsonl", benchmark.name));
         // The base answers alike in every run: its answers are made once.
         let name = format!("{:016x}.jsonl", Seed::new(0).child(&identity.to_string()).value());

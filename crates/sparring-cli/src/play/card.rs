@@ -30,9 +30,14 @@ fn text(folder: &Path, args: &Args, settings: &Settings, summary: &Summary) -> S
     let mut card = format!(
         "---\nlibrary_name: {library}\npipeline_tag: text-generation\ntags: [tool-calling, self-play, grpo]\n---\n\n\
          # {base}, trained by self-play to call tools\n\n\
-         Made by Sparring {} without data: a Generator wrote calls of the tools and requests for them, a Solver (this \
-         model) learnt to answer. Preset `{}`, seed {}, {} iterations.\n",
+         Made by Sparring {}{}: a Generator wrote requests for calls of the tools, a Solver (this model) learnt to \
+         answer. Preset `{}`, seed {}, {} iterations.\n",
         env!("CARGO_PKG_VERSION"),
+        if args.tasks.is_some() {
+            ", with a person's own tasks among the Generator's"
+        } else {
+            " without data"
+        },
         settings.preset,
         settings.seed,
         summary.iterations.len(),

@@ -64,7 +64,7 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
         Recipe::OwnTools(config) => {
             let tools = args.tools.as_deref().ok_or("name the tools (--tools FILE)")?;
             let recipe = config.build(recipe::catalogue(tools)?, Some(recipe::guide(base.tokenizer())?))?;
-            let kinds = models::value_kinds(&base, recipe.game.catalogue(), &settings.dir)?;
+            let kinds = models::value_kinds(&base, recipe.game.catalogue(), &settings)?;
             let game = Arc::new(recipe.game.with_kinds(kinds));
             let parts = Parts {
                 game: Arc::clone(&game),

@@ -10,7 +10,6 @@ use sparring::recipes::own_tools::{Catalogue, ValueKinds};
 use sparring::selfplay::{Players, Seat, Weights};
 use sparring::train::Demands;
 use sparring::train::store::disk::write_atomic;
-use std::path::Path;
 
 /// Loads the base model.
 pub(crate) fn base(args: &Args) -> Result<Model, BoxError> {
@@ -35,15 +34,35 @@ pub(crate) fn players(base: &Model, settings: &Settings) -> Result<Players, BoxE
 
 /// Which kinds of values fit the parameters of the tools, as the base model finds: measured once, and kept in the run's
 /// folder, since it takes a minute.
-pub(crate) fn value_kinds(base: &Model, catalogue: &Catalogue, dir: &Path) -> Result<ValueKinds, BoxError> {
+pub(crate) fn value_kinds(
+    base: &Model,
+    catalogue: &Catalogue,
+    settings: &Settings,
+) -> Result<ValueKinds, BoxError> {
+    let (dir, inputs) = (&settings.dir, &settings.inputs);
     let path = dir.join("value-kinds.json");
-    if let Ok(text) = std::fs::read_to_string(&path) {
-        return Ok(serde_json::from_str(&text).map_err(at(&path))?);
+    let of = serde_json::json!({"model": inputs.get("model"), "tools": inputs.get("tools")});
+    if path.exists() {
+        let text = std::fs::read_to_string(&path).map_err(at(&path))?;
+        let kept: KeptKinds = serde_json::from_str(&text).map_err(at(&path))?;
+        // Another model or other tools: a run that failed before it began left the file.
+        if kept.of == of && kept.kinds.is_of(catalogue) {
+            return Ok(kept.kinds);
+        }
     }
+    eprintln!("asking the model which values fit the parameters of the tools (about a minute)");
     let kinds = ValueKinds::measure(catalogue, base.scorer(), base.tokenizer())?;
     std::fs::create_dir_all(dir).map_err(at(dir))?;
-    write_atomic(&path, &serde_json::to_vec_pretty(&kinds)?)?;
-    Ok(kinds)
+    let kept = KeptKinds { of, kinds };
+    write_atomic(&path, &serde_json::to_vec_pretty(&kept)?)?;
+    Ok(kept.kinds)
+}
+
+/// The file of [`value_kinds`], with digests of what it was measured of.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct KeptKinds {
+    of: serde_json::Value,
+    kinds: ValueKinds,
 }
 
 /// What the run will need, by a trial on some of its prompts.

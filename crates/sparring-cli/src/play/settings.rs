@@ -32,7 +32,7 @@ pub(crate) struct Args {
     pub(crate) mcp: Option<String>,
     /// Requests of your own with the right calls, in the unified form, also when resuming: a share of the tasks that
     /// the Solver learns from.
-    #[arg(long, value_name = "FILE", requires = "tools")]
+    #[arg(long, value_name = "FILE", requires = "own_tools")]
     pub(crate) tasks: Option<PathBuf>,
     /// Their share, up to 1 (then the Generator writes none; set `generator.train = false`).
     #[arg(long, value_name = "SHARE", default_value_t = 0.3, requires = "tasks")]
@@ -49,7 +49,7 @@ pub(crate) struct Args {
     pub(crate) eval_free: bool,
     /// Also measures how the model answers with worked examples of other tools in its prompt, as NAME-examples: what the
     /// base can do without training.
-    #[arg(long, requires_all = ["evals", "tools"])]
+    #[arg(long, requires_all = ["evals", "own_tools"])]
     pub(crate) eval_examples: bool,
     /// A TOML file of settings instead; `extends = "miniature"` in it starts from a preset.
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
@@ -144,7 +144,8 @@ impl Args {
             .chain(share)
             .chain(evals)
             .chain(option("--eval-limit", self.eval_limit))
-            .chain(free).chain(examples);
+            .chain(free)
+            .chain(examples);
         continuation("play", dir, self.model.as_deref(), &self.device, more)
     }
 

@@ -5,12 +5,16 @@ use super::{Catalogue, PlanConfig, Request};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use sparring_core::Seed;
+use std::collections::BTreeMap;
 
 /// Chooses `n` tasks of the pool, and gives all the same menu, so that their prompts begin alike.
 ///
-/// Every tool leads a menu equally often. The tasks that call tools of the menu are divided among its tools; the share
-/// `plan.no_call` of the tasks calls other tools: with this menu, declining is right for them. Where the pool has no
-/// tasks of one sort, there are more of the other.
+/// The tools with tasks lead a menu in turn. The tasks that call tools of the menu are
+/// divided among its tools and numbers of arguments: a Generator is better at requests with one value, and a Solver
+/// that mostly sees those gives one. The share `plan.no_call` of the tasks calls other tools: with this menu, declining
+/// is right for them. Where the pool has no tasks of one sort, there are more of the other.
+///
+/// A task without calls may be right with its own menu only, so it is left out; `None` if no others are there.
 pub(super) fn of_one_menu(
     catalogue: &Catalogue,
     plan: &PlanConfig,
@@ -18,49 +22,66 @@ pub(super) fn of_one_menu(
     n: usize,
     update: u64,
     seed: Seed,
-) -> Vec<(usize, Request)> {
+) -> Option<Vec<(usize, Request)>> {
     let mut rng = seed.rng();
-    let tools = catalogue.tools();
-    let leader = (update % tools.len() as u64) as usize;
-    // A menu of all tools leaves nothing to decline.
-    let size = rng.random_range(plan.menu_from..=plan.menu_to.min(tools.len()).max(plan.menu_from));
-    let names = menu(catalogue, &[leader], size, &mut rng);
+    let names = draw_menu(catalogue, plan, pool, update, &mut rng)?;
     let on_menu = |name: &str| names.iter().any(|known| known == name);
-    // For each tool of the menu, the tasks whose first call it is; and those that call other tools only.
-    let mut served: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
+    // The tasks by their first tool and number of arguments; and those that call other tools only.
+    let mut served: BTreeMap<(&str, usize), Vec<usize>> = BTreeMap::new();
     let mut unserved = Vec::new();
-    let mut order: Vec<usize> = (0..pool.len()).collect();
-    order.shuffle(&mut rng);
-    for i in order {
-        let called = &pool[i].task.calls;
-        if !called.is_empty() && called.iter().all(|call| on_menu(&call.name)) {
-            let first = names.iter().position(|name| *name == called[0].name).unwrap_or_default();
-            served[first].push(i);
-        } else if !called.iter().any(|call| on_menu(&call.name)) {
+    let mut shuffled: Vec<usize> = (0..pool.len()).filter(|&i| !pool[i].task.calls.is_empty()).collect();
+    shuffled.shuffle(&mut rng);
+    for i in shuffled {
+        let task = &pool[i].task;
+        if task.calls.iter().all(|call| on_menu(&call.name)) {
+            served.entry((&task.calls[0].name, task.argument_count())).or_default().push(i);
+        } else if !task.calls.iter().any(|call| on_menu(&call.name)) {
             unserved.push(i);
         }
     }
-    served.retain(|tasks| !tasks.is_empty());
+    let mut served: Vec<Vec<usize>> = served.into_values().collect();
     served.shuffle(&mut rng);
-    let declined = (plan.no_call * n as f64).round() as usize;
-    let declined = if served.is_empty() { n } else { declined.min(unserved.len()) };
-    // A small pool is used again.
-    let mut chosen: Vec<usize> = unserved.iter().copied().cycle().take(declined.min(n)).collect();
+    let declined = ((plan.no_call * n as f64).round() as usize).min(n).min(unserved.len());
+    let mut chosen: Vec<usize> = unserved.into_iter().take(declined).collect();
     let most = served.iter().map(Vec::len).max().unwrap_or(0);
-    let rounds = (0..most).flat_map(|round| served.iter().filter_map(move |tasks| tasks.get(round)));
-    chosen.extend(rounds.copied().collect::<Vec<_>>().iter().cycle().take(n - chosen.len().min(n)));
+    let rounds: Vec<usize> = (0..most)
+        .flat_map(|round| served.iter().filter_map(move |tasks| tasks.get(round).copied()))
+        .collect();
+    // A small pool is used again.
+    chosen.extend(rounds.iter().cycle().take(n - declined));
     chosen.shuffle(&mut rng);
     let menu: Vec<_> = names.iter().filter_map(|name| catalogue.get(name).cloned()).collect();
     let shown = |i: usize| {
         let mut request = pool[i].clone();
-        let task = &mut request.task;
-        task.tools.clone_from(&menu);
-        if !task.calls.iter().all(|call| on_menu(&call.name)) {
-            task.calls.clear();
+        request.task.tools.clone_from(&menu);
+        if !request.task.calls.iter().all(|call| on_menu(&call.name)) {
+            request.task.calls.clear();
         }
         (i, request)
     };
-    chosen.into_iter().map(shown).collect()
+    Some(chosen.into_iter().map(shown).collect())
+}
+
+/// A menu that serves some task of the pool, and does not serve all tools if there is to be something to decline.
+fn draw_menu(
+    catalogue: &Catalogue,
+    plan: &PlanConfig,
+    pool: &[&Request],
+    update: u64,
+    rng: &mut impl Rng,
+) -> Option<Vec<String>> {
+    let called = |i: &usize| {
+        let name = &catalogue.tools()[*i].name;
+        // A task of one call is served by any menu with its tool.
+        pool.iter().any(|request| request.task.calls.len() == 1 && request.task.calls[0].name == *name)
+    };
+    let leaders: Vec<usize> = (0..catalogue.tools().len()).filter(called).collect();
+    let leader = *leaders.get((update % leaders.len().max(1) as u64) as usize)?;
+    let all = catalogue.tools().len();
+    let most = if plan.no_call > 0.0 { all - 1 } else { all };
+    let most = plan.menu_to.min(most).max(1);
+    let size = rng.random_range(plan.menu_from.min(most)..=most);
+    Some(menu(catalogue, &[leader], size, rng))
 }
 
 #[cfg(test)]
@@ -69,8 +90,6 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Map;
     use sparring_tools::{ToolCall, ToolSpec, ToolTask};
-    use std::collections::BTreeMap;
-
     fn catalogue(n: usize) -> Catalogue {
         Catalogue::new((0..n).map(|i| ToolSpec::new(format!("t{i}"), "", Map::new(), vec![])).collect(), "")
             .unwrap()
@@ -93,15 +112,15 @@ mod tests {
             let pool = pool(&catalogue, each);
             let plan = PlanConfig { menu_from: 1, menu_to: 5, no_call: 0.25, ..PlanConfig::default() };
             let pool: Vec<&Request> = pool.iter().collect();
-            let chosen = of_one_menu(&catalogue, &plan, &pool, n, update, Seed::new(seed));
-            prop_assert_eq!(&chosen, &of_one_menu(&catalogue, &plan, &pool, n, update, Seed::new(seed)));
+            let choose = || of_one_menu(&catalogue, &plan, &pool, n, update, Seed::new(seed));
+            let chosen = choose().unwrap();
+            prop_assert_eq!(&chosen, &choose().unwrap());
             prop_assert_eq!(chosen.len(), n);
             let declined = chosen.iter().filter(|(_, request)| request.task.calls.is_empty()).count();
             prop_assert!(declined <= (0.25 * n as f64).round() as usize);
             for (place, Request { task, .. }) in &chosen {
                 prop_assert_eq!(&task.tools, &chosen[0].1.task.tools);
-                let leads = &catalogue.tools()[(update % tools as u64) as usize];
-                prop_assert!(task.tools.contains(leads));
+                prop_assert!(task.tools.len() < tools);
                 let serves = task.tools.iter().any(|tool| tool.name == pool[*place].task.calls[0].name);
                 prop_assert_eq!(serves, !task.calls.is_empty());
                 prop_assert_eq!(&task.question, &pool[*place].task.question);
@@ -114,11 +133,40 @@ mod tests {
         let catalogue = catalogue(4);
         let pool = pool(&catalogue, 10);
         let pool: Vec<&Request> = pool.iter().collect();
-        let plan = PlanConfig { menu_from: 4, menu_to: 4, ..PlanConfig::default() };
+        let plan = PlanConfig { menu_from: 4, menu_to: 4, no_call: 0.0, ..PlanConfig::default() };
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for (_, Request { task, .. }) in of_one_menu(&catalogue, &plan, &pool, 12, 0, Seed::new(1)) {
+        for (_, Request { task, .. }) in of_one_menu(&catalogue, &plan, &pool, 12, 0, Seed::new(1)).unwrap() {
             *counts.entry(task.calls[0].name.clone()).or_default() += 1;
         }
         assert!(counts.len() == 4 && counts.values().all(|n| *n == 3), "{counts:?}");
+    }
+
+    #[test]
+    fn every_tool_leads_once_before_any_leads_twice() {
+        let catalogue = catalogue(5);
+        let pool = pool(&catalogue, 1);
+        // The third tool has no task.
+        let pool: Vec<&Request> = pool.iter().filter(|request| request.task.calls[0].name != "t2").collect();
+        let plan = PlanConfig { menu_from: 1, menu_to: 1, no_call: 0.0, ..PlanConfig::default() };
+        let leader = |update| {
+            let chosen = of_one_menu(&catalogue, &plan, &pool, 1, update, Seed::new(update));
+            chosen.unwrap()[0].1.task.tools[0].name.clone()
+        };
+        let mut leaders: Vec<String> = (4..8).map(leader).collect();
+        leaders.sort();
+        assert_eq!(leaders, ["t0", "t1", "t3", "t4"]);
+    }
+
+    #[test]
+    fn tasks_without_calls_are_left_out() {
+        let catalogue = catalogue(3);
+        let declined: Request = ToolTask::new("Sing.", Vec::new(), Vec::new()).into();
+        let plan = PlanConfig::default();
+        let seed = Seed::new(1);
+        assert_eq!(of_one_menu(&catalogue, &plan, &[&declined], 4, 0, seed), None);
+        let tasks = pool(&catalogue, 2);
+        let all: Vec<&Request> = tasks.iter().chain([&declined]).collect();
+        let chosen = of_one_menu(&catalogue, &plan, &all, 8, 0, seed).unwrap();
+        assert!(chosen.len() == 8 && chosen.iter().all(|(place, _)| *place < tasks.len()));
     }
 }

@@ -35,7 +35,7 @@ pub struct OwnToolsConfig {
     pub self_play: SelfPlayConfig,
 }
 
-/// A configuration by name: `own-tools`.
+/// A configuration by name: `own-tools` or `own-tools-quick`.
 pub type Preset = preset::Preset<OwnToolsConfig>;
 
 impl PresetSettings for OwnToolsConfig {

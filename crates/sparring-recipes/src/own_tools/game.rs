@@ -1,8 +1,10 @@
-use super::prompts::{REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages, worked_answers};
+use super::prompts::{
+    REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages, worked_answers,
+};
 use super::{CallPlan, Catalogue, PlanConfig, Request, ValueKinds};
 use super::{choice, grammar, quotes};
 use crate::RecipeError;
-use crate::tool_r0::{canonical_calls, without_called_tools};
+use crate::tool_r0::canonical_calls;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sparring_core::{Game, Hook, Message, Prompt, Rejection, Rollout, Seed};
@@ -36,14 +38,14 @@ pub struct GameSettings {
     pub order: Order,
     /// Whether the Generator writes under a grammar.
     pub constrain_generator: bool,
-    /// Whether the Solver writes under a grammar, in training and in evaluations of the run.
+    /// Whether the Solver writes under a grammar in training.
     pub constrain_solver: bool,
     /// Whether the Solver's grammar takes the values of free strings from the conversation, word for word. The
     /// Generator's requests mention every value, so that no other is ever right for them.
     pub quote: bool,
     /// Whether the Generator's grammar has every value of the calls stand in the request; with calls first only.
     pub grounded: bool,
-    /// Largest number of words between two values of a request.
+    /// Largest number of words between two values of a request, and before and behind them.
     pub gap: usize,
     /// Largest number of characters of a string value that the Generator invents.
     pub value_chars: usize,
@@ -53,8 +55,6 @@ pub struct GameSettings {
     pub decline: String,
     /// Largest number of calls that the Solver may write.
     pub most_calls: usize,
-    /// Whether no-call tasks are derived, by taking the called tools off the menu.
-    pub derive_no_call: bool,
 }
 
 impl Default for GameSettings {
@@ -71,7 +71,6 @@ impl Default for GameSettings {
             answer_chars: 200,
             decline: "No tool fits.".to_owned(),
             most_calls: 2,
-            derive_no_call: true,
         }
     }
 }
@@ -260,9 +259,8 @@ impl Game for OwnToolsGame {
         let calls = self.calls(plan, arguments)?;
         check_request(&request, plan, &calls)?;
         let domain = plan.calls.first().map(|call| call.tool.clone()).unwrap_or_default();
-        let words = Seed::new(0).child(&request);
         let task = ToolTask { domain, ..ToolTask::new(request, self.tool_specs(&plan.menu), calls) };
-        Ok(Request::from(task).ask_for_the_rest(plan, words))
+        Ok(Request::from(task).ask_for_the_rest(plan))
     }
 
     fn solver_prompt(&self, request: &Request) -> Vec<Message> {
@@ -288,7 +286,7 @@ impl Game for OwnToolsGame {
     }
 
     fn choose(&self, pool: &[&Request], n: usize, update: u64, seed: Seed) -> Option<Vec<(usize, Request)>> {
-        Some(choice::of_one_menu(&self.catalogue, &self.plan, pool, n, update, seed))
+        choice::of_one_menu(&self.catalogue, &self.plan, pool, n, update, seed)
     }
 
     /// What is said, and the calls: requests in other words for the same calls are other tasks.
@@ -299,13 +297,5 @@ impl Game for OwnToolsGame {
 
     fn stratum(&self, request: &Request) -> String {
         request.task.domain.clone()
-    }
-
-    fn derive(&self, request: &Request, other: Option<&Request>, seed: Seed) -> Vec<Request> {
-        if !self.settings.derive_no_call {
-            return Vec::new();
-        }
-        let derived = without_called_tools(&request.task, other.map(|other| &other.task), seed);
-        derived.map(|task| Request { earlier: request.earlier.clone(), task }).into_iter().collect()
     }
 }

@@ -52,6 +52,9 @@ pub struct CallPlan {
     /// Parameters of the only call that the request leaves out: the assistant asks for them, one after the other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub later: Vec<String>,
+    /// The seed of the words in which these are asked for and answered.
+    #[serde(default)]
+    pub words: u64,
 }
 
 impl CallPlan {
@@ -169,7 +172,8 @@ impl PlanConfig {
             ([arguments], true) => asked_later(arguments, &mut rng),
             _ => Vec::new(),
         };
-        CallPlan { calls, menu, style, arguments, later }
+        let words = rng.random();
+        CallPlan { calls, menu, style, arguments, later, words }
     }
 
     /// The required parameters, and some of the others; at least one where there are any. No request says by a word

@@ -66,7 +66,15 @@ fn quote(schema: &mut Value, texts: &[String]) {
     let says_more = ["enum", "const", "format", "pattern"].iter().any(|key| map.contains_key(*key));
     match map.get("type").and_then(Value::as_str) {
         Some("string" | "str") if !says_more => {
-            *map = Map::from_iter([("type".to_owned(), json!("string")), ("enum".to_owned(), json!(texts))]);
+            let bound = |key: &str| map.get(key).and_then(Value::as_u64).map(|n| n as usize);
+            let lengths = bound("minLength").unwrap_or(0)..=bound("maxLength").unwrap_or(usize::MAX);
+            let fits = |text: &&String| lengths.contains(&text.chars().count());
+            let texts: Vec<&String> = texts.iter().filter(fits).collect();
+            // Where nothing fits, the schema alone holds.
+            if !texts.is_empty() {
+                *map =
+                    Map::from_iter([("type".to_owned(), json!("string")), ("enum".to_owned(), json!(texts))]);
+            }
         }
         Some("array" | "list") => {
             if let Some(items) = map.get_mut("items") {

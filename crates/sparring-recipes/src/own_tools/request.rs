@@ -43,16 +43,16 @@ impl Request {
         self.earlier.iter().cloned().chain(question.map(|text| Message::user(text.clone()))).collect()
     }
 
-    /// Lets the assistant ask for the parameters that the plan leaves out. The words are drawn with the seed.
-    pub(super) fn ask_for_the_rest(mut self, plan: &CallPlan, seed: Seed) -> Self {
-        let mut rng = seed.rng();
+    /// Lets the assistant ask for the parameters that the plan leaves out, in the plan's words.
+    pub(super) fn ask_for_the_rest(mut self, plan: &CallPlan) -> Self {
+        let mut rng = Seed::new(plan.words).rng();
         let arguments = plan.arguments.first();
         for name in &plan.later {
             let Some(value) = arguments.and_then(|arguments| arguments.get(name)) else { continue };
             let (name, value) = (spoken(name), said(value));
             let question = QUESTIONS[rng.random_range(0..QUESTIONS.len())].replace("{}", &name);
             let answer =
-                ANSWERS[rng.random_range(0..ANSWERS.len())].replace("{}", &value).replace("{name}", &name);
+                ANSWERS[rng.random_range(0..ANSWERS.len())].replace("{name}", &name).replace("{}", &value);
             let before = std::mem::replace(&mut self.task.question, answer);
             self.earlier.extend([Message::user(before), Message::assistant(question)]);
         }
@@ -91,7 +91,7 @@ mod tests {
         .unwrap();
         assert_eq!(plan.mentioned()[0].keys().collect::<Vec<_>>(), ["city"]);
         let request = Request::from(ToolTask::new("I need a hotel in Rome.", vec![], vec![]));
-        let whole = request.ask_for_the_rest(&plan, Seed::new(1)).conversation();
+        let whole = request.ask_for_the_rest(&plan).conversation();
         let roles: Vec<Role> = whole.iter().map(|message| message.role).collect();
         assert_eq!(roles, [Role::User, Role::Assistant, Role::User, Role::Assistant, Role::User]);
         assert!(whole[1].content.contains("nights") && whole[2].content.contains('3'), "{whole:?}");

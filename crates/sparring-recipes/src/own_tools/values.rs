@@ -27,8 +27,8 @@ use std::sync::Arc;
 /// Without scores ([`ValueKinds::default`]), every kind fits every parameter.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ValueKinds {
-    /// Scores by tool and parameter, in the order of the kinds.
-    scores: BTreeMap<String, BTreeMap<String, Vec<f32>>>,
+    /// Scores by tool, parameter and name of the kind.
+    scores: BTreeMap<String, BTreeMap<String, BTreeMap<String, f32>>>,
 }
 
 /// A kind is drawn if its score is at most this far below the best, with weight exp(SLOPE · score).
@@ -82,7 +82,7 @@ impl ValueKinds {
     /// parameter in two contexts. `encoder` belongs to the model's tokenizer.
     ///
     /// # Errors
-    /// [`RecipeError::Train`] if the model cannot score.
+    /// [`RecipeError::Values`] if the model cannot score.
     pub fn measure(
         catalogue: &Catalogue,
         scorer: &dyn Scorer,
@@ -97,22 +97,30 @@ impl ValueKinds {
         }
         let parameters = asked.len();
         asked.extend(OTHERS.map(|[action, parameter]| contexts(action, parameter, "")));
-        let likely = likelihoods(&asked, scorer, encoder)
-            .map_err(|source| RecipeError::Values { what: source.to_string() })?;
+        let likely = likelihoods(&asked, scorer, encoder).map_err(RecipeError::Values)?;
         let others = &likely[parameters..];
         let usual: Vec<(f32, f32)> =
             (0..KINDS.len()).map(|k| moments(others.iter().map(|row| row[k]))).collect();
         let mut rows = likely.iter();
-        let mut scores: BTreeMap<String, BTreeMap<String, Vec<f32>>> = BTreeMap::new();
+        let mut scores: BTreeMap<String, BTreeMap<String, BTreeMap<String, f32>>> = BTreeMap::new();
         for tool in catalogue.tools() {
             for (name, row) in tool.parameters.keys().zip(&mut rows) {
-                let row = row.iter().zip(&usual);
+                let score = |k: usize| (row[k] - usual[k].0) / (0.5 + usual[k].1);
                 let row =
-                    row.map(|(likely, (mean, deviation))| (likely - mean) / (0.5 + deviation)).collect();
+                    KINDS.iter().enumerate().map(|(k, kind)| (kind.name.to_owned(), score(k))).collect();
                 scores.entry(tool.name.clone()).or_default().insert(name.clone(), row);
             }
         }
         Ok(Self { scores })
+    }
+
+    /// Whether every parameter of these tools has a score for every kind.
+    pub fn is_of(&self, catalogue: &Catalogue) -> bool {
+        let measured = |tool: &ToolSpec, name: &String| {
+            let row = self.scores.get(&tool.name).and_then(|parameters| parameters.get(name));
+            row.is_some_and(|row| KINDS.iter().all(|kind| row.contains_key(kind.name)))
+        };
+        catalogue.tools().iter().all(|tool| tool.parameters.keys().all(|name| measured(tool, name)))
     }
 
     /// The kinds that may be drawn for a parameter, by falling score; all of them where nothing was measured.
@@ -123,7 +131,7 @@ impl ValueKinds {
     /// The kinds that may be drawn, numbers only or all.
     fn kinds(&self, tool: &str, parameter: &str, numbers: bool) -> Vec<(usize, f32)> {
         let scores = self.scores.get(tool).and_then(|row| row.get(parameter));
-        let score = |k: usize| scores.and_then(|row| row.get(k)).copied().unwrap_or(0.0);
+        let score = |k: usize| scores.and_then(|row| row.get(KINDS[k].name)).copied().unwrap_or(0.0);
         let mut kinds: Vec<(usize, f32)> =
             (0..KINDS.len()).filter(|&k| !numbers || KINDS[k].numbers).map(|k| (k, score(k))).collect();
         kinds.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -282,9 +290,8 @@ mod tests {
 
     #[test]
     fn kinds_are_drawn_by_their_scores() {
-        let mut row = vec![0.0; KINDS.len()];
-        let (city, time) = (3, KINDS.iter().position(|kind| kind.name == "time").unwrap());
-        (row[city], row[time]) = (9.0, 8.5);
+        let city = KINDS.iter().position(|kind| kind.name == "city").unwrap();
+        let row = BTreeMap::from([("city".to_owned(), 9.0), ("time".to_owned(), 8.5)]);
         let parameters = BTreeMap::from([("where".to_owned(), row)]);
         let kinds = ValueKinds { scores: BTreeMap::from([("t".to_owned(), parameters)]) };
         assert_eq!(kinds.fitting("t", "where"), [("city", 9.0), ("time", 8.5)]);

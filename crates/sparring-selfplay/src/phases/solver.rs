@@ -1,6 +1,7 @@
 use crate::attempt::{params, solve_rate};
 use crate::pool::{PoolTask, training_slots};
 use crate::run::Run;
+use crate::state::Cursor;
 use crate::{PlayerStep, SelfPlayError, StepInput};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -64,12 +65,12 @@ impl<G: Game> Run<'_, '_, G> {
             match step.checked_sub(imitated) {
                 None => {
                     let first = step * c.imitation.tasks_per_step;
-                    let tasks = self.chosen(step, &supervised[first..first + c.imitation.tasks_per_step]);
+                    let tasks = self.chosen(&supervised[first..first + c.imitation.tasks_per_step])?;
                     self.imitate(&tasks)?;
                 }
                 Some(step) => {
                     let first = step * c.prompts_per_step;
-                    let tasks = self.chosen(imitated + step, &slots[first..first + c.prompts_per_step]);
+                    let tasks = self.chosen(&slots[first..first + c.prompts_per_step])?;
                     self.solver_step(step, &tasks, reference.as_deref())?;
                 }
             }
@@ -79,16 +80,24 @@ impl<G: Game> Run<'_, '_, G> {
     }
 
     /// The tasks of an update: the game's choice, or else those of the slots.
-    fn chosen(&self, update: usize, slots: &[usize]) -> Vec<PoolTask<G::Task>> {
-        let pool = &self.state.pool;
+    fn chosen(&self, slots: &[usize]) -> Result<Vec<PoolTask<G::Task>>, SelfPlayError> {
+        let (pool, c) = (&self.state.pool, &self.plan.config.solver);
+        let Cursor { iteration, step, .. } = self.state.cursor;
+        let before: usize = (1..iteration).map(|earlier| c.imitation.steps_of(earlier) + c.steps).sum();
         let tasks: Vec<&G::Task> = pool.iter().map(|entry| &entry.task).collect();
-        let seed = self.phase_seed().child("choose").index(update as u64);
-        match self.game.choose(&tasks, slots.len(), update as u64, seed) {
-            Some(chosen) => {
-                chosen.into_iter().map(|(place, task)| PoolTask { task, ..pool[place].clone() }).collect()
-            }
-            None => slots.iter().map(|&slot| pool[slot].clone()).collect(),
-        }
+        let seed = self.step_seed().child("choose");
+        let Some(chosen) = self.game.choose(&tasks, slots.len(), (before + step) as u64, seed) else {
+            return Ok(slots.iter().map(|&slot| pool[slot].clone()).collect());
+        };
+        let count = chosen.len();
+        let shown = |(place, task): (usize, G::Task)| Some(PoolTask { task, ..pool.get(place)?.clone() });
+        let shown: Option<Vec<_>> = chosen.into_iter().map(shown).collect();
+        shown.filter(|_| count == slots.len()).ok_or_else(|| {
+            let (wanted, pool) = (slots.len(), pool.len());
+            let what =
+                format!("Game::choose must return {wanted} places of a pool of {pool}; it returned {count}");
+            TrainError::invalid(what).into()
+        })
     }
 
     /// One supervised update on the pool's own answers.

@@ -138,6 +138,11 @@ impl Default for PoolConfig {
 }
 
 impl PoolConfig {
+    /// Whether proposals are ranked by their likelihood.
+    pub(crate) fn ranks(&self) -> bool {
+        self.likeliest.is_some() || self.min_likelihood.is_some() || self.min_relevance.is_some()
+    }
+
     /// Checks every setting.
     ///
     /// # Errors

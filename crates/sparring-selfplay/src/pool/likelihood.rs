@@ -35,7 +35,7 @@ impl<G: Game> BuildPool<'_, G> {
         progress: &mut dyn FnMut(usize, &str),
     ) -> Result<Vec<(usize, G::Task)>, SelfPlayError> {
         let c = self.config;
-        if c.likeliest.is_none() && c.min_likelihood.is_none() && c.min_relevance.is_none() {
+        if !c.ranks() {
             return Ok(proposals);
         }
         let mut of_spec: Vec<Vec<Proposal<'_, G::Task>>> = specs.iter().map(|_| Vec::new()).collect();

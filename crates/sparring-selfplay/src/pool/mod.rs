@@ -128,12 +128,12 @@ pub struct PoolYield {
     pub selected: usize,
     /// Rejected proposals by rule; own tasks with an invalid prompt too.
     pub rejected: BTreeMap<String, usize>,
-    /// Mean solve rate of the distinct candidates.
+    /// Mean solve rate of the candidates that were attempted: the distinct ones that are likely enough.
     pub solve_rate: f32,
     /// The pool by difficulty.
     pub buckets: BTreeMap<String, usize>,
     /// The pool by stratum.
     pub strata: BTreeMap<String, usize>,
-    /// Distinct candidates by number of verifying samples that solved them: the difficulty histogram.
+    /// The attempted candidates by number of verifying samples that solved them: the difficulty histogram.
     pub histogram: Vec<usize>,
 }

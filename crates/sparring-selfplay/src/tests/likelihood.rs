@@ -89,5 +89,5 @@ fn a_generator_that_only_samples_cannot_be_asked() {
     let dir = tempfile::tempdir().unwrap();
     let invents = reward_fn("none", |_: &char, _: &Rollout| Some(0.0));
     let error = assemble(config, players, Box::new(invents), 1).run(dir.path()).unwrap_err();
-    assert!(one_line(&error).contains("frozen Generator"), "{}", one_line(&error));
+    assert!(one_line(&error).contains("Seat::Learns"), "{}", one_line(&error));
 }
