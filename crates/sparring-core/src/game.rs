@@ -68,8 +68,8 @@ pub trait Game: Send + Sync {
         None
     }
 
-    /// Chooses `n` tasks of the Solver's pool for an update: their places in the pool, and each task as the Solver is to
-    /// see it. Updates are numbered from 0 over all iterations.
+    /// Chooses `n` tasks of the Solver's pool for an update: their places in the pool, and each task as the Solver is
+    /// to see it. Updates are numbered from 0 over all iterations.
     ///
     /// A game may change what is not the task itself, such as the menu of tools. Tasks whose prompts begin alike are
     /// computed much faster, since backends compute a common beginning once. With `None`, the default, updates take the

@@ -49,9 +49,9 @@ impl Guide {
         self.constraint("regex", TopLevelGrammar::from_regex(expression))
     }
 
-    /// The text `lead`, then prose of one line that contains each of these texts as whole words, and may end with a full
-    /// stop, a question mark or an exclamation mark; then the text `end`. Before, between and behind the texts stand at
-    /// most `gap` words. Up to three texts stand in any order, more in the one given.
+    /// The text `lead`, then prose of one line that contains each of these texts as whole words, and may end with a
+    /// full stop, a question mark or an exclamation mark; then the text `end`. Before, between and behind the texts
+    /// stand at most `gap` words. Up to three texts stand in any order, more in the one given.
     ///
     /// # Errors
     /// [`GuidedError::Grammar`] if a text has a line break or another control character.

@@ -57,20 +57,18 @@ fn the_game_keeps_its_contract() {
 fn gold_answers_are_right_and_others_are_not() {
     let recipe = recipe("", false);
     let (game, ctx) = (&recipe.game, RewardContext::default());
-    let mut declined = 0;
-    for i in 0..40 {
-        let plan = game.draw(Seed::new(7).index(i));
-        let task = game.read(&plan, &proposal(&plan)).unwrap();
-        let tasks = game.derive(&task, None, Seed::new(i));
-        declined += tasks.len();
-        for task in tasks.iter().chain([&task]) {
-            let gold = Rollout::from_text(game.gold_answer(task).unwrap()).with_finish(Finish::Stop);
-            let other =
-                Rollout::from_text("<tool_call>\n{\"name\": \"later\", \"arguments\": {}}\n</tool_call>");
-            assert!(game.solved(task, &gold) && !game.solved(task, &other));
-            let rewards = recipe.solver_reward.score(task, &[gold, other], &ctx).unwrap();
-            assert_eq!(rewards, [Some(1.0), Some(0.0)]);
-        }
+    let plans: Vec<CallPlan> = (0..40).map(|i| game.draw(Seed::new(7).index(i))).collect();
+    let pool: Vec<Request> = plans.iter().map(|plan| game.read(plan, &proposal(plan)).unwrap()).collect();
+    let all: Vec<&Request> = pool.iter().collect();
+    let shown = |update| game.choose(&all, 20, update, Seed::new(update)).unwrap();
+    let shown: Vec<Request> = (0..4).flat_map(shown).map(|(_, request)| request).collect();
+    let declined = shown.iter().filter(|request| request.task.calls.is_empty()).count();
+    for task in pool.iter().chain(&shown) {
+        let gold = Rollout::from_text(game.gold_answer(task).unwrap()).with_finish(Finish::Stop);
+        let other = Rollout::from_text("<tool_call>\n{\"name\": \"later\", \"arguments\": {}}\n</tool_call>");
+        assert!(game.solved(task, &gold) && !game.solved(task, &other));
+        let rewards = recipe.solver_reward.score(task, &[gold, other], &ctx).unwrap();
+        assert_eq!(rewards, [Some(1.0), Some(0.0)]);
     }
     assert!(declined > 10);
 }

@@ -47,8 +47,8 @@ pub(crate) struct Args {
     /// Also measures how the model answers without a grammar, as NAME-free.
     #[arg(long, requires_all = ["evals", "own_tools"])]
     pub(crate) eval_free: bool,
-    /// Also measures how the model answers with worked examples of other tools in its prompt, as NAME-examples: what the
-    /// base can do without training.
+    /// Also measures how the model answers with worked examples of other tools in its prompt, as NAME-examples: what
+    /// the base can do without training.
     #[arg(long, requires_all = ["evals", "own_tools"])]
     pub(crate) eval_examples: bool,
     /// A TOML file of settings instead; `extends = "miniature"` in it starts from a preset.

@@ -154,8 +154,8 @@ impl OwnToolsGame {
         messages
     }
 
-    /// The grammar of the Solver's answers to a conversation with these tools; none without a guide, or where no grammar
-    /// can be made.
+    /// The grammar of the Solver's answers to a conversation with these tools; none without a guide, or where no
+    /// grammar can be made.
     pub fn answer_hook(&self, tools: &[ToolSpec], conversation: &[Message]) -> Option<Hook> {
         let texts = if self.settings.quote { quotes::of(conversation) } else { Vec::new() };
         let tools = quotes::quoting(tools, &texts);

@@ -91,9 +91,9 @@ pub struct PlanConfig {
     pub dialogues: f64,
     /// How people speak: a style is drawn uniformly.
     pub styles: Vec<Style>,
-    /// Share of the plans, in [0, 1], that give the values of the parameters, of kinds that the base model finds fitting
-    /// ([`ValueKinds`]). In the others, the Generator invents them; a small one writes the same few again and again, or
-    /// nonsense.
+    /// Share of the plans, in [0, 1], that give the values of the parameters, of kinds that the base model finds
+    /// fitting ([`ValueKinds`]). In the others, the Generator invents them; a small one writes the same few again and
+    /// again, or nonsense.
     pub given_values: f64,
 }
 

@@ -16,8 +16,9 @@ use std::sync::Arc;
 /// a language model.
 ///
 /// A small model that invents values writes the same few again and again, or nonsense; but it knows what a value is
-/// like. With two texts c that a value may follow (one names the tool, both the parameter) and two values v of a kind k,
-/// let ℓ(k | t, p) be the mean over c and v of log π(v | c(t, p)), for a parameter p of a tool t. The score of the kind is
+/// like. With two texts c that a value may follow (one names the tool, both the parameter) and two values v of a kind
+/// k, let ℓ(k | t, p) be the mean over c and v of log π(v | c(t, p)), for a parameter p of a tool t. The score of the
+/// kind is
 ///
 /// s(k | t, p) = (ℓ(k | t, p) − mean ℓ(k | q)) / (½ + standard deviation of ℓ(k | q)),
 ///
