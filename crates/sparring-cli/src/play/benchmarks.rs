@@ -39,7 +39,7 @@ impl std::str::FromStr for EvalArg {
 
 impl EvalArg {
     /// The items: of a file in the unified form, or of a benchmark's folder.
-    fn load(&self, limit: Option<usize>) -> Result<Benchmark, BoxError> {
+    pub(crate) fn load(&self, limit: Option<usize>) -> Result<Benchmark, BoxError> {
         let suite = self.suite()?;
         let loaded = suite.load(&self.path, &[]);
         let mut benchmark =

@@ -64,6 +64,8 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
         Recipe::OwnTools(config) => {
             let tools = args.tools.as_deref().ok_or("name the tools (--tools FILE)")?;
             let recipe = config.build(recipe::catalogue(tools)?, Some(recipe::guide(base.tokenizer())?))?;
+            // What is wrong with the data is said before the minute that this takes, and before there is a folder.
+            args.evals.iter().try_for_each(|eval| eval.load(args.eval_limit).map(drop))?;
             let kinds = models::value_kinds(&base, recipe.game.catalogue(), &settings)?;
             let game = Arc::new(recipe.game.with_kinds(kinds));
             let parts = Parts {

@@ -215,7 +215,7 @@ mod tests {
             mask.apply(&mut logits);
             for (token, logit) in all.zip(&logits) {
                 let want = if set.contains(&token) { token as f32 } else { f32::NEG_INFINITY };
-                prop_assert_eq!(*logit, want);
+                prop_assert_eq!(logit.to_bits(), want.to_bits());
             }
             prop_assert_eq!(TokenMask::of(&logits), mask.clone());
             let rest = set.iter().copied().filter(|token| !removed.contains(token));

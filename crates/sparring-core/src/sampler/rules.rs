@@ -67,15 +67,15 @@ impl<'a> LogitRules<'a> {
                 state.apply(logits)?;
             }
         }
-        // Without early exits, which the compiler does not vectorise.
-        let finite = logits.iter().fold(true, |so_far, l| so_far & (*l < f32::INFINITY));
-        let any = logits.iter().fold(false, |so_far, l| so_far | (*l != f32::NEG_INFINITY));
-        if !finite {
+        // Counted, since the compiler does not vectorise loops with an early exit.
+        let wrong: u32 = logits.iter().map(|l| u32::from(l.is_nan() || *l == f32::INFINITY)).sum();
+        let left: u32 = logits.iter().map(|l| u32::from(*l != f32::NEG_INFINITY)).sum();
+        if wrong > 0 {
             let fault =
                 "a logit is NaN or +∞ after its hook and penalty; let the hook write finite numbers or −∞";
             return Err(PolicyError::invalid(format!("after {drawn} tokens: {fault}")));
         }
-        if any { Ok(()) } else { Err(self.nothing_left()) }
+        if left > 0 { Ok(()) } else { Err(self.nothing_left()) }
     }
 
     /// The mask of the next token for a vocabulary of `vocab_size`: what the hook and `min_tokens` allow. `None` if

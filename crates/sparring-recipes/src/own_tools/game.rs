@@ -149,7 +149,8 @@ impl OwnToolsGame {
         let mut messages = self.prompt(tools, conversation);
         if let Some(system) = messages.first_mut() {
             let examples = worked_answers(&*self.parser, &self.settings.decline);
-            system.content = format!("{}\n\n{examples}", system.content).trim_end().to_owned();
+            system.content.push_str("\n\n");
+            system.content.push_str(examples.trim_end());
         }
         messages
     }

@@ -239,10 +239,10 @@ fn text_of(action: &str, plan: &CallPlan, order: Order) -> String {
         text.push('\n');
     }
     let _ = writeln!(text, "Action: {action}");
-    text += &match order {
-        Order::RequestFirst => REQUEST.to_owned(),
-        Order::CallsFirst if plan.arguments.is_empty() => VALUES.to_owned(),
-        Order::CallsFirst => format!("{VALUES} {}\n{REQUEST}", listed(&plan.mentioned())),
+    let _ = match order {
+        Order::RequestFirst => write!(text, "{REQUEST}"),
+        Order::CallsFirst if plan.arguments.is_empty() => write!(text, "{VALUES}"),
+        Order::CallsFirst => write!(text, "{VALUES} {}\n{REQUEST}", listed(&plan.mentioned())),
     };
     text
 }

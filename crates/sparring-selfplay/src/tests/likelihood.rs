@@ -46,7 +46,8 @@ fn the_likeliest_of_each_specification_stay() {
     }
     let mut wanted: Vec<String> = best.into_values().map(|(_, letters)| letters).collect();
     let mut found: Vec<String> = kept.iter().map(|task| task.task.letters.clone()).collect();
-    (wanted.sort(), found.sort());
+    wanted.sort();
+    found.sort();
     assert!(all.len() > kept.len() && found == wanted, "{found:?} {wanted:?}");
     assert_eq!(record["rejected"]["less_likely"], all.len() - kept.len());
 }

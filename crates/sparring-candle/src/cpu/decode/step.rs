@@ -138,7 +138,9 @@ impl<'a> Stepper<'a> {
         let (hidden, n) = (self.config().hidden_size, order.len());
         let x = &self.x[self.x.len() - n * hidden..];
         self.product.clear();
-        order.iter().for_each(|row| self.product.extend_from_slice(&x[row * hidden..(row + 1) * hidden]));
+        for row in order {
+            self.product.extend_from_slice(&x[row * hidden..(row + 1) * hidden]);
+        }
         self.normed.resize(n * hidden, 0.0);
         self.scales.resize(n, 0.0);
         let eps = self.config().rms_norm_eps as f32;
