@@ -8,7 +8,7 @@
 //! that all logits are computed. Fails if that changes a bit of a completion.
 
 use rustix::time::{ClockId, clock_gettime};
-use serde_json::json;
+use serde_json::{Map, json};
 use sparring_candle::{CandlePolicy, PolicyOptions};
 use sparring_core::{
     Hook, HookState, LogitHook, Message, PolicyError, Rollout, SampleRequest, Sampler, SamplingParams, Seed,
@@ -106,7 +106,7 @@ impl Drop for TimedState<'_> {
 /// Tools with required and optional parameters of several types.
 fn tools() -> Vec<ToolSpec> {
     let text = || json!({"type": "string"});
-    let tool = |name: &str, what: &str| ToolSpec::new(name, what, Default::default(), vec![]);
+    let tool = |name: &str, what: &str| ToolSpec::new(name, what, Map::default(), vec![]);
     vec![
         tool("get_weather", "The weather of a city").with_parameter("city", text(), true).with_parameter(
             "unit",

@@ -91,7 +91,10 @@ fn requests(params: &SamplingParams, seed: Seed, hook: &Automaton) -> Vec<Sample
     (0..).zip(prompts).map(request).collect()
 }
 
-fn bits(rollouts: &[Result<Vec<Rollout>, PolicyError>]) -> Vec<Result<Vec<(Vec<u32>, Vec<u32>)>, String>> {
+/// Tokens and the bits of their log-probabilities.
+type Bits = (Vec<u32>, Vec<u32>);
+
+fn bits(rollouts: &[Result<Vec<Rollout>, PolicyError>]) -> Vec<Result<Vec<Bits>, String>> {
     let one = |rollout: &Rollout| {
         (rollout.tokens.clone(), rollout.logp.iter().map(|logp| logp.to_bits()).collect())
     };

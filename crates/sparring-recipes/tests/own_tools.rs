@@ -86,7 +86,7 @@ fn what_is_wrong_with_a_proposal_is_named() {
         (r#" [{"time": "noon"}]\nRequest: Cancel the one at noon."#, ""),
         (r#" [{"time": "noon"}]\nCancel the one at noon."#, "form"),
         (r#" [{"time": "noon"]\nRequest: Cancel the one at noon."#, "values"),
-        (r#" []\nRequest: Cancel the one at noon."#, "plan_calls"),
+        (r" []\nRequest: Cancel the one at noon.", "plan_calls"),
         (r#" [{"label": "noon"}]\nRequest: Cancel the one at noon."#, "plan_parameters"),
         (r#" [{"time": 7}]\nRequest: Cancel the one at 7."#, "schema"),
         (r#" [{"time": "noon"}]\nRequest: Cancel the one at six."#, "ungrounded"),
