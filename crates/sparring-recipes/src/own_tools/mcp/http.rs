@@ -17,7 +17,7 @@ pub(super) async fn list(url: &Url, token: Option<&str>, deadline: Deadline) -> 
     let mut config = StreamableHttpClientTransportConfig::with_uri(url.as_str());
     config.auth_header = token.map(str::to_owned);
     let transport = StreamableHttpClientTransport::with_client(client(url)?, config);
-    session::list(transport, deadline).await.map_err(|failure| match failure {
+    Box::pin(session::list(transport, deadline)).await.map_err(|failure| match failure {
         Failure::Late(request) => format!(
             "it did not answer `{request}` within {:?}; check the address, or try again later",
             deadline.limit

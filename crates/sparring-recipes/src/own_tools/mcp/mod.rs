@@ -155,7 +155,7 @@ impl Server {
                 let deadline = Deadline::new(self.limit);
                 match &self.address {
                     Address::Command(words) => child::list(words, deadline).await,
-                    Address::Url(url) => http::list(url, self.token.as_deref(), deadline).await,
+                    Address::Url(url) => Box::pin(http::list(url, self.token.as_deref(), deadline)).await,
                 }
             });
             // Dropping it would wait for a host name that is still being looked up.
