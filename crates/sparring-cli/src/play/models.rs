@@ -42,6 +42,10 @@ pub(crate) fn value_kinds(
     let (dir, inputs) = (&settings.dir, &settings.inputs);
     let path = dir.join("value-kinds.json");
     let of = serde_json::json!({"model": inputs.get("model"), "tools": inputs.get("tools")});
+    if !settings.resume && dir.join("run.json").exists() {
+        // The run refuses the folder, and what another run keeps in it stays as it is.
+        return Ok(ValueKinds::default());
+    }
     if path.exists() {
         let text = std::fs::read_to_string(&path).map_err(at(&path))?;
         let kept: KeptKinds = serde_json::from_str(&text).map_err(at(&path))?;
