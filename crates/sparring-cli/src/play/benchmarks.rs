@@ -39,7 +39,7 @@ impl std::str::FromStr for EvalArg {
 
 impl EvalArg {
     /// The items: of a file in the unified form, or of a benchmark's folder.
-    pub(crate) fn load(&self, limit: Option<usize>) -> Result<Benchmark, BoxError> {
+    pub(super) fn load(&self, limit: Option<usize>) -> Result<Benchmark, BoxError> {
         let suite = self.suite()?;
         let loaded = suite.load(&self.path, &[]);
         let mut benchmark =
@@ -66,6 +66,11 @@ impl EvalArg {
             let path = self.path.display();
             format!("--eval {}:{path}: a folder holds a benchmark; name it one of {all}", self.name).into()
         })
+    }
+
+    /// The name of the data among a run's inputs.
+    pub(crate) fn input(&self) -> String {
+        format!("evaluation {}", self.name)
     }
 
     /// What a run depends on.
@@ -183,18 +188,14 @@ pub(crate) struct InRun {
 const NO_CALL_EVERY: usize = 4;
 
 impl InRun {
-    /// Loads the items of `arg`.
-    ///
-    /// # Errors
-    /// One line that names the option and the file.
+    /// Asks `items` in one way. `identity` says what the answers depend on: the model and the data.
     pub(crate) fn new(
-        arg: &EvalArg,
-        limit: Option<usize>,
+        mut items: Benchmark,
         (suffix, asking): (&str, Asking),
         max_tokens: usize,
-        (model, runs): (&str, &Path),
-    ) -> Result<Self, BoxError> {
-        let mut items = arg.load(limit)?;
+        mut identity: Value,
+        runs: &Path,
+    ) -> Self {
         items.name = format!("{}{suffix}", items.name);
         let mut declined = items.without_called_tools();
         let mut place = 0;
@@ -204,13 +205,11 @@ impl InRun {
         });
         let config = RunConfig::default().with_max_tokens(max_tokens).with_batch(64);
         // With another version of the program, prompts and grammars may be others.
-        let version = env!("CARGO_PKG_VERSION");
-        let identity = json!({
-            "model": model, "data": arg.digest()?, "limit": limit, "config": config.identity(),
-            "game": asking.settings(), "version": version,
-        });
+        identity["version"] = json!(env!("CARGO_PKG_VERSION"));
+        identity["config"] = json!(config.identity());
+        identity["game"] = asking.settings();
         let shared = runs.join("base-answers");
-        Ok(Self { parts: [items, declined], asking, config, identity, shared })
+        Self { parts: [items, declined], asking, config, identity, shared }
     }
 
     /// Asks one part, and returns its report and the items that were answered right.

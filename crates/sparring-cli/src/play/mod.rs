@@ -21,11 +21,12 @@ pub(crate) mod tests;
 use crate::mcp::Served;
 use crate::models::{Model, export};
 use crate::stop::Signals;
-use benchmarks::{Asking, InRun};
+use benchmarks::{Asking, EvalArg, InRun};
 use recipe::{Parts, Recipe};
 pub(crate) use settings::Args;
 use settings::Settings;
 use sparring::core::{BoxError, Game, Player, Seed};
+use sparring::eval::Benchmark;
 use sparring::selfplay::{Outcome, SelfPlay, write_report};
 use sparring::tools::ToolTask;
 use sparring::train::progress::Progress;
@@ -41,6 +42,8 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
     let served = args.mcp.as_deref().map(Served::fetch).transpose()?;
     let args = &args.with_tools(served.as_ref().map(Served::path));
     let settings = Settings::read(args)?;
+    // What is wrong with the data is said before anything that takes time, and before there is a folder.
+    let loaded = load(args)?;
     let base = Arc::new(models::base(args)?);
 
     // 2. The game: over the user's tools, or over tools that the Generator invents.
@@ -58,14 +61,13 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
                 evaluations,
                 tasks: Vec::new(),
             };
-            let benchmarks = benchmarks(args, &settings, &[""], |_| Asking::model(&base))?;
+            let benchmarks = benchmarks(&settings, loaded, |_| Asking::model(&base))?;
             run(args, &settings, &base, parts, benchmarks)
         }
         Recipe::OwnTools(config) => {
             let tools = args.tools.as_deref().ok_or("name the tools (--tools FILE)")?;
             let recipe = config.build(recipe::catalogue(tools)?, Some(recipe::guide(base.tokenizer())?))?;
-            // What is wrong with the data is said before the minute that this takes, and before there is a folder.
-            args.evals.iter().try_for_each(|eval| eval.load(args.eval_limit).map(drop))?;
+            let tasks = args.tasks.as_deref().map(recipe::requests).transpose()?.unwrap_or_default();
             let kinds = models::value_kinds(&base, recipe.game.catalogue(), &settings)?;
             let game = Arc::new(recipe.game.with_kinds(kinds));
             let parts = Parts {
@@ -74,35 +76,44 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
                 solver_reward: Box::new(recipe.solver_reward),
                 plan: recipe.self_play,
                 evaluations: Vec::new(),
-                tasks: args.tasks.as_deref().map(recipe::requests).transpose()?.unwrap_or_default(),
+                tasks,
             };
-            let more = [("-free", args.eval_free), ("-examples", args.eval_examples)];
-            let more = more.iter().filter(|(_, asked)| *asked).map(|(kind, _)| *kind);
-            let kinds: Vec<&str> = std::iter::once("").chain(more).collect();
-            let benchmarks = benchmarks(args, &settings, &kinds, |kind| Ok(Asking::game(&game, kind)))?;
+            let benchmarks = benchmarks(&settings, loaded, |kind| Ok(Asking::game(&game, kind)))?;
             let kept = served.map(|served| served.keep(&settings.dir)).transpose()?;
             run(&args.with_tools(kept), &settings, &base, parts, benchmarks)
         }
     }
 }
 
-/// The benchmarks of the command line, each asked in each of these ways.
-fn benchmarks(
-    args: &Args,
-    settings: &Settings,
-    kinds: &[&str],
-    asking: impl Fn(&str) -> Result<Asking, BoxError>,
-) -> Result<Vec<InRun>, BoxError> {
-    let model = settings.inputs.get("model").map_or("", String::as_str);
-    let runs = settings.dir.parent().unwrap_or(Path::new(".")).to_owned();
-    let max_tokens = settings.recipe.self_play().solver.max_tokens;
+/// The data of an evaluation, and the way in which it is asked: the suffix of the benchmark's name.
+type Loaded<'a> = (&'a EvalArg, &'static str, Benchmark);
+
+/// Loads the benchmarks of the command line, for each way in which they are asked.
+fn load(args: &Args) -> Result<Vec<Loaded<'_>>, BoxError> {
+    let kinds = [("", true), ("-free", args.eval_free), ("-examples", args.eval_examples)];
     let mut all = Vec::new();
     for eval in &args.evals {
-        for &kind in kinds {
-            all.push(InRun::new(eval, args.eval_limit, (kind, asking(kind)?), max_tokens, (model, &runs))?);
+        for (kind, _) in kinds.into_iter().filter(|(_, asked)| *asked) {
+            all.push((eval, kind, eval.load(args.eval_limit)?));
         }
     }
     Ok(all)
+}
+
+/// The benchmarks of a run.
+fn benchmarks(
+    settings: &Settings,
+    loaded: Vec<Loaded<'_>>,
+    asking: impl Fn(&str) -> Result<Asking, BoxError>,
+) -> Result<Vec<InRun>, BoxError> {
+    let runs = settings.dir.parent().unwrap_or(Path::new("."));
+    let max_tokens = settings.recipe.self_play().solver.max_tokens;
+    let input = |name: &str| settings.inputs.get(name);
+    let one = |(eval, kind, items): Loaded<'_>| {
+        let identity = serde_json::json!({"model": input("model"), "data": input(&eval.input())});
+        Ok(InRun::new(items, (kind, asking(kind)?), max_tokens, identity, runs))
+    };
+    loaded.into_iter().map(one).collect()
 }
 
 /// The run. Every random choice descends from the seed: the same seed gives the same run.

@@ -160,7 +160,7 @@ impl Args {
         }
         for eval in &self.evals {
             let limit = self.eval_limit.map_or_else(String::new, |limit| format!(", {limit} items"));
-            inputs.insert(format!("evaluation {}", eval.name), format!("{}{limit}", eval.digest()?));
+            inputs.insert(eval.input(), format!("{}{limit}", eval.digest()?));
         }
         Ok(inputs)
     }

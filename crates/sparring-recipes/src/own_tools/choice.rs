@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 /// Chooses `n` tasks of the pool, and gives all the same menu, so that their prompts begin alike.
 ///
-/// The tools with tasks lead a menu in turn. The tasks that call tools of the menu are
-/// divided among its tools and numbers of arguments: a Generator is better at requests with one value, and a Solver
-/// that mostly sees those gives one. The share `plan.no_call` of the tasks calls other tools: with this menu, declining
-/// is right for them. Where the pool has no tasks of one sort, there are more of the other.
+/// The tools with tasks lead a menu in turn. The tasks that call tools of the menu are divided among its tools and
+/// numbers of arguments: a Generator is better at requests with one value, and a Solver that mostly sees those gives
+/// one. The share `plan.no_call` of the tasks calls other tools: with this menu, declining is right for them. Where the
+/// pool has no tasks of one sort, there are more of the other.
 ///
 /// A task without calls may be right with its own menu only, so it is left out; `None` if no others are there.
 pub(super) fn of_one_menu(
@@ -90,6 +90,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Map;
     use sparring_tools::{ToolCall, ToolSpec, ToolTask};
+
     fn catalogue(n: usize) -> Catalogue {
         Catalogue::new((0..n).map(|i| ToolSpec::new(format!("t{i}"), "", Map::new(), vec![])).collect(), "")
             .unwrap()

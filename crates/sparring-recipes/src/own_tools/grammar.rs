@@ -2,6 +2,7 @@
 
 use super::game::{GameSettings, Order};
 use super::prompts::{REQUEST, VALUES};
+use super::values::said;
 use super::{CallPlan, Catalogue};
 use serde_json::{Map, Value, json};
 use sparring_core::Hook;
@@ -79,6 +80,14 @@ fn values_schema(catalogue: &Catalogue, plan: &CallPlan, settings: &GameSettings
     json!({"type": "array", "prefixItems": calls, "items": false, "minItems": n, "maxItems": n})
 }
 
+/// What a schema can say of a string beyond its length.
+pub(super) const OF_STRINGS: [&str; 4] = ["enum", "const", "format", "pattern"];
+
+/// Whether a schema has one of these keywords.
+pub(super) fn says_more(schema: &Map<String, Value>, keywords: &[&str]) -> bool {
+    keywords.iter().any(|keyword| schema.contains_key(*keyword))
+}
+
 /// Strings begin and end with a letter or digit, and have no marks that JSON would have to escape; numbers are of a
 /// size that people speak of. Schemas that say more stay as they are.
 fn simple(schema: &Value, chars: usize) -> Value {
@@ -86,9 +95,8 @@ fn simple(schema: &Value, chars: usize) -> Value {
     let words = format!(r"^[\p{{L}}\p{{N}}]([\p{{L}}\p{{N}} .,:'&@/+-]{{0,{inner}}}[\p{{L}}\p{{N}}])?$");
     let Value::Object(map) = schema else { return schema.clone() };
     let mut map: Map<String, Value> = map.clone();
-    let says_more = |map: &Map<String, Value>, keys: &[&str]| keys.iter().any(|key| map.contains_key(*key));
     match map.get("type").and_then(Value::as_str) {
-        Some("string" | "str") if !says_more(&map, &["enum", "const", "format", "pattern"]) => {
+        Some("string" | "str") if !says_more(&map, &OF_STRINGS) => {
             map.insert("pattern".to_owned(), json!(words));
         }
         Some("integer" | "int" | "number" | "float")
@@ -126,7 +134,7 @@ fn collect(value: &Value, texts: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
         Value::Object(map) => map.values().for_each(|item| collect(item, texts)),
         Value::String(_) | Value::Number(_) => {
-            let text = value.as_str().map_or_else(|| value.to_string(), |text| text.trim().to_owned());
+            let text = said(value).trim().to_owned();
             // A text that stands in another one is there already.
             let there = texts
                 .iter()

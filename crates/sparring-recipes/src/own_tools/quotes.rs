@@ -1,5 +1,6 @@
 //! Texts of a conversation that an argument may repeat.
 
+use super::grammar::{OF_STRINGS, says_more};
 use serde_json::{Map, Value, json};
 use sparring_core::Message;
 use sparring_tools::ToolSpec;
@@ -63,9 +64,8 @@ pub(super) fn quoting(tools: &[ToolSpec], texts: &[String]) -> Vec<ToolSpec> {
 
 fn quote(schema: &mut Value, texts: &[String]) {
     let Value::Object(map) = schema else { return };
-    let says_more = ["enum", "const", "format", "pattern"].iter().any(|key| map.contains_key(*key));
     match map.get("type").and_then(Value::as_str) {
-        Some("string" | "str") if !says_more => {
+        Some("string" | "str") if !says_more(map, &OF_STRINGS) => {
             let bound = |key: &str| map.get(key).and_then(Value::as_u64).map(|n| n as usize);
             let lengths = bound("minLength").unwrap_or(0)..=bound("maxLength").unwrap_or(usize::MAX);
             let fits = |text: &&String| lengths.contains(&text.chars().count());

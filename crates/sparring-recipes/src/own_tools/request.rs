@@ -1,10 +1,9 @@
 //! The task over own tools: a request, after whatever was said before it.
 
 use super::CallPlan;
-use super::values::spoken;
+use super::values::{said, spoken};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sparring_core::{Message, Role, Seed};
 use sparring_tools::{ToolCall, ToolSpec, ToolTask};
 
@@ -71,14 +70,10 @@ const QUESTIONS: [&str; 6] = [
 
 const ANSWERS: [&str; 5] = ["{}", "{}.", "It's {}.", "The {name} is {}.", "{}, please."];
 
-/// A value in a person's answer.
-fn said(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
     #[test]
     fn the_assistant_asks_for_what_is_missing() {
         let plan: CallPlan = serde_json::from_value(serde_json::json!({

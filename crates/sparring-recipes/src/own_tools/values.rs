@@ -223,7 +223,7 @@ fn distinct(arguments: &Map<String, Value>) -> bool {
     let texts: Vec<String> = arguments
         .values()
         .filter(|value| value.is_string() || value.is_number())
-        .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_lowercase))
+        .map(|value| said(value).to_lowercase())
         .collect();
     (0..texts.len()).all(|i| (0..texts.len()).all(|j| i == j || !texts[i].contains(&texts[j])))
 }
@@ -267,6 +267,11 @@ fn likelihoods(
     }
     let mean = |[a, b]: &[String; 2]| rows[a].iter().zip(&rows[b]).map(|(a, b)| (a + b) / 2.0).collect();
     Ok(asked.iter().map(mean).collect())
+}
+
+/// A value as a person would say it.
+pub(super) fn said(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A name as a person would say it: `getUser_token2` is `get user token2`.
