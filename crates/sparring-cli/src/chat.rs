@@ -8,9 +8,9 @@
 
 use crate::mcp::Served;
 use crate::models::{DeviceArgs, Model};
-use crate::play::recipe::{catalogue, guide};
+use crate::play::recipe::{catalogue, guide, kept_game};
 use sparring::core::{BoxError, Message, SampleRequest, SamplingParams, Seed, one_line};
-use sparring::recipes::own_tools::{OwnToolsConfig, OwnToolsGame};
+use sparring::recipes::own_tools::{OwnToolsGame, PlanConfig};
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -49,8 +49,11 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
     let file = served.as_ref().map(Served::path).or_else(|| args.tools.clone());
     let tools = catalogue(&file.ok_or("name the tools (--tools FILE)")?)?;
     let model = Model::load_adapted(&args.model, args.adapter.as_deref(), &args.device)?;
-    let recipe = OwnToolsConfig::default().build(tools, Some(guide(model.tokenizer())?))?;
-    let game = recipe.game;
+    // A model is asked as it was trained.
+    let trained = args.adapter.as_deref().unwrap_or(&args.model);
+    let settings = kept_game(trained)?.unwrap_or_default();
+    let guide = Some(guide(model.tokenizer())?);
+    let game = OwnToolsGame::new(tools, PlanConfig::default(), settings, guide)?;
     if let Some(request) = &args.request {
         let text = answer(args, &model, &game, request)?;
         return Ok(writeln!(std::io::stdout().lock(), "{text}")?);

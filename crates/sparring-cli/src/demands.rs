@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Completions of each prompt of a trial.
-const GROUP: usize = 8;
+const GROUP: usize = 4;
 /// Their length; completions are drawn to their end only if that is expected to take less than [`LONG`].
 const TOKENS: usize = 16;
 const LONG: Duration = Duration::from_secs(3);
@@ -22,8 +22,9 @@ pub(crate) struct Planned<'a> {
     pub(crate) prompts: Vec<(Prompt, usize)>,
     /// Rank of the adapters.
     pub(crate) lora: Option<usize>,
-    /// Models that learn, and frozen copies of them.
+    /// Models that learn, those of them that have an optimiser at the same time, and frozen copies.
     pub(crate) learners: usize,
+    pub(crate) optimizers: usize,
     pub(crate) references: usize,
     /// Prompts and completions of the largest update.
     pub(crate) update: (usize, usize),
@@ -136,8 +137,9 @@ fn memory(base: &Model, run: &Planned<'_>, trained: f64, prompt: f64) -> f64 {
         Some(_) => (4.0 + packed) * all + 4.0 * trained * learners,
         None => 4.0 * all * (1.0 + learners) + packed * all * (learners - 1.0).max(0.0),
     };
-    // One of the models has gradients at a time; all have moments.
-    let learning = (4.0 * shards + 8.0 * learners) * trained;
+    // One of the models has gradients at a time.
+    let optimizers = run.optimizers as f64;
+    let learning = (4.0 * shards + 8.0 * optimizers) * trained;
     let references = run.references as f64 * (4.0 + packed) * trained;
     let limit = run.prompts.iter().map(|(_, limit)| *limit).max().unwrap_or_default() as f64;
     let (prompts, completions) = (run.update.0 as f64, run.update.1 as f64);
@@ -146,7 +148,7 @@ fn memory(base: &Model, run: &Planned<'_>, trained: f64, prompt: f64) -> f64 {
     let sequences = if cpu { completions.min(64.0 * run.threads as f64) } else { completions };
     let cache = 8.0 * layers * kv * (sequences * limit + prompts * prompt);
     let recorded = 4.0 * layers * (2.0 * hidden + qkv + attention) * (prompts * prompt + completions * limit);
-    let recorded = if cpu { recorded.min(512.0 * 1024.0 * 1024.0) * learners } else { 0.0 };
+    let recorded = if cpu { recorded.min(512.0 * 1024.0 * 1024.0) * optimizers } else { 0.0 };
     weights + learning + references + 4.0 * layers * row * rows + cache + recorded
 }
 

@@ -175,7 +175,7 @@ fn prompts_hold_the_tools_and_the_format() {
     let dir = tempfile::tempdir().unwrap();
     let benchmark = benchmark(dir.path());
     for (reader, example) in [
-        (HERMES, "<tool_call>\n{\"name\":\"first_tool\""),
+        (HERMES, "<tool_call>\n{\"name\": \"first_tool\""),
         (AnswerReader::Bfcl, "[first_tool(parameter='value', other=1), second_tool("),
     ] {
         let Prompt::Conversation(asked) = InWords::new(&reader).prompt(&benchmark.items[0]).unwrap() else {

@@ -3,15 +3,15 @@
 //!
 //! ```
 //! use sparring_core::{Encoder, Message, Seed, TokenGroup};
-//! use sparring_grpo::supervised::{self, Average};
+//! use sparring_grpo::supervised;
 //! use sparring_testkit::ToyPolicy;
 //!
 //! let mut policy = ToyPolicy::new("abc", Seed::new(1));
 //! let prompt = policy.prompt(&vec![Message::user("b?")].into())?;
 //! let answer = policy.completion("cab")?;
 //! let examples = [TokenGroup::new(&prompt, vec![&answer])];
-//! let first = supervised::update(&mut policy, &examples, Average::Token, 4096, 0.1)?;
-//! let second = supervised::update(&mut policy, &examples, Average::Token, 4096, 0.1)?;
+//! let first = supervised::update(&mut policy, &examples, 4096, 0.1)?;
+//! let second = supervised::update(&mut policy, &examples, 4096, 0.1)?;
 //! assert!(second.loss < first.loss);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -36,40 +36,6 @@ impl TokenLoss for NegativeLogLikelihood {
     }
 }
 
-/// What every token of a supervised update weighs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Average {
-    /// The same: w = 1 / tokens of the update. A long completion counts more than a short one.
-    #[default]
-    Token,
-    /// w = 1 / (completions of the update · tokens of its completion): every completion counts the same. For answers of
-    /// different lengths, such as a call and a refusal of three words.
-    Sequence,
-}
-
-/// The loss L = −Σ_t w_t·ℓ_t, with a weight for each token.
-struct Weighted(Vec<f64>);
-
-impl TokenLoss for Weighted {
-    fn evaluate(&self, stats: TokenStats<'_>, gradients: TokenGradients<'_>) -> f64 {
-        gradients.logp.iter_mut().zip(&self.0).for_each(|(gradient, weight)| *gradient = -weight as f32);
-        -stats.logp.iter().zip(&self.0).map(|(&logp, weight)| weight * f64::from(logp)).sum::<f64>()
-    }
-}
-
-impl Average {
-    /// The weights of a batch's tokens, for an update of so many completions and tokens.
-    fn weights(self, groups: &[TokenGroup<'_>], completions: usize, tokens: usize) -> Weighted {
-        let lengths = groups.iter().flat_map(|group| group.completions.iter().map(|c| c.len()));
-        let weight = |length: usize| match self {
-            Self::Token => 1.0 / tokens as f64,
-            Self::Sequence => 1.0 / (completions * length.max(1)) as f64,
-        };
-        Weighted(lengths.flat_map(|length| std::iter::repeat_n(weight(length), length)).collect())
-    }
-}
-
 /// The outcome of one supervised update.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -78,7 +44,7 @@ pub struct SupervisedReport {
     pub examples: usize,
     /// Number of their tokens.
     pub tokens: usize,
-    /// Mean negative log-likelihood of a token before the step, by the weights of the update, nats.
+    /// Mean negative log-likelihood of a token before the step, nats.
     pub loss: f64,
     /// Norm of the gradient before clipping.
     pub grad_norm: f64,
@@ -86,8 +52,10 @@ pub struct SupervisedReport {
     pub clipped: bool,
 }
 
-/// Takes one optimiser step at rate `lr` on the mean negative log-likelihood of the examples' completion tokens, each
-/// weighted as `average` says.
+/// Takes one optimiser step at rate `lr` on the mean negative log-likelihood of the examples' completion tokens.
+///
+/// Every token weighs the same. Were every completion to weigh the same, the first token of a short one would count more
+/// than that of a long one: of a call and a refusal of three words, a policy would learn the refusal for both.
 ///
 /// The learner gets micro-batches of at most `micro_batch_tokens` tokens, prompts included; a longer group is one
 /// micro-batch. The step does not depend on this, up to rounding. Examples without any completion token give no step.
@@ -98,7 +66,6 @@ pub struct SupervisedReport {
 pub fn update(
     learner: &mut dyn Learner,
     examples: &[TokenGroup<'_>],
-    average: Average,
     micro_batch_tokens: usize,
     lr: f64,
 ) -> Result<SupervisedReport, GrpoError> {
@@ -114,9 +81,8 @@ pub fn update(
     if tokens == 0 {
         return Ok(report);
     }
-    let completions = examples.iter().flat_map(|group| &group.completions).filter(|c| !c.is_empty()).count();
+    let loss = NegativeLogLikelihood { weight: 1.0 / tokens as f64 };
     for range in pack(examples.iter().map(|group| (1, cost(group))), micro_batch_tokens) {
-        let loss = average.weights(&examples[range.clone()], completions, tokens);
         let batch = TokenBatch::new(&examples[range], 1.0);
         let value = learner.accumulate(batch, &loss).inspect_err(|_| learner.discard());
         report.loss += value.map_err(GrpoError::policy("Learner::accumulate"))?;
@@ -186,7 +152,7 @@ mod tests {
     fn any_split_gives_the_same_step() {
         let mut stepped = [1, 5, 10_000].map(|budget| {
             let mut policy = ToyPolicy::new("abc", Seed::new(3));
-            let report = update(&mut policy, &examples(), Average::Token, budget, 0.1).unwrap();
+            let report = update(&mut policy, &examples(), budget, 0.1).unwrap();
             assert_eq!((report.examples, report.tokens), (3, 9));
             assert!((report.loss - loss(&ToyPolicy::new("abc", Seed::new(3)))).abs() < 1e-6);
             policy.weights().to_vec()
@@ -198,30 +164,11 @@ mod tests {
     }
 
     #[test]
-    fn every_completion_may_count_the_same() {
-        let policy = ToyPolicy::new("abc", Seed::new(3));
-        let logp = policy.score(TokenBatch::new(&examples(), 1.0)).unwrap();
-        let mut means = Vec::new();
-        for range in [0..3, 3..5, 5..9] {
-            let part = &logp[range];
-            means.push(part.iter().map(|&l| f64::from(l)).sum::<f64>() / part.len() as f64);
-        }
-        let wanted = -means.iter().sum::<f64>() / 3.0;
-        let step = |budget| {
-            let mut policy = ToyPolicy::new("abc", Seed::new(3));
-            let report = update(&mut policy, &examples(), Average::Sequence, budget, 0.1).unwrap();
-            assert!((report.loss - wanted).abs() < 1e-6, "{} is not {wanted}", report.loss);
-            policy.weights().to_vec()
-        };
-        assert!(step(1).iter().zip(step(10_000)).all(|(a, b)| (a - b).abs() < 1e-9));
-    }
-
-    #[test]
     fn no_examples_give_no_step_and_a_wrong_rate_is_refused() {
         let mut policy = ToyPolicy::new("abc", Seed::new(3));
         let before = policy.weights().to_vec();
-        assert_eq!(update(&mut policy, &[], Average::Token, 10, 0.1).unwrap(), SupervisedReport::default());
-        assert!(update(&mut policy, &examples(), Average::Token, 10, f64::NAN).is_err());
+        assert_eq!(update(&mut policy, &[], 10, 0.1).unwrap(), SupervisedReport::default());
+        assert!(update(&mut policy, &examples(), 10, f64::NAN).is_err());
         assert_eq!(policy.weights(), before);
     }
 }

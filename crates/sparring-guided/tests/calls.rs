@@ -72,7 +72,7 @@ fn numbers_of_calls_are_bounded() {
     let (tools, guide) = (tools(), guide());
     let any = guide.calls(&tools, &CallGrammar::new(Format::Hermes).with_calls(1..=usize::MAX)).unwrap();
     let call = ToolCall::new("now", Vec::<(String, Value)>::new());
-    let text = |n: usize| spaced(&Format::Hermes.parser().render(&vec![call.clone(); n]));
+    let text = |n: usize| Format::Hermes.parser().render(&vec![call.clone(); n]);
     assert!(any.accepts(text(1).as_bytes()).unwrap() && any.accepts(text(9).as_bytes()).unwrap());
     #[allow(clippy::reversed_empty_ranges)]
     let none = CallGrammar::new(Format::Hermes).with_calls(2..=1);
@@ -155,21 +155,6 @@ fn random_texts_are_valid_calls_in_every_format() {
     }
 }
 
-/// `{"a":1,"b":[2]}` as `{"a": 1, "b": [2]}`; strings hold neither `":` nor `,"`.
-fn spaced(text: &str) -> String {
-    let mut out = String::new();
-    let mut inside = false;
-    for c in text.chars() {
-        out.push(c);
-        if c == '"' {
-            inside = !inside;
-        } else if !inside && (c == ':' || c == ',') {
-            out.push(' ');
-        }
-    }
-    out
-}
-
 #[test]
 fn what_a_format_writes_is_accepted() {
     let (tools, guide) = (tools(), guide());
@@ -193,9 +178,6 @@ fn what_a_format_writes_is_accepted() {
         let constraint = guide.calls(&tools, &CallGrammar::new(format)).unwrap();
         for call in &calls {
             let text = format.parser().render(std::slice::from_ref(call));
-            let json = !text.contains("='") && !text.contains("guests=[") && !text.contains("city=");
-            let head = text.find(['{', '[']).unwrap_or(text.len());
-            let text = if json { text[..head].to_owned() + &spaced(&text[head..]) } else { text };
             assert!(constraint.accepts(text.as_bytes()).unwrap(), "{format}: {text}");
         }
         let wrong = format.parser().render(&[ToolCall::new("get_weather", [("city", json!("Oslo"))])]);

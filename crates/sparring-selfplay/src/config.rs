@@ -1,7 +1,6 @@
 use crate::{PoolConfig, SelfPlayError};
 use serde::{Deserialize, Serialize};
 use sparring_core::SamplingParams;
-use sparring_grpo::supervised::Average;
 use sparring_grpo::{GrpoConfig, LrSchedule};
 use sparring_train::check::{self, at_least, learning_rate, schedule, temperature, training_temperature};
 use sparring_train::{TrainError, Updater};
@@ -102,13 +101,11 @@ pub struct ImitationConfig {
     pub tasks_per_step: usize,
     /// Learning rate.
     pub lr: f64,
-    /// What every token weighs: with `sequence`, a short answer counts as much as a long one.
-    pub average: Average,
 }
 
 impl Default for ImitationConfig {
     fn default() -> Self {
-        Self { steps: 0, last_iteration: 1, tasks_per_step: 16, lr: 1e-5, average: Average::default() }
+        Self { steps: 0, last_iteration: 1, tasks_per_step: 16, lr: 1e-5 }
     }
 }
 

@@ -105,6 +105,7 @@ impl<G: Game> Run<'_, '_, G> {
             Phase::TrainSolver => self.train_solver()?,
             _ => self.evaluate()?,
         }
+        self.end_training(phase)?;
         self.tick();
         let seconds = std::mem::take(&mut self.state.ledger.phase_seconds);
         self.store.journal.record("timing", &Timing { iteration, phase: phase.as_str(), seconds })?;
@@ -144,6 +145,19 @@ impl<G: Game> Run<'_, '_, G> {
         // The newest checkpoint was written at the phase boundary: it has the same weights.
         self.store.set_reference(self.players.folder(player));
         Ok(Some(frozen))
+    }
+
+    /// After a training phase, frees what the next one would begin by forgetting: an idle model keeps its weights only.
+    fn end_training(&mut self, phase: Phase) -> Result<(), SelfPlayError> {
+        let player = match phase {
+            Phase::TrainGenerator => Player::Generator,
+            Phase::TrainSolver => Player::Solver,
+            _ => return Ok(()),
+        };
+        if self.plan.config.fresh_optimizer {
+            self.players.player_mut(player)?.reset();
+        }
+        Ok(())
     }
 
     /// One update of one model.

@@ -56,7 +56,9 @@ impl<G: Game> Run<'_, '_, G> {
         let tried = candidates * ranked + more / c.pool.candidates.max(1) as f64;
         let tried = if iteration < c.pool.verify_from { 0.0 } else { tried };
         let verify = Work::sampling(1, c.pool.verify_samples, c.solver.max_tokens).times(tried);
-        Work::sampling(1, 1, c.generator.max_tokens).times(candidates).plus(verify)
+        // The proposals of one specification share its prompt.
+        let proposals = Work::sampling(1, c.pool.per_spec, c.generator.max_tokens);
+        proposals.times(candidates / c.pool.per_spec as f64).plus(verify)
     }
 
     /// The number of tasks of all evaluations and benchmarks, and the mean work of one.

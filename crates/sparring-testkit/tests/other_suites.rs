@@ -192,6 +192,23 @@ impl Game for Sums {
         (self.bug != "answer").then(|| out.text.clone())
     }
 
+    fn contrast_prompt(&self, spec: &u32) -> Option<Prompt> {
+        match self.bug {
+            "contrast" => Some(self.generator_prompt(spec)),
+            _ => Some(vec![Message::user("a sum")].into()),
+        }
+    }
+
+    fn gold_answer(&self, task: &Sum) -> Option<String> {
+        Some((task.a + task.b + u32::from(self.bug == "gold")).to_string())
+    }
+
+    fn choose(&self, pool: &[&Sum], n: usize, update: u64, _: Seed) -> Option<Vec<(usize, Sum)>> {
+        let first = update as usize + self.noise("choose") as usize;
+        let n = if self.bug == "fewer" { n - 1 } else { n };
+        Some((first..first + n).map(|i| i % pool.len()).map(|i| (i, pool[i].clone())).collect())
+    }
+
     fn stratum(&self, task: &Sum) -> String {
         if self.bug == "stratum" { task.hidden.to_string() } else { String::new() }
     }
@@ -225,6 +242,10 @@ fn game_suite() {
         ("answer", "game/answer"),
         ("stratum", "game/signature"),
         ("derive", "game/derive"),
+        ("contrast", "game/contrast prompt"),
+        ("gold", "game/gold answer"),
+        ("choose", "game/choose"),
+        ("fewer", "game/choose"),
     ] {
         assert_eq!(check(bug, "+1"), Err(expected), "{bug}");
     }

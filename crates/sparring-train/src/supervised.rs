@@ -1,7 +1,7 @@
 use crate::TrainError;
 use sparring_core::{Encoder, Learner, PolicyError, Prompt, TokenGroup};
 use sparring_grpo::GrpoError;
-use sparring_grpo::supervised::{self, Average, SupervisedReport};
+use sparring_grpo::supervised::{self, SupervisedReport};
 use std::sync::Arc;
 
 /// Prompts and answers as token ids, for a supervised stage before (or instead of) reinforcement learning.
@@ -22,7 +22,6 @@ use std::sync::Arc;
 pub struct Examples {
     /// Prompt and completion.
     encoded: Vec<(Arc<[u32]>, Vec<u32>)>,
-    average: Average,
 }
 
 impl Examples {
@@ -40,14 +39,7 @@ impl Examples {
             Ok((prompt, encoder.completion(answer.as_ref()).map_err(failed)?))
         };
         let encoded = examples.into_iter().enumerate().map(encode).collect::<Result<_, TrainError>>()?;
-        Ok(Self { encoded, average: Average::default() })
-    }
-
-    /// Sets what every token weighs.
-    #[must_use]
-    pub fn with_average(mut self, average: Average) -> Self {
-        self.average = average;
-        self
+        Ok(Self { encoded })
     }
 
     /// One optimiser step at rate `lr` on all of them: see [`supervised::update`].
@@ -65,6 +57,6 @@ impl Examples {
             .iter()
             .map(|(prompt, answer)| TokenGroup::new(prompt, vec![answer.as_slice()]))
             .collect();
-        supervised::update(learner, &groups, self.average, micro_batch_tokens, lr)
+        supervised::update(learner, &groups, micro_batch_tokens, lr)
     }
 }

@@ -68,8 +68,8 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
             let tools = args.tools.as_deref().ok_or("name the tools (--tools FILE)")?;
             let recipe = config.build(recipe::catalogue(tools)?, Some(recipe::guide(base.tokenizer())?))?;
             let tasks = args.tasks.as_deref().map(recipe::requests).transpose()?.unwrap_or_default();
-            let kinds = models::value_kinds(&base, recipe.game.catalogue(), &settings)?;
-            let game = Arc::new(recipe.game.with_kinds(kinds));
+            let values = models::parameter_values(&base, recipe.game.catalogue(), &settings)?;
+            let game = Arc::new(recipe.game.with_values(values));
             let parts = Parts {
                 game: Arc::clone(&game),
                 generator_reward: Box::new(recipe.generator_reward),
@@ -165,6 +165,7 @@ fn run<G: Game>(
     let copy = models::start(base, settings, solver)?;
     let trained = export(copy, &checkpoint, settings.lora.is_some(), &settings.dir)?;
     card::write(&trained.folder, args, settings, &summary)?;
+    recipe::keep_game(&trained.folder, &settings.recipe)?;
     let report = write_report(&settings.dir)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", Outcome::new(&summary, &settings.dir)?)?;

@@ -6,10 +6,11 @@ use crate::models::Model;
 use crate::play::recipe::Parts;
 use crate::play::settings::{Args, Settings};
 use sparring::core::{BoxError, Game, Policy, Prompt, Seed};
-use sparring::recipes::own_tools::{Catalogue, ValueKinds};
+use sparring::recipes::own_tools::{Catalogue, ParameterValues};
 use sparring::selfplay::{Players, Seat, Weights};
-use sparring::train::Demands;
 use sparring::train::store::disk::write_atomic;
+use sparring::train::{Demands, show_time};
+use std::time::Instant;
 
 /// Loads the base model.
 pub(crate) fn base(args: &Args) -> Result<Model, BoxError> {
@@ -32,42 +33,49 @@ pub(crate) fn players(base: &Model, settings: &Settings) -> Result<Players, BoxE
     })
 }
 
-/// Which kinds of values fit the parameters of the tools, as the base model finds: measured once, and kept in the run's
-/// folder, since it takes a minute.
-pub(crate) fn value_kinds(
+/// Values that fit the parameters of the tools, as the base model finds: measured once, and kept in the run's folder,
+/// since it takes minutes.
+pub(crate) fn parameter_values(
     base: &Model,
     catalogue: &Catalogue,
     settings: &Settings,
-) -> Result<ValueKinds, BoxError> {
+) -> Result<ParameterValues, BoxError> {
     let (dir, inputs) = (&settings.dir, &settings.inputs);
-    let path = dir.join("value-kinds.json");
-    let of = serde_json::json!({"model": inputs.get("model"), "tools": inputs.get("tools")});
+    let path = dir.join("parameter-values.json");
+    let of = serde_json::json!({"model": inputs.get("model"), "tools": inputs.get("tools"), "seed": settings.seed});
     if !settings.resume && dir.join("run.json").exists() {
         // The run refuses the folder, and what another run keeps in it stays as it is.
-        return Ok(ValueKinds::default());
+        return Ok(ParameterValues::default());
     }
     if path.exists() {
         let text = std::fs::read_to_string(&path).map_err(at(&path))?;
-        let kept: KeptKinds = serde_json::from_str(&text).map_err(at(&path))?;
+        let kept: KeptValues = serde_json::from_str(&text).map_err(at(&path))?;
         // Another model or other tools: a run that failed before it began left the file.
-        if kept.of == of && kept.kinds.is_of(catalogue) {
-            return Ok(kept.kinds);
+        if kept.of == of && kept.values.is_of(catalogue) {
+            return Ok(kept.values);
         }
     }
-    eprintln!("asking the model which values fit the parameters of the tools (about a minute)");
-    let kinds = ValueKinds::measure(catalogue, base.scorer(), base.tokenizer())?;
+    eprintln!("asking the model for values that fit the parameters of the tools (a few minutes)");
+    let started = Instant::now();
+    let mut progress = |done: &str| eprintln!("parameters: {done}, elapsed {}", show_time(started.elapsed()));
+    let models = (base.sampler(), base.scorer());
+    let seed = Seed::new(settings.seed).child("values");
+    let values = ParameterValues::measure(catalogue, models, base.tokenizer(), seed, &mut progress)?;
     std::fs::create_dir_all(dir).map_err(at(dir))?;
-    let kept = KeptKinds { of, kinds };
+    let kept = KeptValues { of, values };
     write_atomic(&path, &serde_json::to_vec_pretty(&kept)?)?;
-    Ok(kept.kinds)
+    Ok(kept.values)
 }
 
-/// The file of [`value_kinds`], with digests of what it was measured of.
+/// The file of [`parameter_values`], with digests of what it was measured of.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct KeptKinds {
+struct KeptValues {
     of: serde_json::Value,
-    kinds: ValueKinds,
+    values: ParameterValues,
 }
+
+/// Proposals and tasks of a trial: enough for prompts that begin alike, as those of the run do.
+const TRIED: u64 = 10;
 
 /// What the run will need, by a trial on some of its prompts.
 pub(crate) fn demands<G: Game>(
@@ -84,11 +92,14 @@ pub(crate) fn demands<G: Game>(
     };
     let answer = |task| (Prompt::from(parts.game.solver_prompt(task)), c.solver.max_tokens);
     let tasks = parts.evaluations.iter().filter_map(|evaluation| evaluation.tasks.first());
-    let prompts = (0..2).map(proposal).chain(tasks.take(2).map(answer)).collect();
+    let prompts = (0..TRIED).map(proposal).chain(tasks.take(TRIED as usize).map(answer)).collect();
     let learners = if c.weights == Weights::Shared { 1 } else { 2 };
+    // A model that rests keeps its weights only, unless its optimiser goes on in the next phase.
+    let optimizers = if c.fresh_optimizer { 1 } else { learners };
     let kl = c.generator.grpo.kl.coef > 0.0 || c.solver.grpo.kl.coef > 0.0;
     let g = &c.generator;
     let update = (g.prompts_per_step, g.prompts_per_step * g.group_size);
     let (lora, references, grpo) = (settings.lora, usize::from(kl), &g.grpo);
-    measure(&settings.dir, base, &Planned { prompts, lora, learners, references, update, grpo, threads })
+    let planned = Planned { prompts, lora, learners, optimizers, references, update, grpo, threads };
+    measure(&settings.dir, base, &planned)
 }

@@ -1,14 +1,15 @@
 //! What is played: Tool-R0's game, or the user's own tools.
 
-use crate::errors::read_text;
+use crate::errors::{at, read_text};
 use sparring::core::{BoxError, Game, Reward};
 use sparring::eval::{Expected, Item, Suite};
 use sparring::guided::{Guide, Vocabulary};
-use sparring::recipes::own_tools::{self, Catalogue, OwnToolsConfig, Request};
+use sparring::recipes::own_tools::{self, Catalogue, GameSettings, OwnToolsConfig, Request};
 use sparring::recipes::tool_r0::{self, ToolR0Config};
 use sparring::recipes::{PresetSettings, RecipeError};
 use sparring::selfplay::{SelfPlayConfig, SelfPlayPlan};
 use sparring::train::Evaluation;
+use sparring::train::store::disk::write_atomic;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -119,6 +120,25 @@ pub(crate) fn requests(path: &Path) -> Result<Vec<Request>, BoxError> {
 /// The tools of a file.
 pub(crate) fn catalogue(path: &Path) -> Result<Catalogue, BoxError> {
     Ok(Catalogue::from_text(&read_text(path, "--tools")?, &path.display().to_string())?)
+}
+
+/// The file beside a trained model that says how it is asked.
+const GAME: &str = "own-tools.json";
+
+/// Writes how the Solver was asked beside its model, so that `sparring chat` asks it in the same way.
+pub(crate) fn keep_game(folder: &Path, recipe: &Recipe) -> Result<(), BoxError> {
+    let Recipe::OwnTools(config) = recipe else { return Ok(()) };
+    Ok(write_atomic(&folder.join(GAME), &serde_json::to_vec_pretty(&config.game)?)?)
+}
+
+/// What [`keep_game`] wrote; nothing beside a model from elsewhere.
+pub(crate) fn kept_game(folder: &Path) -> Result<Option<GameSettings>, BoxError> {
+    let path = folder.join(GAME);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path).map_err(at(&path))?;
+    Ok(Some(serde_json::from_str(&text).map_err(at(&path))?))
 }
 
 /// Makes grammars for a model's tokenizer.

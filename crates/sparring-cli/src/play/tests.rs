@@ -350,6 +350,8 @@ fn own_tools_are_played_evaluated_and_resumed() {
     let card = std::fs::read_to_string(Path::new(&out).join("model/README.md")).unwrap();
     assert!(card.contains("| mine | 1 |") && card.contains("sparring chat --model"), "{card}");
     assert!(Path::new(&out).join("tasks/iteration-1.jsonl").exists());
+    let kept = super::recipe::kept_game(&Path::new(&out).join("model")).unwrap().unwrap();
+    assert_eq!(kept.decline, "No tool fits.");
     run(&[&played[..], &["--resume", &out]].concat()).unwrap();
     std::fs::write(path("other.json"), TOOLS.replace("Rings", "Calls")).unwrap();
     let other = path("other.json");

@@ -135,6 +135,7 @@ fn demands(settings: &Settings, base: &Model, prompts: Vec<Prompt>) -> Result<Op
         prompts: prompts.into_iter().map(|prompt| (prompt, update.sampling.max_tokens)).collect(),
         lora: settings.recorded.run.lora,
         learners: 1,
+        optimizers: 1,
         references: usize::from(update.grpo.kl.coef > 0.0),
         update: (update.prompts_per_step, update.prompts_per_step * update.group_size),
         grpo: &update.grpo,

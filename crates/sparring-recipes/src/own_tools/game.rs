@@ -1,7 +1,7 @@
 use super::prompts::{
     REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages, worked_answers,
 };
-use super::{CallPlan, Catalogue, PlanConfig, Request, ValueKinds};
+use super::{CallPlan, Catalogue, ParameterValues, PlanConfig, Request};
 use super::{choice, grammar, quotes};
 use crate::RecipeError;
 use crate::tool_r0::canonical_calls;
@@ -81,7 +81,7 @@ pub struct OwnToolsGame {
     plan: PlanConfig,
     settings: GameSettings,
     guide: Option<Guide>,
-    kinds: ValueKinds,
+    values: ParameterValues,
     parser: Box<dyn CallParser>,
 }
 
@@ -119,13 +119,13 @@ impl OwnToolsGame {
             }
         }
         let parser = settings.format.parser_for(catalogue.tools().to_vec());
-        Ok(Self { catalogue, plan, settings, guide, kinds: ValueKinds::default(), parser })
+        Ok(Self { catalogue, plan, settings, guide, values: ParameterValues::default(), parser })
     }
 
-    /// Sets which kinds of values fit the parameters. By default every kind fits.
+    /// Sets the values that fit the parameters. By default every kind of value fits.
     #[must_use]
-    pub fn with_kinds(mut self, kinds: ValueKinds) -> Self {
-        self.kinds = kinds;
+    pub fn with_values(mut self, values: ParameterValues) -> Self {
+        self.values = values;
         self
     }
 
@@ -236,7 +236,7 @@ impl Game for OwnToolsGame {
     type Task = Request;
 
     fn draw(&self, seed: Seed) -> CallPlan {
-        self.plan.draw(&self.catalogue, &self.kinds, seed)
+        self.plan.draw(&self.catalogue, &self.values, seed)
     }
 
     fn generator_prompt(&self, plan: &CallPlan) -> Prompt {

@@ -9,7 +9,7 @@
 //!
 //! It is Tool-R0 (arXiv 2602.21320) with two differences. The tools are given, not invented. And both players write
 //! under grammars ([`sparring_guided`]): a small model writes prose or broken JSON where it is free to, so that
-//! reinforcement learning finds nothing to start from. The plan draws the values of the calls ([`ValueKinds`]) or the
+//! reinforcement learning finds nothing to start from. The plan draws the values of the calls ([`ParameterValues`]) or the
 //! Generator invents them; then it writes a request, in which a grammar has every value stand
 //! ([`GameSettings::grounded`]). So the calls are right for the request.
 //!
@@ -23,7 +23,6 @@ mod config;
 mod game;
 mod generator_reward;
 mod grammar;
-mod lexicon;
 #[cfg(feature = "mcp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "mcp")))]
 pub mod mcp;
@@ -42,4 +41,4 @@ pub use plan::{CallPlan, PlanConfig, PlannedCall, Style};
 pub use prompts::{describe, solver_messages};
 pub use request::Request;
 pub use solver_reward::{AnswerReward, AnswerRewardConfig};
-pub use values::ValueKinds;
+pub use values::ParameterValues;

@@ -1,4 +1,4 @@
-use super::{Catalogue, ValueKinds};
+use super::{Catalogue, ParameterValues};
 use crate::RecipeError;
 use crate::tool_r0::{check_weights, pick};
 use rand::Rng;
@@ -91,9 +91,9 @@ pub struct PlanConfig {
     pub dialogues: f64,
     /// How people speak: a style is drawn uniformly.
     pub styles: Vec<Style>,
-    /// Share of the plans, in [0, 1], that give the values of the parameters, of kinds that the base model finds
-    /// fitting ([`ValueKinds`]). In the others, the Generator invents them; a small one writes the same few again and
-    /// again, or nonsense.
+    /// Share of the plans, in [0, 1], that give the values of the parameters: those that the base model finds
+    /// fitting ([`ParameterValues`]). In the others, the Generator invents them; a small one writes the same few again
+    /// and again, or nonsense.
     pub given_values: f64,
 }
 
@@ -139,7 +139,7 @@ impl PlanConfig {
     }
 
     /// Draws a plan over checked settings.
-    pub(crate) fn draw(&self, catalogue: &Catalogue, kinds: &ValueKinds, seed: Seed) -> CallPlan {
+    pub(crate) fn draw(&self, catalogue: &Catalogue, values: &ParameterValues, seed: Seed) -> CallPlan {
         let mut rng = seed.rng();
         let tools = catalogue.tools();
         let mut called = vec![rng.random_range(0..tools.len())];
@@ -162,7 +162,7 @@ impl PlanConfig {
         let style = self.styles[rng.random_range(0..self.styles.len())];
         let given = rng.random::<f64>() < self.given_values;
         let mut arguments = |(&i, call): (&usize, &PlannedCall)| {
-            kinds.arguments(&tools[i], &call.parameters, &mut rng).filter(|_| given)
+            values.arguments(&tools[i], &call.parameters, &mut rng).filter(|_| given)
         };
         // The Generator invents all of them, if no fitting values are known for one call.
         let arguments: Option<Vec<_>> = called.iter().zip(&calls).map(&mut arguments).collect();
@@ -239,9 +239,9 @@ mod tests {
             let catalogue = catalogue(n);
             let config = PlanConfig { menu_from: from, menu_to: from + more, ..PlanConfig::default() };
             config.validate().unwrap();
-            let kinds = ValueKinds::default();
-            let plan = config.draw(&catalogue, &kinds, Seed::new(seed));
-            prop_assert_eq!(&plan, &config.draw(&catalogue, &kinds, Seed::new(seed)));
+            let values = ParameterValues::default();
+            let plan = config.draw(&catalogue, &values, Seed::new(seed));
+            prop_assert_eq!(&plan, &config.draw(&catalogue, &values, Seed::new(seed)));
             let mut menu = plan.menu.clone();
             menu.sort();
             menu.dedup();
@@ -262,7 +262,8 @@ mod tests {
         let catalogue = catalogue(5);
         let mut counts = [0; 5];
         for i in 0..1000 {
-            let plan = PlanConfig::default().draw(&catalogue, &ValueKinds::default(), Seed::new(3).index(i));
+            let plan =
+                PlanConfig::default().draw(&catalogue, &ParameterValues::default(), Seed::new(3).index(i));
             let tool = catalogue.tools().iter().position(|tool| tool.name == plan.calls[0].tool).unwrap();
             counts[tool] += 1;
         }

@@ -114,7 +114,7 @@ impl<G: Game> Run<'_, '_, G> {
             })?;
             examples.push((self.game.solver_prompt(task).into(), answer));
         }
-        let examples = Examples::encode(encoder, examples)?.with_average(c.imitation.average);
+        let examples = Examples::encode(encoder, examples)?;
         let tokens = c.grpo.micro_batch_tokens;
         let policy = self.players.player_mut(Player::Solver)?;
         let update = examples.update(policy, tokens, c.imitation.lr).map_err(|source| {

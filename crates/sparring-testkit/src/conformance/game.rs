@@ -1,11 +1,12 @@
 use super::{Options, Outcome, ensure, failed};
-use sparring_core::{Game, Prompt, Rollout};
+use sparring_core::{Finish, Game, Prompt, Rollout, Seed};
 
 /// Texts that must not cause a failure in any method.
 const GARBAGE: [&str; 6] = ["", " ", "{", "[[[[[[[[[[[[[[[[", "\u{0}\u{fffd}", "</answer><answer>"];
 
 /// Checks the contract of [`Game`]: every method depends on its arguments only, specifications and tasks survive
-/// serialisation, prompts are not empty, and no text causes a panic.
+/// serialisation, prompts are not empty, gold answers solve their tasks, updates get as many tasks as they ask for, and no
+/// text causes a panic.
 ///
 /// `propose` writes completions of the Generator for a specification, of which at least one in total must be accepted.
 /// `solve` writes completions of the Solver for a task.
@@ -19,7 +20,7 @@ pub fn game<G: Game>(
     options: &Options,
 ) -> Outcome {
     const SPECIFICATIONS: u64 = 16;
-    let mut accepted = 0;
+    let mut accepted = Vec::new();
     // Derive from one task at first, then from pairs.
     let mut earlier = None;
     for i in 0..SPECIFICATIONS {
@@ -28,7 +29,7 @@ pub fn game<G: Game>(
         let garbage = GARBAGE.iter().map(|text| Rollout::from_text(*text));
         for rollout in propose(&spec).into_iter().chain(garbage) {
             if let Some(task) = reading(game, &spec, &rollout)? {
-                accepted += 1;
+                accepted.push(task.clone());
                 let derived = game.derive(&task, earlier.as_ref(), seed);
                 let again = game.derive(&task, earlier.as_ref(), seed);
                 ensure(json(&derived)? == json(&again)?, "game/derive", || "two results".to_owned())?;
@@ -39,14 +40,36 @@ pub fn game<G: Game>(
             }
         }
     }
-    ensure(accepted > 0, "game/read", || "no proposal was accepted: nothing can be checked".to_owned())
+    ensure(!accepted.is_empty(), "game/read", || {
+        "no proposal was accepted: nothing can be checked".to_owned()
+    })?;
+    choice(game, &accepted, options.seed.child("choice"))
+}
+
+/// What a game chooses for updates of several sizes.
+fn choice<G: Game>(game: &G, pool: &[G::Task], seed: Seed) -> Outcome {
+    let check = "game/choose";
+    let tasks: Vec<&G::Task> = pool.iter().collect();
+    for (update, n) in (0..).zip([1, 2, 7, 2 * pool.len()]) {
+        let seed = seed.index(update);
+        let chosen = game.choose(&tasks, n, update, seed);
+        let again = game.choose(&tasks, n, update, seed);
+        ensure(json(&chosen)? == json(&again)?, check, || format!("two choices for update {update}"))?;
+        for (place, task) in chosen.iter().flatten() {
+            ensure(*place < pool.len(), check, || format!("place {place} in a pool of {}", pool.len()))?;
+            self::task(game, task, &[])?;
+        }
+        let got = chosen.map_or(n, |chosen| chosen.len());
+        ensure(got == n, check, || format!("{got} tasks where {n} were asked for"))?;
+    }
+    Ok(())
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String, super::ConformanceFailure> {
     serde_json::to_string(value).map_err(failed("game/round trip"))
 }
 
-fn specification<G: Game>(game: &G, seed: sparring_core::Seed) -> Result<G::Spec, super::ConformanceFailure> {
+fn specification<G: Game>(game: &G, seed: Seed) -> Result<G::Spec, super::ConformanceFailure> {
     let spec = game.draw(seed);
     let written = json(&spec)?;
     ensure(written == json(&game.draw(seed))?, "game/draw", || format!("{seed:?} draws two specifications"))?;
@@ -62,6 +85,13 @@ fn specification<G: Game>(game: &G, seed: sparring_core::Seed) -> Result<G::Spec
     ensure(!empty, "game/generator prompt", || "the Generator's prompt is empty".to_owned())?;
     ensure(prompt == game.generator_prompt(&read), "game/generator prompt", || {
         "two prompts for one specification".to_owned()
+    })?;
+    let contrast = game.contrast_prompt(&spec);
+    ensure(contrast == game.contrast_prompt(&read), "game/contrast prompt", || {
+        "two contrasts for one specification".to_owned()
+    })?;
+    ensure(contrast != Some(prompt), "game/contrast prompt", || {
+        "the contrast is the Generator's prompt itself".to_owned()
     })?;
     Ok(spec)
 }
@@ -111,6 +141,10 @@ fn task<G: Game>(game: &G, task: &G::Task, answers: &[Rollout]) -> Outcome {
         ensure(solved == game.solved(&read, rollout), "game/solved", || format!("two verdicts on {text:?}"))?;
         ensure(answer == game.answer(&read, rollout), "game/answer", || format!("two answers in {text:?}"))?;
         ensure(!solved || answer.is_some(), "game/answer", || format!("{text:?} solves without an answer"))?;
+    }
+    if let Some(gold) = game.gold_answer(task) {
+        let right = game.solved(task, &Rollout::from_text(&gold).with_finish(Finish::Stop));
+        ensure(right, "game/gold answer", || format!("{gold:?} does not solve {written}"))?;
     }
     Ok(())
 }

@@ -1,12 +1,40 @@
 //! Rendering of calls in each family's format.
 
 use crate::ToolCall;
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::ser::{Formatter, Serializer};
 use std::fmt::Write;
+use std::io;
+
+/// JSON as Python writes it, with a space behind every `,` and `:`. So do the chat templates of the models: they were
+/// trained on it.
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: io::Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: io::Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
+}
+
+fn json(value: &Value) -> String {
+    let mut out = Vec::new();
+    let written = value.serialize(&mut Serializer::with_formatter(&mut out, Spaced));
+    // A value always has a text, and memory takes it.
+    written.ok().and_then(|()| String::from_utf8(out).ok()).unwrap_or_default()
+}
 
 /// Writes a list with each call as a JSON object.
 pub(super) fn json_list(calls: &[ToolCall]) -> String {
-    Value::Array(calls.iter().map(ToolCall::to_json).collect()).to_string()
+    json(&Value::Array(calls.iter().map(ToolCall::to_json).collect()))
 }
 
 /// [`json_list`] with the ids of the calls that have one.
@@ -18,19 +46,19 @@ pub(super) fn json_list_with_ids(calls: &[ToolCall]) -> String {
         }
         object
     };
-    Value::Array(calls.iter().map(object).collect()).to_string()
+    json(&Value::Array(calls.iter().map(object).collect()))
 }
 
 /// Writes each call as `open`, a JSON object and `close`.
 pub(super) fn json_each(calls: &[ToolCall], open: &str, close: &str, between: &str) -> String {
-    join(calls, between, |call| format!("{open}{}{close}", call.to_json()))
+    join(calls, between, |call| format!("{open}{}{close}", json(&call.to_json())))
 }
 
 /// [`json_each`] with `parameters` for `arguments`.
 pub(super) fn parameters_each(calls: &[ToolCall], open: &str, close: &str, between: &str) -> String {
     join(calls, between, |call| {
         let call = serde_json::json!({ "name": call.name, "parameters": call.arguments });
-        format!("{open}{call}{close}")
+        format!("{open}{}{close}", json(&call))
     })
 }
 
@@ -40,7 +68,7 @@ pub(super) fn named(calls: &[ToolCall], open: &str, separator: &str, close: &str
 }
 
 pub(super) fn arguments(call: &ToolCall) -> String {
-    Value::from(call.arguments.clone()).to_string()
+    json(&Value::from(call.arguments.clone()))
 }
 
 pub(super) fn join(calls: &[ToolCall], between: &str, write: impl Fn(&ToolCall) -> String) -> String {
@@ -50,7 +78,7 @@ pub(super) fn join(calls: &[ToolCall], between: &str, write: impl Fn(&ToolCall) 
 /// Writes a value inside a tag: text unchanged, everything else as JSON. In JSON `<` occurs only inside strings, so
 /// escaping it is safe, and no tag ends the value.
 pub(super) fn tag_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string().replace('<', "\\u003c"), str::to_owned)
+    value.as_str().map_or_else(|| json(value).replace('<', "\\u003c"), str::to_owned)
 }
 
 /// Returns whether the names can be written between tags.

@@ -149,6 +149,11 @@ impl FrozenPolicy {
         self.pool().extend(workspaces);
     }
 
+    /// Frees all buffers.
+    pub(super) fn free_workspaces(&self) {
+        self.pool().clear();
+    }
+
     /// Frees the activations of the last pass: the next pass uses what is recorded now.
     pub(super) fn free_activations(&self) {
         self.pool().iter_mut().for_each(|workspace| workspace.kept.clear());

@@ -54,9 +54,13 @@ impl Learner for CandlePolicy {
     }
 
     fn reset(&mut self) {
-        self.discard();
         self.dropout.calls = 0;
         self.adam = AdamState::default();
+        // What only learning needs is several times the weights: whoever resets may not learn for a while.
+        self.gradients = Vec::new();
+        self.frozen.free_workspaces();
+        self.frozen.forget_packed();
+        self.recordings.forget_all();
     }
 
     fn discard(&mut self) {

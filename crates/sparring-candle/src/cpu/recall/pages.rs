@@ -56,6 +56,13 @@ impl Pool {
         self.lock().count * self.page() * size_of::<f32>()
     }
 
+    /// Frees the pages that nobody uses.
+    pub(super) fn free(&self) {
+        let mut pages = self.lock();
+        pages.count -= pages.free.len();
+        pages.free = Vec::new();
+    }
+
     fn take(&self) -> Option<Vec<f32>> {
         let mut pages = self.lock();
         if let Some(page) = pages.free.pop() {

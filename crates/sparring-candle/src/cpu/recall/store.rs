@@ -81,6 +81,12 @@ impl Recordings {
         }
     }
 
+    /// Drops everything.
+    pub(crate) fn forget_all(&self) {
+        self.lock().prompts.clear();
+        self.pool.free();
+    }
+
     /// Begins a sampler call, which is recorded if something may be learned from it.
     pub(crate) fn recorder(&self, version: Version) -> Option<Recorder<'_>> {
         let mut store = self.lock();

@@ -1,4 +1,4 @@
-//! Everyday values, by kind. A language model says which kinds fit a parameter ([`ValueKinds`](super::ValueKinds)).
+//! Everyday values, by kind. A language model says which kinds fit a parameter ([`ParameterValues`](super::ParameterValues)).
 
 /// Values of one kind. The first two are those that a model is asked about.
 pub(super) struct Kind {

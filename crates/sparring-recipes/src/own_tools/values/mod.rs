@@ -1,0 +1,215 @@
+//! Values for the parameters of a plan, that a language model finds fitting.
+
+mod kinds;
+mod lexicon;
+mod likelihood;
+mod texts;
+
+use super::Catalogue;
+use crate::RecipeError;
+use kinds::Kinds;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sparring_core::{Encoder, Sampler, Scorer, Seed};
+use sparring_tools::{ToolCall, ToolSpec};
+use std::collections::BTreeMap;
+
+/// Values that fit the parameters of a catalogue, in the eyes of a language model.
+///
+/// A small model that invents the values of a call writes the same few again and again, or nonsense. But it continues
+/// a list of examples, and it knows what a value is like. So values are found in three steps:
+///
+/// 1. *Kinds.* For each parameter, the kinds of everyday values (names, places, times, ...) that it makes likelier
+///    than other parameters do. Let ℓ(v | t, p) be log π(v | c(t, p)), where the text c names the tool t and its
+///    parameter p, and let q be unrelated parameters. The fit of a value is
+///
+///    s(v | t, p) = (ℓ(v | t, p) − mean ℓ(v | q)) / (½ + standard deviation of ℓ(v | q)),
+///
+///    and that of a kind is the same of the mean over some of its values: the pointwise mutual information in the
+///    measure by which parameters move the value at all. (Alone it prefers what is famous.)
+/// 2. *Lists.* The model continues lists of examples, for each parameter that takes any text.
+/// 3. *Choice.* Of the listed values, and those of the fitting kinds, a parameter keeps the ones that fit it (s > 0),
+///    and that it makes likelier than the other parameters of its tool do:
+///
+///    r(p | v, t) = π(v | c(t, p)) / Σ π(v | c(t, p′)) over all parameters p′ of t.
+///
+///    What remains tells the parameters of a tool apart, which is what a Solver has to learn. The best by s + log r
+///    stay.
+///
+/// Numbers are those of the fitting kinds. Without measurements ([`ParameterValues::default`]), every kind fits every
+/// parameter.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ParameterValues {
+    kinds: Kinds,
+    /// Texts by tool and parameter, by falling fit.
+    texts: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+}
+
+impl ParameterValues {
+    /// Asks a model about the parameters of all tools. `encoder` belongs to the model's tokenizer. `progress` is told
+    /// what was done.
+    ///
+    /// # Errors
+    /// [`RecipeError::Values`] if the model cannot sample or score.
+    pub fn measure(
+        catalogue: &Catalogue,
+        (sampler, scorer): (&dyn Sampler, &dyn Scorer),
+        encoder: &dyn Encoder,
+        seed: Seed,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Self, RecipeError> {
+        let kinds = Kinds::measure(catalogue, scorer, encoder).map_err(RecipeError::Values)?;
+        progress("kinds of values measured");
+        let listed = texts::listed(catalogue, sampler, seed).map_err(RecipeError::Values)?;
+        progress("examples listed");
+        let mut texts = BTreeMap::new();
+        for (done, tool) in catalogue.tools().iter().enumerate() {
+            let row = texts::chosen(tool, &kinds, &listed[done], scorer, encoder);
+            texts.insert(tool.name.clone(), row.map_err(RecipeError::Values)?);
+            progress(&format!("values chosen for {} of {} tools", done + 1, catalogue.tools().len()));
+        }
+        Ok(Self { kinds, texts })
+    }
+
+    /// Whether every parameter of these tools was measured.
+    pub fn is_of(&self, catalogue: &Catalogue) -> bool {
+        self.kinds.are_of(catalogue)
+            && catalogue.tools().iter().all(|tool| self.texts.contains_key(&tool.name))
+    }
+
+    /// The texts that a parameter may have, by falling fit; none for numbers and where nothing was measured.
+    pub fn texts(&self, tool: &str, parameter: &str) -> &[String] {
+        self.texts.get(tool).and_then(|row| row.get(parameter)).map_or(&[], Vec::as_slice)
+    }
+
+    /// A fitting text.
+    fn text(&self, (tool, parameter): (&str, &str), rng: &mut impl Rng) -> Option<String> {
+        let texts = self.texts(tool, parameter);
+        if texts.is_empty() {
+            return self.kinds.draw(tool, parameter, false, rng).map(str::to_owned);
+        }
+        Some(texts[rng.random_range(0..texts.len())].clone())
+    }
+
+    /// A fitting number.
+    fn number(&self, (tool, parameter): (&str, &str), rng: &mut impl Rng) -> Option<f64> {
+        self.kinds.draw(tool, parameter, true, rng)?.parse().ok()
+    }
+
+    /// Arguments for these parameters of a tool, of its schema, and different from each other where they are texts.
+    /// `None` if none were found: a pattern, say, that no everyday value has.
+    pub(super) fn arguments(
+        &self,
+        tool: &ToolSpec,
+        parameters: &[String],
+        rng: &mut impl Rng,
+    ) -> Option<Map<String, Value>> {
+        const TRIES: usize = 20;
+        (0..TRIES).find_map(|_| {
+            let mut arguments = Map::new();
+            for name in parameters {
+                let value = self.value(tool.parameters.get(name)?, (&tool.name, name), rng)?;
+                arguments.insert(name.clone(), value);
+            }
+            let call = ToolCall::new(&tool.name, arguments);
+            (distinct(&call.arguments) && tool.validate(&call).is_ok()).then_some(call.arguments)
+        })
+    }
+
+    /// A value of a schema, or `None` for a schema that says more than this knows.
+    fn value(&self, schema: &Value, place: (&str, &str), rng: &mut impl Rng) -> Option<Value> {
+        let Value::Object(map) = schema else { return None };
+        if let Some(value) = map.get("const") {
+            return Some(value.clone());
+        }
+        if let Some(values) = map.get("enum").and_then(Value::as_array).filter(|values| !values.is_empty()) {
+            return Some(values[rng.random_range(0..values.len())].clone());
+        }
+        let number = |rng: &mut _| self.number(place, rng);
+        match map.get("type").and_then(Value::as_str) {
+            Some("string" | "str") => self.text(place, rng).map(Value::from),
+            Some("integer" | "int") => Some(Value::from(within(map, number(rng)?.round(), rng) as i64)),
+            Some("number" | "float") => {
+                let number = within(map, number(rng)?, rng);
+                Some(if number.fract() == 0.0 { Value::from(number as i64) } else { Value::from(number) })
+            }
+            Some("boolean" | "bool") => Some(rng.random::<bool>().into()),
+            Some("array" | "list") => {
+                let items = map.get("items")?;
+                let n = map.get("minItems").and_then(Value::as_u64).unwrap_or(1).clamp(1, 3);
+                (0..n).map(|_| self.value(items, place, rng)).collect()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The number, or a whole number drawn from the bounds of the schema if it lies outside.
+fn within(schema: &Map<String, Value>, number: f64, rng: &mut impl Rng) -> f64 {
+    let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
+    let least = bound("minimum").or_else(|| bound("exclusiveMinimum").map(|bound| bound.floor() + 1.0));
+    let most = bound("maximum").or_else(|| bound("exclusiveMaximum").map(|bound| bound.ceil() - 1.0));
+    let fits = least.is_none_or(|least| number >= least) && most.is_none_or(|most| number <= most);
+    // A range without a whole number is left to the check of the schema.
+    let (least, most) = match (least, most) {
+        _ if fits => return number,
+        (Some(least), Some(most)) => (least, most),
+        (Some(least), None) => (least, least + 100.0),
+        (None, most) => (most.unwrap_or(0.0) - 100.0, most.unwrap_or(0.0)),
+    };
+    let (least, most) = (least.ceil() as i64, most.floor() as i64);
+    if least <= most { rng.random_range(least..=most) as f64 } else { number }
+}
+
+/// Whether no text is another one, or a part of it.
+fn distinct(arguments: &Map<String, Value>) -> bool {
+    let texts: Vec<String> = arguments
+        .values()
+        .filter(|value| value.is_string() || value.is_number())
+        .map(|value| said(value).to_lowercase())
+        .collect();
+    (0..texts.len()).all(|i| (0..texts.len()).all(|j| i == j || !texts[i].contains(&texts[j])))
+}
+
+/// A value as a person would say it.
+pub(super) fn said(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A name as a person would say it: `getUser_token2` is `get user token2`.
+pub(super) fn spoken(name: &str) -> String {
+    super::catalogue::split(name).join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use sparring_core::Seed;
+
+    #[test]
+    fn arguments_are_of_the_schema() {
+        let tool = ToolSpec::new("t", "", Map::new(), vec![])
+            .with_parameter("a", json!({"type": "integer", "minimum": 3, "maximum": 9}), true)
+            .with_parameter("b", json!({"type": "string", "enum": ["x", "y"]}), true)
+            .with_parameter("c", json!({"type": "array", "items": {"type": "number"}, "minItems": 2}), true)
+            .with_parameter("d", json!({"type": "string"}), true);
+        let all: Vec<String> = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+        for i in 0..50 {
+            let arguments =
+                ParameterValues::default().arguments(&tool, &all, &mut Seed::new(i).rng()).unwrap();
+            tool.validate(&ToolCall::new("t", arguments)).unwrap();
+        }
+        let strict = tool.with_parameter("d", json!({"type": "string", "pattern": "^Q{9}$"}), true);
+        assert_eq!(ParameterValues::default().arguments(&strict, &all, &mut Seed::new(0).rng()), None);
+    }
+
+    #[test]
+    fn one_value_is_no_part_of_another() {
+        let map = |value: Value| value.as_object().unwrap().clone();
+        assert!(distinct(&map(json!({"a": "Rome", "b": "noon", "c": true}))));
+        assert!(!distinct(&map(json!({"a": "City of Rome", "b": "rome"}))));
+        assert!(!distinct(&map(json!({"a": 12, "b": "12 dollars"}))));
+    }
+}
