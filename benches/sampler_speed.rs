@@ -1,9 +1,9 @@
 //! The speed of the sampler on prompts that begin alike: `sampler_speed MODEL PROMPTS GROUP [THREADS]`.
 //!
 //! `MODEL` is a folder or a GGUF file. Each line of standard input is a round: its number chooses the prompts and the
-//! seed. The answer is one JSON line with the seconds that it took to sample `GROUP` completions of 100 tokens for each of
-//! `PROMPTS` prompts of 600 tokens, the first 400 of which are the same. `benches/peers/sampler.py` gives the same work
-//! to other engines, in turn.
+//! seed. The answer is one JSON line with the seconds that it took to sample `GROUP` completions of 100 tokens for each
+//! of `PROMPTS` prompts of 600 tokens, the first 400 of which are the same. `benches/peers/sampler.py` gives the same
+//! work to other engines, in turn.
 
 use serde_json::json;
 use sparring_candle::{CandlePolicy, PolicyOptions};
@@ -19,7 +19,7 @@ const TOKENS: usize = 100;
 /// Token ids of a prompt; the same formula stands in the script.
 fn prompt(number: u64) -> Vec<u32> {
     let of = |position: u64| if position < COMMON { position } else { (number + 1) * PROMPT + position };
-    (0..PROMPT).map(|position| (1000 + of(position) * 7919 % 20_000) as u32).collect()
+    (0..PROMPT).map(|position| (1000 + of(position) * 7919 % 20_011) as u32).collect()
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

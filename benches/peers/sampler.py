@@ -16,7 +16,10 @@ PROMPT, COMMON, TOKENS = 600, 400, 100
 
 def prompt(number):
     of = lambda position: position if position < COMMON else (number + 1) * PROMPT + position
-    return [1000 + of(position) * 7919 % 20_000 for position in range(PROMPT)]
+    return [1000 + of(position) * 7919 % 20_011 for position in range(PROMPT)]
+
+
+assert prompt(1000)[:COMMON] == prompt(2000)[:COMMON] and prompt(1000)[COMMON:] != prompt(2000)[COMMON:]
 
 
 def transformers(args):
@@ -30,7 +33,8 @@ def transformers(args):
         torch.manual_seed(seed)
         ids = torch.tensor(prompts)
         out = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=1.0, top_k=0,
-                             num_return_sequences=args.group, min_new_tokens=TOKENS, max_new_tokens=TOKENS, pad_token_id=0)
+                             num_return_sequences=args.group, min_new_tokens=TOKENS, max_new_tokens=TOKENS,
+                             pad_token_id=0)
         return (out.shape[1] - PROMPT) * out.shape[0]
 
     return generate
@@ -45,7 +49,8 @@ def vllm(args):
                  enable_prefix_caching=True, skip_tokenizer_init=True, seed=0)
 
     def generate(prompts, seed):
-        params = SamplingParams(n=args.group, temperature=1.0, max_tokens=TOKENS, ignore_eos=True, seed=seed, detokenize=False)
+        params = SamplingParams(n=args.group, temperature=1.0, max_tokens=TOKENS, ignore_eos=True, seed=seed,
+                                detokenize=False)
         outs = engine.generate([{"prompt_token_ids": ids} for ids in prompts], params, use_tqdm=False)
         return sum(len(completion.token_ids) for out in outs for completion in out.outputs)
 

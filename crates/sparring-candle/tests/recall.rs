@@ -321,6 +321,21 @@ fn a_step_makes_other_weights() {
 }
 
 #[test]
+fn a_reset_frees_what_learning_needed() {
+    let mut policy = policy(64);
+    begin(&mut policy);
+    let groups = groups(&policy.sample_all(&requests(1, 20)).unwrap());
+    accumulate(&mut policy, &groups);
+    assert!(policy.recall_report().bytes > 0);
+    policy.reset();
+    assert_eq!(policy.recall_report().bytes, 0);
+    assert!(policy.gradients().concat().iter().all(|gradient| *gradient == 0.0));
+    // Nothing says that something will be learned from what it samples now.
+    policy.sample_all(&requests(2, 20)).unwrap();
+    assert_eq!(policy.recall_report().bytes, 0);
+}
+
+#[test]
 fn restored_weights_recall_nothing() {
     let (folder, mut policy) = (tempfile::tempdir().unwrap(), policy(64));
     policy.save(folder.path()).unwrap();

@@ -53,7 +53,10 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
     let trained = args.adapter.as_deref().unwrap_or(&args.model);
     let settings = kept_game(trained)?.unwrap_or_default();
     let guide = Some(guide(model.tokenizer())?);
-    let game = OwnToolsGame::new(tools, PlanConfig::default(), settings, guide)?;
+    // Nothing is planned here; with this, the plan fits any settings of the game.
+    let mut plan = PlanConfig::default();
+    plan.given_values = 0.0;
+    let game = OwnToolsGame::new(tools, plan, settings, guide)?;
     if let Some(request) = &args.request {
         let text = answer(args, &model, &game, request)?;
         return Ok(writeln!(std::io::stdout().lock(), "{text}")?);

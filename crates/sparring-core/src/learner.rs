@@ -184,8 +184,8 @@ pub trait Learner: Scorer {
     /// [`PolicyError::NonFinite`] with the parameter whose gradient is not finite; nothing is applied.
     fn step(&mut self, lr: f64) -> Result<StepReport, PolicyError>;
 
-    /// Clears accumulated gradients and the optimiser's state; the weights stay. Frees what only learning needs, since a
-    /// trainer also resets a model that is to rest.
+    /// Clears accumulated gradients and the optimiser's state; the weights stay. Frees what only learning needs, since
+    /// a trainer also resets a model that is to rest.
     fn reset(&mut self);
 
     /// Clears accumulated gradients only, after an update that failed half-way. By default [`Learner::reset`]; a

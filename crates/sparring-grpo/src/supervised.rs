@@ -54,8 +54,8 @@ pub struct SupervisedReport {
 
 /// Takes one optimiser step at rate `lr` on the mean negative log-likelihood of the examples' completion tokens.
 ///
-/// Every token weighs the same. Were every completion to weigh the same, the first token of a short one would count more
-/// than that of a long one: of a call and a refusal of three words, a policy would learn the refusal for both.
+/// Every token weighs the same. Were every completion to weigh the same, the first token of a short one would count
+/// more than that of a long one: of a call and a refusal of three words, a policy would learn the refusal for both.
 ///
 /// The learner gets micro-batches of at most `micro_batch_tokens` tokens, prompts included; a longer group is one
 /// micro-batch. The step does not depend on this, up to rounding. Examples without any completion token give no step.

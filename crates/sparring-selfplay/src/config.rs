@@ -84,8 +84,8 @@ impl Default for GeneratorConfig {
     }
 }
 
-/// Supervised updates of the Solver on the pool's own answers ([`Game::gold_answer`](sparring_core::Game::gold_answer)),
-/// before its reinforced ones.
+/// Supervised updates of the Solver on the pool's own answers
+/// ([`Game::gold_answer`](sparring_core::Game::gold_answer)), before its reinforced ones.
 ///
 /// A base model that never makes a right call earns no reward to learn from. The answers come from the Generator's
 /// proposals, so no data enters. Not part of Tool-R0; off by default.

@@ -147,7 +147,8 @@ impl<G: Game> Run<'_, '_, G> {
         Ok(Some(frozen))
     }
 
-    /// After a training phase, frees what the next one would begin by forgetting: an idle model keeps its weights only.
+    /// After a training phase, frees the optimiser's state and buffers, which the player's next phase would reset
+    /// anyway.
     fn end_training(&mut self, phase: Phase) -> Result<(), SelfPlayError> {
         let player = match phase {
             Phase::TrainGenerator => Player::Generator,

@@ -27,6 +27,7 @@ pub(crate) use settings::Args;
 use settings::Settings;
 use sparring::core::{BoxError, Game, Player, Seed};
 use sparring::eval::Benchmark;
+use sparring::recipes::own_tools::ParameterValues;
 use sparring::selfplay::{Outcome, SelfPlay, write_report};
 use sparring::tools::ToolTask;
 use sparring::train::progress::Progress;
@@ -66,9 +67,15 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
         }
         Recipe::OwnTools(config) => {
             let tools = args.tools.as_deref().ok_or("name the tools (--tools FILE)")?;
+            let proposes = config.self_play.generator.train || args.tasks.is_none() || args.tasks_share < 1.0;
+            let plans_values = proposes && config.plan.given_values > 0.0;
             let recipe = config.build(recipe::catalogue(tools)?, Some(recipe::guide(base.tokenizer())?))?;
             let tasks = args.tasks.as_deref().map(recipe::requests).transpose()?.unwrap_or_default();
-            let values = models::parameter_values(&base, recipe.game.catalogue(), &settings)?;
+            let values = if plans_values {
+                models::parameter_values(&base, recipe.game.catalogue(), &settings)?
+            } else {
+                ParameterValues::default()
+            };
             let game = Arc::new(recipe.game.with_values(values));
             let parts = Parts {
                 game: Arc::clone(&game),

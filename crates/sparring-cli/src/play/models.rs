@@ -55,7 +55,10 @@ pub(crate) fn parameter_values(
             return Ok(kept.values);
         }
     }
-    eprintln!("asking the model for values that fit the parameters of the tools (a few minutes)");
+    let parameters: usize = catalogue.tools().iter().map(|tool| tool.parameters.len()).sum();
+    eprintln!(
+        "asking the model for values that fit the {parameters} parameters of the tools, before the run"
+    );
     let started = Instant::now();
     let mut progress = |done: &str| eprintln!("parameters: {done}, elapsed {}", show_time(started.elapsed()));
     let models = (base.sampler(), base.scorer());
@@ -74,7 +77,7 @@ struct KeptValues {
     values: ParameterValues,
 }
 
-/// Proposals and tasks of a trial: enough for prompts that begin alike, as those of the run do.
+/// Most proposals and most tasks of a trial: enough for prompts that begin alike, as those of the run do.
 const TRIED: u64 = 10;
 
 /// What the run will need, by a trial on some of its prompts.
@@ -91,7 +94,7 @@ pub(crate) fn demands<G: Game>(
         (prompt, c.generator.max_tokens)
     };
     let answer = |task| (Prompt::from(parts.game.solver_prompt(task)), c.solver.max_tokens);
-    let tasks = parts.evaluations.iter().filter_map(|evaluation| evaluation.tasks.first());
+    let tasks = parts.evaluations.iter().flat_map(|evaluation| &evaluation.tasks);
     let prompts = (0..TRIED).map(proposal).chain(tasks.take(TRIED as usize).map(answer)).collect();
     let learners = if c.weights == Weights::Shared { 1 } else { 2 };
     // A model that rests keeps its weights only, unless its optimiser goes on in the next phase.

@@ -66,7 +66,7 @@ impl Default for GameSettings {
             constrain_solver: true,
             quote: true,
             grounded: true,
-            gap: 7,
+            gap: 4,
             value_chars: 32,
             answer_chars: 200,
             decline: "No tool fits.".to_owned(),

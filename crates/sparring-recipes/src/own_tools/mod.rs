@@ -9,8 +9,8 @@
 //!
 //! It is Tool-R0 (arXiv 2602.21320) with two differences. The tools are given, not invented. And both players write
 //! under grammars ([`sparring_guided`]): a small model writes prose or broken JSON where it is free to, so that
-//! reinforcement learning finds nothing to start from. The plan draws the values of the calls ([`ParameterValues`]) or the
-//! Generator invents them; then it writes a request, in which a grammar has every value stand
+//! reinforcement learning finds nothing to start from. The plan draws the values of the calls ([`ParameterValues`]) or
+//! the Generator invents them; then it writes a request, in which a grammar has every value stand
 //! ([`GameSettings::grounded`]). So the calls are right for the request.
 //!
 //! [`OwnToolsConfig`] is the serialisable form, and [`OwnTools`] the result of building. The definitions come from a

@@ -100,11 +100,11 @@ pub struct PlanConfig {
 impl Default for PlanConfig {
     fn default() -> Self {
         Self {
-            calls: vec![0.9, 0.1],
-            menu_from: 2,
-            menu_to: 8,
-            parameters: 4,
-            no_call: 0.15,
+            calls: vec![0.95, 0.05],
+            menu_from: 3,
+            menu_to: 12,
+            parameters: 3,
+            no_call: 0.2,
             dialogues: 0.2,
             styles: Style::ALL.to_vec(),
             given_values: 1.0,

@@ -5,8 +5,8 @@ use sparring_core::{Finish, Game, Prompt, Rollout, Seed};
 const GARBAGE: [&str; 6] = ["", " ", "{", "[[[[[[[[[[[[[[[[", "\u{0}\u{fffd}", "</answer><answer>"];
 
 /// Checks the contract of [`Game`]: every method depends on its arguments only, specifications and tasks survive
-/// serialisation, prompts are not empty, gold answers solve their tasks, updates get as many tasks as they ask for, and no
-/// text causes a panic.
+/// serialisation, prompts are not empty, gold answers solve their tasks, updates get as many tasks as they ask for, and
+/// no text causes a panic.
 ///
 /// `propose` writes completions of the Generator for a specification, of which at least one in total must be accepted.
 /// `solve` writes completions of the Solver for a task.

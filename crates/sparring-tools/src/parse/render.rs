@@ -1,35 +1,39 @@
 //! Rendering of calls in each family's format.
 
 use crate::ToolCall;
-use serde::Serialize;
 use serde_json::Value;
-use serde_json::ser::{Formatter, Serializer};
 use std::fmt::Write;
-use std::io;
 
-/// JSON as Python writes it, with a space behind every `,` and `:`. So do the chat templates of the models: they were
+/// JSON with a space behind every `,` and `:`, as `tojson` of the models' chat templates writes it: the models were
 /// trained on it.
-struct Spaced;
-
-impl Formatter for Spaced {
-    fn begin_array_value<W: io::Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
-    }
-
-    fn begin_object_key<W: io::Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { out.write_all(b", ") }
-    }
-
-    fn begin_object_value<W: io::Write + ?Sized>(&mut self, out: &mut W) -> io::Result<()> {
-        out.write_all(b": ")
-    }
+fn json(value: &Value) -> String {
+    let mut out = String::new();
+    write_json(value, &mut out);
+    out
 }
 
-fn json(value: &Value) -> String {
-    let mut out = Vec::new();
-    let written = value.serialize(&mut Serializer::with_formatter(&mut out, Spaced));
-    // A value always has a text, and memory takes it.
-    written.ok().and_then(|()| String::from_utf8(out).ok()).unwrap_or_default()
+fn write_json(value: &Value, out: &mut String) {
+    match value {
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                out.push_str(if i > 0 { ", " } else { "" });
+                write_json(item, out);
+            }
+            out.push(']');
+        }
+        Value::Object(map) => {
+            out.push('{');
+            for (i, (key, value)) in map.iter().enumerate() {
+                let _ = write!(out, "{}{}: ", if i > 0 { ", " } else { "" }, Value::from(key.as_str()));
+                write_json(value, out);
+            }
+            out.push('}');
+        }
+        plain => {
+            let _ = write!(out, "{plain}");
+        }
+    }
 }
 
 /// Writes a list with each call as a JSON object.

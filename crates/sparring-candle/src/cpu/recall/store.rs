@@ -81,9 +81,9 @@ impl Recordings {
         }
     }
 
-    /// Drops everything.
+    /// Drops everything. The next calls are not recorded: nothing says that something will be learned from them.
     pub(crate) fn forget_all(&self) {
-        self.lock().prompts.clear();
+        *self.lock() = Store::default();
         self.pool.free();
     }
 

@@ -1,4 +1,5 @@
-//! Everyday values, by kind. A language model says which kinds fit a parameter ([`ParameterValues`](super::ParameterValues)).
+//! Everyday values, by kind. A language model says which kinds fit a parameter
+//! ([`ParameterValues`](super::ParameterValues)).
 
 /// Values of one kind. The first two are those that a model is asked about.
 pub(super) struct Kind {

@@ -45,8 +45,13 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn of(tool: &ToolSpec, name: &str) -> Self {
         let described = tool.parameters.get(name).and_then(|schema| schema.get("description"));
-        let about: String =
-            described.and_then(Value::as_str).unwrap_or_default().chars().take(DESCRIPTION).collect();
+        let about = described
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        let about: String = about.chars().take(DESCRIPTION).collect();
         let about = if about.is_empty() { about } else { format!(" ({about})") };
         Self { action: spoken(&tool.name), parameter: spoken(name), about }
     }
@@ -75,9 +80,9 @@ impl Place {
     }
 }
 
-/// For each text, the log-probability of the beginning of each value behind it.
+/// For each context, the log-probability of the beginning of each value behind it.
 pub(super) fn likelihoods(
-    texts: &[String],
+    contexts: &[String],
     values: &[&str],
     scorer: &dyn Scorer,
     encoder: &dyn Encoder,
@@ -86,12 +91,12 @@ pub(super) fn likelihoods(
     let values: Vec<Arc<[u32]>> =
         values.iter().map(|value| encode(format!(" {value}"))).collect::<Result<_, _>>()?;
     let beginnings: Vec<&[u32]> = values.iter().map(|value| &value[..value.len().min(BEGINNING)]).collect();
-    let contexts = texts.iter().map(|text| encode(text.clone())).collect::<Result<Vec<_>, _>>()?;
+    let encoded = contexts.iter().map(|text| encode(text.clone())).collect::<Result<Vec<_>, _>>()?;
     let groups: Vec<TokenGroup<'_>> =
-        contexts.iter().map(|context| TokenGroup::new(context, beginnings.clone())).collect();
+        encoded.iter().map(|context| TokenGroup::new(context, beginnings.clone())).collect();
     let mut logp = scorer.score(TokenBatch::new(&groups, 1.0))?.into_iter();
     let mut row = || beginnings.iter().map(|value| logp.by_ref().take(value.len()).sum()).collect();
-    Ok(texts.iter().map(|_| row()).collect())
+    Ok(contexts.iter().map(|_| row()).collect())
 }
 
 /// How well a log-probability fits, by those of the same value behind other parameters.

@@ -1,4 +1,4 @@
-//! Values for the parameters of a plan, that a language model finds fitting.
+//! Values that a language model finds fitting for the parameters of a plan.
 
 mod kinds;
 mod lexicon;
@@ -30,12 +30,12 @@ use std::collections::BTreeMap;
 ///    measure by which parameters move the value at all. (Alone it prefers what is famous.)
 /// 2. *Lists.* The model continues lists of examples, for each parameter that takes any text.
 /// 3. *Choice.* Of the listed values, and those of the fitting kinds, a parameter keeps the ones that fit it (s > 0),
-///    and that it makes likelier than the other parameters of its tool do:
+///    and that no other parameter of its tool makes twice as likely. With
 ///
-///    r(p | v, t) = π(v | c(t, p)) / Σ π(v | c(t, p′)) over all parameters p′ of t.
+///    r(p | v, t) = π(v | c(t, p)) / Σ π(v | c(t, p′)) over all parameters p′ of t,
 ///
-///    What remains tells the parameters of a tool apart, which is what a Solver has to learn. The best by s + log r
-///    stay.
+///    it must also have more than an even share: r ≥ 1.2 / n, where the tool has n > 2 parameters. What remains tells
+///    the parameters of a tool apart, which is what a Solver has to learn. The best by s + log r stay.
 ///
 /// Numbers are those of the fitting kinds. Without measurements ([`ParameterValues::default`]), every kind fits every
 /// parameter.
@@ -186,7 +186,69 @@ pub(super) fn spoken(name: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
-    use sparring_core::Seed;
+    use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, TokenBatch};
+    use std::sync::Arc;
+
+    /// Bytes for tokens. It lists the same for every parameter, and finds a name likely where a person is asked for.
+    struct Names;
+
+    impl Encoder for Names {
+        fn prompt(&self, prompt: &Prompt) -> Result<Arc<[u32]>, PolicyError> {
+            let Prompt::Text(text) = prompt else { return Err(PolicyError::invalid("no text")) };
+            Ok(text.bytes().map(u32::from).collect())
+        }
+
+        fn completion(&self, text: &str) -> Result<Vec<u32>, PolicyError> {
+            Ok(text.bytes().map(u32::from).collect())
+        }
+    }
+
+    impl Sampler for Names {
+        fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+            let list = |_: usize| Rollout::from_text(" Zoe Quill, 77th Street\n");
+            requests.iter().map(|request| Ok((0..request.n).map(list).collect())).collect()
+        }
+    }
+
+    impl Scorer for Names {
+        fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
+            let mut logp = Vec::new();
+            for group in batch.groups {
+                let context: String = group.prompt.iter().map(|byte| *byte as u8 as char).collect();
+                let person = context.ends_with("recipient =") && context.contains("\npay:");
+                for value in &group.completions {
+                    let name = value.starts_with(&[u32::from(b' '), u32::from(b'Z')]);
+                    let street = value.starts_with(&[u32::from(b' '), u32::from(b'7')]);
+                    let place = context.ends_with("\npay: where =");
+                    let likely = (person && name) || (place && street);
+                    logp.extend(value.iter().map(|_| if likely { -1.0 } else { -5.0 }));
+                }
+            }
+            Ok(logp)
+        }
+    }
+
+    #[test]
+    fn listed_values_go_to_the_parameter_that_makes_them_likely() {
+        let catalogue = Catalogue::from_text(
+            r#"[{"name": "pay", "description": "Pays.", "parameters": {
+                "recipient": {"type": "string"}, "where": {"type": "string"}, "amount": {"type": "number"}}}]"#,
+            "tools.json",
+        )
+        .unwrap();
+        let mut steps = Vec::new();
+        let mut progress = |done: &str| steps.push(done.to_owned());
+        let measured =
+            ParameterValues::measure(&catalogue, (&Names, &Names), &Names, Seed::new(1), &mut progress)
+                .unwrap();
+        assert!(measured.is_of(&catalogue) && !ParameterValues::default().is_of(&catalogue));
+        assert_eq!(measured.texts("pay", "recipient"), ["Zoe Quill"]);
+        assert_eq!(measured.texts("pay", "where").first().map(String::as_str), Some("77th Street"));
+        assert!(measured.texts("pay", "amount").is_empty());
+        assert_eq!(steps.last().map(String::as_str), Some("values chosen for 1 of 1 tools"));
+        let kept: ParameterValues = serde_json::from_str(&serde_json::to_string(&measured).unwrap()).unwrap();
+        assert_eq!(kept, measured);
+    }
 
     #[test]
     fn arguments_are_of_the_schema() {

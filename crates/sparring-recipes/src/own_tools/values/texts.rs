@@ -1,7 +1,7 @@
 //! Texts for the parameters that take any: listed by a model, and chosen where they tell parameters apart.
 
 use super::super::Catalogue;
-use super::super::grammar::{OF_STRINGS, says_more};
+use super::super::grammar::says_more;
 use super::kinds::Kinds;
 use super::likelihood::{Place, Usual, likelihoods};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use sparring_tools::ToolSpec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-/// Lists that the model continues, their length in tokens, and how warm it is.
+/// Lists that the model continues for a parameter, their length in tokens, and the sampling temperature.
 const LISTS: usize = 8;
 const TOKENS: usize = 24;
 const TEMPERATURE: f32 = 0.7;
@@ -47,7 +47,7 @@ fn of_any_text(tool: &ToolSpec) -> impl Iterator<Item = &String> {
 fn takes_any_text(schema: &Value) -> bool {
     let Value::Object(map) = schema else { return false };
     match map.get("type").and_then(Value::as_str) {
-        Some("string" | "str") => !says_more(map, &OF_STRINGS[..2]),
+        Some("string" | "str") => !says_more(map, &["enum", "const"]),
         Some("array" | "list") => map.get("items").is_some_and(takes_any_text),
         _ => false,
     }
@@ -79,12 +79,12 @@ pub(super) fn listed(
             requests.push(SampleRequest::new(prompt, LISTS, params.clone(), seed));
         }
     }
-    let mut sampled = sampler.sample(&requests).into_iter();
+    let mut sampled = sampler.sample_all(&requests)?.into_iter();
     let mut all = Vec::new();
     for tool in catalogue.tools() {
         let mut rows = BTreeMap::new();
         for name in of_any_text(tool) {
-            let lists = sampled.next().unwrap_or_else(|| Ok(Vec::new()))?;
+            let lists = sampled.next().unwrap_or_default();
             let lists: Vec<(&str, bool)> =
                 lists.iter().map(|list| (list.text.as_str(), list.truncated())).collect();
             rows.insert(name.clone(), items(&lists));
@@ -116,12 +116,13 @@ fn items(lists: &[(&str, bool)]) -> Vec<String> {
 
 /// Whether a text may be said as a value, and is none of the examples.
 fn is_value(text: &str) -> bool {
-    let said = |c: char| c.is_alphanumeric() || " .:'&@/+-_$%#".contains(c);
-    let copied = EXAMPLES.iter().any(|[_, _, list]| list.split(", ").any(|item| item == text));
+    let plain = |c: char| c.is_alphanumeric() || " .:'&@/+-_$%#".contains(c);
+    let copied =
+        EXAMPLES.iter().any(|[_, _, list]| list.split(", ").any(|item| item.eq_ignore_ascii_case(text)));
     (1..=CHARS).contains(&text.chars().count())
         && text.split_whitespace().count() <= WORDS
         && text.starts_with(|c: char| c.is_alphanumeric() || c == '$')
-        && text.chars().all(said)
+        && text.chars().all(plain)
         && !copied
 }
 
@@ -143,10 +144,11 @@ pub(super) fn chosen(
     if candidates.is_empty() {
         return Ok(BTreeMap::new());
     }
+    // A third of them: each is a context for every candidate, and the tool's own parameters decide.
     let others = Place::others().step_by(3);
     let places = names.iter().map(|name| Place::of(tool, name)).chain(others);
-    let texts: Vec<String> = places.map(|place| place.of_action()).collect();
-    let rows = likelihoods(&texts, &candidates, scorer, encoder)?;
+    let contexts: Vec<String> = places.map(|place| place.of_action()).collect();
+    let rows = likelihoods(&contexts, &candidates, scorer, encoder)?;
     let (rows, others) = rows.split_at(names.len());
     let ranked = |i: usize| {
         let kept = ranking(i, rows, others).into_iter().map(|v| candidates[v].to_owned()).collect();
@@ -158,24 +160,34 @@ pub(super) fn chosen(
 /// The values that parameter `i` keeps, by their places. `rows` has the log-probabilities of the values behind each
 /// parameter of the tool, `others` those behind unrelated parameters.
 fn ranking(i: usize, rows: &[Vec<f32>], others: &[Vec<f32>]) -> Vec<usize> {
-    // A parameter that is one of few need not be likelier than all others together.
-    let share = (1.5 / rows.len() as f32).min(0.5).ln();
-    let mut values: Vec<(usize, f32, f32)> = (0..rows[i].len())
-        .map(|v| {
-            let fit = Usual::of(others.iter().map(|row| row[v])).fit(rows[i][v]);
-            let most = rows.iter().map(|row| row[v]).fold(f32::NEG_INFINITY, f32::max);
-            let all = rows.iter().map(|row| (row[v] - most).exp()).sum::<f32>().ln() + most;
-            (v, fit, rows[i][v] - all)
+    // Of two parameters, neither need be special: they may be the ends of a journey.
+    let least_log_share = if rows.len() > 2 { (1.2 / rows.len() as f32).ln() } else { f32::NEG_INFINITY };
+    let mut values: Vec<Candidate> = (0..rows[i].len())
+        .map(|index| {
+            let best = rows.iter().map(|row| row[index]).fold(f32::NEG_INFINITY, f32::max);
+            let all = rows.iter().map(|row| (row[index] - best).exp()).sum::<f32>().ln() + best;
+            let (logp, usual) = (rows[i][index], Usual::of(others.iter().map(|row| row[index])));
+            let (fit, log_share) = (usual.fit(logp), logp - all);
+            let fits = fit > 0.0 && log_share >= least_log_share && logp >= best - std::f32::consts::LN_2;
+            Candidate { index, score: fit + log_share, fits }
         })
         .collect();
-    values.sort_by(|a, b| (b.1 + b.2).total_cmp(&(a.1 + a.2)).then(a.0.cmp(&b.0)));
-    let fits: Vec<usize> = values
-        .iter()
-        .filter(|(_, fit, responsibility)| *fit > 0.0 && *responsibility >= share)
-        .map(|(v, ..)| *v)
-        .take(KEPT)
-        .collect();
-    if fits.is_empty() { values.iter().map(|(v, ..)| *v).take(LEAST).collect() } else { fits }
+    values.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.index.cmp(&b.index)));
+    let fitting: Vec<usize> = values.iter().filter(|value| value.fits).map(|value| value.index).collect();
+    let kept = if fitting.is_empty() {
+        values.iter().map(|value| value.index).take(LEAST).collect()
+    } else {
+        fitting
+    };
+    kept.into_iter().take(KEPT).collect()
+}
+
+/// A value that a parameter may keep.
+struct Candidate {
+    index: usize,
+    /// s + log r.
+    score: f32,
+    fits: bool,
 }
 
 #[cfg(test)]
@@ -199,9 +211,16 @@ mod tests {
         let rows = [vec![-2.0, -3.0, -9.0], vec![-8.0, -3.5, -9.0]];
         let others = [vec![-9.0, -9.0, -8.0], vec![-8.0, -8.0, -8.0]];
         assert_eq!(ranking(0, &rows, &others), [0, 1]);
-        // Nothing is best behind the second: it keeps those that come nearest.
-        assert_eq!(ranking(1, &rows, &others).len(), 3);
-        assert_eq!(ranking(1, &rows, &others)[0], 1);
+        assert_eq!(ranking(1, &rows, &others), [1]);
+        // Of three parameters, one must have more than an even share: 0.4 of the likelihoods.
+        let shares = |third: f32| {
+            let rows = [vec![-2.0, -2.5], vec![-2.3, -9.0], vec![third, -9.0]];
+            ranking(0, &rows, &[vec![-9.0, -9.0]])
+        };
+        assert_eq!((shares(-2.2), shares(-9.0)), (vec![1], vec![0, 1]));
+        // Nothing fits a third, which makes all equally unlikely: it keeps those that come nearest.
+        let rows = [rows[0].clone(), rows[1].clone(), vec![-9.0; 3]];
+        assert_eq!(ranking(2, &rows, &others).len(), 3);
     }
 
     #[test]
