@@ -10,9 +10,10 @@ use crate::mcp::Served;
 use crate::models::{DeviceArgs, Model};
 use crate::play::recipe::{catalogue, guide, kept_game};
 use sparring::core::{BoxError, Message, SampleRequest, SamplingParams, Seed, one_line};
-use sparring::recipes::own_tools::{OwnToolsGame, PlanConfig};
+use sparring::guided::Guide;
+use sparring::recipes::own_tools::{Catalogue, OwnToolsGame, PlanConfig};
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Answers requests with calls of your tools.
 #[derive(Debug, clap::Args)]
@@ -49,14 +50,8 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
     let file = served.as_ref().map(Served::path).or_else(|| args.tools.clone());
     let tools = catalogue(&file.ok_or("name the tools (--tools FILE)")?)?;
     let model = Model::load_adapted(&args.model, args.adapter.as_deref(), &args.device)?;
-    // A model is asked as it was trained.
     let trained = args.adapter.as_deref().unwrap_or(&args.model);
-    let settings = kept_game(trained)?.unwrap_or_default();
-    let guide = Some(guide(model.tokenizer())?);
-    // Nothing is planned here; with this, the plan fits any settings of the game.
-    let mut plan = PlanConfig::default();
-    plan.given_values = 0.0;
-    let game = OwnToolsGame::new(tools, plan, settings, guide)?;
+    let game = game(trained, tools, guide(model.tokenizer())?)?;
     if let Some(request) = &args.request {
         let text = answer(args, &model, &game, request)?;
         return Ok(writeln!(std::io::stdout().lock(), "{text}")?);
@@ -81,6 +76,15 @@ pub(crate) fn run(args: &Args) -> Result<(), BoxError> {
     Ok(())
 }
 
+/// The game over these tools that asks a model as it was trained.
+fn game(trained: &Path, tools: Catalogue, guide: Guide) -> Result<OwnToolsGame, BoxError> {
+    let settings = kept_game(trained)?.unwrap_or_default();
+    // Nothing is planned here; with this, the plan fits any settings of the game.
+    let mut plan = PlanConfig::default();
+    plan.given_values = 0.0;
+    Ok(OwnToolsGame::new(tools, plan, settings, Some(guide))?)
+}
+
 fn answer(args: &Args, model: &Model, game: &OwnToolsGame, request: &str) -> Result<String, BoxError> {
     let tools = game.catalogue().tools();
     let asked = [Message::user(request)];
@@ -89,4 +93,26 @@ fn answer(args: &Args, model: &Model, game: &OwnToolsGame, request: &str) -> Res
     let hook = if args.free { None } else { game.answer_hook(tools, &asked) };
     let request = SampleRequest::new(prompt, 1, params, Seed::new(0)).with_shared_hook(hook);
     Ok(model.sampler().sample_one(&request)?.remove(0).text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sparring::guided::Vocabulary;
+
+    #[test]
+    fn a_model_is_asked_as_it_was_trained() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own-tools.json");
+        let asked = || {
+            let tools = Catalogue::from_text(r#"[{"name": "now", "parameters": {}}]"#, "tools.json").unwrap();
+            game(folder.path(), tools, Guide::new(&Vocabulary::bytes()).unwrap())
+        };
+        assert_eq!(asked().unwrap().settings().decline, "No tool fits.");
+        std::fs::write(&file, r#"{"decline": "None.", "order": "request_first"}"#).unwrap();
+        assert_eq!(asked().unwrap().settings().decline, "None.");
+        std::fs::write(&file, r#"{"declines": 1}"#).unwrap();
+        let error = asked().unwrap_err().to_string();
+        assert!(error.contains("own-tools.json") && error.contains("declines"), "{error}");
+    }
 }

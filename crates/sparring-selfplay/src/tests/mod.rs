@@ -190,7 +190,7 @@ pub(super) fn assemble(
 }
 
 /// A hash of every weight and every number of the optimiser, for each model.
-pub(super) fn weights(run: &SelfPlay<'_, Sums>) -> Vec<u64> {
+pub(super) fn weights(players: &Players) -> Vec<u64> {
     let save = |(_, policy): (&str, &dyn Policy)| {
         let dir = tempfile::tempdir().unwrap();
         policy.save(dir.path()).unwrap();
@@ -204,7 +204,7 @@ pub(super) fn weights(run: &SelfPlay<'_, Sums>) -> Vec<u64> {
         }
         hasher.finish()
     };
-    run.players().named().into_iter().map(save).collect()
+    players.named().into_iter().map(save).collect()
 }
 
 /// What a run ends with: all that may not depend on interruptions.
@@ -221,7 +221,7 @@ pub(super) fn end(run: &SelfPlay<'_, Sums>, summary: Summary, dir: &Path) -> End
     let timeless =
         |line: &String| !line.contains(r#""kind":"timing""#) && !line.contains(r#""kind":"resumed""#);
     End {
-        weights: weights(run),
+        weights: weights(run.players()),
         summary: summary.without_times(),
         events: events.into_iter().filter(timeless).collect(),
         tasks: (1..=2).flat_map(|i| lines(dir, &format!("tasks/iteration-{i}.jsonl"))).collect(),

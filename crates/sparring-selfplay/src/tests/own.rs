@@ -65,9 +65,9 @@ fn a_share_of_one_needs_no_generator() {
     assert_eq!(pool.len(), config.pool.size - invalid as usize);
     assert!(pool.iter().all(|task| task.origin == Origin::Own && task.task.letters == "ab"));
     assert_eq!(records(dir.path(), "pool")[0]["candidates"], 0);
-    let untouched = weights(&game(config));
-    assert_eq!(weights(&run)[0], untouched[0]);
-    assert_ne!(weights(&run)[1], untouched[1], "the Solver learns");
+    let untouched = weights(game(config).players());
+    assert_eq!(weights(run.players())[0], untouched[0]);
+    assert_ne!(weights(run.players())[1], untouched[1], "the Solver learns");
 }
 
 #[test]

@@ -51,6 +51,20 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 #[test]
+fn a_model_that_rests_has_no_optimiser_unless_the_next_phase_goes_on_with_it() {
+    for fresh in [true, false] {
+        let config = SelfPlayConfig { fresh_optimizer: fresh, ..tiny_config() };
+        assert_eq!(uninterrupted(config.clone()).unwrap(), uninterrupted(config.clone()).unwrap());
+        let mut run = game(config);
+        run.run(tempfile::tempdir().unwrap().path()).unwrap();
+        let mut players = run.into_players();
+        let ended = weights(&players);
+        players.named_mut().into_iter().for_each(|(_, policy)| policy.reset());
+        assert_eq!(weights(&players) == ended, fresh);
+    }
+}
+
+#[test]
 fn the_pool_reaches_the_optimiser_from_easy_to_hard() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = toy_config();
@@ -125,8 +139,8 @@ fn shared_weights_and_a_frozen_generator_run() {
     frozen.generator.train = false;
     let end = uninterrupted(frozen).unwrap();
     let untouched = game(tiny_config());
-    assert_eq!(end.weights[0], weights(&untouched)[0], "the Generator stays as it was");
-    assert_ne!(end.weights[1], weights(&untouched)[1], "the Solver learns");
+    assert_eq!(end.weights[0], weights(untouched.players())[0], "the Generator stays as it was");
+    assert_ne!(end.weights[1], weights(untouched.players())[1], "the Solver learns");
     assert!(end.summary.generator.valid_rate_first.is_some(), "measured on the pool's candidates");
 
     let mut run = assemble(tiny_config(), Players::Shared(toy(1)), Box::new(Broken(None)), 7);
@@ -184,7 +198,7 @@ fn a_generator_may_be_a_sampler_only() {
     let summary = run.run(dir.path()).unwrap();
     let wanted = end(&run, summary, dir.path());
     assert_eq!(wanted.weights.len(), 1, "checkpoints hold the Solver alone");
-    assert_ne!(wanted.weights[0], weights(&game(tiny_config()))[1], "the Solver learns");
+    assert_ne!(wanted.weights[0], weights(game(tiny_config()).players())[1], "the Solver learns");
 
     // With retries, a request that fails for a moment is repeated, also in a run that is stopped and resumed.
     let dir = tempfile::tempdir().unwrap();
@@ -227,11 +241,11 @@ fn an_empty_pool_leaves_the_solver_as_it_is() {
     config.pool.keep.min_rate = 1.0;
     config.pool.candidates = 3;
     let mut run = game(config);
-    let before = weights(&run)[1];
+    let before = weights(run.players())[1];
     let summary = run.run(dir.path()).unwrap();
     assert_eq!(summary.iterations[0].pool.selected, 0);
     assert_eq!(records(dir.path(), "empty_pool").len(), 2);
-    assert_eq!(weights(&run)[1], before);
+    assert_eq!(weights(run.players())[1], before);
 }
 
 #[test]

@@ -205,7 +205,7 @@ mod tests {
 
     impl Sampler for Names {
         fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
-            let list = |_: usize| Rollout::from_text(" Zoe Quill, 77th Street\n");
+            let list = |_: usize| Rollout::from_text(" Zoe Quill, Xanadu Lane\n");
             requests.iter().map(|request| Ok((0..request.n).map(list).collect())).collect()
         }
     }
@@ -217,8 +217,8 @@ mod tests {
                 let context: String = group.prompt.iter().map(|byte| *byte as u8 as char).collect();
                 let person = context.ends_with("recipient =") && context.contains("\npay:");
                 for value in &group.completions {
-                    let name = value.starts_with(&[u32::from(b' '), u32::from(b'Z')]);
-                    let street = value.starts_with(&[u32::from(b' '), u32::from(b'7')]);
+                    let begins = |text: &str| value.iter().map(|byte| *byte as u8).eq(text.bytes());
+                    let (name, street) = (begins(" Zo"), begins(" Xa"));
                     let place = context.ends_with("\npay: where =");
                     let likely = (person && name) || (place && street);
                     logp.extend(value.iter().map(|_| if likely { -1.0 } else { -5.0 }));
@@ -243,7 +243,7 @@ mod tests {
                 .unwrap();
         assert!(measured.is_of(&catalogue) && !ParameterValues::default().is_of(&catalogue));
         assert_eq!(measured.texts("pay", "recipient"), ["Zoe Quill"]);
-        assert_eq!(measured.texts("pay", "where").first().map(String::as_str), Some("77th Street"));
+        assert_eq!(measured.texts("pay", "where").first().map(String::as_str), Some("Xanadu Lane"));
         assert!(measured.texts("pay", "amount").is_empty());
         assert_eq!(steps.last().map(String::as_str), Some("values chosen for 1 of 1 tools"));
         let kept: ParameterValues = serde_json::from_str(&serde_json::to_string(&measured).unwrap()).unwrap();
