@@ -8,31 +8,32 @@ use std::fmt::Write;
 /// trained on it.
 fn json(value: &Value) -> String {
     let mut out = String::new();
-    write_json(value, &mut out);
+    write_value(value, &mut out, |plain, out| _ = write!(out, "{plain}"));
     out
 }
 
-fn write_json(value: &Value, out: &mut String) {
+/// Writes lists and objects as JSON and Python have them, and all else, keys too, as `plain` does.
+fn write_value(value: &Value, out: &mut String, plain: fn(&Value, &mut String)) {
     match value {
         Value::Array(items) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
                 out.push_str(if i > 0 { ", " } else { "" });
-                write_json(item, out);
+                write_value(item, out, plain);
             }
             out.push(']');
         }
         Value::Object(map) => {
             out.push('{');
             for (i, (key, value)) in map.iter().enumerate() {
-                let _ = write!(out, "{}{}: ", if i > 0 { ", " } else { "" }, Value::from(key.as_str()));
-                write_json(value, out);
+                out.push_str(if i > 0 { ", " } else { "" });
+                plain(&Value::from(key.as_str()), out);
+                out.push_str(": ");
+                write_value(value, out, plain);
             }
             out.push('}');
         }
-        plain => {
-            let _ = write!(out, "{plain}");
-        }
+        value => plain(value, out),
     }
 }
 
@@ -150,41 +151,21 @@ pub(super) fn python(calls: &[ToolCall]) -> String {
         let mut out = format!("{}(", call.name);
         for (i, (key, value)) in call.arguments.iter().enumerate() {
             let _ = write!(out, "{}{key}=", if i > 0 { ", " } else { "" });
-            python_literal(value, &mut out);
+            write_value(value, &mut out, python_literal);
         }
         out + ")"
     });
     format!("[{calls}]")
 }
 
-/// Writes a value in Python's notation.
+/// Writes what is neither a list nor an object in Python's notation.
 fn python_literal(value: &Value, out: &mut String) {
     match value {
         Value::Null => out.push_str("None"),
         Value::Bool(true) => out.push_str("True"),
         Value::Bool(false) => out.push_str("False"),
-        Value::Number(number) => {
-            let _ = write!(out, "{number}");
-        }
         Value::String(text) => python_string(text, out),
-        Value::Array(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                out.push_str(if i > 0 { ", " } else { "" });
-                python_literal(item, out);
-            }
-            out.push(']');
-        }
-        Value::Object(map) => {
-            out.push('{');
-            for (i, (key, value)) in map.iter().enumerate() {
-                out.push_str(if i > 0 { ", " } else { "" });
-                python_string(key, out);
-                out.push_str(": ");
-                python_literal(value, out);
-            }
-            out.push('}');
-        }
+        value => _ = write!(out, "{value}"),
     }
 }
 
