@@ -1,6 +1,7 @@
 use crate::{ExactGrader, Expected, Item, Reading, Verdict};
 use sparring_tools::ToolSpec;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// Decides whether an answer is right.
 ///
@@ -18,14 +19,14 @@ pub trait Grader: Debug + Send + Sync {
 const _: fn(&dyn Grader) = |_| {};
 
 /// Questions, and how their answers are graded.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Benchmark {
     /// Name for reports and files.
     pub name: String,
     /// The questions, with unique ids.
     pub items: Vec<Item>,
     /// Decides which answers are right.
-    pub grader: Box<dyn Grader>,
+    pub grader: Arc<dyn Grader>,
 }
 
 impl Benchmark {
@@ -58,6 +59,6 @@ impl Benchmark {
             Some(Item::calls(id, "no_call", item.messages.clone(), tools, Vec::new()))
         };
         let items = self.items.iter().filter_map(declined).collect();
-        Self { name: format!("{}-no-call", self.name), items, grader: Box::new(ExactGrader::new()) }
+        Self { name: format!("{}-no-call", self.name), items, grader: Arc::new(ExactGrader::new()) }
     }
 }

@@ -31,7 +31,7 @@
 //!     Item::calls(id, "weather", question, vec![tool.clone()], vec![gold])
 //! };
 //! let items = vec![item("a", "Paris"), item("b", "Rome")];
-//! let benchmark = Benchmark { name: "weather".to_owned(), items, grader: Box::new(ExactGrader::new()) };
+//! let benchmark = Benchmark { name: "weather".to_owned(), items, grader: std::sync::Arc::new(ExactGrader::new()) };
 //!
 //! // A model that always asks for Paris.
 //! let reader = AnswerReader::Format(Format::Hermes);

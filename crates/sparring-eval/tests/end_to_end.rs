@@ -376,7 +376,7 @@ fn a_refused_prompt_costs_recall() {
     let gold = vec![ToolCall::new("f", [("a", 1.into())])];
     let item = |id: &str| Item::calls(id, "c", vec![], vec![], gold.clone());
     let items = vec![item("a"), item("b")];
-    let benchmark = Benchmark { name: "b".to_owned(), items, grader: Box::new(ExactGrader::new()) };
+    let benchmark = Benchmark { name: "b".to_owned(), items, grader: Arc::new(ExactGrader::new()) };
     let mut answers = sparring_eval::gold_answers(&benchmark, &HERMES);
     let refused = answers.get_mut("b").unwrap();
     refused.text.clear();

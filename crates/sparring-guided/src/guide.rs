@@ -51,7 +51,8 @@ impl Guide {
 
     /// The text `lead`, then prose of one line that contains each of these texts as whole words, and may end with a
     /// full stop, a question mark or an exclamation mark; then the text `end`. Before, between and behind the texts
-    /// stand at most `gap` words. Up to three texts stand in any order, more in the one given.
+    /// stand at most `gap` words each: of the list `words`, or any if it is empty. Up to three texts stand in any
+    /// order, more in the one given.
     ///
     /// # Errors
     /// [`GuidedError::Grammar`] if a text has a line break or another control character.
@@ -59,7 +60,7 @@ impl Guide {
         &self,
         lead: &str,
         texts: &[String],
-        gap: usize,
+        (gap, words): (usize, &[String]),
         end: &str,
     ) -> Result<Constraint, GuidedError> {
         if let Some(text) = texts.iter().find(|text| text.is_empty() || text.contains(char::is_control)) {
@@ -69,7 +70,7 @@ impl Guide {
             });
         }
         let (lead, end) = (sentence::escape(lead), sentence::escape(end));
-        self.regex(&format!("{lead}{}{end}", sentence::expression(texts, gap)))
+        self.regex(&format!("{lead}{}{end}", sentence::expression(texts, gap, words)))
     }
 
     /// JSON of a schema (draft 2020-12).

@@ -10,14 +10,13 @@ const ANY_ORDER: usize = 3;
 ///
 /// A gap is counted in words, so that a text never follows half a word. The texts stand in the order given, or (up to
 /// three) in any order.
-pub(crate) fn expression(texts: &[String], gap: usize) -> String {
-    /// A word, with a mark behind it.
-    const WORD: &str = r"[\p{L}\p{N}$'’-]{1,16}[,;:]?";
-    let before = format!("({WORD} ){{0,{gap}}}");
+pub(crate) fn expression(texts: &[String], gap: usize, words: &[String]) -> String {
+    let word = word(words);
+    let before = format!("({word} ){{0,{gap}}}");
     let between = format!("[,;:]? {before}");
-    let behind = format!("(,?( {WORD}){{0,{gap}}})[.?!]?");
+    let behind = format!("(,?( {word}){{0,{gap}}})[.?!]?");
     if texts.is_empty() {
-        return format!("{WORD}( {WORD}){{2,{}}}[.?!]?", gap.max(3));
+        return format!("{word}( {word}){{2,{}}}[.?!]?", gap.max(3));
     }
     let one = |order: &[usize]| {
         let mut text = before.clone();
@@ -29,6 +28,22 @@ pub(crate) fn expression(texts: &[String], gap: usize) -> String {
     };
     let alternatives: Vec<String> = orders(texts.len()).iter().map(|order| one(order)).collect();
     format!("({})", alternatives.join("|"))
+}
+
+/// A word of the list, with a small or a capital letter first, or any word if the list is empty; with a mark behind it.
+fn word(words: &[String]) -> String {
+    if words.is_empty() {
+        return r"[\p{L}\p{N}$'’-]{1,16}[,;:]?".to_owned();
+    }
+    let either = |word: &String| {
+        let mut letters = word.chars();
+        let first = letters.next().map_or_else(String::new, |first| match first.is_lowercase() {
+            true => format!("[{first}{}]", first.to_uppercase()),
+            false => escape(&first.to_string()),
+        });
+        first + &escape(letters.as_str())
+    };
+    format!("({}),?", words.iter().map(either).collect::<Vec<_>>().join("|"))
 }
 
 /// The orders in which `n` texts may stand.
@@ -47,11 +62,12 @@ fn orders(n: usize) -> Vec<Vec<usize>> {
     orders
 }
 
-/// The text as a regular expression.
+/// The text as a regular expression. Other marks stay: behind a backslash, `<` is the beginning of a word.
 pub(crate) fn escape(text: &str) -> String {
+    const MEANT: &str = r"\.+*?()|[]{}^$#&-~";
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_ascii_punctuation() {
+        if MEANT.contains(c) {
             escaped.push('\\');
         }
         escaped.push(c);
@@ -65,10 +81,20 @@ mod tests {
     use crate::{Guide, Vocabulary};
 
     #[test]
+    fn a_text_may_have_any_marks() {
+        let guide = Guide::new(&Vocabulary::bytes()).unwrap();
+        for text in ["<b>", "a/b", "C++", "$5 (or so)", "x\\y", "{\"k\": [1]}", "5 ^ 2 & 3 ~ 4 | 1 # -"] {
+            let sentence = guide.sentence("<q>", &[text.to_owned()], (3, &[]), "</q>").unwrap();
+            assert!(sentence.accepts(format!("<q>Show {text} now.</q>").as_bytes()).unwrap(), "{text}");
+            assert!(!sentence.accepts("<q>Show it now.</q>".as_bytes()).unwrap(), "{text}");
+        }
+    }
+
+    #[test]
     fn sentences_contain_the_texts_as_words() {
         let guide = Guide::new(&Vocabulary::bytes()).unwrap();
         let both = ["Rome".to_owned(), "$3.50 (or so)".to_owned()];
-        let sentence = guide.regex(&expression(&both, 4)).unwrap();
+        let sentence = guide.regex(&expression(&both, 4, &[])).unwrap();
         let accepts = |text: &str| sentence.accepts(text.as_bytes()).unwrap();
         assert!(accepts("Pay $3.50 (or so) in Rome!"));
         assert!(accepts("In Rome, I'd pay $3.50 (or so), please."));
@@ -76,7 +102,7 @@ mod tests {
         assert!(!accepts("Pay $3.50 (or so) in Romeo."), "a part of a word");
         assert!(!accepts("Pay $3.50 in Rome."));
         assert!(!accepts("Rome and this is a very long text $3.50 (or so)."), "a gap is too long");
-        let free = guide.regex(&expression(&[], 6)).unwrap();
+        let free = guide.regex(&expression(&[], 6, &[])).unwrap();
         assert!(free.accepts(b"What time is it?").unwrap() && free.accepts(b"what time is it").unwrap());
         assert!(!free.accepts(b"what").unwrap());
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 type Next = dyn Fn(&str) -> Result<Constraint, GuidedError> + Send + Sync;
 
-/// A grammar, and behind its text another grammar that is made from that text.
+/// A grammar, and behind its text another grammar that is made from that text; and so on.
 ///
 /// ```
 /// use sparring_core::LogitHook;
@@ -26,7 +26,7 @@ type Next = dyn Fn(&str) -> Result<Constraint, GuidedError> + Send + Sync;
 #[derive(Clone)]
 pub struct Staged {
     first: Constraint,
-    next: Arc<Next>,
+    later: Vec<Arc<Next>>,
 }
 
 impl fmt::Debug for Staged {
@@ -42,22 +42,38 @@ impl Staged {
         first: Constraint,
         next: impl Fn(&str) -> Result<Constraint, GuidedError> + Send + Sync + 'static,
     ) -> Self {
-        Self { first, next: Arc::new(next) }
+        Self { first, later: vec![Arc::new(next)] }
+    }
+
+    /// A further stage, which `next` makes of the whole text before it.
+    #[must_use]
+    pub fn then(
+        mut self,
+        next: impl Fn(&str) -> Result<Constraint, GuidedError> + Send + Sync + 'static,
+    ) -> Self {
+        self.later.push(Arc::new(next));
+        self
     }
 }
 
 impl LogitHook for Staged {
     fn start<'a>(&'a self, _: &'a [u32]) -> Box<dyn HookState + 'a> {
-        Box::new(Stage { state: self.first.begin(), tokens: Vec::new(), next: Some(&self.next) })
+        Box::new(Stage {
+            state: self.first.begin(),
+            text: String::new(),
+            tokens: Vec::new(),
+            later: &self.later,
+        })
     }
 }
 
 struct Stage<'a> {
     state: State,
-    /// Tokens of the first stage.
+    /// The text of the stages before.
+    text: String,
+    /// The tokens of this stage.
     tokens: Vec<u32>,
-    /// `None` in the second stage.
-    next: Option<&'a Arc<Next>>,
+    later: &'a [Arc<Next>],
 }
 
 impl HookState for Stage<'_> {
@@ -71,12 +87,13 @@ impl HookState for Stage<'_> {
 
     fn accept(&mut self, token: u32) -> Result<(), PolicyError> {
         self.state.accept(token)?;
-        let Some(next) = self.next else { return Ok(()) };
+        let Some((next, later)) = self.later.split_first() else { return Ok(()) };
         self.tokens.push(token);
         if self.state.is_complete() {
-            let text = self.state.text(&self.tokens)?;
-            let second = next(&text).map_err(|error| PolicyError::invalid(error.to_string()))?;
-            (self.state, self.next) = (second.begin(), None);
+            self.text += &self.state.text(&self.tokens)?;
+            self.tokens.clear();
+            let stage = next(&self.text).map_err(|error| PolicyError::invalid(error.to_string()))?;
+            (self.state, self.later) = (stage.begin(), later);
         }
         Ok(())
     }

@@ -36,6 +36,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod grammar;
 pub mod own_tools;
 pub mod papers;
 mod preset;

@@ -6,11 +6,12 @@ use crate::eval::identity::{data_files, file_digest};
 use crate::models::Model;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sparring::core::{BoxError, Hook, Prompt, Sampler, Seed};
+use sparring::core::{BoxError, Game, Hook, Prompt, Sampler, Seed};
 use sparring::eval::{
     AnswerReader, Benchmark, Item, Journal, Prompter, Report, RunConfig, Suite, paired_bootstrap, score,
 };
 use sparring::recipes::own_tools::OwnToolsGame;
+use sparring::recipes::tool_r0::ToolR0Game;
 use sparring::tools::Format;
 use sparring::train::accuracy_with_error;
 use std::collections::HashSet;
@@ -94,20 +95,52 @@ fn spread(mut benchmark: Benchmark, limit: usize) -> Benchmark {
     benchmark
 }
 
+/// In which way a game's model is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Constrained,
+    Free,
+    /// Constrained, with worked examples in the prompt.
+    Examples,
+}
+
+impl Way {
+    /// What is added to a benchmark's name.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Constrained => "",
+            Self::Free => "-free",
+            Self::Examples => "-examples",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Constrained => "own tools, constrained",
+            Self::Free => "own tools, free",
+            Self::Examples => "own tools, constrained, with examples",
+        }
+    }
+}
+
 /// How a run's model is asked.
 pub(crate) enum Asking {
-    /// As in the game over own tools: under its grammar or freely, with worked examples or without.
-    Game { game: Arc<OwnToolsGame>, constrained: bool, examples: bool, reader: AnswerReader },
+    /// As in the game over own tools.
+    OwnTools { game: Arc<OwnToolsGame>, way: Way, reader: AnswerReader },
+    /// As in Tool-R0's game, under its grammar.
+    ToolR0 { game: Arc<ToolR0Game>, reader: AnswerReader },
     /// By the model's chat template or in words, as `sparring eval` asks.
     Model { method: Method, base: Arc<Model> },
 }
 
 impl Asking {
-    /// As the game asks; `kind` is the suffix of the benchmark's name.
-    pub(crate) fn game(game: &Arc<OwnToolsGame>, kind: &str) -> Self {
+    pub(crate) fn own_tools(game: &Arc<OwnToolsGame>, way: Way) -> Self {
         let reader = AnswerReader::Format(game.settings().format);
-        let (constrained, examples) = (kind != "-free", kind == "-examples");
-        Self::Game { game: Arc::clone(game), constrained, examples, reader }
+        Self::OwnTools { game: Arc::clone(game), way, reader }
+    }
+
+    pub(crate) fn tool_r0(game: &Arc<ToolR0Game>) -> Self {
+        Self::ToolR0 { game: Arc::clone(game), reader: AnswerReader::Format(Format::ToolR0) }
     }
 
     /// As `sparring eval` would ask this model.
@@ -121,56 +154,69 @@ impl Asking {
     /// The settings that the answers depend on, beside the prompter's name.
     fn settings(&self) -> Value {
         match self {
-            Self::Game { game, .. } => json!(game.settings()),
+            Self::OwnTools { game, .. } => json!(game.settings()),
+            Self::ToolR0 { game, .. } => json!(game.solver_prompt(&ToolR0Game::task(&[], &[]))),
             Self::Model { .. } => Value::Null,
         }
     }
 
+    fn suffix(&self) -> &'static str {
+        if let Self::OwnTools { way, .. } = self { way.suffix() } else { "" }
+    }
+
     fn reader(&self) -> &AnswerReader {
         match self {
-            Self::Game { reader, .. } => reader,
+            Self::OwnTools { reader, .. } | Self::ToolR0 { reader, .. } => reader,
             Self::Model { method, .. } => &method.reader,
         }
     }
 
     fn prompter(&self) -> Result<Box<dyn Prompter + '_>, BoxError> {
         Ok(match self {
-            Self::Game { game, constrained, examples, .. } => Box::new(GamePrompter {
-                game: Arc::clone(game),
-                constrained: *constrained,
-                examples: *examples,
-            }),
+            Self::OwnTools { game, way, .. } => Box::new(OwnToolsPrompter { game, way: *way }),
+            Self::ToolR0 { game, .. } => Box::new(ToolR0Prompter(game)),
             Self::Model { method, base } => method.prompter(base.tokenizer())?,
         })
     }
 }
 
-/// Asks as the game does.
-struct GamePrompter {
-    game: Arc<OwnToolsGame>,
-    constrained: bool,
-    examples: bool,
+/// Asks as the game over own tools does.
+struct OwnToolsPrompter<'a> {
+    game: &'a OwnToolsGame,
+    way: Way,
 }
 
-impl Prompter for GamePrompter {
+impl Prompter for OwnToolsPrompter<'_> {
     fn name(&self) -> &'static str {
-        match (self.constrained, self.examples) {
-            (true, false) => "own tools, constrained",
-            (true, true) => "own tools, constrained, with examples",
-            (false, _) => "own tools, free",
-        }
+        self.way.name()
     }
 
     fn prompt(&self, item: &Item) -> Result<Prompt, BoxError> {
-        Ok(if self.examples {
-            self.game.prompt_with_examples(&item.tools, &item.messages).into()
-        } else {
-            self.game.prompt(&item.tools, &item.messages).into()
+        Ok(match self.way {
+            Way::Examples => self.game.prompt_with_examples(&item.tools, &item.messages).into(),
+            Way::Constrained | Way::Free => self.game.prompt(&item.tools, &item.messages).into(),
         })
     }
 
     fn hook(&self, item: &Item) -> Option<Hook> {
-        if self.constrained { self.game.answer_hook(&item.tools, &item.messages) } else { None }
+        (self.way != Way::Free).then(|| self.game.answer_hook(&item.tools, &item.messages)).flatten()
+    }
+}
+
+/// Asks as Tool-R0's game does.
+struct ToolR0Prompter<'a>(&'a ToolR0Game);
+
+impl Prompter for ToolR0Prompter<'_> {
+    fn name(&self) -> &'static str {
+        "Tool-R0, constrained"
+    }
+
+    fn prompt(&self, item: &Item) -> Result<Prompt, BoxError> {
+        Ok(self.0.solver_prompt(&ToolR0Game::task(&item.tools, &item.messages)).into())
+    }
+
+    fn hook(&self, item: &Item) -> Option<Hook> {
+        self.0.solver_hook(&ToolR0Game::task(&item.tools, &item.messages))
     }
 }
 
@@ -191,12 +237,12 @@ impl InRun {
     /// Asks `items` in one way. `identity` says what the answers depend on: the model and the data.
     pub(crate) fn new(
         mut items: Benchmark,
-        (suffix, asking): (&str, Asking),
+        asking: Asking,
         max_tokens: usize,
         mut identity: Value,
         runs: &Path,
     ) -> Self {
-        items.name = format!("{}{suffix}", items.name);
+        items.name = format!("{}{}", items.name, asking.suffix());
         let mut declined = items.without_called_tools();
         let mut place = 0;
         declined.items.retain(|_| {

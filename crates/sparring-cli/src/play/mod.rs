@@ -21,7 +21,7 @@ pub(crate) mod tests;
 use crate::mcp::Served;
 use crate::models::{Model, export};
 use crate::stop::Signals;
-use benchmarks::{Asking, EvalArg, InRun};
+use benchmarks::{Asking, EvalArg, InRun, Way};
 use recipe::{Parts, Recipe};
 pub(crate) use settings::Args;
 use settings::Settings;
@@ -50,19 +50,26 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
     // 2. The game: over the user's tools, or over tools that the Generator invents.
     match settings.recipe.clone() {
         Recipe::ToolR0(config) => {
-            let recipe = config.build()?;
+            let constrained = config.game.constrain && args.model.is_some();
+            let mut recipe = config.build()?;
+            if constrained {
+                recipe.game = recipe.game.with_guide(recipe::guide(base.tokenizer())?)?;
+            }
+            let game = Arc::new(recipe.game);
             // The miniature's evaluation says nothing about another model.
             let evaluations =
                 if args.model.is_none() || args.evals.is_empty() { evaluations } else { Vec::new() };
             let parts = Parts {
-                game: Arc::new(recipe.game),
+                game: Arc::clone(&game),
                 generator_reward: Box::new(recipe.generator_reward),
                 solver_reward: Box::new(recipe.solver_reward),
                 plan: recipe.self_play,
                 evaluations,
                 tasks: Vec::new(),
             };
-            let benchmarks = benchmarks(&settings, loaded, |_| Asking::model(&base))?;
+            let asking =
+                || Ok(vec![if constrained { Asking::tool_r0(&game) } else { Asking::model(&base)? }]);
+            let benchmarks = benchmarks(&settings, &loaded, asking)?;
             run(args, &settings, &base, parts, benchmarks)
         }
         Recipe::OwnTools(config) => {
@@ -85,42 +92,42 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
                 evaluations: Vec::new(),
                 tasks,
             };
-            let benchmarks = benchmarks(&settings, loaded, |kind| Ok(Asking::game(&game, kind)))?;
+            let ways =
+                [(Way::Constrained, true), (Way::Free, args.eval_free), (Way::Examples, args.eval_examples)];
+            let asked = ways.into_iter().filter(|(_, asked)| *asked);
+            let asking = || Ok(asked.clone().map(|(way, _)| Asking::own_tools(&game, way)).collect());
+            let benchmarks = benchmarks(&settings, &loaded, asking)?;
             let kept = served.map(|served| served.keep(&settings.dir)).transpose()?;
             run(&args.with_tools(kept), &settings, &base, parts, benchmarks)
         }
     }
 }
 
-/// The data of an evaluation, and the way in which it is asked: the suffix of the benchmark's name.
-type Loaded<'a> = (&'a EvalArg, &'static str, Benchmark);
+/// An evaluation and its data.
+type Loaded<'a> = (&'a EvalArg, Benchmark);
 
-/// Loads the benchmarks of the command line, for each way in which they are asked.
+/// Loads the benchmarks of the command line.
 fn load(args: &Args) -> Result<Vec<Loaded<'_>>, BoxError> {
-    let kinds = [("", true), ("-free", args.eval_free), ("-examples", args.eval_examples)];
-    let mut all = Vec::new();
-    for eval in &args.evals {
-        for (kind, _) in kinds.into_iter().filter(|(_, asked)| *asked) {
-            all.push((eval, kind, eval.load(args.eval_limit)?));
-        }
-    }
-    Ok(all)
+    args.evals.iter().map(|eval| Ok((eval, eval.load(args.eval_limit)?))).collect()
 }
 
-/// The benchmarks of a run.
+/// The benchmarks of a run, each asked in these ways.
 fn benchmarks(
     settings: &Settings,
-    loaded: Vec<Loaded<'_>>,
-    asking: impl Fn(&str) -> Result<Asking, BoxError>,
+    loaded: &[Loaded<'_>],
+    asking: impl Fn() -> Result<Vec<Asking>, BoxError>,
 ) -> Result<Vec<InRun>, BoxError> {
     let runs = settings.dir.parent().unwrap_or(Path::new("."));
     let max_tokens = settings.recipe.self_play().solver.max_tokens;
     let input = |name: &str| settings.inputs.get(name);
-    let one = |(eval, kind, items): Loaded<'_>| {
+    let mut all = Vec::new();
+    for (eval, items) in loaded {
         let identity = serde_json::json!({"model": input("model"), "data": input(&eval.input())});
-        Ok(InRun::new(items, (kind, asking(kind)?), max_tokens, identity, runs))
-    };
-    loaded.into_iter().map(one).collect()
+        for asking in asking()? {
+            all.push(InRun::new(items.clone(), asking, max_tokens, identity.clone(), runs));
+        }
+    }
+    Ok(all)
 }
 
 /// The run. Every random choice descends from the seed: the same seed gives the same run.

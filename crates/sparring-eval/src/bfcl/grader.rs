@@ -3,6 +3,7 @@ use serde_json::{Map, Value};
 use sparring_bfcl::{Checker, PyValue};
 use sparring_tools::ToolCall;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// BFCL's own checker (`bfcl-eval` 2026.3.23, [`sparring_bfcl`]), with its error types.
 ///
@@ -33,7 +34,7 @@ pub fn with_underscores(mut benchmark: Benchmark) -> Benchmark {
     for tool in benchmark.items.iter_mut().flat_map(|item| &mut item.tools) {
         tool.name = tool.name.replace('.', "_");
     }
-    benchmark.grader = Box::new(BfclGrader::new().with_underscore_to_dot(true));
+    benchmark.grader = Arc::new(BfclGrader::new().with_underscore_to_dot(true));
     benchmark
 }
 

@@ -23,6 +23,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The benchmarks that can be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,10 +102,10 @@ impl Suite {
         if items.is_empty() {
             return Err(EvalError::data(data.display(), format!("has no items of {self}")));
         }
-        let grader: Box<dyn Grader> = match self {
-            Self::Bfcl => Box::new(BfclGrader::new()),
-            Self::NexusRaven => Box::new(ExactGrader::with_defaults()),
-            _ => Box::new(ExactGrader::new()),
+        let grader: Arc<dyn Grader> = match self {
+            Self::Bfcl => Arc::new(BfclGrader::new()),
+            Self::NexusRaven => Arc::new(ExactGrader::with_defaults()),
+            _ => Arc::new(ExactGrader::new()),
         };
         Ok(Benchmark { name: self.name().to_owned(), items, grader })
     }

@@ -2,8 +2,9 @@ use super::prompts::{
     REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages, worked_answers,
 };
 use super::{CallPlan, Catalogue, ParameterValues, PlanConfig, Request};
-use super::{choice, grammar, quotes};
+use super::{choice, complete, grammar, redraw, twins};
 use crate::RecipeError;
+use crate::grammar::quotes;
 use crate::tool_r0::canonical_calls;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -208,6 +209,29 @@ impl OwnToolsGame {
         }
         Ok(calls)
     }
+
+    /// Rejects a value that might belong to another parameter of its tool.
+    fn check_clear(&self, request: &str, plan: &CallPlan, calls: &[ToolCall]) -> Result<(), Rejection> {
+        for call in calls {
+            let Some(tool) = self.catalogue.get(&call.name) else { continue };
+            let given = call.arguments.keys().filter(|name| !plan.later.contains(name));
+            if let Some(name) = twins::unclear(&self.values, tool, given, request) {
+                let detail = format!("{request:?} does not say that {} is meant", name);
+                return Err(Rejection::new("unclear", detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// The only call with what the request mentions besides.
+    fn completed(&self, mut calls: Vec<ToolCall>, request: &str) -> Vec<ToolCall> {
+        if let ([call], true) = (calls.as_mut_slice(), self.plan.complete)
+            && let Some(tool) = self.catalogue.get(&call.name)
+        {
+            *call = complete::completed(call.clone(), tool, request);
+        }
+        calls
+    }
 }
 
 /// A request has at least this many words.
@@ -259,6 +283,8 @@ impl Game for OwnToolsGame {
         let (request, arguments) = self.parts(plan, &out.text)?;
         let calls = self.calls(plan, arguments)?;
         check_request(&request, plan, &calls)?;
+        self.check_clear(&request, plan, &calls)?;
+        let calls = self.completed(calls, &request);
         let domain = plan.calls.first().map(|call| call.tool.clone()).unwrap_or_default();
         let task = ToolTask { domain, ..ToolTask::new(request, self.tool_specs(&plan.menu), calls) };
         Ok(Request::from(task).ask_for_the_rest(plan))
@@ -287,7 +313,11 @@ impl Game for OwnToolsGame {
     }
 
     fn choose(&self, pool: &[&Request], n: usize, update: u64, seed: Seed) -> Option<Vec<(usize, Request)>> {
-        choice::of_one_menu(&self.catalogue, &self.plan, pool, n, update, seed)
+        let chosen = choice::of_one_menu(&self.catalogue, &self.plan, pool, n, update, seed.child("menu"))?;
+        let mut rng = seed.child("values").rng();
+        let mut redrawn =
+            |request| redraw::redrawn(request, &self.catalogue, &self.values, self.plan.redraw, &mut rng);
+        Some(chosen.into_iter().map(|(i, request)| (i, redrawn(request))).collect())
     }
 
     /// What is said, and the calls: requests in other words for the same calls are other tasks.

@@ -19,6 +19,7 @@
 
 mod catalogue;
 mod choice;
+mod complete;
 mod config;
 mod game;
 mod generator_reward;
@@ -28,16 +29,19 @@ mod grammar;
 pub mod mcp;
 mod plan;
 mod prompts;
-mod quotes;
+mod redraw;
 mod request;
 mod solver_reward;
+mod spans;
+mod twins;
 mod values;
+mod words;
 
 pub use catalogue::Catalogue;
 pub use config::{OwnTools, OwnToolsConfig, Preset};
 pub use game::{GameSettings, Order, OwnToolsGame};
 pub use generator_reward::{ProposalReward, ProposalRewardConfig};
-pub use plan::{CallPlan, PlanConfig, PlannedCall, Style};
+pub use plan::{CallPlan, PlanConfig, PlannedCall, Style, Wording};
 pub use prompts::{describe, solver_messages};
 pub use request::Request;
 pub use solver_reward::{AnswerReward, AnswerRewardConfig};

@@ -37,6 +37,20 @@ impl Style {
     pub const ALL: [Self; 4] = [Self::Command, Self::Question, Self::Wish, Self::Casual];
 }
 
+/// Which words a request may have beside its values.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Wording {
+    /// Any.
+    #[default]
+    Any,
+    /// Small words and those of the tools' names and descriptions, so that nothing is said that the calls leave out.
+    Named,
+    /// The same without the object of a tool's name: "play Radiohead" for `play_music`.
+    Unnamed,
+}
+
 /// The specification of a task: which calls, in which menu of tools, in whose words.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallPlan {
@@ -46,6 +60,9 @@ pub struct CallPlan {
     pub menu: Vec<String>,
     /// How the person speaks.
     pub style: Style,
+    /// Which words the request may have.
+    #[serde(default)]
+    pub wording: Wording,
     /// The arguments of each call, in order; empty if the Generator invents them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arguments: Vec<Map<String, Value>>,
@@ -91,10 +108,18 @@ pub struct PlanConfig {
     pub dialogues: f64,
     /// How people speak: a style is drawn uniformly.
     pub styles: Vec<Style>,
+    /// Weights of the wordings ([`Wording`]), where the values are given: any words, named, unnamed. A small Generator
+    /// that may use any word says what no call serves.
+    pub wordings: [f64; 3],
     /// Share of the plans, in [0, 1], that give the values of the parameters: those that the base model finds
     /// fitting ([`ParameterValues`]). In the others, the Generator invents them; a small one writes the same few again
     /// and again, or nonsense.
     pub given_values: f64,
+    /// Share of the arguments, in [0, 1], whose values are exchanged for other fitting ones, in the call and in the
+    /// request, each time that a task trains the Solver. It learns what the words around a value say, not the value.
+    pub redraw: f64,
+    /// Whether a call gets the everyday values that the request mentions and the plan does not have.
+    pub complete: bool,
 }
 
 impl Default for PlanConfig {
@@ -107,7 +132,10 @@ impl Default for PlanConfig {
             no_call: 0.2,
             dialogues: 0.2,
             styles: Style::ALL.to_vec(),
+            wordings: [0.15, 0.5, 0.35],
             given_values: 1.0,
+            redraw: 0.5,
+            complete: true,
         }
     }
 }
@@ -120,11 +148,15 @@ impl PlanConfig {
     pub fn validate(&self) -> Result<(), RecipeError> {
         let bad = |field: &str, why: &str| Err(RecipeError::setting(format!("plan.{field}"), why));
         check_weights("plan.calls", self.calls.iter().copied())?;
+        check_weights("plan.wordings", self.wordings.iter().copied())?;
         if self.menu_from == 0 || self.menu_to < self.menu_from {
             return bad("menu_to", "needs 1 <= menu_from <= menu_to");
         }
         if !(0.0..=1.0).contains(&self.given_values) {
             return bad("given_values", "must be in [0, 1]");
+        }
+        if !(0.0..=1.0).contains(&self.redraw) {
+            return bad("redraw", "must be in [0, 1]");
         }
         if !(0.0..=1.0).contains(&self.dialogues) {
             return bad("dialogues", "must be in [0, 1]");
@@ -173,7 +205,10 @@ impl PlanConfig {
             _ => Vec::new(),
         };
         let words = rng.random();
-        CallPlan { calls, menu, style, arguments, later, words }
+        let wordings = [Wording::Any, Wording::Named, Wording::Unnamed];
+        let wording =
+            pick(&mut rng, wordings.len(), |i| self.wordings[i]).map_or(Wording::Any, |i| wordings[i]);
+        CallPlan { calls, menu, style, wording, arguments, later, words }
     }
 
     /// The required parameters, and some of the others; at least one where there are any. No request says by a word

@@ -1,7 +1,8 @@
 //! The task over own tools: a request, after whatever was said before it.
 
 use super::CallPlan;
-use super::values::{said, spoken};
+use super::values::spoken;
+use crate::grammar::said;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sparring_core::{Message, Role, Seed};

@@ -56,6 +56,7 @@ impl PresetSettings for ToolR0Config {
         "frozen-generator",
         "no-difficulty",
         "rectangular-band",
+        "constrained",
         "miniature",
         "quick",
     ];

@@ -1,4 +1,5 @@
 use super::derive::without_called_tools;
+use super::grammar;
 use super::options::GameOptions;
 use super::prompts::{CheckedPrompts, Prompts};
 use super::proposal::{BlockOrder, Proposal, missing};
@@ -7,11 +8,15 @@ use super::tags;
 use super::verifier::has_think;
 use crate::RecipeError;
 use rand::seq::SliceRandom;
-use sparring_core::{Game, Message, Prompt, Rejection, Rollout, Seed};
-use sparring_tools::{ToolTask, signature_with, structure};
+use sparring_core::{Game, Hook, Message, Prompt, Rejection, Role, Rollout, Seed};
+use sparring_guided::Guide;
+use sparring_tools::{CallParser, ToolR0Tags, ToolSpec, ToolTask, signature_with, structure};
 
 /// From this number of arguments on, tasks belong to the same stratum.
 const MANY_ARGUMENTS: usize = 4;
+
+/// The Solver may write this many calls under a grammar.
+const MOST_CALLS: usize = 3;
 
 /// Tool-R0's game: the Generator writes a request, a list of tools and the calls that serve it; the Solver is given
 /// the request and the tools and must make the calls.
@@ -20,6 +25,7 @@ pub struct ToolR0Game {
     specs: SpecDistribution,
     prompts: CheckedPrompts,
     options: GameOptions,
+    guide: Option<Guide>,
 }
 
 impl ToolR0Game {
@@ -33,7 +39,35 @@ impl ToolR0Game {
         options: GameOptions,
     ) -> Result<Self, RecipeError> {
         specs.validate()?;
-        Ok(Self { specs, prompts: prompts.build()?, options })
+        Ok(Self { specs, prompts: prompts.build()?, options, guide: None })
+    }
+
+    /// Lets both players write under grammars if [`GameOptions::constrain`] is set. The guide belongs to the tokenizer
+    /// of both.
+    ///
+    /// # Errors
+    /// [`RecipeError::Grammar`] if the tokenizer cannot write what the grammars ask for.
+    pub fn with_guide(mut self, guide: Guide) -> Result<Self, RecipeError> {
+        grammar::proposal(&guide, &self.specs.draw(Seed::new(0)))?;
+        self.guide = Some(guide);
+        Ok(self)
+    }
+
+    /// The guide, if the players write under grammars.
+    fn constrained(&self) -> Option<&Guide> {
+        self.guide.as_ref().filter(|_| self.options.constrain)
+    }
+
+    /// A task of any conversation and tools, those of an evaluation, say; its calls are unknown.
+    pub fn task(tools: &[ToolSpec], conversation: &[Message]) -> ToolTask {
+        let question = match conversation {
+            [only] => only.content.clone(),
+            all => all.iter().fold("# Conversation".to_owned(), |text, message| {
+                let who = if message.role == Role::User { "User" } else { "Agent" };
+                format!("{text}\n{who}: {}", message.content)
+            }),
+        };
+        ToolTask::new(question, tools.to_vec(), Vec::new())
     }
 
     /// Returns the settings.
@@ -109,6 +143,20 @@ impl Game for ToolR0Game {
 
     fn solver_prompt(&self, task: &ToolTask) -> Vec<Message> {
         self.prompts.solver_prompt(task)
+    }
+
+    fn generator_hook(&self, spec: &TaskSpec) -> Option<Hook> {
+        grammar::proposal(self.constrained()?, spec).ok().map(Hook::new)
+    }
+
+    fn solver_hook(&self, task: &ToolTask) -> Option<Hook> {
+        let most = task.calls.len().max(MOST_CALLS);
+        grammar::answer(self.constrained()?, &task.tools, &task.question, most).ok().map(Hook::new)
+    }
+
+    fn gold_answer(&self, task: &ToolTask) -> Option<String> {
+        // Nobody wrote the thoughts that would lead to the calls.
+        (!self.options.require_think).then(|| ToolR0Tags::default().render(&task.calls))
     }
 
     fn solved(&self, task: &ToolTask, out: &Rollout) -> bool {

@@ -14,6 +14,7 @@ mod derive;
 mod domains;
 mod game;
 mod generator_reward;
+mod grammar;
 mod options;
 mod prompts;
 mod proposal;

@@ -23,6 +23,12 @@ pub enum Verifier {
 // Independent switches of a settings file.
 #[allow(clippy::struct_excessive_bools)]
 pub struct GameOptions {
+    /// Whether both players write under grammars, where the game has a guide ([`with_guide`]). A small model writes
+    /// prose or broken JSON otherwise. The Generator then writes its blocks in the order tools, answer, question, and
+    /// nobody thinks aloud, so that the prompts must ask for that.
+    ///
+    /// [`with_guide`]: super::ToolR0Game::with_guide
+    pub constrain: bool,
     /// Whether a proposal, and an answer that counts as solving, must have a think block.
     pub require_think: bool,
     /// Whether the four blocks of a proposal must be in order.
@@ -49,6 +55,7 @@ pub struct GameOptions {
 impl Default for GameOptions {
     fn default() -> Self {
         Self {
+            constrain: false,
             require_think: true,
             strict_order: false,
             enforce_spec: true,

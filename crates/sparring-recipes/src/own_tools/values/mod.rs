@@ -3,11 +3,15 @@
 mod kinds;
 mod lexicon;
 mod likelihood;
+mod made;
+mod names;
 mod texts;
 
 use super::Catalogue;
 use crate::RecipeError;
+use crate::grammar::said;
 use kinds::Kinds;
+pub(super) use names::plain;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -84,16 +88,16 @@ impl ParameterValues {
     }
 
     /// A fitting text.
-    fn text(&self, (tool, parameter): (&str, &str), rng: &mut impl Rng) -> Option<String> {
-        let texts = self.texts(tool, parameter);
+    fn text(&self, (tool, parameter): (&ToolSpec, &str), rng: &mut impl Rng) -> Option<String> {
+        let texts = self.texts(&tool.name, parameter);
         if texts.is_empty() {
-            return self.kinds.draw(tool, parameter, false, rng).map(str::to_owned);
+            return self.kinds.draw(tool, parameter, false, rng);
         }
         Some(texts[rng.random_range(0..texts.len())].clone())
     }
 
     /// A fitting number.
-    fn number(&self, (tool, parameter): (&str, &str), rng: &mut impl Rng) -> Option<f64> {
+    fn number(&self, (tool, parameter): (&ToolSpec, &str), rng: &mut impl Rng) -> Option<f64> {
         self.kinds.draw(tool, parameter, true, rng)?.parse().ok()
     }
 
@@ -109,7 +113,7 @@ impl ParameterValues {
         (0..TRIES).find_map(|_| {
             let mut arguments = Map::new();
             for name in parameters {
-                let value = self.value(tool.parameters.get(name)?, (&tool.name, name), rng)?;
+                let value = self.one(tool, name, rng)?;
                 arguments.insert(name.clone(), value);
             }
             let call = ToolCall::new(&tool.name, arguments);
@@ -117,8 +121,25 @@ impl ParameterValues {
         })
     }
 
+    /// Whether two parameters of a tool take the same values, as far as their names say what they take.
+    pub(super) fn alike(&self, tool: &ToolSpec, a: &str, b: &str) -> bool {
+        self.kinds.alike(tool, a, b)
+    }
+
+    /// A value for one parameter of a tool.
+    pub(super) fn one(&self, tool: &ToolSpec, name: &str, rng: &mut impl Rng) -> Option<Value> {
+        self.value(tool.parameters.get(name)?, (tool, name), rng)
+    }
+
+    /// The everyday values of the kinds that a parameter takes by its name.
+    pub(super) fn everyday(tool: &ToolSpec, name: &str) -> impl Iterator<Item = &'static str> {
+        kinds::named_kinds(tool, name)
+            .into_iter()
+            .flat_map(|k| lexicon::KINDS[k].values.iter().map(String::as_str))
+    }
+
     /// A value of a schema, or `None` for a schema that says more than this knows.
-    fn value(&self, schema: &Value, place: (&str, &str), rng: &mut impl Rng) -> Option<Value> {
+    fn value(&self, schema: &Value, place: (&ToolSpec, &str), rng: &mut impl Rng) -> Option<Value> {
         let Value::Object(map) = schema else { return None };
         if let Some(value) = map.get("const") {
             return Some(value.clone());
@@ -163,18 +184,13 @@ fn within(schema: &Map<String, Value>, number: f64, rng: &mut impl Rng) -> f64 {
 }
 
 /// Whether no text is another one, or a part of it.
-fn distinct(arguments: &Map<String, Value>) -> bool {
+pub(super) fn distinct(arguments: &Map<String, Value>) -> bool {
     let texts: Vec<String> = arguments
         .values()
         .filter(|value| value.is_string() || value.is_number())
         .map(|value| said(value).to_lowercase())
         .collect();
     (0..texts.len()).all(|i| (0..texts.len()).all(|j| i == j || !texts[i].contains(&texts[j])))
-}
-
-/// A value as a person would say it.
-pub(super) fn said(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A name as a person would say it: `getUser_token2` is `get user token2`.
@@ -215,7 +231,7 @@ mod tests {
             let mut logp = Vec::new();
             for group in batch.groups {
                 let context: String = group.prompt.iter().map(|byte| *byte as u8 as char).collect();
-                let person = context.ends_with("recipient =") && context.contains("\npay:");
+                let person = context.ends_with("whom =") && context.contains("\npay:");
                 for value in &group.completions {
                     let begins = |text: &str| value.iter().map(|byte| *byte as u8).eq(text.bytes());
                     let (name, street) = (begins(" Zo"), begins(" Xa"));
@@ -232,7 +248,7 @@ mod tests {
     fn listed_values_go_to_the_parameter_that_makes_them_likely() {
         let catalogue = Catalogue::from_text(
             r#"[{"name": "pay", "description": "Pays.", "parameters": {
-                "recipient": {"type": "string"}, "where": {"type": "string"}, "amount": {"type": "number"}}}]"#,
+                "whom": {"type": "string"}, "where": {"type": "string"}, "amount": {"type": "number"}}}]"#,
             "tools.json",
         )
         .unwrap();
@@ -242,7 +258,7 @@ mod tests {
             ParameterValues::measure(&catalogue, (&Names, &Names), &Names, Seed::new(1), &mut progress)
                 .unwrap();
         assert!(measured.is_of(&catalogue) && !ParameterValues::default().is_of(&catalogue));
-        assert_eq!(measured.texts("pay", "recipient"), ["Zoe Quill"]);
+        assert_eq!(measured.texts("pay", "whom"), ["Zoe Quill"]);
         assert_eq!(measured.texts("pay", "where").first().map(String::as_str), Some("Xanadu Lane"));
         assert!(measured.texts("pay", "amount").is_empty());
         assert_eq!(steps.last().map(String::as_str), Some("values chosen for 1 of 1 tools"));

@@ -1,9 +1,10 @@
 //! Texts for the parameters that take any: listed by a model, and chosen where they tell parameters apart.
 
 use super::super::Catalogue;
-use super::super::grammar::says_more;
 use super::kinds::Kinds;
 use super::likelihood::{Place, Usual, likelihoods};
+use super::names::named;
+use crate::grammar::says_more;
 use serde_json::Value;
 use sparring_core::{Encoder, PolicyError, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed};
 use sparring_tools::ToolSpec;
@@ -39,9 +40,11 @@ const EXAMPLES: [[&str; 3]; 8] = [
     ["turn on light", "where", "in the kitchen, upstairs, bedroom, hallway"],
 ];
 
-/// The parameters of a tool whose values may be any text, or lists of them.
+/// The parameters of a tool whose values may be any text, or lists of them, and whose names do not say which.
 fn of_any_text(tool: &ToolSpec) -> impl Iterator<Item = &String> {
-    tool.parameters.iter().filter(|(_, schema)| takes_any_text(schema)).map(|(name, _)| name)
+    let unknown =
+        |(name, schema): &(&String, &Value)| takes_any_text(schema) && named(name, schema).is_empty();
+    tool.parameters.iter().filter(unknown).map(|(name, _)| name)
 }
 
 fn takes_any_text(schema: &Value) -> bool {
@@ -138,7 +141,7 @@ pub(super) fn chosen(
     let mut candidates: BTreeSet<&str> = BTreeSet::new();
     for name in &names {
         candidates.extend(listed[*name].iter().take(LISTED).map(String::as_str));
-        kinds.values(&tool.name, name).take(EVERYDAY).for_each(|value| _ = candidates.insert(value));
+        kinds.values(tool, name).take(EVERYDAY).for_each(|value| _ = candidates.insert(value));
     }
     let candidates: Vec<&str> = candidates.into_iter().collect();
     if candidates.is_empty() {

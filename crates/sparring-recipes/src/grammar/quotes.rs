@@ -1,6 +1,6 @@
 //! Texts of a conversation that an argument may repeat.
 
-use super::grammar::{OF_STRINGS, says_more};
+use super::{OF_STRINGS, says_more};
 use serde_json::{Map, Value, json};
 use sparring_core::Message;
 use sparring_tools::ToolSpec;
@@ -12,7 +12,7 @@ const WORDS: usize = 10;
 const TEXTS: usize = 2_000;
 
 /// The words in a row, of all messages, without the marks around them.
-pub(super) fn of(conversation: &[Message]) -> Vec<String> {
+pub(crate) fn of(conversation: &[Message]) -> Vec<String> {
     let mut longest = WORDS;
     loop {
         let texts = rows_of_words(conversation, longest);
@@ -51,7 +51,7 @@ fn is_mark(c: char) -> bool {
 
 /// The tools, with the texts as the only values of their free strings. Strings whose schema says more stay as they are:
 /// enumerations, formats and patterns.
-pub(super) fn quoting(tools: &[ToolSpec], texts: &[String]) -> Vec<ToolSpec> {
+pub(crate) fn quoting(tools: &[ToolSpec], texts: &[String]) -> Vec<ToolSpec> {
     let mut quoting = tools.to_vec();
     if texts.is_empty() {
         return quoting;

@@ -1,0 +1,69 @@
+//! Parameters of one tool that take the same values.
+
+use super::ParameterValues;
+use super::values::{plain, spoken};
+use sparring_tools::ToolSpec;
+use std::collections::BTreeSet;
+
+/// A given parameter whose value another parameter of the tool might have as well, as far as the request says: of two
+/// cities, which one is left?
+///
+/// A request is clear about a parameter if it has a word of its name that no rival's name has; or if only this
+/// parameter's name is one plain word: with `city` and `current_city`, a city that is just mentioned is the `city`.
+pub(super) fn unclear<'a>(
+    values: &ParameterValues,
+    tool: &ToolSpec,
+    given: impl IntoIterator<Item = &'a String>,
+    request: &str,
+) -> Option<&'a String> {
+    let request = spoken(request);
+    let said: BTreeSet<&str> = request.split_whitespace().collect();
+    let clear = |name: &String| {
+        let rivals: Vec<&String> = tool
+            .parameters
+            .keys()
+            .filter(|other| *other != name && values.alike(tool, name, other))
+            .collect();
+        let theirs: Vec<String> = rivals.iter().map(|rival| spoken(rival)).collect();
+        let theirs: BTreeSet<&str> = theirs.iter().flat_map(|name| name.split_whitespace()).collect();
+        rivals.is_empty()
+            || spoken(name).split_whitespace().any(|word| said.contains(word) && !theirs.contains(word))
+            || plain(name) && !rivals.iter().any(|rival| plain(rival))
+    };
+    given.into_iter().find(|name| !clear(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Map, json};
+
+    fn unclear_in(tool: &ToolSpec, name: &str, request: &str) -> bool {
+        unclear(&ParameterValues::default(), tool, [&name.to_owned()], request).is_some()
+    }
+
+    fn tool(names: &[&str]) -> ToolSpec {
+        let text = json!({"type": "string"});
+        let tool = ToolSpec::new("travel", "", Map::new(), vec![]);
+        names.iter().fold(tool, |tool, name| tool.with_parameter(*name, text.clone(), false))
+    }
+
+    #[test]
+    fn of_two_cities_the_request_says_which() {
+        let journey = tool(&["from_city", "to_city", "cuisine"]);
+        assert!(unclear_in(&journey, "from_city", "Go, Oslo!"));
+        assert!(!unclear_in(&journey, "from_city", "Go from Oslo!"));
+        assert!(unclear_in(&journey, "from_city", "Go to the city of Oslo!"));
+        assert!(!unclear_in(&journey, "cuisine", "Something Thai."));
+    }
+
+    #[test]
+    fn a_plain_name_is_what_is_meant() {
+        let weather = tool(&["city", "current_city"]);
+        assert!(!unclear_in(&weather, "city", "How is Oslo?"));
+        assert!(unclear_in(&weather, "current_city", "How is Oslo?"));
+        let music = tool(&["album", "track"]);
+        assert!(unclear_in(&music, "album", "Play Moonlight."));
+        assert!(!unclear_in(&music, "album", "Play the album Moonlight."));
+    }
+}
