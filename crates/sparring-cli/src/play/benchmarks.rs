@@ -8,13 +8,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sparring::core::{BoxError, Game, Hook, Prompt, Sampler, Seed};
 use sparring::eval::{
-    AnswerReader, Benchmark, Item, Journal, Prompter, Report, RunConfig, Suite, paired_bootstrap, score,
+    AnswerReader, Benchmark, Expected, Item, Journal, Prompter, Report, RunConfig, Suite, paired_bootstrap,
+    score,
 };
 use sparring::recipes::own_tools::OwnToolsGame;
 use sparring::recipes::tool_r0::ToolR0Game;
 use sparring::tools::Format;
 use sparring::train::accuracy_with_error;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -306,7 +307,24 @@ struct Scores {
     no_call_accuracy: Option<f64>,
     f1_names: f64,
     f1_arguments: f64,
+    /// Right answers and items by the first tool that is to be called.
+    tools: BTreeMap<String, [usize; 2]>,
     right: String,
+}
+
+/// Right answers and items by tool. Items that no call serves count nowhere.
+fn by_tool(items: &[Item], right: &[bool]) -> BTreeMap<String, [usize; 2]> {
+    let mut tools: BTreeMap<String, [usize; 2]> = BTreeMap::new();
+    for (item, right) in items.iter().zip(right) {
+        if let Expected::Calls(calls) = &item.expected
+            && let Some(call) = calls.first()
+        {
+            let [solved, all] = tools.entry(call.name.clone()).or_default();
+            *solved += usize::from(*right);
+            *all += 1;
+        }
+    }
+    tools
 }
 
 impl sparring::train::Benchmark for InRun {
@@ -343,6 +361,7 @@ impl sparring::train::Benchmark for InRun {
             no_call_accuracy: no_call,
             f1_names: overlap.map_or(0.0, |share| share.calls_f1),
             f1_arguments: overlap.map_or(0.0, |share| share.arguments_f1),
+            tools: by_tool(&items.items, &right),
             right: right.iter().map(|right| if *right { '1' } else { '0' }).collect(),
         })?)
     }
