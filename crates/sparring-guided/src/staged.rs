@@ -98,3 +98,27 @@ impl HookState for Stage<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Guide, Vocabulary};
+
+    #[test]
+    fn a_later_stage_is_made_of_all_the_text_before() {
+        let guide = Guide::new(&Vocabulary::bytes()).unwrap();
+        let (second, third) = (guide.clone(), guide.clone());
+        let staged = Staged::new(guide.regex("[ab];").unwrap(), move |_| second.regex("[cd];"))
+            .then(move |text| third.regex(text));
+        let follows = |text: &str| {
+            let mut state = staged.start(&[]);
+            text.bytes().all(|byte| {
+                let mut logits = vec![0.0; 257];
+                state.apply(&mut logits).unwrap();
+                logits[usize::from(byte)] == 0.0 && state.accept(u32::from(byte)).is_ok()
+            })
+        };
+        assert!(follows("a;d;a;d;"));
+        assert!(!follows("a;d;d;"));
+    }
+}

@@ -202,6 +202,8 @@ fn settings_are_checked() {
         ("[plan]\nmenu_from = 0", "plan.menu_to"),
         ("[plan]\ngiven_values = 2.0", "plan.given_values"),
         ("[plan]\nno_call = 1.0", "plan.no_call"),
+        ("[plan]\nredraw = -0.1", "plan.redraw"),
+        ("[plan]\nwordings = [0.0, 0.0, 0.0]", "plan.wordings"),
         ("[game]\norder = \"request_first\"", "plan.given_values"),
         ("[game]\nformat = \"morse\"", "morse"),
         ("[self_play.generator]\nprobe_samples = 0", "probe_samples"),
@@ -211,4 +213,52 @@ fn settings_are_checked() {
         let error = config.and_then(|config| config.build(catalogue, None).map(drop)).unwrap_err();
         assert!(error.to_string().contains(what), "{settings}: {error}");
     }
+}
+
+const MUSIC: &str = r#"[
+  {"name": "play", "description": "", "parameters": {"type": "object", "properties": {
+    "album": {"type": "string"}, "track": {"type": "string"}, "genre": {"type": "string"}}}},
+  {"name": "stop", "description": "", "parameters": {"type": "object", "properties": {}}}
+]"#;
+
+fn music() -> OwnTools {
+    let config =
+        OwnToolsConfig::from_toml("extends = \"own-tools\"\nplan.redraw = 1.0\n", "test.toml").unwrap();
+    config.build(Catalogue::from_text(MUSIC, "tools.json").unwrap(), None).unwrap()
+}
+
+fn plan_of_track() -> CallPlan {
+    serde_json::from_value(serde_json::json!({
+        "calls": [{"tool": "play", "parameters": ["track"]}], "menu": ["play"], "style": "wish",
+        "arguments": [{"track": "Moonlight"}]}))
+    .unwrap()
+}
+
+#[test]
+fn a_call_gets_what_the_request_mentions_besides() {
+    let said =
+        |text: &str| music().game.read(&plan_of_track(), &Rollout::from_text(text).with_finish(Finish::Stop));
+    let request = said("I want the jazz track Moonlight.").unwrap();
+    let calls = serde_json::to_value(&request.task.calls[0].arguments).unwrap();
+    assert_eq!(calls, serde_json::json!({"track": "Moonlight", "genre": "jazz"}));
+    // An album might have this name as well.
+    assert_eq!(said("I want to hear Moonlight.").unwrap_err().rule, "unclear");
+}
+
+#[test]
+fn a_task_has_other_values_each_time() {
+    let recipe = music();
+    let text = Rollout::from_text("I want the track Moonlight.").with_finish(Finish::Stop);
+    let task = recipe.game.read(&plan_of_track(), &text).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for update in 0..8 {
+        let chosen = recipe.game.choose(&[&task], 2, update, Seed::new(update)).unwrap();
+        assert_eq!(chosen, recipe.game.choose(&[&task], 2, update, Seed::new(update)).unwrap());
+        for (_, request) in chosen.iter().filter(|(_, request)| !request.task.calls.is_empty()) {
+            let track = request.task.calls[0].arguments["track"].as_str().unwrap();
+            assert_eq!(request.task.question, format!("I want the track {track}."));
+            seen.insert(track.to_owned());
+        }
+    }
+    assert!(seen.len() > 4, "{seen:?}");
 }

@@ -16,7 +16,7 @@ fn load(name: &str) -> ToolR0Config {
 
 #[test]
 fn every_preset_loads_builds_and_survives_a_round_trip() {
-    assert_eq!(Preset::all().len(), 9);
+    assert_eq!(Preset::all().len(), 10);
     for preset in Preset::all() {
         let config = load(preset.name());
         config.clone().build().unwrap();

@@ -50,7 +50,7 @@ pub(crate) fn play(args: &Args, evaluations: Vec<Evaluation<ToolTask>>) -> Resul
     // 2. The game: over the user's tools, or over tools that the Generator invents.
     match settings.recipe.clone() {
         Recipe::ToolR0(config) => {
-            let constrained = config.game.constrain && args.model.is_some();
+            let constrained = config.game.constrain;
             let mut recipe = config.build()?;
             if constrained {
                 recipe.game = recipe.game.with_guide(recipe::guide(base.tokenizer())?)?;

@@ -14,14 +14,16 @@ use std::collections::BTreeMap;
 /// one. The share `plan.no_call` of the tasks calls other tools: with this menu, declining is right for them. Where the
 /// pool has no tasks of one sort, there are more of the other.
 ///
+/// `other_words` may change each task at its place, before a menu turns it into one to decline.
+///
 /// A task without calls may be right with its own menu only, so it is left out; `None` if no others are there.
 pub(super) fn of_one_menu(
     catalogue: &Catalogue,
     plan: &PlanConfig,
     pool: &[&Request],
     n: usize,
-    update: u64,
-    seed: Seed,
+    (update, seed): (u64, Seed),
+    other_words: impl Fn(Request, u64) -> Request,
 ) -> Option<Vec<(usize, Request)>> {
     let mut rng = seed.rng();
     let names = draw_menu(catalogue, plan, pool, update, &mut rng)?;
@@ -51,15 +53,15 @@ pub(super) fn of_one_menu(
     chosen.extend(rounds.iter().cycle().take(n - declined));
     chosen.shuffle(&mut rng);
     let menu: Vec<_> = names.iter().filter_map(|name| catalogue.get(name).cloned()).collect();
-    let shown = |i: usize| {
-        let mut request = pool[i].clone();
+    let shown = |(place, i): (usize, usize)| {
+        let mut request = other_words(pool[i].clone(), place as u64);
         request.task.tools.clone_from(&menu);
         if !request.task.calls.iter().all(|call| on_menu(&call.name)) {
             request.task.calls.clear();
         }
         (i, request)
     };
-    Some(chosen.into_iter().map(shown).collect())
+    Some(chosen.into_iter().enumerate().map(shown).collect())
 }
 
 /// A menu that serves some task of the pool, and does not serve all tools if there is to be something to decline.
@@ -113,7 +115,7 @@ mod tests {
             let pool = pool(&catalogue, each);
             let plan = PlanConfig { menu_from: 1, menu_to: 5, no_call: 0.25, ..PlanConfig::default() };
             let pool: Vec<&Request> = pool.iter().collect();
-            let choose = || of_one_menu(&catalogue, &plan, &pool, n, update, Seed::new(seed));
+            let choose = || of_one_menu(&catalogue, &plan, &pool, n, (update, Seed::new(seed)), |request, _| request);
             let chosen = choose().unwrap();
             prop_assert_eq!(&chosen, &choose().unwrap());
             prop_assert_eq!(chosen.len(), n);
@@ -136,7 +138,9 @@ mod tests {
         let pool: Vec<&Request> = pool.iter().collect();
         let plan = PlanConfig { menu_from: 4, menu_to: 4, no_call: 0.0, ..PlanConfig::default() };
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for (_, Request { task, .. }) in of_one_menu(&catalogue, &plan, &pool, 12, 0, Seed::new(1)).unwrap() {
+        for (_, Request { task, .. }) in
+            of_one_menu(&catalogue, &plan, &pool, 12, (0, Seed::new(1)), |request, _| request).unwrap()
+        {
             *counts.entry(task.calls[0].name.clone()).or_default() += 1;
         }
         assert!(counts.len() == 4 && counts.values().all(|n| *n == 3), "{counts:?}");
@@ -150,7 +154,8 @@ mod tests {
         let pool: Vec<&Request> = pool.iter().filter(|request| request.task.calls[0].name != "t2").collect();
         let plan = PlanConfig { menu_from: 1, menu_to: 1, no_call: 0.0, ..PlanConfig::default() };
         let leader = |update| {
-            let chosen = of_one_menu(&catalogue, &plan, &pool, 1, update, Seed::new(update));
+            let chosen =
+                of_one_menu(&catalogue, &plan, &pool, 1, (update, Seed::new(update)), |request, _| request);
             chosen.unwrap()[0].1.task.tools[0].name.clone()
         };
         let mut leaders: Vec<String> = (4..8).map(leader).collect();
@@ -164,10 +169,10 @@ mod tests {
         let declined: Request = ToolTask::new("Sing.", Vec::new(), Vec::new()).into();
         let plan = PlanConfig::default();
         let seed = Seed::new(1);
-        assert_eq!(of_one_menu(&catalogue, &plan, &[&declined], 4, 0, seed), None);
+        assert_eq!(of_one_menu(&catalogue, &plan, &[&declined], 4, (0, seed), |request, _| request), None);
         let tasks = pool(&catalogue, 2);
         let all: Vec<&Request> = tasks.iter().chain([&declined]).collect();
-        let chosen = of_one_menu(&catalogue, &plan, &all, 8, 0, seed).unwrap();
+        let chosen = of_one_menu(&catalogue, &plan, &all, 8, (0, seed), |request, _| request).unwrap();
         assert!(chosen.len() == 8 && chosen.iter().all(|(place, _)| *place < tasks.len()));
     }
 }

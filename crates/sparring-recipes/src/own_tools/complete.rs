@@ -1,28 +1,27 @@
 //! Arguments that a request mentions and its call leaves out.
 
-use super::spans;
 use super::values::{ParameterValues, spoken};
+use super::{spans, words};
 use crate::grammar::said;
 use serde_json::Value;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Shortest everyday value that counts as mentioned: "on" and "my" stand in requests by themselves.
-const SHORTEST: usize = 4;
-
 /// Adds what the request mentions to its call: values of an enumeration, or everyday ones of the kinds that a
-/// parameter's name speaks of. A Generator that was to write of other parameters mentions them all the same, and a
-/// Solver would learn to leave them out.
+/// parameter's name speaks of. A Generator often mentions parameters that the plan left out, and a Solver would learn to
+/// leave them out too.
 ///
-/// Nothing is added that two parameters could take, that a given value has in it, or that the tool's name says.
+/// Nothing is added that two parameters could take, that a given value has in it, or that the name of the tool or of a
+/// parameter says; no number, which may count anything; nor a small word: "on" is the status of a lamp, and stands in most requests.
 pub(super) fn completed(mut call: ToolCall, tool: &ToolSpec, request: &str) -> ToolCall {
     let given: Vec<Range<usize>> =
         call.arguments.values().flat_map(|value| spans::of(request, &said(value))).collect();
-    let of_tool = spoken(&tool.name);
+    let names: Vec<String> =
+        [&tool.name].into_iter().chain(tool.parameters.keys()).map(|name| spoken(name)).collect();
     let free = |place: &Range<usize>| {
         !given.iter().any(|other| spans::overlap(place, other))
-            && spans::of(&of_tool, &request[place.clone()]).is_empty()
+            && names.iter().all(|name| spans::of(name, &request[place.clone()]).is_empty())
     };
     let mut mentioned: BTreeMap<&String, Vec<Range<usize>>> = BTreeMap::new();
     for (name, schema) in tool.parameters.iter().filter(|(name, _)| !call.arguments.contains_key(*name)) {
@@ -55,13 +54,14 @@ pub(super) fn completed(mut call: ToolCall, tool: &ToolSpec, request: &str) -> T
 
 /// The values that are looked for.
 fn known(tool: &ToolSpec, name: &str, schema: &Value) -> Vec<String> {
-    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-        return values.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    }
-    if !matches!(schema.get("type").and_then(Value::as_str), Some("string" | "str")) {
-        return Vec::new();
-    }
-    ParameterValues::everyday(tool, name).filter(|value| value.len() >= SHORTEST).map(str::to_owned).collect()
+    let enumerated = schema.get("enum").and_then(Value::as_array);
+    let text = matches!(schema.get("type").and_then(Value::as_str), Some("string" | "str"));
+    let values: Vec<&str> = match enumerated {
+        Some(values) => values.iter().filter_map(Value::as_str).collect(),
+        None if text => ParameterValues::everyday(tool, name).collect(),
+        None => Vec::new(),
+    };
+    values.into_iter().filter(|value| !words::is_small(value)).map(str::to_owned).collect()
 }
 
 /// A value as the schema writes it: the letters of an enumeration, else those of the request.
@@ -95,7 +95,7 @@ mod tests {
             .with_parameter("genre", text.clone(), false)
             .with_parameter("from_currency", text.clone(), false)
             .with_parameter("to_currency", text, false)
-            .with_parameter("seats", json!({"type": "string", "enum": ["front", "BACK"]}), false)
+            .with_parameter("seats", json!({"type": "string", "enum": ["front", "BACK", "on"]}), false)
     }
 
     fn completes(request: &str) -> Value {
@@ -114,8 +114,9 @@ mod tests {
     #[test]
     fn nothing_unclear_is_added() {
         let given = json!({"title": "Jazz in June"});
-        // Of two parameters; two values of one; in a given value.
-        for request in ["Jazz in June for euros", "comedy or horror: Jazz in June", "cinema: Jazz in June"] {
+        // Of two parameters; two values of one; in a given value; a small word.
+        let unclear = ["Jazz in June for euros", "comedy or horror: Jazz in June", "cinema: Jazz in June"];
+        for request in unclear.into_iter().chain(["on Friday, Jazz in June"]) {
             assert_eq!(completes(request), given, "{request}");
         }
     }

@@ -216,7 +216,7 @@ impl OwnToolsGame {
             let Some(tool) = self.catalogue.get(&call.name) else { continue };
             let given = call.arguments.keys().filter(|name| !plan.later.contains(name));
             if let Some(name) = twins::unclear(&self.values, tool, given, request) {
-                let detail = format!("{request:?} does not say that {} is meant", name);
+                let detail = format!("{request:?} does not say that {name} is meant");
                 return Err(Rejection::new("unclear", detail));
             }
         }
@@ -313,11 +313,12 @@ impl Game for OwnToolsGame {
     }
 
     fn choose(&self, pool: &[&Request], n: usize, update: u64, seed: Seed) -> Option<Vec<(usize, Request)>> {
-        let chosen = choice::of_one_menu(&self.catalogue, &self.plan, pool, n, update, seed.child("menu"))?;
-        let mut rng = seed.child("values").rng();
-        let mut redrawn =
-            |request| redraw::redrawn(request, &self.catalogue, &self.values, self.plan.redraw, &mut rng);
-        Some(chosen.into_iter().map(|(i, request)| (i, redrawn(request))).collect())
+        let values = seed.child("values");
+        let redrawn = |request, place| {
+            let rng = &mut values.index(place).rng();
+            redraw::redrawn(request, &self.catalogue, &self.values, self.plan.redraw, rng)
+        };
+        choice::of_one_menu(&self.catalogue, &self.plan, pool, n, (update, seed.child("menu")), redrawn)
     }
 
     /// What is said, and the calls: requests in other words for the same calls are other tasks.

@@ -1,4 +1,4 @@
-use super::{Catalogue, ParameterValues};
+use super::{Catalogue, ParameterValues, twins};
 use crate::RecipeError;
 use crate::tool_r0::{check_weights, pick};
 use rand::Rng;
@@ -37,7 +37,7 @@ impl Style {
     pub const ALL: [Self; 4] = [Self::Command, Self::Question, Self::Wish, Self::Casual];
 }
 
-/// Which words a request may have beside its values.
+/// Which words a request may have besides its values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -45,7 +45,7 @@ pub enum Wording {
     /// Any.
     #[default]
     Any,
-    /// Small words and those of the tools' names and descriptions, so that nothing is said that the calls leave out.
+    /// Small words, and those of the names and descriptions of its tools and given parameters, so that nothing is said that the calls leave out.
     Named,
     /// The same without the object of a tool's name: "play Radiohead" for `play_music`.
     Unnamed,
@@ -104,7 +104,8 @@ pub struct PlanConfig {
     pub parameters: usize,
     /// Share of the Solver's tasks, in [0, 1), whose tools are not on the menu, so that declining is right.
     pub no_call: f64,
-    /// Share of the plans, in [0, 1], in which the request leaves out parameters, and the assistant asks for them.
+    /// Share of the plans, in [0, 1], in which the request leaves out parameters, and the assistant asks for them. In
+    /// half of the others it asks for those that could be confused with another one.
     pub dialogues: f64,
     /// How people speak: a style is drawn uniformly.
     pub styles: Vec<Style>,
@@ -202,6 +203,7 @@ impl PlanConfig {
         let dialogue = rng.random::<f64>() < self.dialogues;
         let later = match (arguments.as_slice(), dialogue) {
             ([arguments], true) => asked_later(arguments, &mut rng),
+            ([arguments], false) if rng.random::<bool>() => unclear(&tools[called[0]], values, arguments),
             _ => Vec::new(),
         };
         let words = rng.random();
@@ -226,6 +228,14 @@ impl PlanConfig {
         let given = |name: &&String| required.contains(name) || others.contains(name);
         tool.parameters.keys().filter(given).cloned().collect()
     }
+}
+
+/// The arguments that a request can only give with their parameters' names, which a small Generator seldom says: half
+/// of the time the assistant asks for them, so that their tools have tasks.
+fn unclear(tool: &ToolSpec, values: &ParameterValues, arguments: &Map<String, Value>) -> Vec<String> {
+    let said = |value: &Value| value.is_string() || value.is_number();
+    let unclear = |(name, value): &(&String, &Value)| said(value) && twins::needs_a_name(values, tool, name);
+    arguments.iter().filter(unclear).map(|(name, _)| name.clone()).collect()
 }
 
 /// At least one of the arguments that a person can give in an answer, in random order.

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// The request with other values for some arguments, each with the probability `share`: a pool's few requests are used
 /// several times, and a Solver would learn their values by heart.
 ///
-/// A value is exchanged where it stands once in the conversation, and what takes its place fits the parameter.
+/// A value is exchanged where it stands once in the conversation, and only if it is known what else the parameter takes.
 pub(super) fn redrawn(
     mut request: Request,
     catalogue: &Catalogue,
@@ -21,7 +21,7 @@ pub(super) fn redrawn(
         let Some(tool) = catalogue.get(&request.task.calls[c].name) else { continue };
         let names: Vec<String> = request.task.calls[c].arguments.keys().cloned().collect();
         for name in names {
-            if rng.random::<f64>() >= share {
+            if rng.random::<f64>() >= share || !values.knows(tool, &name) {
                 continue;
             }
             let Some(value) = values.one(tool, &name, rng) else { continue };

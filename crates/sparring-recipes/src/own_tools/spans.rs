@@ -2,18 +2,27 @@
 
 use std::ops::Range;
 
-/// The places of `part` in `text`, whatever the case of letters, with no letter or digit before and behind it.
+/// The places of `part` in `text`, whatever the case of ASCII letters, as whole words: the letters around an apostrophe
+/// belong to one.
 pub(super) fn of(text: &str, part: &str) -> Vec<Range<usize>> {
     if part.is_empty() {
         return Vec::new();
     }
-    let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let letter = |c: &Option<char>| c.is_some_and(char::is_alphanumeric);
+    let inside = |mut chars: [Option<char>; 2]| {
+        // The nearer one first.
+        if matches!(chars[0], Some('\'' | '\u{2019}')) {
+            chars.swap(0, 1);
+        }
+        letter(&chars[0])
+    };
     let starts = text.char_indices().map(|(start, _)| start);
     starts
         .filter_map(|start| {
             let end = start + part.len();
             let same = text.get(start..end)?.eq_ignore_ascii_case(part);
-            let whole = !inside(text[..start].chars().next_back()) && !inside(text[end..].chars().next());
+            let (mut before, mut behind) = (text[..start].chars().rev(), text[end..].chars());
+            let whole = !inside([before.next(), before.next()]) && !inside([behind.next(), behind.next()]);
             (same && whole).then_some(start..end)
         })
         .collect()
@@ -33,6 +42,8 @@ mod tests {
         assert_eq!(of("Rome, rome and Romeo", "rome"), [0..4, 6..10]);
         assert_eq!(of("zürich at 5", "5"), [11..12]);
         assert_eq!(of("in 15 or 5.5", "5").len(), 2);
+        assert!(of("I'm looking for what's red", "m").is_empty() && of("what's red", "s").is_empty());
+        assert_eq!(of("the 'M' shirt", "m"), [5..6]);
         assert!(of("", "a").is_empty() && of("a", "").is_empty());
         assert!(overlap(&(0..3), &(2..4)) && !overlap(&(0..2), &(2..4)));
     }

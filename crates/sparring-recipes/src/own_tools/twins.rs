@@ -18,19 +18,28 @@ pub(super) fn unclear<'a>(
 ) -> Option<&'a String> {
     let request = spoken(request);
     let said: BTreeSet<&str> = request.split_whitespace().collect();
-    let clear = |name: &String| {
-        let rivals: Vec<&String> = tool
-            .parameters
-            .keys()
-            .filter(|other| *other != name && values.alike(tool, name, other))
-            .collect();
+    given.into_iter().find(|name| {
+        let rivals = rivals(values, tool, name);
         let theirs: Vec<String> = rivals.iter().map(|rival| spoken(rival)).collect();
         let theirs: BTreeSet<&str> = theirs.iter().flat_map(|name| name.split_whitespace()).collect();
-        rivals.is_empty()
-            || spoken(name).split_whitespace().any(|word| said.contains(word) && !theirs.contains(word))
-            || plain(name) && !rivals.iter().any(|rival| plain(rival))
-    };
-    given.into_iter().find(|name| !clear(name))
+        let named =
+            || spoken(name).split_whitespace().any(|word| said.contains(word) && !theirs.contains(word));
+        !meant(name, &rivals) && !named()
+    })
+}
+
+/// Whether a value of this parameter is unclear unless its name is said.
+pub(super) fn needs_a_name(values: &ParameterValues, tool: &ToolSpec, name: &str) -> bool {
+    !meant(name, &rivals(values, tool, name))
+}
+
+fn rivals<'a>(values: &ParameterValues, tool: &'a ToolSpec, name: &str) -> Vec<&'a String> {
+    tool.parameters.keys().filter(|other| *other != name && values.alike(tool, name, other)).collect()
+}
+
+/// Whether a value that is just mentioned is this parameter's.
+fn meant(name: &str, rivals: &[&String]) -> bool {
+    rivals.is_empty() || plain(name) && !rivals.iter().any(|rival| plain(rival))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The words that a request may have beside its values.
+//! The words that a request may have besides its values.
 
 use super::plan::Wording;
 use super::values::spoken;
@@ -6,14 +6,17 @@ use super::{CallPlan, Catalogue};
 use sparring_tools::ToolSpec;
 use std::collections::BTreeSet;
 
-/// Words of any request. None of them is a value by itself, so that a request of these words, of its values and of the
-/// names of tools and parameters says nothing that its calls leave out.
+/// Words of any request. Hardly any is a value by itself, so that a request of these words, of its values and of the
+/// names of its tools and parameters says little that its calls leave out.
 const SMALL: &str = "a an the my your our some any this that these those in on at for to from of with by near about \
 into over under before after until between around and or as called named titled like per i you me we us it he she they \
 him her them there here am is are was be do does did can could would will should may have has had need want wish love \
 please so then now just also only too not what which who when where how why many much what's i'd i'm i've let's it's \
 don't find show give get tell look search see check make put add set start use help know go take let send create play \
 open book order call buy try hear watch read turn change going up out off hey hi thanks looking again right";
+
+/// Characters of a description whose words count.
+const ABOUT: usize = 120;
 
 /// The words of a plan's request; empty if it may have any.
 pub(super) fn of(catalogue: &Catalogue, plan: &CallPlan) -> Vec<String> {
@@ -25,13 +28,16 @@ pub(super) fn of(catalogue: &Catalogue, plan: &CallPlan) -> Vec<String> {
         Wording::Unnamed => tools().flat_map(object).collect(),
         Wording::Any | Wording::Named => BTreeSet::new(),
     };
+    let given = |name: &&String| plan.calls.iter().any(|call| call.parameters.contains(name));
     let names = tools().flat_map(|tool| {
-        let parameters = tool.parameters.keys().map(|name| spoken(name));
-        let about = tool.description.to_lowercase();
+        let parameters = tool.parameters.keys().filter(given).map(|name| spoken(name));
+        let about: String = tool.description.to_lowercase().chars().take(ABOUT).collect();
         [spoken(&tool.name), about].into_iter().chain(parameters).collect::<Vec<_>>()
     });
     let names: Vec<String> = names.collect();
-    let names = names.iter().flat_map(|name| name.split_whitespace()).filter(|word| is_word(word));
+    let names = names.iter().flat_map(|name| name.split_whitespace());
+    let names =
+        names.map(|word| word.trim_matches(|c: char| !c.is_alphanumeric())).filter(|word| is_word(word));
     let small = SMALL.split_whitespace();
     // What is left out must not come back as a small word.
     let words: BTreeSet<String> =
@@ -39,14 +45,20 @@ pub(super) fn of(catalogue: &Catalogue, plan: &CallPlan) -> Vec<String> {
     words.into_iter().collect()
 }
 
+/// Whether a word is one of those that any request may have.
+pub(super) fn is_small(word: &str) -> bool {
+    SMALL.split_whitespace().any(|small| small.eq_ignore_ascii_case(word))
+}
+
 /// Words of letters only; numbers are values.
 fn is_word(word: &str) -> bool {
-    word.len() <= 16 && word.chars().all(char::is_alphabetic)
+    (1..=16).contains(&word.len()) && word.chars().all(char::is_alphabetic)
 }
 
 /// What a tool's name acts on: `search creative work` has `creative` and `work`, `play music` has `music`.
 fn object(tool: &ToolSpec) -> Vec<String> {
-    spoken(&tool.name).split_whitespace().skip(1).map(str::to_owned).collect()
+    let name = spoken(&tool.name);
+    name.split_whitespace().skip(1).filter(|word| !is_small(word)).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -61,7 +73,7 @@ mod tests {
         let catalogue = Catalogue::from_text(&tools.to_string(), "t.json").unwrap();
         let plan = |wording: &str| -> CallPlan {
             serde_json::from_value(
-                json!({"calls": [{"tool": "find_flight", "parameters": []}], "menu": ["find_flight"],
+                json!({"calls": [{"tool": "find_flight", "parameters": ["cabinClass"]}], "menu": ["find_flight"],
                 "style": "wish", "wording": wording}),
             )
             .unwrap()
@@ -69,7 +81,7 @@ mod tests {
         let words = |wording: &str| of(&catalogue, &plan(wording));
         let has = |wording: &str, word: &str| words(wording).iter().any(|known| known == word);
         assert!(words("any").is_empty());
-        for word in ["please", "flight", "cabin", "class", "cheap"] {
+        for word in ["please", "flight", "cabin", "class", "cheap", "flights"] {
             assert!(has("named", word), "{word}");
         }
         assert!(!has("named", "2"));

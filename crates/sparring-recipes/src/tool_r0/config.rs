@@ -47,7 +47,7 @@ pub struct ToolR0Config {
 pub type Preset = preset::Preset<ToolR0Config>;
 
 impl PresetSettings for ToolR0Config {
-    /// The paper, the released code, the corrected version, its ablations, and the two small ones.
+    /// The paper, the released code, the corrected version, its ablations, one under grammars, and two small ones.
     const PRESETS: &'static [Preset] = presets![
         "paper",
         "released",
@@ -117,6 +117,14 @@ impl ToolR0Config {
     /// Builds the parts of the recipe, which checks the settings.
     fn parts(&self) -> Result<(ToolR0Game, GeneratorReward, SolverReward, SelfPlayPlan), RecipeError> {
         let prompts = self.prompts.clone().unwrap_or_default();
+        if self.game.constrain && (self.game.require_think || self.game.strict_order) {
+            let what =
+                "writes no thoughts, and the question last: set require_think and strict_order to false";
+            return Err(RecipeError::setting("game.constrain", what));
+        }
+        if self.game.constrain && self.spec.multi_turn > 0.0 {
+            return Err(RecipeError::setting("spec.multi_turn", "must be 0 with game.constrain"));
+        }
         let game = ToolR0Game::new(self.spec.clone(), &prompts, self.game.clone())?;
         let generator_reward = GeneratorReward::new(self.generator_reward.clone())?;
         let solver_reward = SolverReward::new(self.solver_reward.clone())?;

@@ -8,6 +8,7 @@ use super::names::named;
 use crate::tool_r0::pick;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sparring_core::{Encoder, PolicyError, Scorer};
 use sparring_tools::ToolSpec;
 use std::collections::BTreeMap;
@@ -84,9 +85,22 @@ impl Kinds {
 
     /// Whether two parameters, both with names that say what they take, take values of one kind.
     pub(super) fn alike(&self, tool: &ToolSpec, a: &str, b: &str) -> bool {
+        let number = |name: &str| {
+            let kind =
+                tool.parameters.get(name).and_then(|schema| schema.get("type")).and_then(Value::as_str);
+            matches!(kind, Some("integer" | "int" | "number" | "float"))
+        };
+        // An enumeration takes its own values only.
+        let enumerated =
+            |name: &str| tool.parameters.get(name).is_some_and(|schema| schema.get("enum").is_some());
+        if enumerated(a) || enumerated(b) {
+            return enumerated(a)
+                && enumerated(b)
+                && tool.parameters[a]["enum"] == tool.parameters[b]["enum"];
+        }
         let kinds = |name: &str| match named_kinds(tool, name).is_empty() {
             true => Vec::new(),
-            false => self.fitting(tool, name, false),
+            false => self.fitting(tool, name, number(name)),
         };
         let b = kinds(b);
         kinds(a).iter().any(|kind| b.iter().any(|other| other.0 == kind.0))

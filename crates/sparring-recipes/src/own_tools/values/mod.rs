@@ -121,6 +121,18 @@ impl ParameterValues {
         })
     }
 
+    /// Whether the name of a parameter, or a model, says which values it takes.
+    pub(super) fn knows(&self, tool: &ToolSpec, name: &str) -> bool {
+        let schema = tool.parameters.get(name);
+        let field = |key: &str| schema.and_then(|schema| schema.get(key));
+        let number =
+            matches!(field("type").and_then(Value::as_str), Some("integer" | "int" | "number" | "float"));
+        let named = kinds::named_kinds(tool, name);
+        field("enum").is_some()
+            || named.iter().any(|&k| !number || lexicon::KINDS[k].numbers)
+            || !self.texts(&tool.name, name).is_empty()
+    }
+
     /// Whether two parameters of a tool take the same values, as far as their names say what they take.
     pub(super) fn alike(&self, tool: &ToolSpec, a: &str, b: &str) -> bool {
         self.kinds.alike(tool, a, b)
@@ -131,11 +143,13 @@ impl ParameterValues {
         self.value(tool.parameters.get(name)?, (tool, name), rng)
     }
 
-    /// The everyday values of the kinds that a parameter takes by its name.
+    /// The everyday values of the kinds that a parameter takes by its name, but for numbers.
     pub(super) fn everyday(tool: &ToolSpec, name: &str) -> impl Iterator<Item = &'static str> {
         kinds::named_kinds(tool, name)
             .into_iter()
-            .flat_map(|k| lexicon::KINDS[k].values.iter().map(String::as_str))
+            .map(|k| &lexicon::KINDS[k])
+            .filter(|kind| !kind.numbers && kind.name != "number word")
+            .flat_map(|kind| kind.values.iter().map(String::as_str))
     }
 
     /// A value of a schema, or `None` for a schema that says more than this knows.

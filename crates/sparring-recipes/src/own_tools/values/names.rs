@@ -3,7 +3,7 @@
 use super::lexicon::KINDS;
 use super::spoken;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// The kinds by the names of parameters that take them.
@@ -14,6 +14,13 @@ static BY_NAME: LazyLock<HashMap<&'static str, Vec<usize>>> = LazyLock::new(|| {
     }
     kinds
 });
+
+/// The words of all names.
+static WORDS: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| BY_NAME.keys().flat_map(|name| name.split_whitespace()).collect());
+
+/// Words behind which a description says more than what a value is.
+const ENDS: [&str; 9] = ["for", "to", "in", "on", "that", "which", "where", "with", "from"];
 
 /// Last words of a name that say less than the words before them, as numbers do.
 const GENERAL: [&str; 12] = [
@@ -53,18 +60,23 @@ pub(super) fn named(name: &str, schema: &Value) -> Vec<usize> {
 /// Whether a name is one word, but for general ones behind it.
 pub(in super::super) fn plain(name: &str) -> bool {
     let words = spoken(name);
-    words.split_whitespace().filter(|word| !GENERAL.contains(word)).count() <= 1
+    let mut words: Vec<&str> = words.split_whitespace().collect();
+    while words.len() > 1 && words.last().is_some_and(|last| GENERAL.contains(last) && !ENDS.contains(last)) {
+        words.pop();
+    }
+    words.len() == 1
 }
 
 /// The kind of a value that is written in a given way.
 fn written(format: &str, about: &str) -> Option<&'static str> {
     let says = |marks: &[&str]| marks.iter().any(|mark| about.contains(mark));
-    let date = format == "date" || says(&["%Y", "YYYY", "yyyy"]);
-    let clock = format == "time" || says(&["%H", "HH:"]);
+    let date = format == "date" || says(&["%Y-%m-%d", "YYYY-MM-DD", "yyyy-mm-dd", "yyyy-MM-dd"]);
+    let clock = format == "time" || says(&["%H:%M", "HH:MM", "HH:mm"]);
     match (date, clock, format) {
         (true, true, _) => Some("date and time"),
         (true, false, _) => Some("numeric date"),
         (false, true, _) => Some("clock"),
+        (_, _, "date-time") => Some("date and time"),
         (_, _, "email") => Some("email"),
         (_, _, "uri") => Some("url"),
         _ => None,
@@ -97,12 +109,18 @@ fn of_words(words: &[String]) -> Vec<usize> {
 
 /// What a description begins with: "The name of the patient, in capitals." has the words `patient name`.
 fn subject(about: &str) -> Vec<String> {
-    const ENDS: [&str; 9] = ["for", "to", "in", "on", "that", "which", "where", "with", "from"];
     const SMALL: [&str; 7] = ["the", "a", "an", "your", "this", "given", "user's"];
+    const MANY: [&str; 4] = ["list", "array", "set", "lists"];
     let clause = about.split(['.', ',', ';', ':', '(', '\n']).next().unwrap_or_default().to_lowercase();
     let mut parts: Vec<Vec<&str>> = vec![Vec::new()];
     for word in clause.split_whitespace().take_while(|word| !ENDS.contains(word)) {
         match word {
+            "of" if parts
+                .last()
+                .is_some_and(|part| matches!(part.as_slice(), [one] if MANY.contains(one))) =>
+            {
+                parts = vec![Vec::new()];
+            }
             "of" => parts.push(Vec::new()),
             _ if SMALL.contains(&word) => {}
             _ => parts.last_mut().into_iter().for_each(|part| part.push(word)),
@@ -113,15 +131,22 @@ fn subject(about: &str) -> Vec<String> {
     singular(&parts.concat().join(" "))
 }
 
-/// Words without the mark of the plural.
+/// Words without the mark of the plural: the shortest known ones.
 fn singular(text: &str) -> Vec<String> {
-    let one = |word: &str| match word {
-        "people" | "species" | "status" | "address" | "series" | "news" | "process" => word.to_owned(),
-        _ => match (word.strip_suffix("ies"), word.strip_suffix('s')) {
-            (Some(stem), _) if stem.len() > 2 => format!("{stem}y"),
-            (_, Some(stem)) if stem.len() > 2 && !stem.ends_with(['s', 'u', 'i']) => stem.to_owned(),
-            _ => word.to_owned(),
-        },
+    let known = |word: &String| WORDS.contains(word.as_str());
+    let one = |word: &str| {
+        let cut = |end: &str, by: &str| word.strip_suffix(end).map(|stem| format!("{stem}{by}"));
+        let forms = [cut("ren", ""), cut("ies", "y"), cut("es", ""), cut("s", "")];
+        let whole = word.to_owned();
+        if known(&whole) {
+            return whole;
+        }
+        forms
+            .into_iter()
+            .flatten()
+            .find(known)
+            .or_else(|| cut("s", "").filter(|stem| stem.len() > 2))
+            .unwrap_or(whole)
     };
     text.split_whitespace().map(one).collect()
 }
@@ -145,6 +170,10 @@ mod tests {
             ("city_2", vec!["city"]),
             ("city_xyzzy", vec![]),
             ("artists", vec!["artist"]),
+            ("movies", vec!["title"]),
+            ("dishes", vec!["food"]),
+            ("cities", vec!["city"]),
+            ("address", vec!["address"]),
             ("ratingUnit", vec!["unit"]),
             ("xyzzy", vec![]),
             ("account_type", vec![]),
@@ -160,6 +189,9 @@ mod tests {
     fn descriptions_and_formats_say_more() {
         let about = |text: &str| json!({"type": "string", "description": text});
         assert_eq!(kinds("name", about("The name of the patient.")), ["person"]);
+        assert_eq!(kinds("x1", about("List of cities")), ["city"]);
+        assert_eq!(kinds("year", about("Year in YYYY format")), ["year"]);
+        assert_eq!(kinds("at", json!({"type": "string", "format": "date-time"})), ["date and time"]);
         assert_eq!(kinds("x1", about("The email address for replies.")), ["email"]);
         assert_eq!(
             kinds("start", about("Start of the meeting. Format: %Y-%m-%d %H:%M:%S")),
@@ -170,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_is_singular_and_of_some_kind() {
+    fn every_name_is_singular() {
         for name in BY_NAME.keys() {
             assert_eq!(singular(name).join(" "), *name);
         }
