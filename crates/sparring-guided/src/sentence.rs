@@ -37,9 +37,12 @@ fn word(words: &[String]) -> String {
     }
     let either = |word: &String| {
         let mut letters = word.chars();
-        let first = letters.next().map_or_else(String::new, |first| match first.is_lowercase() {
-            true => format!("[{first}{}]", first.to_uppercase()),
-            false => escape(&first.to_string()),
+        let first = letters.next().map_or_else(String::new, |first| {
+            if first.is_lowercase() {
+                format!("[{first}{}]", first.to_uppercase())
+            } else {
+                escape(&first.to_string())
+            }
         });
         first + &escape(letters.as_str())
     };

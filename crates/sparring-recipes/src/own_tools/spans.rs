@@ -40,10 +40,10 @@ mod tests {
     #[test]
     fn only_whole_words_count() {
         assert_eq!(of("Rome, rome and Romeo", "rome"), [0..4, 6..10]);
-        assert_eq!(of("zürich at 5", "5"), [11..12]);
+        assert_eq!(of("zürich at 5, or 5", "5"), [11..12, 17..18]);
         assert_eq!(of("in 15 or 5.5", "5").len(), 2);
         assert!(of("I'm looking for what's red", "m").is_empty() && of("what's red", "s").is_empty());
-        assert_eq!(of("the 'M' shirt", "m"), [5..6]);
+        assert_eq!(of("the 'M' shirt, m", "m"), [5..6, 15..16]);
         assert!(of("", "a").is_empty() && of("a", "").is_empty());
         assert!(overlap(&(0..3), &(2..4)) && !overlap(&(0..2), &(2..4)));
     }

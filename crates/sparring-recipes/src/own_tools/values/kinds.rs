@@ -98,9 +98,9 @@ impl Kinds {
                 && enumerated(b)
                 && tool.parameters[a]["enum"] == tool.parameters[b]["enum"];
         }
-        let kinds = |name: &str| match named_kinds(tool, name).is_empty() {
-            true => Vec::new(),
-            false => self.fitting(tool, name, number(name)),
+        let kinds = |name: &str| {
+            let known = !named_kinds(tool, name).is_empty();
+            if known { self.fitting(tool, name, number(name)) } else { Vec::new() }
         };
         let b = kinds(b);
         kinds(a).iter().any(|kind| b.iter().any(|other| other.0 == kind.0))

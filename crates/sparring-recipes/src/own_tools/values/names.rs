@@ -73,10 +73,9 @@ fn written(format: &str, about: &str) -> Option<&'static str> {
     let date = format == "date" || says(&["%Y-%m-%d", "YYYY-MM-DD", "yyyy-mm-dd", "yyyy-MM-dd"]);
     let clock = format == "time" || says(&["%H:%M", "HH:MM", "HH:mm"]);
     match (date, clock, format) {
-        (true, true, _) => Some("date and time"),
+        (true, true, _) | (_, _, "date-time") => Some("date and time"),
         (true, false, _) => Some("numeric date"),
         (false, true, _) => Some("clock"),
-        (_, _, "date-time") => Some("date and time"),
         (_, _, "email") => Some("email"),
         (_, _, "uri") => Some("url"),
         _ => None,
@@ -156,8 +155,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn kinds(name: &str, schema: Value) -> Vec<&'static str> {
-        named(name, &schema).into_iter().map(|k| KINDS[k].name.as_str()).collect()
+    fn kinds(name: &str, schema: &Value) -> Vec<&'static str> {
+        named(name, schema).into_iter().map(|k| KINDS[k].name.as_str()).collect()
     }
 
     #[test]
@@ -180,25 +179,25 @@ mod tests {
             ("vehicle_type", vec!["vehicle"]),
             ("patient_description", vec!["person"]),
         ] {
-            assert_eq!(kinds(name, json!({"type": "string"})), expected, "{name}");
+            assert_eq!(kinds(name, &json!({"type": "string"})), expected, "{name}");
         }
-        assert!(kinds("name", json!({})).contains(&"person"));
+        assert!(kinds("name", &json!({})).contains(&"person"));
     }
 
     #[test]
     fn descriptions_and_formats_say_more() {
         let about = |text: &str| json!({"type": "string", "description": text});
-        assert_eq!(kinds("name", about("The name of the patient.")), ["person"]);
-        assert_eq!(kinds("x1", about("List of cities")), ["city"]);
-        assert_eq!(kinds("year", about("Year in YYYY format")), ["year"]);
-        assert_eq!(kinds("at", json!({"type": "string", "format": "date-time"})), ["date and time"]);
-        assert_eq!(kinds("x1", about("The email address for replies.")), ["email"]);
+        assert_eq!(kinds("name", &about("The name of the patient.")), ["person"]);
+        assert_eq!(kinds("x1", &about("List of cities")), ["city"]);
+        assert_eq!(kinds("year", &about("Year in YYYY format")), ["year"]);
+        assert_eq!(kinds("at", &json!({"type": "string", "format": "date-time"})), ["date and time"]);
+        assert_eq!(kinds("x1", &about("The email address for replies.")), ["email"]);
         assert_eq!(
-            kinds("start", about("Start of the meeting. Format: %Y-%m-%d %H:%M:%S")),
+            kinds("start", &about("Start of the meeting. Format: %Y-%m-%d %H:%M:%S")),
             ["date and time"]
         );
-        assert_eq!(kinds("day", json!({"type": "string", "format": "date"})), ["numeric date"]);
-        assert_eq!(kinds("alarm", about("Format: HH:MM")), ["clock"]);
+        assert_eq!(kinds("day", &json!({"type": "string", "format": "date"})), ["numeric date"]);
+        assert_eq!(kinds("alarm", &about("Format: HH:MM")), ["clock"]);
     }
 
     #[test]
