@@ -13,8 +13,8 @@ pub(crate) fn says_more(schema: &Map<String, Value>, keywords: &[&str]) -> bool 
     keywords.iter().any(|keyword| schema.contains_key(*keyword))
 }
 
-/// A schema of values that people say: strings begin and end with a letter or digit, and have no marks that JSON would have to escape; numbers are of a
-/// size that people speak of. Schemas that say more stay as they are.
+/// A schema of values that people say: strings begin and end with a letter or digit, and have no marks that JSON would
+/// have to escape; numbers are of a size that people speak of. Schemas that say more stay as they are.
 pub(crate) fn simple(schema: &Value, chars: usize) -> Value {
     let inner = chars.saturating_sub(2);
     let words = format!(r"^[\p{{L}}\p{{N}}]([\p{{L}}\p{{N}} .,:'&@/+-]{{0,{inner}}}[\p{{L}}\p{{N}}])?$");

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Adds what the request mentions to its call: values of an enumeration, or everyday ones of the kinds that a
-/// parameter's name speaks of. A Generator often mentions parameters that the plan left out, and a Solver would learn to
-/// leave them out too.
+/// parameter's name speaks of. A Generator often mentions parameters that the plan left out, and a Solver would learn
+/// to leave them out too.
 ///
 /// Nothing is added that two parameters could take, that a given value has in it, or that the name of the tool or of a
-/// parameter says; no number, which may count anything; nor a small word: "on" is the status of a lamp, and stands in most requests.
+/// parameter says; no number, which may count anything; nor a small word: "on" is the status of a lamp, and stands in
+/// most requests.
 pub(super) fn completed(mut call: ToolCall, tool: &ToolSpec, request: &str) -> ToolCall {
     let given: Vec<Range<usize>> =
         call.arguments.values().flat_map(|value| spans::of(request, &said(value))).collect();

@@ -45,7 +45,8 @@ pub enum Wording {
     /// Any.
     #[default]
     Any,
-    /// Small words, and those of the names and descriptions of its tools and given parameters, so that nothing is said that the calls leave out.
+    /// Small words, and those of the names and descriptions of its tools and given parameters, so that nothing is said
+    /// that the calls leave out.
     Named,
     /// The same without the object of a tool's name: "play Radiohead" for `play_music`.
     Unnamed,

@@ -9,7 +9,8 @@ use serde_json::Value;
 /// The request with other values for some arguments, each with the probability `share`: a pool's few requests are used
 /// several times, and a Solver would learn their values by heart.
 ///
-/// A value is exchanged where it stands once in the conversation, and only if it is known what else the parameter takes.
+/// A value is exchanged where it stands once in the conversation, and only if it is known what else the parameter
+/// takes.
 pub(super) fn redrawn(
     mut request: Request,
     catalogue: &Catalogue,
