@@ -60,7 +60,8 @@ impl Guide {
         &self,
         lead: &str,
         texts: &[String],
-        (gap, words): (usize, &[String]),
+        gap: usize,
+        words: &[String],
         end: &str,
     ) -> Result<Constraint, GuidedError> {
         if let Some(text) = texts.iter().find(|text| text.is_empty() || text.contains(char::is_control)) {

@@ -87,7 +87,7 @@ mod tests {
     fn other_words_may_be_those_of_a_list() {
         let guide = Guide::new(&Vocabulary::bytes()).unwrap();
         let words = ["play", "what's"].map(str::to_owned);
-        let sentence = guide.sentence("", &["Jazz".to_owned()], (2, &words), "").unwrap();
+        let sentence = guide.sentence("", &["Jazz".to_owned()], 2, &words, "").unwrap();
         let accepts = |text: &str| sentence.accepts(text.as_bytes()).unwrap();
         assert!(accepts("Play Jazz, what's play.") && accepts("Jazz"));
         for other in ["Hear Jazz.", "Played Jazz.", "pLay Jazz", "play play play Jazz", "play jazz"] {
@@ -99,7 +99,7 @@ mod tests {
     fn a_text_may_have_any_marks() {
         let guide = Guide::new(&Vocabulary::bytes()).unwrap();
         for text in ["<b>", "a/b", "C++", "$5 (or so)", "x\\y", "{\"k\": [1]}", "5 ^ 2 & 3 ~ 4 | 1 # -"] {
-            let sentence = guide.sentence("<q>", &[text.to_owned()], (3, &[]), "</q>").unwrap();
+            let sentence = guide.sentence("<q>", &[text.to_owned()], 3, &[], "</q>").unwrap();
             assert!(sentence.accepts(format!("<q>Show {text} now.</q>").as_bytes()).unwrap(), "{text}");
             assert!(!sentence.accepts("<q>Show it now.</q>".as_bytes()).unwrap(), "{text}");
         }

@@ -72,6 +72,21 @@ fn collect(value: &Value, texts: &mut Vec<String>) {
     }
 }
 
+/// Whether a schema's values are texts.
+pub(crate) fn is_text(schema: &Value) -> bool {
+    matches!(schema.get("type").and_then(Value::as_str), Some("string" | "str"))
+}
+
+/// Whether a schema's values are numbers.
+pub(crate) fn is_number(schema: &Value) -> bool {
+    matches!(schema.get("type").and_then(Value::as_str), Some("integer" | "int" | "number" | "float"))
+}
+
+/// Whether a person says a value as one text: not a list, say, or a switch.
+pub(crate) fn is_said(value: &Value) -> bool {
+    value.is_string() || value.is_number()
+}
+
 /// A value as a person would say it.
 pub(crate) fn said(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)

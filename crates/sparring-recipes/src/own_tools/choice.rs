@@ -22,7 +22,8 @@ pub(super) fn of_one_menu(
     plan: &PlanConfig,
     pool: &[&Request],
     n: usize,
-    (update, seed): (u64, Seed),
+    update: u64,
+    seed: Seed,
     other_words: impl Fn(Request, u64) -> Request,
 ) -> Option<Vec<(usize, Request)>> {
     let mut rng = seed.rng();
@@ -115,7 +116,7 @@ mod tests {
             let pool = pool(&catalogue, each);
             let plan = PlanConfig { menu_from: 1, menu_to: 5, no_call: 0.25, ..PlanConfig::default() };
             let pool: Vec<&Request> = pool.iter().collect();
-            let choose = || of_one_menu(&catalogue, &plan, &pool, n, (update, Seed::new(seed)), |request, _| request);
+            let choose = || of_one_menu(&catalogue, &plan, &pool, n, update, Seed::new(seed), |request, _| request);
             let chosen = choose().unwrap();
             prop_assert_eq!(&chosen, &choose().unwrap());
             prop_assert_eq!(chosen.len(), n);
@@ -139,7 +140,7 @@ mod tests {
         let plan = PlanConfig { menu_from: 4, menu_to: 4, no_call: 0.0, ..PlanConfig::default() };
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for (_, Request { task, .. }) in
-            of_one_menu(&catalogue, &plan, &pool, 12, (0, Seed::new(1)), |request, _| request).unwrap()
+            of_one_menu(&catalogue, &plan, &pool, 12, 0, Seed::new(1), |request, _| request).unwrap()
         {
             *counts.entry(task.calls[0].name.clone()).or_default() += 1;
         }
@@ -155,7 +156,7 @@ mod tests {
         let plan = PlanConfig { menu_from: 1, menu_to: 1, no_call: 0.0, ..PlanConfig::default() };
         let leader = |update| {
             let chosen =
-                of_one_menu(&catalogue, &plan, &pool, 1, (update, Seed::new(update)), |request, _| request);
+                of_one_menu(&catalogue, &plan, &pool, 1, update, Seed::new(update), |request, _| request);
             chosen.unwrap()[0].1.task.tools[0].name.clone()
         };
         let mut leaders: Vec<String> = (4..8).map(leader).collect();
@@ -169,10 +170,10 @@ mod tests {
         let declined: Request = ToolTask::new("Sing.", Vec::new(), Vec::new()).into();
         let plan = PlanConfig::default();
         let seed = Seed::new(1);
-        assert_eq!(of_one_menu(&catalogue, &plan, &[&declined], 4, (0, seed), |request, _| request), None);
+        assert_eq!(of_one_menu(&catalogue, &plan, &[&declined], 4, 0, seed, |request, _| request), None);
         let tasks = pool(&catalogue, 2);
         let all: Vec<&Request> = tasks.iter().chain([&declined]).collect();
-        let chosen = of_one_menu(&catalogue, &plan, &all, 8, (0, seed), |request, _| request).unwrap();
+        let chosen = of_one_menu(&catalogue, &plan, &all, 8, 0, seed, |request, _| request).unwrap();
         assert!(chosen.len() == 8 && chosen.iter().all(|(place, _)| *place < tasks.len()));
     }
 }

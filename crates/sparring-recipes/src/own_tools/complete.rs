@@ -2,7 +2,7 @@
 
 use super::values::{ParameterValues, spoken};
 use super::{spans, words};
-use crate::grammar::said;
+use crate::grammar::{is_text, said};
 use serde_json::Value;
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::BTreeMap;
@@ -54,15 +54,14 @@ pub(super) fn completed(mut call: ToolCall, tool: &ToolSpec, request: &str) -> T
 }
 
 /// The values that are looked for.
-fn known(tool: &ToolSpec, name: &str, schema: &Value) -> Vec<String> {
-    let enumerated = schema.get("enum").and_then(Value::as_array);
-    let text = matches!(schema.get("type").and_then(Value::as_str), Some("string" | "str"));
-    let values: Vec<&str> = match enumerated {
+fn known<'a>(tool: &ToolSpec, name: &str, schema: &'a Value) -> Vec<&'a str> {
+    let mut values: Vec<&str> = match schema.get("enum").and_then(Value::as_array) {
         Some(values) => values.iter().filter_map(Value::as_str).collect(),
-        None if text => ParameterValues::everyday(tool, name).collect(),
+        None if is_text(schema) => ParameterValues::everyday(tool, name).collect(),
         None => Vec::new(),
     };
-    values.into_iter().filter(|value| !words::is_small(value)).map(str::to_owned).collect()
+    values.retain(|value| !words::is_small(value));
+    values
 }
 
 /// A value as the schema writes it: the letters of an enumeration, else those of the request.

@@ -318,7 +318,7 @@ impl Game for OwnToolsGame {
             let rng = &mut values.index(place).rng();
             redraw::redrawn(request, &self.catalogue, &self.values, self.plan.redraw, rng)
         };
-        choice::of_one_menu(&self.catalogue, &self.plan, pool, n, (update, seed.child("menu")), redrawn)
+        choice::of_one_menu(&self.catalogue, &self.plan, pool, n, update, seed.child("menu"), redrawn)
     }
 
     /// What is said, and the calls: requests in other words for the same calls are other tasks.

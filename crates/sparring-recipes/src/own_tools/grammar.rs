@@ -35,7 +35,7 @@ pub(super) fn proposal(
     };
     if !plan.arguments.is_empty() {
         return guide
-            .sentence(" ", &grounded(&plan.mentioned()), (gap, &words::of(catalogue, plan)), "\n")
+            .sentence(" ", &grounded(&plan.mentioned()), gap, &words::of(catalogue, plan), "\n")
             .map(Hook::new);
     }
     let values = values_schema(catalogue, plan, settings);
@@ -46,12 +46,12 @@ pub(super) fn proposal(
                 let arguments: Vec<Map<String, Value>> =
                     serde_json::from_str(text.trim()).unwrap_or_default();
                 let texts = if whole { texts(&arguments) } else { Vec::new() };
-                requests.sentence(&format!("\n{REQUEST} "), &texts, (gap, &[]), "\n")
+                requests.sentence(&format!("\n{REQUEST} "), &texts, gap, &[], "\n")
             };
             Hook::new(Staged::new(guide.json_after(" ", values)?, request))
         }
         Order::RequestFirst => {
-            let request = guide.sentence(" ", &[], (3 * gap, &[]), "\n")?;
+            let request = guide.sentence(" ", &[], 3 * gap, &[], "\n")?;
             let calls = guide.json_after(&format!("{VALUES} "), values)?;
             Hook::new(Staged::new(request, move |_| Ok(calls.clone())))
         }

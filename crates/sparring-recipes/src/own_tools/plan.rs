@@ -1,5 +1,6 @@
 use super::{Catalogue, ParameterValues, twins};
 use crate::RecipeError;
+use crate::grammar::is_said;
 use crate::tool_r0::{check_weights, pick};
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -234,16 +235,15 @@ impl PlanConfig {
 /// The arguments that a request can only give with their parameters' names, which a small Generator seldom says: half
 /// of the time the assistant asks for them, so that their tools have tasks.
 fn unclear(tool: &ToolSpec, values: &ParameterValues, arguments: &Map<String, Value>) -> Vec<String> {
-    let said = |value: &Value| value.is_string() || value.is_number();
-    let unclear = |(name, value): &(&String, &Value)| said(value) && twins::needs_a_name(values, tool, name);
+    let unclear =
+        |(name, value): &(&String, &Value)| is_said(value) && twins::needs_a_name(values, tool, name);
     arguments.iter().filter(unclear).map(|(name, _)| name.clone()).collect()
 }
 
 /// At least one of the arguments that a person can give in an answer, in random order.
 fn asked_later(arguments: &Map<String, Value>, rng: &mut impl Rng) -> Vec<String> {
-    let said = |value: &Value| value.is_string() || value.is_number();
     let mut names: Vec<&String> =
-        arguments.iter().filter(|(_, value)| said(value)).map(|(name, _)| name).collect();
+        arguments.iter().filter(|(_, value)| is_said(value)).map(|(name, _)| name).collect();
     names.shuffle(rng);
     names.truncate(rng.random_range(1..=names.len().max(1)));
     names.into_iter().cloned().collect()

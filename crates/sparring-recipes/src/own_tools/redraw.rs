@@ -2,7 +2,7 @@
 
 use super::values::{ParameterValues, distinct};
 use super::{Catalogue, Request, spans};
-use crate::grammar::said;
+use crate::grammar::{is_said, said};
 use rand::Rng;
 use serde_json::Value;
 
@@ -42,8 +42,7 @@ pub(super) fn redrawn(
 /// Exchanges a text or number in the conversation, if it stands there once, and in no other argument, and the new one
 /// does not.
 fn exchanged(request: &mut Request, old: &Value, new: &Value) -> bool {
-    let plain = |value: &Value| value.is_string() || value.is_number();
-    if !plain(old) || !plain(new) {
+    if !is_said(old) || !is_said(new) {
         return false;
     }
     let (old, new) = (said(old), said(new));

@@ -28,7 +28,7 @@ pub(super) fn proposal(guide: &Guide, spec: &TaskSpec) -> Result<Staged, GuidedE
         let calls = Proposal::parse(text).calls.unwrap_or_default();
         let arguments: Vec<Map<String, Value>> = calls.into_iter().map(|call| call.arguments).collect();
         let (open, close) = (format!("\n<{}>", tags::QUESTION), format!("</{}>", tags::QUESTION));
-        of_question.sentence(&open, &texts(&arguments), (GAP, &[]), &close)
+        of_question.sentence(&open, &texts(&arguments), GAP, &[], &close)
     };
     Ok(Staged::new(guide.lark(tools(spec.tools))?, answer).then(question))
 }

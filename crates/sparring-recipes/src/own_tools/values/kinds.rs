@@ -5,10 +5,10 @@ use super::lexicon::KINDS;
 use super::likelihood::{Place, Usual, likelihoods};
 use super::made::made;
 use super::names::named;
+use crate::grammar::is_number;
 use crate::tool_r0::pick;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sparring_core::{Encoder, PolicyError, Scorer};
 use sparring_tools::ToolSpec;
 use std::collections::BTreeMap;
@@ -85,11 +85,7 @@ impl Kinds {
 
     /// Whether two parameters, both with names that say what they take, take values of one kind.
     pub(super) fn alike(&self, tool: &ToolSpec, a: &str, b: &str) -> bool {
-        let number = |name: &str| {
-            let kind =
-                tool.parameters.get(name).and_then(|schema| schema.get("type")).and_then(Value::as_str);
-            matches!(kind, Some("integer" | "int" | "number" | "float"))
-        };
+        let number = |name: &str| tool.parameters.get(name).is_some_and(is_number);
         // An enumeration takes its own values only.
         let enumerated =
             |name: &str| tool.parameters.get(name).is_some_and(|schema| schema.get("enum").is_some());

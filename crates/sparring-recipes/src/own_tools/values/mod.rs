@@ -9,7 +9,7 @@ mod texts;
 
 use super::Catalogue;
 use crate::RecipeError;
-use crate::grammar::said;
+use crate::grammar::{is_number, is_said, said};
 use kinds::Kinds;
 pub(super) use names::plain;
 use rand::Rng;
@@ -123,12 +123,10 @@ impl ParameterValues {
 
     /// Whether the name of a parameter, or a model, says which values it takes.
     pub(super) fn knows(&self, tool: &ToolSpec, name: &str) -> bool {
-        let schema = tool.parameters.get(name);
-        let field = |key: &str| schema.and_then(|schema| schema.get(key));
-        let number =
-            matches!(field("type").and_then(Value::as_str), Some("integer" | "int" | "number" | "float"));
+        let Some(schema) = tool.parameters.get(name) else { return false };
+        let number = is_number(schema);
         let named = kinds::named_kinds(tool, name);
-        field("enum").is_some()
+        schema.get("enum").is_some()
             || named.iter().any(|&k| !number || lexicon::KINDS[k].numbers)
             || !self.texts(&tool.name, name).is_empty()
     }
@@ -199,11 +197,8 @@ fn within(schema: &Map<String, Value>, number: f64, rng: &mut impl Rng) -> f64 {
 
 /// Whether no text is another one, or a part of it.
 pub(super) fn distinct(arguments: &Map<String, Value>) -> bool {
-    let texts: Vec<String> = arguments
-        .values()
-        .filter(|value| value.is_string() || value.is_number())
-        .map(|value| said(value).to_lowercase())
-        .collect();
+    let texts: Vec<String> =
+        arguments.values().filter(|value| is_said(value)).map(|value| said(value).to_lowercase()).collect();
     (0..texts.len()).all(|i| (0..texts.len()).all(|j| i == j || !texts[i].contains(&texts[j])))
 }
 
