@@ -203,7 +203,7 @@ fn settings_are_checked() {
         ("[plan]\ngiven_values = 2.0", "plan.given_values"),
         ("[plan]\nno_call = 1.0", "plan.no_call"),
         ("[plan]\nredraw = -0.1", "plan.redraw"),
-        ("[plan]\nwordings = [0.0, 0.0, 0.0]", "plan.wordings"),
+        ("[plan]\nwordings = [0.0, 0.0, 0.0, 0.0]", "plan.wordings"),
         ("[game]\norder = \"request_first\"", "plan.given_values"),
         ("[game]\nformat = \"morse\"", "morse"),
         ("[self_play.generator]\nprobe_samples = 0", "probe_samples"),

@@ -51,6 +51,13 @@ pub enum Wording {
     Named,
     /// The same without the object of a tool's name: "play Radiohead" for `play_music`.
     Unnamed,
+    /// The same without its verb too: "I'd like to hear Radiohead".
+    Implied,
+}
+
+impl Wording {
+    /// Every wording.
+    pub const ALL: [Self; 4] = [Self::Any, Self::Named, Self::Unnamed, Self::Implied];
 }
 
 /// The specification of a task: which calls, in which menu of tools, in whose words.
@@ -111,9 +118,9 @@ pub struct PlanConfig {
     pub dialogues: f64,
     /// How people speak: a style is drawn uniformly.
     pub styles: Vec<Style>,
-    /// Weights of the wordings ([`Wording`]), where the values are given: any words, named, unnamed. A small Generator
-    /// that may use any word says what no call serves.
-    pub wordings: [f64; 3],
+    /// Weights of the wordings ([`Wording::ALL`]), where the values are given. A small Generator that may use any word
+    /// says what no call serves; a Solver whose tasks name their tools declines the requests of people who do not.
+    pub wordings: [f64; 4],
     /// Share of the plans, in [0, 1], that give the values of the parameters: those that the base model finds
     /// fitting ([`ParameterValues`]). In the others, the Generator invents them; a small one writes the same few again
     /// and again, or nonsense.
@@ -135,7 +142,7 @@ impl Default for PlanConfig {
             no_call: 0.2,
             dialogues: 0.2,
             styles: Style::ALL.to_vec(),
-            wordings: [0.15, 0.5, 0.35],
+            wordings: [0.15, 0.4, 0.25, 0.2],
             given_values: 1.0,
             redraw: 0.5,
             complete: true,
@@ -209,9 +216,8 @@ impl PlanConfig {
             _ => Vec::new(),
         };
         let words = rng.random();
-        let wordings = [Wording::Any, Wording::Named, Wording::Unnamed];
-        let wording =
-            pick(&mut rng, wordings.len(), |i| self.wordings[i]).map_or(Wording::Any, |i| wordings[i]);
+        let wording = pick(&mut rng, self.wordings.len(), |i| self.wordings[i]);
+        let wording = wording.map_or(Wording::Any, |i| Wording::ALL[i]);
         CallPlan { calls, menu, style, wording, arguments, later, words }
     }
 

@@ -1,7 +1,9 @@
 //! Parameters of one tool that take the same values.
 
-use super::ParameterValues;
 use super::values::{plain, spoken};
+use super::{ParameterValues, spans};
+use crate::grammar::said;
+use serde_json::{Map, Value};
 use sparring_tools::ToolSpec;
 use std::collections::BTreeSet;
 
@@ -9,16 +11,17 @@ use std::collections::BTreeSet;
 /// cities, which one is left?
 ///
 /// A request is clear about a parameter if it has a word of its name that no rival's name has; or if only this
-/// parameter's name is one plain word: with `city` and `current_city`, a city that is just mentioned is the `city`.
+/// parameter's name is one plain word: with `city` and `current_city`, a city that is just mentioned is the `city`. The
+/// words of the values themselves do not count.
 pub(super) fn unclear<'a>(
     values: &ParameterValues,
     tool: &ToolSpec,
-    given: impl IntoIterator<Item = &'a String>,
+    given: &'a Map<String, Value>,
     request: &str,
 ) -> Option<&'a String> {
-    let request = spoken(request);
-    let said: BTreeSet<&str> = request.split_whitespace().collect();
-    given.into_iter().find(|name| {
+    let words = spoken(&around(request, given.values()));
+    let said: BTreeSet<&str> = words.split_whitespace().collect();
+    given.keys().find(|name| {
         let rivals = rivals(values, tool, name);
         let theirs: Vec<String> = rivals.iter().map(|rival| spoken(rival)).collect();
         let theirs: BTreeSet<&str> = theirs.iter().flat_map(|name| name.split_whitespace()).collect();
@@ -26,6 +29,17 @@ pub(super) fn unclear<'a>(
             || spoken(name).split_whitespace().any(|word| said.contains(word) && !theirs.contains(word));
         !meant(name, &rivals) && !named()
     })
+}
+
+/// A request without the values.
+fn around<'a>(request: &str, values: impl Iterator<Item = &'a Value>) -> String {
+    let mut text = request.to_owned();
+    for value in values {
+        for place in spans::of(&text, &said(value)).into_iter().rev() {
+            text.replace_range(place, " ");
+        }
+    }
+    text
 }
 
 /// Whether a value of this parameter is unclear unless its name is said.
@@ -45,10 +59,11 @@ fn meant(name: &str, rivals: &[&String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Map, json};
+    use serde_json::json;
 
     fn unclear_in(tool: &ToolSpec, name: &str, request: &str) -> bool {
-        unclear(&ParameterValues::default(), tool, [&name.to_owned()], request).is_some()
+        let given = json!({name: "Lake City"});
+        unclear(&ParameterValues::default(), tool, given.as_object().unwrap(), request).is_some()
     }
 
     fn tool(names: &[&str]) -> ToolSpec {
@@ -74,5 +89,12 @@ mod tests {
         let music = tool(&["album", "track"]);
         assert!(unclear_in(&music, "album", "Play Moonlight."));
         assert!(!unclear_in(&music, "album", "Play the album Moonlight."));
+    }
+
+    #[test]
+    fn the_words_of_a_value_do_not_count() {
+        let journey = tool(&["near_city", "lake_city"]);
+        assert!(unclear_in(&journey, "lake_city", "Go to Lake City."));
+        assert!(!unclear_in(&journey, "lake_city", "Go to Lake City by the lake."));
     }
 }

@@ -12,8 +12,11 @@ const SMALL: &str = "a an the my your our some any this that these those in on a
 into over under before after until between around and or as called named titled like per i you me we us it he she they \
 him her them there here am is are was be do does did can could would will should may have has had need want wish love \
 please so then now just also only too not what which who when where how why many much what's i'd i'm i've let's it's \
-don't find show give get tell look search see check make put add set start use help know go take let send create play \
-open book order call buy try hear watch read turn change going up out off hey hi thanks looking again right";
+don't up out off hey hi thanks right again";
+
+/// What people ask for in any request; some of these are also the verbs of tools' names.
+const VERBS: &str = "find show give get tell look looking search see check make put add set start use help know go \
+going take let send create play open book order call buy try hear listen watch read turn change";
 
 /// Characters of a description whose words count.
 const ABOUT: usize = 120;
@@ -24,9 +27,10 @@ pub(super) fn of(catalogue: &Catalogue, plan: &CallPlan) -> Vec<String> {
         return Vec::new();
     }
     let tools = || plan.calls.iter().filter_map(|call| catalogue.get(&call.tool));
-    let unnamed: BTreeSet<String> = match plan.wording {
-        Wording::Unnamed => tools().flat_map(object).collect(),
+    let unsaid: BTreeSet<String> = match plan.wording {
         Wording::Any | Wording::Named => BTreeSet::new(),
+        Wording::Unnamed => tools().flat_map(object).collect(),
+        Wording::Implied => tools().flat_map(name_words).collect(),
     };
     let given = |name: &&String| plan.calls.iter().any(|call| call.parameters.contains(name));
     let names = tools().flat_map(|tool| {
@@ -38,16 +42,18 @@ pub(super) fn of(catalogue: &Catalogue, plan: &CallPlan) -> Vec<String> {
     let names = names.iter().flat_map(|name| name.split_whitespace());
     let names =
         names.map(|word| word.trim_matches(|c: char| !c.is_alphanumeric())).filter(|word| is_word(word));
-    let small = SMALL.split_whitespace();
-    // What is left out must not come back as a small word.
-    let words: BTreeSet<String> =
-        small.chain(names).map(str::to_owned).filter(|word| !unnamed.contains(word)).collect();
-    words.into_iter().collect()
+    // What is left out must not come back from a description.
+    let words = of_any().map(str::to_owned).chain(names.map(str::to_owned));
+    words.filter(|word| !unsaid.contains(word)).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Whether a word is one of those that any request may have.
 pub(super) fn is_small(word: &str) -> bool {
-    SMALL.split_whitespace().any(|small| small.eq_ignore_ascii_case(word))
+    of_any().any(|small| small.eq_ignore_ascii_case(word))
+}
+
+fn of_any() -> impl Iterator<Item = &'static str> {
+    SMALL.split_whitespace().chain(VERBS.split_whitespace())
 }
 
 /// Words of letters only; numbers are values.
@@ -59,6 +65,13 @@ fn is_word(word: &str) -> bool {
 fn object(tool: &ToolSpec) -> Vec<String> {
     let name = spoken(&tool.name);
     name.split_whitespace().skip(1).filter(|word| !is_small(word)).map(str::to_owned).collect()
+}
+
+/// The words of a tool's name that say what it does: `search`, `creative` and `work`; `add to playlist` keeps its `to`.
+fn name_words(tool: &ToolSpec) -> Vec<String> {
+    let name = spoken(&tool.name);
+    let says = |word: &&str| !SMALL.split_whitespace().any(|small| small == *word);
+    name.split_whitespace().filter(says).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -86,5 +99,6 @@ mod tests {
         }
         assert!(!has("named", "2"));
         assert!(!has("unnamed", "flight") && has("unnamed", "find") && has("unnamed", "cabin"));
+        assert!(!has("implied", "flight") && !has("implied", "find") && has("implied", "get"));
     }
 }
