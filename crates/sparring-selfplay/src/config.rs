@@ -101,11 +101,13 @@ pub struct ImitationConfig {
     pub tasks_per_step: usize,
     /// Learning rate.
     pub lr: f64,
+    /// Its course over the updates of an iteration.
+    pub lr_schedule: LrSchedule,
 }
 
 impl Default for ImitationConfig {
     fn default() -> Self {
-        Self { steps: 0, last_iteration: 1, tasks_per_step: 16, lr: 1e-5 }
+        Self { steps: 0, last_iteration: 1, tasks_per_step: 16, lr: 1e-5, lr_schedule: LrSchedule::default() }
     }
 }
 
@@ -248,6 +250,7 @@ impl SelfPlayConfig {
             at_least("solver.imitation.tasks_per_step", s.imitation.tasks_per_step, 1)?;
             learning_rate("solver.imitation.lr", s.imitation.lr)?;
         }
+        schedule("solver.imitation.lr_schedule", s.imitation.lr_schedule)?;
         training_temperature("solver.temperature", s.temperature)?;
         Ok(self.pool.validate()?)
     }

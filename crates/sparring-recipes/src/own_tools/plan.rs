@@ -113,8 +113,8 @@ pub struct PlanConfig {
     pub parameters: usize,
     /// Share of the Solver's tasks, in [0, 1), whose tools are not on the menu, so that declining is right.
     pub no_call: f64,
-    /// Share of the plans, in [0, 1], in which the request leaves out parameters, and the assistant asks for them. In
-    /// half of the others it asks for those that could be confused with another one.
+    /// Share of the plans, in [0, 1], in which the request leaves out parameters, and the assistant asks for them: those
+    /// that could be confused with another one, if there are any.
     pub dialogues: f64,
     /// How people speak: a style is drawn uniformly.
     pub styles: Vec<Style>,
@@ -211,8 +211,7 @@ impl PlanConfig {
         let arguments = arguments.unwrap_or_default();
         let dialogue = rng.random::<f64>() < self.dialogues;
         let later = match (arguments.as_slice(), dialogue) {
-            ([arguments], true) => asked_later(arguments, &mut rng),
-            ([arguments], false) if rng.random::<bool>() => unclear(&tools[called[0]], values, arguments),
+            ([arguments], true) => asked_later(&tools[called[0]], values, arguments, &mut rng),
             _ => Vec::new(),
         };
         let words = rng.random();
@@ -238,20 +237,25 @@ impl PlanConfig {
     }
 }
 
-/// The arguments that a request can only give with their parameters' names, which a small Generator seldom says: half
-/// of the time the assistant asks for them, so that their tools have tasks.
-fn unclear(tool: &ToolSpec, values: &ParameterValues, arguments: &Map<String, Value>) -> Vec<String> {
-    let unclear =
-        |(name, value): &(&String, &Value)| is_said(value) && twins::needs_a_name(values, tool, name);
-    arguments.iter().filter(unclear).map(|(name, _)| name.clone()).collect()
-}
-
-/// At least one of the arguments that a person can give in an answer, in random order.
-fn asked_later(arguments: &Map<String, Value>, rng: &mut impl Rng) -> Vec<String> {
-    let mut names: Vec<&String> =
-        arguments.iter().filter(|(_, value)| is_said(value)).map(|(name, _)| name).collect();
+/// The arguments that the assistant asks for, in random order: those that a request can only give with their
+/// parameters' names, which a small Generator seldom says; else at least one of those that a person can say.
+fn asked_later(
+    tool: &ToolSpec,
+    values: &ParameterValues,
+    arguments: &Map<String, Value>,
+    rng: &mut impl Rng,
+) -> Vec<String> {
+    let said = arguments.iter().filter(|(_, value)| is_said(value)).map(|(name, _)| name);
+    let mut names: Vec<&String> = said.collect();
     names.shuffle(rng);
-    names.truncate(rng.random_range(1..=names.len().max(1)));
+    let some = rng.random_range(1..=names.len().max(1));
+    let unclear: Vec<&String> =
+        names.iter().copied().filter(|name| twins::needs_a_name(values, tool, name)).collect();
+    if unclear.is_empty() {
+        names.truncate(some)
+    } else {
+        names = unclear
+    }
     names.into_iter().cloned().collect()
 }
 

@@ -1,6 +1,7 @@
 //! Parameters of one tool that take the same values.
 
 use super::values::{plain, spoken};
+use super::words::is_small;
 use super::{ParameterValues, spans};
 use crate::grammar::said;
 use serde_json::{Map, Value};
@@ -10,9 +11,10 @@ use std::collections::BTreeSet;
 /// A given parameter whose value another parameter of the tool might have as well, as far as the request says: of two
 /// cities, which one is left?
 ///
-/// A request is clear about a parameter if it has a word of its name that no rival's name has; or if only this
-/// parameter's name is one plain word: with `city` and `current_city`, a city that is just mentioned is the `city`. The
-/// words of the values themselves do not count.
+/// A request is clear about a parameter if it has a word of its name that no rival's name has; if it has all rivals and
+/// is clear about them, as in "5 euros to yen" for `from_currency` and `to_currency`; or if only this parameter's name is
+/// one plain word: with `city` and `current_city`, a city that is just mentioned is the `city`. The words of the values
+/// themselves do not count, and small ones count in front of the value.
 pub(super) fn unclear<'a>(
     values: &ParameterValues,
     tool: &ToolSpec,
@@ -20,14 +22,20 @@ pub(super) fn unclear<'a>(
     request: &str,
 ) -> Option<&'a String> {
     let words = spoken(&around(request, given.values()));
-    let said: BTreeSet<&str> = words.split_whitespace().collect();
+    let words: BTreeSet<&str> = words.split_whitespace().collect();
+    let named = |name: &str| {
+        let theirs: Vec<String> = rivals(values, tool, name).into_iter().map(|rival| spoken(rival)).collect();
+        let theirs: BTreeSet<&str> = theirs.iter().flat_map(|name| name.split_whitespace()).collect();
+        let before = given.get(name).map(|value| before(request, &said(value))).unwrap_or_default();
+        // A small word such as "to" has other uses, so it counts in front of the value only.
+        let says = |word: &str| if is_small(word) { before.contains(word) } else { words.contains(word) };
+        spoken(name).split_whitespace().any(|word| says(word) && !theirs.contains(word))
+    };
     given.keys().find(|name| {
         let rivals = rivals(values, tool, name);
-        let theirs: Vec<String> = rivals.iter().map(|rival| spoken(rival)).collect();
-        let theirs: BTreeSet<&str> = theirs.iter().flat_map(|name| name.split_whitespace()).collect();
-        let named =
-            || spoken(name).split_whitespace().any(|word| said.contains(word) && !theirs.contains(word));
-        !meant(name, &rivals) && !named()
+        // The last one of those that are all given.
+        let left = || rivals.iter().all(|rival| given.contains_key(*rival) && named(rival));
+        !meant(name, &rivals) && !named(name) && !left()
     })
 }
 
@@ -40,6 +48,17 @@ fn around<'a>(request: &str, values: impl Iterator<Item = &'a Value>) -> String 
         }
     }
     text
+}
+
+/// The two words in front of each place of a value.
+fn before(request: &str, value: &str) -> BTreeSet<String> {
+    let places = spans::of(request, value).into_iter();
+    places
+        .flat_map(|place| {
+            let words = spoken(&request[..place.start]);
+            words.split_whitespace().rev().take(2).map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// Whether a value of this parameter is unclear unless its name is said.
@@ -75,9 +94,9 @@ mod tests {
     #[test]
     fn of_two_cities_the_request_says_which() {
         let journey = tool(&["from_city", "to_city", "cuisine"]);
-        assert!(unclear_in(&journey, "from_city", "Go, Oslo!"));
-        assert!(!unclear_in(&journey, "from_city", "Go from Oslo!"));
-        assert!(unclear_in(&journey, "from_city", "Go to the city of Oslo!"));
+        assert!(unclear_in(&journey, "from_city", "Go, Lake City!"));
+        assert!(!unclear_in(&journey, "from_city", "Go from Lake City!"));
+        assert!(unclear_in(&journey, "from_city", "Go to the city of Lake City!"));
         assert!(!unclear_in(&journey, "cuisine", "Something Thai."));
     }
 
@@ -89,6 +108,17 @@ mod tests {
         let music = tool(&["album", "track"]);
         assert!(unclear_in(&music, "album", "Play Moonlight."));
         assert!(!unclear_in(&music, "album", "Play the album Moonlight."));
+    }
+
+    #[test]
+    fn the_last_of_two_is_clear_if_the_other_one_is() {
+        let journey = tool(&["from_city", "to_city"]);
+        let both = json!({"from_city": "Oslo", "to_city": "Rome"});
+        let unclear =
+            |request| unclear(&ParameterValues::default(), &journey, both.as_object().unwrap(), request);
+        assert!(unclear("Book Oslo to Rome!").is_none());
+        assert!(unclear("Book Oslo and Rome!").is_some());
+        assert!(unclear("I want to go, Oslo and Rome!").is_some());
     }
 
     #[test]

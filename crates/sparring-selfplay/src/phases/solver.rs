@@ -32,6 +32,7 @@ struct SolverStep {
 struct ImitationStep {
     iteration: usize,
     step: usize,
+    lr: f64,
     update: SupervisedReport,
 }
 
@@ -105,6 +106,7 @@ impl<G: Game> Run<'_, '_, G> {
         self.watch.stop.check()?;
         let (iteration, step) = (self.state.cursor.iteration, self.state.cursor.step);
         let c = &self.plan.config.solver;
+        let lr = c.imitation.lr_schedule.at(step, c.imitation.steps, c.imitation.lr);
         let missing = |what: &str| TrainError::invalid(format!("solver.imitation: {what}"));
         let encoder = self.encoder.ok_or_else(|| missing("give the tokenizer by SelfPlay::with_encoder"))?;
         let mut examples = Vec::with_capacity(tasks.len());
@@ -117,10 +119,13 @@ impl<G: Game> Run<'_, '_, G> {
         let examples = Examples::encode(encoder, examples)?;
         let tokens = c.grpo.micro_batch_tokens;
         let policy = self.players.player_mut(Player::Solver)?;
-        let update = examples.update(policy, tokens, c.imitation.lr).map_err(|source| {
-            SelfPlayError::Update { player: Player::Solver.as_str(), iteration, step, source }
+        let update = examples.update(policy, tokens, lr).map_err(|source| SelfPlayError::Update {
+            player: Player::Solver.as_str(),
+            iteration,
+            step,
+            source,
         })?;
-        self.store.journal.record("imitation_step", &ImitationStep { iteration, step, update })?;
+        self.store.journal.record("imitation_step", &ImitationStep { iteration, step, lr, update })?;
         self.store.journal.progress(step + 1, &format!("imitation, loss {:.2}", update.loss));
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::resume::killed_at_writes;
 use super::*;
 use serde_json::{Value, json};
 use sparring_core::{BoxError, SampleRequest, Sampler, SamplingParams};
+use sparring_grpo::LrSchedule;
 use sparring_train::Benchmark;
 
 fn encoder() -> &'static ToyPolicy {
@@ -16,6 +17,7 @@ fn imitating() -> SelfPlay<'static, Sums> {
     config.solver.imitation.steps = 40;
     config.solver.imitation.tasks_per_step = 8;
     config.solver.imitation.lr = 0.05;
+    config.solver.imitation.lr_schedule = LrSchedule::Linear { warmup: 0, to: 0.5 };
     config.generator.first_iteration = 2;
     config.pool.verify_from = 2;
     config.pool.per_spec = 4;
@@ -32,6 +34,9 @@ fn imitation_comes_first_and_in_the_first_iteration_only() {
     assert!(steps.iter().all(|step| step["iteration"] == 1));
     let loss = |step: &Value| step["update"]["loss"].as_f64().unwrap();
     assert!(loss(&steps[39]) < 0.5 * loss(&steps[0]), "{} {}", loss(&steps[0]), loss(&steps[39]));
+    let rates: Vec<f64> = steps.iter().map(|step| step["lr"].as_f64().unwrap()).collect();
+    assert_eq!(rates[0], 0.05);
+    assert!(rates.windows(2).all(|pair| pair[1] < pair[0]) && rates[39] > 0.025);
     // Three reinforced updates cannot have taught this.
     assert!(summary.last["heldout_accuracy"].as_f64() > Some(0.5), "{:?}", summary.last);
     let generator = records(dir.path(), "generator_step");

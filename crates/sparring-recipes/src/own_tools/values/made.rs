@@ -38,6 +38,36 @@ const MONTHS: &[&str] = &[
     "November",
     "December",
 ];
+const DAYS: &[&str] = &["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+/// What people do with [`THINGS`].
+const DEEDS: &[&str] = &[
+    "bring", "check", "clean", "collect", "fix", "move", "order", "pack", "pick up", "print", "renew",
+    "return", "send", "sell", "sort out", "wash",
+];
+const THINGS: &[&str] = &[
+    "the books",
+    "the contract",
+    "the keys",
+    "the photos",
+    "the tickets",
+    "the parcel",
+    "the bike",
+    "the car",
+    "the chairs",
+    "the coffee machine",
+    "the curtains",
+    "the passport",
+    "the invoices",
+    "the slides",
+    "my glasses",
+    "my blue jacket",
+    "my laptop",
+    "your umbrella",
+    "our tent",
+    "the form",
+    "the flowers",
+    "the old phone",
+];
 const LETTERS: &[&str] = &["A", "B", "C", "D", "E", "F", "G", "H", "K", "M", "N", "P", "R", "T", "X", "Z"];
 
 /// A value of a pattern, in which each name in braces is drawn by itself: `{Adj} {Noun}` is `Quiet River`. A name that
@@ -66,6 +96,9 @@ fn drawn(slot: &str, rng: &mut impl Rng) -> String {
         "Noun" => word(NOUNS),
         "noun" => word(NOUNS).to_lowercase(),
         "Month" => word(MONTHS),
+        "Day" => word(DAYS),
+        "do" => word(DEEDS),
+        "thing" => word(THINGS),
         "L" => word(LETTERS),
         // Of 4 to 20, each has the ending "th".
         "d" => rng.random_range(4..=20).to_string(),
