@@ -8,7 +8,9 @@ use sparring::candle::{
     CandlePolicy, ChatTokenizer, DeviceKind, DeviceOptions, DevicePolicy, LoraConfig, ModelConfig,
     PolicyOptions,
 };
-use sparring::core::{BoxError, Policy, Prompt, Sampler, Scorer, Seed};
+use sparring::core::{
+    BoxError, Policy, PolicyError, Prompt, Rollout, SampleRequest, Sampler, Scorer, Seed, TokenBatch,
+};
 use sparring::miniature;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -84,6 +86,18 @@ impl DeviceArgs {
 pub(crate) enum Model {
     Cpu(Box<CandlePolicy>),
     Device(Box<DevicePolicy>),
+}
+
+impl Sampler for Model {
+    fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
+        self.sampler().sample(requests)
+    }
+}
+
+impl Scorer for Model {
+    fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
+        self.scorer().score(batch)
+    }
 }
 
 impl Model {

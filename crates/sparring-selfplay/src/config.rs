@@ -219,6 +219,15 @@ impl SelfPlayConfig {
         Ok(sparring_train::from_toml(text, file)?)
     }
 
+    /// Whether the Generator learns in some iteration; if not, it may be frozen.
+    pub fn trains_generator(&self) -> bool {
+        self.trains_generator_in(self.iterations)
+    }
+
+    pub(crate) fn trains_generator_in(&self, iteration: usize) -> bool {
+        self.generator.train && iteration >= self.generator.first_iteration
+    }
+
     /// Checks every setting.
     ///
     /// # Errors

@@ -67,7 +67,7 @@
 //! | wanted | where |
 //! |---|---|
 //! | tasks of your own beside the Generator's | [`SelfPlay::with_tasks`] |
-//! | a Generator that is not trained, on a server, say | [`Seat::Frozen`], [`Retry`](sparring_core::Retry) |
+//! | a Generator that is not trained, on a server, say | [`Seat::Frozen`], [`Seat::FrozenScorer`], [`Retry`](sparring_core::Retry) |
 //! | a metric of your own | a component of weight 0 in a reward: it appears in `events.jsonl` and the report |
 //! | records of your own | [`SelfPlay::with_recorder`] |
 //! | sections of your own in the report | [`Report`] |
@@ -115,7 +115,7 @@ pub use config::{
 };
 pub use error::SelfPlayError;
 pub use outcome::Outcome;
-pub use players::{Players, Seat};
+pub use players::{Players, SamplerScorer, Seat};
 pub use pool::{
     Agreement, Bucket, Keep, Mix, Origin, PoolConfig, PoolTask, PoolYield, apportion, equal_quotas,
     order_tasks, select_balanced, training_slots,

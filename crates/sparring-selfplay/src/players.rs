@@ -12,7 +12,15 @@ pub enum Seat {
     Learns(Box<dyn Policy>),
     /// A model that stays as it is. Checkpoints do not hold it.
     Frozen(Box<dyn Sampler>),
+    /// A frozen model that can also rank what it writes (`pool.likeliest`): the base model, which the run then holds
+    /// once.
+    FrozenScorer(Box<dyn SamplerScorer>),
 }
+
+/// A model to sample from and to score with; every type that is both.
+pub trait SamplerScorer: Sampler + Scorer {}
+
+impl<M: Sampler + Scorer + ?Sized> SamplerScorer for M {}
 
 impl Seat {
     /// The model, to sample from.
@@ -20,6 +28,7 @@ impl Seat {
         match self {
             Self::Learns(policy) => policy,
             Self::Frozen(sampler) => sampler,
+            Self::FrozenScorer(model) => model,
         }
     }
 
@@ -27,6 +36,14 @@ impl Seat {
     pub fn policy_mut(&mut self) -> Option<&mut dyn Policy> {
         match self {
             Self::Learns(policy) => Some(policy.as_mut()),
+            Self::Frozen(_) | Self::FrozenScorer(_) => None,
+        }
+    }
+
+    fn scorer(&self) -> Option<&dyn Scorer> {
+        match self {
+            Self::Learns(policy) => Some(policy.as_ref()),
+            Self::FrozenScorer(model) => Some(model),
             Self::Frozen(_) => None,
         }
     }
@@ -37,6 +54,7 @@ impl fmt::Debug for Seat {
         f.write_str(match self {
             Self::Learns(_) => "Learns(..)",
             Self::Frozen(_) => "Frozen(..)",
+            Self::FrozenScorer(_) => "FrozenScorer(..)",
         })
     }
 }
@@ -74,13 +92,11 @@ impl Players {
         }
     }
 
-    /// The Generator, to score texts with: `None` for a frozen one, which only samples.
+    /// The Generator, to score texts with, if it can.
     pub(crate) fn generator_scorer(&self) -> Option<&dyn Scorer> {
         match self {
-            Self::Separate { generator: Seat::Learns(policy), .. } | Self::Shared(policy) => {
-                Some(policy.as_ref())
-            }
-            Self::Separate { generator: Seat::Frozen(_), .. } => None,
+            Self::Separate { generator, .. } => generator.scorer(),
+            Self::Shared(policy) => Some(policy.as_ref()),
         }
     }
 
@@ -97,7 +113,7 @@ impl Players {
             Self::Separate { generator: Seat::Learns(generator), solver } => {
                 vec![("generator", generator.as_ref()), ("solver", solver.as_ref())]
             }
-            Self::Separate { generator: Seat::Frozen(_), solver } => vec![("solver", solver.as_ref())],
+            Self::Separate { solver, .. } => vec![("solver", solver.as_ref())],
             Self::Shared(policy) => vec![("policy", policy.as_ref())],
         }
     }
@@ -107,7 +123,7 @@ impl Players {
             Self::Separate { generator: Seat::Learns(generator), solver } => {
                 vec![("generator", generator.as_mut()), ("solver", solver.as_mut())]
             }
-            Self::Separate { generator: Seat::Frozen(_), solver } => vec![("solver", solver.as_mut())],
+            Self::Separate { solver, .. } => vec![("solver", solver.as_mut())],
             Self::Shared(policy) => vec![("policy", policy.as_mut())],
         }
     }
@@ -133,11 +149,10 @@ impl Players {
     /// Checks that the models match the settings.
     pub(crate) fn check(&self, config: &SelfPlayConfig) -> Result<(), TrainError> {
         match (self, config.weights) {
-            (Self::Separate { generator: Seat::Frozen(_), .. }, Weights::Separate)
-                if config.generator.train =>
-            {
-                Err(frozen_generator())
-            }
+            (
+                Self::Separate { generator: Seat::Frozen(_) | Seat::FrozenScorer(_), .. },
+                Weights::Separate,
+            ) if config.trains_generator() => Err(frozen_generator()),
             (Self::Separate { .. }, Weights::Separate) | (Self::Shared(_), Weights::Shared) => Ok(()),
             _ => Err(TrainError::invalid(
                 "weights: the setting and the models differ; pass Players::Separate with `separate`, Players::Shared \
@@ -149,6 +164,7 @@ impl Players {
 
 /// A frozen Generator that the settings train.
 fn frozen_generator() -> TrainError {
-    let remedy = "must be false for a frozen Generator; to train it, pass Seat::Learns(policy)";
+    let remedy = "must be false for a frozen Generator, or generator.first_iteration beyond the last one; to train it, \
+                  pass Seat::Learns(policy)";
     TrainError::setting("generator.train", true, remedy)
 }

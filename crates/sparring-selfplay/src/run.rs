@@ -94,8 +94,7 @@ impl<G: Game> Run<'_, '_, G> {
     /// Plays the phase under the cursor, from the cursor's step on, and moves the cursor to the next.
     fn phase(&mut self) -> Result<(), SelfPlayError> {
         let Cursor { iteration, phase, .. } = self.state.cursor;
-        let generator = &self.plan.config.generator;
-        if phase == Phase::TrainGenerator && (!generator.train || iteration < generator.first_iteration) {
+        if phase == Phase::TrainGenerator && !self.plan.config.trains_generator_in(iteration) {
             self.state.cursor = self.state.cursor.next();
             return Ok(());
         }

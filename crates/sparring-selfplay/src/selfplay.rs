@@ -280,8 +280,8 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         self.players.check(&self.plan.config)?;
         let pool = &self.plan.config.pool;
         if pool.ranks() && self.players.generator_scorer().is_none() {
-            let remedy = "needs a Generator that scores: pass Seat::Learns(policy), or leave out pool.likeliest, \
-                          pool.min_likelihood and pool.min_relevance";
+            let remedy = "needs a Generator that scores: pass Seat::FrozenScorer(model), or leave out \
+                          pool.likeliest, pool.min_likelihood and pool.min_relevance";
             return Err(TrainError::setting("pool.likeliest", "with a frozen Generator", remedy).into());
         }
         if pool.min_relevance.is_some() && self.encoder.is_none() {

@@ -15,7 +15,7 @@ impl<G: Game> Run<'_, '_, G> {
                 Phase::TrainSolver => self.solver_work(cursor.iteration),
                 _ => self.evaluation_work(),
             };
-            let trains = c.generator.train && cursor.iteration >= c.generator.first_iteration;
+            let trains = c.trains_generator_in(cursor.iteration);
             if cursor.phase != Phase::TrainGenerator || trains {
                 stages.push(Stage::new(cursor.iteration, cursor.phase, steps, work).after(cursor.step));
             }

@@ -134,7 +134,7 @@ fn benchmarks(
 fn run<G: Game>(
     args: &Args,
     settings: &Settings,
-    base: &Model,
+    base: &Arc<Model>,
     parts: Parts<G>,
     benchmarks: Vec<InRun>,
 ) -> Result<(), BoxError> {

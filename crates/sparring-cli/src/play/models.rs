@@ -10,6 +10,7 @@ use sparring::recipes::own_tools::{Catalogue, ParameterValues};
 use sparring::selfplay::{Players, Seat, Weights};
 use sparring::train::store::disk::write_atomic;
 use sparring::train::{Demands, show_time};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Loads the base model.
@@ -22,15 +23,21 @@ pub(crate) fn start(base: &Model, settings: &Settings, player: &str) -> Result<M
     base.copy(settings.lora, Seed::new(settings.seed).child("lora").child(player))
 }
 
-/// Generator and Solver: two models, or one that plays both.
-pub(crate) fn players(base: &Model, settings: &Settings) -> Result<Players, BoxError> {
+/// Generator and Solver: two models, or one that plays both. A Generator that never learns is the base itself.
+pub(crate) fn players(base: &Arc<Model>, settings: &Settings) -> Result<Players, BoxError> {
     let policy = |player: &str| -> Result<Box<dyn Policy>, BoxError> {
         Ok(start(base, settings, player)?.into_policy())
     };
-    Ok(match settings.recipe.self_play().weights {
-        Weights::Shared => Players::Shared(policy("both")?),
-        _ => Players::Separate { generator: Seat::Learns(policy("generator")?), solver: policy("solver")? },
-    })
+    let config = settings.recipe.self_play();
+    if config.weights == Weights::Shared {
+        return Ok(Players::Shared(policy("both")?));
+    }
+    let generator = if config.trains_generator() {
+        Seat::Learns(policy("generator")?)
+    } else {
+        Seat::FrozenScorer(Box::new(Arc::clone(base)))
+    };
+    Ok(Players::Separate { generator, solver: policy("solver")? })
 }
 
 /// Values that fit the parameters of the tools, as the base model finds: measured once, and kept in the run's folder,
@@ -96,7 +103,7 @@ pub(crate) fn demands<G: Game>(
     let answer = |task| (Prompt::from(parts.game.solver_prompt(task)), c.solver.max_tokens);
     let tasks = parts.evaluations.iter().flat_map(|evaluation| &evaluation.tasks);
     let prompts = (0..TRIED).map(proposal).chain(tasks.take(TRIED as usize).map(answer)).collect();
-    let learners = if c.weights == Weights::Shared { 1 } else { 2 };
+    let learners = if c.weights == Weights::Shared || !c.trains_generator() { 1 } else { 2 };
     // A model that rests keeps its weights only, unless its optimiser goes on in the next phase.
     let optimizers = if c.fresh_optimizer { 1 } else { learners };
     let kl = c.generator.grpo.kl.coef > 0.0 || c.solver.grpo.kl.coef > 0.0;

@@ -8,7 +8,7 @@ use sparring_train::TrainError;
 use std::sync::Arc;
 
 /// Specifications that are scored at a time.
-const BATCH: usize = 32;
+const BATCH: usize = 64;
 
 /// A proposal: its number, its task and its log-probability after its prompt.
 struct Proposal<'p, T> {

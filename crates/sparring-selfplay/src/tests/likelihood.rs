@@ -7,16 +7,25 @@ use std::collections::BTreeMap;
 
 /// One pool, of an untrained Generator.
 fn pool(change: impl FnOnce(&mut crate::PoolConfig)) -> (Vec<PoolTask<Sum>>, serde_json::Value) {
+    pool_of(Seat::Learns(toy(1)), change)
+}
+
+fn pool_of(
+    generator: Seat,
+    change: impl FnOnce(&mut crate::PoolConfig),
+) -> (Vec<PoolTask<Sum>>, serde_json::Value) {
     let mut config = tiny_config();
     config.iterations = 1;
-    config.generator.train = false;
+    config.generator.first_iteration = 2;
     config.pool.per_spec = 10;
     config.pool.size = 60;
     config.pool.derived_share = 0.0;
     change(&mut config.pool);
     let dir = tempfile::tempdir().unwrap();
     let encoder = ToyPolicy::new(LETTERS, Seed::new(1));
-    game(config).with_encoder(&encoder).run(dir.path()).unwrap();
+    let players = Players::Separate { generator, solver: toy(2) };
+    let invents = reward_fn("none", |_: &char, _: &Rollout| Some(0.0));
+    assemble(config, players, Box::new(invents), 7).with_encoder(&encoder).run(dir.path()).unwrap();
     let rows = lines(dir.path(), "tasks/iteration-1.jsonl");
     let tasks = rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
     (tasks, records(dir.path(), "pool").remove(0))
@@ -82,6 +91,13 @@ fn what_is_unlikely_or_misses_the_point_goes() {
 }
 
 #[test]
+fn a_frozen_generator_that_scores_can_be_asked() {
+    let frozen = Seat::FrozenScorer(Box::new(ToyPolicy::new(LETTERS, Seed::new(1))));
+    let change = |pool: &mut crate::PoolConfig| pool.likeliest = Some(1);
+    assert_eq!(pool_of(frozen, change).0, pool(change).0);
+}
+
+#[test]
 fn a_generator_that_only_samples_cannot_be_asked() {
     let mut config = tiny_config();
     config.generator.train = false;
@@ -90,5 +106,5 @@ fn a_generator_that_only_samples_cannot_be_asked() {
     let dir = tempfile::tempdir().unwrap();
     let invents = reward_fn("none", |_: &char, _: &Rollout| Some(0.0));
     let error = assemble(config, players, Box::new(invents), 1).run(dir.path()).unwrap_err();
-    assert!(one_line(&error).contains("Seat::Learns"), "{}", one_line(&error));
+    assert!(one_line(&error).contains("Seat::FrozenScorer"), "{}", one_line(&error));
 }

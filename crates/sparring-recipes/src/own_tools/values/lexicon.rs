@@ -16,6 +16,9 @@ pub(super) struct Kind {
     /// Patterns of further values ([`made`](super::made::made)).
     #[serde(default)]
     pub(super) made: Vec<String>,
+    /// Whether the values, which may be words, count things of any sort.
+    #[serde(default)]
+    pub(super) counts: bool,
     /// Whether all values are numbers.
     #[serde(skip)]
     pub(super) numbers: bool,

@@ -1,4 +1,4 @@
-//! Values that a language model finds fitting for the parameters of a plan.
+//! Values that fit the parameters of a plan.
 
 mod kinds;
 mod lexicon;
@@ -19,30 +19,32 @@ use sparring_core::{Encoder, Sampler, Scorer, Seed};
 use sparring_tools::{ToolCall, ToolSpec};
 use std::collections::BTreeMap;
 
-/// Values that fit the parameters of a catalogue, in the eyes of a language model.
+/// Values that fit the parameters of a catalogue.
 ///
-/// A small model that invents the values of a call writes the same few again and again, or nonsense. But it continues
-/// a list of examples, and it knows what a value is like. So values are found in three steps:
+/// A small model that invents the values of a call writes the same few again and again, or nonsense. So values come
+/// from a lexicon of everyday ones, by kind (names, places, times, ...), and from lists that the model continues:
 ///
-/// 1. *Kinds.* For each parameter, the kinds of everyday values (names, places, times, ...) that it makes likelier
-///    than other parameters do. Let ℓ(v | t, p) be log π(v | c(t, p)), where the text c names the tool t and its
-///    parameter p, and let q be unrelated parameters. The fit of a value is
+/// 1. *Kinds by name.* The lexicon has the names of the parameters that take a kind: `city`, `recipient`, `check_in`. A
+///    parameter takes the kinds that its name, its description or its format speaks of.
+/// 2. *Kinds by fit.* Of several such kinds, the better fitting are drawn more often; a parameter whose name says
+///    nothing takes those that it makes likelier than other parameters do. Let ℓ(v | t, p) be log π(v | c(t, p)), where
+///    the text c names the tool t and its parameter p, and let q be unrelated parameters. The fit of a value is
 ///
 ///    s(v | t, p) = (ℓ(v | t, p) − mean ℓ(v | q)) / (½ + standard deviation of ℓ(v | q)),
 ///
 ///    and that of a kind is the same of the mean over some of its values: the pointwise mutual information in the
 ///    measure by which parameters move the value at all. (Alone it prefers what is famous.)
-/// 2. *Lists.* The model continues lists of examples, for each parameter that takes any text.
-/// 3. *Choice.* Of the listed values, and those of the fitting kinds, a parameter keeps the ones that fit it (s > 0),
-///    and that no other parameter of its tool makes twice as likely. With
+/// 3. *Lists.* For each parameter that takes any text and whose name says nothing, the model continues lists of
+///    examples. Of these and the values of the fitting kinds, the parameter keeps those that fit it (s > 0), and that
+///    no other such parameter of its tool makes twice as likely. With
 ///
-///    r(p | v, t) = π(v | c(t, p)) / Σ π(v | c(t, p′)) over all parameters p′ of t,
+///    r(p | v, t) = π(v | c(t, p)) / Σ π(v | c(t, p′)) over these parameters p′ of t,
 ///
-///    it must also have more than an even share: r ≥ 1.2 / n, where the tool has n > 2 parameters. What remains tells
-///    the parameters of a tool apart, which is what a Solver has to learn. The best by s + log r stay.
+///    a value must also have more than an even share: r ≥ 1.2 / n, where there are n > 2 such parameters. What remains
+///    tells them apart, which is what a Solver has to learn. The best by s + log r stay.
 ///
-/// Numbers are those of the fitting kinds. Without measurements ([`ParameterValues::default`]), every kind fits every
-/// parameter.
+/// Numbers are those of the fitting kinds. Without measurements ([`ParameterValues::default`]), every kind fits a
+/// parameter whose name says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ParameterValues {
     kinds: Kinds,
@@ -141,12 +143,12 @@ impl ParameterValues {
         self.value(tool.parameters.get(name)?, (tool, name), rng)
     }
 
-    /// The everyday values of the kinds that a parameter takes by its name, but for numbers.
+    /// The everyday values of the kinds that a parameter takes by its name, but for numbers and words that count.
     pub(super) fn everyday(tool: &ToolSpec, name: &str) -> impl Iterator<Item = &'static str> {
         kinds::named_kinds(tool, name)
             .into_iter()
             .map(|k| &lexicon::KINDS[k])
-            .filter(|kind| !kind.numbers && kind.name != "number word")
+            .filter(|kind| !kind.numbers && !kind.counts)
             .flat_map(|kind| kind.values.iter().map(String::as_str))
     }
 
