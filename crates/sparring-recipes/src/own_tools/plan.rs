@@ -137,7 +137,7 @@ impl Default for PlanConfig {
         Self {
             calls: vec![0.95, 0.05],
             menu_from: 3,
-            menu_to: 12,
+            menu_to: 8,
             parameters: 3,
             no_call: 0.2,
             dialogues: 0.2,
