@@ -55,7 +55,7 @@ fn the_game_keeps_its_contract() {
 
 #[test]
 fn gold_answers_are_right_and_others_are_not() {
-    let recipe = recipe("", false);
+    let recipe = recipe("[plan]\nno_call = 0.25", false);
     let (game, ctx) = (&recipe.game, RewardContext::default());
     let plans: Vec<CallPlan> = (0..40).map(|i| game.draw(Seed::new(7).index(i))).collect();
     let pool: Vec<Request> = plans.iter().map(|plan| game.read(plan, &proposal(plan)).unwrap()).collect();

@@ -4,7 +4,7 @@ use super::prompts::{
 use super::{CallPlan, Catalogue, ParameterValues, PlanConfig, Request};
 use super::{choice, complete, grammar, redraw, twins};
 use crate::RecipeError;
-use crate::grammar::quotes;
+use crate::grammar::quotes::Quotes;
 use crate::tool_r0::canonical_calls;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -41,8 +41,8 @@ pub struct GameSettings {
     pub constrain_generator: bool,
     /// Whether the Solver writes under a grammar in training.
     pub constrain_solver: bool,
-    /// Whether the Solver's grammar takes the values of free strings from the conversation, word for word. The
-    /// Generator's requests mention every value, so that no other is ever right for them.
+    /// Whether the Solver's grammar takes the values of free strings, numbers and enumerations from the conversation,
+    /// word for word. The Generator's requests mention every value, so that no other is ever right for them.
     pub quote: bool,
     /// Whether the Generator's grammar has every value of the calls stand in the request; with calls first only.
     pub grounded: bool,
@@ -159,9 +159,9 @@ impl OwnToolsGame {
     /// The grammar of the Solver's answers to a conversation with these tools; none without a guide, or where no
     /// grammar can be made.
     pub fn answer_hook(&self, tools: &[ToolSpec], conversation: &[Message]) -> Option<Hook> {
-        let texts = if self.settings.quote { quotes::of(conversation) } else { Vec::new() };
-        let tools = quotes::quoting(tools, &texts);
-        grammar::answers(self.guide.as_ref()?, &tools, &self.settings).ok().map(Hook::new)
+        let quoted = self.settings.quote.then(|| Quotes::of(conversation).tools(tools));
+        let tools = quoted.as_deref().unwrap_or(tools);
+        grammar::answers(self.guide.as_ref()?, tools, &self.settings).ok().map(Hook::new)
     }
 
     fn tool_specs(&self, names: &[String]) -> Vec<ToolSpec> {

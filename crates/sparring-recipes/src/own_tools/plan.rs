@@ -139,7 +139,7 @@ impl Default for PlanConfig {
             menu_from: 3,
             menu_to: 8,
             parameters: 3,
-            no_call: 0.2,
+            no_call: 0.12,
             dialogues: 0.2,
             styles: Style::ALL.to_vec(),
             wordings: [0.15, 0.4, 0.25, 0.2],
@@ -252,9 +252,9 @@ fn asked_later(
     let unclear: Vec<&String> =
         names.iter().copied().filter(|name| twins::needs_a_name(values, tool, name)).collect();
     if unclear.is_empty() {
-        names.truncate(some)
+        names.truncate(some);
     } else {
-        names = unclear
+        names = unclear;
     }
     names.into_iter().cloned().collect()
 }

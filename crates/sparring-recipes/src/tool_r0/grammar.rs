@@ -2,7 +2,8 @@
 
 use super::tags;
 use super::{Proposal, TaskSpec};
-use crate::grammar::{quotes, simple, texts};
+use crate::grammar::quotes::Quotes;
+use crate::grammar::{simple, texts};
 use serde_json::{Map, Value};
 use sparring_guided::{CallGrammar, Constraint, Guide, GuidedError, Staged};
 use sparring_tools::{Format, ToolSpec};
@@ -40,9 +41,9 @@ pub(super) fn answer(
     question: &str,
     most: usize,
 ) -> Result<Constraint, GuidedError> {
-    let texts = quotes::of(&[sparring_core::Message::user(question)]);
+    let tools = Quotes::of(&[sparring_core::Message::user(question)]).tools(tools);
     let grammar = CallGrammar::new(Format::ToolR0).with_calls(0..=most).with_string_chars(ANSWER_CHARS);
-    guide.calls(&quotes::quoting(tools, &texts), &grammar)
+    guide.calls(&tools, &grammar)
 }
 
 /// The tools that a text holds, with values that people say.
