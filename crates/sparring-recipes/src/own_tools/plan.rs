@@ -113,8 +113,8 @@ pub struct PlanConfig {
     pub parameters: usize,
     /// Share of the Solver's tasks, in [0, 1), whose tools are not on the menu, so that declining is right.
     pub no_call: f64,
-    /// Share of the plans, in [0, 1], in which the request leaves out parameters, and the assistant asks for them: those
-    /// that could be confused with another one, if there are any.
+    /// Share of the plans, in [0, 1], in which the request leaves out parameters, and the assistant asks for them:
+    /// those that could be confused with another one, if there are any.
     pub dialogues: f64,
     /// How people speak: a style is drawn uniformly.
     pub styles: Vec<Style>,

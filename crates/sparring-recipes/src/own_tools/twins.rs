@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 /// cities, which one is left?
 ///
 /// A request is clear about a parameter if it has a word of its name that no rival's name has; if it has all rivals and
-/// is clear about them, as in "5 euros to yen" for `from_currency` and `to_currency`; or if only this parameter's name is
-/// one plain word: with `city` and `current_city`, a city that is just mentioned is the `city`. The words of the values
-/// themselves do not count, and small ones count in front of the value.
+/// is clear about them, as in "5 euros to yen" for `from_currency` and `to_currency`; or if only this parameter's name
+/// is one plain word: with `city` and `current_city`, a city that is just mentioned is the `city`. The words of the
+/// values themselves do not count, and small ones count in front of the value.
 pub(super) fn unclear<'a>(
     values: &ParameterValues,
     tool: &ToolSpec,
