@@ -1,6 +1,6 @@
 //! What a conversation says that an argument may repeat.
 
-use super::{OF_STRINGS, is_number, says_more};
+use super::{OF_STRINGS, is_number, is_text, says_more};
 use serde_json::{Map, Value, json};
 use sparring_core::Message;
 use sparring_tools::ToolSpec;
@@ -44,37 +44,41 @@ impl Quotes {
 
     /// Changes a schema to what is said; if that is nothing, leaves it and returns `false`.
     fn quote(&self, schema: &mut Value) -> bool {
-        let number = is_number(schema);
         let Value::Object(map) = schema else { return true };
-        let said: Vec<Value> = if let Some(values) = map.get("enum").and_then(Value::as_array) {
-            let said = |value: &&Value| is_grounded(value, &self.whole, Letters::AllScripts);
-            values.iter().filter(said).cloned().collect()
-        } else if number {
-            if says_more(map, &["const", "multipleOf"]) {
-                return true;
-            }
-            self.numbers.iter().filter(|number| fits(map, number)).cloned().collect()
-        } else {
-            match map.get("type").and_then(Value::as_str) {
-                Some("string" | "str") if !says_more(map, &OF_STRINGS) => {
-                    let bound = |key: &str| map.get(key).and_then(Value::as_u64).map(|n| n as usize);
-                    let lengths = bound("minLength").unwrap_or(0)..=bound("maxLength").unwrap_or(usize::MAX);
-                    let fits = |text: &&String| lengths.contains(&text.chars().count());
-                    self.texts.iter().filter(fits).map(|text| json!(text)).collect()
-                }
-                Some("array" | "list") => {
-                    return map.get_mut("items").is_none_or(|items| self.quote(items));
-                }
-                _ => return true,
-            }
-        };
+        if matches!(map.get("type").and_then(Value::as_str), Some("array" | "list"))
+            && !map.contains_key("enum")
+        {
+            return map.get_mut("items").is_none_or(|items| self.quote(items));
+        }
+        let Some(said) = self.said(schema) else { return true };
         if said.is_empty() {
             return false;
         }
-        let kind = map.get("type").cloned();
-        *map = Map::from_iter([("enum".to_owned(), json!(said))]);
-        map.extend(kind.map(|kind| ("type".to_owned(), kind)));
+        let mut quoted = json!({"enum": said});
+        if let Some(kind) = schema.get("type") {
+            quoted["type"] = kind.clone();
+        }
+        *schema = quoted;
         true
+    }
+
+    /// The values of a schema that are said; `None` for one of which they need not be.
+    fn said(&self, schema: &Value) -> Option<Vec<Value>> {
+        let map = schema.as_object()?;
+        if let Some(values) = map.get("enum").and_then(Value::as_array) {
+            let said = |value: &&Value| is_grounded(value, &self.whole, Letters::AllScripts);
+            return Some(values.iter().filter(said).cloned().collect());
+        }
+        if is_number(schema) && !says_more(map, &["const", "multipleOf"]) {
+            return Some(self.numbers.iter().filter(|number| fits(map, number)).cloned().collect());
+        }
+        if is_text(schema) && !says_more(map, &OF_STRINGS) {
+            let bound = |key: &str| map.get(key).and_then(Value::as_u64).map(|n| n as usize);
+            let lengths = bound("minLength").unwrap_or(0)..=bound("maxLength").unwrap_or(usize::MAX);
+            let fits = |text: &&String| lengths.contains(&text.chars().count());
+            return Some(self.texts.iter().filter(fits).map(|text| json!(text)).collect());
+        }
+        None
     }
 }
 
@@ -101,7 +105,7 @@ fn numbers(text: &str) -> Vec<Value> {
     let in_number = |c: char| c.is_ascii_digit() || c == '.' || c == ',';
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
-        let sign = rest[..start].ends_with('-') && !rest[..start].ends_with(|c: char| c.is_alphanumeric());
+        let sign = rest[..start].ends_with('-');
         let end = rest[start..].find(|c| !in_number(c)).map_or(rest.len(), |length| start + length);
         let digits = rest[start..end].trim_end_matches(['.', ',']).replace(',', "");
         for digits in sign.then(|| format!("-{digits}")).into_iter().chain([digits.clone()]) {

@@ -214,8 +214,7 @@ impl OwnToolsGame {
     fn check_clear(&self, request: &str, plan: &CallPlan, calls: &[ToolCall]) -> Result<(), Rejection> {
         for call in calls {
             let Some(tool) = self.catalogue.get(&call.name) else { continue };
-            let mut given = call.arguments.clone();
-            given.retain(|name, _| !plan.later.contains(name));
+            let given = plan.without_later(&call.arguments);
             if let Some(name) = twins::unclear(&self.values, tool, &given, request) {
                 let detail = format!("{request:?} does not say that {name} is meant");
                 return Err(Rejection::new("unclear", detail));

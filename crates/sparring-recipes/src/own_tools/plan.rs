@@ -86,11 +86,13 @@ pub struct CallPlan {
 impl CallPlan {
     /// The arguments that the request mentions.
     pub(super) fn mentioned(&self) -> Vec<Map<String, Value>> {
-        let mentioned = |arguments: &Map<String, Value>| {
-            let kept = arguments.iter().filter(|(name, _)| !self.later.contains(name));
-            kept.map(|(name, value)| (name.clone(), value.clone())).collect()
-        };
-        self.arguments.iter().map(mentioned).collect()
+        self.arguments.iter().map(|arguments| self.without_later(arguments)).collect()
+    }
+
+    /// The arguments but for those that the assistant asks for.
+    pub(super) fn without_later(&self, arguments: &Map<String, Value>) -> Map<String, Value> {
+        let kept = arguments.iter().filter(|(name, _)| !self.later.contains(name));
+        kept.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 }
 

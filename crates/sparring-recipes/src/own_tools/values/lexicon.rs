@@ -16,7 +16,7 @@ pub(super) struct Kind {
     /// Patterns of further values ([`made`](super::made::made)).
     #[serde(default)]
     pub(super) made: Vec<String>,
-    /// Whether the values, which may be words, count things of any sort.
+    /// Whether the values count things of any sort: words that do, and all numbers.
     #[serde(default)]
     pub(super) counts: bool,
     /// Whether all values are numbers.
@@ -35,6 +35,7 @@ pub(super) static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     let Ok(mut lexicon) = toml::from_str::<Lexicon>(include_str!("lexicon.toml")) else { return Vec::new() };
     for kind in &mut lexicon.kind {
         kind.numbers = kind.values.iter().all(|value| value.parse::<f64>().is_ok());
+        kind.counts |= kind.numbers;
     }
     lexicon.kind
 });

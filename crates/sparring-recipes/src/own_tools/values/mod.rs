@@ -148,7 +148,7 @@ impl ParameterValues {
         kinds::named_kinds(tool, name)
             .into_iter()
             .map(|k| &lexicon::KINDS[k])
-            .filter(|kind| !kind.numbers && !kind.counts)
+            .filter(|kind| !kind.counts)
             .flat_map(|kind| kind.values.iter().map(String::as_str))
     }
 
