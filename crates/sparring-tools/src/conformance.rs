@@ -109,8 +109,8 @@ fn gather(deltas: &[Delta]) -> Result<(Vec<ToolCall>, String, String), String> {
             (Delta::Arguments { index, fragment }, Some((_, json))) if *index == next => {
                 json.push_str(fragment);
             }
-            (Delta::End { index, whole }, Some((name, json))) if *index == next => {
-                if *whole {
+            (Delta::End { index, call }, Some((name, json))) if *index == next => {
+                if call.is_ok() {
                     let arguments =
                         serde_json::from_str(json).map_err(|error| format!("{json:?}: {error}"))?;
                     calls.push(ToolCall { name: std::mem::take(name), arguments, ..ToolCall::default() });

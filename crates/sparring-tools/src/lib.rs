@@ -50,8 +50,8 @@ pub use matching::{
     Assignment, CallVerdict, MatchReport, Matcher, Mismatch, PairScore, PairWeights, match_calls, same_calls,
 };
 pub use parse::{
-    ByteStream, CallParser, CallStream, Delta, Format, Reading, Repair, ToolR0Tags, UnknownFormat,
-    call_from_value, calls_from_value,
+    BrokenCall, ByteStream, CallParser, CallStream, Delta, Format, Reading, Repair, ToolR0Tags,
+    UnknownFormat, call_from_value, calls_from_value,
 };
 pub use signature::{SignatureRule, signature, signature_with};
 pub use spec::{Dialect, ToolSpec};

@@ -449,13 +449,31 @@ fn names_and_templates() {
         assert_eq!(format.to_string().parse(), Ok(format));
         let two = format.parser().render(&two());
         let guess = Format::guess(&two);
-        let unmarked =
-            matches!(format, Format::Llama3Json | Format::Pythonic | Format::Xlam | Format::Hammer);
-        assert_eq!(guess, if unmarked { None } else { Some(format) }, "{two}");
+        let expected = match format {
+            Format::Llama3Json | Format::Pythonic | Format::Xlam | Format::Hammer => None,
+            // The answer's tag tells them apart.
+            Format::Hunyuan => Some(Format::Jamba),
+            // So does the mention of tools.
+            Format::R1Python => None,
+            marked => Some(marked),
+        };
+        assert_eq!(guess, expected, "{two}");
     }
     assert_eq!(Format::from_name("Qwen2.5"), Some(Format::Hermes));
-    assert_eq!(Format::from_name("seed_oss"), Some(Format::Qwen3Coder));
-    assert_eq!("nonsense".parse::<Format>().unwrap_err().to_string(), "there is no format \"nonsense\"");
+    for (name, format) in [
+        ("seed_oss", Format::SeedOss),
+        ("step3p5", Format::Qwen3Coder),
+        ("gpt-oss", Format::Harmony),
+        ("ling3", Format::Glm47),
+        ("minimax-m2", Format::MiniMaxM2),
+        ("hunyuan_a13b", Format::Hunyuan),
+    ] {
+        assert_eq!(Format::from_name(name), Some(format), "{name}");
+    }
+    let error = "nonsense".parse::<Format>().unwrap_err().to_string();
+    assert!(error.starts_with("there is no format \"nonsense\"; there are hermes, qwen3_coder,"), "{error}");
+    assert_eq!(Format::guess("{{ ']<]minimax[>[' }}<tool_call>"), None, "nested tags");
+    assert_eq!(Format::guess("Think in <think>, then write <answer>."), None, "no tools");
 }
 
 /// Long and nasty texts are read to their end.

@@ -10,8 +10,18 @@ use support::{calls, similar_calls, text, value};
 
 /// The parsers of formats that can hold any value under any key.
 fn parsers() -> Vec<Box<dyn CallParser>> {
-    let untyped = [Format::Qwen3Coder, Format::Glm];
-    let python = [Format::Pythonic, Format::R1Python];
+    let untyped = [
+        Format::Qwen3Coder,
+        Format::SeedOss,
+        Format::Glm,
+        Format::Glm47,
+        Format::MiniMaxM2,
+        Format::Step3,
+        Format::Hy3,
+        // Its names and keys have no escapes.
+        Format::KimiK3,
+    ];
+    let python = [Format::Pythonic, Format::R1Python, Format::Lfm2];
     let all = Format::ALL.into_iter().filter(|format| !untyped.contains(format) && !python.contains(format));
     all.map(Format::parser).collect()
 }
@@ -72,6 +82,9 @@ proptest! {
         for parser in parsers() {
             let text = parser.render(&calls);
             prop_assert_eq!(parser.parse(&text), Ok(calls.clone()), "{}: {}", parser.name(), &text);
+            if parser.name() == Format::Harmony.name() {
+                continue; // its text begins with the recipient
+            }
             let text = format!("<think>{thought}</think>\n{text}\n");
             prop_assert_eq!(parser.parse(&text), Ok(calls.clone()), "{}: {}", parser.name(), &text);
         }
@@ -81,7 +94,7 @@ proptest! {
     #[test]
     fn rendering_reads_back_what_was_read(calls in calls(), typed in value(), key in "[a-z_]{1,6}") {
         let python = ToolCall::new("f.g", [(key.clone(), typed)]);
-        for format in [Format::Pythonic, Format::R1Python, Format::Llama4] {
+        for format in [Format::Pythonic, Format::R1Python, Format::Llama4, Format::Lfm2] {
             let text = format.parser().render(std::slice::from_ref(&python));
             prop_assert_eq!(format.parser().parse(&text), Ok(vec![python.clone()]), "{}", text);
         }

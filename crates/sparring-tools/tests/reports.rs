@@ -4,7 +4,8 @@
 
 use serde_json::Value;
 use sparring_tools::{
-    Assignment, Dialect, Format, RobustComparator, ToolCall, ToolSpec, call_from_value, conformance, match_calls,
+    Assignment, Dialect, Format, RobustComparator, ToolCall, ToolSpec, call_from_value, conformance,
+    match_calls,
 };
 use std::path::Path;
 

@@ -94,8 +94,8 @@ impl StringScanner {
         let stop = memchr2(self.quote, b'\\', rest.as_bytes());
         let run = &rest[..stop.unwrap_or(rest.len())];
         let escapes = stop.is_some_and(|stop| rest.as_bytes()[stop] == b'\\');
-        if let Some((_, start)) = self.high.filter(|_| !(run.is_empty() && escapes)) {
-            return Err(lone_surrogate(start));
+        if !(run.is_empty() && escapes) {
+            self.end_high(&mut text);
         }
         if !run.is_empty() || escapes {
             self.empty = false;
@@ -136,8 +136,8 @@ impl StringScanner {
             Digits::Hexadecimal(left) => return self.digit(escape, left, c, at, text),
             Digits::Octal(left) => return Ok(self.octal(escape, left, c, text)),
         }
-        if let Some((_, start)) = self.high.filter(|_| c != 'u') {
-            return Err(lone_surrogate(start));
+        if c != 'u' {
+            self.end_high(&mut text);
         }
         if self.json && !matches!(c, '"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' | 'u') {
             self.not_of_json(escape.start, c, text);
@@ -200,7 +200,7 @@ impl StringScanner {
         if left > 1 {
             escape.digits = Digits::Hexadecimal(left - 1);
             self.escape = Some(escape);
-        } else if let Some(c) = self.code_point(escape)? {
+        } else if let Some(c) = self.code_point(escape, &mut text)? {
             text(c.encode_utf8(&mut [0; 4]));
         }
         Ok(1)
@@ -223,22 +223,37 @@ impl StringScanner {
     }
 
     /// Returns the character of a complete escape; `None` for the first half of a surrogate pair.
-    fn code_point(&mut self, escape: Escape) -> Result<Option<char>, ParseError> {
-        let code = match self.high.take() {
-            Some((high, _)) if (0xdc00..0xe000).contains(&escape.code) => {
+    fn code_point(&mut self, escape: Escape, mut text: impl FnMut(&str)) -> Result<Option<char>, ParseError> {
+        let low = (0xdc00..0xe000).contains(&escape.code);
+        let code = match self.high {
+            Some((high, _)) if low => {
+                self.high = None;
                 0x1_0000 + ((high - 0xd800) << 10) + (escape.code - 0xdc00)
             }
-            Some((_, start)) => return Err(lone_surrogate(start)),
-            None if (0xd800..0xdc00).contains(&escape.code) => {
-                self.high = Some((escape.code, escape.start));
-                return Ok(None);
+            _ => {
+                self.end_high(&mut text);
+                escape.code
             }
-            None => escape.code,
         };
-        char::from_u32(code).map(Some).ok_or_else(|| lone_surrogate(escape.start))
+        if (0xd800..0xdc00).contains(&code) {
+            self.high = Some((code, escape.start));
+            return Ok(None);
+        }
+        if (0xdc00..0xe000).contains(&code) {
+            self.high = Some((code, escape.start));
+            self.end_high(text);
+            return Ok(None);
+        }
+        let wrong = || ParseError::syntax(escape.start, "this escape is not a Unicode character");
+        char::from_u32(code).map(Some).ok_or_else(wrong)
     }
-}
 
-fn lone_surrogate(at: usize) -> ParseError {
-    ParseError::syntax(at, "this escape is not a Unicode character")
+    /// Outputs U+FFFD for half of a surrogate pair without the other half, as decoders of UTF-8 do.
+    fn end_high(&mut self, mut text: impl FnMut(&str)) {
+        if let Some((_, start)) = self.high.take() {
+            let error = ParseError::syntax(start, "this escape is half of a surrogate pair");
+            self.odd = Some((error, "read as U+FFFD"));
+            text("\u{fffd}");
+        }
+    }
 }

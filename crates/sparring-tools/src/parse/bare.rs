@@ -2,7 +2,7 @@ use super::cursor::Ahead;
 use super::normalize::{ARGUMENT_KEYS, NAME_KEYS};
 
 /// Keys with which models begin a call, besides those of its name and its arguments.
-const OTHER_KEYS: [&str; 3] = ["type", "function", "id"];
+const OTHER_KEYS: [&str; 4] = ["type", "function", "id", "tool_call_id"];
 /// Largest amount of white space between two parts of a call's beginning.
 pub(super) const MAX_SPACE: usize = 256;
 

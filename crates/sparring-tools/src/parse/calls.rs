@@ -1,9 +1,9 @@
 use super::emit::Emitter;
 use super::normalize::{
-    ARGUMENT_KEYS, ARGUMENTS_TWICE, NAME_KEYS, NAME_TWICE, call_of_entries, key_twice, kind,
+    ARGUMENT_KEYS, ARGUMENTS_TWICE, NAME_KEYS, NAME_TWICE, arguments, call_of_entries, key_twice, kind,
 };
-use crate::ParseError;
 use crate::json::{Atom, Container, JsonText, Oddity, Sink, Tee};
+use crate::{ParseError, ToolCall};
 use serde_json::Value;
 
 /// Builds calls from a JSON value, an object or a list of objects, while it is read.
@@ -28,6 +28,8 @@ pub(super) struct CallBuilder {
     passed_on: PassedOn,
     /// Whether the value has no tag before it: then only an object with arguments is a call.
     bare: bool,
+    /// Whether a call is an object whose one key is the name.
+    keyed: bool,
     /// Problems with objects that may not be calls at all.
     doubts: Vec<Oddity>,
 }
@@ -64,6 +66,10 @@ impl CallBuilder {
         self.doubts.clear();
         self.value.built.reset();
         self.begin_call();
+    }
+
+    pub(super) fn set_keyed(&mut self, keyed: bool) {
+        self.keyed = keyed;
     }
 
     /// Connects the builder to the emitter.
@@ -113,7 +119,25 @@ impl CallBuilder {
         self.outer == Some(self.depth)
     }
 
+    /// Ends a call of the form `{"f": {...}}`.
+    fn end_keyed(&mut self, emitter: &mut Emitter) {
+        let complaint = match (self.entries.pop(), self.entries.pop()) {
+            (Some((name, value)), None) if !name.is_empty() => match arguments(value) {
+                Ok(arguments) => {
+                    emitter.call(ToolCall { name, arguments, ..ToolCall::default() });
+                    None
+                }
+                Err(what) => Some(what),
+            },
+            _ => Some("a call must be an object with one key, the name".to_owned()),
+        };
+        self.end_element(complaint, emitter);
+    }
+
     fn end_call(&mut self, emitter: &mut Emitter) {
+        if self.keyed {
+            return self.end_keyed(emitter);
+        }
         let PassedOn { name, started, arguments, named_arguments, twice } = &self.passed_on;
         let wrapper = self.entries.iter().any(|(key, value)| key == "function" && value.is_object());
         let complaint = match call_of_entries(&mut self.entries) {
@@ -164,7 +188,7 @@ impl CallSink<'_> {
     /// Starts a part of a call; arguments are emitted if the name was.
     fn begin_part(&mut self, container: Option<Container>) {
         let calls = &mut *self.calls;
-        if !calls.in_call() || !ARGUMENT_KEYS.contains(&calls.key.as_str()) {
+        if calls.keyed || !calls.in_call() || !ARGUMENT_KEYS.contains(&calls.key.as_str()) {
             return;
         }
         let passed_on = &mut calls.passed_on;
@@ -192,6 +216,7 @@ impl CallSink<'_> {
             let Some(value) = calls.value.built.take() else { return };
             let key = std::mem::take(&mut calls.key);
             match calls.entries.iter().position(|(known, _)| *known == key) {
+                Some(i) if calls.keyed => (calls.entries[i].1, again) = (value, true),
                 Some(_) if NAME_KEYS.contains(&key.as_str()) => calls.passed_on.twice = Some(NAME_TWICE),
                 // This was noticed when they began.
                 Some(_) if ARGUMENT_KEYS.contains(&key.as_str()) => {}
@@ -254,7 +279,7 @@ impl Sink for CallSink<'_> {
         if !key {
             self.begin_part(None);
             let calls = &mut *self.calls;
-            if calls.in_call() && calls.key == "name" && calls.passed_on.name.is_empty() {
+            if calls.in_call() && !calls.keyed && calls.key == "name" && calls.passed_on.name.is_empty() {
                 let name = calls.value.built.pending_text().trim();
                 if !name.is_empty() {
                     calls.passed_on.name.push_str(name);

@@ -1,4 +1,4 @@
-use super::stream::{Delta, Reading, Repair};
+use super::stream::{BrokenCall, Delta, Reading, Repair};
 use crate::json::{JsonText, Tee};
 use crate::{ParseError, ToolCall};
 use serde_json::Value;
@@ -14,6 +14,8 @@ pub(super) struct Emitter {
     next: usize,
     /// Whether the last call is still open.
     open: bool,
+    /// Name of the last call.
+    name: String,
 }
 
 impl Emitter {
@@ -41,6 +43,16 @@ impl Emitter {
     /// Returns the number of calls that have begun.
     pub(super) fn calls(&self) -> usize {
         self.next
+    }
+
+    /// Returns whether there is a complete call.
+    pub(super) fn has_calls(&self) -> bool {
+        !self.reading.calls.is_empty()
+    }
+
+    /// Returns whether there is no text for the user so far.
+    pub(super) fn is_blank(&self) -> bool {
+        self.reading.content.is_empty()
     }
 
     pub(super) fn text(&mut self, piece: &str) {
@@ -80,6 +92,7 @@ impl Emitter {
     pub(super) fn start(&mut self, name: &str) {
         self.space.clear();
         self.open = true;
+        name.clone_into(&mut self.name);
         let index = self.next;
         self.next += 1;
         if let Some(deltas) = &mut self.deltas {
@@ -102,8 +115,11 @@ impl Emitter {
 
     /// Ends the open call.
     pub(super) fn end(&mut self, call: ToolCall) {
+        if self.is_streaming() {
+            self.close(Ok(call.clone()));
+        }
+        self.open = false;
         self.reading.calls.push(call);
-        self.close(true);
     }
 
     /// Emits a whole call.
@@ -122,16 +138,18 @@ impl Emitter {
 
     /// Records a loss, and ends the open call, if any, as broken.
     pub(super) fn abandon(&mut self, error: ParseError) {
-        self.repair(error, "left out");
-        if self.open {
-            self.close(false);
+        let place = self.reading.calls.len() + self.reading.broken.len();
+        let name = self.open.then(|| self.name.clone());
+        self.reading.broken.push(BrokenCall { place, name, error: error.clone() });
+        if std::mem::take(&mut self.open) {
+            self.close(Err(error.clone()));
         }
+        self.repair(error, "left out");
     }
 
-    fn close(&mut self, whole: bool) {
-        self.open = false;
+    fn close(&mut self, call: Result<ToolCall, ParseError>) {
         if let Some(deltas) = &mut self.deltas {
-            deltas.push(Delta::End { index: self.next - 1, whole });
+            deltas.push(Delta::End { index: self.next - 1, call });
         }
     }
 

@@ -24,8 +24,12 @@ pub enum Format {
     Hermes,
     /// `<function=f><parameter=a>...</parameter></function>`: Qwen3-Coder, and others after it.
     Qwen3Coder,
-    /// `<tool_call>f<arg_key>a</arg_key><arg_value>...</arg_value></tool_call>`: GLM 4.5 and later.
+    /// [`Qwen3Coder`](Self::Qwen3Coder) with `<seed:tool_call>` around it: Seed-OSS.
+    SeedOss,
+    /// `<tool_call>f<arg_key>a</arg_key><arg_value>...</arg_value></tool_call>` on several lines: GLM 4.5 and 4.6.
     Glm,
+    /// [`Glm`](Self::Glm) on one line: GLM 4.7 and later.
+    Glm47,
     /// `{"name": ..., "parameters": {...}}` joined by `;`, or `<function=f>{...}</function>`: Llama 3.
     Llama3Json,
     /// `[f(a=1), g()]`: Llama 3.2, ToolACE; between tags and also one per line: Olmo 3.
@@ -42,6 +46,30 @@ pub enum Format {
     DeepSeekV31,
     /// `<｜DSML｜invoke name="f">`: DeepSeek V3.2.
     DeepSeekV32,
+    /// [`DeepSeekV32`](Self::DeepSeekV32) with `<｜DSML｜tool_calls>` around it: DeepSeek V4.
+    DeepSeekV4,
+    /// `<invoke name="f"><parameter name="a">...</parameter></invoke>`: MiniMax-M2.
+    MiniMaxM2,
+    /// `<steptml:invoke name="f">`: Step-3.
+    Step3,
+    /// `to=functions.f<|channel|>commentary json<|message|>{...}<|call|>`: gpt-oss.
+    Harmony,
+    /// `<|tool_call>call:f{a:<|"|>x<|"|>}<tool_call|>`: Gemma 4.
+    Gemma4,
+    /// `<start_function_call>call:f{a:<escape>x<escape>}<end_function_call>`: FunctionGemma.
+    FunctionGemma,
+    /// `<|tool_call_start|>[f(a=1)]<|tool_call_end|>`: LFM2.
+    Lfm2,
+    /// `<|START_ACTION|>[{"tool_name": ..., "parameters": {...}}]<|END_ACTION|>`: Command R7B, Command A.
+    Cohere,
+    /// `<tool_calls>[...]</tool_calls>`, in or without `<answer>`: Hunyuan-A13B.
+    Hunyuan,
+    /// `<tool_call>f<tool_sep>` and [`Glm`](Self::Glm)'s arguments: Hunyuan 3 and 4.
+    Hy3,
+    /// `<TOOLCALL>[...]</TOOLCALL>`: Nemotron Nano v2.
+    Nemotron,
+    /// `<|tools_prefix|>[{"f": {...}}]<|tools_suffix|>`: Apertus.
+    Apertus,
     /// `<|tool_call|>[...]<|/tool_call|>` and `functools[...]`: Phi-4-mini.
     Phi4,
     /// A JSON list, bare or in one of several tags: xLAM.
@@ -52,6 +80,8 @@ pub enum Format {
     Granite,
     /// `<|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{...}`: Kimi K2.
     Kimi,
+    /// `<|open|>call tool="f" index="1"<|sep|>...<|close|>call<|sep|>`: Kimi K3.
+    KimiK3,
     /// `<tool_calls>[...]</tool_calls>`: Jamba.
     Jamba,
     /// `<|action_start|><|plugin|>{...}<|action_end|>`: InternLM.
@@ -78,7 +108,7 @@ impl std::str::FromStr for Format {
 
 /// The name of an unknown [`Format`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no format {name:?}")]
+#[error("there is no format {name:?}; there are {}", Format::ALL.map(Format::name).join(", "))]
 #[non_exhaustive]
 pub struct UnknownFormat {
     /// The name.
@@ -87,10 +117,12 @@ pub struct UnknownFormat {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 35] = [
         Self::Hermes,
         Self::Qwen3Coder,
+        Self::SeedOss,
         Self::Glm,
+        Self::Glm47,
         Self::Llama3Json,
         Self::Pythonic,
         Self::Llama4,
@@ -99,11 +131,24 @@ impl Format {
         Self::DeepSeekV3,
         Self::DeepSeekV31,
         Self::DeepSeekV32,
+        Self::DeepSeekV4,
+        Self::MiniMaxM2,
+        Self::Step3,
+        Self::Harmony,
+        Self::Gemma4,
+        Self::FunctionGemma,
+        Self::Lfm2,
+        Self::Cohere,
+        Self::Hunyuan,
+        Self::Hy3,
+        Self::Nemotron,
+        Self::Apertus,
         Self::Phi4,
         Self::Xlam,
         Self::Hammer,
         Self::Granite,
         Self::Kimi,
+        Self::KimiK3,
         Self::Jamba,
         Self::InternLm,
         Self::R1Python,
@@ -115,7 +160,9 @@ impl Format {
         match self {
             Self::Hermes => "hermes",
             Self::Qwen3Coder => "qwen3_coder",
+            Self::SeedOss => "seed_oss",
             Self::Glm => "glm",
+            Self::Glm47 => "glm47",
             Self::Llama3Json => "llama3_json",
             Self::Pythonic => "pythonic",
             Self::Llama4 => "llama4",
@@ -124,11 +171,24 @@ impl Format {
             Self::DeepSeekV3 => "deepseek_v3",
             Self::DeepSeekV31 => "deepseek_v31",
             Self::DeepSeekV32 => "deepseek_v32",
+            Self::DeepSeekV4 => "deepseek_v4",
+            Self::MiniMaxM2 => "minimax_m2",
+            Self::Step3 => "step3",
+            Self::Harmony => "harmony",
+            Self::Gemma4 => "gemma4",
+            Self::FunctionGemma => "functiongemma",
+            Self::Lfm2 => "lfm2",
+            Self::Cohere => "cohere",
+            Self::Hunyuan => "hunyuan",
+            Self::Hy3 => "hy3",
+            Self::Nemotron => "nemotron",
+            Self::Apertus => "apertus",
             Self::Phi4 => "phi4",
             Self::Xlam => "xlam",
             Self::Hammer => "hammer",
             Self::Granite => "granite",
             Self::Kimi => "kimi",
+            Self::KimiK3 => "kimi_k3",
             Self::Jamba => "jamba",
             Self::InternLm => "internlm",
             Self::R1Python => "r1_python",
@@ -143,18 +203,33 @@ impl Format {
             return Some(format);
         }
         Some(match name.as_str() {
-            "qwen" | "qwen25" | "qwen2_5" | "qwen3" | "granite4" => Self::Hermes,
-            "qwen3_xml" | "seed_oss" => Self::Qwen3Coder,
-            "glm45" | "glm47" => Self::Glm,
+            "qwen" | "qwen25" | "qwen2_5" | "qwen2_5_coder" | "qwen25_coder" | "qwen3" | "granite4"
+            | "ernie45" | "trinity" | "reka" => Self::Hermes,
+            "qwen3_xml" | "qwen3_5" | "qwen35" | "step3p5" | "mimo" | "nanbeige" | "nemotron3" => {
+                Self::Qwen3Coder
+            }
+            "glm45" | "glm46" => Self::Glm,
+            "ling3" | "poolside_v1" | "spark25" => Self::Glm47,
             "llama3" | "llama31" | "llama3_1" => Self::Llama3Json,
             "llama32" | "llama3_2" | "olmo3" | "toolace" => Self::Pythonic,
             "llama4_pythonic" | "llama4_json" => Self::Llama4,
             "deepseekv3" => Self::DeepSeekV3,
             "deepseekv31" => Self::DeepSeekV31,
             "deepseekv32" => Self::DeepSeekV32,
+            "deepseekv4" | "deepseekv41" | "deepseek_v41" => Self::DeepSeekV4,
+            "minimax" | "minimax_m1" => Self::Jamba,
+            "gpt_oss" | "gptoss" | "openai" => Self::Harmony,
+            "gemma" | "function_gemma" => Self::FunctionGemma,
+            "lfm2_5" => Self::Lfm2,
+            "cohere_command3" | "cohere_command4" | "command_r7b" | "command_a" => Self::Cohere,
+            "hunyuan_a13b" => Self::Hunyuan,
+            "hy_v3" | "hy_v4" => Self::Hy3,
+            "nemotron_nano_v2" | "nemotron_json" => Self::Nemotron,
+            "apertus2509" => Self::Apertus,
             "phi4_mini_json" => Self::Phi4,
             "granite_20b_fc" => Self::Granite,
             "kimi_k2" => Self::Kimi,
+            "interns1" => Self::InternLm,
             "tool_zero" => Self::R1Python,
             _ => return None,
         })
@@ -169,32 +244,53 @@ impl Format {
     /// assert_eq!(Format::guess("{{ messages[0].content }}"), None);
     /// ```
     pub fn guess(chat_template: &str) -> Option<Self> {
-        let marks: [(&[&str], Self); 22] = [
-            (&["<｜DSML｜"], Self::DeepSeekV32),
-            (&["<｜tool▁call▁begin｜>", "```json"], Self::DeepSeekV3),
-            (&["<｜tool▁call▁begin｜>"], Self::DeepSeekV31),
-            (&["<|tool_call_argument_begin|>"], Self::Kimi),
-            (&["<arg_key>"], Self::Glm),
-            (&["<function=", "<parameter="], Self::Qwen3Coder),
-            (&["[TOOL_CALLS]", "[ARGS]"], Self::MistralV11),
-            (&["[TOOL_CALLS]"], Self::Mistral),
-            (&["<|plugin|>"], Self::InternLm),
-            (&["<tool_calls>"], Self::Jamba),
-            (&["<|/tool_call|>"], Self::Phi4),
-            (&["functools["], Self::Phi4),
-            (&["<|tool|>", "<|/tool|>"], Self::Phi4),
-            (&["<|tool_call|>"], Self::Granite),
-            (&["<tool_call_answer>"], Self::ToolR0),
-            (&["<tool_call>"], Self::Hermes),
-            (&["<|python_start|>"], Self::Llama4),
-            (&["<function_calls>"], Self::Pythonic),
-            (&["[func_name1(params_name1=params_value1"], Self::Pythonic),
-            (&["<|python_tag|>"], Self::Llama3Json),
-            (&["{\"name\": function name, \"parameters\":"], Self::Llama3Json),
-            (&["<answer>"], Self::R1Python),
+        let marks: &[(&[&str], Option<Self>)] = &[
+            // MiniMax-M3: nested tags, which no format here has.
+            (&["]<]minimax[>["], None),
+            (&["｜DSML｜", "tool_calls"], Some(Self::DeepSeekV4)),
+            (&["｜DSML｜"], Some(Self::DeepSeekV32)),
+            (&["<｜tool▁call▁begin｜>", "```json"], Some(Self::DeepSeekV3)),
+            (&["<｜tool▁call▁begin｜>"], Some(Self::DeepSeekV31)),
+            (&["<|open|>", "<|sep|>"], Some(Self::KimiK3)),
+            (&["<|tool_call_argument_begin|>"], Some(Self::Kimi)),
+            (&["<tool_sep"], Some(Self::Hy3)),
+            (&["<steptml:"], Some(Self::Step3)),
+            (&["<minimax:tool_call>"], Some(Self::MiniMaxM2)),
+            (&["</arg_key>\n<arg_value>"], Some(Self::Glm)),
+            (&["</arg_key>\\n<arg_value>"], Some(Self::Glm)),
+            (&["<arg_key>"], Some(Self::Glm47)),
+            (&["<seed:tool_call>"], Some(Self::SeedOss)),
+            (&["<function=", "<parameter="], Some(Self::Qwen3Coder)),
+            (&["<|channel|>", "<|message|>", "<|call|>"], Some(Self::Harmony)),
+            (&["<|tool_call>call:"], Some(Self::Gemma4)),
+            (&["<start_function_call>"], Some(Self::FunctionGemma)),
+            (&["<|tool_call_start|>"], Some(Self::Lfm2)),
+            (&["<|START_ACTION|>"], Some(Self::Cohere)),
+            (&["<TOOLCALL>"], Some(Self::Nemotron)),
+            (&["<|tools_prefix|>"], Some(Self::Apertus)),
+            (&["[TOOL_CALLS]", "[ARGS]"], Some(Self::MistralV11)),
+            (&["[TOOL_CALLS]"], Some(Self::Mistral)),
+            (&["<|plugin|>"], Some(Self::InternLm)),
+            (&["<tool_calls>", "<answer>"], Some(Self::Hunyuan)),
+            (&["<tool_calls>"], Some(Self::Jamba)),
+            (&["<|/tool_call|>"], Some(Self::Phi4)),
+            (&["functools["], Some(Self::Phi4)),
+            (&["<|tool|>", "<|/tool|>"], Some(Self::Phi4)),
+            (&["<|tool_call|>"], Some(Self::Granite)),
+            (&["<function_call>"], Some(Self::Granite)),
+            (&["<tool_call_answer>"], Some(Self::ToolR0)),
+            (&["<tool_call>"], Some(Self::Hermes)),
+            (&["<|python_start|>"], Some(Self::Llama4)),
+            (&["<function_calls>"], Some(Self::Pythonic)),
+            (&["[func_name1(params_name1=params_value1"], Some(Self::Pythonic)),
+            (&["JSON array of objects"], Some(Self::Xlam)),
+            (&["tool_call_name", "tool_call_arguments"], Some(Self::Xlam)),
+            (&["<|python_tag|>"], Some(Self::Llama3Json)),
+            (&["{\"name\": function name, \"parameters\":"], Some(Self::Llama3Json)),
+            (&["<answer>", "tools"], Some(Self::R1Python)),
         ];
         let fits = |marks: &[&str]| marks.iter().all(|mark| chat_template.contains(mark));
-        marks.into_iter().find(|(marks, _)| fits(marks)).map(|(_, format)| format)
+        marks.iter().find(|(marks, _)| fits(marks)).and_then(|(_, format)| *format)
     }
 
     /// Returns a parser without tool schemas.
@@ -210,7 +306,7 @@ impl Format {
     pub fn parser_for(self, tools: Vec<ToolSpec>) -> Box<dyn CallParser> {
         match self.grammar() {
             Some(grammar) => {
-                Box::new(FormatParser { format: self, tables: Arc::new(GrammarTables::new(grammar, tools)) })
+                Box::new(FormatParser { format: self, tables: Arc::new(GrammarTables::new(grammar, &tools)) })
             }
             None => Box::new(ToolR0Tags::default()),
         }
@@ -229,7 +325,7 @@ impl Format {
     pub fn parser_in_thought(self, tools: Vec<ToolSpec>) -> Box<dyn CallParser> {
         match self.grammar() {
             Some(grammar) => {
-                let tables = GrammarTables::new(grammar, tools).in_thought();
+                let tables = GrammarTables::new(grammar, &tools).in_thought();
                 Box::new(FormatParser { format: self, tables: Arc::new(tables) })
             }
             // Only the last block counts, wherever the reasoning ends.
@@ -240,14 +336,26 @@ impl Format {
     fn grammar(self) -> Option<&'static Grammar> {
         Some(match self {
             Self::Hermes => &grammars::HERMES,
-            Self::Qwen3Coder => &grammars::QWEN3_CODER,
-            Self::Glm => &grammars::GLM,
+            Self::Qwen3Coder | Self::SeedOss => &grammars::QWEN3_CODER,
+            Self::Glm | Self::Glm47 => &grammars::GLM,
+            Self::MiniMaxM2 => &grammars::MINIMAX_M2,
+            Self::Step3 => &grammars::STEP3,
+            Self::Harmony => &grammars::HARMONY,
+            Self::Gemma4 => &grammars::GEMMA4,
+            Self::FunctionGemma => &grammars::FUNCTION_GEMMA,
+            Self::Lfm2 => &grammars::LFM2,
+            Self::Cohere => &grammars::COHERE,
+            Self::Hunyuan => &grammars::HUNYUAN,
+            Self::Hy3 => &grammars::HY3,
+            Self::Nemotron => &grammars::NEMOTRON,
+            Self::Apertus => &grammars::APERTUS,
+            Self::KimiK3 => &grammars::KIMI_K3,
             Self::Llama3Json => &grammars::LLAMA3_JSON,
             Self::Pythonic => &grammars::PYTHONIC,
             Self::Llama4 => &grammars::LLAMA4,
             Self::Mistral | Self::MistralV11 => &grammars::MISTRAL,
             Self::DeepSeekV3 | Self::DeepSeekV31 => &grammars::DEEPSEEK_V3,
-            Self::DeepSeekV32 => &grammars::DEEPSEEK_V32,
+            Self::DeepSeekV32 | Self::DeepSeekV4 => &grammars::DEEPSEEK_V32,
             Self::Phi4 => &grammars::PHI4,
             Self::Xlam => &grammars::XLAM,
             Self::Hammer => &grammars::HAMMER,
@@ -299,9 +407,15 @@ impl FormatParser {
         }
         match self.format {
             Format::Hermes => render::json_each(calls, "<tool_call>\n", "\n</tool_call>", "\n"),
-            Format::Qwen3Coder => render::join(calls, "\n", render::qwen3_coder),
-            Format::Glm => render::join(calls, "\n", render::glm),
+            Format::Qwen3Coder => render::qwen3_coder(calls, "tool_call"),
+            Format::SeedOss => render::qwen3_coder(calls, "seed:tool_call"),
+            Format::Glm => render::glm(calls, "\n"),
+            Format::Glm47 => render::glm(calls, ""),
             Format::Llama3Json => render::parameters_each(calls, "", "", "; "),
+            // Words are a name only where a tag says so.
+            Format::Pythonic if calls.iter().any(|call| call.name.contains(' ')) => {
+                format!("<|python_start|>{}<|python_end|>", render::python(calls))
+            }
             Format::Pythonic => render::python(calls),
             Format::Llama4 if render::fits_python(calls) => {
                 format!("<|python_start|>{}<|python_end|>", render::python(calls))
@@ -323,7 +437,22 @@ impl FormatParser {
                     render::named(calls, "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>");
                 format!("<｜tool▁calls▁begin｜>{calls}<｜tool▁calls▁end｜>")
             }
-            Format::DeepSeekV32 => render::dsml(calls),
+            Format::DeepSeekV32 => render::dsml(calls, "function_calls"),
+            Format::DeepSeekV4 => render::dsml(calls, "tool_calls"),
+            Format::MiniMaxM2 => render::minimax_m2(calls),
+            Format::Step3 => render::step3(calls),
+            Format::Harmony => render::harmony(calls),
+            Format::Gemma4 => render::gemma(calls, "<|tool_call>", "<|\"|>", "<tool_call|>"),
+            Format::FunctionGemma => {
+                render::gemma(calls, "<start_function_call>", "<escape>", "<end_function_call>")
+            }
+            Format::Lfm2 => format!("<|tool_call_start|>{}<|tool_call_end|>", render::python(calls)),
+            Format::Cohere => format!("<|START_ACTION|>{}<|END_ACTION|>", render::cohere(calls)),
+            Format::Hy3 => render::hy3(calls),
+            Format::Hunyuan => format!("<tool_calls>{}</tool_calls>", list()),
+            Format::Nemotron => format!("<TOOLCALL>{}</TOOLCALL>", list()),
+            Format::Apertus => format!("<|tools_prefix|>{}<|tools_suffix|>", render::keyed(calls)),
+            Format::KimiK3 => render::kimi_k3(calls),
             Format::Phi4 => format!("<|tool_call|>{}<|/tool_call|>", list()),
             Format::Xlam => list(),
             Format::Hammer => format!("```\n{}\n```", list()),

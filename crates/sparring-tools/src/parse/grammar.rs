@@ -9,6 +9,16 @@ pub(super) struct Grammar {
     pub(super) thoughts: &'static [(&'static str, &'static str)],
     /// The body of calls that begin without a tag.
     pub(super) bare: Option<Body>,
+    /// Whether such calls may only be the beginning of the answer.
+    pub(super) bare_first: bool,
+    /// The end of the names of built-in tools, which is no part of them.
+    pub(super) method: Option<&'static str>,
+}
+
+impl Grammar {
+    /// What most families do without.
+    pub(super) const NONE: Self =
+        Self { openers: &[], frame: &[], thoughts: &[], bare: None, bare_first: false, method: None };
 }
 
 /// The notation after a tag.
@@ -24,17 +34,45 @@ pub(super) enum Body {
     Python(&'static [&'static str]),
     /// JSON if the first character is a brace, else Python.
     Either(&'static [&'static str]),
+    /// JSON if it follows; else the tag has no meaning of its own.
+    IfJson(&'static [&'static str]),
+    /// JSON objects whose one key is the name, `{"f": {...}}`, in a list or not.
+    Keyed(&'static [&'static str]),
+    /// `call:f{a:1}` in Gemma's notation.
+    Gemma(&'static Gemma),
+    /// The head of a message, which ends with this tag.
+    Message(&'static str),
 }
 
 impl Body {
     /// Returns the closing tags.
     pub(super) fn closers(&self) -> &'static [&'static str] {
         match self {
-            Self::Json(closers) | Self::Python(closers) | Self::Either(closers) => closers,
+            Self::Json(closers)
+            | Self::Python(closers)
+            | Self::Either(closers)
+            | Self::IfJson(closers)
+            | Self::Keyed(closers) => closers,
             Self::Named(named) => named.closers,
             Self::Xml(xml) => xml.closers,
+            Self::Gemma(gemma) => gemma.closers,
+            Self::Message(_) => &[],
         }
     }
+
+    /// Returns whether a tag begins a call only if what follows may be one: in these notations, whatever else follows
+    /// is lost.
+    pub(super) fn is_demanding(&self) -> bool {
+        matches!(self, Self::Json(_) | Self::Keyed(_) | Self::Named(_) | Self::Xml(_) | Self::Gemma(_))
+    }
+}
+
+/// `call:f{a:QUOTE...QUOTE,b:1}`
+#[derive(Debug)]
+pub(super) struct Gemma {
+    /// The tag on either side of a text.
+    pub(super) quote: &'static str,
+    pub(super) closers: &'static [&'static str],
 }
 
 /// `name SEPARATOR {...} CLOSER`
@@ -48,6 +86,8 @@ pub(super) struct Named {
     pub(super) lists: bool,
     /// Removes decoration from the name.
     pub(super) clean: fn(&str) -> &str,
+    /// Whether the name is in an id, which models do not always write as they should.
+    pub(super) ids: bool,
     pub(super) closers: &'static [&'static str],
 }
 
@@ -56,6 +96,8 @@ pub(super) struct Named {
 pub(super) struct Xml {
     /// The ends of the name, and whether the call ends there too.
     pub(super) name_ends: &'static [(&'static str, bool)],
+    /// What ends the rest of the name's tag.
+    pub(super) name_rest: Option<&'static str>,
     /// The start of a parameter.
     pub(super) parameter: &'static str,
     /// The ends of a parameter's name, and what they say about its value.
@@ -63,10 +105,17 @@ pub(super) struct Xml {
     /// The text between a parameter's name and its value.
     pub(super) value_open: Option<&'static str>,
     pub(super) value_close: &'static str,
+    /// What models write in its place.
+    pub(super) value_close_odd: &'static [&'static str],
     /// The ends of a value without a closing tag: the next parameter, or the end of the call.
     pub(super) value_breaks: &'static [&'static str],
     /// Whether one newline on either side of a value is layout.
     pub(super) layout: bool,
+    /// Whether the family's template writes values that are no texts as Python does.
+    pub(super) python: bool,
+    /// The tag around a call that may be left out, and its end. Text between the call and that end shows that the call
+    /// ended too early.
+    pub(super) around: &'static [(&'static str, &'static str)],
     /// Whether the arguments may also be one JSON object.
     pub(super) json: bool,
     pub(super) closers: &'static [&'static str],

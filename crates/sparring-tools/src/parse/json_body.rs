@@ -1,4 +1,5 @@
 use super::calls::CallBuilder;
+use super::coerce::{Typed, tool};
 use super::cursor::{Ahead, Cursor, Step, Stops};
 use super::emit::Emitter;
 use super::grammar::Named;
@@ -6,6 +7,7 @@ use super::normalize::{arguments, key_twice};
 use super::skip::Skip;
 use crate::json::{Notation, Scanner, Status, Tee};
 use crate::{ParseError, ToolCall};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Reads calls with JSON arguments: whole objects, or a name and an object. One reader reads several calls in
@@ -25,6 +27,12 @@ pub(super) struct JsonBody {
     raw: String,
     /// Number of calls before it.
     calls_before: usize,
+    /// The tools that can be called.
+    menu: Arc<[Typed]>,
+    /// Where the value starts.
+    start: usize,
+    /// Whether the value was broken.
+    failed: bool,
 }
 
 #[derive(Debug)]
@@ -53,6 +61,8 @@ struct ValueReader {
     calls: CallBuilder,
     /// The call whose arguments the value is; if `None`, the value itself is calls.
     call: Option<(ToolCall, Tee, usize)>,
+    /// Whether the arguments may hold the call's name, so that it is emitted after them.
+    held: bool,
 }
 
 impl ValueReader {
@@ -62,10 +72,12 @@ impl ValueReader {
         self.call = None;
     }
 
-    /// Starts the arguments of a call whose name was emitted.
-    fn begin_arguments(&mut self, call: ToolCall, start: usize, emitter: &Emitter) {
+    /// Starts the arguments of a call whose name was emitted, unless it is `held`.
+    fn begin_arguments(&mut self, call: ToolCall, held: bool, start: usize, emitter: &Emitter) {
         self.scanner.reset();
-        self.call = Some((call, emitter.tee(), start));
+        self.held = held;
+        let value = if held { Tee::default() } else { emitter.tee() };
+        self.call = Some((call, value, start));
     }
 
     fn feed(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> (usize, Status) {
@@ -98,13 +110,16 @@ impl ValueReader {
     }
 
     /// Ends the value, and with it the call whose arguments it is.
-    fn complete(&mut self, emitter: &mut Emitter) {
+    fn complete(&mut self, menu: &[Typed], emitter: &mut Emitter) {
         if let Some((call, mut value, start)) = self.call.take() {
             if value.built.take_twice() {
                 let (error, action) = key_twice(start);
                 emitter.repair(error, action);
             }
             match value.built.take().map(arguments) {
+                Some(Ok(arguments)) if self.held => {
+                    emitter.call(named_inside(ToolCall { arguments, ..call }, menu));
+                }
                 Some(Ok(arguments)) => emitter.end(ToolCall { arguments, ..call }),
                 Some(Err(what)) => emitter.abandon(ParseError::shape(start, what)),
                 None => {}
@@ -113,7 +128,7 @@ impl ValueReader {
     }
 
     /// Closes what is open.
-    fn close(&mut self, emitter: &mut Emitter) {
+    fn close(&mut self, menu: &[Typed], emitter: &mut Emitter) {
         match &mut self.call {
             None => {
                 self.scanner.close(&mut self.calls.sink(emitter));
@@ -124,7 +139,7 @@ impl ValueReader {
                 emitter.arguments(value.take_text());
             }
         }
-        self.complete(emitter);
+        self.complete(menu, emitter);
     }
 
     /// Returns whether only closing brackets are missing at the end of the text.
@@ -134,9 +149,13 @@ impl ValueReader {
 }
 
 impl JsonBody {
-    pub(super) fn new(stops: Arc<Stops>) -> Self {
-        let value =
-            ValueReader { scanner: Scanner::new(Notation::Json), calls: CallBuilder::default(), call: None };
+    pub(super) fn new(stops: Arc<Stops>, menu: Arc<[Typed]>) -> Self {
+        let value = ValueReader {
+            scanner: Scanner::new(Notation::Json),
+            calls: CallBuilder::default(),
+            call: None,
+            held: false,
+        };
         Self {
             phase: Phase::Before,
             named: None,
@@ -147,13 +166,39 @@ impl JsonBody {
             value,
             raw: String::new(),
             calls_before: 0,
+            menu,
+            start: 0,
+            failed: false,
         }
+    }
+
+    /// Returns the byte at which the current value starts, if it is in a tag.
+    pub(super) fn value_start(&self) -> Option<usize> {
+        let reads = matches!(self.phase, Phase::Value | Phase::Broken(_));
+        (reads && !self.bare).then_some(self.start)
+    }
+
+    /// Returns where the value starts if it just turned out to be broken.
+    pub(super) fn take_failed(&mut self) -> Option<usize> {
+        std::mem::take(&mut self.failed).then_some(self.start)
+    }
+
+    /// Returns the closing tags.
+    pub(super) fn closers(&self) -> &'static [&'static str] {
+        self.stops.closers
     }
 
     /// Starts after a tag.
     pub(super) fn begin(&mut self, stops: Arc<Stops>) {
         (self.phase, self.named, self.bare, self.stops) = (Phase::Before, None, false, stops);
         (self.fenced, self.wrapped) = (false, false);
+        self.value.calls.set_keyed(false);
+    }
+
+    /// Starts after a tag that is followed by objects whose key is the name.
+    pub(super) fn begin_keyed(&mut self, stops: Arc<Stops>) {
+        self.begin(stops);
+        self.value.calls.set_keyed(true);
     }
 
     /// Starts without a tag, after a code fence or after the beginning of an object that contains the calls.
@@ -174,10 +219,16 @@ impl JsonBody {
     }
 
     /// Reads the arguments of a call whose name was emitted.
-    pub(super) fn of_arguments(name: String, at: usize, stops: Arc<Stops>, emitter: &Emitter) -> Self {
-        let mut body = Self::new(stops);
-        body.value.begin_arguments(ToolCall { name, ..ToolCall::default() }, at, emitter);
-        body.phase = Phase::Value;
+    pub(super) fn of_arguments(
+        name: String,
+        at: usize,
+        stops: Arc<Stops>,
+        menu: Arc<[Typed]>,
+        emitter: &Emitter,
+    ) -> Self {
+        let mut body = Self::new(stops, menu);
+        body.value.begin_arguments(ToolCall { name, ..ToolCall::default() }, false, at, emitter);
+        (body.phase, body.start) = (Phase::Value, at);
         body
     }
 
@@ -225,9 +276,12 @@ impl JsonBody {
                     return Step::Took(0);
                 }
                 Some(written) => {
-                    let call = named.call(written);
-                    emitter.start(&call.name);
-                    self.value.begin_arguments(call, start, emitter);
+                    let call = named.call(written, &self.menu);
+                    let held = named.ids && !self.menu.is_empty() && tool(&self.menu, &call.name).is_none();
+                    if !held {
+                        emitter.start(&call.name);
+                    }
+                    self.value.begin_arguments(call, held, start, emitter);
                 }
                 None if named.lists => self.value.begin_calls(start, false),
                 None => {
@@ -236,7 +290,7 @@ impl JsonBody {
                     return Step::Took(0);
                 }
             }
-            self.phase = Phase::Value;
+            (self.phase, self.start) = (Phase::Value, start);
             return Step::Took(0);
         }
         if let Ahead::Yes(_) = closed {
@@ -274,7 +328,7 @@ impl JsonBody {
             _ => {
                 self.value.begin_calls(cursor.at, self.bare);
                 self.calls_before = emitter.calls();
-                self.phase = Phase::Value;
+                (self.phase, self.start) = (Phase::Value, cursor.at);
                 Step::Took(0)
             }
         }
@@ -300,7 +354,7 @@ impl JsonBody {
         }
         match status {
             Status::Done => {
-                self.value.complete(emitter);
+                self.value.complete(&self.menu, emitter);
                 self.phase = Phase::Between;
                 if self.bare && self.settle(emitter) {
                     return Step::Leave(used);
@@ -312,13 +366,16 @@ impl JsonBody {
             }
             Status::More => {
                 match self.value.finish(cursor.at + used, emitter) {
-                    Ok(()) => self.value.complete(emitter),
+                    Ok(()) => self.value.complete(&self.menu, emitter),
                     Err(error) if self.value.lacks_only_brackets() => {
-                        self.value.close(emitter);
+                        self.value.close(&self.menu, emitter);
                         emitter.repair(error, "its brackets are closed");
                     }
                     Err(_) if self.may_be_text(emitter) => {}
-                    Err(error) => emitter.abandon(error),
+                    Err(error) => {
+                        self.failed = !self.bare;
+                        emitter.abandon(error);
+                    }
                 }
                 if self.bare {
                     self.settle(emitter);
@@ -345,10 +402,11 @@ impl JsonBody {
             return Step::Took(0);
         }
         if matches!(stop, Ahead::Yes(_)) && self.value.scanner.after_value() {
-            self.value.close(emitter);
+            self.value.close(&self.menu, emitter);
             emitter.repair(error, "its brackets are closed");
             self.phase = Phase::Between;
         } else {
+            self.failed = true;
             emitter.abandon(error);
         }
         Step::Took(0)
@@ -418,7 +476,7 @@ impl JsonBody {
                 self.value.begin_calls(cursor.at, self.bare);
                 self.raw.clear();
                 self.calls_before = emitter.calls();
-                self.phase = Phase::Value;
+                (self.phase, self.start) = (Phase::Value, cursor.at);
                 Step::Took(0)
             }
             _ => {
@@ -442,8 +500,29 @@ impl Named {
     }
 
     /// Returns the call, without arguments, from its written name or an id that contains the name.
-    fn call(&self, written: String) -> ToolCall {
-        let name = (self.clean)(&written).to_owned();
+    fn call(&self, written: String, menu: &[Typed]) -> ToolCall {
+        let clean = (self.clean)(&written);
+        let name = if self.ids { in_id(clean, menu) } else { clean }.to_owned();
         ToolCall { id: (name != written).then_some(written), name, ..ToolCall::default() }
     }
+}
+
+/// Returns the tool's name in an id that is not of the form `functions.f:0`: `functions_f_0`, `functionsf0`.
+fn in_id<'a>(id: &'a str, menu: &[Typed]) -> &'a str {
+    let known = |name: &&str| tool(menu, name).is_some();
+    let digits = |name: &'a str| {
+        name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches(['_', ':', '.', '-'])
+    };
+    let short = id.strip_prefix("functions").unwrap_or(id).trim_start_matches(['_', '.', ':']);
+    [id, digits(id), short, digits(short)].into_iter().find(known).unwrap_or(id)
+}
+
+/// Returns the call whose name is one of its arguments, if its own name is no tool's.
+fn named_inside(mut call: ToolCall, menu: &[Typed]) -> ToolCall {
+    let inside = call.arguments.get("name").and_then(Value::as_str);
+    if let Some(name) = inside.filter(|name| tool(menu, name).is_some()).map(str::to_owned) {
+        call.arguments.shift_remove("name");
+        call.id.get_or_insert(std::mem::replace(&mut call.name, name));
+    }
+    call
 }

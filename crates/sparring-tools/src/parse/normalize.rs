@@ -50,7 +50,8 @@ pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<Tool
     };
     let typed = entries.iter().any(|(key, value)| key == "type" && value == "function");
     // If nothing else marks this as a call, `id` is an argument.
-    let id = if typed || arguments_given > 0 { take_id(entries) } else { None };
+    let marked = typed || arguments_given > 0 || place(entries, &ID_KEYS[1..]).is_some();
+    let id = if marked { take_id(entries) } else { None };
     let arguments = if let Some(i) = place(entries, &ARGUMENT_KEYS) {
         arguments(entries.swap_remove(i).1)?
     } else {
@@ -61,9 +62,13 @@ pub(super) fn call_of_entries(entries: &mut Vec<(String, Value)>) -> Result<Tool
 
 /// Removes an id that is a string.
 fn take_id(entries: &mut Vec<(String, Value)>) -> Option<String> {
-    let place = entries.iter().position(|(key, value)| key == "id" && value.is_string())?;
+    let is_id = |key: &str| ID_KEYS.contains(&key);
+    let place = entries.iter().position(|(key, value)| is_id(key) && value.is_string())?;
     text(entries.remove(place).1)
 }
+
+/// Keys of its id; the latter is Cohere's.
+const ID_KEYS: [&str; 2] = ["id", "tool_call_id"];
 
 pub(super) const NAME_TWICE: &str = "the name of a call is given twice";
 pub(super) const ARGUMENTS_TWICE: &str = "the arguments of a call are given twice";
@@ -101,7 +106,7 @@ pub fn calls_from_value(value: &Value) -> Result<Vec<ToolCall>, String> {
     }
 }
 
-/// Reads a call's arguments: an object, an object in a JSON (or Python) string, or nothing.
+/// Reads a call's arguments: an object, an object in a JSON (or Python) string, even one in a string, or nothing.
 pub(super) fn arguments(value: Value) -> Result<Map<String, Value>, String> {
     match value {
         Value::Object(map) => Ok(map),
@@ -109,6 +114,10 @@ pub(super) fn arguments(value: Value) -> Result<Map<String, Value>, String> {
         Value::String(text) if text.trim().is_empty() => Ok(Map::new()),
         Value::String(text) => match json::of_json(&text) {
             Ok(Value::Object(map)) => Ok(map),
+            // Encoded twice.
+            Ok(Value::String(inner)) if matches!(json::of_json(&inner), Ok(Value::Object(_))) => {
+                arguments(inner.into())
+            }
             Ok(other) => Err(format!("the arguments' string contains {}, expected an object", kind(&other))),
             Err(e) => Err(format!("the arguments' string is unreadable: {e}")),
         },
@@ -140,6 +149,7 @@ mod tests {
             json!({"name": " f ", "parameters": {"a": 1}}),
             json!({"tool_name": "f", "arguments": "{\"a\": 1}"}),
             json!({"name": "f", "arguments": "{'a': 1}"}),
+            json!({"name": "f", "arguments": "\"{\\\"a\\\": 1}\""}),
             json!({"id": "x", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}}),
             json!({"name": "f", "a": 1}),
             json!({"id": "x", "type": "function", "name": "f", "a": 1}),

@@ -1,3 +1,4 @@
+use super::coerce::{Typed, tool};
 use super::cursor::{Ahead, Cursor, Step, Stops};
 use super::emit::Emitter;
 use super::normalize::key_twice;
@@ -19,6 +20,8 @@ pub(super) struct PythonBody {
     list: bool,
     /// Whether a code fence is open around them.
     fenced: bool,
+    /// How tools are called.
+    names: Names,
     /// Whether there was a call.
     seen: bool,
     call: Tee,
@@ -41,13 +44,39 @@ enum Phase {
     AfterCall,
 }
 
+/// What tells a tool's name from other text.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) menu: Arc<[Typed]>,
+    /// The end of the names of built-in tools.
+    pub(super) method: Option<&'static str>,
+    /// Whether any words can be a name: after a tag, but not in a text.
+    pub(super) any_words: bool,
+}
+
+impl Names {
+    /// Returns the tool that is written so.
+    fn called<'a>(&self, written: &'a str) -> &'a str {
+        match self.method.and_then(|method| written.strip_suffix(method)) {
+            Some(name) if tool(&self.menu, written).is_none() => name,
+            _ => written,
+        }
+    }
+
+    /// Returns whether a name with spaces is one.
+    fn is_name(&self, words: &str) -> bool {
+        self.any_words || tool(&self.menu, words).is_some()
+    }
+}
+
 impl PythonBody {
-    pub(super) fn new(stops: Arc<Stops>, fenced: bool) -> Self {
+    pub(super) fn new(stops: Arc<Stops>, fenced: bool, names: Names) -> Self {
         Self {
             phase: Phase::Start,
             stops,
             list: false,
             fenced,
+            names,
             seen: false,
             call: Tee::default(),
             name: String::new(),
@@ -119,12 +148,16 @@ impl PythonBody {
             _ => {}
         }
         // In a list that has calls, everything that is called is one.
-        let head =
-            if self.seen { name_head(cursor.rest, cursor.end) } else { call_head(cursor.rest, cursor.end) };
+        let head = if self.seen {
+            name_head(cursor.rest, cursor.end, &self.names)
+        } else {
+            call_head(cursor.rest, cursor.end, &self.names)
+        };
         match head {
             Ahead::Perhaps => Step::Wait,
             Ahead::Yes(used) => {
-                cursor.rest[..used].trim_end_matches('(').trim_end().clone_into(&mut self.name);
+                let written = cursor.rest[..used].trim_end_matches('(').trim_end();
+                self.names.called(written).clone_into(&mut self.name);
                 self.start = cursor.at;
                 self.seen = true;
                 emitter.start(&self.name);
@@ -232,12 +265,11 @@ impl PythonBody {
             (Ahead::Yes(_), _) => Step::Leave(0),
             _ if matches!(byte, b';' | b',') => self.go(Phase::Start, 1),
             // Separate calls, one per line.
-            _ if !self.stops.closers.is_empty() && call_head(cursor.rest, cursor.end) == Ahead::Perhaps => {
-                Step::Wait
-            }
-            _ if !self.stops.closers.is_empty() && call_head(cursor.rest, cursor.end) != Ahead::No => {
-                self.go(Phase::Start, 0)
-            }
+            _ if !self.stops.closers.is_empty() => match call_head(cursor.rest, cursor.end, &self.names) {
+                Ahead::Perhaps => Step::Wait,
+                Ahead::Yes(_) => self.go(Phase::Start, 0),
+                Ahead::No => Step::Leave(0),
+            },
             _ => Step::Leave(0),
         }
     }
@@ -256,8 +288,8 @@ impl PythonBody {
 
 /// Matches `name(` or `name.name(` before the first call. An argument `a=`, or `)`, must follow, so that words in
 /// brackets are not calls. Returns the length of the name with its bracket.
-pub(super) fn call_head(rest: &str, end: bool) -> Ahead<usize> {
-    let used = match name_head(rest, end) {
+fn call_head(rest: &str, end: bool, names: &Names) -> Ahead<usize> {
+    let used = match name_head(rest, end, names) {
         Ahead::Yes(used) => used,
         other => return other,
     };
@@ -271,28 +303,32 @@ pub(super) fn call_head(rest: &str, end: bool) -> Ahead<usize> {
     }
 }
 
-/// Matches `name(` or `name.name (`, and returns its length.
-fn name_head(rest: &str, end: bool) -> Ahead<usize> {
-    let name = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(rest.len());
-    if name > MAX_NAME || rest.starts_with(|c: char| c.is_numeric() || c == '.') {
+/// Matches `name(` or `name.name (`, and returns its length. Names of tools are not always Python's: they have dashes,
+/// slashes and colons, and some have spaces.
+fn name_head(rest: &str, end: bool, names: &Names) -> Ahead<usize> {
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '/' | ':' | ' ');
+    let name = rest.find(|c| !part(c)).unwrap_or(rest.len());
+    let words = rest[..name].trim_end_matches(' ');
+    if name > MAX_NAME
+        || rest.starts_with(|c: char| c.is_numeric() || matches!(c, '.' | '-' | '/' | ':' | ' '))
+    {
         return Ahead::No;
     }
-    let spaces = rest[name..].find(|c| c != ' ').unwrap_or(rest.len() - name);
-    match rest[name + spaces..].chars().next() {
-        _ if spaces > MAX_NAME => Ahead::No,
-        Some('(') if name > 0 => Ahead::Yes(name + spaces + 1),
+    match rest[name..].chars().next() {
+        Some('(') if !words.contains(' ') && !words.is_empty() => Ahead::Yes(name + 1),
+        Some('(') if !words.contains("  ") && names.is_name(words) => Ahead::Yes(name + 1),
         None if !end => Ahead::Perhaps,
         _ => Ahead::No,
     }
 }
 
 /// Matches `[name(` or `[ name (` at the start of a list of calls.
-pub(super) fn list_head(rest: &str, end: bool) -> Ahead<()> {
+pub(super) fn list_head(rest: &str, end: bool, names: &Names) -> Ahead<()> {
     let Some(inside) = rest.strip_prefix('[') else {
         return if rest.is_empty() && !end { Ahead::Perhaps } else { Ahead::No };
     };
     let spaces = inside.len() - inside.trim_start().len();
-    match call_head(&inside[spaces..], end) {
+    match call_head(&inside[spaces..], end, names) {
         _ if spaces > MAX_NAME => Ahead::No,
         Ahead::Yes(_) => Ahead::Yes(()),
         Ahead::No => Ahead::No,
@@ -302,8 +338,8 @@ pub(super) fn list_head(rest: &str, end: bool) -> Ahead<()> {
 
 /// Matches `name=`, but not `name==`; returns the name, and the length with white space.
 fn keyword(rest: &str, end: bool) -> Ahead<(&str, usize)> {
-    let name = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
-    if name > MAX_NAME || rest.starts_with(char::is_numeric) {
+    let name = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).unwrap_or(rest.len());
+    if name > MAX_NAME || rest.starts_with(|c: char| c.is_numeric() || c == '-') {
         return Ahead::No;
     }
     let after = &rest[name..];

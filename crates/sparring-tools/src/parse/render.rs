@@ -1,7 +1,7 @@
 //! Rendering of calls in each family's format.
 
 use crate::ToolCall;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fmt::Write;
 
 /// JSON with a space behind every `,` and `:`, as `tojson` of the models' chat templates writes it: the models were
@@ -102,25 +102,171 @@ pub(super) fn fits_python(calls: &[ToolCall]) -> bool {
     calls.iter().all(|call| call.name.split('.').all(part) && call.arguments.keys().all(|key| part(key)))
 }
 
-pub(super) fn qwen3_coder(call: &ToolCall) -> String {
-    let mut out = format!("<tool_call>\n<function={}>\n", call.name);
-    for (key, value) in &call.arguments {
-        let _ = write!(out, "<parameter={key}>\n{}\n</parameter>\n", tag_text(value));
+/// Writes a value as Qwen3-Coder's template does: lists and objects as JSON, all else as Python prints it.
+fn python_text(value: &Value) -> String {
+    match value {
+        Value::Null | Value::Bool(_) => {
+            let mut out = String::new();
+            python_literal(value, &mut out);
+            out
+        }
+        value => tag_text(value),
     }
-    out + "</function>\n</tool_call>"
 }
 
-pub(super) fn glm(call: &ToolCall) -> String {
-    let mut out = format!("<tool_call>{}\n", call.name);
-    for (key, value) in &call.arguments {
-        let value = tag_text(value);
-        let _ = writeln!(out, "<arg_key>{key}</arg_key>\n<arg_value>{value}</arg_value>");
-    }
-    out + "</tool_call>"
+/// Calls with arguments in tags, in tags of this name.
+pub(super) fn qwen3_coder(calls: &[ToolCall], around: &str) -> String {
+    join(calls, "\n", |call| {
+        let mut out = format!("<{around}>\n<function={}>\n", call.name);
+        for (key, value) in &call.arguments {
+            let _ = write!(out, "<parameter={key}>\n{}\n</parameter>\n", python_text(value));
+        }
+        format!("{out}</function>\n</{around}>")
+    })
 }
 
-pub(super) fn dsml(calls: &[ToolCall]) -> String {
-    let mut out = "<｜DSML｜function_calls>\n".to_owned();
+/// GLM's calls, with this text between the parts of a call.
+pub(super) fn glm(calls: &[ToolCall], between: &str) -> String {
+    arg_keys(calls, "", between)
+}
+
+pub(super) fn hy3(calls: &[ToolCall]) -> String {
+    format!("<tool_calls>\n{}\n</tool_calls>", arg_keys(calls, "<tool_sep>", "\n"))
+}
+
+fn arg_keys(calls: &[ToolCall], separator: &str, between: &str) -> String {
+    join(calls, "\n", |call| {
+        let mut out = format!("<tool_call>{}{separator}{between}", call.name);
+        for (key, value) in &call.arguments {
+            let value = tag_text(value);
+            let _ = write!(out, "<arg_key>{key}</arg_key>{between}<arg_value>{value}</arg_value>{between}");
+        }
+        out + "</tool_call>"
+    })
+}
+
+pub(super) fn minimax_m2(calls: &[ToolCall]) -> String {
+    let calls = join(calls, "\n", |call| {
+        let mut out = format!("<invoke name=\"{}\">\n", call.name);
+        for (key, value) in &call.arguments {
+            let _ = writeln!(out, "<parameter name=\"{key}\">{}</parameter>", tag_text(value));
+        }
+        out + "</invoke>"
+    });
+    format!("<minimax:tool_call>\n{calls}\n</minimax:tool_call>")
+}
+
+pub(super) fn step3(calls: &[ToolCall]) -> String {
+    let calls = join(calls, "", |call| {
+        let mut out =
+            format!("<｜tool_call_begin｜>function<｜tool_sep｜><steptml:invoke name=\"{}\">", call.name);
+        for (key, value) in &call.arguments {
+            let value = tag_text(value);
+            let _ = write!(out, "<steptml:parameter name=\"{key}\">{value}</steptml:parameter>");
+        }
+        out + "</steptml:invoke><｜tool_call_end｜>"
+    });
+    format!("<｜tool_calls_begin｜>{calls}<｜tool_calls_end｜>")
+}
+
+pub(super) fn kimi_k3(calls: &[ToolCall]) -> String {
+    let mut out = "<|open|>tools<|sep|>".to_owned();
+    for (i, call) in calls.iter().enumerate() {
+        let _ = write!(out, "<|open|>call tool=\"{}\" index=\"{}\"<|sep|>", call.name, i + 1);
+        for (key, value) in &call.arguments {
+            let (kind, text) = (kind_name(value), tag_text(value));
+            let _ = write!(
+                out,
+                "<|open|>argument key=\"{key}\" type=\"{kind}\"<|sep|>{text}<|close|>argument<|sep|>"
+            );
+        }
+        out.push_str("<|close|>call<|sep|>");
+    }
+    out + "<|close|>tools<|sep|>"
+}
+
+/// Returns a value's type in JSON Schema.
+fn kind_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// Writes what follows the prompt, which ends with `<|start|>assistant`.
+pub(super) fn harmony(calls: &[ToolCall]) -> String {
+    join(calls, "<|start|>assistant", |call| {
+        let arguments = arguments(call);
+        format!(" to=functions.{}<|channel|>commentary json<|message|>{arguments}<|call|>", call.name)
+    })
+}
+
+/// Writes each call as `open`, Gemma's notation with texts in `quote`, and `close`.
+pub(super) fn gemma(calls: &[ToolCall], open: &str, quote: &str, close: &str) -> String {
+    join(calls, "", |call| {
+        let mut out = format!("{open}call:{}", call.name);
+        gemma_object(&call.arguments, quote, &mut out);
+        out + close
+    })
+}
+
+fn gemma_object(map: &Map<String, Value>, quote: &str, out: &mut String) {
+    out.push('{');
+    for (i, (key, value)) in map.iter().enumerate() {
+        out.push_str(if i > 0 { "," } else { "" });
+        let plain =
+            !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        let quote_key = if plain { "" } else { quote };
+        let _ = write!(out, "{quote_key}{key}{quote_key}:");
+        gemma_value(value, quote, out);
+    }
+    out.push('}');
+}
+
+fn gemma_value(value: &Value, quote: &str, out: &mut String) {
+    match value {
+        Value::String(text) => _ = write!(out, "{quote}{text}{quote}"),
+        Value::Object(map) => gemma_object(map, quote, out),
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                out.push_str(if i > 0 { "," } else { "" });
+                gemma_value(item, quote, out);
+            }
+            out.push(']');
+        }
+        plain => _ = write!(out, "{plain}"),
+    }
+}
+
+pub(super) fn cohere(calls: &[ToolCall]) -> String {
+    let mut out = "[\n".to_owned();
+    for (i, call) in calls.iter().enumerate() {
+        let id = call.id.clone().unwrap_or_else(|| i.to_string());
+        let object = serde_json::json!({
+            "tool_call_id": id, "tool_name": call.name, "parameters": call.arguments
+        });
+        let comma = if i + 1 < calls.len() { "," } else { "" };
+        let _ = writeln!(out, "    {}{comma}", json(&object));
+    }
+    out + "]"
+}
+
+/// Writes a list with each call as an object whose key is its name.
+pub(super) fn keyed(calls: &[ToolCall]) -> String {
+    let object =
+        |call: &ToolCall| Value::Object(Map::from_iter([(call.name.clone(), call.arguments.clone().into())]));
+    json(&Value::Array(calls.iter().map(object).collect()))
+}
+
+/// DSML with the calls in a block of this name.
+pub(super) fn dsml(calls: &[ToolCall], block: &str) -> String {
+    let mut out = format!("<｜DSML｜{block}>\n");
     for call in calls {
         let _ = writeln!(out, "<｜DSML｜invoke name=\"{}\">", call.name);
         // A tag inside an argument would end it; an empty name, or white space around one, cannot be read back.
@@ -142,7 +288,7 @@ pub(super) fn dsml(calls: &[ToolCall]) -> String {
         }
         out.push_str("</｜DSML｜invoke>\n");
     }
-    out + "</｜DSML｜function_calls>"
+    format!("{out}</｜DSML｜{block}>")
 }
 
 /// `[f(a=1, b='x'), g()]`

@@ -4,8 +4,8 @@ use std::fmt;
 /// The new content in one more piece of a model's text, as in OpenAI's streaming API.
 ///
 /// The fragments of one `index` make up the JSON text of the arguments. Deltas are never taken back: a call that turns
-/// out to be broken ends with `whole: false`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// out to be broken ends with its error.
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Delta {
     /// Text for the user.
@@ -30,8 +30,8 @@ pub enum Delta {
     End {
         /// Index of the call.
         index: usize,
-        /// Whether the call is complete. If not, a part of it was lost, and [`Reading::repairs`] says what.
-        whole: bool,
+        /// The complete call, or why it is not one: then a part of it was lost.
+        call: Result<ToolCall, ParseError>,
     },
 }
 
@@ -51,12 +51,26 @@ impl fmt::Display for Repair {
     }
 }
 
+/// A call that could not be read completely.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BrokenCall {
+    /// Its place among all calls of the text, complete ones and broken ones, from 0.
+    pub place: usize,
+    /// Name of the tool, if it could be read.
+    pub name: Option<String>,
+    /// What is wrong, and where.
+    pub error: ParseError,
+}
+
 /// The result of reading a whole text.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Reading {
     /// The complete calls: nothing of them was lost or guessed.
     pub calls: Vec<ToolCall>,
+    /// The calls that could not be read completely, in the order of the text.
+    pub broken: Vec<BrokenCall>,
     /// The text for the user: everything except calls and reasoning, without white space before calls and at the ends.
     pub content: String,
     /// The reasoning.

@@ -1,10 +1,11 @@
-use super::coerce::{Schema, coerce};
+use super::bare::MAX_SPACE;
+use super::coerce::{Typed, coerce, tool};
 use super::cursor::{Ahead, Cursor, Found, Step, Stops, Tags};
 use super::emit::Emitter;
 use super::grammar::{Typing, Xml};
 use super::json_body::JsonBody;
 use super::normalize::key_twice;
-use crate::{ParseError, ToolCall, ToolSpec};
+use crate::{ParseError, ToolCall};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -17,6 +18,13 @@ pub(super) struct XmlBody {
     names: Tags,
     keys: Tags,
     values: Tags,
+    /// What may follow a value.
+    after: Tags,
+    /// The end of the tag around the call, if that tag was there.
+    around: Option<&'static str>,
+    /// Where a value ended that may go on.
+    doubt: Option<usize>,
+    menu: Arc<[Typed]>,
     phase: Phase,
     name: String,
     /// Byte at which the name starts.
@@ -27,6 +35,8 @@ pub(super) struct XmlBody {
 #[derive(Debug)]
 enum Phase {
     Name,
+    /// In the rest of the name's tag.
+    NameRest(&'static str),
     /// Between parameters.
     Open,
     Key(String),
@@ -40,18 +50,33 @@ enum Phase {
     },
     /// The arguments are one JSON object.
     Json(Box<JsonBody>),
+    /// After the call, before the end of the tag around it.
+    Around(&'static str, ToolCall),
     /// After an error, up to the next tag.
     Skip,
 }
 
 impl XmlBody {
-    pub(super) fn new(xml: &'static Xml, stops: Arc<Stops>) -> Self {
+    /// `around` is the tag before the call, if there is only white space between them.
+    pub(super) fn new(
+        xml: &'static Xml,
+        stops: Arc<Stops>,
+        menu: Arc<[Typed]>,
+        around: Option<&'static str>,
+    ) -> Self {
+        let ends = [xml.value_close].into_iter().chain(xml.value_close_odd.iter().copied());
+        let after = [xml.parameter].into_iter().chain(xml.closers.iter().chain(&stops.tags.names).copied());
+        let close = xml.around.iter().find(|(open, _)| Some(*open) == around);
         Self {
             xml,
+            after: Tags::new(after, &[]),
+            around: close.map(|(_, close)| *close),
+            doubt: None,
+            menu,
             stops,
             names: Tags::new(xml.name_ends.iter().map(|(tag, _)| *tag), &[]),
             keys: Tags::new(xml.key_ends.iter().map(|(tag, _)| *tag).chain(xml.key_breaks()), &[]),
-            values: Tags::new([xml.value_close].into_iter().chain(xml.value_breaks.iter().copied()), &[]),
+            values: Tags::new(ends.chain(xml.value_breaks.iter().copied()), &[]),
             phase: Phase::Name,
             name: String::new(),
             start: 0,
@@ -59,12 +84,13 @@ impl XmlBody {
         }
     }
 
-    pub(super) fn step(&mut self, cursor: Cursor<'_>, tools: &[ToolSpec], emitter: &mut Emitter) -> Step {
+    pub(super) fn step(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         if cursor.rest.is_empty() && !matches!(self.phase, Phase::Json(_)) {
             if !cursor.end {
                 return Step::Wait;
             }
-            match self.phase {
+            match &self.phase {
+                Phase::Around(..) => return self.after_call(cursor, emitter),
                 Phase::Skip => return Step::Leave(0),
                 // As far as the tags show, the call is complete.
                 Phase::Open if !self.arguments.is_empty() => return self.end_early(cursor, emitter),
@@ -75,11 +101,16 @@ impl XmlBody {
         }
         match &mut self.phase {
             Phase::Name => self.in_name(cursor, emitter),
+            Phase::NameRest(end) => {
+                let end = *end;
+                self.in_name_rest(cursor, end, emitter)
+            }
+            Phase::Around(..) => self.after_call(cursor, emitter),
             Phase::Open => self.in_call(cursor, emitter),
             Phase::Key(_) => self.in_key(cursor, emitter),
             Phase::BeforeValue(_) => self.before_value(cursor, emitter),
             Phase::Skip => self.stops.skip(cursor),
-            Phase::Value { .. } => self.in_value(cursor, tools, emitter),
+            Phase::Value { .. } => self.in_value(cursor, emitter),
             Phase::Json(body) => body.step(cursor, emitter),
         }
     }
@@ -101,24 +132,37 @@ impl XmlBody {
                 // Some names end where a parameter, or the call's closing tag, begins: that tag is read next.
                 let kept = tag == self.xml.parameter || self.xml.closers.contains(&tag);
                 let used = at + if kept { 0 } else { tag.len() };
-                let strange = |c: char| c.is_whitespace() || matches!(c, '{' | '[' | '<' | '"');
-                if name.is_empty() || name.contains(strange) {
+                if !is_name(&name) {
                     let error = ParseError::shape(self.start, format!("{name:?} is not a tool name"));
                     return self.fail(error, if kept { used } else { at }, emitter);
                 }
                 emitter.start(&name);
                 self.name = name;
                 if closed {
-                    self.end(emitter);
-                    return Step::Leave(used);
+                    return self.end(used, emitter);
                 }
-                self.phase = Phase::Open;
+                self.phase = self.xml.name_rest.map_or(Phase::Open, Phase::NameRest);
                 Step::Took(used)
             }
             Until::Certain(n) => {
                 self.name.push_str(&cursor.rest[..n]);
                 step_of(n)
             }
+        }
+    }
+
+    /// Skips what follows the name in its tag.
+    fn in_name_rest(&mut self, cursor: Cursor<'_>, end: &'static str, emitter: &mut Emitter) -> Step {
+        let tags = Tags::new([end].into_iter().chain(self.after.names.iter().copied()), &[]);
+        match first_of(cursor, &tags) {
+            Until::Tag(at, 0) => {
+                self.phase = Phase::Open;
+                Step::Took(at + end.len())
+            }
+            Until::Tag(at, _) => {
+                self.fail(ParseError::syntax(cursor.at + at, format!("expected {end}")), at, emitter)
+            }
+            Until::Certain(n) => step_of(n),
         }
     }
 
@@ -132,17 +176,15 @@ impl XmlBody {
                 self.phase = Phase::Key(String::new());
                 Step::Took(self.xml.parameter.len())
             }
-            (_, Ahead::Yes(i)) => {
-                self.end(emitter);
-                Step::Leave(closers[i].len())
-            }
+            (_, Ahead::Yes(i)) => self.end(closers[i].len(), emitter),
             (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => Step::Wait,
             _ if self.stops.tags.at(cursor) == Ahead::Perhaps => Step::Wait,
             // The end of the turn, or another call, in place of the closing tag.
             _ if self.stops.tags.at(cursor) != Ahead::No => self.end_early(cursor, emitter),
             _ if self.xml.json && self.arguments.is_empty() && cursor.rest.starts_with('{') => {
                 let name = std::mem::take(&mut self.name);
-                let body = JsonBody::of_arguments(name, cursor.at, Arc::clone(&self.stops), emitter);
+                let menu = Arc::clone(&self.menu);
+                let body = JsonBody::of_arguments(name, cursor.at, Arc::clone(&self.stops), menu, emitter);
                 self.phase = Phase::Json(Box::new(body));
                 Step::Took(0)
             }
@@ -164,8 +206,8 @@ impl XmlBody {
     fn end_early(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         let what = format!("expected {}", self.xml.closers[0]);
         emitter.repair(ParseError::syntax(cursor.at, what), "the call ends there");
-        self.end(emitter);
-        Step::Leave(0)
+        self.around = None;
+        self.end(0, emitter)
     }
 
     fn in_key(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
@@ -182,6 +224,12 @@ impl XmlBody {
                     let error =
                         ParseError::syntax(cursor.at + at, format!("{key:?} is not a parameter name"));
                     return self.fail(error, at, emitter);
+                }
+                if let (Some(offset), Some(tool)) = (self.doubt.take(), tool(&self.menu, &self.name))
+                    && tool.lacks(&key)
+                {
+                    let what = format!("the value may not end here: the tool has no parameter {key:?}");
+                    return self.fail(ParseError::syntax(offset, what), at, emitter);
                 }
                 let Some((tag, typing)) = end else {
                     let what = format!("expected {}", self.xml.key_ends[0].0);
@@ -224,51 +272,134 @@ impl XmlBody {
         Step::Took(used)
     }
 
-    fn in_value(&mut self, cursor: Cursor<'_>, tools: &[ToolSpec], emitter: &mut Emitter) -> Step {
-        let Phase::Value { key, typing, text } = &mut self.phase else { return Step::Leave(0) };
-        match first_of(cursor, &self.values) {
-            Until::Tag(at, end) => {
-                text.push_str(&cursor.rest[..at]);
-                // A tag that ends more than the value is read next.
-                let closed = end == 0;
-                if !closed {
-                    let what = format!("expected {}", self.xml.value_close);
-                    emitter.repair(ParseError::syntax(cursor.at + at, what), "the value ends there");
-                }
-                let text = if self.xml.layout { without_layout(text) } else { text.as_str() };
-                let schema = tools.iter().find(|tool| tool.name == self.name).and_then(|tool| {
-                    let of = tool.parameters.get(key.as_str())?;
-                    Some(Schema { of, root: &tool.schema_extra })
-                });
-                let value = coerce(text, *typing, schema);
-                let comma = if self.arguments.is_empty() { '{' } else { ',' };
-                if emitter.is_streaming() {
-                    emitter.arguments(format!("{comma}{}:{value}", Value::from(key.as_str())));
-                }
-                if self.arguments.insert(std::mem::take(key), value).is_some() {
-                    let (error, action) = key_twice(self.start);
-                    emitter.repair(error, action);
-                }
-                self.phase = Phase::Open;
-                Step::Took(at + if closed { self.xml.value_close.len() } else { 0 })
-            }
+    fn in_value(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
+        let Phase::Value { text, .. } = &mut self.phase else { return Step::Leave(0) };
+        let (at, tag) = match first_of(cursor, &self.values) {
+            Until::Tag(at, tag) => (at, tag),
             Until::Certain(n) => {
                 text.push_str(&cursor.rest[..n]);
-                step_of(n)
+                return step_of(n);
+            }
+        };
+        if at > 0 {
+            text.push_str(&cursor.rest[..at]);
+            return Step::Took(at);
+        }
+        let closers = 1 + self.xml.value_close_odd.len();
+        let close = self.values.names[tag];
+        let own_lines = self.xml.layout && text.starts_with('\n') && !text.ends_with('\n');
+        if tag < closers && own_lines {
+            // The value began on a line of its own. Then so does the tag that ends it, unless it ends the line.
+            match self.follows(cursor, close.len()) {
+                Ahead::Perhaps => return Step::Wait,
+                Ahead::Yes(()) => self.doubt = Some(cursor.at),
+                Ahead::No => {
+                    if let Phase::Value { text, .. } = &mut self.phase {
+                        text.push_str(close);
+                    }
+                    return Step::Took(close.len());
+                }
+            }
+        }
+        if tag > 0 {
+            let what = format!("expected {}", self.xml.value_close);
+            emitter.repair(ParseError::syntax(cursor.at, what), "the value ends there");
+        }
+        self.end_value(cursor.at, emitter);
+        // A tag that ends more than the value is read next.
+        Step::Took(if tag < closers { close.len() } else { 0 })
+    }
+
+    /// Returns whether only white space is between a value's closing tag and what may follow it.
+    fn follows(&self, cursor: Cursor<'_>, close: usize) -> Ahead<()> {
+        let after = &cursor.rest[close..];
+        let rest = after.trim_start();
+        let space = after.len() - rest.len();
+        if space > MAX_SPACE {
+            return Ahead::No;
+        }
+        match (rest.is_empty(), self.after.at(Cursor { rest, ..cursor })) {
+            (true, _) if cursor.end => Ahead::Yes(()),
+            (true, _) | (_, Ahead::Perhaps) => Ahead::Perhaps,
+            (_, Ahead::Yes(_)) => Ahead::Yes(()),
+            (_, Ahead::No) => Ahead::No,
+        }
+    }
+
+    /// Ends the value before byte `at`.
+    fn end_value(&mut self, at: usize, emitter: &mut Emitter) {
+        let Phase::Value { key, typing, text } = std::mem::replace(&mut self.phase, Phase::Open) else {
+            return;
+        };
+        let text = if self.xml.layout { without_layout(&text) } else { text.as_str() };
+        let schema = tool(&self.menu, &self.name).and_then(|tool| tool.argument(&key));
+        let Some(value) = coerce(text, typing, self.xml.python, schema) else {
+            self.fail(ParseError::syntax(at, format!("the value of {key:?} is not JSON")), 0, emitter);
+            return;
+        };
+        let comma = if self.arguments.is_empty() { '{' } else { ',' };
+        if emitter.is_streaming() {
+            emitter.arguments(format!("{comma}{}:{value}", Value::from(key.as_str())));
+        }
+        if self.arguments.insert(key, value).is_some() {
+            let (error, action) = key_twice(self.start);
+            emitter.repair(error, action);
+        }
+    }
+
+    /// Ends the call with a tag of this length.
+    fn end(&mut self, tag: usize, emitter: &mut Emitter) -> Step {
+        if emitter.is_streaming() {
+            emitter.arguments(if self.arguments.is_empty() { "{}" } else { "}" }.to_owned());
+        }
+        let call = ToolCall {
+            name: std::mem::take(&mut self.name),
+            arguments: std::mem::take(&mut self.arguments),
+            ..ToolCall::default()
+        };
+        match self.around {
+            Some(close) => {
+                self.phase = Phase::Around(close, call);
+                Step::Took(tag)
+            }
+            None => {
+                emitter.end(call);
+                Step::Leave(tag)
             }
         }
     }
 
-    fn end(&mut self, emitter: &mut Emitter) {
-        if emitter.is_streaming() {
-            emitter.arguments(if self.arguments.is_empty() { "{}" } else { "}" }.to_owned());
+    /// Between the call and the end of the tag around it: text there belongs to a value that was ended too early.
+    fn after_call(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
+        if cursor.space() > 0 {
+            return Step::Took(cursor.space());
         }
-        emitter.end(ToolCall {
-            name: std::mem::take(&mut self.name),
-            arguments: std::mem::take(&mut self.arguments),
-            ..ToolCall::default()
-        });
+        if self.stops.tags.at(cursor) == Ahead::Perhaps && !cursor.rest.is_empty() {
+            return Step::Wait;
+        }
+        let ends = cursor.rest.is_empty() || self.stops.tags.at(cursor) != Ahead::No;
+        let Phase::Around(close, call) = std::mem::replace(&mut self.phase, Phase::Skip) else {
+            return Step::Leave(0);
+        };
+        if !ends {
+            let what = format!("expected {close} after {}", self.xml.closers[0]);
+            emitter.abandon(ParseError::syntax(cursor.at, what));
+            return Step::Took(0);
+        }
+        emitter.end(call);
+        Step::Leave(0)
     }
+}
+
+/// Longest name, and longest name with spaces in it.
+const MAX_NAME: usize = 256;
+const MAX_WORDS: usize = 64;
+
+/// Returns whether a text can be a tool's name: one word, or a few with single spaces.
+fn is_name(text: &str) -> bool {
+    let strange = |c: char| matches!(c, '{' | '[' | '(' | '<' | '"') || (c.is_whitespace() && c != ' ');
+    let longest = if text.contains(' ') { MAX_WORDS } else { MAX_NAME };
+    !text.is_empty() && text.len() <= longest && !text.contains(strange) && !text.contains("  ")
 }
 
 /// How far a text extends before one of the tags.

@@ -26,7 +26,6 @@ pub(crate) enum Words {
     /// JSON Schema's; `any` and unknown words become strings (BFCL's conversion).
     JsonSchema,
     /// JSON Schema's; `any` allows anything and unknown words are kept, so that a validator refuses them.
-    #[cfg_attr(not(feature = "validate"), expect(dead_code, reason = "the validator is a feature"))]
     Validator,
     /// `dict` and `float` for `object` and `number`.
     Bfcl,
