@@ -18,6 +18,27 @@ pub(super) fn object(
     rules.fresh("call", format!("{} {arguments} {}", literal(&head), literal(&format!("}}{close}"))))
 }
 
+/// Cohere's `{"tool_call_id": "0", "tool_name": "f", "parameters": {...}}` between two texts.
+pub(super) fn numbered(
+    grammar: &CallGrammar,
+    tool: &ToolSpec,
+    (open, close): (&str, &str),
+    rules: &mut Rules,
+) -> String {
+    let open = literal(&format!("{open}{{\"tool_call_id\": \""));
+    let name = literal(&format!("\", \"tool_name\": {}, \"parameters\": ", Value::from(tool.name.as_str())));
+    let arguments = arguments(grammar, tool, rules, false);
+    let close = literal(&format!("}}{close}"));
+    rules.fresh("call", format!("{open} /[0-9]{{1,2}}/ {name} {arguments} {close}"))
+}
+
+/// `{"f": {...}}`
+pub(super) fn keyed(grammar: &CallGrammar, tool: &ToolSpec, rules: &mut Rules) -> String {
+    let head = literal(&format!("{{{}: ", Value::from(tool.name.as_str())));
+    let arguments = arguments(grammar, tool, rules, false);
+    rules.fresh("call", format!("{head} {arguments} \"}}\""))
+}
+
 /// The name and the arguments, with texts before, between and behind.
 pub(super) fn named(
     grammar: &CallGrammar,

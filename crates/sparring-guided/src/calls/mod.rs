@@ -2,7 +2,7 @@
 
 mod json;
 mod lark;
-mod python;
+mod literals;
 mod schema;
 mod shape;
 mod tags;
@@ -166,10 +166,11 @@ impl CallGrammar {
             Each::Named { open, separator, close } => {
                 json::named(self, tool, [open, separator, close], rules)
             }
-            Each::Python => python::call(self, tool, rules),
-            Each::Qwen3Coder => tags::qwen3_coder(self, tool, rules),
-            Each::Glm => tags::glm(self, tool, rules),
-            Each::Dsml => tags::dsml(self, tool, rules),
+            Each::Numbered { open, close } => Ok(json::numbered(self, tool, (open, close), rules)),
+            Each::Keyed => Ok(json::keyed(self, tool, rules)),
+            Each::Python => literals::python(self, tool, rules),
+            Each::Gemma { open, quote, close } => literals::gemma(self, tool, (open, quote, close), rules),
+            Each::Tags(tags) => tags::call(self, tool, tags, rules),
         }
     }
 }

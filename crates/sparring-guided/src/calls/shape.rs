@@ -1,3 +1,4 @@
+use super::tags::{Notes, Tags};
 use sparring_tools::Format;
 
 /// How a format writes calls: what its `render` writes, in parts.
@@ -20,13 +21,67 @@ pub(super) enum Each {
     Named { open: &'static str, separator: &'static str, close: &'static str },
     /// `f(a=1)`.
     Python,
-    /// `<function=f><parameter=a>`.
-    Qwen3Coder,
-    /// `f<arg_key>a</arg_key>`.
-    Glm,
-    /// `<｜DSML｜invoke name="f">`.
-    Dsml,
+    /// A JSON object with a number, `tool_name` and `parameters`.
+    Numbered { open: &'static str, close: &'static str },
+    /// A JSON object whose key is the name.
+    Keyed,
+    /// `call:f{a:1}`
+    Gemma { open: &'static str, quote: &'static str, close: &'static str },
+    /// Arguments in tags.
+    Tags(&'static Tags),
 }
+
+static QWEN3_CODER: Tags = Tags {
+    call: ["<tool_call>\n<function=", ">\n", "</function>\n</tool_call>"],
+    parameter: ["<parameter=", ">\n", "\n</parameter>\n"],
+    notes: Notes::Python,
+};
+
+static SEED_OSS: Tags =
+    Tags { call: ["<seed:tool_call>\n<function=", ">\n", "</function>\n</seed:tool_call>"], ..QWEN3_CODER };
+
+static GLM: Tags = Tags {
+    call: ["<tool_call>", "\n", "</tool_call>"],
+    parameter: ["<arg_key>", "</arg_key>\n<arg_value>", "</arg_value>\n"],
+    notes: Notes::None,
+};
+
+static GLM47: Tags = Tags {
+    call: ["<tool_call>", "", "</tool_call>"],
+    parameter: ["<arg_key>", "</arg_key><arg_value>", "</arg_value>"],
+    notes: Notes::None,
+};
+
+// Neither text around the calls begins as the text between them does: the lexer does not go back.
+static HY3: Tags = Tags { call: ["<tool_call>", "<tool_sep>\n", "</tool_call>\n"], ..GLM };
+
+static DSML: Tags = Tags {
+    call: ["<｜DSML｜invoke name=\"", "\">\n", "</｜DSML｜invoke>\n"],
+    parameter: ["<｜DSML｜parameter name=\"", ">", "</｜DSML｜parameter>\n"],
+    notes: Notes::String,
+};
+
+static MINIMAX_M2: Tags = Tags {
+    call: ["<invoke name=\"", "\">\n", "</invoke>\n"],
+    parameter: ["<parameter name=\"", "\">", "</parameter>\n"],
+    notes: Notes::None,
+};
+
+static STEP3: Tags = Tags {
+    call: [
+        "<｜tool_call_begin｜>function<｜tool_sep｜><steptml:invoke name=\"",
+        "\">",
+        "</steptml:invoke><｜tool_call_end｜>",
+    ],
+    parameter: ["<steptml:parameter name=\"", "\">", "</steptml:parameter>"],
+    notes: Notes::None,
+};
+
+static KIMI_K3: Tags = Tags {
+    call: ["<|open|>call tool=\"", "\" index=\"N\"<|sep|>", "<|close|>call<|sep|>"],
+    parameter: ["<|open|>argument key=\"", "<|sep|>", "<|close|>argument<|sep|>"],
+    notes: Notes::Type,
+};
 
 impl Shape {
     pub(super) fn of(format: Format) -> Self {
@@ -35,9 +90,49 @@ impl Shape {
         let list =
             |open, close| Self { open, each: object("", "", "arguments"), between: ", ", close, lists: true };
         let python = |open, close| Self { each: Each::Python, ..list(open, close) };
+        let within = |open, shape: Self, close| Self { open, close, ..shape };
         match format {
-            Format::Qwen3Coder => each(Each::Qwen3Coder, "\n"),
-            Format::Glm => each(Each::Glm, "\n"),
+            Format::Qwen3Coder => each(Each::Tags(&QWEN3_CODER), "\n"),
+            Format::SeedOss => each(Each::Tags(&SEED_OSS), "\n"),
+            Format::Glm => each(Each::Tags(&GLM), "\n"),
+            Format::Glm47 => each(Each::Tags(&GLM47), "\n"),
+            Format::Hy3 => within("<tool_calls>\n", each(Each::Tags(&HY3), ""), "</tool_calls>"),
+            Format::MiniMaxM2 => {
+                within("<minimax:tool_call>\n", each(Each::Tags(&MINIMAX_M2), ""), "</minimax:tool_call>")
+            }
+            Format::Step3 => {
+                within("<｜tool_calls_begin｜>", each(Each::Tags(&STEP3), ""), "<｜tool_calls_end｜>")
+            }
+            Format::KimiK3 => {
+                within("<|open|>tools<|sep|>", each(Each::Tags(&KIMI_K3), ""), "<|close|>tools<|sep|>")
+            }
+            Format::Gemma4 => {
+                each(Each::Gemma { open: "<|tool_call>", quote: "<|\"|>", close: "<tool_call|>" }, "")
+            }
+            Format::FunctionGemma => {
+                let (open, close) = ("<start_function_call>", "<end_function_call>");
+                each(Each::Gemma { open, quote: "<escape>", close }, "")
+            }
+            Format::Harmony => each(
+                Each::Named {
+                    open: " to=functions.",
+                    separator: "<|channel|>commentary json<|message|>",
+                    close: "<|call|>",
+                },
+                "<|start|>assistant",
+            ),
+            Format::Cohere => Self {
+                lists: true,
+                ..within(
+                    "<|START_ACTION|>[\n",
+                    each(Each::Numbered { open: "    ", close: "" }, ",\n"),
+                    "\n]<|END_ACTION|>",
+                )
+            },
+            Format::Apertus => Self { each: Each::Keyed, ..list("<|tools_prefix|>[", "]<|tools_suffix|>") },
+            Format::Nemotron => list("<TOOLCALL>[", "]</TOOLCALL>"),
+            Format::Hunyuan => list("<tool_calls>[", "]</tool_calls>"),
+            Format::Lfm2 => python("<|tool_call_start|>[", "]<|tool_call_end|>"),
             Format::Llama3Json => each(object("", "", "parameters"), "; "),
             Format::InternLm => {
                 each(object("<|action_start|><|plugin|>\n", "<|action_end|>", "parameters"), "\n")
@@ -91,11 +186,12 @@ impl Shape {
                     "",
                 )
             },
-            Format::DeepSeekV32 => Self {
-                open: "<｜DSML｜function_calls>\n",
-                close: "</｜DSML｜function_calls>",
-                ..each(Each::Dsml, "")
-            },
+            Format::DeepSeekV32 => {
+                within("<｜DSML｜function_calls>\n", each(Each::Tags(&DSML), ""), "</｜DSML｜function_calls>")
+            }
+            Format::DeepSeekV4 => {
+                within("<｜DSML｜tool_calls>\n", each(Each::Tags(&DSML), ""), "</｜DSML｜tool_calls>")
+            }
             // Hermes, and formats to come: the most common notation.
             _ => each(object("<tool_call>\n", "\n</tool_call>", "arguments"), "\n"),
         }

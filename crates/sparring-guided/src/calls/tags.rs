@@ -6,50 +6,56 @@ use crate::GuidedError;
 use serde_json::Value;
 use sparring_tools::ToolSpec;
 
-/// `<tool_call>\n<function=f>\n<parameter=a>\nvalue\n</parameter>\n</function>\n</tool_call>`.
-pub(super) fn qwen3_coder(
+/// How a format with tags writes a call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tags {
+    /// Before and after the name, and after the arguments.
+    pub(super) call: [&'static str; 3],
+    /// Before and after a parameter's name, and after its value.
+    pub(super) parameter: [&'static str; 3],
+    pub(super) notes: Notes,
+}
+
+/// What a format notes about a value's type; it stands between the name and the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Notes {
+    /// Nothing.
+    None,
+    /// Nothing, and Python's words for true, false and null are the family's.
+    Python,
+    /// Whether it is a string: `string="true"`.
+    String,
+    /// Its type: `type="string"`.
+    Type,
+}
+
+/// The rule of one call.
+pub(super) fn call(
     grammar: &CallGrammar,
     tool: &ToolSpec,
+    tags: &Tags,
     rules: &mut Rules,
 ) -> Result<String, GuidedError> {
-    let write = |name: &str, _: bool| (format!("<parameter={name}>\n"), "\n</parameter>\n".to_owned());
-    let arguments = arguments(grammar, tool, rules, write)?;
-    let head = format!("<tool_call>\n<function={}>\n", tool.name);
-    Ok(rules
-        .fresh("call", format!("{} {arguments} {}", literal(&head), literal("</function>\n</tool_call>"))))
-}
-
-/// `<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>value</arg_value>\n</tool_call>`.
-pub(super) fn glm(grammar: &CallGrammar, tool: &ToolSpec, rules: &mut Rules) -> Result<String, GuidedError> {
-    let write = |name: &str, _: bool| {
-        (format!("<arg_key>{name}</arg_key>\n<arg_value>"), "</arg_value>\n".to_owned())
+    let arguments = arguments(grammar, tool, rules, tags)?;
+    let [open, named, close] = tags.call;
+    // Kimi K3 numbers its calls.
+    let head = match named.split_once('N') {
+        Some((before, after)) => {
+            format!("{} /[1-9][0-9]?/ {}", literal(&format!("{open}{}{before}", tool.name)), literal(after))
+        }
+        None => literal(&format!("{open}{}{named}", tool.name)),
     };
-    let arguments = arguments(grammar, tool, rules, write)?;
-    let head = format!("<tool_call>{}\n", tool.name);
-    Ok(rules.fresh("call", format!("{} {arguments} {}", literal(&head), literal("</tool_call>"))))
+    Ok(rules.fresh("call", format!("{head} {arguments} {}", literal(close))))
 }
 
-/// `<｜DSML｜invoke name="f">\n<｜DSML｜parameter name="a" string="true">value</｜DSML｜parameter>\n</｜DSML｜invoke>\n`.
-pub(super) fn dsml(grammar: &CallGrammar, tool: &ToolSpec, rules: &mut Rules) -> Result<String, GuidedError> {
-    let write = |name: &str, string: bool| {
-        (
-            format!("<｜DSML｜parameter name=\"{name}\" string=\"{string}\">"),
-            "</｜DSML｜parameter>\n".to_owned(),
-        )
-    };
-    let arguments = arguments(grammar, tool, rules, write)?;
-    let head = format!("<｜DSML｜invoke name=\"{}\">\n", tool.name);
-    Ok(rules.fresh("call", format!("{} {arguments} {}", literal(&head), literal("</｜DSML｜invoke>\n"))))
-}
-
-/// The arguments in their order; `write` gives what stands before and behind a value, from its name and whether it is
-/// a string.
+/// The arguments in their order.
 fn arguments(
     grammar: &CallGrammar,
     tool: &ToolSpec,
     rules: &mut Rules,
-    write: impl Fn(&str, bool) -> (String, String),
+    tags: &Tags,
 ) -> Result<String, GuidedError> {
+    let [before, between, behind] = tags.parameter;
     let breaks =
         |name: &str| name.is_empty() || name.contains(|c: char| c.is_whitespace() || "<>[]{}\"".contains(c));
     if breaks(&tool.name) || tool.parameters.keys().any(|name| breaks(name)) {
@@ -61,17 +67,36 @@ fn arguments(
     for name in tool.parameters.keys() {
         let schema = &root["properties"][name.as_str()];
         let text = plain_text(grammar, schema);
-        let string = text.is_some();
+        let note = tags.notes.of(schema, text.is_some());
         let value = match text {
             // A terminal, since one may be an intersection.
             Some(body) => rules.fresh("TEXT", body),
+            None if tags.notes == Notes::Python
+                && schema.get("type").is_some_and(|kind| kind == "boolean") =>
+            {
+                r#"("True" | "False")"#.to_owned()
+            }
             None => json::value(grammar, with_definitions(schema, &root), rules, true),
         };
-        let (open, close) = write(name, string);
-        let rule = rules.fresh("parameter", format!("{} {value} {}", literal(&open), literal(&close)));
+        let open = literal(&format!("{before}{name}{note}{between}"));
+        let rule = rules.fresh("parameter", format!("{open} {value} {}", literal(behind)));
         parameters.push((rule, tool.required.contains(name)));
     }
     Ok(sequence(rules, &parameters, ""))
+}
+
+impl Notes {
+    fn of(self, schema: &Value, string: bool) -> String {
+        match self {
+            Self::None | Self::Python => String::new(),
+            Self::String => format!("\" string=\"{string}\""),
+            Self::Type if string => "\" type=\"string\"".to_owned(),
+            Self::Type => {
+                let kind = schema.get("type").and_then(Value::as_str).unwrap_or("object");
+                format!("\" type=\"{kind}\"")
+            }
+        }
+    }
 }
 
 /// The text of a parameter that is a string, written as it is; `None` for other parameters.

@@ -48,10 +48,7 @@ impl From<CallFormat> for String {
 impl CallFormat {
     /// Returns the parser, with the task's tools for formats whose arguments are untyped text.
     pub(crate) fn parser(self, task: &ToolTask) -> Box<dyn CallParser> {
-        match self.0 {
-            Format::Qwen3Coder | Format::Glm => self.0.parser_for(task.tools.clone()),
-            format => format.parser(),
-        }
+        if self.0.needs_tools() { self.0.parser_for(task.tools.clone()) } else { self.0.parser() }
     }
 }
 

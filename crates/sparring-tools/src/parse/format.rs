@@ -1,5 +1,5 @@
 use super::emit::Emitter;
-use super::grammar::Grammar;
+use super::grammar::{Body, Grammar};
 use super::machine::{GrammarTables, Machine};
 use super::{CallParser, CallStream, Reading, ToolR0Tags, grammars, render};
 use crate::{ToolCall, ToolSpec};
@@ -291,6 +291,14 @@ impl Format {
         ];
         let fits = |marks: &[&str]| marks.iter().all(|mark| chat_template.contains(mark));
         marks.iter().find(|(marks, _)| fits(marks)).and_then(|(_, format)| *format)
+    }
+
+    /// Returns whether arguments are untyped text, so that only the tools' schemas tell the string `5` from the number.
+    pub fn needs_tools(self) -> bool {
+        self.grammar().is_some_and(|grammar| {
+            let untyped = |(_, body): &(&str, Body)| matches!(body, Body::Xml(xml) if xml.is_untyped());
+            !grammar.bare_first && grammar.openers.iter().any(untyped)
+        })
     }
 
     /// Returns a parser without tool schemas.

@@ -122,6 +122,11 @@ pub(super) struct Xml {
 }
 
 impl Xml {
+    /// Returns whether the notation says nothing about the types of values.
+    pub(super) fn is_untyped(&self) -> bool {
+        self.key_ends.iter().all(|(_, typing)| *typing == Typing::Unknown)
+    }
+
     /// Returns the ends of a parameter's name without a closing tag.
     pub(super) fn key_breaks(&self) -> impl Iterator<Item = &'static str> {
         let tags = self.value_open.into_iter().chain([self.parameter, self.value_close]);
