@@ -45,6 +45,16 @@ pub(super) fn gemma(
     Ok(rules.fresh("call", format!("{head} {arguments} {}", literal(&format!("}}{close}")))))
 }
 
+/// A rule for a value in Python's notation.
+pub(super) fn python_value(
+    grammar: &CallGrammar,
+    schema: &Value,
+    root: &Value,
+    rules: &mut Rules,
+) -> Result<String, String> {
+    Literals { grammar, root, notation: PYTHON }.value(schema, rules, 0)
+}
+
 /// The arguments in their order; `write` gives what stands before a value.
 fn arguments(
     grammar: &CallGrammar,

@@ -37,8 +37,11 @@ static QWEN3_CODER: Tags = Tags {
     notes: Notes::Python,
 };
 
-static SEED_OSS: Tags =
-    Tags { call: ["<seed:tool_call>\n<function=", ">\n", "</function>\n</seed:tool_call>"], ..QWEN3_CODER };
+static SEED_OSS: Tags = Tags {
+    call: ["<seed:tool_call>\n<function=", ">\n", "</function>\n</seed:tool_call>"],
+    parameter: ["<parameter=", ">", "</parameter>\n"],
+    notes: Notes::PythonLists,
+};
 
 static GLM: Tags = Tags {
     call: ["<tool_call>", "\n", "</tool_call>"],
@@ -159,7 +162,7 @@ impl Shape {
                         separator: "\n```json\n",
                         close: "\n```<｜tool▁call▁end｜>",
                     },
-                    "",
+                    "\n",
                 )
             },
             Format::DeepSeekV31 => Self {

@@ -1,7 +1,7 @@
 //! Formats that write each argument between tags: strings as they are, other values as JSON.
 
 use super::lark::{Rules, literal, sequence};
-use super::{CallGrammar, json, schema};
+use super::{CallGrammar, json, literals, schema};
 use crate::GuidedError;
 use serde_json::Value;
 use sparring_tools::ToolSpec;
@@ -23,6 +23,8 @@ pub(super) enum Notes {
     None,
     /// Nothing, and Python's words for true, false and null are the family's.
     Python,
+    /// Nothing, and values that are no texts are all Python's.
+    PythonLists,
     /// Whether it is a string: `string="true"`.
     String,
     /// Its type: `type="string"`.
@@ -76,6 +78,13 @@ fn arguments(
             {
                 r#"("True" | "False")"#.to_owned()
             }
+            None if tags.notes == Notes::PythonLists => {
+                let value = literals::python_value(grammar, schema, &root, rules);
+                value.map_err(|what| {
+                    let what = format!("parameter `{name}`: {what}");
+                    GuidedError::Tool { tool: tool.name.clone(), what }
+                })?
+            }
             None => json::value(grammar, with_definitions(schema, &root), rules, true),
         };
         let open = literal(&format!("{before}{name}{note}{between}"));
@@ -88,7 +97,7 @@ fn arguments(
 impl Notes {
     fn of(self, schema: &Value, string: bool) -> String {
         match self {
-            Self::None | Self::Python => String::new(),
+            Self::None | Self::Python | Self::PythonLists => String::new(),
             Self::String => format!("\" string=\"{string}\""),
             Self::Type if string => "\" type=\"string\"".to_owned(),
             Self::Type => {

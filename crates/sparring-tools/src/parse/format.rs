@@ -415,8 +415,8 @@ impl FormatParser {
         }
         match self.format {
             Format::Hermes => render::json_each(calls, "<tool_call>\n", "\n</tool_call>", "\n"),
-            Format::Qwen3Coder => render::qwen3_coder(calls, "tool_call"),
-            Format::SeedOss => render::qwen3_coder(calls, "seed:tool_call"),
+            Format::Qwen3Coder => render::qwen3_coder(calls),
+            Format::SeedOss => render::seed_oss(calls),
             Format::Glm => render::glm(calls, "\n"),
             Format::Glm47 => render::glm(calls, ""),
             Format::Llama3Json => render::parameters_each(calls, "", "", "; "),
@@ -430,19 +430,24 @@ impl FormatParser {
             }
             Format::Llama4 => format!("<|python_start|>{}<|python_end|>", list()),
             Format::MistralV11 if render::fits_tags(calls) => {
-                render::named(calls, "[TOOL_CALLS]", "[ARGS]", "")
+                render::named(calls, "[TOOL_CALLS]", "[ARGS]", "", "")
             }
             Format::Mistral | Format::MistralV11 => {
                 format!("[TOOL_CALLS] {}", render::json_list_with_ids(calls))
             }
             Format::DeepSeekV3 => {
                 let open = "<｜tool▁call▁begin｜>function<｜tool▁sep｜>";
-                let calls = render::named(calls, open, "\n```json\n", "\n```<｜tool▁call▁end｜>");
+                let calls = render::named(calls, open, "\n```json\n", "\n```<｜tool▁call▁end｜>", "\n");
                 format!("<｜tool▁calls▁begin｜>{calls}<｜tool▁calls▁end｜>")
             }
             Format::DeepSeekV31 => {
-                let calls =
-                    render::named(calls, "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>");
+                let calls = render::named(
+                    calls,
+                    "<｜tool▁call▁begin｜>",
+                    "<｜tool▁sep｜>",
+                    "<｜tool▁call▁end｜>",
+                    "",
+                );
                 format!("<｜tool▁calls▁begin｜>{calls}<｜tool▁calls▁end｜>")
             }
             Format::DeepSeekV32 => render::dsml(calls, "function_calls"),

@@ -67,9 +67,9 @@ pub(super) fn parameters_each(calls: &[ToolCall], open: &str, close: &str, betwe
     })
 }
 
-/// Writes each call as `open`, its name, `separator`, its arguments as JSON and `close`.
-pub(super) fn named(calls: &[ToolCall], open: &str, separator: &str, close: &str) -> String {
-    join(calls, "", |call| format!("{open}{}{separator}{}{close}", call.name, arguments(call)))
+/// Writes each call as `open`, its name, `separator`, its arguments as JSON and `close`, with `between` between them.
+pub(super) fn named(calls: &[ToolCall], open: &str, separator: &str, close: &str, between: &str) -> String {
+    join(calls, between, |call| format!("{open}{}{separator}{}{close}", call.name, arguments(call)))
 }
 
 pub(super) fn arguments(call: &ToolCall) -> String {
@@ -102,27 +102,38 @@ pub(super) fn fits_python(calls: &[ToolCall]) -> bool {
     calls.iter().all(|call| call.name.split('.').all(part) && call.arguments.keys().all(|key| part(key)))
 }
 
-/// Writes a value as Qwen3-Coder's template does: lists and objects as JSON, all else as Python prints it.
-fn python_text(value: &Value) -> String {
-    match value {
-        Value::Null | Value::Bool(_) => {
-            let mut out = String::new();
-            python_literal(value, &mut out);
-            out
-        }
+/// Lists and objects are JSON, all else is as Python prints it.
+pub(super) fn qwen3_coder(calls: &[ToolCall]) -> String {
+    functions(calls, "tool_call", "\n", |value| match value {
+        Value::Null | Value::Bool(_) => python_value(value),
         value => tag_text(value),
-    }
+    })
 }
 
-/// Calls with arguments in tags, in tags of this name.
-pub(super) fn qwen3_coder(calls: &[ToolCall], around: &str) -> String {
+/// All values but texts are as Python prints them.
+pub(super) fn seed_oss(calls: &[ToolCall]) -> String {
+    functions(calls, "seed:tool_call", "", |value| match value {
+        Value::String(text) => text.clone(),
+        // Python's escapes hide the tags that JSON's would.
+        value => python_value(value).replace('<', "\\x3c"),
+    })
+}
+
+/// Calls with arguments in tags, in tags of this name, with values between these texts.
+fn functions(calls: &[ToolCall], around: &str, layout: &str, text: fn(&Value) -> String) -> String {
     join(calls, "\n", |call| {
         let mut out = format!("<{around}>\n<function={}>\n", call.name);
         for (key, value) in &call.arguments {
-            let _ = write!(out, "<parameter={key}>\n{}\n</parameter>\n", python_text(value));
+            let _ = write!(out, "<parameter={key}>{layout}{}{layout}</parameter>\n", text(value));
         }
         format!("{out}</function>\n</{around}>")
     })
+}
+
+fn python_value(value: &Value) -> String {
+    let mut out = String::new();
+    write_value(value, &mut out, python_literal);
+    out
 }
 
 /// GLM's calls, with this text between the parts of a call.
