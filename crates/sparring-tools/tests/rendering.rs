@@ -9,7 +9,7 @@ use sparring_tools::{Format, ToolCall};
 use std::io::{self, Write};
 
 /// A format and its template; `calls` has each call's `name` and `arguments`.
-const TEMPLATES: [(Format, &str); 15] = [
+const TEMPLATES: [(Format, &str); 16] = [
     (
         Format::Hermes,
         "{% for c in calls %}{% if not loop.first %}\n{% endif %}<tool_call>\n{\"name\": \"{{ c.name }}\", \"arguments\": \
@@ -68,6 +68,11 @@ const TEMPLATES: [(Format, &str); 15] = [
         Format::Nemotron,
         "<TOOLCALL>[{% for c in calls %}{% if not loop.first %}, {% endif %}{\"name\": \"{{ c.name }}\", \
          \"arguments\": {{ c.arguments|tojson }}}{% endfor %}]</TOOLCALL>",
+    ),
+    (
+        Format::Jamba,
+        "<tool_calls>[\n{% for c in calls %}    {\"name\": \"{{ c.name }}\", \"arguments\": {{ c.arguments|tojson }}}\
+         {% if not loop.last %},{% endif %}\n{% endfor %}]</tool_calls>",
     ),
     (
         Format::Cohere,

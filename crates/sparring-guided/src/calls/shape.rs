@@ -148,7 +148,10 @@ impl Shape {
             Format::Xlam => list("[", "]"),
             Format::Hammer => list("```\n[", "]\n```"),
             Format::Granite => list("<|tool_call|>[", "]"),
-            Format::Jamba => list("<tool_calls>[", "]</tool_calls>"),
+            Format::Jamba => Self {
+                lists: true,
+                ..within("<tool_calls>[\n", each(object("    ", "", "arguments"), ",\n"), "\n]</tool_calls>")
+            },
             Format::ToolR0 => list("<tool_call_answer>[", "]</tool_call_answer>"),
             Format::MistralV11 => {
                 each(Each::Named { open: "[TOOL_CALLS]", separator: "[ARGS]", close: "" }, "")

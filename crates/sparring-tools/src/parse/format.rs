@@ -283,8 +283,7 @@ impl Format {
             (&["<|python_start|>"], Some(Self::Llama4)),
             (&["<function_calls>"], Some(Self::Pythonic)),
             (&["[func_name1(params_name1=params_value1"], Some(Self::Pythonic)),
-            (&["JSON array of objects"], Some(Self::Xlam)),
-            (&["tool_call_name", "tool_call_arguments"], Some(Self::Xlam)),
+            (&["calls in a single JSON array"], Some(Self::Xlam)),
             (&["<|python_tag|>"], Some(Self::Llama3Json)),
             (&["{\"name\": function name, \"parameters\":"], Some(Self::Llama3Json)),
             (&["<answer>", "tools"], Some(Self::R1Python)),
@@ -471,7 +470,9 @@ impl FormatParser {
             Format::Hammer => format!("```\n{}\n```", list()),
             Format::Granite => format!("<|tool_call|>{}", list()),
             Format::Kimi => render::kimi(calls),
-            Format::Jamba => format!("<tool_calls>{}</tool_calls>", list()),
+            Format::Jamba => {
+                format!("<tool_calls>[\n{}\n]</tool_calls>", render::json_each(calls, "    ", "", ",\n"))
+            }
             Format::InternLm => {
                 render::parameters_each(calls, "<|action_start|><|plugin|>\n", "<|action_end|>", "\n")
             }
