@@ -1,10 +1,12 @@
 //! Cases from public bug reports of tool-call parsers, recorded outside the repository: the folder that the environment
 //! variable `SPARRING_SHARED` names has them in `reports/cases/tool_calls.jsonl`.
 #![cfg(feature = "validate")]
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 use serde_json::Value;
 use sparring_tools::{
-    Assignment, Dialect, Format, RobustComparator, ToolCall, ToolSpec, call_from_value, conformance, match_calls,
+    Assignment, Dialect, Format, RobustComparator, ToolCall, ToolSpec, call_from_value, conformance,
+    match_calls,
 };
 use std::path::Path;
 
