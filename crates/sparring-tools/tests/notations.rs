@@ -504,6 +504,17 @@ fn old() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #[cfg(feature = "validate")]
+    #[test]
+    fn a_compiled_validator_finds_what_the_tool_finds(schema in old(), value in old()) {
+        use sparring_tools::{CallValidator, ToolCall};
+        let tool = ToolSpec::new("f", "", Map::new(), vec![]).with_parameter("p", schema, true);
+        let call = ToolCall::new("f", [("p", value)]);
+        let validator = CallValidator::new([tool.clone()]);
+        prop_assert_eq!(validator.check(&call), tool.validate(&call));
+        prop_assert_eq!(validator.check(&call), tool.validate(&call), "when everything is compiled");
+    }
+
     #[test]
     fn what_is_modern_stays_as_it_is(schema in old()) {
         let once = modern(&schema);

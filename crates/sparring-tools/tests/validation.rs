@@ -197,12 +197,14 @@ fn problems_name_the_keyword() {
     let spec = json!({"name": "f", "parameters": {"type": "object", "minProperties": 2, "properties": {
         "p": {"type": "string", "pattern": "^a"}, "l": {"type": "array", "maxItems": 1},
         "o": {"type": "object", "required": ["x"]}, "r": {"$ref": "#/properties/l"},
+        "both": {"type": ["string", "integer"], "allOf": [{"type": "integer"}]},
         "bad": {"type": "string", "minLength": -1}}}});
     for (arguments, want) in [
         (json!({"p": "b", "l": []}), "p: \"b\" does not match \"^a\" (`pattern`)"),
         (json!({"l": [1, 2], "p": "a"}), "l: [1,2] has more than 1 item (`maxItems`)"),
         (json!({"o": {}, "p": "a"}), "o: \"x\" is a required property (`required`)"),
         (json!({"r": 3, "p": "a"}), "r: expected array, found a number"),
+        (json!({"both": "x", "p": "a"}), "both: expected integer, found a string"),
     ] {
         assert_eq!(problems(&spec, arguments), [want]);
     }
@@ -282,6 +284,7 @@ fn schemas_of_exponential_time_are_refused_at_once() {
         assert!(found[0].contains("more than 1000000 checks"), "{found:?}");
     }
     assert_eq!(problems(&doubling(8, links[0]), json!({"a": "x"})), [""; 0]);
+    assert_eq!(problems(&doubling(12, links[0]), json!({"a": 3})).len(), 100, "enough is enough");
     // The same, one level of the value further down at each step.
     let nested = doubling(64, |next| json!({"allOf": [{"items": next}, {"items": next}]}));
     let value = |depth: usize| (0..depth).fold(json!("x"), |inner, _| json!([inner]));

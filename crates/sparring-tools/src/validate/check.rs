@@ -10,6 +10,9 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 
+/// Most problems of one value: a schema that refers to another again and again repeats that one's problems.
+const MOST: usize = 100;
+
 /// What is compiled of one tool.
 #[derive(Debug)]
 pub(super) struct Checks {
@@ -128,7 +131,8 @@ impl Checked {
     fn problems(&self, argument: &str, value: &Value) -> Vec<ArgumentProblem> {
         match self.for_value(value) {
             Ok(validator) => {
-                validator.iter_errors(value).map(|e| problem(argument, &self.document, value, &e)).collect()
+                let errors = validator.iter_errors(value).take(MOST);
+                errors.map(|error| problem(argument, &self.document, value, &error)).collect()
             }
             Err(detail) => vec![ArgumentProblem::BadSchema { argument: argument.to_owned(), detail }],
         }
@@ -148,7 +152,7 @@ impl Checked {
             keyword: keyword(&error),
             detail: error.to_string(),
         };
-        validator.iter_errors(arguments).filter(is_together).map(problem).collect()
+        validator.iter_errors(arguments).filter(is_together).take(MOST).map(problem).collect()
     }
 }
 
@@ -157,11 +161,9 @@ fn problem(argument: &str, schema: &Value, value: &Value, error: &ValidationErro
     let at = error.instance_path().to_string();
     match error.kind() {
         Kind::Type { kind: wanted } if at.is_empty() => {
-            let expected = match schema.get("type") {
-                Some(Value::String(name)) => name.clone(),
-                Some(names) => names.to_string(),
-                None => types(wanted),
-            };
+            // The order of a list of types is the author's.
+            let own = schema.get("type").filter(|_| error.schema_path().to_string() == "/type");
+            let expected = own.filter(|own| own.is_array()).map_or_else(|| types(wanted), Value::to_string);
             ArgumentProblem::WrongType { argument, expected, found: kind(value).to_owned() }
         }
         Kind::Enum { options } if at.is_empty() => {

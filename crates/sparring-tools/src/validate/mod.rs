@@ -111,7 +111,8 @@ impl ToolSpec {
     /// `unevaluatedProperties` is ignored at the top level.
     ///
     /// # Errors
-    /// Every problem, in this order: name, missing arguments, the arguments as written, all together.
+    /// Every problem (of one argument, the first hundred), in this order: name, missing arguments, the arguments as
+    /// written, all together.
     ///
     /// ```
     /// use sparring_tools::{ToolCall, ToolSpec};
