@@ -22,11 +22,13 @@ impl ToolsError {
         Self::Spec { at: at.into(), what: what.into() }
     }
 
-    /// Returns the same error in item `i` of a list of definitions.
-    pub(crate) fn in_item(self, i: usize) -> Self {
+    /// Returns the same error in the part of a document that `path` leads to.
+    pub(crate) fn within(self, path: &str) -> Self {
         match self {
-            Self::Spec { at, what } if at == "root" => Self::Spec { at: format!("[{i}]"), what },
-            Self::Spec { at, what } => Self::Spec { at: format!("[{i}].{at}"), what },
+            Self::Spec { at, what } if !path.is_empty() => {
+                let at = if at == "root" { path.to_owned() } else { format!("{path}.{at}") };
+                Self::Spec { at, what }
+            }
             other => other,
         }
     }

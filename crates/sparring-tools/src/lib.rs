@@ -18,8 +18,9 @@
 //! # Ok::<(), sparring_tools::ParseError>(())
 //! ```
 //!
-//! Features, all off by default: `validate` checks calls against their schemas (`ToolSpec::validate` and the module
-//! `structure`) and depends on `jsonschema`; `schemars` derives a tool from a Rust type (`ToolSpec::from_type`).
+//! Features, all off by default: `validate` checks calls against their schemas (`ToolSpec::validate`, `CallValidator`
+//! and the module `structure`) and depends on `jsonschema`; `schemars` derives a tool from a Rust type
+//! (`ToolSpec::from_type`).
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -54,11 +55,11 @@ pub use parse::{
     UnknownFormat, call_from_value, calls_from_value,
 };
 pub use signature::{SignatureRule, signature, signature_with};
-pub use spec::{Dialect, ToolSpec};
+pub use spec::{Dialect, Refusal, ToolSpec};
 pub use task::ToolTask;
 #[cfg(feature = "validate")]
 #[cfg_attr(docsrs, doc(cfg(feature = "validate")))]
-pub use validate::ArgumentProblem;
+pub use validate::{ArgumentProblem, CallValidator};
 
 #[cfg(feature = "schemars")]
 #[cfg_attr(docsrs, doc(cfg(feature = "schemars")))]

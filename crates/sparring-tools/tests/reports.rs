@@ -1,6 +1,7 @@
 //! Cases from public bug reports of tool-call parsers, recorded outside the repository: the folder that the environment
 //! variable `SPARRING_SHARED` names has them in `reports/cases/tool_calls.jsonl`.
 #![cfg(feature = "validate")]
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 use serde_json::Value;
 use sparring_tools::{

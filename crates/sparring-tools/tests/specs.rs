@@ -90,15 +90,15 @@ fn malformed_definitions_say_where() {
         (json!({"parameters": {}}), "name"),
         (json!({"name": " "}), "name"),
         (json!({"name": 3}), "name"),
-        (json!({"name": "f", "parameters": []}), "parameters"),
+        (json!({"name": "f", "parameters": 3}), "parameters"),
         (json!({"name": "f", "parameters": {"a": 3}}), "parameters.a"),
         (json!({"name": "f", "parameters": {}, "required": "a"}), "required"),
         (json!({"name": "f", "parameters": {}, "required": [1]}), "required"),
         (json!({"name": "f", "description": 1}), "description"),
-        (json!({"name": "f", "parameters": {"type": "object", "properties": []}}), "parameters.properties"),
+        (json!({"name": "f", "parameters": {"type": "object", "properties": [1]}}), "parameters.properties"),
         (json!({"name": "f", "parameters": {"type": "dict", "required": true}}), "parameters.required"),
         (json!({"name": "f", "input_schema": "x"}), "input_schema"),
-        (json!({"name": "f", "inputSchema": {"type": "object", "properties": {"a": []}}}), "inputSchema.a"),
+        (json!({"name": "f", "inputSchema": {"type": "object", "properties": {"a": [1]}}}), "inputSchema.a"),
         (json!({"name": "f", "inputSchema": {"a": {}}, "parameters": {"b": {}}}), "parameters"),
         (json!({"type": "function", "function": {"parameters": {}}}), "name"),
         (
@@ -129,9 +129,9 @@ fn lists_are_read_and_errors_name_the_item() {
     }
     for (list, at) in [
         (json!(3), "root"),
-        (json!({"tools": 3}), "name"),
+        (json!({"tools": 3}), "tools"),
         (json!([flat, 3]), "[1]"),
-        (json!({"tools": [flat, flat, {"name": "f", "parameters": {"a": 3}}]}), "[2].parameters.a"),
+        (json!({"tools": [flat, flat, {"name": "f", "parameters": {"a": 3}}]}), "tools[2].parameters.a"),
     ] {
         let error = ToolSpec::list_from_json(&list).unwrap_err().to_string();
         assert!(error.starts_with(&format!("tool definition, {at}:")), "{list}: {error}");

@@ -19,9 +19,23 @@ use serde_json::{Map, Value, json};
 /// JSON Schema's types, wherever a schema may occur, and the original words are lost.
 ///
 /// A key that a dialect does not know (MCP's `annotations` in an OpenAI tool) is still written, next to `name`. A
-/// strict server may refuse it: remove it from [`ToolSpec::extra`] first. Names are written unchanged, although OpenAI,
-/// Anthropic and Bedrock allow only letters, digits, `_` and `-`. No dialect distinguishes a missing `description`,
-/// `properties` or `required` from an empty one.
+/// strict server may refuse it: remove it from [`ToolSpec::extra`] first. No dialect distinguishes a missing
+/// `description`, `properties` or `required` from an empty one.
+///
+/// Names and schemas are written unchanged, whatever draft of JSON Schema they follow. [`ToolSpec::refusals`] lists
+/// what is known to be refused:
+///
+/// * OpenAI: a name with other characters than letters, digits, `_` and `-`, or of more than 64; a type other than
+///   `object`, or `oneOf`, `anyOf`, `allOf`, `enum` or `not`, at the top level of the parameters; a list without
+///   `items`.
+/// * OpenAI with `"strict": true`: also an object without `additionalProperties: false`, a property that is not
+///   required, and `allOf`, `oneOf`, `not`, `if`, `dependentRequired`, `dependentSchemas`, `propertyNames` anywhere.
+/// * Anthropic: a name with other characters than letters, digits, `_` and `-`, or of more than 128; a type other than
+///   `object`, or `oneOf`, `anyOf` or `allOf`, at the top level; a parameter whose name is not 1 to 64 letters, digits,
+///   `_`, `.` and `-`; what draft 2020-12 of JSON Schema does not allow.
+/// * Bedrock: a name with other characters than letters, digits, `_` and `-`, or of more than 64; a type other than
+///   `object` at the top level.
+/// * MCP: a type other than `object` at the top level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
@@ -60,7 +74,7 @@ impl Dialect {
         Self::Flat,
     ];
 
-    fn words(self) -> Words {
+    pub(super) fn words(self) -> Words {
         match self {
             Self::Bfcl => Words::Bfcl,
             Self::Flat => Words::AsTheyAre,
@@ -70,11 +84,12 @@ impl Dialect {
 }
 
 impl ToolSpec {
-    /// Writes the definition in this dialect; see [`Dialect`] for what gets lost.
+    /// Writes the definition in this dialect; see [`Dialect`] for what gets lost, and [`refusals`](Self::refusals) for
+    /// what the dialect's API refuses.
     ///
     /// Type words are translated as in BFCL's own conversion: `float` and `double` are numbers, `dict` and `HashMap`
-    /// objects, `tuple` and `ArrayList` arrays, `long` and `byte` integers; `any`, `char` and unknown words are
-    /// strings. (For `ToolSpec::validate`, `any` allows anything and unknown words are errors.)
+    /// objects, `tuple`, `ArrayList` and `List[str]` arrays, `long` and `byte` integers; `any`, `char` and unknown words
+    /// are strings. (For `ToolSpec::validate`, `any` allows anything and unknown words are errors.)
     ///
     /// ```
     /// use sparring_tools::{Dialect, ToolSpec};

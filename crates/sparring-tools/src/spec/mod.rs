@@ -4,10 +4,16 @@ use serde_json::{Map, Value, json};
 #[cfg(feature = "schemars")]
 mod derived;
 mod dialect;
+mod drafts;
+mod keywords;
+mod pattern;
 mod read;
+mod refusals;
 pub(crate) mod words;
+mod wrappers;
 
 pub use dialect::Dialect;
+pub use refusals::Refusal;
 use words::Words;
 
 /// A tool definition: name, description and parameters.
@@ -73,18 +79,61 @@ impl ToolSpec {
 
     /// Returns the JSON Schema (draft 2020-12) of the arguments object.
     ///
-    /// Type words are translated as in [`to_json`](Self::to_json).
+    /// Type words are translated as in [`to_json`](Self::to_json), and older drafts and other notations as for
+    /// `ToolSpec::validate`: a list of `items`, boolean `exclusiveMinimum`, `dependencies`, OpenAPI's `nullable`,
+    /// numbers in strings, keywords that are null, and so on. `$schema` is left out.
+    ///
+    /// ```
+    /// use sparring_tools::ToolSpec;
+    /// let tool = ToolSpec::from_json(&serde_json::json!({"name": "zoom", "parameters": {
+    ///     "at": {"type": "array", "items": [{"type": "number"}, {"type": "number"}]},
+    ///     "by": {"type": "NUMBER", "minimum": "0", "exclusiveMinimum": true, "nullable": true}}}))?;
+    /// let schema = tool.parameters_schema();
+    /// assert_eq!(schema["properties"]["at"]["prefixItems"][1]["type"], "number");
+    /// assert_eq!(schema["properties"]["by"]["type"], serde_json::json!(["number", "null"]));
+    /// assert_eq!(schema["properties"]["by"]["exclusiveMinimum"], 0);
+    /// # Ok::<(), sparring_tools::ToolsError>(())
+    /// ```
     pub fn parameters_schema(&self) -> Value {
-        self.schema(Words::JsonSchema)
+        self.schema(Words::Modern)
     }
 
+    /// Returns the same tool with its parameters in draft 2020-12, as in
+    /// [`parameters_schema`](Self::parameters_schema), for an API that refuses older drafts.
+    #[must_use]
+    pub fn modernised(&self) -> Self {
+        let mut tool = Self { extra: self.extra.clone(), ..Self::default() };
+        (tool.name, tool.description) = (self.name.clone(), self.description.clone());
+        let Value::Object(schema) = self.parameters_schema() else { return tool };
+        for (key, value) in schema {
+            match (key.as_str(), value) {
+                ("properties", Value::Object(properties)) => tool.parameters = properties,
+                ("required", Value::Array(names)) => {
+                    names.iter().filter_map(Value::as_str).for_each(|name| tool.require(name));
+                }
+                ("type", Value::String(kind)) if kind == "object" => {}
+                (_, value) => drop(tool.schema_extra.insert(key, value)),
+            }
+        }
+        tool
+    }
+
+    /// Returns the schema of the arguments object in these words.
     pub(crate) fn schema(&self, words: Words) -> Value {
         let mut schema = Map::new();
         schema.insert("type".into(), "object".into());
         schema.insert("properties".into(), Value::Object(self.parameters.clone()));
         schema.insert("required".into(), json!(self.required));
         schema.extend(self.schema_extra.clone());
-        words.rewrite(Value::Object(schema))
+        if !words.are_modern() {
+            return words.rewrite(Value::Object(schema));
+        }
+        // A call always has arguments; as an alternative to null, the properties would move elsewhere.
+        schema.shift_remove("nullable");
+        let original = Value::Object(schema);
+        let mut schema = words.rewrite(original.clone());
+        drafts::redirect(&mut schema, &original);
+        schema
     }
 
     fn require(&mut self, name: &str) {

@@ -1,12 +1,22 @@
 //! Type names: those of JSON Schema, and those that models and benchmarks use.
 
+use super::drafts;
+use super::keywords::{has_named, has_schemas};
 use serde_json::{Map, Value};
 
 /// Returns JSON Schema's name of a type, ignoring case; `None` for `any` and for unknown words.
 ///
-/// The Java and JavaScript words are BFCL's (`bfcl-eval` 2026.3.23, type mappings).
+/// The Java and JavaScript words are BFCL's (`bfcl-eval` 2026.3.23, type mappings). Of `List[str]`, `Map<K, V>` and
+/// `int[]`, only the container counts.
 pub(crate) fn standard_type(name: &str) -> Option<&'static str> {
-    Some(match name.to_ascii_lowercase().as_str() {
+    let word = name.split(['[', '<']).next().unwrap_or(name);
+    Some(match word.to_ascii_lowercase().as_str() {
+        _ if name.ends_with("[]") => "array",
+        kind if word.len() < name.len() => match kind {
+            "list" | "tuple" | "set" | "array" | "arraylist" | "sequence" => "array",
+            "dict" | "map" | "hashmap" => "object",
+            _ => return None,
+        },
         "str" | "string" | "date" | "datetime" | "date-time" | "time" | "text" | "char" => "string",
         "int" | "integer" | "long" | "short" | "byte" | "bigint" => "integer",
         "float" | "double" | "number" | "numeric" => "number",
@@ -18,6 +28,11 @@ pub(crate) fn standard_type(name: &str) -> Option<&'static str> {
     })
 }
 
+/// Returns whether a word allows every type; `TYPE_UNSPECIFIED` is Gemini's, and Go writes the empty one.
+fn is_any(name: &str) -> bool {
+    ["any", "type_unspecified", ""].iter().any(|any| name.eq_ignore_ascii_case(any))
+}
+
 /// The type words that a schema is written with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Words {
@@ -25,7 +40,10 @@ pub(crate) enum Words {
     AsTheyAre,
     /// JSON Schema's; `any` and unknown words become strings (BFCL's conversion).
     JsonSchema,
-    /// JSON Schema's; `any` allows anything and unknown words are kept, so that a validator refuses them.
+    /// As [`JsonSchema`](Self::JsonSchema), with the keywords of draft 2020-12.
+    Modern,
+    /// JSON Schema's, with the keywords of draft 2020-12; `any` allows anything and unknown words are kept, so that a
+    /// validator refuses them.
     Validator,
     /// `dict` and `float` for `object` and `number`.
     Bfcl,
@@ -36,8 +54,8 @@ impl Words {
     fn word(self, name: &str) -> Option<&str> {
         match self {
             Self::AsTheyAre => Some(name),
-            Self::JsonSchema => Some(standard_type(name).unwrap_or("string")),
-            Self::Validator if name.eq_ignore_ascii_case("any") => None,
+            Self::JsonSchema | Self::Modern => Some(standard_type(name).unwrap_or("string")),
+            Self::Validator if is_any(name) => None,
             Self::Validator => Some(standard_type(name).unwrap_or(name)),
             Self::Bfcl => Some(match name {
                 "object" => "dict",
@@ -52,15 +70,23 @@ impl Words {
     pub(crate) fn rewrite(self, schema: Value) -> Value {
         match schema {
             Value::Object(map) => self.rewrite_keywords(map).into(),
+            // PHP's empty object.
+            Value::Array(list) if list.is_empty() && self.are_modern() => Map::new().into(),
             other => other,
         }
     }
 
+    /// Returns whether older drafts are translated to draft 2020-12.
+    pub(super) fn are_modern(self) -> bool {
+        matches!(self, Self::Modern | Self::Validator)
+    }
+
     /// Rewrites the keywords of a schema with these words.
-    pub(crate) fn rewrite_keywords(self, schema: Map<String, Value>) -> Map<String, Value> {
+    fn rewrite_keywords(self, schema: Map<String, Value>) -> Map<String, Value> {
         if self == Self::AsTheyAre {
             return schema;
         }
+        let schema = if self.are_modern() { drafts::modernised(schema) } else { schema };
         schema.into_iter().filter_map(|(key, value)| self.keyword(&key, value).map(|v| (key, v))).collect()
     }
 
@@ -70,31 +96,11 @@ impl Words {
             ("type", Value::Array(names)) => self.union(names)?,
             // Draft 3's `"required": true`, and an enum left empty by its author, are not valid JSON Schema today.
             ("required", Value::Bool(_)) | ("enum", Value::Null) if self != Self::Bfcl => return None,
-            (
-                "items"
-                | "additionalItems"
-                | "unevaluatedItems"
-                | "additionalProperties"
-                | "unevaluatedProperties"
-                | "propertyNames"
-                | "contains"
-                | "not"
-                | "if"
-                | "then"
-                | "else"
-                | "anyOf"
-                | "oneOf"
-                | "allOf"
-                | "prefixItems",
-                value,
-            ) => match value {
-                Value::Array(schemas) => schemas.into_iter().map(|schema| self.rewrite(schema)).collect(),
-                schema => self.rewrite(schema),
-            },
-            (
-                "properties" | "patternProperties" | "dependentSchemas" | "$defs" | "definitions",
-                Value::Object(map),
-            ) => self.rewrite_each(map).into(),
+            (key, Value::Array(schemas)) if has_schemas(key) => {
+                schemas.into_iter().map(|schema| self.rewrite(schema)).collect()
+            }
+            (key, schema) if has_schemas(key) => self.rewrite(schema),
+            (key, Value::Object(map)) if has_named(key) => self.rewrite_each(map).into(),
             (_, value) => value,
         })
     }
@@ -115,7 +121,7 @@ impl Words {
     }
 
     /// Rewrites a map of schemas with these words.
-    pub(crate) fn rewrite_each(self, schemas: Map<String, Value>) -> Map<String, Value> {
+    fn rewrite_each(self, schemas: Map<String, Value>) -> Map<String, Value> {
         schemas.into_iter().map(|(name, schema)| (name, self.rewrite(schema))).collect()
     }
 }
