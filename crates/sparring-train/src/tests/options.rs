@@ -167,6 +167,20 @@ fn parts_are_normalised_each_by_itself() {
 }
 
 #[test]
+fn a_weight_of_no_component_is_refused() {
+    let mut config = config();
+    config.grpo.advantage = AdvantageKind::NormalizeThenSum;
+    config.part_weights.insert("leter".to_owned(), 0.5);
+    let (mut policy, plan) = (toy(), config.build().unwrap());
+    let mut trainer = Trainer::new(plan, &mut policy, Epochs::new(letters()), prompt, Parts, Seed::new(3));
+    let error = one_line(&trainer.step().unwrap_err());
+    assert!(
+        error.contains(r#"no reward component "leter""#) && error.contains(r#"{"length", "letter"}"#),
+        "{error}"
+    );
+}
+
+#[test]
 fn adpo_needs_a_consistency_and_scales_by_it() {
     let adpo = config().with_steps(6).with_adpo(Some(Adpo::default()));
     let run = |p: Option<f64>| {
