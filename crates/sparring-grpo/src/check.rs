@@ -22,9 +22,21 @@ impl GrpoConfig {
     pub fn build(self) -> Result<Grpo, GrpoError> {
         let mut checks =
             self.bounds().into_iter().chain(self.terms()).chain(self.driver()).chain(self.unused());
-        match checks.find(|(_, holds, _)| !holds) {
-            Some((field, _, why)) => Err(GrpoError::Config { field, why: why.to_owned() }),
-            None => Ok(Grpo::from_checked(self)),
+        if let Some((field, _, why)) = checks.find(|(_, holds, _)| !holds) {
+            return Err(GrpoError::Config { field, why: why.to_owned() });
+        }
+        self.warn_of_low_cap();
+        Ok(Grpo::from_checked(self))
+    }
+
+    fn warn_of_low_cap(&self) {
+        if let Some(ratio_cap) = self.ratio_cap.filter(|cap| *cap <= 1.0 + self.clip_high) {
+            tracing::warn!(
+                ratio_cap,
+                clip_high = self.clip_high,
+                "ratio_cap is not above 1 + clip_high: it has no effect on negative advantages, and replaces clip_high \
+                 for positive ones",
+            );
         }
     }
 
@@ -34,8 +46,8 @@ impl GrpoConfig {
             ("clip_high", at_least_0(self.clip_high), "must be a finite number, at least 0"),
             (
                 "ratio_cap",
-                self.ratio_cap.is_none_or(|cap| cap.is_finite() && cap > 1.0 + self.clip_high),
-                "must be above 1 + clip_high; leave it out to switch it off",
+                self.ratio_cap.is_none_or(above_0),
+                "must be a finite number above 0; leave it out to switch it off",
             ),
             (
                 "dual_clip",

@@ -56,7 +56,8 @@ crate::settings! {
         clip_low: f64 = 0.2, with_clip_low;
         /// ε_high, at least 0.
         clip_high: f64 = 0.2, with_clip_high;
-        /// δ: a cap on the ratio for negative advantages, above 1 + ε_high; off by default.
+        /// δ: a cap on the ratio for negative advantages; off by default. At or below 1 + ε_high it has no effect on
+        /// them, but replaces ε_high for positive advantages: a warning is logged.
         ratio_cap: Option<f64> = None, with_ratio_cap;
         /// c of the dual clip, above 1; off by default.
         dual_clip: Option<f64> = None, with_dual_clip;
@@ -102,8 +103,18 @@ crate::settings! {
         /// Whether completions cut off by the length limit are masked: they still count in the group's statistics and
         /// in B, but their tokens carry no loss (arXiv:2503.14476).
         mask_truncated: bool = false, with_mask_truncated;
-        /// A penalty, added to the reward, for approaching the length limit.
+        /// A penalty, added to the reward, for approaching the length limit; see `learn_from_shaping`.
         soft_overlong: Option<SoftOverlong> = None, with_soft_overlong;
+        /// Whether a group whose rewards are equal learns from their shaping alone: from `soft_overlong`, or a KL
+        /// divergence in the reward ([`KlPlacement::Reward`](crate::KlPlacement)).
+        ///
+        /// If off, the default, such a group is judged by the rewards before shaping and is a zero-advantage group, as
+        /// in DAPO, whose dynamic sampling looks at the accuracy. If on, as in TRL, verl and OpenRLHF without such a
+        /// filter, the differences of length or divergence within a group whose answers are all wrong get advantages as
+        /// large as those between right and wrong answers of another group: [`AdvantageKind::GroupStd`] divides by the
+        /// deviation. Estimators that do not compare within a group
+        /// ([`is_within_group`](AdvantageKind::is_within_group)) always learn from shaping.
+        learn_from_shaping: bool = false, with_learn_from_shaping;
         /// Whether zero-advantage groups are also left out of the normalisers and the KL term. If off, they carry no
         /// policy gradient but are counted like other groups.
         drop_zero_advantage: bool = false, with_drop_zero_advantage;

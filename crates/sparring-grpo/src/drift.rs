@@ -1,6 +1,6 @@
 use sparring_core::Rollout;
 
-/// The distance between the sampler's log-probabilities and the learner's.
+/// The distance between two log-probabilities of the same tokens: the sampler's and the learner's, for one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Drift {
     sum: f64,
@@ -9,11 +9,16 @@ pub(crate) struct Drift {
 }
 
 impl Drift {
-    /// Adds one completion with the learner's log-probabilities. Measured are the tokens that the policy wrote (not the
-    /// environment, nor an expert the first `expert_prefix`) and that have a log-probability of the sampler.
+    /// Adds one completion with the learner's log-probabilities, compared with the sampler's.
     pub(crate) fn see(&mut self, rollout: &Rollout, expert_prefix: usize, learner: &[f32]) {
-        for (t, (&sampler, &learner)) in rollout.logp.iter().zip(learner).enumerate().skip(expert_prefix) {
-            let distance = (f64::from(sampler) - f64::from(learner)).abs();
+        self.compare(rollout, expert_prefix, &rollout.logp, learner);
+    }
+
+    /// Adds the distance between two log-probabilities of one completion. Measured are the tokens that the policy wrote
+    /// (not the environment, nor an expert the first `expert_prefix`) and for which there are both.
+    pub(crate) fn compare(&mut self, rollout: &Rollout, expert_prefix: usize, one: &[f32], other: &[f32]) {
+        for (t, (&one, &other)) in one.iter().zip(other).enumerate().skip(expert_prefix) {
+            let distance = (f64::from(one) - f64::from(other)).abs();
             if rollout.wrote(t) && distance.is_finite() {
                 self.sum += distance;
                 self.max = self.max.max(distance);

@@ -83,7 +83,8 @@ pub fn resample<G, E>(
 }
 
 /// Returns whether the rewards of a group are all equal or missing, so that every advantage within the group is 0.
+/// Rewards that differ by rounding are equal ([`equal_up_to_rounding`](crate::advantage::equal_up_to_rounding)).
 pub fn is_zero_advantage(rewards: &[Option<f32>]) -> bool {
     let present: Vec<f32> = rewards.iter().flatten().copied().collect();
-    crate::advantage::equal(&present)
+    crate::advantage::equal_up_to_rounding(&present)
 }

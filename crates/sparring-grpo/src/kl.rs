@@ -31,7 +31,8 @@ pub enum KlPlacement {
     /// In the loss of every token.
     #[default]
     Loss,
-    /// In the reward: β·Σ_t k_t is subtracted before the advantages (PPO for language models, arXiv:1909.08593).
+    /// In the reward: β·Σ_t k_t is subtracted before the advantages (PPO for language models, arXiv:1909.08593), but
+    /// not in groups of equal rewards, unless [`GrpoConfig::learn_from_shaping`](crate::GrpoConfig) is on.
     Reward,
 }
 
@@ -57,7 +58,11 @@ pub struct KlConfig {
     /// Where the term is applied.
     pub placement: KlPlacement,
     /// Whether the estimate is multiplied by the probability ratio r to the sampling policy, which is differentiated
-    /// too: unbiased if the sampler is not the current policy (arXiv:2512.02556, eq. 7). In the loss only.
+    /// too (arXiv:2512.02556, eq. 7). In the loss only. Off by default, as in the papers of GRPO.
+    ///
+    /// The gradient of r·k3 is that of the KL divergence in expectation, also if the sampler is not the current policy.
+    /// The gradient of k3 alone is not, not even at r = 1. TRL calls the setting `use_bias_correction_kl`, and has it
+    /// on by default since version 1.10.
     pub ratio_weighted: bool,
     /// Whether the estimate is bounded ([`KlEstimator::bounded`]).
     pub bounded: bool,

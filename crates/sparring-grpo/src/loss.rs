@@ -131,11 +131,11 @@ impl Objective {
     fn phi(&self, sequence: &Sequence<'_>, live: &[usize]) -> f64 {
         let Surrogate::Vespo { positive, negative } = self.surrogate else { return 1.0 };
         let (k, lambda) = if sequence.advantage >= 0.0 { positive } else { negative };
-        let bounded = |x: f64| x.clamp(-20.0, 20.0);
-        let importance = |t: usize| sequence.importance.map_or(0.0, |w| w[t].ln());
-        // A sum is bounded below by the logarithm of 1e-8.
+        // TRL's bounds: a weight and the product of a sequence are at least 1e-8, but a ratio is at least e^−20.
         let lowest = 1e-8_f64.ln();
-        let sum = live.iter().map(|&t| bounded(sequence.log_ratio(t)) + bounded(importance(t))).sum::<f64>();
+        let ratio = |t: usize| sequence.log_ratio(t).clamp(-20.0, 20.0);
+        let importance = |t: usize| sequence.importance.map_or(0.0, |w| w[t].ln().clamp(lowest, 20.0));
+        let sum = live.iter().map(|&t| ratio(t) + importance(t)).sum::<f64>();
         let l = sum.clamp(lowest, 20.0);
         (lambda + k * l - lambda * l.exp()).exp()
     }
@@ -231,6 +231,23 @@ impl Sequence<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A masked weight counts as 1e-8. The second ratio brings the sum within the bounds of the sum itself.
+    #[test]
+    fn a_masked_importance_weight_is_at_least_1e_8_in_vespo() {
+        let surrogate = Surrogate::Vespo { positive: (2.0, 3.0), negative: (3.0, 2.0) };
+        let completion = Sequence {
+            logp: &[-1.0, -1.0],
+            old: Some(&[-1.0, -3.0]),
+            importance: Some(&[0.0, 1.0]),
+            advantage: 1.5,
+            ..Sequence::default()
+        };
+        let loss = Objective { surrogate, ..Objective::default() }.sequence(&completion);
+        let l = 1e-8_f64.ln() + 2.0;
+        let phi = (3.0 + 2.0 * l - 3.0 * l.exp()).exp();
+        assert!((loss.gradients[0] / (-1.5 * phi) - 1.0).abs() < 1e-12, "{loss:?}");
+    }
 
     #[test]
     fn the_gradient_of_a_weighted_k3_is_the_ratio_times_the_difference() {

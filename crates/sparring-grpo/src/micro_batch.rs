@@ -193,6 +193,8 @@ impl<'a> MicroBatchLoss<'a> {
             let (own, others) = rest.split_at(completion.rollout.tokens.len());
             rest = others;
             tally.drift.see(completion.rollout, completion.expert_prefix, own);
+            let old = completion.old.as_deref().unwrap_or_default();
+            tally.moved.compare(completion.rollout, completion.expert_prefix, old, own);
             rows.push(self.row(completion, own));
         }
         if let Some(place) = broken_entropy(&rows, entropies) {

@@ -2,7 +2,8 @@
 use serde::{Deserialize, Serialize};
 
 /// A penalty, added to the reward, that grows over the last tokens before the limit (DAPO's soft overlong punishment,
-/// arXiv:2503.14476, eq. 13): 0 up to `max − cache` tokens, (max − cache − L) / cache up to `max`, −1 beyond.
+/// arXiv:2503.14476, eq. 13): 0 up to `max − cache` tokens, (max − cache − L) / cache up to `max`, −1 beyond. Groups of
+/// equal rewards are not penalised, unless [`GrpoConfig::learn_from_shaping`](crate::GrpoConfig) is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

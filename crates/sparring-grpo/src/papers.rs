@@ -1,5 +1,5 @@
 //! The methods of papers, with every setting that the paper states.
-use crate::{AdvantageKind, DynamicSampling, GrpoConfig, KlConfig, LossKind, SoftOverlong};
+use crate::{AdvantageKind, DynamicSampling, GrpoConfig, KlConfig, LossKind, OldLogp, SoftOverlong};
 
 /// The methods of papers, complete: the loss and everything that the paper combines it with. What a paper does not
 /// state is left at `Default`. The size of the run (group size, mini-batches, epochs, learning rate) is up to the
@@ -46,6 +46,27 @@ impl GrpoConfig {
             .with_dynamic_sampling(Some(DynamicSampling::default()))
             .with_mask_truncated(true)
             .with_soft_overlong(Some(SoftOverlong::new(max_tokens, cache)))
+    }
+
+    /// DRO, direct reward optimisation (arXiv:2405.19107) with the group's baseline, as the loss `dro` of verl and
+    /// Tinker: ℓ = −A·logp + (β/2)·(logp − logp_old)², a mean over the tokens. The policy in the square is the sampler
+    /// ([`OldLogp::Sampler`]). `beta` is at least 0.
+    ///
+    /// In a file: `loss = "gpg"`, `old_logp = "sampler"`, and `log_ratio_coef` = β/2.
+    ///
+    /// ```
+    /// use sparring_grpo::loss::Sequence;
+    /// let dro = sparring_grpo::GrpoConfig::dro(0.5);
+    /// let completion = Sequence { logp: &[-1.0], old: Some(&[-1.2]), advantage: 2.0, ..Sequence::default() };
+    /// // −A + β·(logp − logp_old)
+    /// assert!((dro.objective().sequence(&completion).gradients[0] - (0.5 * 0.2 - 2.0)).abs() < 1e-12);
+    /// assert!(dro.build().is_ok());
+    /// ```
+    pub fn dro(beta: f64) -> Self {
+        Self::default()
+            .with_loss(LossKind::Gpg)
+            .with_log_ratio_coef(0.5 * beta)
+            .with_old_logp(OldLogp::Sampler)
     }
 
     /// GSPO (arXiv:2507.18071, eq. 5 to 7): the ratio of the sequence, clipped at 3e-4 and 4e-4 (section 5.1), no KL

@@ -1,4 +1,4 @@
-use crate::advantage::{Baselines, GroupRewards};
+use crate::advantage::{Baselines, GroupRewards, without_rounding};
 use crate::micro_batch::{LearnedCompletion, micro_batches};
 use crate::normaliser::Totals;
 use crate::surrogate::Surrogate;
@@ -93,6 +93,7 @@ impl Grpo {
         rewards: &Rewards,
         baselines: &mut Baselines,
     ) -> Vec<Vec<f64>> {
+        let rewards: Box<Rewards> = rewards.iter().map(|group| without_rounding(group)).collect();
         if let Some(own) = &self.advantage {
             let one = |rewards: &Vec<Option<f64>>| {
                 let narrow: Vec<Option<f32>> = rewards.iter().map(|r| r.map(|r| r as f32)).collect();
@@ -104,7 +105,7 @@ impl Grpo {
             groups.iter().map(|group| group.rollouts.iter().map(|r| self.unmasked(r)).collect()).collect();
         let described: Vec<GroupRewards<'_>> = groups
             .iter()
-            .zip(rewards)
+            .zip(&rewards)
             .zip(&lengths)
             .map(|((group, rewards), lengths)| GroupRewards {
                 rewards,

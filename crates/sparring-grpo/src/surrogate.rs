@@ -71,7 +71,8 @@ pub enum Surrogate {
     },
     /// −A·logp: the policy gradient without a ratio (GPG, arXiv:2504.02546).
     Reinforce,
-    /// −A·r while the policy is within a trust region around the sampler, else 0 (DPPO, arXiv:2602.04879).
+    /// −A·r while the policy is within a trust region around the sampler, else 0 (DPPO, arXiv:2602.04879). A token is
+    /// left out only if it has moved too far in the direction of its advantage, or in any with `symmetric`.
     TrustRegion {
         /// The distance measure.
         divergence: Divergence,
@@ -82,6 +83,10 @@ pub enum Surrogate {
         /// If set, the term is −A·sg(min(r, max))·logp, which has the same gradient while r is below the maximum.
         #[serde(default)]
         max_ratio: Option<f64>,
+        /// Whether a token also loses its term after a move against the direction of its advantage (prime-rl's IPO:
+        /// |π − π_old| is bounded, with [`Divergence::Tv`] and `low = high`).
+        #[serde(default)]
+        symmetric: bool,
     },
     /// −A·r, plus `coef`·|log r| on the tokens with the largest covariance of log-probability and advantage (KL-Cov,
     /// arXiv:2505.22617, eq. 12). They are chosen within each micro-batch.
@@ -177,8 +182,10 @@ impl Surrogate {
                 through_ratio(ValueAndGradient { value: -advantage * ratio, gradient: -advantage * ratio })
             }
             Self::Reinforce => score(1.0),
-            Self::TrustRegion { divergence, low, high, max_ratio } => {
-                if !divergence.within(logp, point.old, advantage, low, high) {
+            Self::TrustRegion { divergence, low, high, max_ratio, symmetric } => {
+                let toward = divergence.within(logp, point.old, advantage, low, high);
+                let against = !symmetric || divergence.within(logp, point.old, -advantage, low, high);
+                if !(toward && against) {
                     Term::default()
                 } else if let Some(max) = max_ratio {
                     score(ratio.min(max))
@@ -294,6 +301,7 @@ pub fn shaped(logp: f64, advantage: f64, gamma: Option<f64>) -> ValueAndGradient
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)]
 mod tests {
     use super::*;
 
@@ -319,5 +327,30 @@ mod tests {
         close(soft_clipped(1.0, 2.0, 1.05), -4.0 / 1.05, -2.0);
         close(soft_clipped(f64::INFINITY, 2.0, 1.0), -8.0, 0.0);
         close(shaped(0.1_f64.ln(), 2.0, Some(0.1)), -1.0, -0.5);
+    }
+
+    /// |π − π_old| = 0.3 is outside of a region of 0.2, whatever the sign of the advantage.
+    #[test]
+    fn a_symmetric_trust_region_bounds_both_directions() {
+        let of = |symmetric: bool, p: f64, advantage: f64| {
+            let surrogate = Surrogate::TrustRegion {
+                divergence: Divergence::Tv,
+                low: 0.2,
+                high: 0.2,
+                max_ratio: None,
+                symmetric,
+            };
+            let (logp, old) = (p.ln(), 0.4_f64.ln());
+            let point = Point { log_ratio: logp - old, logp, old, advantage, phi: 1.0, chosen: false };
+            surrogate.at(Clip::default(), point).by_log_ratio
+        };
+        for (p, advantage, one_sided) in
+            [(0.7, 1.0, false), (0.7, -1.0, true), (0.1, 1.0, true), (0.1, -1.0, false)]
+        {
+            let gradient = -advantage * p / 0.4;
+            assert!((of(false, p, advantage) - if one_sided { gradient } else { 0.0 }).abs() < 1e-12);
+            assert_eq!(of(true, p, advantage), 0.0);
+            assert!((of(true, 0.5, advantage) + advantage * 1.25).abs() < 1e-12);
+        }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Tally {
     pub(crate) ratio_sum: f64,
     pub(crate) ratio_squares: f64,
     pub(crate) drift: Drift,
+    /// Distance from the old log-probabilities.
+    pub(crate) moved: Drift,
     pub(crate) fault: Option<Fault>,
 }
 
@@ -39,6 +41,7 @@ impl Default for Tally {
             ratio_sum: 0.0,
             ratio_squares: 0.0,
             drift: Drift::default(),
+            moved: Drift::default(),
             fault: None,
         }
     }
@@ -56,6 +59,7 @@ impl Tally {
         self.ratio_sum += other.ratio_sum;
         self.ratio_squares += other.ratio_squares;
         self.drift.add(&other.drift);
+        self.moved.add(&other.moved);
         self.fault = self.fault.or(other.fault);
     }
 

@@ -6,7 +6,19 @@ use crate::{AdvantageKind, Aggregation, GrpoConfig, OldLogp};
 impl GrpoConfig {
     /// Checks that every setting that differs from its default is used by the chosen loss, advantage or driver.
     pub(crate) fn unused(&self) -> impl Iterator<Item = Check> + use<> {
-        self.unused_by_loss().into_iter().chain(self.unused_kl()).chain(self.unused_by_others())
+        let of_loss = self.unused_by_loss().into_iter().chain(self.unused_kl());
+        of_loss.chain(self.unused_by_sign()).chain(self.unused_shaping()).chain(self.unused_by_others())
+    }
+
+    /// Returns the settings of the advantage that differ from their defaults.
+    pub(crate) fn advantage_settings(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let default = Self::default();
+        let set = [
+            ("advantage", self.advantage != default.advantage),
+            ("advantage_epsilon", !same(self.advantage_epsilon, default.advantage_epsilon)),
+            ("advantage_decay", !same(self.advantage_decay, default.advantage_decay)),
+        ];
+        set.into_iter().filter_map(|(name, set)| set.then_some(name))
     }
 
     fn unused_by_loss(&self) -> [Check; 7] {
@@ -54,6 +66,38 @@ impl GrpoConfig {
                 "kl.ratio_weighted",
                 !(kl.ratio_weighted && kl.in_reward()),
                 "has no effect with kl.placement = \"reward\": switch one off",
+            ),
+        ]
+    }
+
+    /// Settings that only act on negative advantages.
+    fn unused_by_sign(&self) -> [Check; 4] {
+        let default = Self::default();
+        let negative = !self.advantage.is_never_negative();
+        let why = "has no effect with an advantage that is never negative: leave it out";
+        let caps_positive = self.ratio_cap.is_some_and(|cap| cap <= 1.0 + self.clip_high);
+        [
+            ("clip_low", negative || same(self.clip_low, default.clip_low), why),
+            ("ratio_cap", negative || caps_positive || self.ratio_cap.is_none(), why),
+            ("dual_clip", negative || self.dual_clip.is_none(), why),
+            ("off_policy_threshold", negative || self.off_policy_threshold.is_none(), why),
+        ]
+    }
+
+    /// Settings that change the rewards before the advantages are computed.
+    fn unused_shaping(&self) -> [Check; 3] {
+        let by_parts = self.advantage == AdvantageKind::NormalizeThenSum;
+        let shaped = self.soft_overlong.is_some() || self.kl.in_reward();
+        let parts =
+            "has no effect with advantage = \"normalize_then_sum\", which uses the parts of the reward only";
+        [
+            ("soft_overlong", !by_parts || self.soft_overlong.is_none(), parts),
+            ("kl.placement", !by_parts || !self.kl.in_reward(), parts),
+            (
+                "learn_from_shaping",
+                !self.learn_from_shaping || (shaped && self.advantage.is_within_group()),
+                "has no effect without soft_overlong or kl.placement = \"reward\", or with an advantage whose \
+                 statistic is not of the group: leave it out",
             ),
         ]
     }

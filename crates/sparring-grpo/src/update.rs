@@ -1,10 +1,10 @@
-use crate::advantage::{Baselines, Estimator};
+use crate::advantage::{Baselines, Estimator, equal_up_to_rounding};
 use crate::drift::Drift;
 use crate::micro_batch::{LearnedCompletion, MicroBatchLoss, token_groups};
 use crate::prepare::{MiniBatch, Rewards};
 use crate::report::{describe, finish};
 use crate::tally::{Fault, Tally};
-use crate::{GrpoConfig, GrpoError, OldLogp, RolloutGroup, UpdateReport, is_zero_advantage};
+use crate::{AdvantageKind, GrpoConfig, GrpoError, OldLogp, RolloutGroup, UpdateReport, is_zero_advantage};
 use sparring_core::{Advantage, Learner, PolicyError, Scorer, TokenBatch};
 use std::fmt;
 use std::sync::Arc;
@@ -33,10 +33,13 @@ impl Grpo {
         &self.config
     }
 
-    /// Replaces the configured advantage with a custom estimator, which ignores the settings named `advantage`. For a
-    /// closure, use [`advantage_fn`](sparring_core::advantage_fn).
+    /// Replaces the configured advantage with a custom estimator, which ignores the settings named `advantage`; a
+    /// warning is logged if one of them was set. For a closure, use [`advantage_fn`](sparring_core::advantage_fn).
     #[must_use]
     pub fn with_advantage(mut self, advantage: impl Advantage + 'static) -> Self {
+        for setting in self.config.advantage_settings() {
+            tracing::warn!(setting, "has no effect: a custom advantage replaces the configured one");
+        }
         self.advantage = Some(Arc::new(advantage));
         self
     }
@@ -53,9 +56,9 @@ impl Grpo {
     /// needs them, and a step without any contribution is not applied. The result does not depend on
     /// `micro_batch_tokens`, up to rounding.
     ///
-    /// A warning is logged with `tracing` if the sampler has drifted from the learner ([`UpdateReport::drifted`]), or
-    /// if there are zero-advantage groups that the training loop should have sampled again
-    /// ([`GrpoConfig::dynamic_sampling`]).
+    /// A warning is logged with `tracing` if the sampler has drifted from the learner ([`UpdateReport::drifted`]), if
+    /// the learner's training pass differs from its scoring ([`UpdateReport::scoring_differs`]), or if there are
+    /// zero-advantage groups that the training loop should have sampled again ([`GrpoConfig::dynamic_sampling`]).
     ///
     /// # Errors
     /// [`GrpoError::NonFinite`] with the completion whose reward, advantage, log-probability or loss is not finite;
@@ -104,6 +107,9 @@ impl Grpo {
                 self.step(batch, learner, lr, &mut report, &mut tally).inspect_err(|_| learner.discard())?;
                 if report.steps == 1 {
                     report.set_drift(recomputed.unwrap_or(tally.drift), self.config.drift_threshold);
+                    if self.recomputes() {
+                        report.set_scoring_gap(tally.moved);
+                    }
                 }
             }
         }
@@ -127,6 +133,18 @@ impl Grpo {
         Some(drift)
     }
 
+    /// Returns whether the rewards of a group are equal: each part of them, if the advantage is computed from the
+    /// parts.
+    fn is_equal(&self, group: &RolloutGroup<'_>) -> bool {
+        if self.advantage.is_some() || self.config.advantage != AdvantageKind::NormalizeThenSum {
+            return is_zero_advantage(group.rewards);
+        }
+        group.parts.iter().all(|part| {
+            let present: Vec<f64> = part.scores.iter().flatten().copied().collect();
+            equal_up_to_rounding(&present)
+        })
+    }
+
     fn warn(&self, report: &UpdateReport, groups: &[RolloutGroup<'_>]) {
         if report.drifted {
             tracing::warn!(
@@ -138,7 +156,16 @@ impl Grpo {
                  weights or a sampler that cuts the distribution (top-p, top-k, min-p)",
             );
         }
-        let equal = groups.iter().filter(|group| is_zero_advantage(group.rewards)).count();
+        if report.scoring_differs {
+            tracing::warn!(
+                mean = report.scoring_gap_mean,
+                max = report.scoring_gap_max,
+                "the learner computes other log-probabilities in training than it scored before, with the same \
+                 weights, so the ratios are wrong: set its dropout to 0, or take one step per update (epochs = 1, \
+                 mini_batches = 1)",
+            );
+        }
+        let equal = groups.iter().filter(|group| self.is_equal(group)).count();
         if self.config.dynamic_sampling.is_some() && equal > 0 {
             tracing::warn!(
                 groups = groups.len(),
@@ -146,6 +173,12 @@ impl Grpo {
                 "dynamic_sampling is set, but groups have equal rewards: the training loop should use `resample`",
             );
         }
+    }
+
+    /// Returns whether a group's rewards are shaped: not if they are equal, unless shaping alone may teach.
+    fn shapes(&self, group: &RolloutGroup<'_>) -> bool {
+        let within_group = self.advantage.is_some() || self.config.advantage.is_within_group();
+        self.config.learn_from_shaping || !within_group || !is_zero_advantage(group.rewards)
     }
 
     /// Returns the rewards that the advantages are computed from, with the length penalty and the KL divergence if
@@ -156,8 +189,8 @@ impl Grpo {
         learner: &dyn Learner,
         reference: Option<&dyn Scorer>,
     ) -> Result<(Box<Rewards>, Option<f64>), GrpoError> {
-        let soft = self.config.soft_overlong;
         let shaped = |group: &RolloutGroup<'_>| {
+            let soft = self.config.soft_overlong.filter(|_| self.shapes(group));
             let each = group.rewards.iter().zip(group.rollouts);
             each.map(|(reward, rollout)| {
                 reward.map(|r| f64::from(r) + soft.map_or(0.0, |soft| soft.of(rollout.written())))
@@ -177,7 +210,8 @@ impl Grpo {
             let (kl, counted) = self.total_kl(completion);
             sum += kl;
             tokens += counted;
-            if let Some(reward) = &mut rewards[completion.group][completion.index] {
+            let reward = &mut rewards[completion.group][completion.index];
+            if let Some(reward) = reward.as_mut().filter(|_| self.shapes(&groups[completion.group])) {
                 *reward -= self.config.kl.coef * kl;
             }
         }

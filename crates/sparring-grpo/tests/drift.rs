@@ -2,13 +2,13 @@
 #![allow(clippy::float_cmp, clippy::unwrap_used, missing_docs)]
 mod common;
 
-use common::{Spy, rollout, toy, varied};
-use sparring_core::{Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Seed};
+use common::{Spy, logged, rollout, toy, varied};
+use sparring_core::{
+    Learner, PolicyError, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed, StepReport,
+    TokenBatch, TokenLoss,
+};
 use sparring_grpo::{DynamicSampling, GrpoConfig, OldLogp, RolloutGroup, UpdateReport};
 use sparring_testkit::Tape;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-use tracing_subscriber::fmt::MakeWriter;
 
 fn drawn(params: &SamplingParams) -> Vec<Vec<Rollout>> {
     let request = |p: u32| {
@@ -25,36 +25,6 @@ fn learn(config: GrpoConfig, groups: &[Vec<Rollout>]) -> (UpdateReport, Spy) {
     let mut spy = Spy::new(toy());
     let report = config.build().unwrap().update(&mut spy, None, &batch, 0.1).unwrap();
     (report, spy)
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-/// What `f` logs.
-fn logged(f: impl FnOnce()) -> String {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
-    tracing::subscriber::with_default(subscriber, f);
-    String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
 }
 
 #[test]
@@ -144,6 +114,61 @@ fn several_mini_batches_are_measured_as_far_as_the_learner_scored_them() {
     // One step: all its micro-batches.
     let small = GrpoConfig::default().with_micro_batch_tokens(1);
     assert_eq!(tape_report(small, &groups).drift_mean, Some(0.5));
+}
+
+/// A learner with dropout: its training pass scales log-probabilities up and down, its scoring does not.
+struct Dropout(Tape);
+
+impl Scorer for Dropout {
+    fn score(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, PolicyError> {
+        self.0.score(batch)
+    }
+}
+
+impl Learner for Dropout {
+    fn accumulate(&mut self, batch: TokenBatch<'_>, loss: &dyn TokenLoss) -> Result<f64, PolicyError> {
+        let kept = self.0.logp.clone();
+        self.0.logp.iter_mut().zip([0.9, 1.1].into_iter().cycle()).for_each(|(logp, keep)| *logp *= keep);
+        let value = self.0.accumulate(batch, loss);
+        self.0.logp = kept;
+        value
+    }
+
+    fn step(&mut self, lr: f64) -> Result<StepReport, PolicyError> {
+        self.0.step(lr)
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
+
+#[test]
+fn dropout_shows_in_the_first_step_of_an_update() {
+    let rewards = [Some(1.0), Some(0.0)];
+    let rollouts = pair([[0.0; 3]; 2]);
+    let groups = [RolloutGroup::new(&rollouts, &rewards)];
+    let of = |config: GrpoConfig, learner: &mut dyn Learner| {
+        config.build().unwrap().update(learner, None, &groups, 0.0).unwrap()
+    };
+    let twice = || GrpoConfig::default().with_epochs(2);
+    let log = logged(|| {
+        let report = of(twice(), &mut Dropout(Tape::new(vec![-1.0; 6])));
+        let (mean, max) = (report.scoring_gap_mean.unwrap(), report.scoring_gap_max.unwrap());
+        assert!((mean - 0.1).abs() < 1e-6 && (max - 0.1).abs() < 1e-6, "{report:?}");
+        // The scores do not show it.
+        assert_eq!((report.drift_mean, report.drifted), (Some(0.0), false));
+        assert!(report.scoring_differs && report.ratio_min < 0.91 && report.ratio_max > 1.1);
+    });
+    assert!(log.contains("WARN") && log.contains("set its dropout to 0"), "{log}");
+    let log = logged(|| {
+        assert_eq!(of(twice(), &mut Tape::new(vec![-1.0; 6])).scoring_gap_max, Some(0.0));
+        // One step has a ratio of 1 by construction.
+        let once =
+            of(GrpoConfig::default().with_drift_threshold(1.0), &mut Dropout(Tape::new(vec![-1.0; 6])));
+        assert_eq!((once.scoring_gap_mean, once.ratio_min, once.ratio_max), (None, 1.0, 1.0));
+    });
+    assert_eq!(log, "");
 }
 
 #[test]

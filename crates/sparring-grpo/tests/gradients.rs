@@ -55,7 +55,14 @@ fn completions() -> impl Strategy<Value = Completion> {
 }
 
 fn surrogates() -> impl Strategy<Value = Surrogate> {
-    let trust = |divergence, max_ratio| Surrogate::TrustRegion { divergence, low: 0.2, high: 0.3, max_ratio };
+    let bounds = |divergence, max_ratio, symmetric| Surrogate::TrustRegion {
+        divergence,
+        low: 0.2,
+        high: 0.3,
+        max_ratio,
+        symmetric,
+    };
+    let trust = |divergence, max_ratio| bounds(divergence, max_ratio, false);
     let mut all: Vec<Surrogate> = LossKind::ALL.iter().map(|loss| loss.surrogate()).collect();
     all.extend([
         Surrogate::Cispo { min: 0.8, max: 1.2 },
@@ -65,6 +72,8 @@ fn surrogates() -> impl Strategy<Value = Surrogate> {
         trust(Divergence::Kl, None),
         trust(Divergence::Tv, Some(1.5)),
         trust(Divergence::Kl, Some(20.0)),
+        bounds(Divergence::Tv, None, true),
+        bounds(Divergence::Kl, Some(20.0), true),
     ]);
     prop::sample::select(all)
 }

@@ -1,5 +1,5 @@
 //! Property tests of the pure functions.
-#![allow(clippy::float_cmp, missing_docs)]
+#![allow(clippy::float_cmp, clippy::unwrap_used, missing_docs)]
 use proptest::prelude::*;
 use sparring_core::Advantage;
 use sparring_grpo::importance::{ImportanceCorrection, ImportanceLevel, Outside};
@@ -57,6 +57,24 @@ proptest! {
             prop_assert!(out.iter().all(|&a| a == 0.0), "{:?}", kind);
             prop_assert_eq!(advantages(&kind, &vec![Some(level); n]), vec![0.0; n]);
         }
+    }
+
+    /// Noise of one unit in the last place is no signal, and no estimator divides by it.
+    #[test]
+    fn rewards_equal_up_to_rounding_are_zero(
+        level in -1e6f32..1e6, ups in prop::collection::vec(any::<bool>(), 2..12), apart in 0.1f32..1.0,
+    ) {
+        let noisy: Vec<f32> = ups.iter().map(|&up| if up { level.next_up() } else { level }).collect();
+        let some: Vec<Option<f32>> = noisy.iter().copied().map(Some).collect();
+        for kind in AdvantageKind::ALL {
+            prop_assert_eq!(advantages(&kind, &some), vec![0.0; noisy.len()], "{:?}", kind);
+        }
+        // One other reward among them: as large as its deviation from the rest.
+        let other = level - apart * level.abs().max(1.0);
+        let rewards: Vec<f64> = noisy.iter().chain([&other]).map(|&r| r.into()).collect();
+        let last = *AdvantageKind::LeaveOneOutStd.of(&rewards).last().unwrap();
+        let expected = f64::from(other) - f64::from(level);
+        prop_assert!((last - expected).abs() <= 1e-5 * expected.abs(), "{} but {}", last, expected);
     }
 
     #[test]

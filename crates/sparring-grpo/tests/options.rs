@@ -8,6 +8,7 @@ use sparring_grpo::advantage::{Baselines, WeightedPart};
 use sparring_grpo::{
     AdvantageKind, GrpoConfig, GrpoError, ImportanceCorrection, ImportanceLevel, KlConfig, KlEstimator,
     KlPlacement, LossKind, OldLogp, Outside, RolloutGroup, SoftOverlong, Surrogate, UpdateReport,
+    is_zero_advantage,
 };
 use sparring_testkit::Tape;
 
@@ -127,15 +128,59 @@ fn long_completions_are_penalised_or_masked() {
     let mut rollouts = pair();
     rollouts[1].tokens = vec![3];
     rollouts[1].logp = vec![-1.0];
-    let equal = [Some(1.0), Some(1.0)];
     let soft = mean_only().with_soft_overlong(Some(SoftOverlong::new(4, 2)));
-    let (tape, report) = run(soft, RolloutGroup::new(&rollouts, &equal));
-    assert_eq!(report.reward_range, Some((0.5, 1.0)));
+    let (tape, report) = run(soft, RolloutGroup::new(&rollouts, &[Some(1.0), Some(0.9)]));
+    assert_eq!(report.reward_range, Some((0.5, f64::from(0.9_f32))));
     assert!(tape.gradients[0] > 0.0 && tape.gradients[3] < 0.0);
     rollouts[0].finish = Finish::Length;
     let masked = mean_only().with_mask_truncated(true);
     let gradients = run(masked, RolloutGroup::new(&rollouts, &REWARDS)).0.gradients;
     assert!(gradients[0] == 0.0 && (gradients[3] - 0.5).abs() < 1e-7);
+}
+
+/// Answers that are all wrong differ by their shaping only: neither their lengths nor their divergence is a reason to
+/// prefer one.
+#[test]
+fn shaping_does_not_revive_a_group_of_equal_rewards() {
+    let mut rollouts = pair();
+    rollouts[1].tokens = vec![3];
+    rollouts[1].logp = vec![-1.0];
+    let wrong = [Some(0.0), Some(0.0)];
+    let in_reward = KlConfig::new(0.1).with_placement(KlPlacement::Reward);
+    let soft = GrpoConfig::default().with_soft_overlong(Some(SoftOverlong::new(4, 2)));
+    for config in [soft.clone(), GrpoConfig::default().with_kl(in_reward)] {
+        let (tape, report) = run(config.clone(), RolloutGroup::new(&rollouts, &wrong));
+        assert_eq!(
+            (report.zero_advantage_groups, report.steps, report.reward_range),
+            (1, 0, Some((0.0, 0.0)))
+        );
+        assert!(tape.gradients.iter().all(|g| *g == 0.0));
+        let alone = run(config.with_learn_from_shaping(true), RolloutGroup::new(&rollouts, &wrong));
+        assert_eq!((alone.1.zero_advantage_groups, alone.1.steps), (0, 1));
+        assert!(alone.1.advantage_std > 0.5, "as large as that of right and wrong answers");
+    }
+    // A statistic of the whole batch needs no difference within the group.
+    let batch = soft.with_advantage(AdvantageKind::ReinforcePlusPlus);
+    assert_eq!(run(batch, RolloutGroup::new(&rollouts, &wrong)).1.zero_advantage_groups, 0);
+}
+
+/// Rewards that differ in their last digits are equal, for every estimator.
+#[test]
+fn rounding_is_no_signal() {
+    let rollouts = pair();
+    for level in [0.3_f32, 1000.0, -1e6] {
+        let rewards = [Some(level), Some(level.next_up())];
+        assert!(is_zero_advantage(&rewards));
+        for kind in AdvantageKind::ALL.into_iter().filter(|kind| !kind.needs_more_than_rewards()) {
+            for drops in [false, true] {
+                let config = mean_only().with_advantage(kind).with_drop_zero_advantage(drops);
+                let report = run(config, RolloutGroup::new(&rollouts, &rewards)).1;
+                let counts = (report.zero_advantage_groups, report.steps, report.advantage_max);
+                assert_eq!(counts, (1, 0, 0.0), "{kind:?} at {level}");
+            }
+        }
+    }
+    assert!(!is_zero_advantage(&[Some(0.3), Some(0.300_01)]));
 }
 
 #[test]

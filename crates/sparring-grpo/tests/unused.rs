@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 mod common;
 
-use common::{Spy, rollouts, toy};
+use common::{Spy, logged, rollouts, toy};
 use serde_json::{Map, Value, json};
-use sparring_core::{Finish, PolicyError, Rollout, Scorer, TokenBatch};
+use sparring_core::{Finish, PolicyError, Rollout, Scorer, TokenBatch, advantage_fn};
 use sparring_grpo::advantage::WeightedPart;
-use sparring_grpo::{AdvantageKind, GrpoConfig, GrpoError, LossKind, RolloutGroup};
+use sparring_grpo::{
+    AdvantageKind, GrpoConfig, GrpoError, KlConfig, KlPlacement, LossKind, OldLogp, RolloutGroup,
+    SoftOverlong,
+};
 use std::cell::OnceCell;
 
 /// Every field, as a path, with values that differ from the default: several where one may be the base's own. A value
@@ -42,7 +45,7 @@ fn variants() -> Vec<(&'static str, Vec<Value>)> {
         field("dual_clip", &[json!(1.05)]),
         field("kl.coef", &[json!(0.3)]),
         field("kl.estimator", &[json!("k1")]),
-        field("kl.placement", &[json!("reward")]),
+        field("kl.placement", &[json!("reward"), json!("loss")]),
         field("kl.ratio_weighted", &[json!(true)]),
         field("kl.bounded", &[json!(true)]),
         field("entropy_coef", &[json!(0.1)]),
@@ -58,7 +61,8 @@ fn variants() -> Vec<(&'static str, Vec<Value>)> {
         field("old_logp", &[json!("sampler"), json!("recompute")]),
         field("hooked_logp", &[json!(false)]),
         field("mask_truncated", &[json!(true)]),
-        field("soft_overlong", &[json!({"max": 6, "cache": 4})]),
+        field("soft_overlong", &[json!({"max": 6, "cache": 4}), json!({"max": 7, "cache": 5})]),
+        field("learn_from_shaping", &[json!(true)]),
         field("drop_zero_advantage", &[json!(true)]),
         field("dynamic_sampling", &[json!({"max_rounds": 3})]),
         field("drift_threshold", &[json!(1e9)]),
@@ -195,7 +199,7 @@ fn every_field_is_listed() {
 #[test]
 fn off_policy_no_loss_ignores_a_setting() {
     for loss in LossKind::ALL {
-        let base = with_loss(loss).with_old_logp(sparring_grpo::OldLogp::Sampler);
+        let base = with_loss(loss).with_old_logp(OldLogp::Sampler);
         check(&format!("{loss:?}, old log-probabilities of the sampler"), &base, &[]);
         check(&format!("{loss:?}, with a KL term"), &base.with_kl_coef(0.1), &[]);
     }
@@ -215,6 +219,7 @@ fn with_recomputed_log_probabilities_no_loss_ignores_a_setting() {
 fn no_surrogate_ignores_a_setting() {
     for surrogate in [
         json!({"kind": "kl_cov", "share": 0.3, "coef": 0.7}),
+        json!({"kind": "trust_region", "divergence": "tv", "low": 0.2, "high": 0.2, "symmetric": true}),
         json!({"kind": "trust_region", "divergence": "tv", "low": 0.2, "high": 0.2}),
         json!({"kind": "trust_region", "divergence": "kl", "low": 0.2, "high": 0.2, "max_ratio": 1.1}),
     ] {
@@ -233,6 +238,45 @@ fn no_advantage_ignores_its_settings() {
             assert!(patches.iter().any(|patch| base.acts(field, patch)), "{advantage:?}: {field}");
         }
     }
+}
+
+#[test]
+fn no_advantage_ignores_another_setting() {
+    for advantage in AdvantageKind::ALL {
+        let base = GrpoConfig::default().with_advantage(advantage).with_old_logp(OldLogp::Sampler);
+        // Whitened over the batch, only groups without any reward are zero-advantage groups.
+        let whitens = advantage == AdvantageKind::ReinforcePlusPlusBaseline;
+        let idle: &[&str] =
+            if advantage.is_within_group() && !whitens { &[] } else { &["drop_zero_advantage"] };
+        check(&format!("{advantage:?}"), &base, idle);
+        check(&format!("{advantage:?}, with a KL term"), &base.with_kl_coef(0.1), idle);
+    }
+}
+
+#[test]
+fn shaping_acts_or_is_refused() {
+    let soft = GrpoConfig::default().with_soft_overlong(Some(SoftOverlong::new(6, 4)));
+    check("a length penalty", &soft.with_old_logp(OldLogp::Sampler), &[]);
+    let in_reward = KlConfig::new(0.1).with_placement(KlPlacement::Reward);
+    check("KL in the reward", &GrpoConfig::default().with_kl(in_reward).with_old_logp(OldLogp::Sampler), &[]);
+}
+
+#[test]
+fn a_custom_advantage_names_the_settings_that_it_replaces() {
+    let custom = || advantage_fn(|rewards: &[f32], out: &mut [f32]| out.copy_from_slice(rewards));
+    let set = GrpoConfig::default().with_advantage(AdvantageKind::MaxRl);
+    let log = logged(|| drop(set.build().unwrap().with_advantage(custom())));
+    assert!(log.contains("WARN") && log.contains("setting=\"advantage\""), "{log}");
+    assert_eq!(logged(|| drop(GrpoConfig::default().build().unwrap().with_advantage(custom()))), "");
+}
+
+#[test]
+fn a_cap_below_the_clip_is_a_warning() {
+    let low = GrpoConfig::default().with_ratio_cap(Some(1.2));
+    let log = logged(|| drop(low.build().unwrap()));
+    assert!(log.contains("WARN") && log.contains("ratio_cap is not above 1 + clip_high"), "{log}");
+    let high = GrpoConfig::default().with_ratio_cap(Some(4.0));
+    assert_eq!(logged(|| drop(high.build().unwrap())), "");
 }
 
 #[test]

@@ -365,7 +365,7 @@ fn settings_are_checked_and_read_strictly() {
     let bad: [(&str, GrpoConfig); 13] = [
         ("clip_low", GrpoConfig::default().with_clip_low(1.5)),
         ("clip_high", GrpoConfig::default().with_clip_high(-0.1)),
-        ("ratio_cap", GrpoConfig::default().with_ratio_cap(Some(1.1))),
+        ("ratio_cap", GrpoConfig::default().with_ratio_cap(Some(0.0))),
         ("kl.coef", GrpoConfig::default().with_kl_coef(f64::NAN)),
         ("entropy_coef", GrpoConfig::default().with_entropy_coef(-1.0)),
         ("epochs", GrpoConfig::default().with_epochs(0)),

@@ -44,6 +44,7 @@ pub mod extract;
 pub mod format;
 pub mod length;
 pub mod majority;
+pub mod ngram_repetition;
 pub mod ordered_tags;
 pub mod reference_format;
 pub mod repetition;

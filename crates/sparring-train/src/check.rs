@@ -67,8 +67,8 @@ pub fn schedule(field: &str, schedule: LrSchedule) -> Result<(), TrainError> {
     }
 }
 
-/// The update of a loop that samples with these parameters. The loop passes no expert prefixes, and its temperature is
-/// the sampler's.
+/// The update of a loop that samples with these parameters. The loop passes no expert prefixes, its temperature is the
+/// sampler's, and no completion is longer than the sampler's `max_tokens`.
 ///
 /// # Errors
 /// [`TrainError::Setting`] names the setting by `field` and its place in it: `solver.grpo.clip_low`.
@@ -82,6 +82,14 @@ pub fn grpo(field: &str, config: &GrpoConfig, sampling: &SamplingParams) -> Resu
     let temperatures = [GrpoConfig::default().temperature, sampling.temperature];
     if !temperatures.contains(&config.temperature) {
         return Err(wrong("temperature", "leave it out: it is the temperature of the sampling".to_owned()));
+    }
+    // A penalty that no completion can reach.
+    if config.soft_overlong.is_some_and(|soft| soft.max.saturating_sub(soft.cache) >= sampling.max_tokens) {
+        let longest = sampling.max_tokens;
+        return Err(wrong(
+            "soft_overlong",
+            format!("never applies to completions of at most {longest} tokens: max - cache must be less"),
+        ));
     }
     config.clone().for_sampling(sampling).build().map_err(|error| match error {
         GrpoError::Config { field, why } => wrong(field, why),

@@ -2,6 +2,7 @@ use crate::TrainError;
 use crate::summary::mean;
 use serde_json::{Map, Value};
 use sparring_core::{BoxError, Component, Hook, Reward, RewardContext, Rollout, sum_components};
+use sparring_grpo::is_zero_advantage;
 
 /// The rewards of one group.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,6 +51,14 @@ impl Score {
     pub fn with_hook(mut self, hook: Option<Hook>) -> Self {
         self.hook = hook;
         self
+    }
+
+    /// Returns whether the rewards are equal, or all of their components, if advantages are computed `by_parts`.
+    pub(crate) fn is_zero_advantage(&self, by_parts: bool) -> bool {
+        if by_parts && !self.components.is_empty() {
+            return self.components.iter().all(|(_, scores)| is_zero_advantage(scores));
+        }
+        is_zero_advantage(&self.rewards)
     }
 
     /// Rewards from elsewhere, without components.

@@ -44,14 +44,15 @@ pub fn peak_rss_mib() -> f64 {
     line.and_then(|l| l.split_whitespace().next()?.parse::<f64>().ok()).map_or(0.0, |kib| kib / 1024.0)
 }
 
-/// A warning for progress notes: the sampler has drifted from the learner ([`UpdateReport::drifted`]).
+/// A warning for progress notes: the sampler has drifted from the learner ([`UpdateReport::drifted`]), or the learner's
+/// training pass differs from its scoring ([`UpdateReport::scoring_differs`]).
 #[derive(Debug, Default)]
 pub struct DriftNote {
     shown: bool,
 }
 
 impl DriftNote {
-    /// The warning, at the first update whose mean drift is above `grpo.drift_threshold`; else nothing.
+    /// The warning, at the first update with one; else nothing.
     ///
     /// ```
     /// use sparring_grpo::UpdateReport;
@@ -62,10 +63,16 @@ impl DriftNote {
     /// assert_eq!(note.of(&update), "");
     /// ```
     pub fn of(&mut self, update: &UpdateReport) -> String {
-        if self.shown || !update.drifted {
+        if self.shown || !(update.drifted || update.scoring_differs) {
             return String::new();
         }
         self.shown = true;
+        if update.scoring_differs {
+            let mean = update.scoring_gap_mean.unwrap_or_default();
+            return format!(
+                ", WARNING: the model scores and trains {mean:.3} nats a token apart: is there dropout?"
+            );
+        }
         let mean = update.drift_mean.unwrap_or_default();
         format!(", WARNING: the sampler drifted by {mean:.3} nats a token")
     }

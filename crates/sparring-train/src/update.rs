@@ -2,7 +2,7 @@ use crate::Scored;
 use sparring_core::{Learner, Rollout, Scorer};
 use sparring_grpo::advantage::{Baselines, WeightedPart};
 use sparring_grpo::{Adpo, AdvantageKind, Grpo, GrpoError, RolloutGroup, UpdateReport};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The learning half of an update: from sampled groups and their scores to optimiser steps.
 ///
@@ -79,7 +79,8 @@ impl Updater {
     /// are the moving averages of [`AdvantageKind::KeyedMovingAverage`], part of a run's state.
     ///
     /// # Errors
-    /// As [`Grpo::update_with`].
+    /// As [`Grpo::update_with`]; [`GrpoError::Group`] also for another number of scores than groups, and for part
+    /// weights of components that the rewards do not have.
     pub fn update(
         &self,
         learner: &mut dyn Learner,
@@ -94,6 +95,7 @@ impl Updater {
                 format!("{} groups but {} scores; pass one for each", groups.len(), scored.groups.len());
             return Err(GrpoError::Group { group: groups.len().min(scored.groups.len()), what });
         }
+        self.check_part_weights(scored)?;
         let parts = self.parts(scored);
         let weighted: Vec<Vec<WeightedPart<'_>>> = parts
             .iter()
@@ -135,6 +137,21 @@ impl Updater {
         let adpo = self.adpo?;
         let clip = adpo.clip_high(self.grpo.config().clip_high, p);
         Some((vec![adpo.scale(p) as f32; completions], vec![clip as f32; completions]))
+    }
+
+    /// A weight of a component that does not exist would be without effect.
+    fn check_part_weights(&self, scored: &Scored) -> Result<(), GrpoError> {
+        let names: BTreeSet<&String> =
+            scored.groups.iter().flat_map(|group| &group.components).map(|(name, _)| name).collect();
+        match self.part_weights.keys().find(|name| !names.contains(name)) {
+            Some(name) if !names.is_empty() => {
+                let what = format!(
+                    "has no reward component {name:?}, which part_weights names; there are {names:?}"
+                );
+                Err(GrpoError::Group { group: 0, what })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Weight and scores of each component of each group's reward, where the advantages are made of them.

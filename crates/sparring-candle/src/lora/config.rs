@@ -81,6 +81,12 @@ pub struct LoraConfig {
     /// Probability of dropping an element of the factors' input in training, in [0, 1). The mask is a function of the
     /// seed, the number of earlier calls of `accumulate`, and the token's place in the batch: each call has another
     /// mask, and completions with a shared prompt share its mask.
+    ///
+    /// For reinforcement learning, leave it at 0, the default. Sampling and scoring have no dropout, so with it the
+    /// ratio between the policy in training and the policy that sampled, or was scored before the first step, differs
+    /// from 1 even with the same weights (0.88 to 1.16 with a dropout of 0.1), and a KL term is not 0 at the reference.
+    /// An update of `sparring-grpo` with several steps measures this and warns. With one step per update the ratio is
+    /// 1, and dropout only adds noise.
     #[serde(rename = "lora_dropout", default)]
     pub dropout: f64,
     /// The matrices with factors.

@@ -1,6 +1,6 @@
 //! Advantages over a whole batch.
 use super::GroupRewards;
-use super::group::{group_std, length_weighted, mean_std};
+use super::group::{ROUNDING, equal_up_to_rounding, group_std, largest, length_weighted, mean_std};
 
 /// Added to the variance when whitening (verl's value).
 const VARIANCE_EPSILON: f64 = 1e-8;
@@ -30,17 +30,18 @@ pub(super) fn length_weighted_group(group: &GroupRewards<'_>) -> Vec<f64> {
     super::with_missing(group.rewards, &|_| length_weighted(&present, &lengths))
 }
 
-/// α·deviation.
+/// α·deviation. A reward within rounding of 0 is 0.
 pub(super) fn gpg(groups: &[GroupRewards<'_>], deviations: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
-    let nonzero = rewards(groups).filter(|&r| r != 0.0).count().max(1);
+    let zero = ROUNDING * largest(rewards(groups));
+    let nonzero = rewards(groups).filter(|r| r.abs() > zero).count().max(1);
     let alpha = rewards(groups).count() as f64 / nonzero as f64;
     deviations.into_iter().map(|group| group.into_iter().map(|a| alpha * a).collect()).collect()
 }
 
 /// Returns (v − mean) / √(var + 1e-8). Each value is counted once per token of its completion, and the variance is
-/// divided by the number of tokens − 1 (verl's `masked_whiten`). Equal values give exactly 0.
+/// divided by the number of tokens − 1 (verl's `masked_whiten`). Values that are equal up to rounding give exactly 0.
 pub fn token_whitened(values: &[f64], tokens: &[usize]) -> Vec<f64> {
-    if super::equal(values) {
+    if equal_up_to_rounding(values) {
         return vec![0.0; values.len()];
     }
     let total: usize = tokens.iter().sum();
@@ -75,7 +76,9 @@ pub fn normalize_then_sum(groups: &[GroupRewards<'_>], epsilon: f64) -> Vec<Vec<
     let summed = |group: &GroupRewards<'_>| {
         let mut sum = vec![0.0; group.rewards.len()];
         for part in group.parts {
-            let normal = super::with_missing(part.scores, &|r| group_std(r, epsilon));
+            let normal = super::with_missing(part.scores, &|r| {
+                if equal_up_to_rounding(r) { vec![0.0; r.len()] } else { group_std(r, epsilon) }
+            });
             sum.iter_mut().zip(normal).for_each(|(sum, a)| *sum += part.weight * a);
         }
         sum

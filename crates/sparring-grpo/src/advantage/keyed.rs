@@ -1,6 +1,6 @@
 //! Advantages over the rewards of one key: a task, a player, a game.
 use super::GroupRewards;
-use super::group::group_std;
+use super::group::{equal_up_to_rounding, group_std};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,6 +14,9 @@ pub(super) fn whitened(groups: &[GroupRewards<'_>], epsilon: f64) -> Vec<Vec<f64
     }
     for places in keys.values() {
         let rewards: Vec<f64> = places.iter().map(|(_, _, r)| *r).collect();
+        if equal_up_to_rounding(&rewards) {
+            continue;
+        }
         for ((g, i, _), a) in places.iter().zip(group_std(&rewards, epsilon)) {
             out[*g][*i] = a;
         }

@@ -1,9 +1,10 @@
 //! Advantage estimators.
 //!
 //! A completion without a reward (`None`) is left out of every statistic and gets advantage 0. A statistic over a
-//! single reward, or over equal ones, gives advantages of exactly 0. The statistic of the estimators that whiten over
-//! the batch ([`AdvantageKind::ReinforcePlusPlus`], with a baseline or without) is the whole batch, in which a group of
-//! equal rewards may have non-zero advantages.
+//! single reward, or over equal ones, gives advantages of exactly 0. An update also takes rewards for equal that differ
+//! by rounding ([`equal_up_to_rounding`]); [`group_std`] and its neighbours compare `f64` exactly. The statistic of the
+//! estimators that whiten over the batch ([`AdvantageKind::ReinforcePlusPlus`], with a baseline or without) is the
+//! whole batch, in which a group of equal rewards may have non-zero advantages.
 
 mod batch;
 mod group;
@@ -11,7 +12,8 @@ mod keyed;
 
 pub use batch::{normalize_then_sum, token_whitened};
 pub use group::{
-    equal, group_mean, group_std, leave_one_out, leave_one_out_std, length_weighted, max_rl, pass_at_k,
+    ROUNDING, equal, equal_up_to_rounding, group_mean, group_std, leave_one_out, leave_one_out_std,
+    length_weighted, max_rl, pass_at_k,
 };
 pub use keyed::Baselines;
 
@@ -36,7 +38,7 @@ pub enum AdvantageKind {
     BatchStd,
     /// r − mean of the group's other rewards (RLOO, arXiv:2402.14740, eq. 8).
     LeaveOneOut,
-    /// [`AdvantageKind::LeaveOneOut`] divided by the standard deviation of the others, if that is not 0 (NeMo-RL).
+    /// [`AdvantageKind::LeaveOneOut`] divided by the standard deviation of the others, unless they are equal (NeMo-RL).
     LeaveOneOutStd,
     /// r whitened over the batch, each completion weighted by its tokens; ignores groups (REINFORCE++,
     /// arXiv:2501.03262).
@@ -140,6 +142,17 @@ impl Estimator {
     }
 }
 
+/// Returns the rewards of a group, with one value for all if they are equal up to rounding.
+pub(crate) fn without_rounding(rewards: &[Option<f64>]) -> Vec<Option<f64>> {
+    let present: Vec<f64> = rewards.iter().flatten().copied().collect();
+    match present.first() {
+        Some(&first) if equal_up_to_rounding(&present) => {
+            rewards.iter().map(|reward| reward.map(|_| first)).collect()
+        }
+        _ => rewards.to_vec(),
+    }
+}
+
 /// Applies `f` to the rewards that are present; the others get 0.
 fn with_missing(rewards: &[Option<f64>], f: &dyn Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
     let present: Vec<f64> = rewards.iter().flatten().copied().collect();
@@ -185,6 +198,17 @@ impl AdvantageKind {
         matches!(self, Self::KeyedWhitening | Self::KeyedMovingAverage | Self::NormalizeThenSum)
     }
 
+    /// Returns whether no advantage is below 0.
+    pub(crate) const fn is_never_negative(self) -> bool {
+        matches!(self, Self::PassAtK)
+    }
+
+    /// Returns whether a reward is compared with those of its group: not with the estimators that compare over the
+    /// batch or a key alone.
+    pub const fn is_within_group(self) -> bool {
+        !matches!(self, Self::ReinforcePlusPlus | Self::KeyedWhitening | Self::KeyedMovingAverage)
+    }
+
     /// Returns the advantages of one group that is the whole batch, in `f64`, for completions of equal length.
     pub fn of(self, rewards: &[f64]) -> Vec<f64> {
         let present: Vec<Option<f64>> = rewards.iter().copied().map(Some).collect();
@@ -201,7 +225,7 @@ impl AdvantageKind {
 impl Advantage for AdvantageKind {
     fn compute(&self, rewards: &[f32], out: &mut [f32]) {
         let wide: Vec<f64> = rewards.iter().map(|&r| f64::from(r)).collect();
-        let zero = equal(&wide);
+        let zero = equal_up_to_rounding(&wide);
         for (out, a) in out.iter_mut().zip(self.of(&wide)) {
             *out = if zero { 0.0 } else { a as f32 };
         }
@@ -210,12 +234,12 @@ impl Advantage for AdvantageKind {
 
 /// Returns the advantages of one group by a custom estimator; some completions may have no reward.
 ///
-/// A `None` is left out of the group's statistics and gets advantage 0. Equal rewards give exactly 0 for any `kind`, as
-/// the contract of [`Advantage`] requires.
+/// A `None` is left out of the group's statistics and gets advantage 0. Rewards that are equal up to rounding give
+/// exactly 0 for any `kind`, as the contract of [`Advantage`] requires of equal ones.
 pub fn advantages(kind: &dyn Advantage, rewards: &[Option<f32>]) -> Vec<f32> {
     let present: Vec<f32> = rewards.iter().flatten().copied().collect();
     let mut computed = vec![0.0; present.len()];
-    if !equal(&present) {
+    if !equal_up_to_rounding(&present) {
         kind.compute(&present, &mut computed);
     }
     let mut next = computed.into_iter();

@@ -69,3 +69,20 @@ fn keys_are_independent() {
     near(&moving.batch(&groups, &mut baselines)[1], &[10.0, 29.5]);
     assert!((baselines.of("b") - (0.95 * 0.5 + 1.5)).abs() < 1e-12 && baselines.of("c") == 0.0);
 }
+
+/// Sums that are 0 but for rounding: dividing by them would give 1e8.
+#[test]
+fn rounding_is_not_divided_by() {
+    assert_eq!(AdvantageKind::MaxRl.of(&[1.0, -1.0, 3e-8]), [0.0; 3]);
+    let exact = AdvantageKind::Gpg.of(&[0.9, 0.0, 0.0]);
+    near(&AdvantageKind::Gpg.of(&[0.9, 0.0, 1e-17]), &exact);
+    // Equal parts of a reward do not dominate the part that differs.
+    let (level, differs) = ([Some(1000.0), Some(1000.0_f32.next_up().into())], [Some(0.0), Some(1.0)]);
+    let sums = |first: &[Option<f64>; 2]| {
+        let parts =
+            [WeightedPart { weight: 1.0, scores: first }, WeightedPart { weight: 1.0, scores: &differs }];
+        let group = GroupRewards { rewards: &differs, lengths: &[1, 1], key: "", parts: &parts };
+        normalize_then_sum(&[group], STD_EPSILON).remove(0)
+    };
+    near(&sums(&level), &sums(&[Some(1000.0); 2]));
+}

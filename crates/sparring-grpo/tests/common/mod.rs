@@ -5,7 +5,10 @@ use sparring_core::{
     TokenBatch, TokenGradients, TokenLoss, TokenStats,
 };
 use sparring_testkit::ToyPolicy;
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use tracing_subscriber::fmt::MakeWriter;
 
 /// The toy policy, with its calls counted; one call of `accumulate` can be made to fail.
 #[derive(Debug)]
@@ -116,4 +119,35 @@ pub fn varied(groups: &[Vec<Rollout>]) -> Vec<Vec<Option<f32>>> {
 /// A rollout with these tokens and log-probabilities.
 pub fn rollout(tokens: Vec<u32>, logp: Vec<f32>) -> Rollout {
     Rollout::from_text("").with_tokens([0], tokens).with_logp(logp)
+}
+
+/// A buffer of log lines.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// What `f` logs.
+pub fn logged(f: impl FnOnce()) -> String {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    tracing::subscriber::with_default(subscriber, f);
+    String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
 }

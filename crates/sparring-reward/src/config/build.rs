@@ -75,6 +75,7 @@ impl<T: ?Sized + 'static> Builder<'_, T> {
             RewardConfig::Tags(rules) => Box::new(rules.clone()),
             RewardConfig::Length(rules) => Box::new(rules.clone()),
             RewardConfig::ToolUse(rules) => Box::new(rules.clone()),
+            RewardConfig::NgramRepetition(rules) => Box::new(*rules),
             RewardConfig::Majority(rules) => Box::new(rules.clone()),
             RewardConfig::Present(rules) => Box::new(rules.clone()),
             RewardConfig::SolverFormat(rules) => Box::new(*rules),

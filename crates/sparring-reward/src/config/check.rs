@@ -82,6 +82,7 @@ impl RewardConfig {
                 check("mark", !rule.mark.is_empty(), "must not be empty")?;
                 finite("each", rule.each)
             }
+            Self::NgramRepetition(rule) => rule.validate(),
             Self::Repetition { rules, .. } => rules.validate().map_err(|e| e.within("rules")),
             Self::Band(band) => band.validate(),
             Self::SolverFormat(rules) => {

@@ -9,6 +9,7 @@ use crate::extract::{Extract, Present};
 use crate::format::SolverFormat;
 use crate::length::Length;
 use crate::majority::Majority;
+use crate::ngram_repetition::NgramRepetition;
 use crate::ordered_tags::OrderedTags;
 use crate::reference_format::ReferenceFormat;
 use crate::repetition::RepetitionSettings;
@@ -133,6 +134,8 @@ kinds! {
         Length(Length),
         /// [`ToolUse`].
         ToolUse(ToolUse),
+        /// [`NgramRepetition`].
+        NgramRepetition(NgramRepetition),
         /// [`Majority`].
         Majority(Majority),
         /// [`Present`].

@@ -28,6 +28,7 @@ fn kinds() -> Vec<Value> {
         json!({"kind": "tags"}),
         json!({"kind": "length"}),
         json!({"kind": "tool_use"}),
+        json!({"kind": "ngram_repetition", "size": 4, "unit": "words"}),
         json!({"kind": "majority", "answer": {"kind": "calls"}}),
         json!({"kind": "repetition", "question": {"kind": "tag", "tag": "question"}}),
         json!({"kind": "band"}),
@@ -97,6 +98,10 @@ fn errors_name_the_path() {
             "rules.weight: must be finite and at least 0",
         ),
         (json!({"kind": "tool_use", "mark": ""}), "mark: must not be empty"),
+        (
+            json!({"kind": "ngram_repetition", "max_penalty": -1}),
+            "max_penalty: must be finite and at least 0",
+        ),
     ] {
         assert_eq!(refused(config), want);
     }

@@ -7,6 +7,8 @@ use sparring_core::{
 use sparring_grpo::advantage::Baselines;
 use sparring_grpo::{Adpo, AdvantageKind, GrpoConfig};
 
+type Scores = Result<Vec<Option<f32>>, BoxError>;
+
 /// Two parts of very different size: the letter, and that there is one.
 struct Parts;
 
@@ -61,6 +63,45 @@ fn dynamic_sampling_replaces_groups_without_an_advantage() {
         run(1).iter().all(|step| step.record.rounds == 1 && step.record.drawn == 3),
         "rounds are bounded"
     );
+}
+
+/// Two parts that differ within a group, though their sum never does.
+#[test]
+fn advantages_by_parts_are_judged_by_the_parts() {
+    struct Opposed;
+    impl Reward<String> for Opposed {
+        fn name(&self) -> &'static str {
+            "opposed"
+        }
+        fn score(&self, task: &String, group: &[Rollout], ctx: &RewardContext<'_>) -> Scores {
+            Ok(sum_components(self.name(), &self.components(task, group, ctx)?, group.len())?)
+        }
+        fn components(
+            &self,
+            task: &String,
+            group: &[Rollout],
+            _: &RewardContext<'_>,
+        ) -> Result<Vec<Component>, BoxError> {
+            let part = |sign: f32| {
+                group.iter().map(|out| Some(sign * f32::from(repeated(task, out)))).collect::<Vec<_>>()
+            };
+            Ok(vec![("for".into(), part(1.0)), ("against".into(), part(-1.0))])
+        }
+    }
+    let drawn = |advantage: AdvantageKind| {
+        let mut config = dynamic(config(), 2);
+        config.grpo.advantage = advantage;
+        if advantage == AdvantageKind::NormalizeThenSum {
+            config.part_weights.insert("against".into(), 0.5);
+        }
+        let mut policy = toy();
+        let plan = config.build().unwrap();
+        let source = Epochs::new(letters());
+        let mut trainer = Trainer::new(plan, &mut policy, source, prompt, Opposed, Seed::new(3));
+        trainer.step().unwrap().unwrap()
+    };
+    assert!(drawn(AdvantageKind::NormalizeThenSum).record.update.steps > 0);
+    assert_eq!(drawn(AdvantageKind::GroupStd).groups.len(), 0);
 }
 
 #[test]
@@ -123,6 +164,20 @@ fn parts_are_normalised_each_by_itself() {
     assert!(normalised > summed + 0.2, "{normalised} and {summed}");
     let off = run(AdvantageKind::NormalizeThenSum, &[("letter", 0.0)]);
     assert!(normalised > off + 0.2, "a weight of 0 takes the letter out: {normalised} and {off}");
+}
+
+#[test]
+fn a_weight_of_no_component_is_refused() {
+    let mut config = config();
+    config.grpo.advantage = AdvantageKind::NormalizeThenSum;
+    config.part_weights.insert("leter".to_owned(), 0.5);
+    let (mut policy, plan) = (toy(), config.build().unwrap());
+    let mut trainer = Trainer::new(plan, &mut policy, Epochs::new(letters()), prompt, Parts, Seed::new(3));
+    let error = one_line(&trainer.step().unwrap_err());
+    assert!(
+        error.contains(r#"no reward component "leter""#) && error.contains(r#"{"length", "letter"}"#),
+        "{error}"
+    );
 }
 
 #[test]
@@ -270,6 +325,10 @@ fn settings_survive_their_file_and_mistakes_name_their_field() {
         ("lr_schedule = { kind = \"linear\", to = -1.0 }", "lr_schedule.to = -1"),
         ("[grpo]\nexpert_gamma = 0.1", "grpo.expert_gamma = 0.1"),
         ("[grpo]\ntemperature = 0.5", "grpo.temperature = 0.5"),
+        (
+            "sampling = { max_tokens = 8 }\ngrpo = { soft_overlong = { max = 16, cache = 8 } }",
+            "never applies to completions of at most 8 tokens",
+        ),
         ("adpo = { min_scale = 1.5 }", "adpo.min_scale = 1.5"),
         ("adpo = { extra_clip = -1.0 }", "adpo.extra_clip = -1"),
         ("adpo = {}\ngrpo = { loss = \"vespo\" }", "needs a loss that clips"),

@@ -1,7 +1,9 @@
 use super::*;
 use crate::report::sections::{drift, policy};
+use crate::summary::DriftNote;
 use crate::{Report, write_report};
 use sparring_core::{BoxError, Event, one_line, task_source_fn};
+use sparring_grpo::UpdateReport;
 
 #[test]
 fn it_learns_measures_and_writes_a_report() {
@@ -51,6 +53,29 @@ fn drift_is_recorded_drawn_and_warned_of() {
     worse["update"]["drifted"] = true.into();
     worse["update"]["drift_mean"] = 0.5.into();
     assert!(drift(&[steps[0], &worse]).contains("In 1 of 2 updates"));
+}
+
+/// The learner computes at the temperature of the sampling, which a run cannot get wrong; what cuts the distribution is
+/// reported.
+#[test]
+fn a_run_learns_at_the_temperature_of_its_sampling() {
+    let update = |sampling: SamplingParams| {
+        let mut policy = toy();
+        let mut trainer = trainer(config().with_sampling(sampling.with_max_tokens(1)), &mut policy, 7);
+        let mut updates = std::iter::from_fn(|| trainer.step().unwrap()).map(|step| step.record.update);
+        updates.find(|update| update.steps > 0).unwrap()
+    };
+    for temperature in [0.5, 1.0, 1.5] {
+        let update = update(SamplingParams::default().with_temperature(temperature));
+        assert!(update.drift_max.unwrap() < 1e-4 && !update.drifted, "{update:?}");
+    }
+    let cut = update(SamplingParams::default().with_top_p(0.8));
+    assert!(cut.drifted && cut.drift_mean.unwrap() > 0.05, "{cut:?}");
+    let mut note = DriftNote::default();
+    assert!(note.of(&cut).contains("the sampler drifted by"));
+    let mut dropout = UpdateReport::default();
+    (dropout.scoring_differs, dropout.scoring_gap_mean) = (true, Some(0.04));
+    assert!(DriftNote::default().of(&dropout).contains("0.040 nats a token apart: is there dropout?"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::source::draw_tasks;
 use crate::summary::mean;
 use crate::{Score, Scored, TrainError, requests, sample, under_hooks};
 use sparring_core::{BoxError, RewardContext, Rollout, Seed};
-use sparring_grpo::{UpdateReport, is_zero_advantage, resample};
+use sparring_grpo::{AdvantageKind, UpdateReport, resample};
 
 /// One update: its tasks, rollouts, rewards and report.
 #[derive(Debug, Clone)]
@@ -85,6 +85,7 @@ impl<T> Trainer<'_, T> {
     /// that was drawn.
     fn draw(&mut self, all: &mut Vec<(Score, Option<f32>)>) -> Result<(Vec<Drawn<T>>, usize), TrainError> {
         let wanted = self.plan.config.prompts_per_step;
+        let by_parts = self.plan.config.grpo.advantage == AdvantageKind::NormalizeThenSum;
         let rounds = self.plan.config.grpo.dynamic_sampling.map(|dynamic| dynamic.max_rounds);
         let seed = self.seed.index(self.state.step as u64).child("sample");
         let round = |round: usize, missing: usize| {
@@ -92,7 +93,7 @@ impl<T> Trainer<'_, T> {
             let seed = if round == 0 { seed } else { seed.child("round").index(round as u64) };
             self.round(missing, seed, all)
         };
-        let replaced = |group: &Drawn<T>| rounds.is_some() && is_zero_advantage(&group.score.rewards);
+        let replaced = |group: &Drawn<T>| rounds.is_some() && group.score.is_zero_advantage(by_parts);
         let kept = resample(wanted, rounds.unwrap_or(1), round, replaced)?;
         Ok((kept.groups, kept.rounds))
     }

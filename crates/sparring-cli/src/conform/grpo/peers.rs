@@ -58,6 +58,7 @@ pub(super) fn read(case: &Value) -> Result<LossCase, BoxError> {
                 low: bounds.0,
                 high: bounds.1,
                 max_ratio: None,
+                symmetric: false,
             };
             objective.log_ratio_coef = or("kl_tau", 0.0);
             for row in &mut rows {
@@ -78,7 +79,7 @@ pub(super) fn read(case: &Value) -> Result<LossCase, BoxError> {
 fn verl(mode: &str, spec: &Value, low: f64, high: f64) -> Result<Surrogate, BoxError> {
     let trust = |divergence| {
         let max_ratio = spec["clip_ratio_c"].as_f64();
-        Surrogate::TrustRegion { divergence, low, high, max_ratio }
+        Surrogate::TrustRegion { divergence, low, high, max_ratio, symmetric: false }
     };
     Ok(match mode {
         "vanilla" | "gspo" => Surrogate::Clipped,
