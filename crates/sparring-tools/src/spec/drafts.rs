@@ -132,11 +132,11 @@ fn is_flag(keyword: &str) -> bool {
 fn bounds(schema: &mut Map<String, Value>) {
     for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
         let Some(Value::Bool(applies)) = schema.get(exclusive) else { continue };
-        if *applies && let Some(value) = schema.shift_remove(bound) {
-            schema.insert(exclusive.to_owned(), value);
-        } else {
-            schema.shift_remove(exclusive);
-        }
+        let value = if *applies { schema.shift_remove(bound) } else { None };
+        match value.filter(|value| !value.is_boolean()) {
+            Some(value) => schema.insert(exclusive.to_owned(), value),
+            None => schema.shift_remove(exclusive),
+        };
     }
 }
 
