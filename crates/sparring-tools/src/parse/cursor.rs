@@ -63,6 +63,8 @@ pub(super) struct Tags {
     bytes: Vec<u8>,
     /// These bytes and the first bytes of the tags.
     firsts: Vec<u8>,
+    /// The second bytes of the tags, one bit each.
+    seconds: [u64; 4],
 }
 
 /// Tags that end calls: first their closing tags, then tags that begin other calls or end the turn.
@@ -112,11 +114,24 @@ impl Tags {
             names.iter().map(|tag| tag.as_bytes()[0]).chain(bytes.iter().copied()).collect();
         firsts.sort_unstable();
         firsts.dedup();
-        Self { names, bytes: bytes.to_vec(), firsts }
+        // A tag of one byte goes on with anything.
+        let mut seconds = if names.iter().any(|tag| tag.len() == 1) { [u64::MAX; 4] } else { [0; 4] };
+        for second in names.iter().filter_map(|tag| tag.as_bytes().get(1)) {
+            seconds[usize::from(second >> 6)] |= 1 << (second & 63);
+        }
+        Self { names, bytes: bytes.to_vec(), firsts, seconds }
+    }
+
+    /// Returns whether no tag goes on like this after its first byte.
+    fn excludes(&self, text: &[u8]) -> bool {
+        text.get(1).is_some_and(|second| self.seconds[usize::from(second >> 6)] & (1 << (second & 63)) == 0)
     }
 
     /// Returns whether one of the tags is here.
     pub(super) fn at(&self, cursor: Cursor<'_>) -> Ahead<usize> {
+        if self.excludes(cursor.rest.as_bytes()) {
+            return Ahead::No;
+        }
         tag_ahead(cursor.rest, &self.names, cursor.end)
     }
 
@@ -125,7 +140,12 @@ impl Tags {
         let mut at = from;
         while let Some(offset) = self.first(&text.as_bytes()[at..]) {
             at += offset;
-            match tag_ahead(&text[at..], &self.names, end) {
+            let here = if self.excludes(&text.as_bytes()[at..]) {
+                Ahead::No
+            } else {
+                tag_ahead(&text[at..], &self.names, end)
+            };
+            match here {
                 Ahead::Yes(tag) => return Found::Tag(at, tag),
                 Ahead::Perhaps => return Found::Perhaps(at),
                 Ahead::No if self.bytes.contains(&text.as_bytes()[at]) => return Found::Byte(at),

@@ -502,7 +502,7 @@ impl Named {
     /// Returns the call, without arguments, from its written name or an id that contains the name.
     fn call(&self, written: String, menu: &[Typed]) -> ToolCall {
         let clean = (self.clean)(&written);
-        let name = if self.ids { in_id(clean, menu) } else { clean }.to_owned();
+        let name = if self.ids && !menu.is_empty() { in_id(clean, menu) } else { clean }.to_owned();
         ToolCall { id: (name != written).then_some(written), name, ..ToolCall::default() }
     }
 }

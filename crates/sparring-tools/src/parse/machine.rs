@@ -10,7 +10,7 @@ use super::mention::is_mention;
 use super::message::{Message, at_recipient};
 use super::python_body::{Names, PythonBody, list_head};
 use super::stream::{CallStream, Delta, Reading};
-use super::xml_body::XmlBody;
+use super::xml_body::{XmlBody, XmlTables};
 use crate::{ParseError, ToolSpec};
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub(super) struct GrammarTables {
     kinds: Vec<TagKind>,
     /// The ends of calls after each opening tag.
     stops: Vec<Arc<Stops>>,
+    /// The tags inside calls after each opening tag.
+    inside: Vec<Option<Arc<XmlTables>>>,
     /// The ends of calls without a tag.
     bare: Arc<Stops>,
     /// The end of the reasoning, then the tags that begin calls.
@@ -60,12 +62,18 @@ impl GrammarTables {
             openers.clone().map(|(tag, _)| tag).chain(grammar.frame.iter().copied()).collect();
         let stops = |body: &Body| Arc::new(Stops::new(body.closers(), &others));
         let bare = grammar.bare.as_ref().map_or_else(|| Arc::new(Stops::new(&[], &[])), stops);
+        let stops: Vec<_> = grammar.openers.iter().map(|(_, body)| stops(body)).collect();
+        let inside = grammar.openers.iter().zip(&stops).map(|((_, body), stops)| match body {
+            Body::Xml(xml) => Some(Arc::new(XmlTables::new(xml, Arc::clone(stops)))),
+            _ => None,
+        });
         Self {
             grammar,
             menu: typed(tools).into(),
             tags: Tags::new(names, bytes),
             kinds,
-            stops: grammar.openers.iter().map(|(_, body)| stops(body)).collect(),
+            inside: inside.collect(),
+            stops,
             bare,
             in_thought: Tags::new(closers.chain(openers.map(|(tag, _)| tag)), &[]),
             starts_in_thought: false,
@@ -324,9 +332,11 @@ impl Machine {
                 Ahead::Perhaps => Ahead::Perhaps,
             };
         }
+        // White space alone decides nothing; nor does it matter before the first text.
+        if !rest.starts_with(['{', '[', '`']) {
+            return Ahead::No;
+        }
         match self.bare_head(rest, cursor.end) {
-            // White space alone decides nothing; nor does it matter before the first text.
-            _ if rest.is_empty() => Ahead::No,
             Ahead::Yes((python, skip)) => {
                 self.begin_bare(python, &rest[..skip], "");
                 Ahead::Yes(space + skip)
@@ -344,11 +354,18 @@ impl Machine {
             TagKind::Opener(i) => {
                 let (_, body) = self.tables.grammar.openers[i];
                 let stops = Arc::clone(&self.tables.stops[i]);
-                if let Body::Message(end) = body {
-                    self.state = State::Message(Box::new(Message::new(end)));
-                    return 0;
+                match (body, &self.tables.inside[i]) {
+                    (Body::Message(end), _) => {
+                        self.state = State::Message(Box::new(Message::new(end)));
+                        return 0;
+                    }
+                    (_, Some(tables)) => {
+                        let menu = Arc::clone(&self.tables.menu);
+                        let body = XmlBody::new(Arc::clone(tables), menu, before);
+                        self.state = State::Xml(Box::new(body));
+                    }
+                    _ => self.begin(body, stops, at + name.len()),
                 }
-                self.begin(body, stops, before, at + name.len());
             }
             TagKind::Thought if self.emitter.calls() > 0 => self.plain(name),
             TagKind::Thought => self.state = Thought::at(at),
@@ -358,8 +375,7 @@ impl Machine {
         name.len() - usize::from(name.ends_with('['))
     }
 
-    fn begin(&mut self, body: Body, stops: Arc<Stops>, before: Option<&'static str>, at: usize) {
-        let menu = || Arc::clone(&self.tables.menu);
+    fn begin(&mut self, body: Body, stops: Arc<Stops>, at: usize) {
         self.state = match body {
             Body::Json(_) => {
                 self.json.begin(stops);
@@ -373,7 +389,10 @@ impl Machine {
                 self.json.begin_named(named, stops);
                 State::Json
             }
-            Body::Xml(xml) => State::Xml(Box::new(XmlBody::new(xml, stops, menu(), before))),
+            Body::Xml(xml) => {
+                let tables = Arc::new(XmlTables::new(xml, stops));
+                State::Xml(Box::new(XmlBody::new(tables, Arc::clone(&self.tables.menu), None)))
+            }
             Body::Python(_) => {
                 State::Python(Box::new(PythonBody::new(stops, false, self.tables.names(true))))
             }
@@ -436,7 +455,7 @@ impl Machine {
         }
         let json = near && inside.starts_with(['{', '`']);
         let body = if json { Body::Json(stops.closers) } else { Body::Python(stops.closers) };
-        self.begin(body, stops, None, cursor.at);
+        self.begin(body, stops, cursor.at);
         Step::Took(0)
     }
 
@@ -447,7 +466,7 @@ impl Machine {
             return if cursor.space() > MAX_SPACE { Step::Leave(0) } else { Step::Wait };
         }
         if rest.starts_with(['{', '[']) || rest.starts_with("```") {
-            self.begin(Body::Json(stops.closers), stops, None, cursor.at);
+            self.begin(Body::Json(stops.closers), stops, cursor.at);
             return Step::Took(0);
         }
         Step::Leave(0)

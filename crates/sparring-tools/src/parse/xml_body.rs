@@ -9,17 +9,41 @@ use crate::{ParseError, ToolCall};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// Reads one call whose arguments are in tags.
+/// A notation with tags derived from it.
 #[derive(Debug)]
-pub(super) struct XmlBody {
+pub(super) struct XmlTables {
     xml: &'static Xml,
     stops: Arc<Stops>,
-    /// The ends of the name, of a parameter's name, and of a value.
+    /// The ends of the name, of the rest of its tag, of a parameter's name, and of a value.
     names: Tags,
+    name_rest: Tags,
     keys: Tags,
     values: Tags,
     /// What may follow a value.
     after: Tags,
+}
+
+impl XmlTables {
+    pub(super) fn new(xml: &'static Xml, stops: Arc<Stops>) -> Self {
+        let ends = [xml.value_close].into_iter().chain(xml.value_close_odd.iter().copied());
+        let after: Vec<_> =
+            [xml.parameter].into_iter().chain(xml.closers.iter().chain(&stops.tags.names).copied()).collect();
+        Self {
+            xml,
+            names: Tags::new(xml.name_ends.iter().map(|(tag, _)| *tag), &[]),
+            name_rest: Tags::new(xml.name_rest.into_iter().chain(after.iter().copied()), &[]),
+            keys: Tags::new(xml.key_ends.iter().map(|(tag, _)| *tag).chain(xml.key_breaks()), &[]),
+            values: Tags::new(ends.chain(xml.value_breaks.iter().copied()), &[]),
+            after: Tags::new(after, &[]),
+            stops,
+        }
+    }
+}
+
+/// Reads one call whose arguments are in tags.
+#[derive(Debug)]
+pub(super) struct XmlBody {
+    tables: Arc<XmlTables>,
     /// The end of the tag around the call, if that tag was there.
     around: Option<&'static str>,
     /// Where a value ended that may go on.
@@ -58,25 +82,13 @@ enum Phase {
 
 impl XmlBody {
     /// `around` is the tag before the call, if there is only white space between them.
-    pub(super) fn new(
-        xml: &'static Xml,
-        stops: Arc<Stops>,
-        menu: Arc<[Typed]>,
-        around: Option<&'static str>,
-    ) -> Self {
-        let ends = [xml.value_close].into_iter().chain(xml.value_close_odd.iter().copied());
-        let after = [xml.parameter].into_iter().chain(xml.closers.iter().chain(&stops.tags.names).copied());
-        let close = xml.around.iter().find(|(open, _)| Some(*open) == around);
+    pub(super) fn new(tables: Arc<XmlTables>, menu: Arc<[Typed]>, around: Option<&'static str>) -> Self {
+        let close = tables.xml.around.iter().find(|(open, _)| Some(*open) == around);
         Self {
-            xml,
-            after: Tags::new(after, &[]),
             around: close.map(|(_, close)| *close),
+            tables,
             doubt: None,
             menu,
-            stops,
-            names: Tags::new(xml.name_ends.iter().map(|(tag, _)| *tag), &[]),
-            keys: Tags::new(xml.key_ends.iter().map(|(tag, _)| *tag).chain(xml.key_breaks()), &[]),
-            values: Tags::new(ends.chain(xml.value_breaks.iter().copied()), &[]),
             phase: Phase::Name,
             name: String::new(),
             start: 0,
@@ -109,7 +121,7 @@ impl XmlBody {
             Phase::Open => self.in_call(cursor, emitter),
             Phase::Key(_) => self.in_key(cursor, emitter),
             Phase::BeforeValue(_) => self.before_value(cursor, emitter),
-            Phase::Skip => self.stops.skip(cursor),
+            Phase::Skip => self.tables.stops.skip(cursor),
             Phase::Value { .. } => self.in_value(cursor, emitter),
             Phase::Json(body) => body.step(cursor, emitter),
         }
@@ -122,15 +134,15 @@ impl XmlBody {
             }
             self.start = cursor.at;
         }
-        let ends = self.xml.name_ends;
-        let found = first_of(cursor, &self.names);
+        let ends = self.tables.xml.name_ends;
+        let found = first_of(cursor, &self.tables.names);
         match found {
             Until::Tag(at, i) => {
                 self.name.push_str(&cursor.rest[..at]);
                 let name = self.name.trim().to_owned();
                 let (tag, closed) = ends[i];
                 // Some names end where a parameter, or the call's closing tag, begins: that tag is read next.
-                let kept = tag == self.xml.parameter || self.xml.closers.contains(&tag);
+                let kept = tag == self.tables.xml.parameter || self.tables.xml.closers.contains(&tag);
                 let used = at + if kept { 0 } else { tag.len() };
                 if !is_name(&name) {
                     let error = ParseError::shape(self.start, format!("{name:?} is not a tool name"));
@@ -141,7 +153,7 @@ impl XmlBody {
                 if closed {
                     return self.end(used, emitter);
                 }
-                self.phase = self.xml.name_rest.map_or(Phase::Open, Phase::NameRest);
+                self.phase = self.tables.xml.name_rest.map_or(Phase::Open, Phase::NameRest);
                 Step::Took(used)
             }
             Until::Certain(n) => {
@@ -153,8 +165,7 @@ impl XmlBody {
 
     /// Skips what follows the name in its tag.
     fn in_name_rest(&mut self, cursor: Cursor<'_>, end: &'static str, emitter: &mut Emitter) -> Step {
-        let tags = Tags::new([end].into_iter().chain(self.after.names.iter().copied()), &[]);
-        match first_of(cursor, &tags) {
+        match first_of(cursor, &self.tables.name_rest) {
             Until::Tag(at, 0) => {
                 self.phase = Phase::Open;
                 Step::Took(at + end.len())
@@ -170,26 +181,27 @@ impl XmlBody {
         if cursor.space() > 0 {
             return Step::Took(cursor.space());
         }
-        let closers = self.xml.closers;
-        match (cursor.tag(&[self.xml.parameter]), cursor.tag(closers)) {
+        let closers = self.tables.xml.closers;
+        match (cursor.tag(&[self.tables.xml.parameter]), cursor.tag(closers)) {
             (Ahead::Yes(_), _) => {
                 self.phase = Phase::Key(String::new());
-                Step::Took(self.xml.parameter.len())
+                Step::Took(self.tables.xml.parameter.len())
             }
             (_, Ahead::Yes(i)) => self.end(closers[i].len(), emitter),
             (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => Step::Wait,
-            _ if self.stops.tags.at(cursor) == Ahead::Perhaps => Step::Wait,
+            _ if self.tables.stops.tags.at(cursor) == Ahead::Perhaps => Step::Wait,
             // The end of the turn, or another call, in place of the closing tag.
-            _ if self.stops.tags.at(cursor) != Ahead::No => self.end_early(cursor, emitter),
-            _ if self.xml.json && self.arguments.is_empty() && cursor.rest.starts_with('{') => {
+            _ if self.tables.stops.tags.at(cursor) != Ahead::No => self.end_early(cursor, emitter),
+            _ if self.tables.xml.json && self.arguments.is_empty() && cursor.rest.starts_with('{') => {
                 let name = std::mem::take(&mut self.name);
                 let menu = Arc::clone(&self.menu);
-                let body = JsonBody::of_arguments(name, cursor.at, Arc::clone(&self.stops), menu, emitter);
+                let body =
+                    JsonBody::of_arguments(name, cursor.at, Arc::clone(&self.tables.stops), menu, emitter);
                 self.phase = Phase::Json(Box::new(body));
                 Step::Took(0)
             }
             _ => {
-                let what = format!("expected {} or {}", self.xml.parameter, closers[0]);
+                let what = format!("expected {} or {}", self.tables.xml.parameter, closers[0]);
                 self.fail(ParseError::syntax(cursor.at, what), 0, emitter)
             }
         }
@@ -204,7 +216,7 @@ impl XmlBody {
 
     /// Ends the call without its closing tag.
     fn end_early(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
-        let what = format!("expected {}", self.xml.closers[0]);
+        let what = format!("expected {}", self.tables.xml.closers[0]);
         emitter.repair(ParseError::syntax(cursor.at, what), "the call ends there");
         self.around = None;
         self.end(0, emitter)
@@ -212,14 +224,14 @@ impl XmlBody {
 
     fn in_key(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         let Phase::Key(key) = &mut self.phase else { return Step::Leave(0) };
-        let found = first_of(cursor, &self.keys);
+        let found = first_of(cursor, &self.tables.keys);
         match found {
             Until::Tag(at, i) => {
                 key.push_str(&cursor.rest[..at]);
                 let key = key.trim().to_owned();
-                let end = self.xml.key_ends.get(i);
+                let end = self.tables.xml.key_ends.get(i);
                 // A key also ends where its value begins.
-                let opened = end.is_none() && self.xml.value_open == Some(self.keys.names[i]);
+                let opened = end.is_none() && self.tables.xml.value_open == Some(self.tables.keys.names[i]);
                 if key.is_empty() || key.contains(['<', '\n']) || (end.is_none() && !opened) {
                     let error =
                         ParseError::syntax(cursor.at + at, format!("{key:?} is not a parameter name"));
@@ -232,12 +244,12 @@ impl XmlBody {
                     return self.fail(ParseError::syntax(offset, what), at, emitter);
                 }
                 let Some((tag, typing)) = end else {
-                    let what = format!("expected {}", self.xml.key_ends[0].0);
+                    let what = format!("expected {}", self.tables.xml.key_ends[0].0);
                     emitter.repair(ParseError::syntax(cursor.at + at, what), "the name ends there");
                     self.phase = Phase::BeforeValue(key);
                     return Step::Took(at);
                 };
-                self.phase = match self.xml.value_open {
+                self.phase = match self.tables.xml.value_open {
                     Some(_) => Phase::BeforeValue(key),
                     None => Phase::Value { key, typing: *typing, text: String::new() },
                 };
@@ -252,11 +264,11 @@ impl XmlBody {
 
     fn before_value(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         let Phase::BeforeValue(key) = &mut self.phase else { return Step::Leave(0) };
-        let open = self.xml.value_open.unwrap_or_default();
+        let open = self.tables.xml.value_open.unwrap_or_default();
         if cursor.space() > 0 {
             return Step::Took(cursor.space());
         }
-        let used = match (cursor.tag(&[open]), self.values.at(cursor)) {
+        let used = match (cursor.tag(&[open]), self.tables.values.at(cursor)) {
             (Ahead::Yes(_), _) => open.len(),
             (Ahead::Perhaps, _) | (_, Ahead::Perhaps) => return Step::Wait,
             (_, value_end) => {
@@ -274,56 +286,38 @@ impl XmlBody {
 
     fn in_value(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         let Phase::Value { text, .. } = &mut self.phase else { return Step::Leave(0) };
-        let (at, tag) = match first_of(cursor, &self.values) {
+        let (at, tag) = match first_of(cursor, &self.tables.values) {
             Until::Tag(at, tag) => (at, tag),
             Until::Certain(n) => {
                 text.push_str(&cursor.rest[..n]);
                 return step_of(n);
             }
         };
-        if at > 0 {
-            text.push_str(&cursor.rest[..at]);
-            return Step::Took(at);
-        }
-        let closers = 1 + self.xml.value_close_odd.len();
-        let close = self.values.names[tag];
-        let own_lines = self.xml.layout && text.starts_with('\n') && !text.ends_with('\n');
-        if tag < closers && own_lines {
+        let tables = &self.tables;
+        let closes = tag < 1 + tables.xml.value_close_odd.len();
+        let close = tables.values.names[tag];
+        text.push_str(&cursor.rest[..at]);
+        if closes && tables.xml.layout && text.starts_with('\n') && !text.ends_with('\n') {
             // The value began on a line of its own. Then so does the tag that ends it, unless it ends the line.
-            match self.follows(cursor, close.len()) {
+            if at > 0 {
+                return Step::Took(at);
+            }
+            match follows(cursor, close.len(), &tables.after) {
                 Ahead::Perhaps => return Step::Wait,
                 Ahead::Yes(()) => self.doubt = Some(cursor.at),
                 Ahead::No => {
-                    if let Phase::Value { text, .. } = &mut self.phase {
-                        text.push_str(close);
-                    }
+                    text.push_str(close);
                     return Step::Took(close.len());
                 }
             }
         }
         if tag > 0 {
-            let what = format!("expected {}", self.xml.value_close);
-            emitter.repair(ParseError::syntax(cursor.at, what), "the value ends there");
+            let what = format!("expected {}", tables.xml.value_close);
+            emitter.repair(ParseError::syntax(cursor.at + at, what), "the value ends there");
         }
-        self.end_value(cursor.at, emitter);
+        self.end_value(cursor.at + at, emitter);
         // A tag that ends more than the value is read next.
-        Step::Took(if tag < closers { close.len() } else { 0 })
-    }
-
-    /// Returns whether only white space is between a value's closing tag and what may follow it.
-    fn follows(&self, cursor: Cursor<'_>, close: usize) -> Ahead<()> {
-        let after = &cursor.rest[close..];
-        let rest = after.trim_start();
-        let space = after.len() - rest.len();
-        if space > MAX_SPACE {
-            return Ahead::No;
-        }
-        match (rest.is_empty(), self.after.at(Cursor { rest, ..cursor })) {
-            (true, _) if cursor.end => Ahead::Yes(()),
-            (true, _) | (_, Ahead::Perhaps) => Ahead::Perhaps,
-            (_, Ahead::Yes(_)) => Ahead::Yes(()),
-            (_, Ahead::No) => Ahead::No,
-        }
+        Step::Took(at + if closes { close.len() } else { 0 })
     }
 
     /// Ends the value before byte `at`.
@@ -331,9 +325,9 @@ impl XmlBody {
         let Phase::Value { key, typing, text } = std::mem::replace(&mut self.phase, Phase::Open) else {
             return;
         };
-        let text = if self.xml.layout { without_layout(&text) } else { text.as_str() };
+        let text = if self.tables.xml.layout { without_layout(&text) } else { text.as_str() };
         let schema = tool(&self.menu, &self.name).and_then(|tool| tool.argument(&key));
-        let Some(value) = coerce(text, typing, self.xml.python, schema) else {
+        let Some(value) = coerce(text, typing, self.tables.xml.python, schema) else {
             self.fail(ParseError::syntax(at, format!("the value of {key:?} is not JSON")), 0, emitter);
             return;
         };
@@ -374,20 +368,37 @@ impl XmlBody {
         if cursor.space() > 0 {
             return Step::Took(cursor.space());
         }
-        if self.stops.tags.at(cursor) == Ahead::Perhaps && !cursor.rest.is_empty() {
-            return Step::Wait;
-        }
-        let ends = cursor.rest.is_empty() || self.stops.tags.at(cursor) != Ahead::No;
+        let ends = cursor.rest.is_empty()
+            || match self.tables.stops.tags.at(cursor) {
+                Ahead::Perhaps => return Step::Wait,
+                Ahead::Yes(_) => true,
+                Ahead::No => false,
+            };
         let Phase::Around(close, call) = std::mem::replace(&mut self.phase, Phase::Skip) else {
             return Step::Leave(0);
         };
         if !ends {
-            let what = format!("expected {close} after {}", self.xml.closers[0]);
+            let what = format!("expected {close} after {}", self.tables.xml.closers[0]);
             emitter.abandon(ParseError::syntax(cursor.at, what));
             return Step::Took(0);
         }
         emitter.end(call);
         Step::Leave(0)
+    }
+}
+
+/// Returns whether only white space is between a value's closing tag, of this length, and what may follow it.
+fn follows(cursor: Cursor<'_>, close: usize, tags: &Tags) -> Ahead<()> {
+    let after = &cursor.rest[close..];
+    let rest = after.trim_start();
+    if after.len() - rest.len() > MAX_SPACE {
+        return Ahead::No;
+    }
+    match (rest.is_empty(), tags.at(Cursor { rest, ..cursor })) {
+        (true, _) if cursor.end => Ahead::Yes(()),
+        (true, _) | (_, Ahead::Perhaps) => Ahead::Perhaps,
+        (_, Ahead::Yes(_)) => Ahead::Yes(()),
+        (_, Ahead::No) => Ahead::No,
     }
 }
 
