@@ -139,9 +139,9 @@ impl Default for PlanConfig {
         Self {
             calls: vec![0.95, 0.05],
             menu_from: 3,
-            menu_to: 8,
+            menu_to: 7,
             parameters: 3,
-            no_call: 0.12,
+            no_call: 0.2,
             dialogues: 0.2,
             styles: Style::ALL.to_vec(),
             wordings: [0.15, 0.4, 0.25, 0.2],
