@@ -123,10 +123,10 @@ fn tojson(value: &Jinja) -> Result<String, minijinja::Error> {
 }
 
 /// What Python prints: a text as it is, and `repr` of all else.
-fn python(value: &Jinja) -> Result<String, minijinja::Error> {
+fn python(value: &Jinja) -> String {
     match value.as_str() {
-        Some(text) => Ok(text.to_owned()),
-        None => Ok(repr(&serde_json::to_value(value).unwrap_or_default())),
+        Some(text) => text.to_owned(),
+        None => repr(&serde_json::to_value(value).unwrap_or_default()),
     }
 }
 

@@ -12,14 +12,14 @@ use serde_json::Value;
 ///
 /// Without a schema, JSON is read as JSON, and other text, including text in quotes, is a string. If the family's
 /// template writes Python's values (`python`), so are `True`, `None` and lists of Python's.
-pub(super) fn coerce(text: &str, typing: Typing, python: bool, schema: Option<Schema<'_>>) -> Option<Value> {
+pub(super) fn coerce(text: &str, typing: Typing, python: bool, schema: Option<&Schema<'_>>) -> Option<Value> {
     let as_text = || Value::from(text);
     match typing {
         Typing::Text => return Some(as_text()),
         Typing::Json => return json::of_json(text).ok(),
         Typing::Unknown => {}
     }
-    let allowed = |value: &Value, rule: Rule| schema.as_ref().is_none_or(|schema| schema.allows(value, rule));
+    let allowed = |value: &Value, rule: Rule| schema.is_none_or(|schema| schema.allows(value, rule));
     let strict = |rule| plain(text, python).filter(|value| allowed(value, rule));
     let string = |rule| Some(as_text()).filter(|value| allowed(value, rule));
     let loose = |rule| relaxed(text).into_iter().find(|value| allowed(value, rule));
@@ -81,8 +81,8 @@ pub(super) struct Typed {
 }
 
 impl Typed {
-    pub(super) fn new(tool: &ToolSpec) -> Self {
-        Self { name: tool.name.clone(), schema: tool.schema(Words::Validator) }
+    fn new(tool: ToolSpec) -> Self {
+        Self { schema: tool.schema(Words::Validator), name: tool.name }
     }
 
     /// Returns the schema of an argument, wherever the tool's schema has it.
@@ -190,8 +190,8 @@ pub(super) fn tool<'a>(tools: &'a [Typed], name: &str) -> Option<&'a Typed> {
 }
 
 /// Returns the names and schemas of tools.
-pub(super) fn typed(tools: &[ToolSpec]) -> Vec<Typed> {
-    tools.iter().map(Typed::new).collect()
+pub(super) fn typed(tools: Vec<ToolSpec>) -> Vec<Typed> {
+    tools.into_iter().map(Typed::new).collect()
 }
 
 #[cfg(test)]
@@ -205,7 +205,7 @@ mod tests {
             "Place": {"type": "object", "properties": {"city": {"type": "string"}}}
         }});
         let schema = Schema { of: vec![schema], root: &root };
-        coerce(text, Typing::Unknown, python, Some(schema)).unwrap()
+        coerce(text, Typing::Unknown, python, Some(&schema)).unwrap()
     }
 
     #[test]
@@ -277,8 +277,8 @@ mod tests {
             "type": "object", "properties": {"t": {"type": "string"}, "s": {"$ref": "#/properties/t"}},
             "anyOf": [{"properties": {"a": {"type": "string"}}}, {"properties": {"b": {"type": "integer"}}}]
         }}));
-        let typed = Typed::new(&tool.unwrap());
-        let read = |name: &str| coerce("5", Typing::Unknown, false, typed.argument(name)).unwrap();
+        let typed = Typed::new(tool.unwrap());
+        let read = |name: &str| coerce("5", Typing::Unknown, false, typed.argument(name).as_ref()).unwrap();
         assert_eq!(
             [read("a"), read("b"), read("s"), read("c")],
             [json!("5"), json!(5), json!("5"), json!(5)]

@@ -313,7 +313,7 @@ impl Format {
     pub fn parser_for(self, tools: Vec<ToolSpec>) -> Box<dyn CallParser> {
         match self.grammar() {
             Some(grammar) => {
-                Box::new(FormatParser { format: self, tables: Arc::new(GrammarTables::new(grammar, &tools)) })
+                Box::new(FormatParser { format: self, tables: Arc::new(GrammarTables::new(grammar, tools)) })
             }
             None => Box::new(ToolR0Tags::default()),
         }
@@ -332,7 +332,7 @@ impl Format {
     pub fn parser_in_thought(self, tools: Vec<ToolSpec>) -> Box<dyn CallParser> {
         match self.grammar() {
             Some(grammar) => {
-                let tables = GrammarTables::new(grammar, &tools).in_thought();
+                let tables = GrammarTables::new(grammar, tools).in_thought();
                 Box::new(FormatParser { format: self, tables: Arc::new(tables) })
             }
             // Only the last block counts, wherever the reasoning ends.

@@ -31,8 +31,8 @@ pub(super) struct JsonBody {
     menu: Arc<[Typed]>,
     /// Where the value starts.
     start: usize,
-    /// Whether the value was broken.
-    failed: bool,
+    /// Where the last value starts that was broken, until it is asked for.
+    failed: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -168,7 +168,7 @@ impl JsonBody {
             calls_before: 0,
             menu,
             start: 0,
-            failed: false,
+            failed: None,
         }
     }
 
@@ -180,7 +180,7 @@ impl JsonBody {
 
     /// Returns where the value starts if it just turned out to be broken.
     pub(super) fn take_failed(&mut self) -> Option<usize> {
-        std::mem::take(&mut self.failed).then_some(self.start)
+        self.failed.take()
     }
 
     /// Returns the closing tags.
@@ -373,7 +373,7 @@ impl JsonBody {
                     }
                     Err(_) if self.may_be_text(emitter) => {}
                     Err(error) => {
-                        self.failed = !self.bare;
+                        self.failed = (!self.bare).then_some(self.start);
                         emitter.abandon(error);
                     }
                 }
@@ -406,7 +406,7 @@ impl JsonBody {
             emitter.repair(error, "its brackets are closed");
             self.phase = Phase::Between;
         } else {
-            self.failed = true;
+            self.failed = Some(self.start);
             emitter.abandon(error);
         }
         Step::Took(0)

@@ -46,7 +46,7 @@ enum TagKind {
 }
 
 impl GrammarTables {
-    pub(super) fn new(grammar: &'static Grammar, tools: &[ToolSpec]) -> Self {
+    pub(super) fn new(grammar: &'static Grammar, tools: Vec<ToolSpec>) -> Self {
         let bytes: &[u8] = match grammar.bare {
             _ if grammar.bare_first => b"",
             Some(Body::Python(_)) => b"[`",

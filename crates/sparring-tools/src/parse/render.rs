@@ -124,7 +124,7 @@ fn functions(calls: &[ToolCall], around: &str, layout: &str, text: fn(&Value) ->
     join(calls, "\n", |call| {
         let mut out = format!("<{around}>\n<function={}>\n", call.name);
         for (key, value) in &call.arguments {
-            let _ = write!(out, "<parameter={key}>{layout}{}{layout}</parameter>\n", text(value));
+            let _ = writeln!(out, "<parameter={key}>{layout}{}{layout}</parameter>", text(value));
         }
         format!("{out}</function>\n</{around}>")
     })

@@ -327,7 +327,7 @@ impl XmlBody {
         };
         let text = if self.tables.xml.layout { without_layout(&text) } else { text.as_str() };
         let schema = tool(&self.menu, &self.name).and_then(|tool| tool.argument(&key));
-        let Some(value) = coerce(text, typing, self.tables.xml.python, schema) else {
+        let Some(value) = coerce(text, typing, self.tables.xml.python, schema.as_ref()) else {
             self.fail(ParseError::syntax(at, format!("the value of {key:?} is not JSON")), 0, emitter);
             return;
         };
@@ -351,16 +351,12 @@ impl XmlBody {
             arguments: std::mem::take(&mut self.arguments),
             ..ToolCall::default()
         };
-        match self.around {
-            Some(close) => {
-                self.phase = Phase::Around(close, call);
-                Step::Took(tag)
-            }
-            None => {
-                emitter.end(call);
-                Step::Leave(tag)
-            }
+        if let Some(close) = self.around {
+            self.phase = Phase::Around(close, call);
+            return Step::Took(tag);
         }
+        emitter.end(call);
+        Step::Leave(tag)
     }
 
     /// Between the call and the end of the tag around it: text there belongs to a value that was ended too early.
