@@ -1,4 +1,5 @@
 //! What models of further families write, and texts that are nearly right.
+#![allow(clippy::needless_pass_by_value)] // helpers of tests
 use serde_json::{Value, json};
 use sparring_tools::{CallParser, Delta, Format, Reading, ToolCall, ToolSpec, conformance};
 

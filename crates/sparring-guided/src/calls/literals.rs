@@ -205,7 +205,7 @@ impl Literals<'_> {
     /// A string in its quotes.
     fn string(self, schema: &Value, rules: &mut Rules) -> String {
         if let Some(quote) = self.notation.quote {
-            return self.quoted(schema, literal(quote), rules);
+            return self.quoted(schema, &literal(quote), rules);
         }
         if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
             // Texts of the pattern that would have to be escaped are left out.
@@ -217,7 +217,7 @@ impl Literals<'_> {
     }
 
     /// A string between tags, which may not hold the beginning of one.
-    fn quoted(self, schema: &Value, quote: String, rules: &mut Rules) -> String {
+    fn quoted(self, schema: &Value, quote: &str, rules: &mut Rules) -> String {
         if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
             let text = format!(r"/{}/ & /[^<]*/", schema::expression(pattern, r"[^<]*"));
             return format!("({quote} {} {quote})", rules.fresh("TEXT", text));

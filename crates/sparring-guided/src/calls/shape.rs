@@ -88,13 +88,17 @@ static KIMI_K3: Tags = Tags {
 
 impl Shape {
     pub(super) fn of(format: Format) -> Self {
-        let each = |each, between| Self { open: "", each, between, close: "", lists: false };
-        let object = |open, close, arguments| Each::Object { open, close, arguments };
-        let list =
-            |open, close| Self { open, each: object("", "", "arguments"), between: ", ", close, lists: true };
-        let python = |open, close| Self { each: Each::Python, ..list(open, close) };
-        let within = |open, shape: Self, close| Self { open, close, ..shape };
-        match format {
+        // Hermes, and formats to come: the most common notation.
+        let hermes = object("<tool_call>\n", "\n</tool_call>", "arguments");
+        Self::in_tags(format)
+            .or_else(|| Self::after_a_name(format))
+            .or_else(|| Self::of_lists(format))
+            .unwrap_or_else(|| each(hermes, "\n"))
+    }
+
+    /// Arguments in tags, and Gemma's notation.
+    fn in_tags(format: Format) -> Option<Self> {
+        Some(match format {
             Format::Qwen3Coder => each(Each::Tags(&QWEN3_CODER), "\n"),
             Format::SeedOss => each(Each::Tags(&SEED_OSS), "\n"),
             Format::Glm => each(Each::Tags(&GLM), "\n"),
@@ -116,6 +120,19 @@ impl Shape {
                 let (open, close) = ("<start_function_call>", "<end_function_call>");
                 each(Each::Gemma { open, quote: "<escape>", close }, "")
             }
+            Format::DeepSeekV32 => {
+                within("<｜DSML｜function_calls>\n", each(Each::Tags(&DSML), ""), "</｜DSML｜function_calls>")
+            }
+            Format::DeepSeekV4 => {
+                within("<｜DSML｜tool_calls>\n", each(Each::Tags(&DSML), ""), "</｜DSML｜tool_calls>")
+            }
+            _ => return None,
+        })
+    }
+
+    /// JSON after a name.
+    fn after_a_name(format: Format) -> Option<Self> {
+        Some(match format {
             Format::Harmony => each(
                 Each::Named {
                     open: " to=functions.",
@@ -124,35 +141,6 @@ impl Shape {
                 },
                 "<|start|>assistant",
             ),
-            Format::Cohere => Self {
-                lists: true,
-                ..within(
-                    "<|START_ACTION|>[\n",
-                    each(Each::Numbered { open: "    ", close: "" }, ",\n"),
-                    "\n]<|END_ACTION|>",
-                )
-            },
-            Format::Apertus => Self { each: Each::Keyed, ..list("<|tools_prefix|>[", "]<|tools_suffix|>") },
-            Format::Nemotron => list("<TOOLCALL>[", "]</TOOLCALL>"),
-            Format::Hunyuan => list("<tool_calls>[", "]</tool_calls>"),
-            Format::Lfm2 => python("<|tool_call_start|>[", "]<|tool_call_end|>"),
-            Format::Llama3Json => each(object("", "", "parameters"), "; "),
-            Format::InternLm => {
-                each(object("<|action_start|><|plugin|>\n", "<|action_end|>", "parameters"), "\n")
-            }
-            Format::Pythonic => python("[", "]"),
-            Format::Llama4 => python("<|python_start|>[", "]<|python_end|>"),
-            Format::R1Python => python("<answer>[", "]</answer>"),
-            Format::Mistral => list("[TOOL_CALLS] [", "]"),
-            Format::Phi4 => list("<|tool_call|>[", "]<|/tool_call|>"),
-            Format::Xlam => list("[", "]"),
-            Format::Hammer => list("```\n[", "]\n```"),
-            Format::Granite => list("<|tool_call|>[", "]"),
-            Format::Jamba => Self {
-                lists: true,
-                ..within("<tool_calls>[\n", each(object("    ", "", "arguments"), ",\n"), "\n]</tool_calls>")
-            },
-            Format::ToolR0 => list("<tool_call_answer>[", "]</tool_call_answer>"),
             Format::MistralV11 => {
                 each(Each::Named { open: "[TOOL_CALLS]", separator: "[ARGS]", close: "" }, "")
             }
@@ -192,14 +180,63 @@ impl Shape {
                     "",
                 )
             },
-            Format::DeepSeekV32 => {
-                within("<｜DSML｜function_calls>\n", each(Each::Tags(&DSML), ""), "</｜DSML｜function_calls>")
-            }
-            Format::DeepSeekV4 => {
-                within("<｜DSML｜tool_calls>\n", each(Each::Tags(&DSML), ""), "</｜DSML｜tool_calls>")
-            }
-            // Hermes, and formats to come: the most common notation.
-            _ => each(object("<tool_call>\n", "\n</tool_call>", "arguments"), "\n"),
-        }
+            _ => return None,
+        })
     }
+
+    /// Lists and objects of JSON, and lists of Python's calls.
+    fn of_lists(format: Format) -> Option<Self> {
+        Some(match format {
+            Format::Cohere => Self {
+                lists: true,
+                ..within(
+                    "<|START_ACTION|>[\n",
+                    each(Each::Numbered { open: "    ", close: "" }, ",\n"),
+                    "\n]<|END_ACTION|>",
+                )
+            },
+            Format::Apertus => Self { each: Each::Keyed, ..list("<|tools_prefix|>[", "]<|tools_suffix|>") },
+            Format::Nemotron => list("<TOOLCALL>[", "]</TOOLCALL>"),
+            Format::Hunyuan => list("<tool_calls>[", "]</tool_calls>"),
+            Format::Lfm2 => python("<|tool_call_start|>[", "]<|tool_call_end|>"),
+            Format::Llama3Json => each(object("", "", "parameters"), "; "),
+            Format::InternLm => {
+                each(object("<|action_start|><|plugin|>\n", "<|action_end|>", "parameters"), "\n")
+            }
+            Format::Pythonic => python("[", "]"),
+            Format::Llama4 => python("<|python_start|>[", "]<|python_end|>"),
+            Format::R1Python => python("<answer>[", "]</answer>"),
+            Format::Mistral => list("[TOOL_CALLS] [", "]"),
+            Format::Phi4 => list("<|tool_call|>[", "]<|/tool_call|>"),
+            Format::Xlam => list("[", "]"),
+            Format::Hammer => list("```\n[", "]\n```"),
+            Format::Granite => list("<|tool_call|>[", "]"),
+            Format::Jamba => Self {
+                lists: true,
+                ..within("<tool_calls>[\n", each(object("    ", "", "arguments"), ",\n"), "\n]</tool_calls>")
+            },
+            Format::ToolR0 => list("<tool_call_answer>[", "]</tool_call_answer>"),
+            _ => return None,
+        })
+    }
+}
+
+fn each(each: Each, between: &'static str) -> Shape {
+    Shape { open: "", each, between, close: "", lists: false }
+}
+
+fn object(open: &'static str, close: &'static str, arguments: &'static str) -> Each {
+    Each::Object { open, close, arguments }
+}
+
+fn list(open: &'static str, close: &'static str) -> Shape {
+    Shape { open, each: object("", "", "arguments"), between: ", ", close, lists: true }
+}
+
+fn python(open: &'static str, close: &'static str) -> Shape {
+    Shape { each: Each::Python, ..list(open, close) }
+}
+
+fn within(open: &'static str, shape: Shape, close: &'static str) -> Shape {
+    Shape { open, close, ..shape }
 }
