@@ -9,7 +9,7 @@ use crate::play::recipe::Recipe;
 use crate::stop::{changes, continuation, option};
 use sparring::core::BoxError;
 use sparring::miniature;
-use sparring::train::store::{Changes, RunInfo};
+use sparring::train::store::{Changes, RunInfo, check_settings};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -105,8 +105,11 @@ impl Settings {
             info.check_inputs(dir, &inputs)?;
             let file = dir.join("config.toml").display().to_string();
             let recipe = Recipe::from_toml(&info.config, &file, args.tools.is_some())?;
-            let (preset, seed, dir) = (info.preset, info.seed, dir.clone());
             let changes = changes(args.take_changes);
+            if changes == Changes::Refuse {
+                check_settings(dir, &info.clone().with_config(recipe.to_toml()?))?;
+            }
+            let (preset, seed, dir) = (info.preset, info.seed, dir.clone());
             return Ok(Self { recipe, preset, seed, dir, resume: true, changes, lora, inputs });
         }
         let own_tools = args.tools.is_some();

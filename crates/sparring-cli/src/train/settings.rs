@@ -13,7 +13,7 @@ use sparring::recipes::papers::{PaperConfig, PaperPreset};
 use sparring::reward::{BoxReward, RewardConfig};
 use sparring::tools::ToolTask;
 use sparring::train::TrainConfig;
-use sparring::train::store::{Changes, RunInfo};
+use sparring::train::store::{Changes, RunInfo, check_settings};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -152,6 +152,9 @@ impl Settings {
             let file = dir.join("config.toml").display().to_string();
             let recorded: Recorded = sparring::train::from_toml(&info.config, &file)?;
             recorded.run.check(&file)?;
+            if !args.take_changes {
+                check_settings(dir, &info.clone().with_config(recorded.to_toml()?))?;
+            }
             let (preset, seed, dir) = (info.preset.clone(), info.seed, dir.clone());
             let settings = Self::new(args, recorded, preset, seed, dir)?;
             info.check_inputs(&settings.dir, &settings.inputs)?;

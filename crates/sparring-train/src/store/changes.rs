@@ -76,6 +76,18 @@ impl Began {
     }
 }
 
+/// What differs between two texts of settings, by meaning: comments, order and notation do not matter.
+///
+/// ```
+/// use sparring_train::store::changed_settings;
+/// assert!(changed_settings("lr = 0.1", "lr = 1e-1 # a tenth").is_empty());
+/// let [change] = &changed_settings("lr = 0.1", "lr = 0.2")[..] else { panic!("one change") };
+/// assert_eq!(change.to_string(), "lr = 0.2, but the run began with 0.1");
+/// ```
+pub fn changed_settings(before: &str, now: &str) -> Vec<Change> {
+    of_settings(before, now, Side::Both)
+}
+
 /// How the run as it would continue differs from what is written about it.
 #[derive(Debug, Default)]
 pub(super) struct Compared {

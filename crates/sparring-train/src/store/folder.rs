@@ -32,6 +32,13 @@ impl RunInfo {
         Self { format: FORMAT, seed, preset: preset.to_owned(), inputs: BTreeMap::new(), config }
     }
 
+    /// Sets the text of `config.toml`.
+    #[must_use]
+    pub fn with_config(mut self, config: String) -> Self {
+        self.config = config;
+        self
+    }
+
     /// Reads `run.json` and `config.toml` of a run folder.
     ///
     /// # Errors
@@ -45,7 +52,7 @@ impl RunInfo {
                 path.display()
             )));
         }
-        let mut info: Self = serde_json::from_slice(&disk::read(&path)?)
+        let mut info: Self = serde_json::from_str(&disk::read_text(&path)?)
             .map_err(|e| TrainError::damaged(&path, e.to_string()))?;
         if info.format != FORMAT {
             return Err(TrainError::invalid(format!(

@@ -7,7 +7,7 @@ mod folder;
 mod journal;
 mod options;
 
-pub use changes::{Change, Changes};
+pub use changes::{Change, Changes, changed_settings};
 pub use folder::RunInfo;
 pub use journal::Journal;
 pub use options::RunOptions;
@@ -277,6 +277,23 @@ pub fn newest_checkpoint(dir: &Path) -> Result<PathBuf, TrainError> {
         Some(&newest) => Ok(checkpoints.folder(newest)),
         None => Err(TrainError::invalid(format!("{}: holds no checkpoint", dir.display()))),
     }
+}
+
+/// Checks that a run would continue with the settings that it began with, as [`Store::resume`] does, but before any
+/// model is loaded. Damage is not looked for.
+///
+/// # Errors
+/// [`TrainError::Invalid`] if `dir` holds no run, or names what differs.
+pub fn check_settings(dir: &Path, info: &RunInfo) -> Result<(), TrainError> {
+    #[derive(Deserialize)]
+    struct Record {
+        #[serde(default)]
+        run: Option<Began>,
+    }
+    let checkpoints = Checkpoints::new(dir.join("checkpoints"), 1);
+    let newest = checkpoints.list()?.into_iter().find_map(|serial| checkpoints.whole_state(serial));
+    let began = newest.and_then(|text| serde_json::from_slice::<Record>(&text).ok()?.run);
+    Compared::of(dir, began, &RunInfo::read(dir)?, info)?.refuse(dir)
 }
 
 /// The folder of a run to continue.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::store::disk::fault::fail_after;
-use crate::store::{Changes, RunInfo};
+use crate::store::{Changes, RunInfo, check_settings};
 use sparring_core::{Event, one_line};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -281,6 +281,11 @@ fn a_changed_value_is_refused_and_a_comment_is_not() {
         edit(file(name), from, to);
         let error = resume_by_its_files(dir.path(), Changes::Refuse).unwrap_err().to_string();
         assert!(error.contains(wanted), "{to:?} gave {error}");
+        // Before any model is loaded, it is the same.
+        let info = RunInfo::read(dir.path()).unwrap();
+        let now = TrainConfig::from_toml(&info.config, "config.toml").unwrap();
+        let info = info.with_config(toml::to_string_pretty(&now).unwrap());
+        assert_eq!(check_settings(dir.path(), &info).unwrap_err().to_string(), error);
         for (name, bytes) in &kept {
             fs::write(file(name), bytes).unwrap();
         }
