@@ -8,6 +8,7 @@
 
 use crate::mcp::Served;
 use crate::models::{DeviceArgs, Model};
+use crate::numbers;
 use crate::play::recipe::{catalogue, guide, kept_game};
 use sparring::core::{BoxError, Message, SampleRequest, SamplingParams, Seed, one_line};
 use sparring::guided::Guide;
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     #[arg(long)]
     free: bool,
     /// Maximum number of tokens per answer.
-    #[arg(long, default_value_t = 256, value_name = "N")]
+    #[arg(long, default_value_t = 256, value_name = "N", value_parser = numbers::tokens)]
     max_tokens: usize,
     #[command(flatten)]
     device: DeviceArgs,

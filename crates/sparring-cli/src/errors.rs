@@ -2,6 +2,8 @@
 
 use clap::error::ErrorKind;
 use sparring::core::BoxError;
+use sparring::core::files::{FileError, read_text as read_limited};
+use std::fs::File;
 use std::path::Path;
 
 /// A wrong command line; `--help`, `--version` and a missing command print and end the program.
@@ -13,6 +15,11 @@ pub(crate) fn usage(error: &clap::Error) -> BoxError {
     let text = error.render().to_string();
     let first = text.split("\n\n").next().unwrap_or_default();
     let first = first.trim().trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
+    if error.kind() == ErrorKind::ArgumentConflict && first.contains("--resume") {
+        let remedy = "a resumed run continues as it began: leave the other option out, or start a new run without \
+                      --resume";
+        return format!("{first}; {remedy}").into();
+    }
     format!("{first} (--help lists the options)").into()
 }
 
@@ -23,7 +30,8 @@ pub(crate) fn at<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> BoxError {
 
 /// The text of a file that `option` names.
 pub(crate) fn read_text(path: &Path, option: &str) -> Result<String, BoxError> {
-    std::fs::read_to_string(path).map_err(|error| at(path)(format!("{error} (option {option})")))
+    let text = File::open(path).map_err(FileError::from).and_then(read_limited);
+    text.map_err(|error| at(path)(format!("{error} (option {option})")))
 }
 
 /// The name that a file of settings gives to its run.
@@ -34,8 +42,6 @@ pub(crate) fn stem(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Args;
-    use clap::Parser;
 
     #[test]
     fn a_wrong_command_line_is_one_line() {
@@ -46,8 +52,25 @@ mod tests {
             &["sparring", "play", "--device", "gpu"],
             &["sparring", "train", "--player", "goalkeeper"],
         ] {
-            let error = usage(&Args::try_parse_from(arguments).unwrap_err()).to_string();
+            let error = usage(&crate::read(arguments).unwrap_err()).to_string();
             assert!(!error.contains('\n') && !error.starts_with("error"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_number_says_what_is_meant() {
+        for (words, wanted) in [
+            ("play --seed -1", "a seed is a whole number from 0 to"),
+            ("play --model m --lora 1000000000", "must be a rank from 1 to 16384"),
+            ("train --preset x --tasks t --steps -5", "must be a whole number from 0"),
+            ("train --preset x --tasks t --lr 1e400", "must be a finite number"),
+            ("eval --threads 0", "must be a number of threads from 1"),
+            ("pretrain --out x --seed 1.5", "a seed is a whole number"),
+            ("play --resume r --lora 4", "leave the other option out, or start a new run"),
+        ] {
+            let words = ["sparring"].into_iter().chain(words.split(' '));
+            let error = usage(&crate::read(words).unwrap_err()).to_string();
+            assert!(error.contains(wanted), "{error}");
         }
     }
 

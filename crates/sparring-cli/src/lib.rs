@@ -28,14 +28,16 @@ mod hub;
 mod mcp;
 mod miniature;
 mod models;
+mod numbers;
 mod play;
 mod pretrain;
 mod stop;
 mod study;
 mod train;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use sparring::core::{BoxError, one_line};
+use std::ffi::OsString;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -65,7 +67,16 @@ enum Command {
 /// Runs the program on this process's command line.
 pub fn main() -> ExitCode {
     start_logging();
-    exit_code(Args::try_parse().map_err(|error| errors::usage(&error)).and_then(|args| run(&args.command)))
+    exit_code(
+        read(std::env::args_os()).map_err(|error| errors::usage(&error)).and_then(|args| run(&args.command)),
+    )
+}
+
+/// Reads the words of a command line.
+fn read<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<Args, clap::Error> {
+    let mut command = numbers::may_be_negative(Args::command());
+    let mut found = command.try_get_matches_from_mut(words)?;
+    Args::from_arg_matches_mut(&mut found).map_err(|error| error.format(&mut command))
 }
 
 /// Runs a command; `false` says that it ran and that its check failed.
@@ -82,10 +93,13 @@ fn run(command: &Command) -> Result<bool, BoxError> {
     }
 }
 
+/// The messages that are shown. The level is named, since the builder's default does not hold beside other directives.
+const MESSAGES: &str = "warn,rmcp=off";
+
 /// Sends warnings to standard error, but not what a protocol's library says beside its errors; the environment variable
 /// `RUST_LOG` chooses other messages.
 fn start_logging() {
-    let messages = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "rmcp=off".to_owned());
+    let messages = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| MESSAGES.to_owned());
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(

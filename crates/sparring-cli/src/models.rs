@@ -1,13 +1,16 @@
 //! The models of every command: a folder, one of the hub or the embedded miniature, on a device, with or without
 //! adapters.
 
+use crate::errors::at;
 use crate::eval::identity::model_digest;
 use crate::hub;
+use crate::numbers;
 use serde::{Serialize, Serializer};
 use sparring::candle::{
     CandlePolicy, ChatTokenizer, DeviceKind, DeviceOptions, DevicePolicy, LoraConfig, ModelConfig,
     PolicyOptions,
 };
+use sparring::core::files::check_own_folder;
 use sparring::core::{
     BoxError, Policy, PolicyError, Prompt, Rollout, SampleRequest, Sampler, Scorer, Seed, TokenBatch,
 };
@@ -65,7 +68,7 @@ pub(crate) struct DeviceArgs {
     #[arg(long, default_value_t = Device::Cpu, value_name = "DEVICE")]
     pub(crate) device: Device,
     /// CPU threads [default: one for each core]; results do not depend on it.
-    #[arg(long, default_value_t = cores(), hide_default_value = true, value_name = "N")]
+    #[arg(long, default_value_t = cores(), hide_default_value = true, value_name = "N", value_parser = numbers::threads)]
     pub(crate) threads: usize,
 }
 
@@ -260,6 +263,7 @@ pub(crate) fn export(
 ) -> Result<Exported, BoxError> {
     copy.policy_mut().restore(checkpoint)?;
     let folder = dir.join(if adapter { "adapter" } else { "model" });
+    check_own_folder(&folder).map_err(at(&folder))?;
     copy.save_pretrained(&folder)?;
     Ok(Exported { folder, adapter })
 }

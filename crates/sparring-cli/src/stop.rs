@@ -5,6 +5,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{SigId, flag, low_level};
 use sparring::core::BoxError;
 use sparring::selfplay::SelfPlayError;
+use sparring::train::store::Changes;
 use sparring::train::{StopFlag, TrainError};
 use std::fmt;
 use std::path::Path;
@@ -110,6 +111,11 @@ pub(crate) fn continuation(
         words.extend(["--threads".to_owned(), device.threads.to_string()]);
     }
     command(words.iter().map(String::as_str))
+}
+
+/// What `--take-changes` says.
+pub(crate) fn changes(take: bool) -> Changes {
+    if take { Changes::Take } else { Changes::Refuse }
 }
 
 /// The words of an option, where it has a value.

@@ -41,6 +41,7 @@ mod advantage;
 mod encoder;
 mod error;
 mod event;
+pub mod files;
 mod game;
 mod learner;
 mod message;

@@ -3,6 +3,7 @@
 use crate::EvalError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sparring_core::files::{self, FileError, open_own};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -48,18 +49,20 @@ impl Journal {
     /// [`EvalError::Io`] if it cannot be read or written.
     pub fn open(path: &Path, run: &Value) -> Result<Self, EvalError> {
         let io = |error| EvalError::io(path, error);
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+        let options = OpenOptions::new().read(true).write(true).clone();
+        let mut file = open_own(path, &options).map_err(|error| match error {
+            FileError::Io(error) => io(error),
+            error => EvalError::data(path.display(), error.to_string()),
+        })?;
         // A crash may cut a line inside a character, so the tail is removed before the bytes are read as text.
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
         bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            EvalError::data(path.display(), format!("invalid UTF-8 at byte {at}; the file is damaged"))
+        let end = bytes.len() as u64;
+        let text = files::text(bytes).map_err(|error| {
+            EvalError::data(path.display(), format!("{error}; remove the line, and its item is asked again"))
         })?;
-        let mut journal =
-            Self { path: path.to_owned(), file, end: text.len() as u64, answers: BTreeMap::new() };
+        let mut journal = Self { path: path.to_owned(), file, end, answers: BTreeMap::new() };
         let mut lines = text.lines().enumerate();
         match lines.next() {
             None => journal.append(&[serde_json::json!({ "run": run })])?,
@@ -69,7 +72,7 @@ impl Journal {
             let answer: Answer = serde_json::from_str(line).map_err(|error| {
                 EvalError::data(
                     format_args!("{}:{}", path.display(), i + 1),
-                    format!("not an answer: {error}"),
+                    format!("not an answer: {error}; remove the line, and its item is asked again"),
                 )
             })?;
             journal.answers.insert(answer.id.clone(), answer);
@@ -158,7 +161,7 @@ mod tests {
         // In a whole line it is damage.
         std::fs::write(&path, [&whole[..], b"\xc3\n"].concat()).unwrap();
         let error = Journal::open(&path, &run).unwrap_err().to_string();
-        assert!(error.contains(&format!("invalid UTF-8 at byte {}", whole.len())), "{error}");
+        assert!(error.contains(&format!("line 3: byte {} of the file is not UTF-8", whole.len())), "{error}");
     }
 
     #[test]

@@ -61,6 +61,17 @@ impl RunConfig {
         json!({"max_tokens": self.max_tokens, "stop": self.stop, "seed": self.seed})
     }
 
+    fn check_bounds(&self) -> Result<(), EvalError> {
+        for (field, count, most) in
+            [("batch", self.batch, 1_000_000), ("max_tokens", self.max_tokens, 10_000_000)]
+        {
+            if !(1..=most).contains(&count) {
+                return Err(EvalError::invalid(format!("{field} = {count}: must be from 1 to {most}")));
+            }
+        }
+        Ok(())
+    }
+
     fn params(&self) -> SamplingParams {
         let mut params = SamplingParams::greedy().with_max_tokens(self.max_tokens);
         params.stop.clone_from(&self.stop);
@@ -87,9 +98,7 @@ pub fn run(
     journal: &mut Journal,
     mut progress: impl FnMut(usize),
 ) -> Result<(), EvalError> {
-    if config.batch == 0 {
-        return Err(EvalError::invalid("batch must be at least 1"));
-    }
+    config.check_bounds()?;
     config.params().validate()?;
     let open = open(benchmark, prompter, journal)?;
     let mut done = benchmark.items.len() - open.len();

@@ -345,7 +345,7 @@ fn snips_spans_are_arguments() {
 fn a_file_that_is_not_text_is_an_error() {
     let folder = Folder::new(&[]);
     std::fs::write(folder.path().join("x.jsonl"), [0xff, 0xfe]).unwrap();
-    assert!(folder.error(Suite::Unified).contains("x.jsonl: neither UTF-8 text nor"));
+    assert!(folder.error(Suite::Unified).contains("x.jsonl: line 1: byte 0 of the file is not UTF-8"));
     std::fs::write(folder.path().join("x.jsonl"), "3\n").unwrap();
     assert!(folder.error(Suite::Unified).contains("x.jsonl:1: expected a JSON object"));
 }

@@ -3,13 +3,15 @@
 use crate::RecipeError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sparring_core::files::without_mark;
 use sparring_reward::settings::{self, Layer};
+use sparring_train::check;
 use std::fmt;
 use std::marker::PhantomData;
 
 /// Settings that have presets: [`ToolR0Config`](crate::tool_r0::ToolR0Config) and
 /// [`PaperConfig`](crate::papers::PaperConfig).
-pub trait PresetSettings: DeserializeOwned + 'static {
+pub trait PresetSettings: Serialize + DeserializeOwned + 'static {
     /// All presets.
     const PRESETS: &'static [Preset<Self>];
 
@@ -96,8 +98,9 @@ impl<C: PresetSettings> Preset<C> {
 /// Reads settings, which may extend a preset, and checks them.
 pub(crate) fn from_toml<C: PresetSettings>(text: &str, file: &str) -> Result<C, RecipeError> {
     let find = |name: &str| Preset::<C>::find(name).map(|preset| Layer::new(preset.file, preset.toml));
-    let settings: settings::Settings<C> = settings::from_extending_toml(text, file, find)?;
-    settings.value.check().map_err(|error| error.located(&settings))?;
+    let settings: settings::Settings<C> = settings::from_extending_toml(without_mark(text), file, find)?;
+    let numbers = check::numbers("", &settings.value).map_err(RecipeError::of_setting);
+    numbers.and_then(|()| settings.value.check()).map_err(|error| error.located(&settings))?;
     Ok(settings.value)
 }
 

@@ -2,8 +2,17 @@ use crate::{PoolConfig, SelfPlayError};
 use serde::{Deserialize, Serialize};
 use sparring_core::SamplingParams;
 use sparring_grpo::{GrpoConfig, LrSchedule};
-use sparring_train::check::{self, at_least, learning_rate, schedule, temperature, training_temperature};
+use sparring_train::check::{
+    self, MOST, MOST_COMPLETIONS, MOST_PER_UPDATE, MOST_PROMPTS, MOST_STEPS, MOST_TOKENS, at_most, count,
+    learning_rate, product, schedule, temperature, training_temperature,
+};
 use sparring_train::{TrainError, Updater};
+
+/// The most answers that probe the proposals of an update.
+const MOST_PROBES: usize = 100_000_000;
+
+/// The most tasks that the Solver trains on in an iteration: their order is decided before the first update.
+const MOST_SLOTS: usize = 10_000_000;
 
 /// Whether the two players are two models or one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -84,6 +93,30 @@ impl Default for GeneratorConfig {
     }
 }
 
+impl GeneratorConfig {
+    fn validate(&self) -> Result<(), TrainError> {
+        // What an untrained Generator does not use may be 0.
+        let (one, two) = if self.train { (1, 2) } else { (0, 0) };
+        count("generator.steps", self.steps, one, MOST_STEPS)?;
+        count("generator.first_iteration", self.first_iteration, one, MOST)?;
+        let prompts = ("generator.prompts_per_step", self.prompts_per_step);
+        let completions = ("generator.group_size", self.group_size);
+        let probes = ("generator.probe_samples", self.probe_samples);
+        count(prompts.0, prompts.1, one, MOST_PROMPTS)?;
+        count(completions.0, completions.1, two, MOST_COMPLETIONS)?;
+        count(probes.0, probes.1, 0, MOST_COMPLETIONS)?;
+        product(&[prompts, completions], MOST_PER_UPDATE)?;
+        product(&[prompts, completions, probes], MOST_PROBES)?;
+        if self.train {
+            learning_rate("generator.lr", self.lr)?;
+        }
+        schedule("generator.lr_schedule", self.lr_schedule)?;
+        count("generator.max_tokens", self.max_tokens, 1, MOST_TOKENS)?;
+        training_temperature("generator.temperature", self.temperature)?;
+        temperature("generator.probe_temperature", self.probe_temperature)
+    }
+}
+
 /// Supervised updates of the Solver on the pool's own answers
 /// ([`Game::gold_answer`](sparring_core::Game::gold_answer)), before its reinforced ones.
 ///
@@ -112,6 +145,19 @@ impl Default for ImitationConfig {
 }
 
 impl ImitationConfig {
+    fn validate(&self) -> Result<(), TrainError> {
+        let used = usize::from(self.steps > 0);
+        at_most("solver.imitation.steps", self.steps, MOST_STEPS)?;
+        at_most("solver.imitation.last_iteration", self.last_iteration, MOST)?;
+        let tasks = ("solver.imitation.tasks_per_step", self.tasks_per_step);
+        count(tasks.0, tasks.1, used, MOST_PROMPTS)?;
+        product(&[("solver.imitation.steps", self.steps), tasks], MOST_SLOTS)?;
+        if self.steps > 0 {
+            learning_rate("solver.imitation.lr", self.lr)?;
+        }
+        schedule("solver.imitation.lr_schedule", self.lr_schedule)
+    }
+
     /// The updates of an iteration.
     pub(crate) fn steps_of(&self, iteration: usize) -> usize {
         if iteration <= self.last_iteration { self.steps } else { 0 }
@@ -160,6 +206,23 @@ impl Default for SolverConfig {
             imitation: ImitationConfig::default(),
             grpo: GrpoConfig::default(),
         }
+    }
+}
+
+impl SolverConfig {
+    fn validate(&self) -> Result<(), TrainError> {
+        count("solver.steps", self.steps, 1, MOST_STEPS)?;
+        let prompts = ("solver.prompts_per_step", self.prompts_per_step);
+        let completions = ("solver.group_size", self.group_size);
+        count(prompts.0, prompts.1, 1, MOST_PROMPTS)?;
+        count(completions.0, completions.1, 2, MOST_COMPLETIONS)?;
+        product(&[prompts, completions], MOST_PER_UPDATE)?;
+        product(&[("solver.steps", self.steps), prompts], MOST_SLOTS)?;
+        learning_rate("solver.lr", self.lr)?;
+        schedule("solver.lr_schedule", self.lr_schedule)?;
+        count("solver.max_tokens", self.max_tokens, 1, MOST_TOKENS)?;
+        training_temperature("solver.temperature", self.temperature)?;
+        self.imitation.validate()
     }
 }
 
@@ -233,35 +296,13 @@ impl SelfPlayConfig {
     /// # Errors
     /// [`TrainError::Setting`] names the field, its value and the remedy.
     pub fn validate(&self) -> Result<(), SelfPlayError> {
-        at_least("iterations", self.iterations, 1)?;
-        at_least("checkpoint_every", self.checkpoint_every, 1)?;
-        at_least("checkpoints_kept", self.checkpoints_kept, 1)?;
-        let g = &self.generator;
-        if g.train {
-            at_least("generator.steps", g.steps, 1)?;
-            at_least("generator.prompts_per_step", g.prompts_per_step, 1)?;
-            at_least("generator.group_size", g.group_size, 2)?;
-            at_least("generator.first_iteration", g.first_iteration, 1)?;
-            learning_rate("generator.lr", g.lr)?;
-        }
-        schedule("generator.lr_schedule", g.lr_schedule)?;
-        at_least("generator.max_tokens", g.max_tokens, 1)?;
-        training_temperature("generator.temperature", g.temperature)?;
-        temperature("generator.probe_temperature", g.probe_temperature)?;
-        let s = &self.solver;
-        at_least("solver.steps", s.steps, 1)?;
-        at_least("solver.prompts_per_step", s.prompts_per_step, 1)?;
-        at_least("solver.group_size", s.group_size, 2)?;
-        learning_rate("solver.lr", s.lr)?;
-        schedule("solver.lr_schedule", s.lr_schedule)?;
-        at_least("solver.max_tokens", s.max_tokens, 1)?;
-        if s.imitation.steps > 0 {
-            at_least("solver.imitation.tasks_per_step", s.imitation.tasks_per_step, 1)?;
-            learning_rate("solver.imitation.lr", s.imitation.lr)?;
-        }
-        schedule("solver.imitation.lr_schedule", s.imitation.lr_schedule)?;
-        training_temperature("solver.temperature", s.temperature)?;
-        Ok(self.pool.validate()?)
+        count("iterations", self.iterations, 1, MOST_STEPS)?;
+        count("checkpoint_every", self.checkpoint_every, 1, MOST)?;
+        count("checkpoints_kept", self.checkpoints_kept, 1, MOST)?;
+        self.generator.validate()?;
+        self.solver.validate()?;
+        self.pool.validate()?;
+        Ok(check::numbers("", self)?)
     }
 
     /// Checks the settings, the update's among them.

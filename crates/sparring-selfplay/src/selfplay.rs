@@ -2,7 +2,7 @@ use crate::run::{OwnTasks, Recorder, Run};
 use crate::state::{Cursor, State};
 use crate::{PlayerStep, Players, SelfPlayError, SelfPlayPlan, Summary};
 use sparring_core::{Encoder, Game, Observer, Reward, Scorer, Seed, TaskSource};
-use sparring_train::store::{Journal, RunInfo, RunOptions, Store};
+use sparring_train::store::{Changes, Journal, RunInfo, RunOptions, Store};
 use sparring_train::summary::DriftNote;
 use sparring_train::{Benchmark, Demands, Evaluation, TrainError, Watch, check};
 use std::collections::BTreeMap;
@@ -158,6 +158,14 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         self
     }
 
+    /// Says what resuming does with settings that differ from those that the run began with: by default, it refuses
+    /// them.
+    #[must_use]
+    pub fn with_changes(mut self, changes: Changes) -> Self {
+        self.options.changes = changes;
+        self
+    }
+
     /// Sets what asks the run to stop ([`TrainError::Stopped`]) and counts what it samples.
     #[must_use]
     pub fn with_watch(mut self, watch: Watch) -> Self {
@@ -204,7 +212,8 @@ impl<'a, G: Game> SelfPlay<'a, G> {
     /// seed, tasks and models, the weights and the summary (except times) are bit for bit those of a run that was never
     /// interrupted. For a finished run, it restores the models and returns the summary.
     ///
-    /// A damaged checkpoint is skipped; the record `resumed` of `events.jsonl` says so.
+    /// A damaged checkpoint is skipped; the record `resumed` of `events.jsonl` says so. Settings and seed are compared
+    /// by meaning with those that the run began with ([`Changes`]).
     ///
     /// # Errors
     /// [`TrainError::Invalid`] if `dir` holds no run, or another; [`TrainError::Damaged`] if no checkpoint
@@ -227,6 +236,7 @@ impl<'a, G: Game> SelfPlay<'a, G> {
         let (mut store, resumed) = Store::resume(
             dir,
             info,
+            self.options.changes,
             self.plan.config.checkpoints_kept,
             observers,
             &mut self.players.named_mut(),

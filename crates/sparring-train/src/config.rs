@@ -1,5 +1,6 @@
 use crate::{ReferenceKind, TrainError, Updater, check};
 use sparring_core::SamplingParams;
+use sparring_core::files::without_mark;
 use sparring_grpo::{Adpo, AdvantageKind, GrpoConfig, LrSchedule};
 use std::collections::BTreeMap;
 
@@ -64,20 +65,22 @@ impl TrainConfig {
     /// # Errors
     /// [`TrainError::Setting`] names the field, its value and the remedy.
     pub fn build(self) -> Result<TrainPlan, TrainError> {
+        let (prompts, completions) =
+            (("prompts_per_step", self.prompts_per_step), ("group_size", self.group_size));
         let counts = [
-            ("prompts_per_step", self.prompts_per_step),
-            ("group_size", self.group_size),
-            ("steps", self.steps),
-            ("checkpoint_every", self.checkpoint_every),
-            ("checkpoints_kept", self.checkpoints_kept),
+            (prompts, check::MOST_PROMPTS),
+            (completions, check::MOST_COMPLETIONS),
+            (("steps", self.steps), check::MOST_STEPS),
+            (("checkpoint_every", self.checkpoint_every), check::MOST),
+            (("checkpoints_kept", self.checkpoints_kept), check::MOST),
         ];
-        counts.into_iter().try_for_each(|(field, count)| check::at_least(field, count, 1))?;
+        counts.into_iter().try_for_each(|((field, count), most)| check::count(field, count, 1, most))?;
+        check::product(&[prompts, completions], check::MOST_PER_UPDATE)?;
         check::learning_rate("lr", self.lr)?;
         check::schedule("lr_schedule", self.lr_schedule)?;
-        self.sampling.validate().map_err(|error| TrainError::invalid(format!("sampling: {error}")))?;
-        check::training_temperature("sampling.temperature", self.sampling.temperature)?;
+        check::sampling("sampling", &self.sampling)?;
         if let ReferenceKind::Refreshed { every } = self.reference {
-            check::at_least("reference.every", every, 1)?;
+            check::count("reference.every", every, 1, check::MOST)?;
         }
         if (self.grpo.kl.coef > 0.0) != (self.reference != ReferenceKind::None) {
             let remedy = "goes with grpo.kl.coef above 0: set both, or neither";
@@ -86,6 +89,7 @@ impl TrainConfig {
         let grpo = check::grpo("grpo", &self.grpo, &self.sampling)?;
         self.check_part_weights()?;
         self.check_adpo()?;
+        check::numbers("", &self)?;
         let updater = Updater::new(grpo).with_adpo(self.adpo).with_part_weights(self.part_weights.clone());
         Ok(TrainPlan { updater, config: self })
     }
@@ -145,6 +149,7 @@ impl TrainPlan {
 /// # Errors
 /// [`TrainError::Invalid`] names the file, the line and the field.
 pub fn from_toml<C: serde::de::DeserializeOwned>(text: &str, file: &str) -> Result<C, TrainError> {
+    let text = without_mark(text);
     toml::from_str(text).map_err(|e| {
         let line = e.span().map_or(1, |s| text[..s.start].matches('\n').count() + 1);
         TrainError::invalid(format!("{file}, line {line}: {}", e.message()))

@@ -1,5 +1,5 @@
 use crate::store::Journal;
-use crate::{TrainError, requests, sample_where_possible, under_hooks};
+use crate::{TrainError, check, requests, sample_where_possible, under_hooks};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sparring_core::{Game, Hook, Prompt, Rollout, Sampler, SamplingParams, Seed};
@@ -82,12 +82,8 @@ impl<T> Evaluation<T> {
                 "evaluation {name}: give at least one task and one sample"
             )));
         }
-        if !(self.temperature.is_finite() && self.temperature >= 0.0) {
-            return Err(TrainError::invalid(format!(
-                "evaluation {name}: the temperature must be at least 0"
-            )));
-        }
-        Ok(())
+        check::at_most(&format!("evaluation {name}, samples"), self.samples, check::MOST_COMPLETIONS)?;
+        check::temperature(&format!("evaluation {name}, temperature"), self.temperature)
     }
 }
 

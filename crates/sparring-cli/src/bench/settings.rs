@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::models::DeviceArgs;
+use crate::numbers;
 use serde::Serialize;
 use sparring::core::BoxError;
 use std::path::PathBuf;
@@ -17,33 +18,33 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: PathBuf,
     /// Prompts of a step.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = numbers::samples)]
     pub(crate) prompts: usize,
     /// Completions of a prompt.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = numbers::samples)]
     pub(crate) group: usize,
     /// Tokens of a prompt.
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 128, value_parser = numbers::tokens)]
     pub(crate) prompt_tokens: usize,
     /// Tokens of a completion: none ends earlier.
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 128, value_parser = numbers::tokens)]
     pub(crate) completion_tokens: usize,
     /// Measured steps, after one that warms up.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 4, value_parser = numbers::count)]
     pub(crate) steps: usize,
     /// Completions that are learned from at a time: more of them need more memory
     /// [default: one group for each thread].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::count)]
     pub(crate) micro: Option<usize>,
     /// Maximum memory for what sampling computed and training then recalls, in MiB; with 0 training computes everything
     /// [default: the library's].
-    #[arg(long, value_name = "MIB")]
+    #[arg(long, value_name = "MIB", value_parser = numbers::count)]
     pub(crate) recall_mib: Option<usize>,
     /// Compute a group's prompt anew for each of its completions, in sampling and in training.
     #[arg(long)]
     pub(crate) no_sharing: bool,
     /// Train adapters of this rank on all projections instead of the weights.
-    #[arg(long, value_name = "RANK")]
+    #[arg(long, value_name = "RANK", value_parser = numbers::rank)]
     pub(crate) lora: Option<usize>,
     #[command(flatten)]
     #[serde(flatten)]
@@ -52,7 +53,7 @@ pub(crate) struct Settings {
     #[arg(long)]
     pub(crate) no_entropy: bool,
     /// Seed of the completions, and of the prompts where the model's folder has none.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = numbers::seed)]
     pub(crate) seed: u64,
 }
 

@@ -3,6 +3,7 @@
 use crate::asking::{self, Method, Notation, PromptChoice};
 use crate::errors::read_text;
 use crate::models::DeviceArgs;
+use crate::numbers;
 use sparring::core::{BoxError, Seed};
 use sparring::eval::bfcl::with_underscores;
 use sparring::eval::{AnswerReader, Benchmark, RunConfig, Suite};
@@ -32,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     categories: Vec<String>,
     /// Only the first items of each category.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::count)]
     limit: Option<usize>,
     /// How the model writes calls: the name of a format, `bfcl` for `[f(a=1)]` as BFCL reads it, or `auto`: the format
     /// of the chat template if it is known, else `bfcl` for BFCL and `hermes` for the others.
@@ -53,16 +54,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     pub(crate) bfcl_model: Option<String>,
     /// Maximum number of tokens per answer.
-    #[arg(long, default_value_t = 512, value_name = "N")]
+    #[arg(long, default_value_t = 512, value_name = "N", value_parser = numbers::tokens)]
     max_tokens: usize,
     /// Prompts that are answered at a time; the result does not depend on it.
-    #[arg(long, default_value_t = 16, value_name = "N")]
+    #[arg(long, default_value_t = 16, value_name = "N", value_parser = numbers::count)]
     batch: usize,
     /// Folder of answers and report [default: runs/eval-BENCHMARK].
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Seed of the sampler; greedy answers do not depend on it.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = numbers::seed)]
     seed: u64,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,

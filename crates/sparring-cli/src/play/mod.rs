@@ -153,6 +153,7 @@ fn run<G: Game>(
     .with_preset(&settings.preset)
     .with_config_text(settings.recipe.to_toml()?)
     .with_inputs(settings.inputs.clone())
+    .with_changes(settings.changes)
     .with_encoder(base.tokenizer())
     .with_watch(watch.clone())
     .with_observer(Progress::new().with_log(settings.dir.join("run.log")).with_meter(watch.meter.clone()))

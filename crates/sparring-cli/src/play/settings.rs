@@ -3,12 +3,13 @@
 use crate::errors::stem;
 use crate::eval::identity::file_digest;
 use crate::models::{DeviceArgs, RANK, inputs};
+use crate::numbers::{self, rank};
 use crate::play::benchmarks::EvalArg;
 use crate::play::recipe::Recipe;
-use crate::stop::{continuation, option};
+use crate::stop::{changes, continuation, option};
 use sparring::core::BoxError;
 use sparring::miniature;
-use sparring::train::store::RunInfo;
+use sparring::train::store::{Changes, RunInfo, check_settings};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -35,14 +36,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "own_tools")]
     pub(crate) tasks: Option<PathBuf>,
     /// Their share, up to 1 (then the Generator writes none; set `generator.train = false`).
-    #[arg(long, value_name = "SHARE", default_value_t = 0.3, requires = "tasks")]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.3, requires = "tasks", value_parser = numbers::real::<f32>)]
     pub(crate) tasks_share: f32,
     /// Measures the model between iterations, also when resuming; any number of times. PATH is a file of requests in
     /// the unified form, or the folder of a benchmark, whose name (bfcl, snips, ...) is then NAME.
     #[arg(long = "eval", value_name = "NAME:PATH")]
     pub(crate) evals: Vec<EvalArg>,
     /// Only so many items of each, evenly spaced.
-    #[arg(long, value_name = "N", requires = "evals")]
+    #[arg(long, value_name = "N", requires = "evals", value_parser = numbers::count)]
     pub(crate) eval_limit: Option<usize>,
     /// Also measures how the model answers without a grammar, as NAME-free.
     #[arg(long, requires_all = ["evals", "own_tools"])]
@@ -55,7 +56,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     config: Option<PathBuf>,
     /// Seed of every random choice.
-    #[arg(long, default_value_t = 1, conflicts_with = "resume")]
+    #[arg(long, default_value_t = 1, conflicts_with = "resume", value_parser = numbers::seed)]
     seed: u64,
     /// Folder of a new run [default: runs/PRESET-SEED].
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
@@ -63,12 +64,15 @@ pub(crate) struct Args {
     /// Folder of a run to continue from its newest checkpoint.
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
+    /// Continues although settings or the seed in the run's folder were changed since it began, and records what changed.
+    #[arg(long, requires = "resume")]
+    take_changes: bool,
     /// The base model, also when resuming: a Hugging Face folder, a GGUF file, or the id of a model that is downloaded
     /// from the hub (OWNER/NAME, OWNER/NAME@REVISION, OWNER/NAME:FILE.gguf) [default: the embedded miniature].
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
     /// Train low-rank adapters of this rank; both players then share one base in memory.
-    #[arg(long, value_name = "RANK", conflicts_with = "resume")]
+    #[arg(long, value_name = "RANK", conflicts_with = "resume", value_parser = numbers::rank)]
     pub(crate) lora: Option<usize>,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
@@ -82,6 +86,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     pub(crate) dir: PathBuf,
     pub(crate) resume: bool,
+    /// What happens to settings that were changed since the run began.
+    pub(crate) changes: Changes,
     /// Rank of the adapters.
     pub(crate) lora: Option<usize>,
     /// What the run depends on beside these.
@@ -93,13 +99,18 @@ impl Settings {
     pub(crate) fn read(args: &Args) -> Result<Self, BoxError> {
         if let Some(dir) = &args.resume {
             let info = RunInfo::read(dir)?;
-            let lora = info.inputs.get(RANK).and_then(|rank| rank.parse().ok());
+            let wrong = |why| format!("{}: the {RANK} {why}", dir.join("run.json").display());
+            let lora = info.inputs.get(RANK).map(|text| rank(text)).transpose().map_err(wrong)?;
             let inputs = args.inputs(lora)?;
             info.check_inputs(dir, &inputs)?;
             let file = dir.join("config.toml").display().to_string();
             let recipe = Recipe::from_toml(&info.config, &file, args.tools.is_some())?;
+            let changes = changes(args.take_changes);
+            if changes == Changes::Refuse {
+                check_settings(dir, &info.clone().with_config(recipe.to_toml()?))?;
+            }
             let (preset, seed, dir) = (info.preset, info.seed, dir.clone());
-            return Ok(Self { recipe, preset, seed, dir, resume: true, lora, inputs });
+            return Ok(Self { recipe, preset, seed, dir, resume: true, changes, lora, inputs });
         }
         let own_tools = args.tools.is_some();
         let (mut recipe, preset) = match &args.config {
@@ -118,7 +129,8 @@ impl Settings {
             None => Path::new("runs").join(format!("{preset}-{}", args.seed)),
         };
         let (lora, inputs) = (args.lora, args.inputs(args.lora)?);
-        Ok(Self { recipe, preset, seed: args.seed, dir, resume: false, lora, inputs })
+        let (seed, changes) = (args.seed, Changes::Refuse);
+        Ok(Self { recipe, preset, seed, dir, resume: false, changes, lora, inputs })
     }
 }
 
@@ -145,7 +157,8 @@ impl Args {
             .chain(evals)
             .chain(option("--eval-limit", self.eval_limit))
             .chain(free)
-            .chain(examples);
+            .chain(examples)
+            .chain(self.take_changes.then(|| "--take-changes".to_owned()));
         continuation("play", dir, self.model.as_deref(), &self.device, more)
     }
 

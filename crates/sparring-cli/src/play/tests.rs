@@ -110,6 +110,50 @@ fn plays_reports_and_resumes() {
     assert!(again.contains("holds a run already"), "{again}");
 }
 
+#[test]
+fn changed_settings_are_refused_or_taken_and_a_damaged_checkpoint_is_told() {
+    let (_dir, path) = set_up(SETTINGS);
+    let (model, settings, out) = (path("model"), path("settings.toml"), path("run"));
+    run(&["--model", &model, "--config", &settings, "--out", &out]).unwrap();
+    let file = |name: &str| Path::new(&out).join(name);
+    let edit = |name: &str, from: &str, to: &str| {
+        let text = std::fs::read_to_string(file(name)).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(file(name), text.replacen(from, to, 1)).unwrap();
+    };
+    edit("config.toml", "[self_play]\n", "# mine\n[self_play] # more\n");
+    run(&["--resume", &out, "--model", &model]).unwrap();
+    edit("config.toml", "checkpoint_every = 1\n", "checkpoint_every = 2\n");
+    edit("run.json", "\"seed\": 1", "\"seed\": 5");
+    let error = run(&["--resume", &out, "--model", &model]).unwrap_err();
+    for wanted in [
+        "run.json: seed = 5, but the run began with 1",
+        "config.toml: self_play.checkpoint_every = 2, but the run began with 1",
+        "--take-changes",
+    ] {
+        assert!(error.contains(wanted), "{error}");
+    }
+    run(&["--resume", &out, "--model", &model, "--take-changes"]).unwrap();
+    let events = std::fs::read_to_string(file("events.jsonl")).unwrap();
+    assert_eq!(events.matches("\"kind\":\"settings_changed\"").count(), 1);
+    edit("config.toml", "checkpoint_every = 2\n", "checkpoint_every = 1\n");
+    edit("run.json", "\"seed\": 5", "\"seed\": 1");
+    // The newest checkpoint is damaged: the one before it is used, and the log says so.
+    let checkpoints = std::fs::read_dir(file("checkpoints")).unwrap();
+    let newest = checkpoints.map(|entry| entry.unwrap().path()).max().unwrap();
+    let weights = newest.join("solver/model.safetensors");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&weights, bytes).unwrap();
+    run(&["--resume", &out, "--model", &model]).unwrap();
+    let log = std::fs::read_to_string(file("run.log")).unwrap();
+    assert!(
+        log.contains("continues from the older checkpoint") && log.contains("its checksum is wrong"),
+        "{log}"
+    );
+}
+
 /// A folder with a tiny model and settings for it.
 fn set_up(settings: &str) -> (tempfile::TempDir, impl Fn(&str) -> String + use<>) {
     let dir = tempfile::tempdir().unwrap();

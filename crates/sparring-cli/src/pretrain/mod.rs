@@ -13,6 +13,7 @@ mod tokenizer;
 
 use crate::errors::read_text;
 use crate::miniature::print_accuracies;
+use crate::numbers;
 use corpus::{Corpus, Text};
 use rand::seq::SliceRandom;
 use sparring::candle::{AdamWConfig, CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
@@ -31,25 +32,25 @@ pub(crate) struct Args {
     #[arg(long)]
     out: PathBuf,
     /// Seed of documents and weights.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = numbers::seed)]
     seed: u64,
     /// Optimiser steps.
-    #[arg(long, default_value_t = 5000)]
+    #[arg(long, default_value_t = 5000, value_parser = numbers::count)]
     steps: usize,
     /// Tokens of a step, approximately.
-    #[arg(long, default_value_t = 2560)]
+    #[arg(long, default_value_t = 2560, value_parser = numbers::tokens)]
     tokens: usize,
     /// Peak learning rate.
-    #[arg(long, default_value_t = 1.5e-3)]
+    #[arg(long, default_value_t = 1.5e-3, value_parser = numbers::real::<f64>)]
     lr: f64,
     /// Threads; the result does not depend on it.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = numbers::threads)]
     threads: usize,
     /// Evaluate and save the model every N steps; 0 is only at the end.
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, default_value_t = 500, value_parser = numbers::count)]
     test_every: usize,
     /// Only print N documents with their numbers of tokens.
-    #[arg(long)]
+    #[arg(long, value_parser = numbers::seed)]
     show: Option<u64>,
     /// A TOML file that says how documents are mixed (fields of `DocumentMix`).
     #[arg(long)]

@@ -9,6 +9,7 @@
 
 use crate::miniature::print_accuracies;
 use crate::models::base_folder;
+use crate::numbers;
 use sparring::candle::{CandlePolicy, PolicyOptions};
 use sparring::core::{BoxError, Player, task_source_fn};
 use sparring::miniature::{Split, TaskShape, World, prompts};
@@ -25,7 +26,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "miniature")]
     preset: String,
     /// Seed of tasks and samples.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = numbers::seed)]
     seed: u64,
     /// The base model: a Hugging Face folder, a GGUF file or a hub id (OWNER/NAME) [default: the embedded miniature].
     #[arg(long, value_name = "MODEL")]

@@ -158,6 +158,7 @@ fn trainer<'a>(
         .with_preset(&settings.preset)
         .with_config_text(settings.recorded.to_toml()?)
         .with_inputs(settings.inputs.clone())
+        .with_changes(settings.changes)
         .with_key(move |task| format!("{player:?} {}", task.item.category)))
 }
 

@@ -4,7 +4,8 @@ use crate::asking::PromptChoice;
 use crate::errors::{at, read_text, stem};
 use crate::eval::identity::file_digest;
 use crate::models::{DeviceArgs, inputs};
-use crate::stop::{continuation, option};
+use crate::numbers;
+use crate::stop::{changes, continuation, option};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use sparring::core::{BoxError, SamplingParams};
@@ -12,7 +13,7 @@ use sparring::recipes::papers::{PaperConfig, PaperPreset};
 use sparring::reward::{BoxReward, RewardConfig};
 use sparring::tools::ToolTask;
 use sparring::train::TrainConfig;
-use sparring::train::store::RunInfo;
+use sparring::train::store::{Changes, RunInfo, check_settings};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     evaluate: Option<PathBuf>,
     /// Evaluate every N updates as well.
-    #[arg(long, value_name = "N", requires = "evaluate", conflicts_with = "resume")]
+    #[arg(long, value_name = "N", requires = "evaluate", conflicts_with = "resume", value_parser = numbers::count)]
     evaluate_every: Option<usize>,
     /// Who is trained, in papers that have a proposer and a solver.
     #[arg(long, default_value = "solver", conflicts_with = "resume")]
@@ -44,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "auto", conflicts_with = "resume")]
     prompt: PromptChoice,
     /// Answers of the base model per question of a proposer.
-    #[arg(long, default_value_t = 8, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, default_value_t = 8, value_name = "N", conflicts_with = "resume", value_parser = numbers::samples)]
     probes: usize,
     /// Folder of a new run [default: runs/PRESET-SEED].
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
@@ -52,15 +53,18 @@ pub(crate) struct Args {
     /// Folder of a run to continue from its newest checkpoint, with its own settings and tasks.
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
+    /// Continues although settings or the seed in the run's folder were changed since it began, and records what changed.
+    #[arg(long, requires = "resume")]
+    take_changes: bool,
     /// Seed of every random choice.
-    #[arg(long, default_value_t = 1, conflicts_with = "resume")]
+    #[arg(long, default_value_t = 1, conflicts_with = "resume", value_parser = numbers::seed)]
     seed: u64,
     /// The model, also when resuming: a Hugging Face folder, a GGUF file, or the id of a model that is downloaded from
     /// the hub (OWNER/NAME, OWNER/NAME@REVISION, OWNER/NAME:FILE.gguf) [default: the embedded miniature].
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
     /// Train low-rank adapters of this rank instead of the weights.
-    #[arg(long, value_name = "RANK", conflicts_with = "resume")]
+    #[arg(long, value_name = "RANK", conflicts_with = "resume", value_parser = numbers::rank)]
     lora: Option<usize>,
     #[command(flatten)]
     overrides: Overrides,
@@ -72,19 +76,19 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 struct Overrides {
     /// Number of updates.
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N", conflicts_with = "resume", value_parser = numbers::count)]
     steps: Option<usize>,
     /// Prompts per update.
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N", conflicts_with = "resume", value_parser = numbers::count)]
     prompts_per_step: Option<usize>,
     /// Completions per prompt.
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N", conflicts_with = "resume", value_parser = numbers::count)]
     group_size: Option<usize>,
     /// Maximum number of tokens per completion.
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N", conflicts_with = "resume", value_parser = numbers::tokens)]
     max_tokens: Option<usize>,
     /// Learning rate.
-    #[arg(long, value_name = "RATE", conflicts_with = "resume")]
+    #[arg(long, value_name = "RATE", conflicts_with = "resume", value_parser = numbers::real::<f64>)]
     lr: Option<f64>,
 }
 
@@ -128,6 +132,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     pub(crate) dir: PathBuf,
     pub(crate) resume: bool,
+    /// What happens to settings that were changed since the run began.
+    pub(crate) changes: Changes,
     pub(crate) model: Option<PathBuf>,
     pub(crate) device: DeviceArgs,
     /// Where the tasks are now.
@@ -145,6 +151,10 @@ impl Settings {
             let info = RunInfo::read(dir)?;
             let file = dir.join("config.toml").display().to_string();
             let recorded: Recorded = sparring::train::from_toml(&info.config, &file)?;
+            recorded.run.check(&file)?;
+            if !args.take_changes {
+                check_settings(dir, &info.clone().with_config(recorded.to_toml()?))?;
+            }
             let (preset, seed, dir) = (info.preset.clone(), info.seed, dir.clone());
             let settings = Self::new(args, recorded, preset, seed, dir)?;
             info.check_inputs(&settings.dir, &settings.inputs)?;
@@ -187,7 +197,8 @@ impl Settings {
             }
         }
         let resume = args.resume.is_some();
-        Ok(Self { recorded, preset, seed, dir, resume, model, device, tasks, evaluate, inputs })
+        let changes = changes(args.take_changes);
+        Ok(Self { recorded, preset, seed, dir, resume, changes, model, device, tasks, evaluate, inputs })
     }
 }
 
@@ -198,6 +209,7 @@ impl Args {
         let (tasks, evaluate) = (moved(&self.tasks), moved(&self.evaluate));
         let tasks = option("--tasks", tasks.as_deref().map(Path::display));
         let moved = tasks.chain(option("--evaluate", evaluate.as_deref().map(Path::display)));
+        let moved = moved.chain(self.take_changes.then(|| "--take-changes".to_owned()));
         continuation("train", dir, self.model.as_deref(), &self.device, moved)
     }
 
@@ -249,6 +261,16 @@ impl Run {
             probes: args.probes,
             lora: args.lora,
         })
+    }
+}
+
+impl Run {
+    /// Checks what a person may have edited in `file`.
+    fn check(&self, file: &str) -> Result<(), BoxError> {
+        let wrong = |field: &str| move |why| format!("{file}: run.{field}: {why}");
+        numbers::samples(&self.probes.to_string()).map_err(wrong("probes"))?;
+        let lora = self.lora.map(|lora| numbers::rank(&lora.to_string()));
+        Ok(lora.transpose().map(drop).map_err(wrong("lora"))?)
     }
 }
 

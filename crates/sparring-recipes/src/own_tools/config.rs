@@ -43,6 +43,7 @@ impl PresetSettings for OwnToolsConfig {
 
     fn check(&self) -> Result<(), RecipeError> {
         self.plan.validate()?;
+        self.game.check_bounds()?;
         self.parts().map(drop)
     }
 }

@@ -12,6 +12,7 @@ use sparring_core::{Game, Hook, Message, Prompt, Rejection, Rollout, Seed};
 use sparring_guided::Guide;
 use sparring_tools::grounding::{Letters, is_grounded};
 use sparring_tools::{CallParser, Format, ToolCall, ToolSpec, ToolTask, same_calls};
+use sparring_train::check::at_most;
 use std::fmt;
 
 /// What the Generator writes first.
@@ -56,6 +57,22 @@ pub struct GameSettings {
     pub decline: String,
     /// Largest number of calls that the Solver may write.
     pub most_calls: usize,
+}
+
+impl GameSettings {
+    /// Grammars grow with these.
+    pub(crate) fn check_bounds(&self) -> Result<(), RecipeError> {
+        let bounds = [
+            ("game.gap", self.gap, 1000),
+            ("game.value_chars", self.value_chars, 100_000),
+            ("game.answer_chars", self.answer_chars, 100_000),
+            ("game.most_calls", self.most_calls, 1000),
+        ];
+        bounds
+            .into_iter()
+            .try_for_each(|(field, count, most)| at_most(field, count, most))
+            .map_err(RecipeError::of_setting)
+    }
 }
 
 impl Default for GameSettings {
@@ -104,6 +121,7 @@ impl OwnToolsGame {
         guide: Option<Guide>,
     ) -> Result<Self, RecipeError> {
         plan.validate()?;
+        settings.check_bounds()?;
         if settings.most_calls == 0 {
             return Err(RecipeError::setting("game.most_calls", "must be at least 1"));
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sparring_core::Seed;
 use sparring_tools::ToolSpec;
+use sparring_train::check::{MOST_PROMPTS, at_most};
 
 /// A call that the Generator is to write: its tool, and the parameters that are given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +165,7 @@ impl PlanConfig {
         if self.menu_from == 0 || self.menu_to < self.menu_from {
             return bad("menu_to", "needs 1 <= menu_from <= menu_to");
         }
+        at_most("plan.menu_to", self.menu_to, MOST_PROMPTS).map_err(RecipeError::of_setting)?;
         if !(0.0..=1.0).contains(&self.given_values) {
             return bad("given_values", "must be in [0, 1]");
         }

@@ -3,6 +3,7 @@ use crate::RecipeError;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sparring_core::Seed;
+use sparring_train::check::at_most;
 
 /// The form of the user's request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -203,6 +204,7 @@ impl SpecDistribution {
             check_weights("spec.calls.multi_turn", self.calls.iter().map(|c| c.multi_turn))?;
         }
         for row in &self.calls {
+            at_most("spec.calls.calls", row.calls, MOST_NAMED).map_err(RecipeError::of_setting)?;
             check_counts("spec.calls.tools", &row.tools)?;
             if !row.arguments.is_empty() {
                 if row.calls == 0 {
@@ -224,6 +226,9 @@ impl CallsWeight {
     }
 }
 
+/// The most tools, calls or arguments that a specification asks a model for.
+const MOST_NAMED: usize = 1000;
+
 /// Draws a number from this mixture; `None` if no weight is positive.
 fn draw_count(ranges: &[CountRange], rng: &mut impl Rng) -> Option<usize> {
     let range = &ranges[pick(rng, ranges.len(), |i| ranges[i].weight)?];
@@ -235,7 +240,8 @@ fn check_counts(field: &str, ranges: &[CountRange]) -> Result<(), RecipeError> {
     if ranges.iter().any(|range| range.from == 0 || range.to < range.from) {
         return Err(RecipeError::setting(field, "each range needs 1 <= from <= to"));
     }
-    Ok(())
+    let largest = ranges.iter().map(|range| range.to).max().unwrap_or(0);
+    at_most(field, largest, MOST_NAMED).map_err(RecipeError::of_setting)
 }
 
 /// Checks that weights are finite, not negative, and not all zero.

@@ -7,7 +7,7 @@ use sparring_grpo::{GrpoConfig, LrSchedule};
 use sparring_reward::calls::{NameOrder, Overlap, Scope};
 use sparring_reward::{BoxReward, Schedule};
 use sparring_tools::ToolTask;
-use sparring_train::{Updater, check};
+use sparring_train::{TrainError, Updater, check};
 use std::collections::BTreeMap;
 
 /// The schedule σ(t) = 1 / (1 + exp(−κ(t − m))), relative to the run's length T, so that runs of any length see the
@@ -175,6 +175,7 @@ impl ToolZeroConfig {
             ),
             ("supervised.examples_per_step", self.supervised.examples_per_step > 0, "must be at least 1"),
         ];
+        self.check_bounds().map_err(RecipeError::of_setting)?;
         if let Some((field, _, why)) = checks.into_iter().find(|(_, holds, _)| !holds) {
             return Err(RecipeError::setting(field, why));
         }
@@ -185,6 +186,22 @@ impl ToolZeroConfig {
         }
         let grpo = check::grpo("grpo", &self.grpo, &self.sampling()).map_err(RecipeError::of_setting)?;
         Ok(ToolZero { updater: Updater::new(grpo), config: self })
+    }
+
+    fn check_bounds(&self) -> Result<(), TrainError> {
+        let (prompts, completions) =
+            (("prompts_per_step", self.prompts_per_step), ("group_size", self.group_size));
+        let bounds = [
+            (prompts, check::MOST_PROMPTS),
+            (completions, check::MOST_COMPLETIONS),
+            (("updates", self.updates), check::MOST_STEPS),
+            (("max_tokens", self.max_tokens), check::MOST_TOKENS),
+            (("supervised.examples_per_step", self.supervised.examples_per_step), check::MOST_PROMPTS),
+        ];
+        bounds.into_iter().try_for_each(|((field, count), most)| check::at_most(field, count, most))?;
+        check::product(&[prompts, completions], check::MOST_PER_UPDATE)?;
+        check::training_temperature("temperature", self.temperature)?;
+        check::numbers("", self)
     }
 
     /// Returns the sampling parameters of answers.

@@ -1,6 +1,11 @@
 use serde::{Deserialize, Serialize};
 use sparring_train::TrainError;
-use sparring_train::check::{at_least, share, temperature};
+use sparring_train::check::{
+    MOST, MOST_COMPLETIONS, MOST_TASKS, at_most, count, product, share, temperature,
+};
+
+/// The most attempts that verify a pool.
+const MOST_ATTEMPTS: usize = 1_000_000_000;
 
 /// Which verifying samples agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -148,10 +153,10 @@ impl PoolConfig {
     /// # Errors
     /// [`TrainError::Setting`] names the field, its value and the remedy.
     pub fn validate(&self) -> Result<(), TrainError> {
-        at_least("pool.per_spec", self.per_spec, 1)?;
-        at_least("pool.candidates", self.candidates, 1)?;
+        count("pool.per_spec", self.per_spec, 1, MOST_COMPLETIONS)?;
+        count("pool.candidates", self.candidates, 1, MOST_TASKS)?;
         if let Some(likeliest) = self.likeliest {
-            at_least("pool.likeliest", likeliest, 1)?;
+            count("pool.likeliest", likeliest, 1, MOST_TASKS)?;
         }
         for (field, least) in [("likelihood", self.min_likelihood), ("relevance", self.min_relevance)] {
             if let Some(least) = least.filter(|least| !least.is_finite()) {
@@ -159,8 +164,11 @@ impl PoolConfig {
                 return Err(TrainError::setting(field, least, "must be a finite number"));
             }
         }
-        at_least("pool.verify_samples", self.verify_samples, 1)?;
-        at_least("pool.size", self.size, 1)?;
+        at_most("pool.verify_from", self.verify_from, MOST)?;
+        count("pool.verify_samples", self.verify_samples, 1, MOST_COMPLETIONS)?;
+        let candidates = ("pool.candidates", self.candidates);
+        product(&[candidates, ("pool.verify_samples", self.verify_samples)], MOST_ATTEMPTS)?;
+        count("pool.size", self.size, 1, MOST_TASKS)?;
         temperature("pool.temperature", self.temperature)?;
         temperature("pool.verify_temperature", self.verify_temperature)?;
         share("pool.min_agreement", self.min_agreement)?;

@@ -225,11 +225,14 @@ fn a_folder_is_for_one_run() {
     assert!(message(game(config.clone()).run(dir.path())).contains("holds a run already"));
     let mut other = config.clone();
     other.iterations = 3;
-    assert!(message(game(other).resume(dir.path())).contains("configuration differs"));
+    assert!(
+        message(game(other).resume(dir.path()))
+            .contains("config.toml: iterations = 3, but the run began with")
+    );
     let players = Players::Separate { generator: Seat::Learns(toy(1)), solver: toy(2) };
     let silent = reward_fn("none", |_: &char, _: &Rollout| None);
     let mut seeded = assemble(config.clone(), players, Box::new(silent), 8);
-    assert!(message(seeded.resume(dir.path())).contains("seed differs"));
+    assert!(message(seeded.resume(dir.path())).contains("run.json: seed = 8, but the run began with"));
     let empty = tempfile::tempdir().unwrap();
     assert!(message(game(config.clone()).resume(empty.path())).contains("holds no run"));
     // A second process in the same folder, while the first runs.

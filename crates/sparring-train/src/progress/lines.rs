@@ -1,5 +1,6 @@
 //! Lines about something that takes long, from a thread of their own.
 
+use sparring_core::files::open_own;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
@@ -40,7 +41,7 @@ impl Sink {
         if self.log.is_some() && self.file.is_none() {
             // The first line: the run has made its folder.
             self.file = self.log.take().and_then(|path| {
-                let file = OpenOptions::new().create(true).append(true).open(&path);
+                let file = open_own(&path, OpenOptions::new().append(true));
                 file.inspect_err(|error| tracing::warn!(?path, %error, "no log of the progress")).ok()
             });
         }

@@ -8,6 +8,7 @@ pub use bar::Bar;
 use crate::{Estimate, Forecast, Meter, Reading, show_time};
 use indicatif::ProgressBar;
 use lines::{Lines, Sink, Status};
+use serde::Deserialize;
 use sparring_core::{Event, Observer, Phase};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -46,6 +47,26 @@ struct Running {
     note: String,
     /// What was sampled before it.
     before: Reading,
+}
+
+/// What is shown of the record `resumed`.
+#[derive(Deserialize)]
+struct Resumed {
+    checkpoint: Option<u64>,
+    damaged: Vec<String>,
+}
+
+/// What is shown of the record `settings_changed`.
+#[derive(Deserialize)]
+struct SettingsChanged {
+    changes: Vec<Changed>,
+}
+
+#[derive(Deserialize)]
+struct Changed {
+    field: String,
+    before: Option<String>,
+    now: Option<String>,
 }
 
 impl Progress {
@@ -90,6 +111,28 @@ impl Progress {
             }
             line
         });
+    }
+
+    /// A run that goes back to an older checkpoint says so.
+    fn resumed(&mut self, json: &str) {
+        let Ok(resumed) = serde_json::from_str::<Resumed>(json) else { return };
+        for damage in &resumed.damaged {
+            let from = resumed.checkpoint.map_or_else(String::new, |serial| format!(" {serial}"));
+            self.say(|_| {
+                format!(
+                    "warning: the run continues from the older checkpoint{from}, because a newer one cannot be used: \
+                     {damage}"
+                )
+            });
+        }
+    }
+
+    fn changed(&mut self, json: &str) {
+        let Ok(SettingsChanged { changes }) = serde_json::from_str(json) else { return };
+        for Changed { field, before, now } in changes {
+            let show = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+            self.say(|_| format!("setting changed: {field} = {} (was {})", show(now), show(before)));
+        }
     }
 
     fn start(&mut self, iteration: usize, phase: Phase, steps: usize) {
@@ -141,6 +184,8 @@ impl Observer for Progress {
             Event::PhaseStarted { iteration, phase, steps } => self.start(iteration, phase, steps),
             Event::Progress { done, note } => self.progress(done, note),
             Event::PhaseEnded { seconds, .. } => self.end(seconds),
+            Event::Record { kind: "resumed", json } => self.resumed(json),
+            Event::Record { kind: "settings_changed", json } => self.changed(json),
             Event::Record { kind: "estimate", json } => {
                 if let Ok(estimate) = serde_json::from_str::<Estimate>(json) {
                     let whose = if estimate.measured { "corrected: the rest of the run" } else { "the run" };
@@ -195,6 +240,29 @@ fn name(iteration: Option<usize>, phase: Phase) -> String {
 mod tests {
     use super::*;
     use sparring_core::{Stage, Work};
+
+    #[test]
+    fn older_checkpoints_and_changed_settings_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("run.log");
+        let mut progress = Progress::new().with_log(&log);
+        let resumed =
+            r#"{"kind": "resumed", "step": 4, "checkpoint": 2, "damaged": ["a/000003/x: damaged"]}"#;
+        progress.on(Event::Record { kind: "resumed", json: resumed });
+        let whole = r#"{"kind": "resumed", "step": 4, "checkpoint": 2, "damaged": []}"#;
+        progress.on(Event::Record { kind: "resumed", json: whole });
+        let changed = r#"{"kind": "settings_changed", "changes": [
+            {"file": "config.toml", "field": "lr", "before": "0.1", "now": "0.2"}]}"#;
+        progress.on(Event::Record { kind: "settings_changed", json: changed });
+        drop(progress);
+        let text = std::fs::read_to_string(&log).unwrap();
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(
+            text.contains("older checkpoint 2, because a newer one cannot be used: a/000003/x"),
+            "{text}"
+        );
+        assert!(text.contains("setting changed: lr = 0.2 (was 0.1)"), "{text}");
+    }
 
     #[test]
     fn a_run_is_told_in_its_log() {

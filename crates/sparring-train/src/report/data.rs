@@ -3,6 +3,7 @@ use crate::{ShownAnswer, TrainError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sparring_core::files;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -69,13 +70,28 @@ impl EvaluationData {
 pub struct Records(Vec<Value>);
 
 impl Records {
-    /// Reads the records of a run folder. An incomplete last line is left out.
+    /// Reads the records of a run folder. An incomplete last line is left out: the run may be writing it.
     ///
     /// # Errors
-    /// [`TrainError::Io`] names the file.
+    /// [`TrainError::Io`] names the file; [`TrainError::Damaged`] also the line that is no record.
     pub fn read(dir: &Path) -> Result<Self, TrainError> {
-        let text = disk::read(&dir.join("events.jsonl"))?;
-        Ok(Self(text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()))
+        let path = dir.join("events.jsonl");
+        Self::parse(&disk::read(&path)?).map_err(|what| TrainError::damaged(&path, what))
+    }
+
+    /// The records in the bytes of an `events.jsonl`.
+    ///
+    /// # Errors
+    /// The first line that is not UTF-8 text or no JSON object, and why.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let mut records = Vec::new();
+        each_record(bytes, |record| records.push(record))?;
+        Ok(Self(records))
+    }
+
+    /// Checks that every whole line is a record.
+    pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
+        each_record(bytes, drop)
     }
 
     /// All records.
@@ -87,6 +103,24 @@ impl Records {
     pub fn of(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.0.iter().filter(move |record| record["kind"] == kind)
     }
+}
+
+fn each_record(bytes: &[u8], mut found: impl FnMut(Value)) -> Result<(), String> {
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let text = files::text(bytes[..whole].to_vec()).map_err(|e| e.to_string())?;
+    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let wrong = |what: String| format!("line {}: {what}", i + 1);
+        match serde_json::from_str(line) {
+            Ok(record @ Value::Object(_)) => found(record),
+            Ok(_) => return Err(wrong("it is not a record, which is a JSON object".to_owned())),
+            Err(error) => {
+                let (column, reason) = (error.column(), error.to_string());
+                let reason = reason.split(" at line ").next().unwrap_or_default();
+                return Err(wrong(format!("it is not JSON at column {column} ({reason})")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads a JSON file; `None` where there is none.

@@ -1,6 +1,7 @@
 //! Parts of a page. Arguments called text are escaped; HTML is inserted as it is.
 
-/// Escapes text for HTML.
+/// Escapes text for HTML. Characters that would change the direction of the text around them are shown by their
+/// numbers.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -10,6 +11,9 @@ pub fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}' => {
+                out.extend(c.escape_unicode());
+            }
             c => out.push(c),
         }
     }
@@ -21,6 +25,7 @@ pub fn page(title: &str, body: &str) -> String {
     let title = escape(title);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
          <h1>{title}</h1>\n{body}</main>\n</body>\n</html>\n"
@@ -88,6 +93,9 @@ pub fn bars(rows: &[(&str, usize)]) -> String {
     rows.iter().map(bar).collect()
 }
 
+/// The page has its own styles and nothing else: no scripts, nothing from elsewhere.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
 const STYLE: &str = "\
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --paper: #f5f6f8; --card: #ffffff;\
  --line: #dfe3e8; --accent: #3b7dd8; --good: #2e8b57; --bad: #c8504b; }
@@ -126,3 +134,16 @@ details { border-top: 1px solid var(--line); padding: .5rem 0; } summary { curso
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(380px, 100%), 1fr)); gap: .75rem; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_cannot_change_the_page_around_it() {
+        assert_eq!(escape("<a & 'b'>"), "&lt;a &amp; &#39;b&#39;&gt;");
+        assert_eq!(escape("a\u{202e}b\u{2069}"), "a\\u{202e}b\\u{2069}");
+        let page = page("<t>", "");
+        assert!(page.contains("default-src 'none'") && page.contains("<title>&lt;t&gt;</title>"), "{page}");
+    }
+}

@@ -101,6 +101,15 @@ impl Checkpoints {
         serde_json::from_slice(&disk::read(&path)?).map_err(|e| TrainError::damaged(&path, e.to_string()))
     }
 
+    /// The state of checkpoint `serial`, where it is what was written; the models are not looked at.
+    pub(crate) fn whole_state(&self, serial: u64) -> Option<Vec<u8>> {
+        const NAME: &str = "state.json";
+        let path = self.folder(serial).join(NAME);
+        let wanted = self.manifest(serial).ok()?.files.remove(NAME)?;
+        let whole = entry(&path).ok()? == wanted;
+        whole.then(|| disk::read(&path).ok()).flatten()
+    }
+
     /// The state of checkpoint `serial`, after every file has been compared with the manifest.
     pub(crate) fn verified_state(&self, serial: u64) -> Result<Vec<u8>, TrainError> {
         let folder = self.folder(serial);

@@ -1,6 +1,8 @@
-//! Every change to the run folder goes through here: each is atomic or harmless when cut short.
+//! Every change to the run folder goes through here: each is atomic or harmless when cut short, and none follows a
+//! symbolic link out of the folder.
 
 use crate::TrainError;
+use sparring_core::files::{self, FileError};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
 /// Writes a file and flushes it to the disk.
 pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let write = || {
-        let mut file = File::create(path)?;
+        let mut file = files::create_own(path)?;
         if let Err(error) = fault::check() {
             // What a full disk leaves behind.
             file.write_all(&bytes[..bytes.len() / 2])?;
@@ -41,6 +43,12 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), TrainError> {
     fault::check().and_then(|()| fs::create_dir_all(path)).map_err(|e| TrainError::io(path, e))
 }
 
+/// Makes a folder of the run folder, which may not be a link to one elsewhere.
+pub(crate) fn create_own_folder(path: &Path) -> Result<(), TrainError> {
+    files::check_own_folder(path).map_err(|e| refused(path, e))?;
+    create_folder(path)
+}
+
 /// Removes a folder and what is in it, if it is there.
 pub(crate) fn remove_folder(path: &Path) -> Result<(), TrainError> {
     match fault::check().and_then(|()| fs::remove_dir_all(path)) {
@@ -49,27 +57,49 @@ pub(crate) fn remove_folder(path: &Path) -> Result<(), TrainError> {
     }
 }
 
-/// Reads a whole file.
+/// Reads a whole file; a pipe or a device is none.
 ///
 /// # Errors
-/// [`TrainError::Io`] names the file.
+/// [`TrainError::Io`] and [`TrainError::Invalid`] name the file.
 pub fn read(path: &Path) -> Result<Vec<u8>, TrainError> {
+    let found = fs::metadata(path).map_err(|e| TrainError::io(path, e))?;
+    if !(found.is_file() || found.is_dir()) {
+        let what = "is a pipe, a socket or a device; put the run's file there";
+        return Err(TrainError::invalid(format!("{}: {what}", path.display())));
+    }
     fs::read(path).map_err(|e| TrainError::io(path, e))
+}
+
+/// Reads a text file of the run folder, without a byte order mark.
+pub(crate) fn read_text(path: &Path) -> Result<String, TrainError> {
+    files::text(read(path)?).map_err(|e| TrainError::damaged(path, e.to_string()))
+}
+
+/// Opens a file of the run folder, made where it is missing; a link is refused.
+pub(crate) fn open_own(path: &Path, options: &OpenOptions) -> Result<File, TrainError> {
+    files::open_own(path, options).map_err(|e| refused(path, e))
+}
+
+fn refused(path: &Path, error: FileError) -> TrainError {
+    match error {
+        FileError::Io(error) => TrainError::io(path, error),
+        error => TrainError::invalid(format!("{}: {error}", path.display())),
+    }
 }
 
 /// Opens a file to append to, made where it is missing, and cuts it to `length`, which it must reach.
 pub(crate) fn open_append(path: &Path, length: u64) -> Result<File, TrainError> {
-    let open = || {
-        fault::check()?;
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+    fault::check().map_err(|e| TrainError::io(path, e))?;
+    let file = open_own(path, OpenOptions::new().append(true))?;
+    let cut = || {
         let found = file.metadata()?.len();
         if found > length {
             file.set_len(length)?;
             flush(&file)?;
         }
-        Ok((file, found))
+        Ok(found)
     };
-    let (file, found) = open().map_err(|e| TrainError::io(path, e))?;
+    let found = cut().map_err(|e| TrainError::io(path, e))?;
     if found < length {
         return Err(short(path, found, length));
     }

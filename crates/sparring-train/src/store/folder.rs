@@ -2,7 +2,7 @@ use super::disk;
 use crate::TrainError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// Version of the run folder's layout.
@@ -32,6 +32,13 @@ impl RunInfo {
         Self { format: FORMAT, seed, preset: preset.to_owned(), inputs: BTreeMap::new(), config }
     }
 
+    /// Sets the text of `config.toml`.
+    #[must_use]
+    pub fn with_config(mut self, config: String) -> Self {
+        self.config = config;
+        self
+    }
+
     /// Reads `run.json` and `config.toml` of a run folder.
     ///
     /// # Errors
@@ -45,7 +52,7 @@ impl RunInfo {
                 path.display()
             )));
         }
-        let mut info: Self = serde_json::from_slice(&disk::read(&path)?)
+        let mut info: Self = serde_json::from_str(&disk::read_text(&path)?)
             .map_err(|e| TrainError::damaged(&path, e.to_string()))?;
         if info.format != FORMAT {
             return Err(TrainError::invalid(format!(
@@ -56,8 +63,7 @@ impl RunInfo {
             )));
         }
         let path = dir.as_ref().join("config.toml");
-        info.config = String::from_utf8(disk::read(&path)?)
-            .map_err(|_| TrainError::damaged(&path, "it is not UTF-8 text"))?;
+        info.config = disk::read_text(&path)?;
         Ok(info)
     }
 
@@ -70,22 +76,25 @@ impl RunInfo {
         let other = |name: &&String| self.inputs.get(*name) != inputs.get(*name);
         match self.inputs.keys().chain(inputs.keys()).find(other) {
             None => Ok(()),
-            Some(name) if self.inputs.contains_key(name) && inputs.contains_key(name) => {
-                Err(differs(dir, "run.json", name))
-            }
-            Some(name) => Err(TrainError::invalid(format!(
-                "{}: only one of the two runs has the input `{name}`; resume with the program and options that began it",
-                dir.join("run.json").display()
-            ))),
+            Some(name) => Err(differs(&dir.join("run.json"), name, self.inputs.get(name), inputs.get(name))),
         }
     }
 }
 
-fn differs(root: &Path, file: &str, what: &str) -> TrainError {
-    TrainError::invalid(format!(
-        "{}: its {what} differs from this run's; resume with the same {what}, or start a new run",
-        root.join(file).display()
-    ))
+/// An input that is not what it was.
+fn differs(file: &Path, name: &str, before: Option<&String>, now: Option<&String>) -> TrainError {
+    let file = file.display();
+    TrainError::invalid(match (before, now) {
+        (Some(before), Some(now)) => format!(
+            "{file}: its {name} differs from this run's: `{before}` there, `{now}` now; resume with the same {name}, \
+             or start a new run"
+        ),
+        (Some(value), None) | (None, Some(value)) => format!(
+            "{file}: only one of the two runs has the input `{name}` (`{value}`); resume with the program and options \
+             that began it"
+        ),
+        (None, None) => format!("{file}: the input `{name}` is missing"),
+    })
 }
 
 /// An open run folder, locked while it is open.
@@ -106,26 +115,30 @@ impl RunFolder {
                 root.display()
             )));
         }
-        for folder in folders.iter().chain(&["checkpoints"]) {
-            disk::create_folder(&root.join(folder))?;
+        for name in folders.iter().chain(&["checkpoints"]) {
+            disk::create_own_folder(&root.join(name))?;
         }
-        disk::write_atomic(&root.join("config.toml"), info.config.as_bytes())?;
-        // Last: a folder with this file is a run.
-        disk::write_atomic(&root.join("run.json"), &json(info)?)?;
+        // `run.json` is written last: a folder with this file is a run.
+        folder.describe(info)?;
         Ok(folder)
     }
 
-    /// Opens and locks the folder of a run to continue, which must be the run of `info`.
-    pub(crate) fn open(root: &Path, info: &RunInfo) -> Result<Self, TrainError> {
+    /// Opens and locks the folder of a run to continue, and returns what its files say about it.
+    pub(crate) fn open(root: &Path) -> Result<(Self, RunInfo), TrainError> {
         let found = RunInfo::read(root)?;
-        if found.seed != info.seed {
-            return Err(differs(root, "run.json", "seed"));
-        }
-        if found.config != info.config {
-            return Err(differs(root, "config.toml", "configuration"));
-        }
-        found.check_inputs(root, &info.inputs)?;
-        Ok(Self { root: root.to_owned(), _lock: lock(root)? })
+        let folder = Self { root: root.to_owned(), _lock: lock(root)? };
+        disk::create_own_folder(&folder.path("checkpoints"))?;
+        Ok((folder, found))
+    }
+
+    /// Says in `run.json` and `config.toml` what the run is now.
+    pub(crate) fn describe(&self, info: &RunInfo) -> Result<(), TrainError> {
+        disk::write_atomic(&self.path("config.toml"), info.config.as_bytes())?;
+        disk::write_atomic(&self.path("run.json"), &json(info)?)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -156,7 +169,7 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, TrainError> {
 /// The system releases the lock when the process ends, however it ends.
 fn lock(root: &Path) -> Result<File, TrainError> {
     let path = root.join(".lock");
-    let file = File::create(&path).map_err(|e| TrainError::io(&path, e))?;
+    let file = disk::open_own(&path, OpenOptions::new().write(true))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(TrainError::invalid(format!(
             "{}: another process runs in this folder; wait for it, or choose another folder",

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 /// Passes events to observers, and writes records to `events.jsonl`.
 ///
-/// Records depend on the seed and the settings only, except the kinds `timing`, `estimate` and `resumed`: without those
-/// three, an interrupted and resumed run writes the same lines as an uninterrupted one.
+/// Records depend on the seed and the settings only, except the kinds `timing`, `estimate`, `resumed` and
+/// `settings_changed`: without those, an interrupted and resumed run writes the same lines as an uninterrupted one.
 pub struct Journal<'o, 'a> {
     path: PathBuf,
     file: File,

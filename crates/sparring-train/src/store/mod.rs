@@ -1,16 +1,20 @@
 //! The run folder: its files, its lock, its events, its checkpoints.
 
+mod changes;
 mod checkpoints;
 pub mod disk;
 mod folder;
 mod journal;
 mod options;
 
+pub use changes::{Change, Changes, changed_settings};
 pub use folder::RunInfo;
 pub use journal::Journal;
 pub use options::RunOptions;
 
+use crate::report::Records;
 use crate::{Evaluation, TrainError};
+use changes::{Began, Compared};
 use checkpoints::Checkpoints;
 use folder::RunFolder;
 use serde::de::DeserializeOwned;
@@ -51,6 +55,9 @@ struct Saved<S> {
     serial: u64,
     events_bytes: u64,
     reference: Option<ReferenceAt>,
+    /// What the run was when this was written.
+    #[serde(default)]
+    run: Option<Began>,
     state: S,
 }
 
@@ -60,6 +67,11 @@ struct RunStarted<'a, C> {
     preset: &'a str,
     config: &'a C,
     evaluations: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct SettingsChanged<'a> {
+    changes: &'a [Change],
 }
 
 /// What a run continues from.
@@ -72,15 +84,18 @@ pub struct Resumed<S> {
     pub reference: Option<Box<dyn Scorer>>,
     /// What was wrong with the newer checkpoints that were passed over.
     pub damaged: Vec<String>,
+    /// The settings that differ from those that the run began with.
+    pub changes: Vec<Change>,
 }
 
 impl<S: fmt::Debug> fmt::Debug for Resumed<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { state, checkpoint, damaged, .. } = self;
+        let Self { state, checkpoint, damaged, changes, .. } = self;
         f.debug_struct("Resumed")
             .field("state", state)
             .field("checkpoint", checkpoint)
             .field("damaged", damaged)
+            .field("changes", changes)
             .finish_non_exhaustive()
     }
 }
@@ -108,6 +123,9 @@ impl<'o, 'a> Store<'o, 'a> {
     /// Only two sets of weights are read: the reference model's, of which a frozen copy is made, and then the current
     /// ones.
     ///
+    /// The seed and the settings of `info`, and those that the folder's files have, are compared by meaning with those
+    /// that the run began with, which each checkpoint holds. `changes` says what happens if they differ.
+    ///
     /// # Errors
     /// [`TrainError::Invalid`] if `dir` holds no run, or another than `info` says; [`TrainError::Damaged`] if no
     /// checkpoint is whole; [`TrainError::Io`] and [`TrainError::Policy`] if a checkpoint cannot be read now, though it
@@ -115,35 +133,22 @@ impl<'o, 'a> Store<'o, 'a> {
     pub fn resume<S: DeserializeOwned>(
         dir: &Path,
         info: &RunInfo,
+        changes: Changes,
         kept: usize,
         observers: &'o mut [Box<dyn Observer + 'a>],
         models: &mut [(&'static str, &mut (dyn Policy + '_))],
     ) -> Result<(Self, Resumed<S>), TrainError> {
-        let folder = RunFolder::open(dir, info)?;
+        let (folder, said) = RunFolder::open(dir)?;
         let checkpoints = Checkpoints::new(folder.path("checkpoints"), kept);
-        let mut damaged = Vec::new();
-        let mut found = None;
-        let mut skipped = Vec::new();
-        for serial in checkpoints.list()? {
-            match load::<S>(&folder, &checkpoints, serial, models) {
-                Ok(whole) => {
-                    found = Some(whole);
-                    break;
-                }
-                Err(error) if !error.is_damage() => return Err(error),
-                Err(error) => {
-                    tracing::warn!(serial, error = one_line(&error), "passing over a damaged checkpoint");
-                    damaged.push(error);
-                    skipped.push(serial);
-                }
-            }
+        let opened = Opened { folder: &folder, checkpoints: &checkpoints, said: &said, info, changes };
+        let Newest { found, damaged } = opened.newest(models)?;
+        let (found, compared) = match found {
+            Some(Loaded { saved, reference, compared }) => (Some((saved, reference)), compared),
+            None => (None, opened.compare(None)?),
+        };
+        if !compared.stale.is_empty() {
+            folder.describe(info)?;
         }
-        if found.is_none() && !damaged.is_empty() {
-            return Err(damaged.swap_remove(0));
-        }
-        // A skipped checkpoint is newer than those that the run will write: rotation must not prefer it.
-        skipped.into_iter().try_for_each(|serial| checkpoints.set_aside(serial))?;
-        let damaged = damaged.iter().map(|error| one_line(error)).collect();
         let (saved, scorer) = found.unzip();
         let bytes = saved.as_ref().map_or(0, |saved| saved.events_bytes);
         let journal = Journal::open(folder.path("events.jsonl"), bytes, observers)?;
@@ -151,7 +156,8 @@ impl<'o, 'a> Store<'o, 'a> {
         let (state, reference) = saved.map(|saved| (saved.state, saved.reference)).unzip();
         let (serial, reference) = (checkpoint.unwrap_or(0), reference.flatten());
         let store = Self { journal, info: info.clone(), folder, checkpoints, serial, reference };
-        Ok((store, Resumed { state, checkpoint, reference: scorer.flatten(), damaged }))
+        let reference = scorer.flatten();
+        Ok((store, Resumed { state, checkpoint, reference, damaged, changes: compared.changes }))
     }
 
     /// The run: its seed, preset and settings.
@@ -165,7 +171,7 @@ impl<'o, 'a> Store<'o, 'a> {
     /// [`TrainError::Io`].
     pub fn subfolder(&self, name: &str) -> Result<PathBuf, TrainError> {
         let path = self.folder.path(name);
-        std::fs::create_dir_all(&path).map_err(|cause| TrainError::io(&path, cause))?;
+        disk::create_own_folder(&path)?;
         Ok(path)
     }
 
@@ -183,7 +189,8 @@ impl<'o, 'a> Store<'o, 'a> {
         self.journal.record("run_started", &RunStarted { seed: *seed, preset, config, evaluations })
     }
 
-    /// Records that the run was resumed at this place: `&[("iteration", 2), ("step", 5)]`, say.
+    /// Records that the run was resumed at this place: `&[("iteration", 2), ("step", 5)]`, say; and which settings
+    /// changed (kind `settings_changed`), if any did.
     ///
     /// # Errors
     /// As [`Journal::record`].
@@ -196,7 +203,11 @@ impl<'o, 'a> Store<'o, 'a> {
             place.iter().map(|&(name, at)| (name.to_owned(), at.into())).collect();
         fields.insert("checkpoint".to_owned(), resumed.checkpoint.into());
         fields.insert("damaged".to_owned(), resumed.damaged.clone().into());
-        self.journal.record("resumed", &fields)
+        self.journal.record("resumed", &fields)?;
+        if resumed.changes.is_empty() {
+            return Ok(());
+        }
+        self.journal.record("settings_changed", &SettingsChanged { changes: &resumed.changes })
     }
 
     /// Whether no checkpoint was written yet.
@@ -228,7 +239,8 @@ impl<'o, 'a> Store<'o, 'a> {
         self.serial += 1;
         let reference = self.reference.clone();
         let at = reference.as_ref().map(|reference| reference.checkpoint);
-        let saved = Saved { serial: self.serial, events_bytes, reference, state };
+        let run = Some(Began::new(&self.info));
+        let saved = Saved { serial: self.serial, events_bytes, reference, run, state };
         let text = serde_json::to_vec(&saved).map_err(|e| TrainError::unserialisable(&e))?;
         self.checkpoints.save(self.serial, &text, models, at)
     }
@@ -267,31 +279,125 @@ pub fn newest_checkpoint(dir: &Path) -> Result<PathBuf, TrainError> {
     }
 }
 
-/// A checkpoint that a run can continue from: checked, its models restored, and its reference model.
-type Loaded<S> = (Saved<S>, Option<Box<dyn Scorer>>);
+/// Checks that a run would continue with the settings that it began with, as [`Store::resume`] does, but before any
+/// model is loaded. Damage is not looked for.
+///
+/// # Errors
+/// [`TrainError::Invalid`] if `dir` holds no run, or names what differs.
+pub fn check_settings(dir: &Path, info: &RunInfo) -> Result<(), TrainError> {
+    #[derive(Deserialize)]
+    struct Record {
+        #[serde(default)]
+        run: Option<Began>,
+    }
+    let checkpoints = Checkpoints::new(dir.join("checkpoints"), 1);
+    let newest = checkpoints.list()?.into_iter().find_map(|serial| checkpoints.whole_state(serial));
+    let began = newest.and_then(|text| serde_json::from_slice::<Record>(&text).ok()?.run);
+    Compared::of(dir, began, &RunInfo::read(dir)?, info)?.refuse(dir)
+}
 
-fn load<S: DeserializeOwned>(
-    folder: &RunFolder,
-    checkpoints: &Checkpoints,
-    serial: u64,
-    models: &mut [(&'static str, &mut (dyn Policy + '_))],
-) -> Result<Loaded<S>, TrainError> {
-    let text = checkpoints.verified_state(serial)?;
-    let path = checkpoints.folder(serial).join("state.json");
-    let saved: Saved<S> =
-        serde_json::from_slice(&text).map_err(|e| TrainError::damaged(&path, e.to_string()))?;
-    if let Some(reference) = &saved.reference {
-        checkpoints.verified_state(reference.checkpoint)?;
-    }
-    // Fails where the file is shorter than the checkpoint says; changes nothing otherwise.
-    disk::at_least(&folder.path("events.jsonl"), saved.events_bytes)?;
-    let mut frozen = None;
-    for (name, model) in models {
-        if let Some(reference) = saved.reference.as_ref().filter(|reference| reference.model == *name) {
-            checkpoints.restore(reference.checkpoint, name, *model)?;
-            frozen = Some(model.freeze().map_err(TrainError::policy(name))?);
+/// The folder of a run to continue.
+struct Opened<'r> {
+    folder: &'r RunFolder,
+    checkpoints: &'r Checkpoints,
+    /// What the folder's files say about the run.
+    said: &'r RunInfo,
+    /// What the run is now.
+    info: &'r RunInfo,
+    changes: Changes,
+}
+
+/// A checkpoint that a run can continue from: checked, its models restored.
+struct Loaded<S> {
+    saved: Saved<S>,
+    reference: Option<Box<dyn Scorer>>,
+    compared: Compared,
+}
+
+/// The newest whole checkpoint, and what was wrong with newer ones.
+struct Newest<S> {
+    found: Option<Loaded<S>>,
+    damaged: Vec<String>,
+}
+
+impl Opened<'_> {
+    /// Damaged checkpoints are set aside if there is an older one that is whole; if not, they are an error.
+    fn newest<S: DeserializeOwned>(
+        &self,
+        models: &mut [(&'static str, &mut (dyn Policy + '_))],
+    ) -> Result<Newest<S>, TrainError> {
+        let (mut damaged, mut skipped) = (Vec::new(), Vec::new());
+        let mut found = None;
+        for serial in self.checkpoints.list()? {
+            match self.load(serial, models) {
+                Ok(whole) => {
+                    found = Some(whole);
+                    break;
+                }
+                Err(error) if !error.is_damage() => return Err(error),
+                Err(error) => {
+                    // Observers learn of it by the record `resumed`, so this is for programs without any.
+                    tracing::info!(serial, error = one_line(&error), "passing over a damaged checkpoint");
+                    damaged.push(error);
+                    skipped.push(serial);
+                }
+            }
         }
-        checkpoints.restore(serial, name, *model)?;
+        if found.is_none() && !damaged.is_empty() {
+            return Err(damaged.swap_remove(0));
+        }
+        // A skipped checkpoint is newer than those that the run will write: rotation must not prefer it.
+        skipped.into_iter().try_for_each(|serial| self.checkpoints.set_aside(serial))?;
+        Ok(Newest { found, damaged: damaged.iter().map(|error| one_line(error)).collect() })
     }
-    Ok((saved, frozen))
+
+    fn load<S: DeserializeOwned>(
+        &self,
+        serial: u64,
+        models: &mut [(&'static str, &mut (dyn Policy + '_))],
+    ) -> Result<Loaded<S>, TrainError> {
+        let text = self.checkpoints.verified_state(serial)?;
+        let path = self.checkpoints.folder(serial).join("state.json");
+        let mut saved: Saved<S> =
+            serde_json::from_slice(&text).map_err(|e| TrainError::damaged(&path, e.to_string()))?;
+        let compared = self.compare(saved.run.take())?;
+        if let Some(reference) = &saved.reference {
+            self.checkpoints.verified_state(reference.checkpoint)?;
+        }
+        self.check_events(saved.events_bytes)?;
+        let mut frozen = None;
+        for (name, model) in models {
+            if let Some(reference) = saved.reference.as_ref().filter(|reference| reference.model == *name) {
+                self.checkpoints.restore(reference.checkpoint, name, *model)?;
+                frozen = Some(model.freeze().map_err(TrainError::policy(name))?);
+            }
+            self.checkpoints.restore(serial, name, *model)?;
+        }
+        Ok(Loaded { saved, reference: frozen, compared })
+    }
+
+    /// Fails where the events are shorter than the checkpoint says, or damaged; changes nothing otherwise.
+    fn check_events(&self, length: u64) -> Result<(), TrainError> {
+        let path = self.folder.path("events.jsonl");
+        disk::at_least(&path, length)?;
+        let bytes = disk::read(&path)?;
+        let kept = bytes.get(..length as usize).unwrap_or(&bytes);
+        // An older checkpoint would not help: the weights are whole, and the line can be corrected.
+        Records::check(kept).map_err(|what| {
+            TrainError::invalid(format!(
+                "{}: {what}: restore the file from a copy, or correct the line without changing its length, then \
+                 resume the run",
+                path.display()
+            ))
+        })
+    }
+
+    /// What differs from what is written about the run; an error unless changes are taken.
+    fn compare(&self, began: Option<Began>) -> Result<Compared, TrainError> {
+        let compared = Compared::of(self.folder.root(), began, self.said, self.info)?;
+        if self.changes == Changes::Refuse {
+            compared.refuse(self.folder.root())?;
+        }
+        Ok(compared)
+    }
 }

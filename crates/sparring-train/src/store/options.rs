@@ -1,4 +1,4 @@
-use super::RunInfo;
+use super::{Changes, RunInfo};
 use crate::{Demands, TrainError, Watch};
 use serde::Serialize;
 use sparring_core::{Observer, Seed};
@@ -16,6 +16,8 @@ pub struct RunOptions<'a> {
     pub config_text: Option<String>,
     /// What else the run depends on, by name: see [`RunInfo::inputs`].
     pub inputs: BTreeMap<String, String>,
+    /// What resuming does with settings that differ from those that the run began with.
+    pub changes: Changes,
     /// Asks the run to stop, and counts what it samples.
     pub watch: Watch,
     /// What is known about the run's demands: its estimated time is then recorded (kind `estimate`).

@@ -6,6 +6,7 @@ use crate::report::Records;
 use crate::{Meter, Reading};
 use record::{Event as Entry, What, record};
 use serde_json::Value;
+use sparring_core::files::check_own_folder;
 use sparring_core::{Event, Observer};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -61,6 +62,7 @@ impl TensorBoard {
     /// A new file, after those that are there.
     fn open(&mut self) -> io::Result<()> {
         let folder = self.dir.join("tensorboard");
+        check_own_folder(&folder).map_err(io::Error::other)?;
         fs::create_dir_all(&folder)?;
         let mut number = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         for entry in fs::read_dir(&folder)? {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::store::disk::fault::fail_after;
+use crate::store::{Changes, RunInfo, check_settings};
 use sparring_core::{Event, one_line};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -209,8 +210,10 @@ fn a_folder_is_for_one_run() {
         result.unwrap_err().to_string()
     };
     assert!(refused(config(), 7, false).contains("holds a run already"));
-    assert!(refused(config().with_steps(13), 7, true).contains("configuration differs"));
-    assert!(refused(config(), 8, true).contains("seed differs"));
+    let error = refused(config().with_steps(13), 7, true);
+    assert!(error.contains("config.toml: steps = 13, but the run began with 12: restore"), "{error}");
+    let error = refused(config(), 8, true);
+    assert!(error.contains("run.json: seed = 8, but the run began with 7"), "{error}");
     let mut policy = toy();
     let inputs = [("model".to_owned(), "another".to_owned())].into();
     let error = trainer(config(), &mut policy, 7).with_inputs(inputs).resume(dir.path()).unwrap_err();
@@ -224,4 +227,193 @@ fn a_folder_is_for_one_run() {
     let empty = tempfile::tempdir().unwrap();
     let error = trainer(config(), &mut toy(), 7).resume(empty.path()).unwrap_err().to_string();
     assert!(error.contains("holds no run"), "{error}");
+}
+
+/// A run that was stopped in the middle.
+fn interrupted(config: &TrainConfig) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fail_after(Some(60));
+    go_on(config, dir.path()).unwrap_err();
+    fail_after(None);
+    dir
+}
+
+fn edit(path: impl AsRef<Path>, from: &str, to: &str) {
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+/// As a program resumes a run: with the settings and the seed that its files have.
+fn resume_by_its_files(dir: &Path, changes: Changes) -> Result<TrainSummary, TrainError> {
+    let info = RunInfo::read(dir)?;
+    let config = TrainConfig::from_toml(&info.config, "config.toml")?;
+    let text = toml::to_string_pretty(&config).unwrap();
+    let mut policy = toy();
+    trainer(config, &mut policy, info.seed).with_config_text(text).with_changes(changes).resume(dir)
+}
+
+#[test]
+fn a_changed_value_is_refused_and_a_comment_is_not() {
+    let config = config().with_checkpoint_every(2);
+    let dir = interrupted(&config);
+    let file = |name: &str| dir.path().join(name);
+    let kept = ["config.toml", "run.json"].map(|name| (name, fs::read(file(name)).unwrap()));
+    let cases = [
+        (
+            "config.toml",
+            "lr = 0.1\n",
+            "lr = 0.2\n",
+            "config.toml: lr = 0.2, but the run began with 0.1: restore",
+        ),
+        ("config.toml", "lr = 0.1\n", "", "config.toml: lr = 0.000001, but the run began with 0.1"),
+        ("config.toml", "temperature = 1.0", "temperature = 1.5", "sampling.temperature = 1.5, but"),
+        ("run.json", "\"seed\": 7", "\"seed\": 8", "run.json: seed = 8, but the run began with 7"),
+        (
+            "run.json",
+            "\"preset\": \"\"",
+            "\"preset\": \"x\"",
+            "run.json: preset = \"x\", but the run began with \"\"",
+        ),
+        ("run.json", "\"inputs\": {}", "\"inputs\": {\"model\": \"m\"}", "has the input `model` (`m`)"),
+    ];
+    for (name, from, to, wanted) in cases {
+        edit(file(name), from, to);
+        let error = resume_by_its_files(dir.path(), Changes::Refuse).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{to:?} gave {error}");
+        // Before any model is loaded, it is the same.
+        let info = RunInfo::read(dir.path()).unwrap();
+        let now = TrainConfig::from_toml(&info.config, "config.toml").unwrap();
+        let info = info.with_config(toml::to_string_pretty(&now).unwrap());
+        assert_eq!(check_settings(dir.path(), &info).unwrap_err().to_string(), error);
+        for (name, bytes) in &kept {
+            fs::write(file(name), bytes).unwrap();
+        }
+    }
+    // A file that the program does not read may not say something else either.
+    edit(file("config.toml"), "lr = 0.1\n", "lr = 0.2\n");
+    let error = go_on(&config, dir.path()).unwrap_err().to_string();
+    assert!(error.contains("config.toml: lr = 0.2, but the run began with 0.1"), "{error}");
+    edit(file("config.toml"), "lr = 0.2\n", "# the rate of\n# the run\nlr  =  1e-1 # sic\n");
+    assert_eq!(go_on(&config, dir.path()).unwrap(), uninterrupted(&config));
+    let text = fs::read_to_string(file("config.toml")).unwrap();
+    assert!(text.contains("# sic"), "the user's file stays: {text}");
+    // A finished run too.
+    resume_by_its_files(dir.path(), Changes::Refuse).unwrap();
+    edit(file("run.json"), "\"seed\": 7", "\"seed\": 8");
+    let error = resume_by_its_files(dir.path(), Changes::Refuse).unwrap_err().to_string();
+    assert!(error.contains("seed = 8, but the run began with 7"), "{error}");
+}
+
+#[test]
+fn changes_are_taken_on_purpose_and_recorded() {
+    let config = config().with_checkpoint_every(2);
+    let dir = interrupted(&config);
+    edit(dir.path().join("config.toml"), "lr = 0.1\n", "lr = 0.2\n");
+    edit(dir.path().join("run.json"), "\"seed\": 7", "\"seed\": 8");
+    resume_by_its_files(dir.path(), Changes::Take).unwrap();
+    let recorded = records(dir.path(), "settings_changed");
+    assert_eq!(recorded.len(), 1);
+    let changes = serde_json::json!([
+        { "file": "run.json", "field": "seed", "before": "7", "now": "8" },
+        { "file": "config.toml", "field": "lr", "before": "0.1", "now": "0.2" },
+    ]);
+    assert_eq!(recorded[0]["changes"], changes);
+    // From then on, these are the run's settings.
+    resume_by_its_files(dir.path(), Changes::Refuse).unwrap();
+    resume_by_its_files(dir.path(), Changes::Take).unwrap();
+    assert_eq!(records(dir.path(), "settings_changed").len(), 1);
+    // Settings of the program, rather than of the file: the file then has them.
+    let dir = interrupted(&config);
+    let mut policy = toy();
+    let mut run = trainer(config.with_lr(0.3), &mut policy, 7).with_changes(Changes::Take);
+    run.resume(dir.path()).unwrap();
+    assert!(fs::read_to_string(dir.path().join("config.toml")).unwrap().contains("lr = 0.3"));
+    assert_eq!(records(dir.path(), "settings_changed").len(), 1);
+}
+
+#[test]
+fn a_run_whose_checkpoints_do_not_hold_its_settings_is_resumed() {
+    let config = config().with_checkpoint_every(2);
+    let dir = interrupted(&config);
+    let text = fs::read_to_string(dir.path().join("config.toml")).unwrap();
+    let older = text.replacen("lr = 0.1\n", "lr = 0.2\n", 1);
+    // Without a checkpoint, the files are all that there is.
+    fs::remove_dir_all(dir.path().join("checkpoints")).unwrap();
+    fs::write(dir.path().join("config.toml"), &older).unwrap();
+    let error = go_on(&config, dir.path()).unwrap_err().to_string();
+    assert!(error.contains("lr = 0.1, but the run began with 0.2"), "{error}");
+    fs::write(dir.path().join("config.toml"), text).unwrap();
+    assert_eq!(go_on(&config, dir.path()).unwrap(), uninterrupted(&config));
+}
+
+#[test]
+fn damaged_events_are_named_with_line_and_byte() {
+    let config = config().with_checkpoint_every(2);
+    let dir = interrupted(&config);
+    let path = dir.path().join("events.jsonl");
+    let whole = fs::read(&path).unwrap();
+    let line = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let mut bytes = whole.clone();
+    bytes[line + 3] ^= 0x80;
+    fs::write(&path, &bytes).unwrap();
+    let error = go_on(&config, dir.path()).unwrap_err().to_string();
+    let wanted = format!("line 2: byte {} of the file is not UTF-8", line + 3);
+    assert!(
+        error.contains(&format!("events.jsonl: {wanted}")) && error.contains("restore the file from a copy"),
+        "{error}"
+    );
+    let error = crate::report::Records::read(dir.path()).unwrap_err().to_string();
+    assert!(error.contains(&format!("events.jsonl: damaged: {wanted}")), "{error}");
+    bytes[line + 3] = b'{';
+    bytes[line] = b'[';
+    fs::write(&path, &bytes).unwrap();
+    let error = go_on(&config, dir.path()).unwrap_err().to_string();
+    assert!(error.contains("events.jsonl: line 2: it is not JSON at column"), "{error}");
+    fs::write(&path, &whole).unwrap();
+    assert_eq!(go_on(&config, dir.path()).unwrap(), uninterrupted(&config));
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    use std::os::unix::fs::symlink;
+    let config = config().with_checkpoint_every(2);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let victim = elsewhere.path().join("victim");
+    fs::write(&victim, "kept").unwrap();
+    let kept = || assert_eq!(fs::read_to_string(&victim).unwrap(), "kept");
+    // A link to a file in place of a file that is opened is refused by name.
+    for name in [".lock", "events.jsonl"] {
+        let dir = interrupted(&config);
+        let path = dir.path().join(name);
+        fs::remove_file(&path).unwrap();
+        symlink(&victim, &path).unwrap();
+        let error = go_on(&config, dir.path()).unwrap_err().to_string();
+        kept();
+        assert!(error.contains(name), "{error}");
+        let fresh = tempfile::tempdir().unwrap();
+        symlink(&victim, fresh.path().join(name)).unwrap();
+        let error = go_on(&config, fresh.path()).unwrap_err().to_string();
+        assert!(error.contains(&format!("{name}: is a symbolic link, which is not written to")), "{error}");
+        kept();
+    }
+    // One in place of a temporary or of what is renamed into place is replaced.
+    for name in [".report.html.tmp", "report.html", ".summary.json.tmp", "summary.json", ".run.json.tmp"] {
+        let dir = interrupted(&config);
+        symlink(&victim, dir.path().join(name)).unwrap();
+        go_on(&config, dir.path()).unwrap();
+        crate::write_report(dir.path()).unwrap();
+        kept();
+    }
+    // Folders of the run may not be elsewhere.
+    let fresh = tempfile::tempdir().unwrap();
+    symlink(elsewhere.path(), fresh.path().join("checkpoints")).unwrap();
+    let error = go_on(&config, fresh.path()).unwrap_err().to_string();
+    assert!(error.contains("checkpoints: is a symbolic link"), "{error}");
+    let dir = interrupted(&config);
+    symlink(elsewhere.path(), dir.path().join("checkpoints/.writing")).unwrap();
+    assert_eq!(go_on(&config, dir.path()).unwrap(), uninterrupted(&config));
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
+    kept();
 }

@@ -6,7 +6,7 @@ mod step;
 pub use state::{EvaluationRow, StepRecord, TrainSummary};
 pub use step::Step;
 
-use crate::store::{Journal, RunOptions};
+use crate::store::{Changes, Journal, RunOptions};
 use crate::{Demands, Evaluation, TrainError, TrainPlan, Watch};
 use serde::Serialize;
 use serde_json::Value;
@@ -236,6 +236,14 @@ impl<'a, T> Trainer<'a, T> {
     #[must_use]
     pub fn with_config_text(mut self, text: impl Into<String>) -> Self {
         self.options.config_text = Some(text.into());
+        self
+    }
+
+    /// Says what resuming does with settings that differ from those that the run began with: by default, it refuses
+    /// them.
+    #[must_use]
+    pub fn with_changes(mut self, changes: Changes) -> Self {
+        self.options.changes = changes;
         self
     }
 

@@ -42,7 +42,8 @@ impl<'a, T> Trainer<'a, T> {
     /// seed, tasks and policy, the weights and the summary (except times) are bit for bit those of a run that was never
     /// interrupted. For a finished run, it restores the weights and returns the summary.
     ///
-    /// A damaged checkpoint is skipped; the record `resumed` of `events.jsonl` says so.
+    /// A damaged checkpoint is skipped; the record `resumed` of `events.jsonl` says so. Settings and seed are compared
+    /// by meaning with those that the run began with ([`Changes`](crate::store::Changes)).
     ///
     /// # Errors
     /// [`TrainError::Invalid`] if `dir` holds no run, or another; [`TrainError::Damaged`] if no checkpoint is whole;
@@ -52,8 +53,9 @@ impl<'a, T> Trainer<'a, T> {
         let (info, kept) =
             (self.options.info(self.seed, &self.plan.config)?, self.plan.config.checkpoints_kept);
         self.observed(|trainer, observers| {
-            let models = &mut [(POLICY, &mut *trainer.policy)];
-            let (mut store, resumed) = Store::resume::<State>(dir.as_ref(), &info, kept, observers, models)?;
+            let (models, changes) = (&mut [(POLICY, &mut *trainer.policy)], trainer.options.changes);
+            let (mut store, resumed) =
+                Store::resume::<State>(dir.as_ref(), &info, changes, kept, observers, models)?;
             let step = resumed.state.as_ref().map_or(0, |state| state.step);
             store.record_resumed(&resumed, &[("step", step)])?;
             (trainer.state, trainer.reference) = (resumed.state.unwrap_or_default(), resumed.reference);

@@ -1,5 +1,6 @@
 //! The command line and the settings that follow from it.
 
+use crate::numbers;
 use serde::{Deserialize, Serialize};
 use sparring::core::BoxError;
 use sparring::miniature::Part;
@@ -13,10 +14,10 @@ pub(crate) struct Args {
     #[arg(long, default_value = "full")]
     preset: String,
     /// Seeds 1 to N of every arm [default: 3; of the quick preset 1].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::seed)]
     seeds: Option<u64>,
     /// Updates of every arm [default: the preset's].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::count)]
     updates: Option<usize>,
     /// Arms, separated by commas: sft, sft_then_rl, grpo, value_penalty, multi_call, masking, progressive, switching
     /// [default: all but the last].
@@ -26,22 +27,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Runs at a time [default: one for each core]; results do not depend on it.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::threads)]
     threads: Option<usize>,
     /// Learning rate for all arms of this run, instead of their own: to tune it.
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = numbers::real::<f64>)]
     lr: Option<f64>,
     /// Evaluate on validation tasks instead of the test tasks: to choose settings.
     #[arg(long)]
     validation: bool,
     /// Tasks of each evaluation [default: the preset's].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::count)]
     evaluation: Option<usize>,
     /// m/T: the share of the run after which the general and the strict reward have equal weight [default: 0.25].
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = numbers::real::<f64>)]
     middle: Option<f64>,
     /// κ·T: how sharply the reward changes [default: 10].
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", value_parser = numbers::real::<f64>)]
     steepness: Option<f64>,
     /// Give gold answers a plan as their reasoning: an oracle that data sets of calls do not have.
     #[arg(long)]

@@ -12,6 +12,7 @@ use sparring::tools::ToolTask;
 use sparring::train::Evaluation;
 use sparring::train::progress::Bar;
 use sparring::train::report::read_json;
+use sparring::train::store::changed_settings;
 use sparring::train::store::disk::write_atomic;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -176,13 +177,18 @@ fn claim_folder(settings: &Settings) -> Result<(), BoxError> {
     let path: PathBuf = settings.dir.join("config.toml");
     let text = toml::to_string_pretty(&settings.config)?;
     match std::fs::read_to_string(&path) {
-        Ok(found) if found == text => return Ok(()),
-        Ok(_) => {
-            return Err(format!(
-                "{}: other settings than these; choose another folder (--out)",
-                path.display()
-            )
-            .into());
+        Ok(found) => {
+            let changes: Vec<String> =
+                changed_settings(&found, &text).iter().map(ToString::to_string).collect();
+            return match changes.as_slice() {
+                [] => Ok(()),
+                changes => Err(format!(
+                    "{}: holds results of other settings ({}); choose another folder (--out)",
+                    path.display(),
+                    changes.join("; ")
+                )
+                .into()),
+            };
         }
         Err(_) => {}
     }
