@@ -13,6 +13,7 @@ mod mapped;
 mod rotary;
 mod spec;
 mod template;
+mod templates;
 pub(crate) mod tensors;
 mod tokenizer;
 mod vocabulary;
@@ -23,3 +24,5 @@ pub use tokenizer::ChatTokenizer;
 
 pub(crate) use layout::{LayerRanges, Layout, Linear, Parameter};
 pub(crate) use spec::ModelSpec;
+#[cfg(feature = "hub")]
+pub(crate) use tokenizer::{ADDITIONAL, JINJA};
