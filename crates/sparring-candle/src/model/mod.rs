@@ -17,6 +17,7 @@ mod templates;
 pub(crate) mod tensors;
 mod tokenizer;
 mod vocabulary;
+mod weight_files;
 
 pub use config::{ModelConfig, ModelFamily};
 pub use rotary::RopeScaling;
