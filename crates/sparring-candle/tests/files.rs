@@ -443,7 +443,9 @@ fn other_forms_of_a_folder_load() {
     // Saved without a head.
     load_with(&|dir| {
         rewrite(dir, |all| {
-            all.iter_mut().for_each(|(name, ..)| *name = name.trim_start_matches("model.").to_owned());
+            for (name, ..) in all.iter_mut() {
+                *name = name.trim_start_matches("model.").to_owned();
+            }
         });
     });
     // A window that begins after the last layer, or whose layers are said not to slide.
@@ -463,7 +465,7 @@ fn other_forms_of_a_folder_load() {
     // A model that was dequantised may still say how it was quantised; what is saved does not.
     let saved = load_with(&|dir| {
         edit(&dir.join("config.json"), |c| {
-            c["quantization_config"] = json!({"quant_method": "bitsandbytes"})
+            c["quantization_config"] = json!({"quant_method": "bitsandbytes"});
         });
     });
     assert!(saved.get("quantization_config").is_none());

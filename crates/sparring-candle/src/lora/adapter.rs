@@ -49,9 +49,9 @@ impl AdapterLayout {
             layout.products.push(product);
         }
         if strict {
-            targets.check_all_used(base)?
+            targets.check_all_used(base)?;
         } else {
-            targets.check_some_used(base)?
+            targets.check_some_used(base)?;
         }
         Ok(layout)
     }

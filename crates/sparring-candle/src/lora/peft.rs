@@ -125,7 +125,7 @@ fn known(map: &Map<String, Value>) -> Map<String, Value> {
             // Empty: not set.
             Some(Value::Array(list))
                 if list.is_empty() && field != "layers_to_transform" && field != "target_modules" => {}
-            Some(Value::String(text)) if text.is_empty() && field == "exclude_modules" => {}
+            Some(Value::String(text)) if text.is_empty() && field != "target_modules" => {}
             // A single layer need not be in a list.
             Some(Value::Number(n)) if field == "layers_to_transform" => {
                 known.insert(field.to_owned(), json!([n]));
