@@ -249,9 +249,14 @@ fn wrong_fields_are_named() {
         edit(&dir.join("config.json"), |c| {
             c["use_sliding_window"] = json!(true);
             c["sliding_window"] = json!(10);
+            c["max_window_layers"] = json!(1);
         });
     });
     assert!(window.contains("\"use_sliding_window\" is true"), "{window}");
+    let classifier = load_changed(|dir| {
+        edit(&dir.join("config.json"), |c| c["architectures"] = json!(["Qwen2ForSequenceClassification"]));
+    });
+    assert!(classifier.contains("\"Qwen2ForSequenceClassification\", which scores texts"), "{classifier}");
     let eos =
         load_changed(|dir| edit(&dir.join("generation_config.json"), |c| c["eos_token_id"] = json!(["x"])));
     assert!(eos.contains("generation_config.json: field \"eos_token_id\" holds \"x\""), "{eos}");
@@ -363,4 +368,135 @@ fn a_restored_policy_scores_like_the_saved_one() {
     let groups = support::groups(1, 40);
     let score = |p: &CandlePolicy| with_batch(&groups, 1.0, |batch| p.score(batch).unwrap());
     assert_eq!(score(&other), score(&policy));
+}
+
+/// Rewrites the weights of a folder: names and bits of F32 tensors.
+fn rewrite(dir: &Path, change: impl FnOnce(&mut Vec<(String, Vec<usize>, Vec<u8>)>)) {
+    let file = dir.join("model.safetensors");
+    let bytes = fs::read(&file).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut all: Vec<_> = tensors
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| (name, view.shape().to_vec(), view.data().to_vec()))
+        .collect();
+    change(&mut all);
+    let views = all.iter().map(|(name, shape, data)| {
+        (name, safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), data).unwrap())
+    });
+    fs::write(file, safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()).unwrap();
+}
+
+/// Adds a head that is the embedding, with one element changed or not.
+fn add_head(dir: &Path, changed: bool) {
+    rewrite(dir, |all| {
+        let embedding = all.iter().find(|(name, ..)| name == "model.embed_tokens.weight").unwrap().clone();
+        let mut head = ("lm_head.weight".to_owned(), embedding.1, embedding.2);
+        if changed {
+            head.2[..4].copy_from_slice(&9.0_f32.to_le_bytes());
+        }
+        all.push(head);
+    });
+}
+
+#[test]
+fn a_head_that_differs_from_the_embedding_is_kept() {
+    for changed in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let tied = support::tiny(1);
+        tied.save_pretrained(dir.path()).unwrap();
+        add_head(dir.path(), changed);
+        let loaded = CandlePolicy::load(dir.path(), support::options()).unwrap();
+        assert_eq!(loaded.config().tie_word_embeddings, !changed);
+        let (before, after) = (tied.logits(&[5, 6]).unwrap(), loaded.logits(&[5, 6]).unwrap());
+        // Only the logit of the first token reads the changed row.
+        assert_eq!(before[0].to_bits() == after[0].to_bits(), !changed);
+        assert!(before[1..40].iter().zip(&after[1..40]).all(|(a, b)| (a - b).abs() < 1e-5));
+        // What is saved has the same head.
+        let again = dir.path().join("again");
+        loaded.save_pretrained(&again).unwrap();
+        let reloaded = CandlePolicy::load(&again, support::options()).unwrap();
+        assert_eq!(bits(&reloaded), bits(&loaded));
+    }
+    // A policy whose head is its embedding cannot restore such a model.
+    let dir = tempfile::tempdir().unwrap();
+    let mut tied = support::tiny(1);
+    tied.save(dir.path()).unwrap();
+    add_head(dir.path(), true);
+    let error = tied.restore(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("\"lm_head.weight\" differs from the embedding"), "{error}");
+}
+
+#[test]
+fn other_forms_of_a_folder_load() {
+    let load_with = |change: &dyn Fn(&Path)| {
+        let dir = tempfile::tempdir().unwrap();
+        let policy = support::tiny(2);
+        policy.save_pretrained(dir.path()).unwrap();
+        change(dir.path());
+        let loaded = CandlePolicy::load(dir.path(), support::options()).unwrap();
+        assert_eq!(bits(&loaded), bits(&policy));
+        let again = dir.path().join("again");
+        loaded.save_pretrained(&again).unwrap();
+        serde_json::from_str::<Value>(&fs::read_to_string(again.join("config.json")).unwrap()).unwrap()
+    };
+    // Saved without a head.
+    load_with(&|dir| {
+        rewrite(dir, |all| {
+            for (name, ..) in all.iter_mut() {
+                *name = name.trim_start_matches("model.").to_owned();
+            }
+        });
+    });
+    // A window that begins after the last layer, or whose layers are said not to slide.
+    for field in
+        [("max_window_layers", json!(2)), ("layer_types", json!(["full_attention", "full_attention"]))]
+    {
+        load_with(&|dir| {
+            edit(&dir.join("config.json"), |c| {
+                c["use_sliding_window"] = json!(true);
+                c["sliding_window"] = json!(10);
+                c["max_window_layers"] = json!(0);
+                c[field.0] = field.1.clone();
+            });
+        });
+    }
+    load_with(&|dir| edit(&dir.join("config.json"), |c| c["eos_token_id"] = json!(-1)));
+    // A model that was dequantised may still say how it was quantised; what is saved does not.
+    let saved = load_with(&|dir| {
+        edit(&dir.join("config.json"), |c| {
+            c["quantization_config"] = json!({"quant_method": "bitsandbytes"});
+        });
+    });
+    assert!(saved.get("quantization_config").is_none());
+}
+
+#[test]
+fn what_does_not_load_is_named_with_advice() {
+    let quantised = load_changed(|dir| {
+        edit(&dir.join("config.json"), |c| c["quantization_config"] = json!({"quant_method": "fp8"}));
+        rewrite(dir, |all| {
+            all.push(("model.layers.0.mlp.up_proj.weight_scale_inv".to_owned(), vec![1], vec![0; 4]));
+        });
+    });
+    assert!(
+        quantised.contains("config.json: field \"quantization_config\" says") && quantised.contains("(fp8;")
+    );
+    for (name, want) in
+        [("score.weight", "a head for classes or values"), ("x.lora_A.weight", "load the base")]
+    {
+        let error = load_changed(|dir| rewrite(dir, |all| all.push((name.to_owned(), vec![1], vec![0; 4]))));
+        assert!(error.contains(want), "{error}");
+    }
+    for (missing, instead, want) in [
+        ("model.safetensors", "pytorch_model.bin", "has pytorch_model.bin instead: convert it once"),
+        ("model.safetensors", "adapter_model.safetensors", "load its base"),
+        ("tokenizer.json", "tokenizer.model", "has tokenizer.model instead; convert it once"),
+    ] {
+        let error = load_changed(|dir| {
+            fs::remove_file(dir.join(missing)).unwrap();
+            fs::write(dir.join(instead), "").unwrap();
+        });
+        assert!(error.contains(&format!("DIR/{missing}: not found")) && error.contains(want), "{error}");
+    }
 }

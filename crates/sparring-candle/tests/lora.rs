@@ -5,7 +5,9 @@ mod support;
 
 use proptest::prelude::*;
 use sparring_candle::oracle::Oracle;
-use sparring_candle::{AdamWConfig, CandlePolicy, LoraConfig, LoraTargets, ModelConfig, ModelFamily};
+use sparring_candle::{
+    AdamWConfig, CandlePolicy, DeviceOptions, DevicePolicy, LoraConfig, LoraTargets, ModelConfig, ModelFamily,
+};
 use sparring_core::{
     Checkpoint, Learner, Policy, Prompt, Rollout, SampleRequest, Sampler, SamplingParams, Scorer, Seed,
 };
@@ -297,17 +299,22 @@ fn what_cannot_be_read_is_named() {
         fs::write(&file, value.to_string()).unwrap();
         base(ModelFamily::Qwen3, 1).load_adapter(dir.path()).unwrap_err().to_string()
     };
-    let cases: [(&str, serde_json::Value, &str); 11] = [
+    let cases: [(&str, serde_json::Value, &str); 12] = [
         ("init_lora_weights", "pissa".into(), "\"init_lora_weights\" is \"pissa\", which changes the base"),
         ("layers_to_transform", serde_json::json!([0]), "needs target_modules to be a list of names"),
         ("r", "two".into(), "invalid type"),
         ("use_dora", true.into(), "\"use_dora\" is set"),
         ("bias", "all".into(), "\"bias\" is \"all\""),
         ("peft_type", "IA3".into(), "\"peft_type\" is \"IA3\""),
-        ("modules_to_save", serde_json::json!(["lm_head"]), "\"modules_to_save\" is set"),
+        (
+            "modules_to_save",
+            serde_json::json!(["lm_head"]),
+            "names \"lm_head\", but the file has no tensor of it",
+        ),
+        ("task_type", "SEQ_CLS".into(), "\"task_type\" is \"SEQ_CLS\", an adapter for another task"),
         (
             "target_modules",
-            serde_json::json!(["q_proj", "c_attn"]),
+            serde_json::json!(["c_attn"]),
             "\"c_attn\" matches no matrix of the model; it has q_proj, k_proj",
         ),
         ("target_modules", "(".into(), "is not a regular expression"),
@@ -339,4 +346,95 @@ fn what_cannot_be_read_is_named() {
     assert!(one.parameters().count() == 2 && one.parameters().all(|(name, ..)| name.contains("layers.1.")));
     let policy = trained(LoraConfig::new(1), 1);
     assert!(policy.with_lora(LoraConfig::new(1), Seed::new(1)).is_err());
+}
+
+/// The names of the matrices with factors, without their common beginning.
+fn adapted(policy: &CandlePolicy) -> Vec<String> {
+    let first = policy.parameters().filter_map(|(name, ..)| name.strip_suffix(".lora_A.weight"));
+    first.map(|name| name.trim_start_matches("base_model.model.model.layers.").to_owned()).collect()
+}
+
+#[test]
+fn targets_are_chosen_as_by_peft() {
+    let chosen =
+        |config: LoraConfig| adapted(&base(ModelFamily::Llama, 1).with_lora(config, Seed::new(1)).unwrap());
+    let names = |names: &[&str]| LoraConfig::new(1).with_targets(LoraTargets::names(names.iter().copied()));
+    let excluded =
+        names(&["q_proj", "v_proj"]).with_excluded(LoraTargets::names(["layers.0.self_attn.v_proj"]));
+    assert_eq!(chosen(excluded.clone()), ["0.self_attn.q_proj", "1.self_attn.q_proj", "1.self_attn.v_proj"]);
+    let pattern = LoraTargets::Pattern(r".*\.1\..*".to_owned());
+    assert_eq!(chosen(names(&["q_proj"]).with_excluded(pattern)), ["0.self_attn.q_proj"]);
+    // A pattern may look ahead.
+    let ahead = LoraTargets::Pattern(r"(?!.*layers\.0\.).*\.(q|k)_proj".to_owned());
+    assert_eq!(chosen(LoraConfig::new(1).with_targets(ahead)), ["1.self_attn.q_proj", "1.self_attn.k_proj"]);
+    let mut counted = names(&["q_proj"]).with_layers([1]);
+    counted.layers_pattern = vec!["layers".to_owned()];
+    assert_eq!(chosen(counted.clone()), ["1.self_attn.q_proj"]);
+    counted.layers_pattern = vec!["h".to_owned()];
+    assert!(base(ModelFamily::Llama, 1).with_lora(counted, Seed::new(1)).is_err());
+
+    // Settings are kept, and of the names in a file one must match.
+    let dir = tempfile::tempdir().unwrap();
+    base(ModelFamily::Llama, 1)
+        .with_lora(excluded.clone(), Seed::new(1))
+        .unwrap()
+        .save_pretrained(dir.path())
+        .unwrap();
+    let file = dir.path().join("adapter_config.json");
+    let mut value: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let load = || base(ModelFamily::Llama, 1).load_adapter(dir.path()).unwrap();
+    assert_eq!(load().lora(), Some(&excluded));
+    value["target_modules"] = serde_json::json!(["q_proj", "v_proj", "c_attn"]);
+    value["modules_to_save"] = serde_json::json!([]);
+    fs::write(&file, value.to_string()).unwrap();
+    assert_eq!(adapted(&load()).len(), 3);
+}
+
+/// An adapter whose file also has parameters of the base.
+fn with_whole(dir: &Path, names: &[&str]) -> Vec<f32> {
+    let file = dir.join("adapter_model.safetensors");
+    let bytes = fs::read(&file).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let values: Vec<f32> = (0..40 * 16).map(|i| (i as f32 * 0.7).sin()).collect();
+    let data: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let view =
+        |data| safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![40, 16], data).unwrap();
+    let mut all = tensors.tensors();
+    all.extend(names.iter().map(|name| ((*name).to_owned(), view(&data))));
+    fs::write(&file, safetensors::serialize(all, None).unwrap()).unwrap();
+    values
+}
+
+#[test]
+fn parameters_that_are_saved_whole_replace_the_base() {
+    const EMBEDDING: &str = "base_model.model.model.embed_tokens.weight";
+    const HEAD: &str = "base_model.model.lm_head.weight";
+    let dir = tempfile::tempdir().unwrap();
+    trained(LoraConfig::new(2), 1).save_pretrained(dir.path()).unwrap();
+    let plain = base(ModelFamily::Qwen3, 1);
+    let before = bits(&plain);
+    let values = with_whole(dir.path(), &[EMBEDDING, HEAD]);
+    let policy = plain.load_adapter(dir.path()).unwrap();
+    // The base that others share is left alone.
+    assert_eq!(bits(&plain), before);
+    let expect: Vec<u32> = values.iter().map(|v| v.to_bits()).collect();
+    let merged = plain.load_adapter(dir.path()).unwrap().into_merged().unwrap();
+    assert_eq!(bits(&merged)[..expect.len()], expect);
+    assert_ne!(policy.logits(&TOKENS).unwrap(), trained(LoraConfig::new(2), 1).logits(&TOKENS).unwrap());
+    // On a device, and after being saved, it is the same.
+    let device =
+        DevicePolicy::new(&plain, DeviceOptions::default()).unwrap().load_adapter(dir.path()).unwrap();
+    assert!(largest_difference(&device.logits(&TOKENS).unwrap(), &policy.logits(&TOKENS).unwrap()) < 1e-4);
+    let again = tempfile::tempdir().unwrap();
+    policy.save(again.path()).unwrap();
+    let mut loaded = plain.load_adapter(again.path()).unwrap();
+    assert_eq!(loaded.logits(&TOKENS).unwrap(), policy.logits(&TOKENS).unwrap());
+    loaded.restore(again.path()).unwrap();
+    let mut other = trained(LoraConfig::new(2), 1);
+    assert!(other.restore(again.path()).unwrap_err().to_string().contains("does not match"));
+    // A tied base has no room for a head of its own.
+    trained(LoraConfig::new(2), 1).save_pretrained(dir.path()).unwrap();
+    with_whole(dir.path(), &[HEAD]);
+    let error = plain.load_adapter(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("differs from the embedding"), "{error}");
 }

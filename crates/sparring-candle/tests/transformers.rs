@@ -134,3 +134,23 @@ fn gradients<B: Backend>() {
         }
     }
 }
+
+/// A folder that says that its head is the embedding, with a head that is another.
+#[test]
+#[ignore = "needs SPARRING_SHARED, the folder of recorded references"]
+fn a_head_that_was_not_tied() {
+    let shared = std::env::var_os("SPARRING_SHARED").unwrap();
+    let dir = Path::new(&shared).join("reports/cases/tied_other_head");
+    let recorded = std::fs::read(dir.join("reference.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&recorded).unwrap();
+    let saved = tempfile::tempdir().unwrap();
+    CandlePolicy::load(&dir, PolicyOptions::default()).unwrap().save_pretrained(saved.path()).unwrap();
+    for dir in [dir.as_path(), saved.path()] {
+        let policy = CandlePolicy::load(dir, PolicyOptions::default()).unwrap();
+        for j in 0..3 {
+            let logits = policy.logits(&ids(&file, &format!("ids.{j}"))).unwrap();
+            let difference = largest_difference(&logits, &floats(&file, &format!("logits.{j}")));
+            assert!(difference < BOUND, "sequence {j}: {difference}");
+        }
+    }
+}

@@ -148,3 +148,84 @@ fn an_unknown_end_of_a_turn_is_an_error() {
     let error = open.continuation(&asked, &[], &[]).unwrap_err().to_string();
     assert!(error.contains("let the conversation end with one"), "{error}");
 }
+
+#[test]
+fn a_written_completion_ends_as_the_template_ends_a_turn() {
+    // The end of the text is an end too, and has a lower id than the end of a turn.
+    for (template, eos, end) in [
+        (LLAMA3, "</s>", "<|eot_id|>"),
+        (PHI3, "</s>", "<|end|>"),
+        (CHATML, "</s>", "<|im_end|>"),
+        (MISTRAL, "</s>", "</s>"),
+    ] {
+        let tokenizer = tokenizer(template, eos);
+        let end = tokenizer.token_id(end).unwrap();
+        assert_eq!(tokenizer.completion("ab").unwrap().last(), Some(&end));
+        assert!(tokenizer.is_end(end) && tokenizer.is_end(tokenizer.token_id(eos).unwrap()));
+    }
+}
+
+#[test]
+fn special_tokens_are_shown_if_asked() {
+    let tokenizer = tokenizer(CHATML, "<|im_end|>");
+    let ids = tokenizer.encode("a<think>b").unwrap();
+    assert_eq!(tokenizer.decode(&ids).unwrap(), "ab");
+    assert_eq!(tokenizer.with_special_tokens(true).decode(&ids).unwrap(), "a<think>b");
+}
+
+const TOOL: &str = r#"{"type": "function", "function": {"name": "f"}}"#;
+
+/// The tokenizer of a folder with this `tokenizer_config.json` and further files.
+fn folder(config: &serde_json::Value, files: &[(&str, &str)]) -> ChatTokenizer {
+    let dir = tempfile::tempdir().unwrap();
+    let vocabulary = json!({"version": "1.0", "added_tokens": [],
+        "model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}});
+    std::fs::create_dir(dir.path().join("additional_chat_templates")).unwrap();
+    let (vocabulary, config) = (vocabulary.to_string(), config.to_string());
+    let own = [("tokenizer.json", vocabulary.as_str()), ("tokenizer_config.json", config.as_str())];
+    for (name, text) in own.iter().chain(files) {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    ChatTokenizer::from_folder(dir.path()).unwrap()
+}
+
+#[test]
+fn the_template_for_tools_is_used_for_tools() {
+    let plain = Conversation::new([Message::user("u")]);
+    let tool: serde_json::Value = serde_json::from_str(TOOL).unwrap();
+    let with_tools = plain.clone().with_tools([tool]);
+    let named = |name: &str| json!({"name": name, "template": format!("{name} template")});
+    let listed = folder(&json!({"chat_template": [named("default"), named("tool_use"), named("rag")]}), &[]);
+    let files = folder(
+        &json!({"chat_template": "not read"}),
+        &[
+            ("chat_template.jinja", "default template"),
+            ("additional_chat_templates/tool_use.jinja", "tool_use template"),
+        ],
+    );
+    for tokenizer in [listed, files] {
+        assert_eq!(tokenizer.render(&plain).unwrap(), "default template");
+        assert_eq!(tokenizer.render(&with_tools).unwrap(), "tool_use template");
+        assert_eq!(tokenizer.template_source(), Some("tool_use template"));
+    }
+    let only = folder(&json!({"chat_template": [named("tool_use")]}), &[]);
+    assert_eq!(only.render(&with_tools).unwrap(), "tool_use template");
+    let error = only.render(&plain).unwrap_err().to_string();
+    assert!(error.contains("has only \"tool_use\", and none named \"default\""), "{error}");
+    let single = folder(&json!({"chat_template": "{{ tools|length if tools }}"}), &[]);
+    assert_eq!(single.render(&with_tools).unwrap(), "1");
+}
+
+#[test]
+fn special_tokens_are_variables() {
+    let template =
+        "{{ pad_token }}|{{ unk_token }}|{{ sep_token }}|{{ image_token }}|{{ bos_token is defined }}";
+    let config = json!({"chat_template": template, "pad_token": "<pad>", "unk_token": {"content": "<unk>"},
+        "sep_token": null, "extra_special_tokens": {"image_token": "<image>"}});
+    assert_eq!(folder(&config, &[]).render(&Conversation::default()).unwrap(), "<pad>|<unk>||<image>|False");
+    let turns = [json!({"role": "assistant", "content": null, "reasoning": "why"})];
+    let template =
+        "{{ messages[0].reasoning_content }}{{ messages[0].content }}{{ budget }}{{ add_generation_prompt }}";
+    let tokenizer = folder(&json!({"chat_template": template}), &[]).with_variable("budget", 3);
+    assert_eq!(tokenizer.render_messages(&turns, &[], false).unwrap(), "whyNone3False");
+}

@@ -31,7 +31,7 @@ impl Checkpoint for DevicePolicy {
     fn restore(&mut self, dir: &Path) -> std::result::Result<(), PolicyError> {
         let model = &self.model;
         let adapter = model.adapter.as_ref();
-        let weights = read_trained(dir, &model.spec.layout, adapter.map(|a| &a.config))?;
+        let weights = read_trained(dir, &model.spec.layout, adapter.map(|adapter| &**adapter))?;
         let parameters = model.parameters();
         let Trained { adam, gradients, counts } = read_optimizer(dir, parameters, weights.len())?;
         let read = || {

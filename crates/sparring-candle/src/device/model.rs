@@ -6,7 +6,7 @@ use super::pass::Pass;
 use super::weights::TensorWeights;
 use crate::batch;
 use crate::error::candle_error;
-use crate::lora::AdapterSpec;
+use crate::lora::{AdapterSpec, Whole};
 use crate::model::{ModelSpec, Parameter};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler, Scorer, TokenBatch, TokenGroup};
@@ -117,6 +117,21 @@ impl DeviceModel {
         let mut model = self.with_variables(variables);
         (model.base, model.adapter) = (Some(Arc::new(base().map_err(candle_error)?)), Some(adapter));
         Ok(model)
+    }
+
+    /// The model with some of its parameters replaced.
+    pub(super) fn replaced(&self, whole: &[Whole]) -> std::result::Result<Self, PolicyError> {
+        if whole.is_empty() || self.adapter.is_some() {
+            return Ok(self.clone());
+        }
+        let mut all = (*self.variables).clone();
+        for Whole { parameter, values } in whole {
+            let alone = Parameter { at: 0..values.len(), ..parameter.clone() };
+            all.extend(variables(&[alone], values, &self.device).map_err(candle_error)?);
+        }
+        // A head that is the embedding has no variable.
+        all.retain(|name, _| self.variables.contains_key(name));
+        Ok(self.with_variables(all))
     }
 
     /// The same model with other trained weights.

@@ -109,7 +109,8 @@ impl DevicePolicy {
     /// As [`CandlePolicy::load_adapter`]; [`PolicyError::Unsupported`] for dropout.
     pub fn load_adapter(&self, dir: impl AsRef<Path>) -> Result<Self, PolicyError> {
         let (adapter, factors) = lora::read(dir.as_ref(), &self.model.spec.layout)?;
-        Ok(Self::of(self.model.adapted(adapter, &factors)?))
+        let base = self.model.replaced(&adapter.whole)?;
+        Ok(Self::of(base.adapted(adapter, &factors)?))
     }
 
     /// Writes a model folder for `transformers`, [`CandlePolicy::load`] and [`DevicePolicy::load`], or the adapter's
@@ -129,6 +130,15 @@ impl DevicePolicy {
     /// The tokenizer and its chat template.
     pub fn tokenizer(&self) -> &ChatTokenizer {
         &self.model.spec.tokenizer
+    }
+
+    /// Changes the tokenizer, for example one with other variables of the chat template
+    /// ([`ChatTokenizer::with_variable`]). Snapshots and policies that share the weights keep theirs.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] if the tokenizer has ids beyond the model's vocabulary.
+    pub fn set_tokenizer(&mut self, tokenizer: ChatTokenizer) -> Result<(), PolicyError> {
+        ModelSpec::set_tokenizer(&mut self.model.spec, tokenizer)
     }
 
     /// The shape of the model.

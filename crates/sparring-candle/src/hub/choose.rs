@@ -4,6 +4,7 @@ use super::ModelId;
 use super::id::is_plain;
 use super::snapshot::Snapshot;
 use crate::model::folder::{INDEX, WEIGHTS, shard_names};
+use crate::model::{ADDITIONAL, JINJA};
 use hf_hub::api::RepoInfo;
 use sparring_core::PolicyError;
 use std::path::PathBuf;
@@ -52,7 +53,10 @@ pub(super) fn plan(id: &ModelId, listing: &RepoInfo) -> Result<Plan, PolicyError
         return Err(bad(id, format!("has no {missing}, which a model is read with: choose another model")));
     }
     let (present, absent): (Vec<_>, Vec<_>) = OPTIONAL.into_iter().partition(|name| has(name));
-    let files = REQUIRED.into_iter().chain(present).chain([weights]).map(str::to_owned).collect();
+    let template = |name: &&str| is_plain(name) && name.starts_with(ADDITIONAL) && name.ends_with(JINJA);
+    let templates = names.iter().copied().filter(template);
+    let files = REQUIRED.into_iter().chain(present).chain(templates).chain([weights]);
+    let files = files.map(str::to_owned).collect();
     Ok(Plan { files, absent, gguf: None })
 }
 

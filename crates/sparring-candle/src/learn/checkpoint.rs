@@ -4,7 +4,7 @@
 //! `optimizer.safetensors`: both moments of every trained parameter, the numbers of steps and of weight changes, and
 //! the gradients that were accumulated but not applied. A policy with an adapter saves the adapter alone.
 
-use crate::lora::{self, DropoutState, LoraConfig};
+use crate::lora::{self, AdapterSpec, DropoutState};
 use crate::model::folder;
 use crate::model::tensors::{self, NamedTensor, TensorFile};
 use crate::model::{Layout, Parameter};
@@ -92,13 +92,13 @@ pub(crate) fn read_optimizer(
 pub(crate) fn read_trained(
     dir: &Path,
     layout: &Layout,
-    adapter: Option<&LoraConfig>,
+    adapter: Option<&AdapterSpec>,
 ) -> Result<Vec<f32>, PolicyError> {
     let Some(adapter) = adapter else {
         return folder::read_weights(dir, layout);
     };
     let (spec, weights) = lora::read(dir, layout)?;
-    if spec.config == *adapter {
+    if spec.config == adapter.config && spec.whole == adapter.whole {
         return Ok(weights);
     }
     Err(PolicyError::invalid(format!(

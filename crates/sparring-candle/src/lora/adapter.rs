@@ -30,8 +30,9 @@ pub(crate) struct AdapterLayout {
 }
 
 impl AdapterLayout {
-    /// Factors for every matrix that the configuration names.
-    pub(crate) fn new(config: &LoraConfig, base: &Layout) -> Result<Self, PolicyError> {
+    /// Factors for every matrix that the configuration names. Each name must match a matrix if it is `strict`, and else
+    /// one of them.
+    pub(crate) fn new(config: &LoraConfig, base: &Layout, strict: bool) -> Result<Self, PolicyError> {
         let targets = config.matcher()?;
         let mut layout = Self { parameters: Vec::new(), products: Vec::new(), len: 0 };
         let mut pairs = 0;
@@ -47,7 +48,11 @@ impl AdapterLayout {
             }
             layout.products.push(product);
         }
-        targets.check_all_used(base)?;
+        if strict {
+            targets.check_all_used(base)?;
+        } else {
+            targets.check_some_used(base)?;
+        }
         Ok(layout)
     }
 

@@ -1,8 +1,8 @@
 //! Settings of adapters: the supported part of PEFT's `adapter_config.json`.
 
 use crate::model::Layout;
+use fancy_regex::Regex;
 use indexmap::IndexMap;
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 use sparring_core::PolicyError;
 use std::cell::Cell;
@@ -101,6 +101,25 @@ pub struct LoraConfig {
     /// Only in these layers (with [`LoraTargets::Names`]); in all of them if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layers_to_transform: Option<Vec<usize>>,
+    /// Names of the lists of layers that `layers_to_transform` counts: `layers` for the models of this backend. Any
+    /// list if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_more")]
+    pub layers_pattern: Vec<String>,
+    /// Matrices that get no factors although they are targets: names or a pattern.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude_modules: Option<LoraTargets>,
+    /// Modules that the adapter replaces as a whole, by the ends of their names. They are read, kept and saved, but
+    /// this backend trains only factors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules_to_save: Vec<String>,
+}
+
+/// A list, or its only item.
+fn one_or_more<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Names(names) => names,
+        Written::Text(name) => vec![name],
+    })
 }
 
 impl LoraConfig {
@@ -115,6 +134,9 @@ impl LoraConfig {
             rank_pattern: IndexMap::new(),
             alpha_pattern: IndexMap::new(),
             layers_to_transform: None,
+            layers_pattern: Vec::new(),
+            exclude_modules: None,
+            modules_to_save: Vec::new(),
         }
     }
 
@@ -167,6 +189,13 @@ impl LoraConfig {
         self
     }
 
+    /// Sets the matrices without factors.
+    #[must_use]
+    pub fn with_excluded(mut self, excluded: LoraTargets) -> Self {
+        self.exclude_modules = Some(excluded);
+        self
+    }
+
     /// Scale of the factors' product, for matrices without a pattern.
     pub fn scale(&self) -> f64 {
         self.scale_of(self.rank, self.alpha)
@@ -194,6 +223,9 @@ impl LoraConfig {
         if matches!(&self.targets, LoraTargets::Names(names) if names.is_empty()) {
             return bad("target_modules", "names no matrix");
         }
+        if !self.layers_pattern.is_empty() && self.layers_to_transform.is_none() {
+            return bad("layers_pattern", "needs layers_to_transform, whose layers it names");
+        }
         if self.layers_to_transform.is_some() && !matches!(self.targets, LoraTargets::Names(_)) {
             return bad("layers_to_transform", "needs target_modules to be a list of names, as for PEFT");
         }
@@ -201,15 +233,23 @@ impl LoraConfig {
     }
 
     pub(crate) fn matcher(&self) -> Result<Matcher<'_>, PolicyError> {
-        let pattern = match &self.targets {
-            LoraTargets::Pattern(p) => Some(regex(&format!("^(?:{p})$"))?),
-            _ => None,
+        let whole = |targets: &LoraTargets| match targets {
+            LoraTargets::Pattern(p) => regex(&format!("^(?:{p})$")).map(Some),
+            _ => Ok(None),
         };
         let tail = |key: &String| regex(&format!(r"^(?:.*\.)?(?:{key})$"));
         let ranks = self.rank_pattern.iter().map(|(k, v)| Ok((tail(k)?, *v))).collect::<Result<_, _>>()?;
         let alphas = self.alpha_pattern.iter().map(|(k, v)| Ok((tail(k)?, *v))).collect::<Result<_, _>>()?;
+        let layers = match self.layers_pattern.as_slice() {
+            [] => vec![regex(r".*\.[^.]*\.(\d+)\.")?],
+            lists => {
+                lists.iter().map(|list| regex(&format!(r".*\.{list}\.(\d+)\."))).collect::<Result<_, _>>()?
+            }
+        };
+        let excluded = self.exclude_modules.as_ref().map_or(Ok(None), whole)?;
         let names = if let LoraTargets::Names(names) = &self.targets { names.len() } else { 0 };
-        Ok(Matcher { config: self, pattern, ranks, alphas, used: vec![Cell::new(false); names] })
+        let used = vec![Cell::new(false); names];
+        Ok(Matcher { config: self, pattern: whole(&self.targets)?, excluded, layers, ranks, alphas, used })
     }
 }
 
@@ -218,11 +258,24 @@ fn regex(pattern: &str) -> Result<Regex, PolicyError> {
         .map_err(|e| PolicyError::invalid(format!("lora: \"{pattern}\" is not a regular expression: {e}")))
 }
 
+/// Whether a pattern matches. One that gives up, because it tries too many ways, matches nothing.
+fn matches(pattern: &Regex, module: &str) -> bool {
+    pattern.is_match(module).unwrap_or(false)
+}
+
+/// Whether a module's name is this one, or ends in a dot and this one.
+fn is_end(module: &str, name: &str) -> bool {
+    module == name || module.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))
+}
+
 /// The patterns of a configuration, compiled.
 #[derive(Debug)]
 pub(crate) struct Matcher<'a> {
     config: &'a LoraConfig,
     pattern: Option<Regex>,
+    excluded: Option<Regex>,
+    /// Each captures a layer's number.
+    layers: Vec<Regex>,
     ranks: Vec<(Regex, usize)>,
     alphas: Vec<(Regex, f64)>,
     /// Whether each name matched something.
@@ -232,29 +285,60 @@ pub(crate) struct Matcher<'a> {
 impl Matcher<'_> {
     /// Rank and scale for a matrix, if it is a target.
     pub(crate) fn of(&self, module: &str) -> Option<(usize, f32)> {
-        let layer = || module.split('.').find_map(|part| part.parse::<usize>().ok());
-        let in_layers = |layers: &Vec<usize>| layer().is_some_and(|l| layers.contains(&l));
-        if !self.config.layers_to_transform.as_ref().is_none_or(in_layers) || !self.is_named(module) {
+        let in_layers = |layers: &Vec<usize>| self.layer(module).is_some_and(|l| layers.contains(&l));
+        if self.is_excluded(module)
+            || !self.config.layers_to_transform.as_ref().is_none_or(in_layers)
+            || !self.is_named(module)
+        {
             return None;
         }
-        let rank = self.ranks.iter().find(|(p, _)| p.is_match(module)).map_or(self.config.rank, |(_, r)| *r);
+        let rank = self.ranks.iter().find(|(p, _)| matches(p, module)).map_or(self.config.rank, |(_, r)| *r);
         let alpha =
-            self.alphas.iter().find(|(p, _)| p.is_match(module)).map_or(self.config.alpha, |(_, a)| *a);
+            self.alphas.iter().find(|(p, _)| matches(p, module)).map_or(self.config.alpha, |(_, a)| *a);
         Some((rank, self.config.scale_of(rank, alpha) as f32))
+    }
+
+    fn layer(&self, module: &str) -> Option<usize> {
+        let captured = self.layers.iter().find_map(|pattern| pattern.captures(module).ok()?);
+        captured?.get(1)?.as_str().parse().ok()
+    }
+
+    fn is_excluded(&self, module: &str) -> bool {
+        match &self.config.exclude_modules {
+            Some(LoraTargets::Names(names)) => names.iter().any(|name| is_end(module, name)),
+            _ => self.excluded.as_ref().is_some_and(|pattern| matches(pattern, module)),
+        }
     }
 
     fn is_named(&self, module: &str) -> bool {
         let LoraTargets::Names(names) = &self.config.targets else {
-            return self.pattern.as_ref().is_none_or(|p| p.is_match(module));
+            return self.pattern.as_ref().is_none_or(|p| matches(p, module));
         };
         let mut found = false;
         for (name, used) in names.iter().zip(&self.used) {
-            if module == name || module.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with('.')) {
+            if is_end(module, name) {
                 used.set(true);
                 found = true;
             }
         }
         found
+    }
+
+    /// One name at least must match, as for PEFT.
+    pub(crate) fn check_some_used(&self, base: &Layout) -> Result<(), PolicyError> {
+        let any = self.used.is_empty() || self.used.iter().any(Cell::get);
+        if any && !self.used.is_empty() { self.check_layers(base) } else { self.check_all_used(base) }
+    }
+
+    fn check_layers(&self, base: &Layout) -> Result<(), PolicyError> {
+        let layers = self.config.layers_to_transform.iter().flatten();
+        match layers.into_iter().find(|l| **l >= base.layers.len()) {
+            None => Ok(()),
+            Some(layer) => Err(PolicyError::invalid(format!(
+                "lora.layers_to_transform: there is no layer {layer}; the model has {}",
+                base.layers.len()
+            ))),
+        }
     }
 
     /// A name without a match is a mistake, or names a matrix for which this backend has no factors.
@@ -264,13 +348,7 @@ impl Matcher<'_> {
             let names: Vec<&str> = first.map(|(name, _)| name.rsplit('.').next().unwrap_or(name)).collect();
             names.join(", ")
         };
-        let layers = self.config.layers_to_transform.iter().flatten();
-        if let Some(layer) = layers.into_iter().find(|l| **l >= base.layers.len()) {
-            return Err(PolicyError::invalid(format!(
-                "lora.layers_to_transform: there is no layer {layer}; the model has {}",
-                base.layers.len()
-            )));
-        }
+        self.check_layers(base)?;
         let unused = match &self.config.targets {
             LoraTargets::AllLinear => None,
             LoraTargets::Names(names) => {

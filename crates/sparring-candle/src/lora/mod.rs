@@ -21,13 +21,44 @@ use std::sync::Arc;
 pub(crate) struct AdapterSpec {
     pub(crate) config: LoraConfig,
     pub(crate) layout: AdapterLayout,
+    /// Parameters of the base that the adapter replaces.
+    pub(crate) whole: Vec<Whole>,
+}
+
+/// A parameter of the base, saved whole with an adapter. It is not trained here.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Whole {
+    /// Name and shape, and the place in the base's buffer.
+    pub(crate) parameter: Parameter,
+    pub(crate) values: Vec<f32>,
 }
 
 impl AdapterSpec {
+    /// A fresh adapter. A target that matches nothing is a mistake.
     pub(crate) fn new(config: LoraConfig, base: &Layout) -> Result<Arc<Self>, PolicyError> {
         config.validate()?;
-        let layout = AdapterLayout::new(&config, base)?;
-        Ok(Arc::new(Self { config, layout }))
+        if let Some(name) = config.modules_to_save.first() {
+            return Err(PolicyError::invalid(format!(
+                "lora.modules_to_save: \"{name}\" cannot be trained beside factors; leave it out, or train the whole \
+                 model"
+            )));
+        }
+        let layout = AdapterLayout::new(&config, base, true)?;
+        Ok(Arc::new(Self { config, layout, whole: Vec::new() }))
+    }
+
+    /// An adapter that PEFT accepted: it needs one target that matches.
+    pub(crate) fn read(config: LoraConfig, base: &Layout) -> Result<Self, PolicyError> {
+        config.validate()?;
+        let layout = AdapterLayout::new(&config, base, false)?;
+        Ok(Self { config, layout, whole: Vec::new() })
+    }
+
+    /// Puts the parameters that are saved whole into the base's weights.
+    pub(crate) fn replace(&self, base: &mut [f32]) {
+        for Whole { parameter, values } in &self.whole {
+            base[parameter.at.clone()].copy_from_slice(values);
+        }
     }
 
     /// Fresh factors: a uniform in ±1/√inputs (Kaiming with a = √5, as in PEFT), b zero, so that the adapter has no

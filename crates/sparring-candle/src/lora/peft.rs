@@ -1,10 +1,10 @@
 //! Adapter folders in PEFT's layout: `adapter_config.json` and `adapter_model.safetensors`.
 
-use super::{AdapterSpec, LoraConfig};
-use crate::model::Layout;
+use super::{AdapterSpec, LoraConfig, Whole};
 use crate::model::files::{create_folder, write_atomically};
 use crate::model::json::{self, Fields};
 use crate::model::tensors::{self, NamedTensor, TensorFile};
+use crate::model::{Layout, Parameter};
 use serde_json::{Map, Value, json};
 use sparring_core::PolicyError;
 use std::path::Path;
@@ -12,6 +12,9 @@ use std::sync::Arc;
 
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
+/// Before the names of the base's parameters.
+const PREFIX: &str = "base_model.model.";
+const HEAD: &str = "lm_head.weight";
 const NEEDS: &str = "an adapter folder needs adapter_config.json and adapter_model.safetensors";
 
 /// Reads an adapter for a base.
@@ -22,20 +25,82 @@ pub(crate) fn read(dir: &Path, base: &Layout) -> Result<(Arc<AdapterSpec>, Vec<f
     refuse_what_is_not_lora(fields)?;
     let named = |error: &dyn std::fmt::Display| PolicyError::invalid(format!("{}: {error}", file.display()));
     let config: LoraConfig = serde_json::from_value(Value::Object(known(&map))).map_err(|e| named(&e))?;
-    let spec = AdapterSpec::new(config, base).map_err(|e| named(&e))?;
-    let tensors = TensorFile::read(&dir.join(WEIGHTS), NEEDS)?;
+    let mut spec = AdapterSpec::read(config, base).map_err(|e| named(&e))?;
+    let tensors = TensorFile::read(&dir.join(WEIGHTS), &missing_weights(dir))?;
     let mut weights = vec![0.0; spec.layout.len];
     for p in spec.parameters() {
         tensors.copy(&p.name, &p.shape, &mut weights[p.at.clone()])?;
     }
-    let unknown = tensors.names()?.into_iter().find(|name| spec.parameters().iter().all(|p| p.name != *name));
-    match unknown {
-        None => Ok((spec, weights)),
+    let others =
+        tensors.names()?.into_iter().filter(|name| spec.parameters().iter().all(|p| p.name != *name));
+    let others = others.map(|name| whole(&tensors, &name, base)).collect::<Result<_, _>>()?;
+    spec.whole = others;
+    check_head(&tensors, &spec, base)?;
+    check_saved(&tensors, &spec)?;
+    Ok((Arc::new(spec), weights))
+}
+
+/// A parameter of the base that an adapter has whole, such as an embedding that was extended and trained.
+fn whole(tensors: &TensorFile, name: &str, base: &Layout) -> Result<Whole, PolicyError> {
+    let bare = name
+        .strip_prefix(PREFIX)
+        .unwrap_or(name)
+        .replace(".base_layer.", ".")
+        .replace(".modules_to_save.", ".");
+    let found = base.parameters.iter().find(|p| p.name == bare);
+    // With tied embeddings, the head is saved beside the embedding that it is.
+    let embedding = || base.parameters.iter().find(|p| p.at == base.head && bare == HEAD);
+    let Some(parameter) = found.or_else(embedding) else {
+        return Err(tensors.bad(format_args!(
+            "tensor \"{name}\" belongs to no matrix that adapter_config.json names, and replaces no parameter of \
+             the base (or this backend has no factors for it: those of embeddings and lm_head)"
+        )));
+    };
+    let mut values = vec![0.0; parameter.at.len()];
+    tensors.copy(name, &parameter.shape, &mut values)?;
+    Ok(Whole { parameter: Parameter { name: bare, ..parameter.clone() }, values })
+}
+
+/// A base whose head is its embedding has room for one of the two.
+fn check_head(tensors: &TensorFile, spec: &AdapterSpec, base: &Layout) -> Result<(), PolicyError> {
+    let shared = |whole: &&Whole| whole.parameter.at == base.head;
+    let Some(head) = spec.whole.iter().filter(shared).find(|whole| whole.parameter.name == HEAD) else {
+        return Ok(());
+    };
+    let is_tied = base.head == base.embedding;
+    let mut others = spec.whole.iter().filter(shared).filter(|whole| whole.parameter.name != HEAD);
+    if !is_tied || others.any(|embedding| embedding.values == head.values) {
+        return Ok(());
+    }
+    Err(tensors.bad(
+        "tensor \"lm_head.weight\" differs from the embedding, but the base's head is its embedding; merge the adapter \
+         with PEFT (merge_and_unload), and load the merged model",
+    ))
+}
+
+/// A module that is to be saved must be there.
+fn check_saved(tensors: &TensorFile, spec: &AdapterSpec) -> Result<(), PolicyError> {
+    let has = |name: &str| {
+        let mut modules = spec.whole.iter().filter_map(|whole| whole.parameter.name.rsplit_once('.'));
+        modules.any(|(module, _)| module == name || module.ends_with(&format!(".{name}")))
+    };
+    match spec.config.modules_to_save.iter().find(|name| !has(name)) {
+        None => Ok(()),
         Some(name) => Err(tensors.bad(format_args!(
-            "tensor \"{name}\" belongs to no matrix that adapter_config.json names \
-             (or this backend has no factors for it)"
+            "modules_to_save in adapter_config.json names \"{name}\", but the file has no tensor of it; save the \
+             adapter again, or remove the name"
         ))),
     }
+}
+
+/// What to say where the factors are missing.
+fn missing_weights(dir: &Path) -> String {
+    if dir.join("adapter_model.bin").exists() {
+        return "the folder has adapter_model.bin instead; convert it once with Python's PEFT: \
+            PeftModel.from_pretrained(BASE, DIR).save_pretrained(DIR)"
+            .to_owned();
+    }
+    NEEDS.to_owned()
 }
 
 /// The fields of [`LoraConfig`]. PEFT writes dozens more, and null for those that are not set.
@@ -49,11 +114,18 @@ fn known(map: &Map<String, Value>) -> Map<String, Value> {
         "rank_pattern",
         "alpha_pattern",
         "layers_to_transform",
+        "layers_pattern",
+        "exclude_modules",
+        "modules_to_save",
     ];
     let mut known = Map::new();
     for field in fields {
         match map.get(field) {
             None | Some(Value::Null) => {}
+            // Empty: not set.
+            Some(Value::Array(list))
+                if list.is_empty() && field != "layers_to_transform" && field != "target_modules" => {}
+            Some(Value::String(text)) if text.is_empty() && field != "target_modules" => {}
             // A single layer need not be in a list.
             Some(Value::Number(n)) if field == "layers_to_transform" => {
                 known.insert(field.to_owned(), json!([n]));
@@ -70,6 +142,14 @@ fn known(map: &Map<String, Value>) -> Map<String, Value> {
 fn refuse_what_is_not_lora(fields: Fields<'_>) -> Result<(), PolicyError> {
     if let Some(kind) = fields.text("peft_type")?.filter(|kind| *kind != "LORA") {
         return Err(fields.bad("peft_type", format_args!("is \"{kind}\"; this backend reads \"LORA\"")));
+    }
+    if let Some(task) = fields.text("task_type")?.filter(|task| *task != "CAUSAL_LM") {
+        let others = ["SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS", "SEQ_2_SEQ_LM"];
+        if others.contains(&task) {
+            let why =
+                format_args!("is \"{task}\", an adapter for another task; this backend reads \"CAUSAL_LM\"");
+            return Err(fields.bad("task_type", why));
+        }
     }
     if let Some(bias) = fields.text("bias")?.filter(|bias| *bias != "none") {
         return Err(
@@ -96,9 +176,6 @@ fn refuse_what_is_not_lora(fields: Fields<'_>) -> Result<(), PolicyError> {
         "use_bdlora",
         "fan_in_fan_out",
         "lora_bias",
-        "modules_to_save",
-        "exclude_modules",
-        "layers_pattern",
         "layer_replication",
         "trainable_token_indices",
         "target_parameters",
@@ -115,7 +192,11 @@ fn refuse_what_is_not_lora(fields: Fields<'_>) -> Result<(), PolicyError> {
 /// Writes an adapter for PEFT; each file is whole or absent.
 pub(crate) fn save(dir: &Path, spec: &AdapterSpec, weights: &[f32]) -> Result<(), PolicyError> {
     create_folder(dir)?;
-    let tensors: Vec<_> = spec.parameters().iter().map(|p| NamedTensor::of(p, "", weights)).collect();
+    let mut tensors: Vec<_> = spec.parameters().iter().map(|p| NamedTensor::of(p, "", weights)).collect();
+    tensors.extend(spec.whole.iter().map(|Whole { parameter, values }| {
+        let name = format!("{PREFIX}{}", parameter.name);
+        NamedTensor { name, shape: parameter.shape.clone(), data: values }
+    }));
     tensors::write(dir, WEIGHTS, &tensors, ("format", "pt".to_owned()))?;
     let mut config = serde_json::to_value(&spec.config)
         .map_err(|error| PolicyError::backend("writing adapter_config.json", error))?;

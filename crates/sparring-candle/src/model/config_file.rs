@@ -2,10 +2,13 @@
 
 use super::config::{ModelConfig, ModelFamily};
 use super::json::{self, Fields};
+use super::layout::Layout;
 use super::rotary::RopeScaling;
 use serde_json::{Map, Value, json};
 use sparring_core::PolicyError;
 use std::path::Path;
+
+const QUANTISED: &str = "quantization_config";
 
 impl ModelConfig {
     /// Reads `config.json`. Unknown keys are kept, not refused.
@@ -16,6 +19,7 @@ impl ModelConfig {
         let map = json::read_object(file, json::NEEDS)?;
         let fields = Fields { file, map: &map };
         let family = read_family(fields)?;
+        refuse_other_heads(family, fields)?;
         if let Some(act) = fields.text("hidden_act")?.filter(|a| *a != "silu") {
             return Err(fields.bad("hidden_act", format_args!("is \"{act}\"; this backend knows \"silu\"")));
         }
@@ -54,10 +58,31 @@ impl ModelConfig {
         Ok(Self { other: map, ..config })
     }
 
+    /// Refuses quantised weights by their name: `other` finds a tensor that is not one of plain weights. A model that
+    /// was dequantised may still have the field.
+    pub(super) fn refuse_quantised(
+        &self,
+        file: &Path,
+        other: impl FnOnce(&Layout) -> Result<Option<String>, PolicyError>,
+    ) -> Result<(), PolicyError> {
+        let fields = Fields { file, map: &self.other };
+        let Some(settings) = fields.get(QUANTISED) else { return Ok(()) };
+        let Some(tensor) = other(&Layout::new(self))? else { return Ok(()) };
+        let method = settings["quant_method"].as_str().unwrap_or("an unnamed method");
+        let why = format_args!(
+            "says that the weights are quantised ({method}; see tensor \"{tensor}\"), and this backend reads plain \
+             ones: choose the model without quantisation, a GGUF file of it, or save it dequantised with Python's \
+             transformers (model.dequantize())"
+        );
+        Err(fields.bad(QUANTISED, why))
+    }
+
     /// The file's content: what was read, with our fields up to date.
     pub(crate) fn to_json(&self) -> Value {
         let mut map = self.other.clone();
         map.shift_remove("torch_dtype");
+        // What is saved is not quantised.
+        map.shift_remove(QUANTISED);
         map.shift_remove("rope_scaling");
         let (model_type, architecture) = self.family.names();
         let ours = json!({
@@ -103,11 +128,39 @@ fn read_family(fields: Fields<'_>) -> Result<ModelFamily, PolicyError> {
     ModelFamily::named(name).map_err(|why| fields.bad("model_type", why))
 }
 
+/// A classifier has the name of a family, and loads as one, but was not made to write text.
+fn refuse_other_heads(family: ModelFamily, fields: Fields<'_>) -> Result<(), PolicyError> {
+    let architectures = fields.get("architectures").and_then(Value::as_array).into_iter().flatten();
+    let others = ["Classification", "QuestionAnswering", "Reward", "ValueHead"];
+    let mut names = architectures.filter_map(Value::as_str);
+    match names.find(|name| others.iter().any(|other| name.contains(other))) {
+        None => Ok(()),
+        Some(name) => {
+            let causal = family.names().1;
+            let why = format_args!(
+                "is \"{name}\", which scores texts and writes none; this backend loads \"{causal}\": choose the \
+                 model that it was made from"
+            );
+            Err(fields.bad("architectures", why))
+        }
+    }
+}
+
+/// Qwen's files carry a window that is switched off, or that begins after the last layer.
 fn check_window(config: &ModelConfig, fields: Fields<'_>) -> Result<(), PolicyError> {
-    // Qwen's files carry a window that is switched off.
+    const FIRST: &str = "max_window_layers";
     let windowed = fields.flag("use_sliding_window")?.unwrap_or(false);
     let window = fields.count("sliding_window")?.unwrap_or(usize::MAX);
-    if windowed && window < config.max_position_embeddings {
+    let first = fields.get(FIRST).map(|first| {
+        first.as_u64().ok_or_else(|| fields.bad(FIRST, format_args!("is {first}; it must be a whole number")))
+    });
+    // The default of `transformers`.
+    let first = first.transpose()?.unwrap_or(28);
+    let slides = match fields.get("layer_types").and_then(Value::as_array) {
+        Some(types) => types.iter().any(|kind| kind == "sliding_attention"),
+        None => first < config.num_hidden_layers as u64,
+    };
+    if windowed && slides && window < config.max_position_embeddings {
         return Err(fields.bad(
             "use_sliding_window",
             "is true; this backend attends to the whole sequence: \

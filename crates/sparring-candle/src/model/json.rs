@@ -73,9 +73,11 @@ impl<'a> Fields<'a> {
         Ok(Some(Fields { file: self.file, map }))
     }
 
-    /// One token id or a list of them; empty if absent.
+    /// One token id or a list of them; empty if absent, or -1, which stands for no token.
     pub(crate) fn token_ids(&self, field: &str) -> Result<Vec<u32>, PolicyError> {
-        let Some(value) = self.get(field) else { return Ok(Vec::new()) };
+        let Some(value) = self.get(field).filter(|value| value.as_i64() != Some(-1)) else {
+            return Ok(Vec::new());
+        };
         let id = |v: &Value| {
             v.as_u64()
                 .and_then(|n| u32::try_from(n).ok())

@@ -13,9 +13,11 @@ mod mapped;
 mod rotary;
 mod spec;
 mod template;
+mod templates;
 pub(crate) mod tensors;
 mod tokenizer;
 mod vocabulary;
+mod weight_files;
 
 pub use config::{ModelConfig, ModelFamily};
 pub use rotary::RopeScaling;
@@ -23,3 +25,5 @@ pub use tokenizer::ChatTokenizer;
 
 pub(crate) use layout::{LayerRanges, Layout, Linear, Parameter};
 pub(crate) use spec::ModelSpec;
+#[cfg(feature = "hub")]
+pub(crate) use tokenizer::{ADDITIONAL, JINJA};

@@ -51,15 +51,14 @@ impl TensorFile {
     /// Copies a tensor of this shape into `out`, as f32.
     pub(crate) fn copy(&self, name: &str, shape: &[usize], out: &mut [f32]) -> Result<(), PolicyError> {
         let tensors = self.open()?;
-        let tensor =
-            tensors.tensor(name).map_err(|_| self.bad(format_args!("tensor \"{name}\" is missing")))?;
+        let tensor = self.tensor(&tensors, name)?;
         if tensor.shape() != shape {
             return Err(self.bad(format_args!(
                 "tensor \"{name}\" has shape {:?}, where {shape:?} is expected; the files belong to different models",
                 tensor.shape()
             )));
         }
-        self.widen(name, &tensor, out)?;
+        self.widen(name, tensor.dtype(), tensor.data(), out)?;
         match out.iter().position(|v| !v.is_finite()) {
             None => Ok(()),
             Some(at) => Err(self.bad(format_args!(
@@ -69,11 +68,45 @@ impl TensorFile {
         }
     }
 
-    fn widen(&self, name: &str, tensor: &TensorView<'_>, out: &mut [f32]) -> Result<(), PolicyError> {
-        let halves = || tensor.data().chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
-        match tensor.dtype() {
+    /// Whether a tensor is of a type that is read.
+    pub(crate) fn is_float(&self, name: &str) -> Result<bool, PolicyError> {
+        Ok(matches!(self.tensor(&self.open()?, name)?.dtype(), Dtype::F32 | Dtype::BF16 | Dtype::F16))
+    }
+
+    /// Whether a tensor has the shape and the values of one in this or another file.
+    pub(crate) fn same(&self, name: &str, other: &Self, other_name: &str) -> Result<bool, PolicyError> {
+        const BLOCK: usize = 1 << 16;
+        let (ours, theirs) = (self.open()?, other.open()?);
+        let (a, b) = (self.tensor(&ours, name)?, other.tensor(&theirs, other_name)?);
+        if a.shape() != b.shape() {
+            return Ok(false);
+        }
+        if a.dtype() == b.dtype() && a.data() == b.data() {
+            return Ok(true);
+        }
+        let width = |dtype: Dtype| if dtype == Dtype::F32 { 4 } else { 2 };
+        let blocks = a.data().chunks(BLOCK * width(a.dtype())).zip(b.data().chunks(BLOCK * width(b.dtype())));
+        let (mut left, mut right) = (vec![0.0; BLOCK], vec![0.0; BLOCK]);
+        for (x, y) in blocks {
+            let n = x.len() / width(a.dtype());
+            self.widen(name, a.dtype(), x, &mut left[..n])?;
+            other.widen(other_name, b.dtype(), y, &mut right[..n])?;
+            if left[..n] != right[..n] {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn tensor<'a>(&self, file: &SafeTensors<'a>, name: &str) -> Result<TensorView<'a>, PolicyError> {
+        file.tensor(name).map_err(|_| self.bad(format_args!("tensor \"{name}\" is missing")))
+    }
+
+    fn widen(&self, name: &str, dtype: Dtype, data: &[u8], out: &mut [f32]) -> Result<(), PolicyError> {
+        let halves = || data.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+        match dtype {
             Dtype::F32 => {
-                for (o, b) in out.iter_mut().zip(tensor.data().chunks_exact(4)) {
+                for (o, b) in out.iter_mut().zip(data.chunks_exact(4)) {
                     *o = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
                 }
             }

@@ -1,25 +1,43 @@
 //! Converts text to token ids and back, with the model's chat template.
 
-use super::files::write_atomically;
+use super::files::{create_folder, write_atomically};
 use super::json::{self, Fields};
-use super::template::{CHATML, ChatTemplate};
+use super::templates::{ChatTemplates, TemplateFiles, token};
 use serde_json::{Map, Value, json};
 use sparring_core::{Continuation, Conversation, Encoder, Message, PolicyError, Prompt, Role};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use tokenizers::Tokenizer;
 
 /// The tokenizer of a model folder: `tokenizer.json`, with the chat template and the tokens that end a turn from
-/// `tokenizer_config.json`, `chat_template.jinja` and `generation_config.json`.
+/// `tokenizer_config.json`, `chat_template.jinja`, `additional_chat_templates` and `generation_config.json`.
 ///
-/// End tokens are those of `generation_config.json`, `config.json` and `tokenizer_config.json`, and `<|im_end|>` if the
-/// chat template closes turns with it.
+/// End tokens are those of `generation_config.json`, `config.json` and `tokenizer_config.json`, the special token that
+/// the chat template writes after an assistant's turn, and `<|im_end|>` if a template has it.
+///
+/// If there are several templates, a conversation with tools is rendered by the one named `tool_use`, and others by
+/// `default`. Variables are those of the conversation, and those of [`ChatTokenizer::with_variable`]:
+///
+/// ```
+/// # let vocabulary = r#"{"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "vocab": {"</s>": 0},
+/// #     "unk_token": "</s>"}}"#;
+/// use sparring_candle::ChatTokenizer;
+/// use sparring_core::{Conversation, Message};
+/// let template = "{{ messages[0].content }}{% if not enable_thinking %} /no_think{% endif %}";
+/// let tokenizer = ChatTokenizer::from_text(vocabulary, Some(template), Some("</s>"))?;
+/// let tokenizer = tokenizer.with_variable("enable_thinking", false);
+/// assert_eq!(tokenizer.render(&Conversation::new([Message::user("Hi")]))?, "Hi /no_think");
+/// # Ok::<(), sparring_core::PolicyError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ChatTokenizer {
     inner: Tokenizer,
-    template: Option<ChatTemplate>,
+    templates: ChatTemplates,
     ends: BTreeSet<u32>,
+    /// The token that the template writes after an assistant's turn.
+    turn_end: Option<u32>,
+    shows_special: bool,
     files: Files,
     origin: String,
 }
@@ -30,8 +48,13 @@ pub(super) struct Files {
     pub(super) tokenizer: String,
     pub(super) config: Map<String, Value>,
     pub(super) generation: Map<String, Value>,
-    pub(super) template: Option<String>,
+    pub(super) templates: TemplateFiles,
 }
+
+/// The folder of named templates, and the ending of their names.
+pub(crate) const ADDITIONAL: &str = "additional_chat_templates";
+pub(crate) const JINJA: &str = ".jinja";
+const TEMPLATE: &str = "chat_template.jinja";
 
 impl ChatTokenizer {
     /// Reads the tokenizer of a model folder. The model's weights need not be present.
@@ -40,16 +63,17 @@ impl ChatTokenizer {
     /// [`PolicyError`] names the file that is missing or damaged.
     pub fn from_folder(dir: &Path) -> Result<Self, PolicyError> {
         let path = dir.join("tokenizer.json");
-        let tokenizer = json::read_text(&path, json::NEEDS)?;
-        let template = dir.join("chat_template.jinja");
-        let template = if template.exists() { Some(json::read_text(&template, "")?) } else { None };
+        let tokenizer = json::read_text(&path, &missing_tokenizer(dir))?;
         let config_file = dir.join("tokenizer_config.json");
         let generation_file = dir.join("generation_config.json");
         let files = Files {
             tokenizer,
-            config: json::read_optional_object(&config_file)?.unwrap_or_default(),
+            config: with_special_tokens_map(
+                json::read_optional_object(&config_file)?.unwrap_or_default(),
+                json::read_optional_object(&dir.join("special_tokens_map.json"))?,
+            ),
             generation: json::read_optional_object(&generation_file)?.unwrap_or_default(),
-            template,
+            templates: template_files(dir)?,
         };
         let mut this = Self::from_files(files, &path, &config_file)?;
         let mut ends = Vec::new();
@@ -79,8 +103,8 @@ impl ChatTokenizer {
         if let Some(token) = eos_token {
             config.insert("eos_token".to_owned(), json!(token));
         }
-        let files =
-            Files { tokenizer: tokenizer_json.to_owned(), config, generation: Map::new(), template: None };
+        let (tokenizer, templates) = (tokenizer_json.to_owned(), TemplateFiles::default());
+        let files = Files { tokenizer, config, generation: Map::new(), templates };
         Self::from_files(files, Path::new("tokenizer.json"), Path::new("tokenizer_config.json"))
     }
 
@@ -96,29 +120,45 @@ impl ChatTokenizer {
         inner.with_truncation(None).map_err(bad)?;
         inner.with_padding(None);
         let fields = Fields { file: config_file, map: &files.config };
-        let (bos, eos) = (special_token(fields, "bos_token"), special_token(fields, "eos_token"));
         let generation =
             Fields { file: &config_file.with_file_name("generation_config.json"), map: &files.generation };
         let mut ends: BTreeSet<u32> = generation.token_ids("eos_token_id")?.into_iter().collect();
-        if let Some(eos) = &eos {
+        if let Some(eos) = fields.get("eos_token").and_then(token) {
             let id = inner.token_to_id(eos);
             ends.insert(id.ok_or_else(|| {
                 fields.bad("eos_token", format_args!("is \"{eos}\", which tokenizer.json does not have"))
             })?);
         }
-        let source = match (&files.template, template_source(fields)?) {
-            (Some(file), _) => Some(file.clone()),
-            (None, Some(field)) => Some(field),
-            (None, None) => inner.token_to_id("<|im_start|>").map(|_| CHATML.to_owned()),
-        };
-        if source.as_ref().is_some_and(|s| s.contains("<|im_end|>")) {
+        let templates =
+            ChatTemplates::read(&files.templates, fields, inner.token_to_id("<|im_start|>").is_some())?;
+        let turn_end = templates.after_turn().and_then(|text| leading_special(&inner, &text));
+        ends.extend(turn_end);
+        if templates.mention("<|im_end|>") {
             ends.extend(inner.token_to_id("<|im_end|>"));
         }
         let origin = config_file.display().to_string();
-        let template = source
-            .map(|s| ChatTemplate::new(&s, &bos.unwrap_or_default(), &eos.unwrap_or_default(), &origin))
-            .transpose()?;
-        Ok(Self { inner, template, ends, files, origin })
+        Ok(Self { inner, templates, ends, turn_end, shows_special: false, files, origin })
+    }
+
+    /// Sets a variable of the chat template, such as `enable_thinking`, for every conversation that does not set it
+    /// itself ([`Conversation::with_variable`]).
+    #[must_use]
+    pub fn with_variable(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.templates.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// The variables that were set.
+    pub fn variables(&self) -> &Map<String, Value> {
+        &self.templates.variables
+    }
+
+    /// Sets whether [`ChatTokenizer::decode`], and with it the text of a rollout, shows special tokens. They are left
+    /// out by default. Some models mark calls and thoughts with them.
+    #[must_use]
+    pub fn with_special_tokens(mut self, shown: bool) -> Self {
+        self.shows_special = shown;
+        self
     }
 
     /// Token ids of a text, without added special tokens.
@@ -132,13 +172,15 @@ impl ChatTokenizer {
         }
     }
 
-    /// The text of token ids. Special tokens are left out; added tokens that are not special (tags such as
-    /// `<think>`) are part of the text.
+    /// The text of token ids. Special tokens are left out, unless [`ChatTokenizer::with_special_tokens`] is set; added
+    /// tokens that are not special (tags such as `<think>`) are part of the text.
     ///
     /// # Errors
     /// [`PolicyError::Backend`] if the tokenizer cannot decode.
     pub fn decode(&self, ids: &[u32]) -> Result<String, PolicyError> {
-        self.inner.decode(ids, true).map_err(|error| PolicyError::backend("decoding tokens", error))
+        self.inner
+            .decode(ids, !self.shows_special)
+            .map_err(|error| PolicyError::backend("decoding tokens", error))
     }
 
     /// The conversation as the model reads it, up to the beginning of the assistant's turn.
@@ -146,12 +188,28 @@ impl ChatTokenizer {
     /// # Errors
     /// [`PolicyError::Invalid`] if there is no chat template, or it refuses the messages.
     pub fn render(&self, conversation: &Conversation) -> Result<String, PolicyError> {
-        self.template()?.render(conversation, true)
+        self.templates.render(conversation, true)
     }
 
-    /// The source of the chat template, if there is one; it helps to guess the model's call format.
+    /// As [`ChatTokenizer::render`], for messages with any fields, in the form that `transformers` takes them in. A
+    /// message's reasoning may stand in `reasoning_content`, `reasoning` or `thinking`: the template finds it in all
+    /// that it reads. Without `add_generation_prompt` the header of the assistant's turn is left out.
+    ///
+    /// # Errors
+    /// As [`ChatTokenizer::render`].
+    pub fn render_messages(
+        &self,
+        messages: &[Value],
+        tools: &[Value],
+        add_generation_prompt: bool,
+    ) -> Result<String, PolicyError> {
+        self.templates.render_json(messages, tools, add_generation_prompt)
+    }
+
+    /// The source of the chat template, if there is one: of several, that for conversations with tools. It helps to
+    /// guess the model's call format.
     pub fn template_source(&self) -> Option<&str> {
-        self.template.as_ref().map(ChatTemplate::source)
+        self.templates.source()
     }
 
     /// Token ids of a prompt.
@@ -191,15 +249,6 @@ impl ChatTokenizer {
         &self.inner
     }
 
-    fn template(&self) -> Result<&ChatTemplate, PolicyError> {
-        self.template.as_ref().ok_or_else(|| {
-            PolicyError::invalid(format!(
-                "{}: no chat_template, and the vocabulary has no <|im_start|>; add a template, or pass token ids",
-                self.origin
-            ))
-        })
-    }
-
     /// Offsets of end tokens in a text, ascending.
     fn ends_in(&self, text: &str) -> Vec<usize> {
         let tokens: Vec<String> = self.ends.iter().filter_map(|&id| self.inner.id_to_token(id)).collect();
@@ -214,8 +263,13 @@ impl ChatTokenizer {
         write_atomically(dir, "tokenizer.json", self.files.tokenizer.as_bytes())?;
         let text = |map: &Map<String, Value>| format!("{:#}\n", Value::Object(map.clone()));
         write_atomically(dir, "tokenizer_config.json", text(&self.files.config).as_bytes())?;
-        if let Some(template) = &self.files.template {
-            write_atomically(dir, "chat_template.jinja", template.as_bytes())?;
+        let TemplateFiles { whole, additional } = &self.files.templates;
+        if let Some(template) = whole {
+            write_atomically(dir, TEMPLATE, template.as_bytes())?;
+        }
+        for (name, template) in additional {
+            create_folder(&dir.join(ADDITIONAL))?;
+            write_atomically(&dir.join(ADDITIONAL), &format!("{name}{JINJA}"), template.as_bytes())?;
         }
         let mut generation = self.files.generation.clone();
         if !self.ends.is_empty() {
@@ -230,10 +284,10 @@ impl Encoder for ChatTokenizer {
         self.encode_prompt(prompt)
     }
 
-    /// The text, and the chat template's own end of a turn where it is one of several.
+    /// The text, and the token that the chat template writes after an assistant's turn, where there are several ends.
     fn completion(&self, text: &str) -> Result<Vec<u32>, PolicyError> {
-        let turn = self.token_id("<|im_end|>").filter(|&id| self.is_end(id));
-        let end = turn.or_else(|| self.end_tokens().next()).ok_or_else(|| {
+        let chatml = || self.token_id("<|im_end|>").filter(|&id| self.is_end(id));
+        let end = self.turn_end.or_else(chatml).or_else(|| self.end_tokens().next()).ok_or_else(|| {
             PolicyError::invalid(format!("{}: no token ends a turn; name an eos_token", self.origin))
         })?;
         let mut ids = self.encode(text)?;
@@ -257,7 +311,7 @@ impl Encoder for ChatTokenizer {
         }
         let whole = conversation.clone().followed_by(next.iter().cloned());
         let (before, whole) = (self.render(&before)?, self.render(&whole)?);
-        let with_turn = self.template()?.render(conversation, false)?;
+        let with_turn = self.templates.render(conversation, false)?;
         let ends = self.ends_in(&with_turn).len();
         let place = self.ends_in(&whole).get(ends.saturating_sub(1)).copied();
         let Some(place) = place.filter(|_| ends > self.ends_in(&before).len()) else {
@@ -281,24 +335,53 @@ impl Encoder for ChatTokenizer {
     }
 }
 
-/// A special token: a string, or an object with its `content`.
-fn special_token(fields: Fields<'_>, field: &str) -> Option<String> {
-    let value = fields.get(field)?;
-    value.as_str().or_else(|| value.get("content")?.as_str()).map(str::to_owned)
+/// The special token at the beginning of a text, after white space.
+fn leading_special(tokenizer: &Tokenizer, text: &str) -> Option<u32> {
+    let text = text.trim_start();
+    let added = tokenizer.get_added_tokens_decoder();
+    let begins = added.iter().filter(|(_, token)| token.special && text.starts_with(&token.content));
+    let longest = begins.max_by_key(|(id, token)| (token.content.len(), **id));
+    longest.map(|(id, _)| *id)
 }
 
-/// The `chat_template` field: a string, or a list of named templates of which `default` is taken.
-fn template_source(fields: Fields<'_>) -> Result<Option<String>, PolicyError> {
-    let named = |list: &Vec<Value>| {
-        let default = list.iter().find(|t| t["name"] == "default")?;
-        default["template"].as_str().map(str::to_owned)
-    };
-    match fields.get("chat_template") {
-        None => Ok(None),
-        Some(Value::String(source)) => Ok(Some(source.clone())),
-        Some(Value::Array(list)) => named(list)
-            .map(Some)
-            .ok_or_else(|| fields.bad("chat_template", "has no template named \"default\"")),
-        Some(_) => Err(fields.bad("chat_template", "must be a string or a list of named templates")),
+/// Older folders name their special tokens in a file of their own, which counts if the configuration does not describe
+/// the added tokens.
+fn with_special_tokens_map(
+    mut config: Map<String, Value>,
+    older: Option<Map<String, Value>>,
+) -> Map<String, Value> {
+    if !config.contains_key("added_tokens_decoder") {
+        config.extend(older.into_iter().flatten());
+    }
+    config
+}
+
+/// The templates of a folder that have files of their own.
+fn template_files(dir: &Path) -> Result<TemplateFiles, PolicyError> {
+    let whole = dir.join(TEMPLATE);
+    let whole = if whole.exists() { Some(json::read_text(&whole, "")?) } else { None };
+    let mut additional = BTreeMap::new();
+    let folder = dir.join(ADDITIONAL);
+    if folder.is_dir() {
+        for entry in std::fs::read_dir(&folder).map_err(|error| PolicyError::io(&folder, error))? {
+            let path = entry.map_err(|error| PolicyError::io(&folder, error))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(JINJA));
+            if let Some(name) = name {
+                additional.insert(name.to_owned(), json::read_text(&path, "")?);
+            }
+        }
+    }
+    Ok(TemplateFiles { whole, additional })
+}
+
+/// What to say where `tokenizer.json` is missing: a folder may have the files of a slower tokenizer.
+fn missing_tokenizer(dir: &Path) -> String {
+    let slow = ["tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "tekken.json"];
+    match slow.into_iter().find(|name| dir.join(name).exists()) {
+        Some(name) => format!(
+            "the folder has {name} instead; convert it once with Python's transformers: \
+             AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
+        ),
+        None => json::NEEDS.to_owned(),
     }
 }

@@ -37,7 +37,8 @@ impl CandlePolicy {
     }
 
     /// A policy with an adapter written by PEFT or [`CandlePolicy::save_pretrained`], on this policy's weights, which
-    /// are shared.
+    /// are shared. Where the adapter has parameters of the base whole (an extended embedding, `modules_to_save`), the
+    /// policy has a copy of the base with these in their place; they are saved with the adapter, and not trained.
     ///
     /// # Errors
     /// [`PolicyError::Invalid`] names the file and the field or tensor that is missing, damaged or not
@@ -54,6 +55,9 @@ impl CandlePolicy {
             ));
         }
         let mut frozen = self.frozen.clone();
+        if !spec.whole.is_empty() {
+            spec.replace(FlatWeights::change(&mut frozen.weights));
+        }
         frozen.adapter = Some(Adapter { spec, weights: FlatWeights::new(weights), unmerged: None });
         Ok(Self::from_frozen(frozen))
     }

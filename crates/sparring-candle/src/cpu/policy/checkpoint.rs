@@ -16,7 +16,8 @@ impl Checkpoint for CandlePolicy {
 
     fn restore(&mut self, dir: &Path) -> Result<(), PolicyError> {
         self.check_unmerged("restoring")?;
-        let weights = read_trained(dir, &self.frozen.spec.layout, self.lora())?;
+        let adapter = self.frozen.adapter.as_ref().map(|adapter| &*adapter.spec);
+        let weights = read_trained(dir, &self.frozen.spec.layout, adapter)?;
         let state = read_optimizer(dir, self.frozen.trained().0, weights.len())?;
         *self.frozen.trained_mut() = weights;
         (self.adam, self.gradients) = (state.adam, state.gradients);

@@ -152,6 +152,15 @@ impl CandlePolicy {
         &self.frozen.spec.tokenizer
     }
 
+    /// Changes the tokenizer, for example one with other variables of the chat template
+    /// ([`ChatTokenizer::with_variable`]). Snapshots and policies that share the weights keep theirs.
+    ///
+    /// # Errors
+    /// [`PolicyError::Invalid`] if the tokenizer has ids beyond the model's vocabulary.
+    pub fn set_tokenizer(&mut self, tokenizer: ChatTokenizer) -> Result<(), PolicyError> {
+        ModelSpec::set_tokenizer(&mut self.frozen.spec, tokenizer)
+    }
+
     /// The shape of the model.
     pub fn config(&self) -> &ModelConfig {
         &self.frozen.spec.config

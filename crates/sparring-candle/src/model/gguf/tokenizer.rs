@@ -2,6 +2,7 @@
 
 use super::file::{GgufFile, integer};
 use super::pieces::Pieces;
+use crate::model::templates::TemplateFiles;
 use crate::model::tokenizer::{ChatTokenizer, Files};
 use candle_core::quantized::gguf_file::Value as Field;
 use serde_json::{Map, Value, json};
@@ -94,10 +95,22 @@ pub(super) fn read(file: &GgufFile) -> Result<ChatTokenizer, PolicyError> {
     if let Some(template) = file.text("tokenizer.chat_template")? {
         config.insert("chat_template".to_owned(), json!(template));
     }
+    // Further templates have their names in their keys.
+    if let Some(names) = file.list("tokenizer.chat_templates", text)? {
+        let mut named: Vec<Value> = Vec::new();
+        for name in names {
+            if let Some(template) = file.text(&format!("tokenizer.chat_template.{name}"))? {
+                named.push(json!({"name": name, "template": template}));
+            }
+        }
+        named.extend(config.get("chat_template").map(|whole| json!({"name": "default", "template": whole})));
+        config.insert("chat_template".to_owned(), named.into());
+    }
     let ends = ["eos", "eot", "eom"].map(|name| file.token(&format!("tokenizer.ggml.{name}_token_id")));
     let ends = ends.into_iter().filter_map(Result::transpose).collect::<Result<Vec<u32>, _>>()?;
     let generation = Map::from_iter([("eos_token_id".to_owned(), json!(ends))]);
-    let files = Files { tokenizer: tokenizer.to_string(), config, generation, template: None };
+    let files =
+        Files { tokenizer: tokenizer.to_string(), config, generation, templates: TemplateFiles::default() };
     ChatTokenizer::from_files(files, file.path(), file.path())
 }
 
