@@ -267,10 +267,12 @@ impl Run {
 impl Run {
     /// Checks what a person may have edited in `file`.
     fn check(&self, file: &str) -> Result<(), BoxError> {
-        let wrong = |field: &str| move |why| format!("{file}: run.{field}: {why}");
-        numbers::samples(&self.probes.to_string()).map_err(wrong("probes"))?;
-        let lora = self.lora.map(|lora| numbers::rank(&lora.to_string()));
-        Ok(lora.transpose().map(drop).map_err(wrong("lora"))?)
+        let wrong = |field: &str, why: String| format!("{file}: run.{field}: {why}");
+        numbers::samples(&self.probes.to_string()).map_err(|why| wrong("probes", why))?;
+        if let Some(lora) = self.lora {
+            numbers::rank(&lora.to_string()).map_err(|why| wrong("lora", why))?;
+        }
+        Ok(())
     }
 }
 

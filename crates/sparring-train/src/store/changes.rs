@@ -35,28 +35,42 @@ pub struct Change {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.before, &self.now) {
-            (before, Some(now)) => {
-                let before = before
-                    .as_deref()
-                    .map_or("without it".to_owned(), |value| format!("with {}", brief(value)));
-                write!(f, "{} = {}, but the run began {before}", self.field, brief(now))
+        let (field, before, now) = (&self.field, self.before.as_deref(), self.now.as_deref());
+        match (before, now) {
+            (Some(before), Some(now)) => {
+                let from = common_start(before, now);
+                write!(
+                    f,
+                    "{field} = {}, but the run began with {}",
+                    excerpt(now, from),
+                    excerpt(before, from)
+                )
             }
-            (before, None) => {
-                let before = before.as_deref().unwrap_or_default();
-                write!(f, "{} is missing, but the run began with {}", self.field, brief(before))
+            (None, now) => {
+                write!(f, "{field} = {}, but the run began without it", excerpt(now.unwrap_or_default(), 0))
+            }
+            (Some(before), None) => {
+                write!(f, "{field} is missing, but the run began with {}", excerpt(before, 0))
             }
         }
     }
 }
 
-/// The beginning of a long value.
-fn brief(value: &str) -> String {
+/// How many characters two values have in common at their beginning.
+fn common_start(one: &str, other: &str) -> usize {
+    one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count()
+}
+
+/// One line of a value around character `from`; a short value is shown whole.
+fn excerpt(value: &str, from: usize) -> String {
     const MOST: usize = 60;
-    match value.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}...", &value[..end]),
-        None => value.to_owned(),
-    }
+    const BEFORE: usize = 20;
+    let characters: Vec<char> = value.chars().collect();
+    let start = if characters.len() > MOST { from.saturating_sub(BEFORE) } else { 0 };
+    let shown: String = characters.iter().skip(start).take(MOST).collect();
+    let open = if start > 0 { "..." } else { "" };
+    let close = if start + MOST < characters.len() { "..." } else { "" };
+    format!("{open}{}{close}", shown.replace('\r', "\\r").replace('\n', "\\n"))
 }
 
 /// The run as it began, or as it was when changes were last taken: part of every checkpoint, whose checksums guard it.
@@ -273,6 +287,11 @@ mod tests {
         }
         let long = changed("x = ''", &format!("x = '{}'", "é".repeat(500)));
         assert!(long[0].len() < 250, "{long:?}");
+        let line = "a line\\n".repeat(100);
+        let texts = ["x", "y"].map(|end| format!("x = \"{line}{end}\""));
+        let long = changed(&texts[0], &texts[1]);
+        let wanted = "line\\na line\\na line\\ny";
+        assert!(long[0].contains(wanted) && !long[0].contains('\n') && long[0].len() < 250, "{long:?}");
     }
 
     #[test]
