@@ -74,7 +74,7 @@ fn read_text_within(source: impl Read, mib: u64) -> Result<String, FileError> {
 pub fn text(bytes: Vec<u8>) -> Result<String, FileError> {
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let byte = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..byte].iter().filter(|byte| **byte == b'\n').count();
+        let line = error.as_bytes()[..byte].split(|byte| *byte == b'\n').count();
         FileError::NotUtf8 { line, byte }
     })?;
     if text.starts_with(MARK) {

@@ -123,10 +123,10 @@ impl Compared {
         let began = began.map_or_else(|| found.clone(), Began::into_info);
         began.check_inputs(root, &found.inputs)?;
         found.check_inputs(root, &now.inputs)?;
-        let mut changes: Vec<Change> = of_run("seed", began.seed, now.seed).into_iter().collect();
-        changes.extend(of_run("preset", quoted(&began.preset), quoted(&found.preset)));
+        let mut changes: Vec<Change> = of_run("seed", &began.seed, &now.seed).into_iter().collect();
+        changes.extend(of_run("preset", &quoted(&began.preset), &quoted(&found.preset)));
         changes.extend(of_settings(&began.config, &now.config, Side::Both));
-        let mut stale: Vec<Change> = of_run("seed", now.seed, found.seed).into_iter().collect();
+        let mut stale: Vec<Change> = of_run("seed", &now.seed, &found.seed).into_iter().collect();
         stale.extend(of_settings(&now.config, &found.config, Side::New));
         Ok(Self { changes, stale })
     }
@@ -141,7 +141,7 @@ impl Compared {
 }
 
 /// What differs in a field of `run.json`.
-fn of_run(field: &str, before: impl ToString, now: impl ToString) -> Option<Change> {
+fn of_run(field: &str, before: &dyn ToString, now: &dyn ToString) -> Option<Change> {
     let (before, now) = (before.to_string(), now.to_string());
     let change = || Change {
         file: RUN,

@@ -176,21 +176,18 @@ impl<'a> Study<'a> {
 fn claim_folder(settings: &Settings) -> Result<(), BoxError> {
     let path: PathBuf = settings.dir.join("config.toml");
     let text = toml::to_string_pretty(&settings.config)?;
-    match std::fs::read_to_string(&path) {
-        Ok(found) => {
-            let changes: Vec<String> =
-                changed_settings(&found, &text).iter().map(ToString::to_string).collect();
-            return match changes.as_slice() {
-                [] => Ok(()),
-                changes => Err(format!(
-                    "{}: holds results of other settings ({}); choose another folder (--out)",
-                    path.display(),
-                    changes.join("; ")
-                )
-                .into()),
-            };
-        }
-        Err(_) => {}
+    if let Ok(found) = std::fs::read_to_string(&path) {
+        let changes: Vec<String> = changed_settings(&found, &text).iter().map(ToString::to_string).collect();
+        return if changes.is_empty() {
+            Ok(())
+        } else {
+            Err(format!(
+                "{}: holds results of other settings ({}); choose another folder (--out)",
+                path.display(),
+                changes.join("; ")
+            )
+            .into())
+        };
     }
     std::fs::create_dir_all(settings.dir.join("runs")).map_err(at(&settings.dir))?;
     Ok(write_atomic(&path, text.as_bytes())?)
