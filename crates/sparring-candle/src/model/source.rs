@@ -1,0 +1,80 @@
+//! Opening the files of a model: regular ones only.
+
+use sparring_core::PolicyError;
+use std::fs::{self, File, FileType, Metadata};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+/// Longest `tokenizer.json` that is read; published ones have up to 40 MB.
+pub(crate) const LONGEST_TOKENIZER: u64 = 256 << 20;
+/// Longest text of any other kind that is read. An index has some 100 bytes for each tensor.
+pub(crate) const LONGEST_TEXT: u64 = 64 << 20;
+
+/// Opens a file, and returns its length; `why` is said where it does not exist. Symbolic links are followed, as the
+/// cache of the Hugging Face Hub needs. Pipes and devices are refused before they are opened, since opening a pipe
+/// waits for a writer, and a device may have no end.
+pub(crate) fn open(path: &Path, why: &str) -> Result<(File, u64), PolicyError> {
+    check_kind(path, &fs::metadata(path).map_err(|error| unread(path, why, error))?)?;
+    let file = File::open(path).map_err(|error| unread(path, why, error))?;
+    let found = file.metadata().map_err(|error| PolicyError::io(path, error))?;
+    check_kind(path, &found)?;
+    Ok((file, found.len()))
+}
+
+/// Reads a file of at most `longest` bytes as text; `why` is said where it does not exist.
+pub(crate) fn read_text(path: &Path, why: &str, longest: u64) -> Result<String, PolicyError> {
+    let (file, len) = open(path, why)?;
+    let mut bytes = Vec::new();
+    // The length may be wrong or change.
+    if len <= longest {
+        file.take(longest + 1).read_to_end(&mut bytes).map_err(|error| PolicyError::io(path, error))?;
+    }
+    if len > longest || bytes.len() as u64 > longest {
+        return Err(PolicyError::invalid(format!(
+            "{}: longer than {} MiB, and so not a file of this name from a model; copy it again",
+            path.display(),
+            longest >> 20
+        )));
+    }
+    String::from_utf8(bytes).map_err(|_| {
+        PolicyError::invalid(format!(
+            "{}: not UTF-8 text; the file is damaged: copy it again",
+            path.display()
+        ))
+    })
+}
+
+fn check_kind(path: &Path, found: &Metadata) -> Result<(), PolicyError> {
+    if found.is_file() {
+        return Ok(());
+    }
+    Err(PolicyError::invalid(format!(
+        "{}: {}, and not a regular file; put the model's own file there",
+        path.display(),
+        kind(found.file_type())
+    )))
+}
+
+#[cfg(unix)]
+fn kind(kind: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match kind {
+        _ if kind.is_dir() => "a folder",
+        _ if kind.is_fifo() => "a pipe",
+        _ if kind.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
+#[cfg(not(unix))]
+fn kind(kind: FileType) -> &'static str {
+    if kind.is_dir() { "a folder" } else { "a device" }
+}
+
+/// What to say of a file that could not be read; `why` where it does not exist.
+fn unread(path: &Path, why: &str, error: std::io::Error) -> PolicyError {
+    match error.kind() {
+        ErrorKind::NotFound => PolicyError::invalid(format!("{}: not found; {why}", path.display())),
+        _ => PolicyError::io(path, error),
+    }
+}
