@@ -523,7 +523,7 @@ fn sizes_that_the_weights_do_not_have_are_refused_before_memory_is_taken() {
             json!(10_000_000),
             "\"num_hidden_layers\" is 10000000; this backend takes at most 16384",
         ),
-        ("num_hidden_layers", json!(16384), "tensor \"model.layers.2."),
+        ("num_hidden_layers", json!(16384), "\"num_hidden_layers\" is 16384, more than the 26 tensors"),
         ("head_dim", json!(1_u64 << 62), "\"head_dim\" is 4611686018427387904"),
         (
             "vocab_size",

@@ -191,7 +191,7 @@ impl ModelConfig {
         self
     }
 
-    /// Checks that the sizes fit each other.
+    /// Checks that the sizes fit each other, and are within the bounds of this backend.
     ///
     /// # Errors
     /// [`PolicyError::Invalid`] names the field.

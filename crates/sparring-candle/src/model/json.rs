@@ -18,7 +18,7 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// An error about one field.
     pub(crate) fn bad(&self, field: &str, why: impl std::fmt::Display) -> PolicyError {
-        PolicyError::invalid(format!("{}: field \"{field}\" {why}", self.file.display()))
+        source::invalid(&format!("{}: field \"{field}\" {why}", self.file.display()))
     }
 
     /// The field, unless absent or null.

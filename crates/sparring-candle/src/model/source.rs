@@ -71,10 +71,40 @@ fn kind(kind: FileType) -> &'static str {
     if kind.is_dir() { "a folder" } else { "a device" }
 }
 
+/// An error with this text, in which names and values of a file stand as they are in it: without its control
+/// characters, and without the middle of what is very long.
+pub(crate) fn invalid(text: &str) -> PolicyError {
+    const LONGEST: usize = 2000;
+    let mut shown = String::with_capacity(text.len().min(LONGEST));
+    let count = text.chars().count();
+    for (i, c) in text.chars().enumerate() {
+        match c {
+            _ if count > LONGEST && i == LONGEST / 2 => shown.push_str(" … "),
+            _ if count > LONGEST && (LONGEST / 2..count - LONGEST / 2).contains(&i) => {}
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    PolicyError::invalid(shown)
+}
+
 /// What to say of a file that could not be read; `why` where it does not exist.
 fn unread(path: &Path, why: &str, error: std::io::Error) -> PolicyError {
     match error.kind() {
         ErrorKind::NotFound => PolicyError::invalid(format!("{}: not found; {why}", path.display())),
         _ => PolicyError::io(path, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_of_bounded_length() {
+        assert_eq!(invalid("x: \"é\\n\n\0\u{85}\"").to_string(), "x: \"é\\n\\n\\u{0}\\u{85}\"");
+        let long = invalid(&format!("a{}z", "é".repeat(5000))).to_string();
+        assert_eq!(long.chars().count(), 2002);
+        assert!(long.starts_with("aé") && long.contains("é … é") && long.ends_with("éz"));
     }
 }

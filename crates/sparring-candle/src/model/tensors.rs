@@ -39,14 +39,14 @@ impl TensorFile {
         let (mut file, len) = source::open(path, why)?;
         let (header, data) = read_header(&mut file, len).map_err(|error| {
             let path = path.display();
-            PolicyError::invalid(format!("{path}: not a whole safetensors file ({error}); copy it again"))
+            source::invalid(&format!("{path}: not a whole safetensors file ({error}); copy it again"))
         })?;
         Ok(Self { path: path.to_path_buf(), file: Mutex::new(file), header, data })
     }
 
     /// An error about this file.
     pub(crate) fn bad(&self, why: impl std::fmt::Display) -> PolicyError {
-        PolicyError::invalid(format!("{}: {why}", self.path.display()))
+        source::invalid(&format!("{}: {why}", self.path.display()))
     }
 
     /// Names of the tensors, sorted.

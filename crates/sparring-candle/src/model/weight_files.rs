@@ -58,6 +58,20 @@ impl WeightFiles {
         Self { files, places, index }
     }
 
+    /// Refuses more layers than there are tensors, before each layer is laid out.
+    pub(super) fn check_depth(&self, config: &ModelConfig, file: &Path) -> Result<(), PolicyError> {
+        if config.num_hidden_layers <= self.places.len() {
+            return Ok(());
+        }
+        Err(PolicyError::invalid(format!(
+            "{}: field \"num_hidden_layers\" is {}, more than the {} tensors of the weight files; the files belong to \
+             different models",
+            file.display(),
+            config.num_hidden_layers,
+            self.places.len()
+        )))
+    }
+
     /// The first tensor that is no parameter of such a model, or is not of floats.
     pub(super) fn first_other(&self, layout: &Layout) -> Option<&str> {
         let known = Known::of(layout);

@@ -27,7 +27,7 @@ pub(super) struct GgufFile {
 impl GgufFile {
     pub(super) fn open(path: &Path) -> Result<Self, PolicyError> {
         let bad = |error: &dyn Display| {
-            PolicyError::invalid(format!(
+            source::invalid(&format!(
                 "{}: not a whole GGUF file ({error}); a model is a folder in Hugging Face's layout or a GGUF file",
                 path.display()
             ))
@@ -43,7 +43,7 @@ impl GgufFile {
 
     /// An error about a field or tensor of this file.
     pub(super) fn bad(&self, field: &str, why: impl Display) -> PolicyError {
-        PolicyError::invalid(format!("{}: \"{field}\" {why}", self.path.display()))
+        source::invalid(&format!("{}: \"{field}\" {why}", self.path.display()))
     }
 
     pub(super) fn path(&self) -> &Path {
