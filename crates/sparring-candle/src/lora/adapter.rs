@@ -59,10 +59,9 @@ impl AdapterLayout {
     fn add(&mut self, module: &str, factor: &str, shape: [usize; 2]) -> Result<Range<usize>, PolicyError> {
         let end = shape[0].checked_mul(shape[1]).and_then(|size| self.len.checked_add(size));
         let end = end.ok_or_else(|| {
-            PolicyError::invalid(format!(
-                "lora.r is {}; the factors are more than memory can hold",
-                shape[0].min(shape[1])
-            ))
+            PolicyError::invalid(
+                "lora.r: factors of this rank are more than memory can hold; choose a smaller one",
+            )
         })?;
         let at = self.len..end;
         self.len = end;
