@@ -500,3 +500,180 @@ fn what_does_not_load_is_named_with_advice() {
         assert!(error.contains(&format!("DIR/{missing}: not found")) && error.contains(want), "{error}");
     }
 }
+
+#[test]
+fn sizes_that_the_weights_do_not_have_are_refused_before_memory_is_taken() {
+    let cases: [(&str, Value, &str); 16] = [
+        (
+            "hidden_size",
+            json!(1_000_000_000_000_u64),
+            "\"hidden_size\" is 1000000000000; this backend takes at most",
+        ),
+        ("hidden_size", json!(1_u64 << 63), "\"hidden_size\" is 9223372036854775808"),
+        ("hidden_size", json!(1 << 20), "where [40, 1048576] is expected"),
+        ("intermediate_size", json!(1_000_000_000_000_u64), "\"intermediate_size\" is 1000000000000"),
+        ("intermediate_size", json!(1_000_000_000_000_000_000_u64), "at most 1048576"),
+        ("intermediate_size", json!(1 << 20), "has shape [24, 16], where [1048576, 16] is expected"),
+        ("num_attention_heads", json!(1_000_000_000_000_u64), "\"num_attention_heads\" is 1000000000000"),
+        ("num_attention_heads", json!(1 << 20), "shape"),
+        ("num_key_value_heads", json!(1_000_000_000_000_u64), "\"num_key_value_heads\" is 1000000000000"),
+        ("num_hidden_layers", json!(1_000_000_000_000_u64), "\"num_hidden_layers\" is 1000000000000"),
+        (
+            "num_hidden_layers",
+            json!(10_000_000),
+            "\"num_hidden_layers\" is 10000000; this backend takes at most 16384",
+        ),
+        ("num_hidden_layers", json!(16384), "\"num_hidden_layers\" is 16384, more than the 26 tensors"),
+        ("head_dim", json!(1_u64 << 62), "\"head_dim\" is 4611686018427387904"),
+        (
+            "vocab_size",
+            json!(4_000_000_000_u64),
+            "\"vocab_size\" is 4000000000; this backend takes at most 16777216",
+        ),
+        ("vocab_size", json!(1 << 24), "has shape [40, 16], where [16777216, 16] is expected"),
+        (
+            "max_position_embeddings",
+            json!(1_000_000_000_000_u64),
+            "\"max_position_embeddings\" is 1000000000000",
+        ),
+    ];
+    for (field, value, want) in cases {
+        let shown = value.to_string();
+        let error = load_changed(|dir| edit(&dir.join("config.json"), |c| c[field] = value));
+        assert!(error.contains(want), "{field} {shown}: {error}");
+    }
+    // The product of sizes within their bounds.
+    let error = load_changed(|dir| {
+        edit(&dir.join("config.json"), |c| {
+            for field in ["num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size"] {
+                c[field] = json!(1 << 20);
+            }
+            c["num_hidden_layers"] = json!(16384);
+        });
+    });
+    assert!(error.contains("\"hidden_size\" and the other sizes make a model of"), "{error}");
+    // The longest sequence costs nothing before it is used.
+    let dir = tempfile::tempdir().unwrap();
+    support::tiny(7).save_pretrained(dir.path()).unwrap();
+    edit(&dir.path().join("config.json"), |c| c["max_position_embeddings"] = json!(1 << 24));
+    let loaded = CandlePolicy::load(dir.path(), support::options()).unwrap();
+    assert_eq!(loaded.logits(&[5, 6]).unwrap(), support::tiny(7).logits(&[5, 6]).unwrap());
+}
+
+/// A folder whose weights are one shard, which its index names so.
+fn load_shard(name: &str, change: impl FnOnce(&Path)) -> String {
+    load_changed(|dir| {
+        let index = json!({"weight_map": {"model.norm.weight": name}});
+        fs::write(dir.join("model.safetensors.index.json"), index.to_string()).unwrap();
+        fs::rename(dir.join("model.safetensors"), dir.join("shard.safetensors")).unwrap();
+        change(dir);
+    })
+}
+
+#[test]
+fn an_index_names_files_of_its_folder_only() {
+    let outside = tempfile::tempdir().unwrap();
+    let file = outside.path().join("model.safetensors");
+    support::tiny(7).save_pretrained(outside.path()).unwrap();
+    for name in ["../x.safetensors", "/x.safetensors", "a/../../x", "./x", "", "..", file.to_str().unwrap()] {
+        let error = load_shard(name, |_| {});
+        let want = format!("index.json: field \"{name}\" is not the name of a file in this folder");
+        assert!(error.contains(&want), "{error}");
+    }
+    let error = load_shard("parts/x.safetensors", |_| {});
+    assert!(error.contains("DIR/parts/x.safetensors: not found"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_as_in_the_cache_of_the_hub() {
+    let dir = tempfile::tempdir().unwrap();
+    let (blobs, snapshot) = (dir.path().join("blobs"), dir.path().join("snapshots/1"));
+    fs::create_dir_all(&snapshot).unwrap();
+    let policy = support::tiny(3);
+    policy.save_pretrained(&blobs).unwrap();
+    let weights = policy.parameters().map(|(name, ..)| (name.to_owned(), json!("model-1-of-1.safetensors")));
+    let index = json!({"weight_map": weights.collect::<serde_json::Map<_, _>>()});
+    fs::write(blobs.join("index"), index.to_string()).unwrap();
+    for (name, blob) in [
+        ("config.json", "config.json"),
+        ("tokenizer.json", "tokenizer.json"),
+        ("tokenizer_config.json", "tokenizer_config.json"),
+        ("model.safetensors.index.json", "index"),
+        ("model-1-of-1.safetensors", "model.safetensors"),
+    ] {
+        std::os::unix::fs::symlink(Path::new("../../blobs").join(blob), snapshot.join(name)).unwrap();
+    }
+    let loaded = CandlePolicy::load(&snapshot, support::options()).unwrap();
+    assert_eq!(bits(&loaded), bits(&policy));
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_devices_and_endless_files_are_refused() {
+    let pipe = |path: &Path| {
+        fs::remove_file(path).unwrap_or_default();
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"] {
+        let error = load_changed(|dir| pipe(&dir.join(name)));
+        assert_eq!(
+            error,
+            format!("DIR/{name}: a pipe, and not a regular file; put the model's own file there")
+        );
+        let error = load_changed(|dir| {
+            fs::remove_file(dir.join(name)).unwrap();
+            std::os::unix::fs::symlink("/dev/zero", dir.join(name)).unwrap();
+        });
+        assert!(error.starts_with(&format!("DIR/{name}: a device, and not")), "{error}");
+    }
+    let error = load_shard("shard.safetensors", |dir| pipe(&dir.join("shard.safetensors")));
+    assert!(error.starts_with("DIR/shard.safetensors: a pipe"), "{error}");
+    // Files of these lengths take no room on a disk.
+    for (name, length) in [("config.json", 65), ("tokenizer_config.json", 65), ("tokenizer.json", 257)] {
+        let error =
+            load_changed(|dir| fs::File::create(dir.join(name)).unwrap().set_len(length << 20).unwrap());
+        assert!(error.starts_with(&format!("DIR/{name}: longer than {} MiB", length - 1)), "{error}");
+    }
+}
+
+#[test]
+fn a_header_that_is_too_long_is_refused() {
+    for (header, length, want) in [
+        (u64::MAX, 1000, "its header would have 18446744073709551615 bytes, and the file has 1000"),
+        (40 << 20, 50 << 20, "its header has 41943040 bytes, more than 32 MiB"),
+        (1 << 20, 1 << 19, "its header would have 1048576 bytes"),
+    ] {
+        let error = load_changed(|dir| {
+            let path = dir.join("model.safetensors");
+            fs::write(&path, u64::to_le_bytes(header)).unwrap();
+            fs::File::options().append(true).open(&path).unwrap().set_len(length).unwrap();
+        });
+        assert!(error.starts_with("DIR/model.safetensors: not a whole") && error.contains(want), "{error}");
+    }
+}
+
+/// A header is read once, not once for each tensor.
+#[test]
+fn many_tensors_load_in_time() {
+    let started = std::time::Instant::now();
+    let error = load_changed(|dir| {
+        rewrite(dir, |all| all.extend((0..100_000).map(|i| (format!("extra.{i}"), vec![0], vec![]))));
+    });
+    assert!(error.contains("\"extra.0\" has no place"), "{error}");
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_tokenizer_that_multiplies_texts_is_refused() {
+    let ten = json!({"type": "Replace", "pattern": {"String": "a"}, "content": "aaaaaaaaaa"});
+    let error = load_changed(|dir| {
+        edit(&dir.join("tokenizer.json"), |t| {
+            t["normalizer"] = json!({"type": "Sequence", "normalizers": vec![ten; 9]});
+        });
+    });
+    assert!(
+        error.starts_with("DIR/tokenizer.json: its replacements may make 1000000000 characters of one"),
+        "{error}"
+    );
+}

@@ -299,7 +299,7 @@ fn what_cannot_be_read_is_named() {
         fs::write(&file, value.to_string()).unwrap();
         base(ModelFamily::Qwen3, 1).load_adapter(dir.path()).unwrap_err().to_string()
     };
-    let cases: [(&str, serde_json::Value, &str); 12] = [
+    let cases: [(&str, serde_json::Value, &str); 14] = [
         ("init_lora_weights", "pissa".into(), "\"init_lora_weights\" is \"pissa\", which changes the base"),
         ("layers_to_transform", serde_json::json!([0]), "needs target_modules to be a list of names"),
         ("r", "two".into(), "invalid type"),
@@ -319,6 +319,8 @@ fn what_cannot_be_read_is_named() {
         ),
         ("target_modules", "(".into(), "is not a regular expression"),
         ("r", 3.into(), "has shape [2, 16], where [3, 16] is expected"),
+        ("r", 65536.into(), "has shape [2, 16], where [65536, 16] is expected"),
+        ("r", 1_000_000_000.into(), "adapter_config.json: lora.r is 1000000000; it must be at most 65536"),
         (
             "target_modules",
             serde_json::json!(["q_proj"]),
@@ -336,6 +338,10 @@ fn what_cannot_be_read_is_named() {
         [LoraConfig::new(0), LoraConfig::new(1).with_dropout(1.0), LoraConfig::new(1).with_alpha(f64::NAN)]
     {
         assert!(base(ModelFamily::Llama, 1).with_lora(bad, Seed::new(1)).is_err());
+    }
+    for bad in [LoraConfig::new(1_000_000_000), LoraConfig::new(1).with_rank_of("q_proj", 1_000_000_000)] {
+        let error = base(ModelFamily::Llama, 1).with_lora(bad, Seed::new(1)).unwrap_err().to_string();
+        assert!(error.contains("lora.r is 1000000000; it must be at most 65536"), "{error}");
     }
     let named = LoraConfig::new(1).with_targets(LoraTargets::names(["q_proj"]));
     for (layers, want) in [(vec![0, 9], "there is no layer 9"), (vec![], "matches no matrix")] {

@@ -99,7 +99,7 @@ impl DevicePolicy {
     /// adapter already; [`PolicyError::Unsupported`] for dropout.
     pub fn with_lora(&self, config: LoraConfig, seed: Seed) -> Result<Self, PolicyError> {
         let adapter = AdapterSpec::new(config, &self.model.spec.layout)?;
-        let factors = adapter.init(seed.child("factors"));
+        let factors = adapter.init(seed.child("factors"))?;
         Ok(Self::of(self.model.adapted(adapter, &factors)?))
     }
 

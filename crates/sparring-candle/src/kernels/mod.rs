@@ -1,9 +1,9 @@
 //! Numeric kernels in f32.
 //!
 //! Each kernel has one portable body, compiled for several instruction sets; the matrix product also has one of
-//! intrinsics. The best one is chosen at run time, so that a plain `cargo build` is fast. All `unsafe` of the crate,
-//! except for mapped files, is here: calls of functions compiled for an instruction set that was detected, and
-//! pointer arithmetic whose bounds are asserted first.
+//! intrinsics. The best one is chosen at run time, so that a plain `cargo build` is fast. All `unsafe` of the crate
+//! is here: calls of functions compiled for an instruction set that was detected, and pointer arithmetic whose bounds
+//! are asserted first.
 //!
 //! Sums run in a fixed order over a fixed number of lanes: the same bits with AVX2 and with AVX-512.
 #![allow(unsafe_code)]

@@ -109,7 +109,7 @@ pub(crate) fn read_trained(
 
 /// Optimiser steps and the other counters.
 fn read_counts(file: &TensorFile) -> Result<(u64, Counts), PolicyError> {
-    let text = file.metadata(STEPS)?.unwrap_or_default();
+    let text = file.metadata(STEPS).unwrap_or_default();
     let counts: Option<Vec<u64>> = text.split(' ').map(|n| n.parse().ok()).collect();
     match counts.as_deref() {
         Some(&[steps, calls, seed, changes]) => {
@@ -141,7 +141,7 @@ fn read_moments(
 
 fn read_gradients(file: &TensorFile, len: usize) -> Result<Vec<Vec<f32>>, PolicyError> {
     let mut gradients = Vec::new();
-    for name in file.names()?.iter().filter(|name| name.starts_with("gradient.")) {
+    for name in file.names().iter().filter(|name| name.starts_with("gradient.")) {
         let shard: Option<usize> = name.strip_prefix("gradient.").and_then(|n| n.parse().ok());
         let Some(shard) = shard.filter(|shard| *shard < MOST_SHARDS) else {
             return Err(

@@ -40,8 +40,8 @@ impl AdapterLayout {
             let mut product = Vec::new();
             for (module, outputs) in &linear.parts {
                 if let Some((rank, scale)) = targets.of(module) {
-                    let a = layout.add(module, "A", [rank, linear.inputs]);
-                    let b = layout.add(module, "B", [outputs.len(), rank]);
+                    let a = layout.add(module, "A", [rank, linear.inputs])?;
+                    let b = layout.add(module, "B", [outputs.len(), rank])?;
                     product.push(Pair { a, b, rank, outputs: outputs.clone(), scale, index: pairs });
                     pairs += 1;
                 }
@@ -56,12 +56,18 @@ impl AdapterLayout {
         Ok(layout)
     }
 
-    fn add(&mut self, module: &str, factor: &str, shape: [usize; 2]) -> Range<usize> {
-        let at = self.len..self.len + shape[0] * shape[1];
-        self.len = at.end;
+    fn add(&mut self, module: &str, factor: &str, shape: [usize; 2]) -> Result<Range<usize>, PolicyError> {
+        let end = shape[0].checked_mul(shape[1]).and_then(|size| self.len.checked_add(size));
+        let end = end.ok_or_else(|| {
+            PolicyError::invalid(
+                "lora.r: factors of this rank are more than memory can hold; choose a smaller one",
+            )
+        })?;
+        let at = self.len..end;
+        self.len = end;
         let name = format!("base_model.model.{module}.lora_{factor}.weight");
         self.parameters.push(Parameter { name, shape: shape.to_vec(), at: at.clone() });
-        at
+        Ok(at)
     }
 }
 

@@ -58,6 +58,9 @@ impl LoraTargets {
 
 const ALL: &str = "all-linear";
 
+/// Largest rank: above the widths of published models, so that a factor would be larger than its matrix.
+const LARGEST_RANK: usize = 1 << 16;
+
 /// Settings of low-rank adapters; the fields of PEFT's `adapter_config.json`.
 ///
 /// ```
@@ -69,7 +72,7 @@ const ALL: &str = "all-linear";
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LoraConfig {
-    /// Rank of the factors, at least 1.
+    /// Rank of the factors, from 1 to 65536.
     #[serde(rename = "r")]
     pub rank: usize,
     /// The factors' product is multiplied by alpha/rank.
@@ -213,6 +216,9 @@ impl LoraConfig {
         let bad = |field: &str, why: &str| Err(PolicyError::invalid(format!("lora.{field} {why}")));
         if self.rank == 0 || self.rank_pattern.values().any(|r| *r == 0) {
             return bad("r", "must be at least 1");
+        }
+        if let Some(rank) = self.rank_pattern.values().chain([&self.rank]).find(|r| **r > LARGEST_RANK) {
+            return bad("r", &format!("is {rank}; it must be at most {LARGEST_RANK}"));
         }
         if !(self.alpha.is_finite() && self.alpha_pattern.values().all(|a| a.is_finite())) {
             return bad("lora_alpha", "must be a number");

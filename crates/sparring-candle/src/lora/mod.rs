@@ -10,7 +10,7 @@ pub use config::{LoraConfig, LoraTargets};
 pub(crate) use adapter::{AdapterLayout, Dropout, DropoutState, Pair};
 pub(crate) use peft::{read, save};
 
-use crate::model::{Layout, Parameter};
+use crate::model::{Layout, Parameter, zeros};
 use rand::Rng;
 use sparring_core::{PolicyError, Seed};
 use std::collections::BTreeMap;
@@ -63,14 +63,14 @@ impl AdapterSpec {
 
     /// Fresh factors: a uniform in ±1/√inputs (Kaiming with a = √5, as in PEFT), b zero, so that the adapter has no
     /// effect at first.
-    pub(crate) fn init(&self, seed: Seed) -> Vec<f32> {
-        let mut weights = vec![0.0; self.layout.len];
+    pub(crate) fn init(&self, seed: Seed) -> Result<Vec<f32>, PolicyError> {
+        let mut weights = zeros(self.layout.len)?;
         for p in self.layout.parameters.iter().filter(|p| p.name.ends_with("lora_A.weight")) {
             let mut rng = seed.child(&p.name).rng();
             let bound = 1.0 / (p.shape[1] as f32).sqrt();
             weights[p.at.clone()].fill_with(|| rng.random_range(-bound..=bound));
         }
-        weights
+        Ok(weights)
     }
 
     pub(crate) fn parameters(&self) -> &[Parameter] {

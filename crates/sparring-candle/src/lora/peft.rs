@@ -4,9 +4,10 @@ use super::{AdapterSpec, LoraConfig, Whole};
 use crate::model::files::{create_folder, write_atomically};
 use crate::model::json::{self, Fields};
 use crate::model::tensors::{self, NamedTensor, TensorFile};
-use crate::model::{Layout, Parameter};
+use crate::model::{Layout, Parameter, zeros};
 use serde_json::{Map, Value, json};
 use sparring_core::PolicyError;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,14 +28,17 @@ pub(crate) fn read(dir: &Path, base: &Layout) -> Result<(Arc<AdapterSpec>, Vec<f
     let config: LoraConfig = serde_json::from_value(Value::Object(known(&map))).map_err(|e| named(&e))?;
     let mut spec = AdapterSpec::read(config, base).map_err(|e| named(&e))?;
     let tensors = TensorFile::read(&dir.join(WEIGHTS), &missing_weights(dir))?;
-    let mut weights = vec![0.0; spec.layout.len];
+    // Before memory is taken: the ranks may be any.
+    for p in spec.parameters() {
+        tensors.check(&p.name, &p.shape)?;
+    }
+    let mut weights = zeros(spec.layout.len)?;
     for p in spec.parameters() {
         tensors.copy(&p.name, &p.shape, &mut weights[p.at.clone()])?;
     }
-    let others =
-        tensors.names()?.into_iter().filter(|name| spec.parameters().iter().all(|p| p.name != *name));
-    let others = others.map(|name| whole(&tensors, &name, base)).collect::<Result<_, _>>()?;
-    spec.whole = others;
+    let factors: HashSet<&str> = spec.parameters().iter().map(|p| p.name.as_str()).collect();
+    let others = tensors.names().into_iter().filter(|name| !factors.contains(name.as_str()));
+    spec.whole = others.map(|name| whole(&tensors, &name, base)).collect::<Result<_, _>>()?;
     check_head(&tensors, &spec, base)?;
     check_saved(&tensors, &spec)?;
     Ok((Arc::new(spec), weights))

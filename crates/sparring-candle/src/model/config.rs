@@ -23,6 +23,15 @@ const FAMILIES: [(ModelFamily, &str, &str); 3] = [
     (ModelFamily::Llama, "llama", "LlamaForCausalLM"),
 ];
 
+/// Most rows of an embedding.
+const LARGEST_VOCABULARY: usize = 1 << 24;
+/// Largest width of a layer or of a head, and largest number of heads.
+const LARGEST_WIDTH: usize = 1 << 20;
+/// Most layers.
+const MOST_LAYERS: usize = 1 << 14;
+/// Longest sequence. Tables are made as positions are reached, in pieces, of which there is a list.
+const MOST_POSITIONS: usize = 1 << 24;
+
 impl ModelFamily {
     pub(super) fn names(self) -> (&'static str, &'static str) {
         FAMILIES.iter().find(|(f, ..)| *f == self).map_or(("", ""), |(_, name, class)| (name, class))
@@ -182,7 +191,7 @@ impl ModelConfig {
         self
     }
 
-    /// Checks that the sizes fit each other.
+    /// Checks that the sizes fit each other, and are within the bounds of this backend.
     ///
     /// # Errors
     /// [`PolicyError::Invalid`] names the field.
@@ -191,28 +200,12 @@ impl ModelConfig {
     }
 
     pub(super) fn check(&self, bad: impl Fn(&str, &str) -> PolicyError) -> Result<(), PolicyError> {
-        let counts = [
-            ("vocab_size", self.vocab_size),
-            ("hidden_size", self.hidden_size),
-            ("intermediate_size", self.intermediate_size),
-            ("num_hidden_layers", self.num_hidden_layers),
-            ("num_attention_heads", self.num_attention_heads),
-            ("num_key_value_heads", self.num_key_value_heads),
-            ("max_position_embeddings", self.max_position_embeddings),
-        ];
-        for (field, value) in counts {
-            if value == 0 {
-                return Err(bad(field, "must be at least 1"));
-            }
-        }
+        self.check_sizes(&bad)?;
         if !self.num_attention_heads.is_multiple_of(self.num_key_value_heads) {
             return Err(bad("num_key_value_heads", "must divide num_attention_heads"));
         }
         if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
             return Err(bad("head_dim", "must be even (rotary embedding turns pairs), and at least 2"));
-        }
-        if self.vocab_size > u32::MAX as usize {
-            return Err(bad("vocab_size", "must fit in 32 bits"));
         }
         for (field, value) in [
             ("rms_norm_eps", self.rms_norm_eps),
@@ -230,6 +223,54 @@ impl ModelConfig {
             return Err(bad("rope_theta", "must be above 1"));
         }
         self.rope_scaling.fault().map_or(Ok(()), |fault| Err(bad("rope_scaling", fault)))
+    }
+
+    /// Bounds far above any published model, within which no product of sizes overflows.
+    fn check_sizes(&self, bad: &impl Fn(&str, &str) -> PolicyError) -> Result<(), PolicyError> {
+        let counts = [
+            ("vocab_size", self.vocab_size, LARGEST_VOCABULARY),
+            ("hidden_size", self.hidden_size, LARGEST_WIDTH),
+            ("intermediate_size", self.intermediate_size, LARGEST_WIDTH),
+            ("num_hidden_layers", self.num_hidden_layers, MOST_LAYERS),
+            ("num_attention_heads", self.num_attention_heads, LARGEST_WIDTH),
+            ("num_key_value_heads", self.num_key_value_heads, LARGEST_WIDTH),
+            ("head_dim", self.head_dim, LARGEST_WIDTH),
+            ("max_position_embeddings", self.max_position_embeddings, MOST_POSITIONS),
+        ];
+        for (field, value, largest) in counts {
+            // A head's width has a check of its own.
+            if value == 0 && field != "head_dim" {
+                return Err(bad(field, "must be at least 1"));
+            }
+            if value > largest {
+                return Err(bad(field, &format!("is {value}; this backend takes at most {largest}")));
+            }
+        }
+        let bytes = self.weights() * size_of::<f32>() as u128;
+        if bytes > isize::MAX as u128 {
+            return Err(bad("hidden_size", &format!("and the other sizes make a model of {bytes} bytes")));
+        }
+        Ok(())
+    }
+
+    /// Number of weights. Sizes within the bounds do not overflow.
+    pub(super) fn weights(&self) -> u128 {
+        let wide = |size: usize| size as u128;
+        let (hidden, ff, dim) = (wide(self.hidden_size), wide(self.intermediate_size), wide(self.head_dim));
+        let query = wide(self.num_attention_heads) * dim;
+        let qkv = query + 2 * wide(self.num_key_value_heads) * dim;
+        let mut layer = hidden * (qkv + query + 3 * ff + 2);
+        if self.attention_bias {
+            layer += qkv;
+        }
+        if self.output_bias() {
+            layer += hidden;
+        }
+        if self.qk_norm() {
+            layer += 2 * dim;
+        }
+        let embeddings = if self.tie_word_embeddings { 1 } else { 2 };
+        embeddings * wide(self.vocab_size) * hidden + wide(self.num_hidden_layers) * layer + hidden
     }
 
     /// Whether the heads of queries and keys are normalised.

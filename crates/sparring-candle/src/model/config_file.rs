@@ -63,11 +63,11 @@ impl ModelConfig {
     pub(super) fn refuse_quantised(
         &self,
         file: &Path,
-        other: impl FnOnce(&Layout) -> Result<Option<String>, PolicyError>,
+        other: impl FnOnce(&Layout) -> Option<String>,
     ) -> Result<(), PolicyError> {
         let fields = Fields { file, map: &self.other };
         let Some(settings) = fields.get(QUANTISED) else { return Ok(()) };
-        let Some(tensor) = other(&Layout::new(self))? else { return Ok(()) };
+        let Some(tensor) = other(&Layout::new(self)) else { return Ok(()) };
         let method = settings["quant_method"].as_str().unwrap_or("an unnamed method");
         let why = format_args!(
             "says that the weights are quantised ({method}; see tensor \"{tensor}\"), and this backend reads plain \

@@ -42,7 +42,8 @@ impl ModelFolder {
         let tokenizer = ChatTokenizer::from_folder(dir)?;
         check_vocabulary(&config, &tokenizer, &dir.join("tokenizer.json"))?;
         let files = WeightFiles::open(dir)?;
-        config.refuse_quantised(&config_file, |layout| Ok(files.first_other(layout)?.map(str::to_owned)))?;
+        files.check_depth(&config, &config_file)?;
+        config.refuse_quantised(&config_file, |layout| files.first_other(layout).map(str::to_owned))?;
         let config = files.untied_if_different(config)?;
         let weights = files.read(&Layout::new(&config))?;
         Ok(Self { config, weights, tokenizer })

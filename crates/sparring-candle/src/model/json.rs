@@ -1,5 +1,6 @@
 //! Fields of JSON files, read with errors that name the file and the field.
 
+use super::source::{self, LONGEST_TEXT};
 use serde_json::{Map, Value};
 use sparring_core::PolicyError;
 use std::path::Path;
@@ -17,7 +18,7 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// An error about one field.
     pub(crate) fn bad(&self, field: &str, why: impl std::fmt::Display) -> PolicyError {
-        PolicyError::invalid(format!("{}: field \"{field}\" {why}", self.file.display()))
+        source::invalid(&format!("{}: field \"{field}\" {why}", self.file.display()))
     }
 
     /// The field, unless absent or null.
@@ -92,36 +93,12 @@ impl<'a> Fields<'a> {
 
 /// Reads a JSON object from a file that must exist; `why` is said where it does not.
 pub(crate) fn read_object(file: &Path, why: &str) -> Result<Map<String, Value>, PolicyError> {
-    parse_object(file, &read_text(file, why)?)
+    parse_object(file, &source::read_text(file, why, LONGEST_TEXT)?)
 }
 
 /// Reads a JSON object from a file, if it exists.
 pub(crate) fn read_optional_object(file: &Path) -> Result<Option<Map<String, Value>>, PolicyError> {
     if file.exists() { read_object(file, "").map(Some) } else { Ok(None) }
-}
-
-/// Reads a file as text; `why` is said where it does not exist.
-pub(crate) fn read_text(file: &Path, why: &str) -> Result<String, PolicyError> {
-    let bytes = read_bytes(file, why)?;
-    String::from_utf8(bytes).map_err(|_| {
-        PolicyError::invalid(format!(
-            "{}: not UTF-8 text; the file is damaged: copy it again",
-            file.display()
-        ))
-    })
-}
-
-/// Reads a file; `why` is said where it does not exist.
-pub(crate) fn read_bytes(file: &Path, why: &str) -> Result<Vec<u8>, PolicyError> {
-    std::fs::read(file).map_err(|error| unread(file, why, error))
-}
-
-/// What to say of a file that could not be read; `why` where it does not exist.
-pub(crate) fn unread(file: &Path, why: &str, error: std::io::Error) -> PolicyError {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => PolicyError::invalid(format!("{}: not found; {why}", file.display())),
-        _ => PolicyError::io(file, error),
-    }
 }
 
 fn parse_object(file: &Path, text: &str) -> Result<Map<String, Value>, PolicyError> {

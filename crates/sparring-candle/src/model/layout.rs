@@ -4,6 +4,8 @@
 //! a checkpoint.
 
 use super::config::ModelConfig;
+use sparring_core::PolicyError;
+use std::hint::black_box;
 use std::ops::Range;
 
 /// One tensor of a checkpoint.
@@ -69,7 +71,23 @@ pub(crate) struct Layout {
     pub(crate) len: usize,
 }
 
+/// A buffer of zeros; an error where memory does not suffice.
+pub(crate) fn zeros(len: usize) -> Result<Vec<f32>, PolicyError> {
+    // `vec!` gets pages that are zero already, but ends the process where there are none.
+    let mut tried = Vec::<f32>::new();
+    let refused = black_box(&mut tried).try_reserve_exact(len).is_err();
+    drop(tried);
+    if refused {
+        let gib = len as f64 * 4.0 / f64::from(1 << 30);
+        return Err(PolicyError::invalid(format!(
+            "{len} weights take {gib:.1} GiB, more than this machine gives; choose a smaller model, or a smaller rank"
+        )));
+    }
+    Ok(vec![0.0; len])
+}
+
 impl Layout {
+    /// The layout of a configuration that was checked: no size overflows.
     pub(crate) fn new(config: &ModelConfig) -> Self {
         let mut tensors = Builder::default();
         let (hidden, ff) = (config.hidden_size, config.intermediate_size);
@@ -148,8 +166,10 @@ impl Builder {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::model::ModelFamily;
 
     #[test]
     fn parameters_tile_the_buffer() {
@@ -163,9 +183,28 @@ mod tests {
                 at = p.at.end;
             }
             assert_eq!(at, layout.len);
+            assert_eq!(config.weights(), layout.len as u128);
             let layer = 16 * (16 + 2 * 8) + 32 + 16 * 16 + 2 * 16 + 3 * 16 * 24;
             let embedding = 50 * 16;
             assert_eq!(layout.len, embedding * if tied { 1 } else { 2 } + 2 * layer + 16);
         }
+    }
+
+    #[test]
+    fn weights_are_counted_for_every_family() {
+        for family in [ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama] {
+            for biased in [true, false] {
+                let config = ModelConfig::new(family, 50, 16, 3, 4, 24).with_kv_heads(2).with_head_dim(6);
+                let config = config.with_attention_bias(biased);
+                assert_eq!(config.weights(), Layout::new(&config).len as u128, "{family:?} {biased}");
+            }
+        }
+    }
+
+    #[test]
+    fn too_much_memory_is_an_error() {
+        let error = zeros(usize::MAX / 8).unwrap_err().to_string();
+        assert!(error.contains("GiB"), "{error}");
+        assert_eq!(zeros(3).unwrap(), [0.0; 3]);
     }
 }

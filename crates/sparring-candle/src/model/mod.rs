@@ -7,10 +7,11 @@ mod config_file;
 pub(crate) mod files;
 pub(crate) mod folder;
 mod gguf;
+mod growth;
 pub(crate) mod json;
 mod layout;
-mod mapped;
 mod rotary;
+mod source;
 mod spec;
 mod template;
 mod templates;
@@ -23,7 +24,7 @@ pub use config::{ModelConfig, ModelFamily};
 pub use rotary::RopeScaling;
 pub use tokenizer::ChatTokenizer;
 
-pub(crate) use layout::{LayerRanges, Layout, Linear, Parameter};
+pub(crate) use layout::{LayerRanges, Layout, Linear, Parameter, zeros};
 pub(crate) use spec::ModelSpec;
 #[cfg(feature = "hub")]
 pub(crate) use tokenizer::{ADDITIONAL, JINJA};

@@ -2,63 +2,85 @@
 
 use super::files::create_atomically;
 use super::layout::Parameter;
-use super::mapped::MappedFile;
-use safetensors::tensor::{Dtype, TensorView};
-use safetensors::{SafeTensorError, SafeTensors, View};
+use super::source;
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use safetensors::{SafeTensorError, View};
 use sparring_core::PolicyError;
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-/// A safetensors file, mapped into memory: only what is copied out of it is read.
+/// Longest header that is read: room for 200,000 tensors, where a dense model has some hundred.
+const LONGEST_HEADER: u64 = 32 << 20;
+/// Bytes before the header, which are its length.
+const PREFIX: u64 = 8;
+/// Bytes that are read and widened at once.
+const BLOCK: usize = 1 << 20;
+
+/// A safetensors file: its header, and the open file, from which tensors are read when they are asked for.
+///
+/// Nothing is mapped into memory. A file that is shortened or changed while it is read gives an error, or numbers that
+/// are checked after they were read.
 #[derive(Debug)]
 pub(crate) struct TensorFile {
     pub(crate) path: PathBuf,
-    bytes: MappedFile,
+    file: Mutex<File>,
+    header: Metadata,
+    /// Where the tensors begin.
+    data: u64,
 }
 
 impl TensorFile {
-    /// Opens a file; `why` is the hint if it does not exist.
+    /// Opens a file and reads its header; `why` is the hint if it does not exist.
     pub(crate) fn read(path: &Path, why: &str) -> Result<Self, PolicyError> {
-        let file = Self { path: path.to_path_buf(), bytes: MappedFile::open(path, why)? };
-        file.open()?;
-        Ok(file)
-    }
-
-    fn open(&self) -> Result<SafeTensors<'_>, PolicyError> {
-        SafeTensors::deserialize(&self.bytes)
-            .map_err(|error| self.bad(format_args!("not a whole safetensors file ({error}); copy it again")))
+        let (mut file, len) = source::open(path, why)?;
+        let (header, data) = read_header(&mut file, len).map_err(|error| {
+            let path = path.display();
+            source::invalid(&format!("{path}: not a whole safetensors file ({error}); copy it again"))
+        })?;
+        Ok(Self { path: path.to_path_buf(), file: Mutex::new(file), header, data })
     }
 
     /// An error about this file.
     pub(crate) fn bad(&self, why: impl std::fmt::Display) -> PolicyError {
-        PolicyError::invalid(format!("{}: {why}", self.path.display()))
+        source::invalid(&format!("{}: {why}", self.path.display()))
     }
 
     /// Names of the tensors, sorted.
-    pub(crate) fn names(&self) -> Result<Vec<String>, PolicyError> {
-        let mut names: Vec<String> = self.open()?.names().iter().map(ToString::to_string).collect();
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names = self.header.offset_keys();
         names.sort_unstable();
-        Ok(names)
+        names
     }
 
     /// One entry of the file's metadata.
-    pub(crate) fn metadata(&self, key: &str) -> Result<Option<String>, PolicyError> {
-        let (_, metadata) = SafeTensors::read_metadata(&self.bytes).map_err(|error| self.bad(error))?;
-        Ok(metadata.metadata().as_ref().and_then(|m| m.get(key).cloned()))
+    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
+        self.header.metadata().as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// Checks that a tensor of this shape is there, of a type that is read. The file was found long enough for it.
+    pub(crate) fn check(&self, name: &str, shape: &[usize]) -> Result<(), PolicyError> {
+        let info = self.info(name)?;
+        if info.shape != shape {
+            return Err(self.bad(format_args!(
+                "tensor \"{name}\" has shape {:?}, where {shape:?} is expected; the files belong to different models",
+                info.shape
+            )));
+        }
+        self.width(name, info).map(|_| ())
     }
 
     /// Copies a tensor of this shape into `out`, as f32.
     pub(crate) fn copy(&self, name: &str, shape: &[usize], out: &mut [f32]) -> Result<(), PolicyError> {
-        let tensors = self.open()?;
-        let tensor = self.tensor(&tensors, name)?;
-        if tensor.shape() != shape {
-            return Err(self.bad(format_args!(
-                "tensor \"{name}\" has shape {:?}, where {shape:?} is expected; the files belong to different models",
-                tensor.shape()
-            )));
+        self.check(name, shape)?;
+        let mut blocks = Blocks::of(self, name)?;
+        let dtype = blocks.dtype;
+        for out in out.chunks_mut(BLOCK / blocks.width) {
+            widen(dtype, blocks.next(out.len())?, out);
         }
-        self.widen(name, tensor.dtype(), tensor.data(), out)?;
         match out.iter().position(|v| !v.is_finite()) {
             None => Ok(()),
             Some(at) => Err(self.bad(format_args!(
@@ -69,58 +91,133 @@ impl TensorFile {
     }
 
     /// Whether a tensor is of a type that is read.
-    pub(crate) fn is_float(&self, name: &str) -> Result<bool, PolicyError> {
-        Ok(matches!(self.tensor(&self.open()?, name)?.dtype(), Dtype::F32 | Dtype::BF16 | Dtype::F16))
+    pub(crate) fn is_float(&self, name: &str) -> bool {
+        self.header.info(name).is_some_and(|info| width(info.dtype).is_some())
     }
 
     /// Whether a tensor has the shape and the values of one in this or another file.
     pub(crate) fn same(&self, name: &str, other: &Self, other_name: &str) -> Result<bool, PolicyError> {
-        const BLOCK: usize = 1 << 16;
-        let (ours, theirs) = (self.open()?, other.open()?);
-        let (a, b) = (self.tensor(&ours, name)?, other.tensor(&theirs, other_name)?);
-        if a.shape() != b.shape() {
+        let (mut a, mut b) = (Blocks::of(self, name)?, Blocks::of(other, other_name)?);
+        if self.info(name)?.shape != other.info(other_name)?.shape {
             return Ok(false);
         }
-        if a.dtype() == b.dtype() && a.data() == b.data() {
-            return Ok(true);
-        }
-        let width = |dtype: Dtype| if dtype == Dtype::F32 { 4 } else { 2 };
-        let blocks = a.data().chunks(BLOCK * width(a.dtype())).zip(b.data().chunks(BLOCK * width(b.dtype())));
-        let (mut left, mut right) = (vec![0.0; BLOCK], vec![0.0; BLOCK]);
-        for (x, y) in blocks {
-            let n = x.len() / width(a.dtype());
-            self.widen(name, a.dtype(), x, &mut left[..n])?;
-            other.widen(other_name, b.dtype(), y, &mut right[..n])?;
-            if left[..n] != right[..n] {
-                return Ok(false);
+        let (mut left, types) = (a.elements, (a.dtype, b.dtype));
+        let (mut x, mut y) = (vec![0.0; BLOCK / 4], vec![0.0; BLOCK / 4]);
+        while left > 0 {
+            let n = left.min(x.len());
+            let (ours, theirs) = (a.next(n)?, b.next(n)?);
+            if types.0 != types.1 || ours != theirs {
+                widen(types.0, ours, &mut x[..n]);
+                widen(types.1, theirs, &mut y[..n]);
+                if x[..n] != y[..n] {
+                    return Ok(false);
+                }
             }
+            left -= n;
         }
         Ok(true)
     }
 
-    fn tensor<'a>(&self, file: &SafeTensors<'a>, name: &str) -> Result<TensorView<'a>, PolicyError> {
-        file.tensor(name).map_err(|_| self.bad(format_args!("tensor \"{name}\" is missing")))
+    fn info(&self, name: &str) -> Result<&TensorInfo, PolicyError> {
+        self.header.info(name).ok_or_else(|| self.bad(format_args!("tensor \"{name}\" is missing")))
     }
 
-    fn widen(&self, name: &str, dtype: Dtype, data: &[u8], out: &mut [f32]) -> Result<(), PolicyError> {
-        let halves = || data.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
-        match dtype {
-            Dtype::F32 => {
-                for (o, b) in out.iter_mut().zip(data.chunks_exact(4)) {
-                    *o = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-                }
-            }
-            Dtype::BF16 => {
-                out.iter_mut().zip(halves()).for_each(|(o, h)| *o = f32::from_bits(u32::from(h) << 16));
-            }
-            Dtype::F16 => out.iter_mut().zip(halves()).for_each(|(o, h)| *o = f16_to_f32(h)),
-            other => {
-                return Err(self.bad(format_args!(
-                    "tensor \"{name}\" is of type {other:?}; this backend reads F32, BF16 and F16: convert the model"
-                )));
+    fn width(&self, name: &str, info: &TensorInfo) -> Result<usize, PolicyError> {
+        width(info.dtype).ok_or_else(|| {
+            self.bad(format_args!(
+                "tensor \"{name}\" is of type {:?}; this backend reads F32, BF16 and F16: convert the model",
+                info.dtype
+            ))
+        })
+    }
+
+    fn read_at(&self, name: &str, at: u64, out: &mut [u8]) -> Result<(), PolicyError> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(out));
+        read.map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => self.bad(format_args!(
+                "ends within tensor \"{name}\": it was shortened while it was read; copy it again"
+            )),
+            _ => PolicyError::io(&self.path, error),
+        })
+    }
+}
+
+/// Reads the header, and returns it with the place where the tensors begin; else what is wrong with it.
+fn read_header(file: &mut File, len: u64) -> Result<(Metadata, u64), String> {
+    let mut prefix = [0; PREFIX as usize];
+    file.read_exact(&mut prefix).map_err(|error| error.to_string())?;
+    let length = u64::from_le_bytes(prefix);
+    if length > len - PREFIX.min(len) {
+        return Err(format!("its header would have {length} bytes, and the file has {len}"));
+    }
+    if length > LONGEST_HEADER {
+        return Err(format!("its header has {length} bytes, more than {} MiB", LONGEST_HEADER >> 20));
+    }
+    let mut text = vec![0; length as usize];
+    file.read_exact(&mut text).map_err(|error| error.to_string())?;
+    // Checks that the tensors lie one after the other, and that their lengths are those of their shapes.
+    let header: Metadata = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    let data = PREFIX + length;
+    if data.checked_add(header.data_len() as u64) != Some(len) {
+        let needs = header.data_len();
+        return Err(format!("its tensors have {needs} bytes, and the file has {} for them", len - data));
+    }
+    Ok((header, data))
+}
+
+/// A tensor that is read from its beginning to its end.
+struct Blocks<'a> {
+    file: &'a TensorFile,
+    name: &'a str,
+    dtype: Dtype,
+    width: usize,
+    elements: usize,
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Blocks<'a> {
+    fn of(file: &'a TensorFile, name: &'a str) -> Result<Self, PolicyError> {
+        let info = file.info(name)?;
+        let width = file.width(name, info)?;
+        let (from, to) = info.data_offsets;
+        let bytes = vec![0; BLOCK.min(to - from)];
+        let at = file.data + from as u64;
+        Ok(Self { file, name, dtype: info.dtype, width, elements: (to - from) / width, at, bytes })
+    }
+
+    /// The bytes of the next `n` elements, at most a block's.
+    fn next(&mut self, n: usize) -> Result<&[u8], PolicyError> {
+        let bytes = &mut self.bytes[..n * self.width];
+        self.file.read_at(self.name, self.at, bytes)?;
+        self.at += bytes.len() as u64;
+        Ok(bytes)
+    }
+}
+
+/// Bytes of a number of a type that is read.
+fn width(dtype: Dtype) -> Option<usize> {
+    match dtype {
+        Dtype::F32 => Some(4),
+        Dtype::BF16 | Dtype::F16 => Some(2),
+        _ => None,
+    }
+}
+
+/// Numbers of a type that is read, as f32.
+fn widen(dtype: Dtype, data: &[u8], out: &mut [f32]) {
+    let halves = || data.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+    match dtype {
+        Dtype::BF16 => {
+            out.iter_mut().zip(halves()).for_each(|(o, h)| *o = f32::from_bits(u32::from(h) << 16));
+        }
+        Dtype::F16 => out.iter_mut().zip(halves()).for_each(|(o, h)| *o = f16_to_f32(h)),
+        _ => {
+            for (o, b) in out.iter_mut().zip(data.chunks_exact(4)) {
+                *o = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
             }
         }
-        Ok(())
     }
 }
 
@@ -190,8 +287,36 @@ pub(crate) fn write(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    /// With a mapped file, this would end the process.
+    #[test]
+    fn a_file_that_is_shortened_while_it_is_open_gives_an_error() {
+        let (dir, values) = (tempfile::tempdir().unwrap(), vec![1.0; 3 * BLOCK / 4 + 5]);
+        let tensor =
+            |name: &str| NamedTensor { name: name.to_owned(), shape: vec![values.len()], data: &values };
+        write(dir.path(), "x.safetensors", &[tensor("a"), tensor("b")], ("format", "pt".to_owned())).unwrap();
+        let path = dir.path().join("x.safetensors");
+        let file = TensorFile::read(&path, "").unwrap();
+        assert_eq!(
+            (file.names(), file.metadata("format")),
+            (vec!["a".to_owned(), "b".to_owned()], Some("pt"))
+        );
+        let mut out = vec![0.0; values.len()];
+        file.copy("b", &[values.len()], &mut out).unwrap();
+        assert_eq!(out, values);
+        assert!(file.same("a", &file, "b").unwrap());
+        let half = std::fs::metadata(&path).unwrap().len() / 2;
+        File::options().write(true).open(&path).unwrap().set_len(half).unwrap();
+        let error = file.copy("b", &[values.len()], &mut out).unwrap_err().to_string();
+        assert!(
+            error.contains("x.safetensors: ends within tensor \"b\"") && error.contains("copy it"),
+            "{error}"
+        );
+        assert!(file.same("a", &file, "b").is_err());
+    }
 
     #[test]
     fn half_precision() {

@@ -1,7 +1,9 @@
 //! Converts text to token ids and back, with the model's chat template.
 
 use super::files::{create_folder, write_atomically};
+use super::growth;
 use super::json::{self, Fields};
+use super::source::{self, LONGEST_TEXT, LONGEST_TOKENIZER};
 use super::templates::{ChatTemplates, TemplateFiles, token};
 use serde_json::{Map, Value, json};
 use sparring_core::{Continuation, Conversation, Encoder, Message, PolicyError, Prompt, Role};
@@ -63,7 +65,7 @@ impl ChatTokenizer {
     /// [`PolicyError`] names the file that is missing or damaged.
     pub fn from_folder(dir: &Path) -> Result<Self, PolicyError> {
         let path = dir.join("tokenizer.json");
-        let tokenizer = json::read_text(&path, &missing_tokenizer(dir))?;
+        let tokenizer = source::read_text(&path, &missing_tokenizer(dir), LONGEST_TOKENIZER)?;
         let config_file = dir.join("tokenizer_config.json");
         let generation_file = dir.join("generation_config.json");
         let files = Files {
@@ -116,6 +118,12 @@ impl ChatTokenizer {
             ))
         };
         let mut inner = Tokenizer::from_bytes(&files.tokenizer).map_err(bad)?;
+        for rules in [serde_json::to_value(inner.get_normalizer()), serde_json::to_value(inner.get_decoder())]
+        {
+            let fault = growth::fault(&rules.map_err(|error| bad(error.into()))?);
+            fault
+                .map_or(Ok(()), |fault| Err(PolicyError::invalid(format!("{}: {fault}", path.display()))))?;
+        }
         // Truncation and padding settings of the file are ignored.
         inner.with_truncation(None).map_err(bad)?;
         inner.with_padding(None);
@@ -359,7 +367,7 @@ fn with_special_tokens_map(
 /// The templates of a folder that have files of their own.
 fn template_files(dir: &Path) -> Result<TemplateFiles, PolicyError> {
     let whole = dir.join(TEMPLATE);
-    let whole = if whole.exists() { Some(json::read_text(&whole, "")?) } else { None };
+    let whole = if whole.exists() { Some(source::read_text(&whole, "", LONGEST_TEXT)?) } else { None };
     let mut additional = BTreeMap::new();
     let folder = dir.join(ADDITIONAL);
     if folder.is_dir() {
@@ -367,7 +375,7 @@ fn template_files(dir: &Path) -> Result<TemplateFiles, PolicyError> {
             let path = entry.map_err(|error| PolicyError::io(&folder, error))?.path();
             let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(JINJA));
             if let Some(name) = name {
-                additional.insert(name.to_owned(), json::read_text(&path, "")?);
+                additional.insert(name.to_owned(), source::read_text(&path, "", LONGEST_TEXT)?);
             }
         }
     }

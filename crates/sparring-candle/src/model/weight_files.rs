@@ -3,13 +3,13 @@
 use super::config::ModelConfig;
 use super::folder::WEIGHTS;
 use super::json::{self, Fields};
-use super::layout::Layout;
+use super::layout::{Layout, Parameter, zeros};
 use super::tensors::TensorFile;
 use sparring_core::PolicyError;
-use std::collections::BTreeMap;
 #[cfg(feature = "hub")]
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Component, Path};
 
 pub(crate) const INDEX: &str = "model.safetensors.index.json";
 
@@ -32,7 +32,7 @@ impl WeightFiles {
         let index = dir.join(INDEX);
         if dir.join(WEIGHTS).exists() || !index.exists() {
             let file = TensorFile::read(&dir.join(WEIGHTS), &missing_weights(dir))?;
-            return Self::of(vec![file], None);
+            return Ok(Self::of(vec![file], None));
         }
         let map = json::read_object(&index, "")?;
         let named = weight_map(Fields { file: &index, map: &map })?;
@@ -43,26 +43,43 @@ impl WeightFiles {
         names.sort_unstable();
         names.dedup();
         let why = format!("{INDEX} names it: copy the missing part of the model");
+        if let Some(name) = names.iter().find(|name| !is_within(name)) {
+            return Err(named.bad(name, "is not the name of a file in this folder; copy the index again"));
+        }
         let files = names.into_iter().map(|name| TensorFile::read(&dir.join(name), &why));
-        Self::of(files.collect::<Result<_, _>>()?, Some(index.display().to_string()))
+        Ok(Self::of(files.collect::<Result<_, _>>()?, Some(index.display().to_string())))
     }
 
-    fn of(files: Vec<TensorFile>, index: Option<String>) -> Result<Self, PolicyError> {
+    fn of(files: Vec<TensorFile>, index: Option<String>) -> Self {
         let mut places = BTreeMap::new();
         for (i, file) in files.iter().enumerate() {
-            places.extend(file.names()?.into_iter().map(|name| (full_name(&name), (i, name))));
+            places.extend(file.names().into_iter().map(|name| (full_name(&name), (i, name))));
         }
-        Ok(Self { files, places, index })
+        Self { files, places, index }
+    }
+
+    /// Refuses more layers than there are tensors, before each layer is laid out.
+    pub(super) fn check_depth(&self, config: &ModelConfig, file: &Path) -> Result<(), PolicyError> {
+        if config.num_hidden_layers <= self.places.len() {
+            return Ok(());
+        }
+        Err(PolicyError::invalid(format!(
+            "{}: field \"num_hidden_layers\" is {}, more than the {} tensors of the weight files; the files belong to \
+             different models",
+            file.display(),
+            config.num_hidden_layers,
+            self.places.len()
+        )))
     }
 
     /// The first tensor that is no parameter of such a model, or is not of floats.
-    pub(super) fn first_other(&self, layout: &Layout) -> Result<Option<&str>, PolicyError> {
-        for (full, (file, name)) in &self.places {
-            if !is_known(full, layout) || !self.files[*file].is_float(name)? {
-                return Ok(Some(name));
-            }
-        }
-        Ok(None)
+    pub(super) fn first_other(&self, layout: &Layout) -> Option<&str> {
+        let known = Known::of(layout);
+        let mut others = self
+            .places
+            .iter()
+            .filter(|(full, (file, name))| !known.has(full) || !self.files[*file].is_float(name));
+        others.next().map(|(_, (_, name))| name.as_str())
     }
 
     /// The configuration with a head of its own, if it ties head and embedding and the files have two that differ. As
@@ -79,16 +96,20 @@ impl WeightFiles {
 
     /// Reads all parameters.
     pub(super) fn read(&self, layout: &Layout) -> Result<Vec<f32>, PolicyError> {
-        for (full, (file, name)) in &self.places {
-            if !is_known(full, layout) {
-                return Err(self.files[*file].bad(no_place(name)));
-            }
+        let known = Known::of(layout);
+        if let Some((_, (file, name))) = self.places.iter().find(|(full, _)| !known.has(full)) {
+            return Err(self.files[*file].bad(no_place(name)));
+        }
+        // Before memory is taken: config.json may have any sizes.
+        for p in &layout.parameters {
+            let (file, name) = self.place(p)?;
+            file.check(name, &p.shape)?;
         }
         self.check_head(layout)?;
-        let mut weights = vec![0.0; layout.len];
+        let mut weights = zeros(layout.len)?;
         for p in &layout.parameters {
-            let (file, name) = self.places.get(&p.name).ok_or_else(|| self.missing(&p.name))?;
-            self.files[*file].copy(name, &p.shape, &mut weights[p.at.clone()])?;
+            let (file, name) = self.place(p)?;
+            file.copy(name, &p.shape, &mut weights[p.at.clone()])?;
         }
         Ok(weights)
     }
@@ -111,6 +132,12 @@ impl WeightFiles {
         )))
     }
 
+    /// The file that has a parameter, and its name there.
+    fn place(&self, parameter: &Parameter) -> Result<(&TensorFile, &str), PolicyError> {
+        let (file, name) = self.places.get(&parameter.name).ok_or_else(|| self.missing(&parameter.name))?;
+        Ok((&self.files[*file], name))
+    }
+
     fn missing(&self, name: &str) -> PolicyError {
         match (&self.index, self.files.first()) {
             (None, Some(file)) => file.bad(format_args!("tensor \"{name}\" is missing")),
@@ -128,8 +155,23 @@ fn full_name(name: &str) -> String {
     if bare { format!("model.{name}") } else { name.to_owned() }
 }
 
-fn is_known(name: &str, layout: &Layout) -> bool {
-    name == HEAD || name.ends_with("rotary_emb.inv_freq") || layout.parameters.iter().any(|p| p.name == name)
+/// The tensors that a model may have.
+struct Known<'a>(HashSet<&'a str>);
+
+impl<'a> Known<'a> {
+    fn of(layout: &'a Layout) -> Self {
+        Self(layout.parameters.iter().map(|p| p.name.as_str()).collect())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        name == HEAD || name.ends_with("rotary_emb.inv_freq") || self.0.contains(name)
+    }
+}
+
+/// Whether a name is that of a file in a folder or below it.
+fn is_within(name: &str) -> bool {
+    let mut parts = Path::new(name).components().peekable();
+    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// What to say of a tensor that the decoder would ignore.

@@ -30,7 +30,7 @@ impl CandlePolicy {
     /// adapter.
     pub fn with_lora(&self, config: LoraConfig, seed: Seed) -> Result<Self, PolicyError> {
         let spec = AdapterSpec::new(config, &self.frozen.spec.layout)?;
-        let weights = spec.init(seed.child("factors"));
+        let weights = spec.init(seed.child("factors"))?;
         let mut policy = self.with_adapter(spec, weights)?;
         policy.dropout.seed = seed.child("dropout");
         Ok(policy)

@@ -1,17 +1,17 @@
 //! Fresh weights.
 
 use crate::model::ModelConfig;
-use crate::model::{Layout, Parameter};
+use crate::model::{Layout, Parameter, zeros};
 use rand::Rng;
-use sparring_core::Seed;
+use sparring_core::{PolicyError, Seed};
 
 /// Weights from `seed`; each tensor draws from a child named after it.
-pub(super) fn weights(config: &ModelConfig, layout: &Layout, seed: Seed) -> Vec<f32> {
-    let mut weights = vec![0.0; layout.len];
+pub(super) fn weights(config: &ModelConfig, layout: &Layout, seed: Seed) -> Result<Vec<f32>, PolicyError> {
+    let mut weights = zeros(layout.len)?;
     for p in &layout.parameters {
         fill(config, p, seed.child(&p.name), &mut weights[p.at.clone()]);
     }
-    weights
+    Ok(weights)
 }
 
 fn fill(config: &ModelConfig, parameter: &Parameter, seed: Seed, out: &mut [f32]) {

@@ -101,7 +101,7 @@ impl CandlePolicy {
         config.validate()?;
         folder::check_vocabulary(&config, &tokenizer, Path::new("tokenizer.json"))?;
         let spec = ModelSpec::new(config, tokenizer);
-        let weights = init::weights(&spec.config, &spec.layout, seed);
+        let weights = init::weights(&spec.config, &spec.layout, seed)?;
         Ok(Self::from_parts(spec, weights, options))
     }
 

@@ -1,11 +1,12 @@
 //! The content of a GGUF file, read with errors that name the file and the field.
 
-use crate::model::json::unread;
+use crate::model::source;
 use candle_core::Device;
 use candle_core::quantized::gguf_file::{Content, Value};
 use sparring_core::PolicyError;
 use std::fmt::Display;
 use std::fs::File;
+use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ const AGAIN: &str = "the file is incomplete or damaged: copy it again";
 /// An open GGUF file.
 pub(super) struct GgufFile {
     path: PathBuf,
-    file: File,
+    file: BufReader<File>,
     bytes: u64,
     content: Content,
 }
@@ -26,24 +27,23 @@ pub(super) struct GgufFile {
 impl GgufFile {
     pub(super) fn open(path: &Path) -> Result<Self, PolicyError> {
         let bad = |error: &dyn Display| {
-            PolicyError::invalid(format!(
+            source::invalid(&format!(
                 "{}: not a whole GGUF file ({error}); a model is a folder in Hugging Face's layout or a GGUF file",
                 path.display()
             ))
         };
-        let mut file =
-            File::open(path).map_err(|error| unread(path, "name a folder or a GGUF file", error))?;
+        let (file, bytes) = source::open(path, "name a folder or a GGUF file")?;
+        let mut file = BufReader::new(file);
         // candle divides by the file's alignment, which may be 0.
         let content = catch_unwind(AssertUnwindSafe(|| Content::read(&mut file)))
             .map_err(|_| bad(&"its alignment is 0"))?
             .map_err(|error| bad(&first_line(&error)))?;
-        let bytes = file.metadata().map_err(|error| PolicyError::io(path, error))?.len();
         Ok(Self { path: path.to_owned(), file, bytes, content })
     }
 
     /// An error about a field or tensor of this file.
     pub(super) fn bad(&self, field: &str, why: impl Display) -> PolicyError {
-        PolicyError::invalid(format!("{}: \"{field}\" {why}", self.path.display()))
+        source::invalid(&format!("{}: \"{field}\" {why}", self.path.display()))
     }
 
     pub(super) fn path(&self) -> &Path {

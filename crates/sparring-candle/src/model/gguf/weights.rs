@@ -2,8 +2,9 @@
 
 use super::file::GgufFile;
 use crate::model::config::{ModelConfig, ModelFamily};
-use crate::model::layout::Layout;
+use crate::model::layout::{Layout, zeros};
 use sparring_core::PolicyError;
+use std::collections::HashSet;
 
 /// Names of a layer's parts: Hugging Face's, and llama.cpp's.
 const PARTS: [(&str, &str); 11] = [
@@ -30,15 +31,15 @@ pub(super) fn read(
     layout: &Layout,
 ) -> Result<Vec<f32>, PolicyError> {
     let names: Vec<String> = layout.parameters.iter().map(|p| gguf_name(&p.name)).collect();
-    if let Some(other) = file.names().find(|&name| !OTHERS.contains(&name) && names.iter().all(|n| n != name))
-    {
+    let known: HashSet<&str> = names.iter().map(String::as_str).collect();
+    if let Some(other) = file.names().find(|name| !OTHERS.contains(name) && !known.contains(name)) {
         return Err(file.bad(other, "has no place in the model that the metadata describes"));
     }
     // Before memory is taken.
     for (parameter, name) in layout.parameters.iter().zip(&names) {
         file.check(name, &parameter.shape)?;
     }
-    let mut weights = vec![0.0; layout.len];
+    let mut weights = zeros(layout.len)?;
     for (parameter, name) in layout.parameters.iter().zip(&names) {
         let values = file.tensor(name, &parameter.shape)?;
         let out = &mut weights[parameter.at.clone()];
