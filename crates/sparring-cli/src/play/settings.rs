@@ -64,7 +64,8 @@ pub(crate) struct Args {
     /// Folder of a run to continue from its newest checkpoint.
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
-    /// Continues although settings or the seed in the run's folder were changed since it began, and records what changed.
+    /// Continues although settings or the seed in the run's folder were changed since it began, and records what
+    /// changed.
     #[arg(long, requires = "resume")]
     take_changes: bool,
     /// The base model, also when resuming: a Hugging Face folder, a GGUF file, or the id of a model that is downloaded

@@ -53,7 +53,8 @@ pub(crate) struct Args {
     /// Folder of a run to continue from its newest checkpoint, with its own settings and tasks.
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
-    /// Continues although settings or the seed in the run's folder were changed since it began, and records what changed.
+    /// Continues although settings or the seed in the run's folder were changed since it began, and records what
+    /// changed.
     #[arg(long, requires = "resume")]
     take_changes: bool,
     /// Seed of every random choice.

@@ -88,8 +88,8 @@ impl ToolSpec {
     /// what the dialect's API refuses.
     ///
     /// Type words are translated as in BFCL's own conversion: `float` and `double` are numbers, `dict` and `HashMap`
-    /// objects, `tuple`, `ArrayList` and `List[str]` arrays, `long` and `byte` integers; `any`, `char` and unknown words
-    /// are strings. (For `ToolSpec::validate`, `any` allows anything and unknown words are errors.)
+    /// objects, `tuple`, `ArrayList` and `List[str]` arrays, `long` and `byte` integers; `any`, `char` and unknown
+    /// words are strings. (For `ToolSpec::validate`, `any` allows anything and unknown words are errors.)
     ///
     /// ```
     /// use sparring_tools::{Dialect, ToolSpec};
