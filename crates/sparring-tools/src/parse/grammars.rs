@@ -74,8 +74,6 @@ pub(super) static GLM: Grammar = Grammar {
         "<tool_call>",
         Body::Xml(&Xml {
             name_ends: &[("\n", false), ("<arg_key>", false), ("</tool_call>", true)],
-            closers: &["</tool_call>"],
-            value_breaks: &["<arg_key>", "</tool_call>"],
             ..ARG_KEYS
         }),
     )],
@@ -90,6 +88,8 @@ const ARG_KEYS: Xml = Xml {
     key_ends: &[("</arg_key>", Typing::Unknown)],
     value_open: Some("<arg_value>"),
     value_close: "</arg_value>",
+    value_breaks: &["<arg_key>", "</tool_call>"],
+    closers: &["</tool_call>"],
     ..XML
 };
 
@@ -106,8 +106,6 @@ pub(super) static HY3: Grammar = Grammar {
         "<tool_call>",
         Body::Xml(&Xml {
             name_ends: &[("<tool_sep>", false), ("<arg_key>", false), ("</tool_call>", true)],
-            closers: &["</tool_call>"],
-            value_breaks: &["<arg_key>", "</tool_call>"],
             ..ARG_KEYS
         }),
     )],

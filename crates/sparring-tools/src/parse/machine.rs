@@ -133,7 +133,7 @@ enum State {
 }
 
 /// Reasoning.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Thought {
     /// The byte at which it began.
     start: usize,
@@ -389,17 +389,14 @@ impl Machine {
                 self.json.begin_named(named, stops);
                 State::Json
             }
-            Body::Xml(xml) => {
-                let tables = Arc::new(XmlTables::new(xml, stops));
-                State::Xml(Box::new(XmlBody::new(tables, Arc::clone(&self.tables.menu), None)))
-            }
             Body::Python(_) => {
                 State::Python(Box::new(PythonBody::new(stops, false, self.tables.names(true))))
             }
             Body::Gemma(gemma) => State::Gemma(Box::new(GemmaBody::new(gemma, stops, at))),
             Body::Either(_) => State::Either(stops),
             Body::IfJson(_) => State::IfJson(stops),
-            Body::Message(end) => State::Message(Box::new(Message::new(end))),
+            // These begin in `open`, with what is theirs alone.
+            Body::Xml(_) | Body::Message(_) => return,
         };
     }
 

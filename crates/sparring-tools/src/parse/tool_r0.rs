@@ -28,6 +28,10 @@ impl CallParser for ToolR0Tags {
         Box::new(Gathered::default())
     }
 
+    fn read(&self, text: &str) -> Reading {
+        gather(text, Emitter::default()).1
+    }
+
     fn parse(&self, text: &str) -> Result<Vec<ToolCall>, ParseError> {
         let block = last_block(text, TAG, Case::Insensitive)?;
         let value = json::relaxed(block.content).map_err(|e| e.shifted(block.start))?;
@@ -55,11 +59,15 @@ impl CallStream for Gathered {
     }
 
     fn finish(self: Box<Self>) -> (Vec<Delta>, Reading) {
-        let mut emitter = Emitter::streaming();
-        match ToolR0Tags.parse(&self.0) {
-            Ok(calls) => calls.into_iter().for_each(|call| emitter.call(call)),
-            Err(error) => emitter.abandon(error),
-        }
-        emitter.finish()
+        gather(&self.0, Emitter::streaming())
     }
+}
+
+/// Reads a whole text into an emitter.
+fn gather(text: &str, mut emitter: Emitter) -> (Vec<Delta>, Reading) {
+    match ToolR0Tags.parse(text) {
+        Ok(calls) => calls.into_iter().for_each(|call| emitter.call(call)),
+        Err(error) => emitter.abandon(error),
+    }
+    emitter.finish()
 }

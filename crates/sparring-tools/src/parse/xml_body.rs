@@ -60,7 +60,7 @@ pub(super) struct XmlBody {
 enum Phase {
     Name,
     /// In the rest of the name's tag.
-    NameRest(&'static str),
+    NameRest,
     /// Between parameters.
     Open,
     Key(String),
@@ -113,10 +113,7 @@ impl XmlBody {
         }
         match &mut self.phase {
             Phase::Name => self.in_name(cursor, emitter),
-            Phase::NameRest(end) => {
-                let end = *end;
-                self.in_name_rest(cursor, end, emitter)
-            }
+            Phase::NameRest => self.in_name_rest(cursor, emitter),
             Phase::Around(..) => self.after_call(cursor, emitter),
             Phase::Open => self.in_call(cursor, emitter),
             Phase::Key(_) => self.in_key(cursor, emitter),
@@ -153,7 +150,8 @@ impl XmlBody {
                 if closed {
                     return self.end(used, emitter);
                 }
-                self.phase = self.tables.xml.name_rest.map_or(Phase::Open, Phase::NameRest);
+                let more = self.tables.xml.name_rest.is_some();
+                self.phase = if more { Phase::NameRest } else { Phase::Open };
                 Step::Took(used)
             }
             Until::Certain(n) => {
@@ -164,7 +162,8 @@ impl XmlBody {
     }
 
     /// Skips what follows the name in its tag.
-    fn in_name_rest(&mut self, cursor: Cursor<'_>, end: &'static str, emitter: &mut Emitter) -> Step {
+    fn in_name_rest(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
+        let end = self.tables.name_rest.names[0];
         match first_of(cursor, &self.tables.name_rest) {
             Until::Tag(at, 0) => {
                 self.phase = Phase::Open;
