@@ -86,8 +86,9 @@ crate::settings! {
         /// Optimiser steps per epoch, at least 1: the groups are split into this many parts, in order.
         mini_batches: usize = 1, with_mini_batches;
         /// Largest number of tokens in one micro-batch (a call of the learner), with the prompt of each group counted
-        /// once; at least 1. A single longer completion is a micro-batch of its own. The setting changes memory and
-        /// speed, and of the step only what is decided within a micro-batch.
+        /// once, and not what it has in common with the prompt before, from the start; at least 1. A single longer
+        /// completion is a micro-batch of its own. The setting changes memory and speed, and of the step only what is
+        /// decided within a micro-batch.
         micro_batch_tokens: usize = 8192, with_micro_batch_tokens;
         /// The log-probabilities in the denominator of the ratio.
         old_logp: OldLogp = OldLogp::default(), with_old_logp;

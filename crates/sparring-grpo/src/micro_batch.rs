@@ -30,50 +30,70 @@ pub(crate) struct LearnedCompletion<'a> {
     pub(crate) hook: Option<&'a Hook>,
 }
 
-/// Splits completions into micro-batches of at most `budget` tokens, with the prompt of a group counted once in each. A
-/// group is split only if it does not fit into a micro-batch of its own.
+/// Neighbouring completions of one prompt that learn together.
+pub(crate) struct Piece<'a> {
+    pub(crate) prompt: &'a [u32],
+    /// Number of completions.
+    pub(crate) count: usize,
+    /// Number of their tokens.
+    pub(crate) tokens: usize,
+}
+
+/// Splits completions into micro-batches of at most `budget` tokens, counted as by [`pack`]. A group is split only if
+/// it does not fit into a micro-batch of its own.
 pub(crate) fn micro_batches(completions: &[LearnedCompletion<'_>], budget: usize) -> Vec<Range<usize>> {
     let groups = completions.chunk_by(|a, b| a.group == b.group);
     let pieces = groups.flat_map(|group| {
-        let prompt = group[0].rollout.prompt.len();
-        let whole = prompt + group.iter().map(|completion| completion.rollout.tokens.len()).sum::<usize>();
-        if whole <= budget { vec![(group.len(), whole)] } else { split(group, prompt, budget) }
+        let prompt: &[u32] = &group[0].rollout.prompt;
+        let tokens = group.iter().map(|completion| completion.rollout.tokens.len()).sum::<usize>();
+        if prompt.len() + tokens <= budget {
+            vec![Piece { prompt, count: group.len(), tokens }]
+        } else {
+            split(group, prompt, budget)
+        }
     });
     pack(pieces, budget)
 }
 
-/// Packs neighbouring pieces of `(things, tokens)` into ranges of things with at most `budget` tokens; a larger piece
-/// is a range of its own.
-pub(crate) fn pack(pieces: impl Iterator<Item = (usize, usize)>, budget: usize) -> Vec<Range<usize>> {
+/// Packs neighbouring pieces into ranges of completions with at most `budget` tokens; a larger piece is a range of its
+/// own.
+///
+/// What a prompt has in common with the prompt before it, from the start, is not counted again, since a backend can
+/// compute it once.
+pub(crate) fn pack<'a>(pieces: impl IntoIterator<Item = Piece<'a>>, budget: usize) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut used = 0;
-    for (count, cost) in pieces {
+    let mut before: &[u32] = &[];
+    for Piece { prompt, count, tokens } in pieces {
+        let whole = prompt.len() + tokens;
+        let more = whole - before.iter().zip(prompt).take_while(|(a, b)| a == b).count();
         match ranges.last_mut() {
-            Some(range) if used + cost <= budget => {
+            Some(range) if used + more <= budget => {
                 range.end += count;
-                used += cost;
+                used += more;
             }
             last => {
                 let start = last.map_or(0, |range| range.end);
                 ranges.push(start..start + count);
-                used = cost;
+                used = whole;
             }
         }
+        before = prompt;
     }
     ranges
 }
 
-/// Splits one group into `(completions, tokens)` pieces within the budget; a piece has at least one completion.
-fn split(group: &[LearnedCompletion<'_>], prompt: usize, budget: usize) -> Vec<(usize, usize)> {
-    let mut pieces: Vec<(usize, usize)> = Vec::new();
+/// Splits one group into pieces within the budget; a piece has at least one completion.
+fn split<'a>(group: &[LearnedCompletion<'_>], prompt: &'a [u32], budget: usize) -> Vec<Piece<'a>> {
+    let mut pieces: Vec<Piece<'a>> = Vec::new();
     for completion in group {
         let length = completion.rollout.tokens.len();
         match pieces.last_mut() {
-            Some((count, cost)) if *cost + length <= budget => {
-                *count += 1;
-                *cost += length;
+            Some(piece) if prompt.len() + piece.tokens + length <= budget => {
+                piece.count += 1;
+                piece.tokens += length;
             }
-            _ => pieces.push((1, prompt + length)),
+            _ => pieces.push(Piece { prompt, count: 1, tokens: length }),
         }
     }
     pieces
@@ -297,5 +317,42 @@ impl TokenLoss for MicroBatchLoss<'_> {
 
     fn needs_entropy(&self) -> bool {
         self.config.needs_entropy()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    fn packed(groups: &[(Vec<u32>, usize)], budget: usize) -> Vec<Range<usize>> {
+        pack(groups.iter().map(|(prompt, tokens)| Piece { prompt, count: 1, tokens: *tokens }), budget)
+    }
+
+    proptest! {
+        #[test]
+        fn micro_batches_are_neighbours_within_the_budget(
+            groups in vec((vec(0_u32..2, 1..8), 0_usize..10), 0..12),
+            budget in 1_usize..40,
+        ) {
+            let ranges = packed(&groups, budget);
+            prop_assert_eq!(ranges.iter().cloned().flatten().collect::<Vec<_>>(), (0..groups.len()).collect::<Vec<_>>());
+            for range in ranges.iter().filter(|range| range.len() > 1) {
+                let held = &groups[range.clone()];
+                let starts: HashSet<&[u32]> =
+                    held.iter().flat_map(|(prompt, _)| (1..=prompt.len()).map(|end| &prompt[..end])).collect();
+                prop_assert!(starts.len() + held.iter().map(|(_, tokens)| tokens).sum::<usize>() <= budget);
+            }
+        }
+    }
+
+    #[test]
+    fn a_common_beginning_is_counted_once() {
+        let group = |last: u32| (vec![1, 2, 3, 4, 5, 6, 7, last], 2);
+        assert_eq!(packed(&[group(8), group(9), group(10)], 16), [0..3]);
+        assert_eq!(packed(&[group(8), group(9), group(10)], 15), [0..2, 2..3]);
+        assert_eq!(packed(&[group(8), (vec![9; 8], 2)], 19), [0..1, 1..2]);
     }
 }

@@ -17,7 +17,7 @@
 //! ```
 
 use crate::GrpoError;
-use crate::micro_batch::pack;
+use crate::micro_batch::{Piece, pack};
 use serde::{Deserialize, Serialize};
 use sparring_core::{Learner, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
 
@@ -57,8 +57,8 @@ pub struct SupervisedReport {
 /// Every token weighs the same. Were every completion to weigh the same, the first token of a short one would count
 /// more than that of a long one: of a call and a refusal of three words, a policy would learn the refusal for both.
 ///
-/// The learner gets micro-batches of at most `micro_batch_tokens` tokens, prompts included; a longer group is one
-/// micro-batch. The step does not depend on this, up to rounding. Examples without any completion token give no step.
+/// The learner gets micro-batches of at most `micro_batch_tokens` tokens, prompts included, but for what a prompt has in
+/// common with the one before; a longer group is one micro-batch. The step does not depend on this, up to rounding. Examples without any completion token give no step.
 ///
 /// # Errors
 /// [`GrpoError::Config`] if `lr` is not a number of at least 0; [`GrpoError::Policy`] if the backend fails, in which
@@ -82,7 +82,7 @@ pub fn update(
         return Ok(report);
     }
     let loss = NegativeLogLikelihood { weight: 1.0 / tokens as f64 };
-    for range in pack(examples.iter().map(|group| (1, cost(group))), micro_batch_tokens) {
+    for range in pack(examples.iter().map(piece), micro_batch_tokens) {
         let batch = TokenBatch::new(&examples[range], 1.0);
         let value = learner.accumulate(batch, &loss).inspect_err(|_| learner.discard());
         report.loss += value.map_err(GrpoError::policy("Learner::accumulate"))?;
@@ -93,9 +93,10 @@ pub fn update(
     Ok(report)
 }
 
-/// Tokens of a group, prompt included.
-fn cost(group: &TokenGroup<'_>) -> usize {
-    group.prompt.len() + group.completions.iter().map(|completion| completion.len()).sum::<usize>()
+/// One group, which is not split.
+fn piece<'a>(group: &'a TokenGroup<'_>) -> Piece<'a> {
+    let tokens = group.completions.iter().map(|completion| completion.len()).sum();
+    Piece { prompt: group.prompt, count: 1, tokens }
 }
 
 #[cfg(test)]
