@@ -3,7 +3,9 @@
 
 use rand::Rng;
 use serde_json::Value;
-use sparring_core::{Finish, Game, Hook, LogitHook, Prompt, Rejection, Reward, RewardContext, Rollout, Seed};
+use sparring_core::{
+    Finish, Game, Hook, LogitHook, Prompt, Rejection, Reward, RewardContext, Rollout, Seed, TokenMask,
+};
 use sparring_guided::{Guide, Vocabulary};
 use sparring_recipes::own_tools::{CallPlan, Catalogue, OwnTools, OwnToolsConfig, Request};
 use sparring_testkit::conformance;
@@ -71,6 +73,22 @@ fn gold_answers_are_right_and_others_are_not() {
         assert_eq!(rewards, [Some(1.0), Some(0.0)]);
     }
     assert!(declined > 10);
+}
+
+#[test]
+fn the_grammar_of_the_solver_has_the_gold_answers() {
+    let recipe = recipe("", true);
+    for i in 0..40 {
+        let plan = recipe.game.draw(Seed::new(3).index(i));
+        let mut request = recipe.game.read(&plan, &proposal(&plan)).unwrap();
+        // The order of a person's own tasks, say, need not be that of the parameters.
+        for call in &mut request.task.calls {
+            call.arguments = std::mem::take(&mut call.arguments).into_iter().rev().collect();
+        }
+        let gold = recipe.game.gold_answer(&request).unwrap();
+        let tokens: Vec<u32> = gold.bytes().map(u32::from).chain([256]).collect();
+        TokenMask::replay(&recipe.game.solver_hook(&request).unwrap(), &[], &tokens, 257).unwrap();
+    }
 }
 
 #[test]

@@ -136,17 +136,43 @@ fn texts(conversation: &[Message]) -> Vec<String> {
 fn rows_of_words(conversation: &[Message], longest: usize) -> BTreeSet<String> {
     let mut texts = BTreeSet::new();
     for line in conversation.iter().flat_map(|message| message.content.lines()) {
+        texts.extend(in_quotation_marks(line).map(str::to_owned));
         let words: Vec<(usize, usize)> = words(line);
         for first in 0..words.len() {
             for last in first..words.len().min(first + longest) {
-                let text = line[words[first].0..words[last].1].trim_matches(is_mark);
+                let whole = &line[words[first].0..words[last].1];
+                let text = whole.trim_matches(is_mark);
                 if !text.is_empty() {
                     texts.insert(text.to_owned());
                 }
+                texts.extend((first == last).then(|| exclaimed(whole, text)).flatten());
             }
         }
     }
     texts
+}
+
+/// The texts of a line that stand in quotation marks, whole: the marks at their ends are their own.
+fn in_quotation_marks(line: &str) -> impl Iterator<Item = &str> {
+    let of = move |(open, close): (char, char)| {
+        let mut rest = line;
+        std::iter::from_fn(move || {
+            let (_, begun) = rest.split_once(open)?;
+            let (text, after) = begun.split_once(close)?;
+            rest = after;
+            Some(text.trim())
+        })
+    };
+    [('"', '"'), ('\u{201c}', '\u{201d}'), ('\u{ab}', '\u{bb}')]
+        .into_iter()
+        .flat_map(of)
+        .filter(|text| !text.is_empty())
+}
+
+/// A word with digits and the exclamation mark behind it, which may belong to a password.
+fn exclaimed(word: &str, text: &str) -> Option<String> {
+    let marked = format!("{text}!");
+    (text.contains(|c: char| c.is_ascii_digit()) && word.contains(&marked)).then_some(marked)
 }
 
 /// Where the words of a line begin and end.
@@ -156,7 +182,7 @@ fn words(line: &str) -> Vec<(usize, usize)> {
 }
 
 fn is_mark(c: char) -> bool {
-    c.is_whitespace() || ".,;:!?\"'`()[]{}<>".contains(c)
+    c.is_whitespace() || ".,;:!?\"'`()[]{}<>\u{201c}\u{201d}\u{ab}\u{bb}".contains(c)
 }
 
 #[cfg(test)]
@@ -169,6 +195,16 @@ mod tests {
         assert_eq!(
             found,
             ["Dune", "Dune\", please", "Rate", "Rate \"Dune", "Rate \"Dune\", please", "please"]
+        );
+        assert_eq!(
+            texts(&[Message::user("It is Tara64!.\nStop!")]),
+            ["It", "It is", "It is Tara64", "Stop", "Tara64", "Tara64!", "is", "is Tara64"]
+        );
+        let found = texts(&[Message::user("Say \"Where is it?\" or \u{201c}No.\u{201d}")]);
+        assert!(
+            ["Where is it?", "Where is it", "No.", "No"]
+                .iter()
+                .all(|text| found.contains(&(*text).to_owned()))
         );
         assert!(texts(&[]).is_empty());
         let long = vec!["word"; 500].iter().enumerate().map(|(i, w)| format!("{w}{i}")).collect::<Vec<_>>();

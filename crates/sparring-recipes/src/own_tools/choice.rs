@@ -1,7 +1,7 @@
 //! The tasks of one of the Solver's updates, all with one menu.
 
 use super::plan::menu;
-use super::{Catalogue, PlanConfig, Request};
+use super::{Catalogue, PlanConfig, Request, joined};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use sparring_core::Seed;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// The tools with tasks lead a menu in turn. The tasks that call tools of the menu are divided among its tools and
 /// numbers of arguments: a Generator is better at requests with one value, and a Solver that mostly sees those gives
 /// one. The share `plan.no_call` of the tasks calls other tools: with this menu, declining is right for them. Where the
-/// pool has no tasks of one sort, there are more of the other.
+/// pool has no tasks of one sort, there are more of the other. The share `plan.joined` asks for what two tasks ask for.
 ///
 /// `other_words` may change each task at its place, before a menu turns it into one to decline.
 ///
@@ -45,17 +45,27 @@ pub(super) fn of_one_menu(
     let mut served: Vec<Vec<usize>> = served.into_values().collect();
     served.shuffle(&mut rng);
     let declined = ((plan.no_call * n as f64).round() as usize).min(n).min(unserved.len());
-    let mut chosen: Vec<usize> = unserved.into_iter().take(declined).collect();
     let most = served.iter().map(Vec::len).max().unwrap_or(0);
     let rounds: Vec<usize> = (0..most)
         .flat_map(|round| served.iter().filter_map(move |tasks| tasks.get(round).copied()))
         .collect();
     // A small pool is used again.
-    chosen.extend(rounds.iter().cycle().take(n - declined));
+    let called: Vec<usize> = rounds.iter().copied().cycle().take(n - declined).collect();
+    let others = partners(pool, &called, &rounds, (plan.joined * n as f64).round() as usize);
+    let mut chosen: Vec<(usize, Option<usize>)> = unserved
+        .into_iter()
+        .take(declined)
+        .map(|i| (i, None))
+        .chain(called.into_iter().zip(others))
+        .collect();
     chosen.shuffle(&mut rng);
     let menu: Vec<_> = names.iter().filter_map(|name| catalogue.get(name).cloned()).collect();
-    let shown = |(place, i): (usize, usize)| {
+    let shown = |(place, (i, other)): (usize, (usize, Option<usize>))| {
         let mut request = other_words(pool[i].clone(), place as u64);
+        if let Some(other) = other {
+            let other = other_words(pool[other].clone(), (n + place) as u64);
+            request = joined::joined(&request, &other, &mut rng);
+        }
         request.task.tools.clone_from(&menu);
         if !request.task.calls.iter().all(|call| on_menu(&call.name)) {
             request.task.calls.clear();
@@ -63,6 +73,18 @@ pub(super) fn of_one_menu(
         (i, request)
     };
     Some(chosen.into_iter().enumerate().map(shown).collect())
+}
+
+/// The tasks that the first `most` which fit another one are joined with.
+fn partners(pool: &[&Request], tasks: &[usize], among: &[usize], most: usize) -> Vec<Option<usize>> {
+    let mut left = most;
+    let partner = |(place, &task): (usize, &usize)| {
+        let mut others = among.iter().cycle().skip(place).take(among.len()).copied();
+        let other = others.find(|&other| left > 0 && joined::fit(pool[task], pool[other]));
+        left -= usize::from(other.is_some());
+        other
+    };
+    tasks.iter().enumerate().map(partner).collect()
 }
 
 /// A menu that serves some task of the pool, and does not serve all tools if there is to be something to decline.
@@ -114,7 +136,7 @@ mod tests {
         ) {
             let catalogue = catalogue(tools);
             let pool = pool(&catalogue, each);
-            let plan = PlanConfig { menu_from: 1, menu_to: 5, no_call: 0.25, ..PlanConfig::default() };
+            let plan = PlanConfig { menu_from: 1, menu_to: 5, no_call: 0.25, joined: 0.0, ..PlanConfig::default() };
             let pool: Vec<&Request> = pool.iter().collect();
             let choose = || of_one_menu(&catalogue, &plan, &pool, n, update, Seed::new(seed), |request, _| request);
             let chosen = choose().unwrap();
@@ -137,7 +159,8 @@ mod tests {
         let catalogue = catalogue(4);
         let pool = pool(&catalogue, 10);
         let pool: Vec<&Request> = pool.iter().collect();
-        let plan = PlanConfig { menu_from: 4, menu_to: 4, no_call: 0.0, ..PlanConfig::default() };
+        let plan =
+            PlanConfig { menu_from: 4, menu_to: 4, no_call: 0.0, joined: 0.0, ..PlanConfig::default() };
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for (_, Request { task, .. }) in
             of_one_menu(&catalogue, &plan, &pool, 12, 0, Seed::new(1), |request, _| request).unwrap()
@@ -145,6 +168,23 @@ mod tests {
             *counts.entry(task.calls[0].name.clone()).or_default() += 1;
         }
         assert!(counts.len() == 4 && counts.values().all(|n| *n == 3), "{counts:?}");
+    }
+
+    #[test]
+    fn a_share_of_the_tasks_are_two_in_one() {
+        let catalogue = catalogue(4);
+        let pool = pool(&catalogue, 10);
+        let pool: Vec<&Request> = pool.iter().collect();
+        let plan = PlanConfig { menu_from: 3, menu_to: 3, joined: 0.25, ..PlanConfig::default() };
+        let chosen =
+            of_one_menu(&catalogue, &plan, &pool, 12, 0, Seed::new(1), |request, _| request).unwrap();
+        let two: Vec<_> = chosen.iter().filter(|(_, request)| request.task.calls.len() == 2).collect();
+        assert_eq!(two.len(), 3);
+        for (place, Request { task, .. }) in two {
+            let on_menu = |call: &ToolCall| task.tools.iter().any(|tool| tool.name == call.name);
+            assert!(task.calls.iter().all(on_menu) && task.calls[0].name != task.calls[1].name);
+            assert_eq!(task.calls[0], pool[*place].task.calls[0]);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::prompts::{
 use super::{CallPlan, Catalogue, ParameterValues, PlanConfig, Request};
 use super::{choice, complete, grammar, redraw, twins};
 use crate::RecipeError;
+use crate::grammar::hook;
 use crate::grammar::quotes::Quotes;
 use crate::tool_r0::canonical_calls;
 use serde::{Deserialize, Serialize};
@@ -125,6 +126,9 @@ impl OwnToolsGame {
         if settings.most_calls == 0 {
             return Err(RecipeError::setting("game.most_calls", "must be at least 1"));
         }
+        if settings.most_calls == 1 && plan.joined > 0.0 {
+            return Err(RecipeError::setting("plan.joined", "must be 0 with game.most_calls = 1"));
+        }
         if settings.value_chars == 0 || settings.answer_chars == 0 {
             return Err(RecipeError::setting("game.value_chars", "and answer_chars must be at least 1"));
         }
@@ -179,7 +183,7 @@ impl OwnToolsGame {
     pub fn answer_hook(&self, tools: &[ToolSpec], conversation: &[Message]) -> Option<Hook> {
         let quoted = self.settings.quote.then(|| Quotes::of(conversation).tools(tools));
         let tools = quoted.as_deref().unwrap_or(tools);
-        grammar::answers(self.guide.as_ref()?, tools, &self.settings).ok().map(Hook::new)
+        hook(grammar::answers(self.guide.as_ref()?, tools, &self.settings))
     }
 
     fn tool_specs(&self, names: &[String]) -> Vec<ToolSpec> {
@@ -291,7 +295,7 @@ impl Game for OwnToolsGame {
 
     fn generator_hook(&self, plan: &CallPlan) -> Option<Hook> {
         let guide = self.guide.as_ref().filter(|_| self.settings.constrain_generator)?;
-        grammar::proposal(guide, &self.catalogue, plan, &self.settings).ok()
+        hook(grammar::proposal(guide, &self.catalogue, plan, &self.settings))
     }
 
     fn read(&self, plan: &CallPlan, out: &Rollout) -> Result<Request, Rejection> {
@@ -318,8 +322,11 @@ impl Game for OwnToolsGame {
     }
 
     fn gold_answer(&self, Request { task, .. }: &Request) -> Option<String> {
-        let declines = task.calls.is_empty();
-        Some(if declines { self.settings.decline.clone() } else { self.parser.render(&task.calls) })
+        if task.calls.is_empty() {
+            return Some(self.settings.decline.clone());
+        }
+        let calls: Vec<ToolCall> = task.calls.iter().map(|call| in_order(call, &task.tools)).collect();
+        Some(self.parser.render(&calls))
     }
 
     fn solved(&self, Request { task, .. }: &Request, out: &Rollout) -> bool {
@@ -348,4 +355,16 @@ impl Game for OwnToolsGame {
     fn stratum(&self, request: &Request) -> String {
         request.task.domain.clone()
     }
+}
+
+/// A call with its arguments in the order of the tool's parameters, as grammars have them.
+fn in_order(call: &ToolCall, tools: &[ToolSpec]) -> ToolCall {
+    let mut call = call.clone();
+    if let Some(tool) = tools.iter().find(|tool| tool.name == call.name) {
+        let place = |name: &str| tool.parameters.keys().position(|known| known == name);
+        let mut arguments: Vec<(String, Value)> = call.arguments.into_iter().collect();
+        arguments.sort_by_key(|(name, _)| place(name).unwrap_or(usize::MAX));
+        call.arguments = arguments.into_iter().collect();
+    }
+    call
 }

@@ -24,6 +24,7 @@ mod config;
 mod game;
 mod generator_reward;
 mod grammar;
+mod joined;
 #[cfg(feature = "mcp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "mcp")))]
 pub mod mcp;

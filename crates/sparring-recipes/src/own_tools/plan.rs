@@ -116,6 +116,8 @@ pub struct PlanConfig {
     pub parameters: usize,
     /// Share of the Solver's tasks, in [0, 1), whose tools are not on the menu, so that declining is right.
     pub no_call: f64,
+    /// Share of the Solver's tasks, in [0, 1), that are two requests of the pool in one.
+    pub joined: f64,
     /// Share of the plans, in [0, 1], in which the request leaves out parameters, and the assistant asks for them:
     /// those that could be confused with another one, if there are any.
     pub dialogues: f64,
@@ -138,11 +140,12 @@ pub struct PlanConfig {
 impl Default for PlanConfig {
     fn default() -> Self {
         Self {
-            calls: vec![0.95, 0.05],
+            calls: vec![1.0],
             menu_from: 3,
             menu_to: 7,
             parameters: 3,
-            no_call: 0.2,
+            no_call: 0.35,
+            joined: 0.1,
             dialogues: 0.2,
             styles: Style::ALL.to_vec(),
             wordings: [0.15, 0.4, 0.25, 0.2],
@@ -177,6 +180,9 @@ impl PlanConfig {
         }
         if !(0.0..1.0).contains(&self.no_call) {
             return bad("no_call", "must be in [0, 1)");
+        }
+        if !(0.0..1.0).contains(&self.joined) {
+            return bad("joined", "must be in [0, 1)");
         }
         if self.styles.is_empty() {
             return bad("styles", "needs at least one style");

@@ -8,13 +8,23 @@ use serde_json::{Map, Value};
 use sparring_tools::ToolSpec;
 use std::collections::BTreeSet;
 
+/// What people say in front of a value, and words of the names of parameters that they mean by it.
+const SAID_BEFORE: [(&str, &[&str]); 5] = [
+    ("from", &["origin", "source", "departure", "start", "sender", "payer"]),
+    ("to", &["destination", "target", "arrival", "end", "recipient", "receiver", "payee"]),
+    ("until", &["end"]),
+    ("about", &["subject", "topic", "title"]),
+    ("saying", &["body", "message", "text", "content"]),
+];
+
 /// A given parameter whose value another parameter of the tool might have as well, as far as the request says: of two
 /// cities, which one is left?
 ///
 /// A request is clear about a parameter if it has a word of its name that no rival's name has; if it has all rivals and
 /// is clear about them, as in "5 euros to yen" for `from_currency` and `to_currency`; or if only this parameter's name
 /// is one plain word: with `city` and `current_city`, a city that is just mentioned is the `city`. The words of the
-/// values themselves do not count, and small ones count in front of the value.
+/// values themselves do not count, and small ones count in front of the value, as do those that people say for a name:
+/// "from" for an `origin`.
 pub(super) fn unclear<'a>(
     values: &ParameterValues,
     tool: &ToolSpec,
@@ -29,7 +39,12 @@ pub(super) fn unclear<'a>(
         let before = given.get(name).map(|value| before(request, &said(value))).unwrap_or_default();
         // A small word such as "to" has other uses, so it counts in front of the value only.
         let says = |word: &str| if is_small(word) { before.contains(word) } else { words.contains(word) };
-        spoken(name).split_whitespace().any(|word| says(word) && !theirs.contains(word))
+        let own = spoken(name);
+        let own = || own.split_whitespace().filter(|word| !theirs.contains(word));
+        let meant = |names: &[&str]| {
+            own().any(|word| names.contains(&word)) && !names.iter().any(|word| theirs.contains(word))
+        };
+        own().any(says) || SAID_BEFORE.iter().any(|(said, names)| before.contains(*said) && meant(names))
     };
     given.keys().find(|name| {
         let rivals = rivals(values, tool, name);
@@ -119,6 +134,15 @@ mod tests {
         assert!(unclear("Book Oslo to Rome!").is_none());
         assert!(unclear("Book Oslo and Rome!").is_some());
         assert!(unclear("I want to go, Oslo and Rome!").is_some());
+    }
+
+    #[test]
+    fn what_is_said_in_front_of_a_value_may_stand_for_a_name() {
+        let flight = tool(&["origin", "destination", "arrival_city"]);
+        assert!(!unclear_in(&flight, "origin", "Fly from Lake City."));
+        assert!(unclear_in(&flight, "origin", "Fly to Lake City."));
+        // Two of them are where one goes to.
+        assert!(unclear_in(&flight, "destination", "Fly to Lake City."));
     }
 
     #[test]

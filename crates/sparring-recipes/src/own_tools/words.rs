@@ -12,7 +12,7 @@ const SMALL: &str = "a an the my your our some any this that these those in on a
 into over under before after until between around and or as called named titled like per i you me we us it he she they \
 him her them there here am is are was be do does did can could would will should may have has had need want wish love \
 please so then now just also only too not what which who when where how why many much what's i'd i'm i've let's it's \
-don't up out off hey hi thanks right again";
+don't up out off hey hi thanks right again saying says";
 
 /// What people ask for in any request; some of these are also the verbs of tools' names.
 const VERBS: &str = "find show give get tell look looking search see check make put add set start use help know go \

@@ -7,6 +7,7 @@ use super::spec::{SpecDistribution, TaskSpec};
 use super::tags;
 use super::verifier::has_think;
 use crate::RecipeError;
+use crate::grammar::hook;
 use rand::seq::SliceRandom;
 use sparring_core::{Game, Hook, Message, Prompt, Rejection, Role, Rollout, Seed};
 use sparring_guided::Guide;
@@ -63,7 +64,12 @@ impl ToolR0Game {
         let question = match conversation {
             [only] => only.content.clone(),
             all => all.iter().fold("# Conversation".to_owned(), |text, message| {
-                let who = if message.role == Role::User { "User" } else { "Agent" };
+                let who = match message.role {
+                    Role::User => "User",
+                    Role::System => "System",
+                    Role::Tool => "Tool",
+                    _ => "Agent",
+                };
                 format!("{text}\n{who}: {}", message.content)
             }),
         };
@@ -146,12 +152,12 @@ impl Game for ToolR0Game {
     }
 
     fn generator_hook(&self, spec: &TaskSpec) -> Option<Hook> {
-        grammar::proposal(self.constrained()?, spec).ok().map(Hook::new)
+        hook(grammar::proposal(self.constrained()?, spec))
     }
 
     fn solver_hook(&self, task: &ToolTask) -> Option<Hook> {
         let most = task.calls.len().max(MOST_CALLS);
-        grammar::answer(self.constrained()?, &task.tools, &task.question, most).ok().map(Hook::new)
+        hook(grammar::answer(self.constrained()?, &task.tools, &task.question, most))
     }
 
     fn gold_answer(&self, task: &ToolTask) -> Option<String> {
