@@ -7,7 +7,7 @@
 //! ```
 
 use crate::mcp::Served;
-use crate::models::{DeviceArgs, Model};
+use crate::models::{Model, ModelArgs};
 use crate::numbers;
 use crate::play::recipe::{catalogue, guide, kept_game};
 use sparring::core::{BoxError, Message, SampleRequest, SamplingParams, Seed, one_line};
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 256, value_name = "N", value_parser = numbers::tokens)]
     max_tokens: usize,
     #[command(flatten)]
-    device: DeviceArgs,
+    device: ModelArgs,
 }
 
 /// Answers one request, or each line of standard input. A request that fails is reported, and the next one is read.

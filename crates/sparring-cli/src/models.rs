@@ -6,6 +6,7 @@ use crate::eval::identity::model_digest;
 use crate::hub;
 use crate::numbers;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use sparring::candle::{
     CandlePolicy, ChatTokenizer, DeviceKind, DeviceOptions, DevicePolicy, LoraConfig, ModelConfig,
     PolicyOptions,
@@ -60,9 +61,38 @@ impl Serialize for Device {
     }
 }
 
-/// The options that say where a model computes.
+/// A variable of the chat template: `NAME=VALUE`, where VALUE is JSON or else a text.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TemplateVariable {
+    name: String,
+    value: Value,
+}
+
+impl FromStr for TemplateVariable {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once('=').ok_or("give NAME=VALUE, such as enable_thinking=false")?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        Ok(Self { name: name.trim().to_owned(), value })
+    }
+}
+
+impl fmt::Display for TemplateVariable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.value)
+    }
+}
+
+impl Serialize for TemplateVariable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The options that say where a model computes, and how it is asked.
 #[derive(Debug, Clone, clap::Args, Serialize)]
-pub(crate) struct DeviceArgs {
+pub(crate) struct ModelArgs {
     /// Where to compute: `cpu` is the engine written for CPUs, `cuda:0` the first NVIDIA GPU (needs a build with
     /// `--features cuda`), `candle-cpu` the GPU code on the CPU, for comparison.
     #[arg(long, default_value_t = Device::Cpu, value_name = "DEVICE")]
@@ -70,6 +100,11 @@ pub(crate) struct DeviceArgs {
     /// CPU threads [default: one for each core]; results do not depend on it.
     #[arg(long, default_value_t = cores(), hide_default_value = true, value_name = "N", value_parser = numbers::threads)]
     pub(crate) threads: usize,
+    /// A variable of the model's chat template, such as `enable_thinking=false`; any number of times. VALUE is JSON, or
+    /// else a text.
+    #[arg(long = "template-variable", value_name = "NAME=VALUE")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) template_variables: Vec<TemplateVariable>,
 }
 
 /// The cores of this machine.
@@ -77,7 +112,7 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-impl DeviceArgs {
+impl ModelArgs {
     /// The settings of a policy on the CPU.
     pub(crate) fn options(&self) -> PolicyOptions {
         PolicyOptions::default().with_threads(self.threads)
@@ -104,6 +139,31 @@ impl Scorer for Model {
 }
 
 impl Model {
+    /// Loads a model as these options say.
+    pub(crate) fn load_with(model: Option<&Path>, args: &ModelArgs) -> Result<Self, BoxError> {
+        Self::load_tuned(model, args, args.options())
+    }
+
+    /// The same with other settings of a policy on the CPU.
+    pub(crate) fn load_tuned(
+        model: Option<&Path>,
+        args: &ModelArgs,
+        options: PolicyOptions,
+    ) -> Result<Self, BoxError> {
+        let mut loaded = Self::load(model, args.device, options)?;
+        if !args.template_variables.is_empty() {
+            let of = |tokenizer: ChatTokenizer, variable: &TemplateVariable| {
+                tokenizer.with_variable(variable.name.as_str(), variable.value.clone())
+            };
+            let tokenizer = args.template_variables.iter().fold(loaded.tokenizer().clone(), of);
+            match &mut loaded {
+                Self::Cpu(policy) => policy.set_tokenizer(tokenizer)?,
+                Self::Device(policy) => policy.set_tokenizer(tokenizer)?,
+            }
+        }
+        Ok(loaded)
+    }
+
     /// Loads a Hugging Face folder, a GGUF file, a model of the hub, or the embedded miniature; on the CPU with these
     /// options.
     pub(crate) fn load(
@@ -162,9 +222,9 @@ impl Model {
     pub(crate) fn load_adapted(
         folder: &Path,
         adapter: Option<&Path>,
-        device: &DeviceArgs,
+        args: &ModelArgs,
     ) -> Result<Self, BoxError> {
-        let base = Self::load(Some(folder), device.device, device.options())?;
+        let base = Self::load_with(Some(folder), args)?;
         match adapter {
             Some(adapter) => base.with_adapter(adapter),
             None => Ok(base),
@@ -240,6 +300,9 @@ impl Model {
 /// The input of a run that is the rank of its adapters.
 pub(crate) const RANK: &str = "rank of the adapters";
 
+/// The input of a run that is the variables of the chat template.
+pub(crate) const VARIABLES: &str = "template variables";
+
 /// What a run leaves: a model's folder or an adapter's.
 #[derive(Debug)]
 pub(crate) struct Exported {
@@ -268,17 +331,20 @@ pub(crate) fn export(
     Ok(Exported { folder, adapter })
 }
 
-/// What a run depends on beside its settings and seed, by name: the model, the rank of its adapters, the device.
+/// What a run depends on beside its settings and seed, by name: the model, the rank of its adapters, the device, the
+/// variables of the chat template.
 pub(crate) fn inputs(
     model: Option<&Path>,
     lora: Option<usize>,
-    device: Device,
+    args: &ModelArgs,
 ) -> Result<BTreeMap<String, String>, BoxError> {
     let scratch = tempfile::tempdir()?;
     let model = model_digest(&base_folder(model, scratch.path())?)?;
     let rank = lora.map(|rank| (RANK, rank.to_string()));
-    let named = [("model", model), ("device", device.to_string())].into_iter().chain(rank);
-    Ok(named.map(|(name, value)| (name.to_owned(), value)).collect())
+    let variables: Vec<String> = args.template_variables.iter().map(TemplateVariable::to_string).collect();
+    let variables = (!variables.is_empty()).then(|| (VARIABLES, variables.join(" ")));
+    let named = [("model", model), ("device", args.device.to_string())].into_iter().chain(rank);
+    Ok(named.chain(variables).map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 /// The folder or GGUF file of the base model: the user's, the hub's, or the embedded one, written into `scratch`.
@@ -306,6 +372,15 @@ mod tests {
         for name in ["gpu", "cuda:", "cuda:x", ""] {
             assert!(name.parse::<Device>().unwrap_err().contains("cuda:N"), "{name}");
         }
+    }
+
+    #[test]
+    fn template_variables_are_json_or_texts() {
+        let read = |text: &str| text.parse::<TemplateVariable>().unwrap();
+        assert_eq!(read("enable_thinking=false").value, Value::Bool(false));
+        assert_eq!(read("date=26 July").value, "26 July");
+        assert_eq!(read("a=b=c").to_string().parse(), Ok(read("a=b=c")));
+        assert!("enable_thinking".parse::<TemplateVariable>().is_err());
     }
 
     #[test]

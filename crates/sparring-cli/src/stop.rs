@@ -1,6 +1,6 @@
 //! SIGINT and SIGTERM: the first asks the run to stop where it can continue, the second ends the process.
 
-use crate::models::{Device, DeviceArgs, cores};
+use crate::models::{Device, ModelArgs, cores};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{SigId, flag, low_level};
 use sparring::core::BoxError;
@@ -98,7 +98,7 @@ pub(crate) fn continuation(
     name: &str,
     dir: &Path,
     model: Option<&Path>,
-    device: &DeviceArgs,
+    device: &ModelArgs,
     more: impl IntoIterator<Item = String>,
 ) -> String {
     let mut words = vec!["sparring".to_owned(), name.to_owned()];
@@ -110,6 +110,9 @@ pub(crate) fn continuation(
     if device.threads != cores() {
         words.extend(["--threads".to_owned(), device.threads.to_string()]);
     }
+    words.extend(
+        device.template_variables.iter().flat_map(|variable| option("--template-variable", Some(variable))),
+    );
     command(words.iter().map(String::as_str))
 }
 

@@ -65,7 +65,7 @@ fn load(settings: &Settings) -> Result<Model, BoxError> {
     let mut options = settings.device.options().with_shards(threads.max(2));
     options.share_prefixes = !settings.no_sharing;
     options.recall_mib = settings.recall_mib.unwrap_or(options.recall_mib);
-    let base = Model::load(Some(&settings.model), settings.device.device, options)?;
+    let base = Model::load_tuned(Some(&settings.model), &settings.device, options)?;
     settings.check_length(base.config().max_position_embeddings)?;
     match settings.lora {
         Some(_) => base.copy(settings.lora, Seed::new(settings.seed).child("lora")),

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::models::DeviceArgs;
+use crate::models::ModelArgs;
 use crate::numbers;
 use serde::Serialize;
 use sparring::core::BoxError;
@@ -48,7 +48,7 @@ pub(crate) struct Settings {
     pub(crate) lora: Option<usize>,
     #[command(flatten)]
     #[serde(flatten)]
-    pub(crate) device: DeviceArgs,
+    pub(crate) device: ModelArgs,
     /// Leave out the entropy that an update reports.
     #[arg(long)]
     pub(crate) no_entropy: bool,

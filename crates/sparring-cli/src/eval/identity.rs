@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 /// Bytes that are read at a time: whole words, except at the end of a file.
 const BLOCK: usize = 1 << 20;
 
+/// The folder of a model's further chat templates.
+const TEMPLATES: &str = "additional_chat_templates";
+
 /// A digest of a model's folder, wherever it lies: of every byte of its `config.json`, `generation_config.json`,
-/// `tokenizer*.json`, `chat_template.*` and `*.safetensors`, with their names and lengths. It tells models apart by
+/// `tokenizer*.json`, `chat_template.*`, `additional_chat_templates/*` and `*.safetensors`, with their names and lengths. It tells models apart by
 /// accident, not against malice (64 bits, `SplitMix64` chained). An adapter's folder is such a folder too; of a GGUF
 /// file, it is the digest of the file.
 pub(crate) fn model_digest(dir: &Path) -> Result<String, BoxError> {
@@ -18,11 +21,10 @@ pub(crate) fn model_digest(dir: &Path) -> Result<String, BoxError> {
         return file_digest(dir);
     }
     let mut digest = Seed::new(0);
-    for path in files(dir)? {
-        let name = name(&path);
-        if is_model(&name) {
-            digest = add(digest.child(&name), &path).map_err(at(&path))?;
-        }
+    let templates = dir.join(TEMPLATES);
+    let named = if templates.is_dir() { files(&templates)? } else { Vec::new() };
+    for path in files(dir)?.into_iter().filter(|path| is_model(&name(path))).chain(named) {
+        digest = add(digest.child(&name(&path)), &path).map_err(at(&path))?;
     }
     Ok(format!("{:016x}", digest.value()))
 }

@@ -19,7 +19,7 @@ mod tests;
 use crate::asking::reader;
 use crate::errors::at;
 use crate::hub;
-use crate::models::{Device, Model};
+use crate::models::{Device, Model, VARIABLES};
 use identity::{data_files, model_digest};
 use serde_json::json;
 pub(crate) use settings::Args;
@@ -88,6 +88,9 @@ fn ask(args: &Args, benchmark: &Benchmark, named: &Path) -> Result<Report, BoxEr
     // Devices round differently, so greedy answers may differ between them.
     if args.device.device != Device::Cpu {
         identity["device"] = json!(args.device.device);
+    }
+    if !args.device.template_variables.is_empty() {
+        identity[VARIABLES] = json!(args.device.template_variables);
     }
     if let Some(adapter) = &args.adapter {
         identity["adapter"] = json!(model_digest(adapter)?);

@@ -2,7 +2,7 @@
 
 use crate::asking::{self, Method, Notation, PromptChoice};
 use crate::errors::read_text;
-use crate::models::DeviceArgs;
+use crate::models::ModelArgs;
 use crate::numbers;
 use sparring::core::{BoxError, Seed};
 use sparring::eval::bfcl::with_underscores;
@@ -66,7 +66,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0, value_parser = numbers::seed)]
     seed: u64,
     #[command(flatten)]
-    pub(crate) device: DeviceArgs,
+    pub(crate) device: ModelArgs,
 }
 
 impl Args {

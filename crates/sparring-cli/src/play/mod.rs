@@ -19,7 +19,7 @@ mod settings;
 pub(crate) mod tests;
 
 use crate::mcp::Served;
-use crate::models::{Model, export};
+use crate::models::{Model, VARIABLES, export};
 use crate::stop::Signals;
 use benchmarks::{Asking, EvalArg, InRun, Way};
 use recipe::{Parts, Recipe};
@@ -122,7 +122,10 @@ fn benchmarks(
     let input = |name: &str| settings.inputs.get(name);
     let mut all = Vec::new();
     for (eval, items) in loaded {
-        let identity = serde_json::json!({"model": input("model"), "data": input(&eval.input())});
+        let mut identity = serde_json::json!({"model": input("model"), "data": input(&eval.input())});
+        if let Some(variables) = input(VARIABLES) {
+            identity[VARIABLES] = variables.as_str().into();
+        }
         for asking in asking()? {
             all.push(InRun::new(items.clone(), asking, max_tokens, identity.clone(), runs));
         }

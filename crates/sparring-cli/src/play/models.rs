@@ -15,7 +15,7 @@ use std::time::Instant;
 
 /// Loads the base model.
 pub(crate) fn base(args: &Args) -> Result<Model, BoxError> {
-    Model::load(args.model.as_deref(), args.device.device, args.device.options())
+    Model::load_with(args.model.as_deref(), &args.device)
 }
 
 /// The model of a player as it starts: a copy of the base model, or an adapter on it.

@@ -2,7 +2,7 @@
 
 use crate::errors::stem;
 use crate::eval::identity::file_digest;
-use crate::models::{DeviceArgs, RANK, inputs};
+use crate::models::{ModelArgs, RANK, inputs};
 use crate::numbers::{self, rank};
 use crate::play::benchmarks::EvalArg;
 use crate::play::recipe::Recipe;
@@ -76,7 +76,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RANK", conflicts_with = "resume", value_parser = numbers::rank)]
     pub(crate) lora: Option<usize>,
     #[command(flatten)]
-    pub(crate) device: DeviceArgs,
+    pub(crate) device: ModelArgs,
 }
 
 /// The settings of a run, and its folder.
@@ -165,7 +165,7 @@ impl Args {
 
     /// What a run depends on beside its settings and seed, by name.
     fn inputs(&self, lora: Option<usize>) -> Result<BTreeMap<String, String>, BoxError> {
-        let mut inputs = inputs(self.model.as_deref(), lora, self.device.device)?;
+        let mut inputs = inputs(self.model.as_deref(), lora, &self.device)?;
         if let Some(tools) = &self.tools {
             inputs.insert("tools".to_owned(), file_digest(tools)?);
         }

@@ -59,7 +59,7 @@ fn train(
     watch: &Watch,
 ) -> Result<(TrainSummary, String), BoxError> {
     // 1. The model: the base, and the copy of it (or the adapters on it) that learns.
-    let base = Model::load(settings.model.as_deref(), settings.device.device, settings.device.options())?;
+    let base = Model::load_with(settings.model.as_deref(), &settings.device)?;
     let seed = Seed::new(settings.seed);
     let lora = settings.recorded.run.lora;
     let start = || base.copy(lora, seed.child("lora"));

@@ -3,7 +3,7 @@
 use crate::asking::PromptChoice;
 use crate::errors::{at, read_text, stem};
 use crate::eval::identity::file_digest;
-use crate::models::{DeviceArgs, inputs};
+use crate::models::{ModelArgs, inputs};
 use crate::numbers;
 use crate::stop::{changes, continuation, option};
 use clap::ValueEnum;
@@ -70,7 +70,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     overrides: Overrides,
     #[command(flatten)]
-    device: DeviceArgs,
+    device: ModelArgs,
 }
 
 /// Settings of the update that replace those of the preset or file. Papers train with hundreds of prompts a step.
@@ -136,7 +136,7 @@ pub(crate) struct Settings {
     /// What happens to settings that were changed since the run began.
     pub(crate) changes: Changes,
     pub(crate) model: Option<PathBuf>,
-    pub(crate) device: DeviceArgs,
+    pub(crate) device: ModelArgs,
     /// Where the tasks are now.
     pub(crate) tasks: PathBuf,
     /// Where the evaluation's tasks are now.
@@ -191,7 +191,7 @@ impl Settings {
         }
         let evaluate = run.evaluate.as_ref().map(|file| args.evaluate.as_ref().unwrap_or(file).clone());
         let (model, device) = (args.model.clone(), args.device.clone());
-        let mut inputs = inputs(model.as_deref(), run.lora, device.device)?;
+        let mut inputs = inputs(model.as_deref(), run.lora, &device)?;
         for (name, file) in [("task file", Some(&tasks)), ("evaluation file", evaluate.as_ref())] {
             if let Some(file) = file {
                 inputs.insert(name.to_owned(), file_digest(file)?);
