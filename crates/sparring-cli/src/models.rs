@@ -130,6 +130,10 @@ impl Sampler for Model {
     fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
         self.sampler().sample(requests)
     }
+
+    fn rest(&self) {
+        self.sampler().rest();
+    }
 }
 
 impl Scorer for Model {

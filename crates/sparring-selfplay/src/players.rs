@@ -92,6 +92,13 @@ impl Players {
         }
     }
 
+    /// The Generator's memory is needed while another model, the Solver, learns.
+    pub(crate) fn rest_generator(&self) {
+        if let Self::Separate { generator, .. } = self {
+            generator.sampler().rest();
+        }
+    }
+
     /// The Generator, to score texts with, if it can.
     pub(crate) fn generator_scorer(&self) -> Option<&dyn Scorer> {
         match self {

@@ -160,6 +160,10 @@ pub trait Sampler: Send + Sync {
     /// be served later, else the backend's error.
     fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>>;
 
+    /// Frees the memory that the next call can fill again, since none is expected for a while. Changes no result. By
+    /// default nothing.
+    fn rest(&self) {}
+
     /// Calls [`Sampler::sample`] and checks the shape of its answer: one entry per request, each with `n` rollouts or
     /// an error.
     ///
@@ -211,6 +215,10 @@ macro_rules! forward_sampler {
         impl<S: Sampler + ?Sized> Sampler for $pointer {
             fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
                 (**self).sample(requests)
+            }
+
+            fn rest(&self) {
+                (**self).rest();
             }
         }
     )*};

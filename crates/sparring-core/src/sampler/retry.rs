@@ -129,6 +129,10 @@ impl<S: Sampler> Sampler for Retry<S> {
         }
         answers
     }
+
+    fn rest(&self) {
+        self.sampler.rest();
+    }
 }
 
 impl<S: fmt::Debug> fmt::Debug for Retry<S> {

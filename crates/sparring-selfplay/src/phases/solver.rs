@@ -59,6 +59,7 @@ impl<G: Game> Run<'_, '_, G> {
         }
         let slots = training_slots(self.state.pool.len(), c.steps * c.prompts_per_step);
         let supervised = training_slots(self.state.pool.len(), imitated * c.imitation.tasks_per_step);
+        self.players.rest_generator();
         let kl = plan.solver_updater.grpo().config().kl.coef > 0.0;
         let reference = self.begin_training(Player::Solver, kl)?;
         while self.state.cursor.step < steps {

@@ -52,6 +52,8 @@ fn independence(
     groups: &[Vec<Rollout>],
     options: &Options,
 ) -> Outcome {
+    // What is freed is made again.
+    sampler.rest();
     let again = sampler.sample_all(requests).map_err(failed("sampler/repeatable"))?;
     same("sampler/repeatable", groups, &again, 0.0)?;
     let reversed: Vec<SampleRequest> = requests.iter().rev().cloned().collect();

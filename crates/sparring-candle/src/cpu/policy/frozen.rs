@@ -125,10 +125,11 @@ impl FrozenPolicy {
 
     /// Drops the packed weights before gradients are computed, unless they are shared: a step replaces them, and
     /// their memory is needed for the gradients.
-    pub(super) fn forget_packed(&mut self) {
-        match &mut self.adapter {
-            Some(adapter) => FlatWeights::forget_packed(&mut adapter.weights),
-            None => FlatWeights::forget_packed(&mut self.weights),
+    pub(super) fn forget_packed(&self) {
+        match &self.adapter {
+            Some(adapter) if Arc::strong_count(&adapter.weights) == 1 => adapter.weights.forget_packed(),
+            None if Arc::strong_count(&self.weights) == 1 => self.weights.forget_packed(),
+            _ => {}
         }
     }
 
@@ -211,6 +212,15 @@ impl Sampler for FrozenPolicy {
     fn sample(&self, requests: &[SampleRequest]) -> Vec<Result<Vec<Rollout>, PolicyError>> {
         self.sample_with(requests, None)
     }
+
+    /// Drops the packed weights, and buffers of sampling and scoring.
+    fn rest(&self) {
+        self.weights.forget_packed();
+        if let Some(adapter) = &self.adapter {
+            adapter.weights.forget_packed();
+        }
+        self.free_workspaces();
+    }
 }
 
 impl FrozenPolicy {
@@ -225,7 +235,7 @@ impl FrozenPolicy {
         requests: &[SampleRequest],
         recorder: Option<Recorder<'_>>,
     ) -> Vec<Result<Vec<Rollout>, PolicyError>> {
-        let weights = self.weights.packed(|flat| DecodeWeights::new(&self.spec, flat));
+        let weights = &*self.weights.packed(|flat| DecodeWeights::new(&self.spec, flat));
         let adapter = self
             .unmerged()
             .map(|a| a.weights.packed(|flat| DecodeAdapter::new(&a.spec.layout, &self.spec, flat)));
@@ -234,7 +244,7 @@ impl FrozenPolicy {
             rope: &self.rope,
             flat: &self.weights.flat,
             weights,
-            adapter,
+            adapter: adapter.as_deref(),
             version: self.changes,
         };
         let PolicyOptions { threads, decode_rows, share_prefixes, .. } = self.options;

@@ -235,6 +235,10 @@ impl Sampler for CandlePolicy {
         }
         self.frozen.sample_with(requests, recorder)
     }
+
+    fn rest(&self) {
+        self.frozen.rest();
+    }
 }
 
 impl Policy for CandlePolicy {

@@ -1,13 +1,13 @@
 //! Shared flat weights, with the packed layout for decoding.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A flat buffer, with lazily derived data.
 #[derive(Debug)]
 pub(crate) struct FlatWeights<P> {
     pub(crate) flat: Vec<f32>,
-    packed: OnceLock<P>,
+    packed: Mutex<Option<Arc<P>>>,
     /// Changes with the weights.
     id: u64,
 }
@@ -19,7 +19,7 @@ fn next_id() -> u64 {
 
 impl<P> FlatWeights<P> {
     pub(crate) fn new(flat: Vec<f32>) -> Arc<Self> {
-        Arc::new(Self { flat, packed: OnceLock::new(), id: next_id() })
+        Arc::new(Self { flat, packed: Mutex::default(), id: next_id() })
     }
 
     /// Identifies these weights among all others, including their earlier values.
@@ -28,21 +28,20 @@ impl<P> FlatWeights<P> {
     }
 
     /// The packed weights for decoding, created at the first use after each change.
-    pub(crate) fn packed(&self, pack: impl FnOnce(&[f32]) -> P) -> &P {
-        self.packed.get_or_init(|| pack(&self.flat))
+    pub(crate) fn packed(&self, pack: impl FnOnce(&[f32]) -> P) -> Arc<P> {
+        let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(packed.get_or_insert_with(|| Arc::new(pack(&self.flat))))
     }
 
-    /// Drops the derived data, unless it is shared.
-    pub(crate) fn forget_packed(this: &mut Arc<Self>) {
-        if let Some(weights) = Arc::get_mut(this) {
-            weights.packed.take();
-        }
+    /// Drops the derived data; whoever needs it makes it again.
+    pub(crate) fn forget_packed(&self) {
+        *self.packed.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Mutable access to the buffer, which is copied if shared. Drops the derived data.
     pub(crate) fn change(this: &mut Arc<Self>) -> &mut Vec<f32> {
         let weights = Arc::make_mut(this);
-        weights.packed.take();
+        weights.forget_packed();
         weights.id = next_id();
         &mut weights.flat
     }
@@ -50,6 +49,6 @@ impl<P> FlatWeights<P> {
 
 impl<P> Clone for FlatWeights<P> {
     fn clone(&self) -> Self {
-        Self { flat: self.flat.clone(), packed: OnceLock::new(), id: next_id() }
+        Self { flat: self.flat.clone(), packed: Mutex::default(), id: next_id() }
     }
 }
