@@ -4,6 +4,7 @@
 
 mod config;
 mod config_file;
+mod digest;
 pub(crate) mod files;
 pub(crate) mod folder;
 mod gguf;
@@ -24,6 +25,7 @@ pub use config::{ModelConfig, ModelFamily};
 pub use rotary::RopeScaling;
 pub use tokenizer::ChatTokenizer;
 
+pub(crate) use digest::digest;
 pub(crate) use layout::{LayerRanges, Layout, Linear, Parameter, zeros};
 pub(crate) use spec::ModelSpec;
 #[cfg(feature = "hub")]
