@@ -5,13 +5,16 @@
 mod config;
 mod config_file;
 mod digest;
+mod family;
 pub(crate) mod files;
 pub(crate) mod folder;
 mod gguf;
 mod growth;
 pub(crate) mod json;
+mod layers;
 mod layout;
 mod rotary;
+mod rotations;
 mod source;
 mod spec;
 mod template;
@@ -21,11 +24,14 @@ mod tokenizer;
 mod vocabulary;
 mod weight_files;
 
-pub use config::{ModelConfig, ModelFamily};
+pub use config::{Activation, ModelConfig};
+pub(crate) use digest::digest;
+pub(crate) use family::HeadNorms;
+pub use family::ModelFamily;
+pub use layers::LayerKind;
 pub use rotary::RopeScaling;
 pub use tokenizer::ChatTokenizer;
 
-pub(crate) use digest::digest;
 pub(crate) use layout::{LayerRanges, Layout, Linear, Parameter, zeros};
 pub(crate) use spec::ModelSpec;
 #[cfg(feature = "hub")]
