@@ -15,7 +15,7 @@ pub(crate) struct Limits {
 
 impl From<&ModelConfig> for Limits {
     fn from(config: &ModelConfig) -> Self {
-        Self { vocab_size: config.vocab_size, max_positions: config.max_position_embeddings }
+        Self { vocab_size: config.vocab_size, max_positions: config.longest_sequence() }
     }
 }
 

@@ -64,4 +64,4 @@ pub use cpu::{CandlePolicy, FrozenPolicy, PolicyOptions, RecallReport};
 pub use device::{DeviceKind, DeviceOptions, DevicePolicy, Precision};
 pub use learn::{AdamWConfig, ParamGroup};
 pub use lora::{LoraConfig, LoraTargets};
-pub use model::{ChatTokenizer, ModelConfig, ModelFamily, RopeScaling};
+pub use model::{Activation, ChatTokenizer, LayerKind, ModelConfig, ModelFamily, RopeScaling};

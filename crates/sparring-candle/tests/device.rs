@@ -35,7 +35,8 @@ proptest! {
 
     #[test]
     fn passes_of_any_size_give_the_gradient_of_one_tape_a_sequence(
-        family in prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]),
+        family in prop::sample::select(ModelFamily::ALL.to_vec()),
+        window in prop::option::of(1..8_usize),
         (kv_heads, group, layers) in (1..=2_usize, 1..=3_usize, 1..=3_usize),
         tied: bool,
         lora: bool,
@@ -53,6 +54,7 @@ proptest! {
             .with_rope_scaling(RopeScaling::Linear { factor: 2.0 })
             .with_max_positions(32);
         config.initializer_range = 0.3;
+        let config = support::with_options(config, false, window);
         let mut rng = Seed::new(seed).rng();
         let mut ids = |n: usize| -> Vec<u32> { (0..n).map(|_| rng.random_range(0..30)).collect() };
         let groups: Vec<Group> =

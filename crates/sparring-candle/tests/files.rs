@@ -61,24 +61,39 @@ fn every_family_is_saved_as_what_it_is() {
         high_freq_factor: 4.0,
         original_positions: 32,
     };
-    for (family, scaling, head_dim) in [
-        (ModelFamily::Qwen2, RopeScaling::Linear { factor: 2.0 }, 4),
-        (ModelFamily::Qwen3, yarn, 6),
-        (ModelFamily::Llama, llama3, 4),
-    ] {
+    let linear = RopeScaling::Linear { factor: 2.0 };
+    let long = RopeScaling::LongRope {
+        short_factor: vec![1.0],
+        long_factor: vec![2.5],
+        attention_factor: 1.2,
+        original_positions: 64,
+    };
+    let cases = [
+        (linear.clone(), 4),
+        (yarn, 6),
+        (llama3, 4),
+        (RopeScaling::Plain, 8),
+        (linear.clone(), 8),
+        (linear, 6),
+        (long, 4),
+        (RopeScaling::Plain, 4),
+        (RopeScaling::Plain, 4),
+    ];
+    for (family, (scaling, head_dim)) in ModelFamily::ALL.into_iter().zip(cases) {
         let config = ModelConfig::new(family, 40, 16, 2, 4, 24)
             .with_kv_heads(2)
             .with_head_dim(head_dim)
             .with_max_positions(96)
-            .with_attention_bias(true)
             .with_initializer_range(0.3)
-            .with_rope_scaling(scaling);
+            .with_rope_scaling(scaling.clone());
+        let config = support::with_options(config, true, Some(9));
         let policy =
             CandlePolicy::init(config, support::tokenizer(40), support::options(), Seed::new(1)).unwrap();
         let dir = tempfile::tempdir().unwrap();
         policy.save_pretrained(dir.path()).unwrap();
         let loaded = CandlePolicy::load(dir.path(), support::options()).unwrap();
         assert_eq!(loaded.config().rope_scaling, scaling);
+        assert_eq!(loaded.config().layer_kinds, policy.config().layer_kinds, "{family:?}");
         assert_eq!(bits(&policy), bits(&loaded));
         let ids: Vec<u32> = (0..40).collect();
         assert_eq!(policy.logits(&ids).unwrap(), loaded.logits(&ids).unwrap());
@@ -224,7 +239,7 @@ fn missing_and_damaged_files_are_named() {
 
 #[test]
 fn wrong_fields_are_named() {
-    let cases: [(&str, Value, &str); 11] = [
+    let cases: [(&str, Value, &str); 12] = [
         (
             "model_type",
             json!("mamba"),
@@ -235,7 +250,8 @@ fn wrong_fields_are_named() {
         ("hidden_size", Value::Null, "\"hidden_size\" is missing"),
         ("num_hidden_layers", json!(0), "\"num_hidden_layers\" is 0"),
         ("num_key_value_heads", json!(3), "\"num_key_value_heads\" must divide"),
-        ("rope_parameters", json!({"rope_type": "longrope", "factor": 4}), "\"rope_type\" is \"longrope\""),
+        ("rope_parameters", json!({"rope_type": "dynamic", "factor": 4}), "\"rope_type\" is \"dynamic\""),
+        ("rope_parameters", json!({"rope_type": "longrope", "factor": 4}), "\"short_factor\" is missing"),
         ("rope_parameters", json!({"type": "linear"}), "\"factor\" is missing (rope_type \"linear\")"),
         ("hidden_act", json!("gelu"), "\"hidden_act\" is \"gelu\""),
         ("use_sliding_window", json!(1), "\"use_sliding_window\" is 1; it must be true or false"),
@@ -245,14 +261,6 @@ fn wrong_fields_are_named() {
         let error = load_changed(|dir| edit(&dir.join("config.json"), |c| c[field] = value));
         assert!(error.contains(want), "{error}");
     }
-    let window = load_changed(|dir| {
-        edit(&dir.join("config.json"), |c| {
-            c["use_sliding_window"] = json!(true);
-            c["sliding_window"] = json!(10);
-            c["max_window_layers"] = json!(1);
-        });
-    });
-    assert!(window.contains("\"use_sliding_window\" is true"), "{window}");
     let classifier = load_changed(|dir| {
         edit(&dir.join("config.json"), |c| c["architectures"] = json!(["Qwen2ForSequenceClassification"]));
     });

@@ -11,28 +11,35 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use safetensors::SafeTensors;
 use sparring_candle::oracle::Oracle;
-use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, ModelFamily, PolicyOptions};
+use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, ModelFamily, PolicyOptions, RopeScaling};
 use sparring_core::{
     Encoder, Prompt, SampleRequest, Sampler, SamplingParams, Scorer, Seed, TokenBatch, TokenGroup,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
 
-const PARTS: [(&str, &str); 11] = [
+const PARTS: [(&str, &str); 14] = [
     ("input_layernorm", "attn_norm"),
+    ("pre_feedforward_layernorm", "ffn_norm"),
+    ("post_feedforward_layernorm", "post_ffw_norm"),
+    ("self_attn.qkv_proj", "attn_qkv"),
     ("self_attn.q_proj", "attn_q"),
     ("self_attn.k_proj", "attn_k"),
     ("self_attn.v_proj", "attn_v"),
     ("self_attn.o_proj", "attn_output"),
     ("self_attn.q_norm", "attn_q_norm"),
     ("self_attn.k_norm", "attn_k_norm"),
-    ("post_attention_layernorm", "ffn_norm"),
+    ("mlp.gate_up_proj", "ffn_up"),
     ("mlp.gate_proj", "ffn_gate"),
     ("mlp.up_proj", "ffn_up"),
     ("mlp.down_proj", "ffn_down"),
 ];
 
-fn name_in_gguf(name: &str) -> String {
+fn name_in_gguf(family: ModelFamily, name: &str) -> String {
+    // Before the feed-forward part, or after attention.
+    let after = matches!(family, ModelFamily::Gemma3 | ModelFamily::Olmo2);
+    let norm = if after { "post_attention_norm." } else { "ffn_norm." };
+    let name = name.replace("post_attention_layernorm.", norm);
     let name = name.replace("model.layers.", "blk.").replace("model.embed_tokens", "token_embd");
     let name = name.replace("model.norm", "output_norm").replace("lm_head", "output");
     PARTS.iter().fold(name, |name, (long, short)| name.replace(&format!("{long}."), &format!("{short}.")))
@@ -60,6 +67,9 @@ fn tokens() -> (Vec<Value>, Vec<Value>) {
     (tokens.into_iter().map(Value::String).collect(), kinds.into_iter().map(Value::I32).collect())
 }
 
+/// Families whose queries and keys are in that order.
+const PERMUTED: [ModelFamily; 3] = [ModelFamily::Llama, ModelFamily::SmolLM3, ModelFamily::Granite];
+
 /// The content of a GGUF file.
 struct Content {
     metadata: BTreeMap<String, Value>,
@@ -69,10 +79,14 @@ struct Content {
 impl Content {
     /// A model of random weights: as a policy, and as llama.cpp would write it.
     fn of(family: ModelFamily, tied: bool) -> (CandlePolicy, Self) {
-        let (words, kinds) = tokens();
-        let config =
-            ModelConfig::new(family, words.len(), 64, 2, 4, 96).with_kv_heads(2).with_tied_embeddings(tied);
-        let metadata = metadata(&config, words, kinds);
+        let (words, _) = tokens();
+        let config = ModelConfig::new(family, words.len(), 64, 4, 4, 96).with_kv_heads(2);
+        Self::of_config(&config.with_tied_embeddings(tied))
+    }
+
+    fn of_config(config: &ModelConfig) -> (CandlePolicy, Self) {
+        let ((words, kinds), family) = (tokens(), config.family);
+        let metadata = metadata(config, words, kinds);
         let dir = tempfile::tempdir().unwrap();
         let policy = CandlePolicy::init(
             config.clone(),
@@ -86,15 +100,25 @@ impl Content {
             candle_core::safetensors::load(dir.path().join("model.safetensors"), &Device::Cpu).unwrap();
         let tensors = saved.into_iter().map(|(name, tensor)| {
             let heads = match name {
-                _ if family != ModelFamily::Llama => None,
+                _ if !PERMUTED.contains(&family) => None,
                 _ if name.contains("q_proj") => Some(4),
                 _ if name.contains("k_proj") => Some(2),
                 _ => None,
             };
             let tensor = heads.map_or(tensor.clone(), |heads| permute(&tensor, heads));
-            (name_in_gguf(&name), tensor)
+            let factor = family == ModelFamily::Gemma3 && name.ends_with("norm.weight");
+            let tensor = if factor { (tensor + 1.0).unwrap() } else { tensor };
+            (name_in_gguf(family, &name), tensor)
         });
-        (policy, Self { metadata, tensors: tensors.collect() })
+        let mut tensors: BTreeMap<String, Tensor> = tensors.collect();
+        if let RopeScaling::LongRope { short_factor, long_factor, .. } = &config.rope_scaling {
+            for (name, factors) in [("short", short_factor), ("long", long_factor)] {
+                let factors: Vec<f32> = factors.iter().map(|factor| *factor as f32).collect();
+                let factors = Tensor::new(factors, &Device::Cpu).unwrap();
+                tensors.insert(format!("rope_factors_{name}.weight"), factors);
+            }
+        }
+        (policy, Self { metadata, tensors })
     }
 
     /// Writes the file; matrices as `kind`.
@@ -115,7 +139,7 @@ impl Content {
 }
 
 fn metadata(config: &ModelConfig, words: Vec<Value>, kinds: Vec<Value>) -> BTreeMap<String, Value> {
-    let arch = config.family.model_type();
+    let arch = config.family.model_type().trim_end_matches("_text");
     let count = |n: usize| Value::U32(n as u32);
     let text = |text: &str| Value::String(text.to_owned());
     let mut all: BTreeMap<String, Value> = [
@@ -132,6 +156,31 @@ fn metadata(config: &ModelConfig, words: Vec<Value>, kinds: Vec<Value>) -> BTree
     .into_iter()
     .map(|(name, value)| (format!("{arch}.{name}"), value))
     .collect();
+    let turned = (config.head_dim as f64 * config.partial_rotary_factor) as usize;
+    let scaling = match config.rope_scaling {
+        RopeScaling::LongRope { attention_factor, original_positions, .. } => {
+            [Some(attention_factor), Some(original_positions as f64)]
+        }
+        _ => [None; 2],
+    };
+    for (name, value) in [
+        ("rope.dimension_count", (turned < config.head_dim).then_some(turned as f64)),
+        ("attention.sliding_window", config.sliding_window.map(|window| window as f64)),
+        ("rope.scaling.original_context_length", scaling[1]),
+    ] {
+        all.extend(value.map(|value| (format!("{arch}.{name}"), count(value as usize))));
+    }
+    // Gemma's factor is that of its heads.
+    let factor = config.attention_multiplier.filter(|_| config.family == ModelFamily::Granite);
+    for (name, value) in [
+        ("rope.scaling.attn_factor", scaling[0]),
+        ("attention.scale", factor),
+        ("embedding_scale", config.embedding_multiplier),
+        ("residual_scale", config.residual_multiplier),
+        ("logit_scale", config.logits_scaling),
+    ] {
+        all.extend(value.map(|value| (format!("{arch}.{name}"), Value::F32(value as f32))));
+    }
     let merges = ["h e", "Ġ he"].map(text).to_vec();
     for (name, value) in [
         ("general.architecture", text(arch)),
@@ -170,13 +219,32 @@ fn a_file_holds_what_a_folder_holds() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.gguf");
     let ids: Vec<u32> = (0..40).map(|i| i * 7 % 250).collect();
-    for (family, tied) in [
-        (ModelFamily::Llama, true),
-        (ModelFamily::Llama, false),
-        (ModelFamily::Qwen2, true),
-        (ModelFamily::Qwen3, false),
-    ] {
-        let (policy, content) = Content::of(family, tied);
+    let others =
+        [ModelFamily::Gemma3, ModelFamily::Phi3, ModelFamily::Olmo2, ModelFamily::Granite].map(|family| {
+            let (words, _) = tokens();
+            let config = ModelConfig::new(family, words.len(), 64, 2, 4, 96).with_kv_heads(2);
+            let mut config = support::with_options(config, false, Some(9));
+            // Which layers have a window is not in the file.
+            config.layer_kinds.iter_mut().for_each(|kind| kind.slides = config.sliding_window.is_some());
+            if family == ModelFamily::Phi3 {
+                config.rope_scaling = RopeScaling::LongRope {
+                    short_factor: vec![1.0, 1.5, 2.5, 3.1],
+                    long_factor: vec![2.0, 5.0, 7.5, 9.0],
+                    attention_factor: 1.19,
+                    original_positions: 512,
+                };
+            }
+            Content::of_config(&config)
+        });
+    let models = [
+        Content::of(ModelFamily::Llama, true),
+        Content::of(ModelFamily::Llama, false),
+        Content::of(ModelFamily::Qwen2, true),
+        Content::of(ModelFamily::Qwen3, false),
+        Content::of(ModelFamily::SmolLM3, true),
+    ];
+    for (policy, content) in models.into_iter().chain(others) {
+        let family = policy.config().family;
         content.write(&path, GgmlDType::F32);
         let read = load(&path);
         assert_eq!(read.config().family, family);
@@ -330,7 +398,7 @@ fn what_cannot_be_read_is_refused_by_name() {
     };
     let text = |text: &str| Value::String(text.to_owned());
     for (error, parts) in [
-        (set("general.architecture", text("gemma3")), ["general.architecture", "gemma3", "qwen2"]),
+        (set("general.architecture", text("mamba")), ["general.architecture", "mamba", "qwen2"]),
         (set("tokenizer.ggml.model", text("bert")), ["tokenizer.ggml.model", "bert", "folder"]),
         (set("tokenizer.ggml.pre", text("tekken")), ["tokenizer.ggml.pre", "tekken", "smollm"]),
         (set("llama.block_count", Value::U32(1 << 30)), ["llama.block_count", "1073741824", "1048576"]),

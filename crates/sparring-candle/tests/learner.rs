@@ -123,9 +123,10 @@ proptest! {
 
     #[test]
     fn gradients_are_those_of_the_oracle_for_any_shape(
-        family in prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]),
+        family in prop::sample::select(ModelFamily::ALL.to_vec()),
         scaling in scalings(),
         biased: bool,
+        window in prop::option::of(1..8_usize),
         kv_heads in 1..=2_usize,
         group in 1..=3_usize,
         half in 1..=5_usize,
@@ -146,8 +147,8 @@ proptest! {
             .with_head_dim(dim)
             .with_rope_scaling(scaling)
             .with_max_positions(32);
-        config.attention_bias |= biased;
         config.initializer_range = 0.3;
+        let config = support::with_options(config, biased, window);
         let mut rng = Seed::new(seed).rng();
         let mut ids = |n: usize| -> Vec<u32> { (0..n).map(|_| rng.random_range(0..30)).collect() };
         let groups: Vec<Group> =
@@ -220,8 +221,9 @@ proptest! {
     /// Completions that share a prompt, against each completion with a separate prompt in a separate pass.
     #[test]
     fn a_shared_prompt_changes_no_gradient(
-        family in prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]),
+        family in prop::sample::select(ModelFamily::ALL.to_vec()),
         shapes in prop::collection::vec((1..90_usize, prop::collection::vec(0..40_usize, 1..6)), 1..4),
+        window in prop::option::of(1..120_usize),
         shards in 1..=3_usize,
         temperature in 0.5_f32..2.0,
         seed: u64,
@@ -229,6 +231,7 @@ proptest! {
         use rand::Rng;
         let mut config = ModelConfig::new(family, 40, 16, 2, 4, 24).with_kv_heads(2).with_max_positions(160);
         config.initializer_range = 0.2;
+        let config = support::with_options(config, false, window);
         let mut rng = Seed::new(seed).rng();
         let mut ids = |n: usize| -> Vec<u32> { (0..n).map(|_| rng.random_range(0..40)).collect() };
         let groups: Vec<Group> =
@@ -320,7 +323,8 @@ proptest! {
     /// Scores keep their bits, gradients are sums in another order. Some completions have none.
     #[test]
     fn common_beginnings_change_no_score_and_no_gradient(
-        family in prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]),
+        family in prop::sample::select(ModelFamily::ALL.to_vec()),
+        window in prop::option::of(1..300_usize),
         count in 2..9_usize,
         shards in 1..=3_usize,
         longest in 65..330_usize,
@@ -330,6 +334,7 @@ proptest! {
     ) {
         let mut config = ModelConfig::new(family, 40, 16, 2, 4, 24).with_kv_heads(2).with_max_positions(400);
         config.initializer_range = 0.2;
+        let config = support::with_options(config, false, window);
         let make = |shards: usize| {
             let options = support::options().with_shards(shards).with_checkpoint_layers(again);
             CandlePolicy::init(config.clone(), support::tokenizer(40), options, Seed::new(7)).unwrap()

@@ -289,6 +289,33 @@ fn an_adapter_folder_reads_back() {
 }
 
 #[test]
+fn an_adapter_belongs_to_the_weights_that_it_was_trained_on() {
+    let (dir, policy) = (tempfile::tempdir().unwrap(), trained(LoraConfig::new(2), 2));
+    policy.save(dir.path()).unwrap();
+    let other = base(ModelFamily::Qwen3, 3);
+    let on_device = |policy: &CandlePolicy| DevicePolicy::new(policy, DeviceOptions::default()).unwrap();
+    let mut restored = other.with_lora(LoraConfig::new(2), Seed::new(1)).unwrap();
+    for error in [
+        other.load_adapter(dir.path()).unwrap_err(),
+        on_device(&other).load_adapter(dir.path()).unwrap_err(),
+        restored.restore(dir.path()).unwrap_err(),
+    ] {
+        let error = error.to_string();
+        assert!(error.contains("adapter_model.safetensors: its factors were trained on a base"), "{error}");
+    }
+    // The same base, however it was loaded, and the adapter of a device.
+    let saved = tempfile::tempdir().unwrap();
+    base(ModelFamily::Qwen3, 2).save_pretrained(saved.path()).unwrap();
+    let again = CandlePolicy::load(saved.path(), support::options()).unwrap();
+    assert_eq!(bits(&again.load_adapter(dir.path()).unwrap()), bits(&policy));
+    on_device(&again).load_adapter(dir.path()).unwrap().save_pretrained(dir.path()).unwrap();
+    assert_eq!(bits(&again.load_adapter(dir.path()).unwrap()), bits(&policy));
+    // Another program's adapter does not say what it was trained on.
+    with_whole(dir.path(), &[]);
+    assert!(other.load_adapter(dir.path()).is_ok());
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     let saved = |change: &dyn Fn(&mut serde_json::Value)| {
         let dir = tempfile::tempdir().unwrap();

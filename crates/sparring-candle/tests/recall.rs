@@ -96,19 +96,22 @@ impl Case {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let family = prop::sample::select(vec![ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama]);
+    let family = prop::sample::select(ModelFamily::ALL.to_vec());
     let shape = (1..4_usize, prop::sample::select(vec![(2, 1), (4, 2), (6, 2)]), 1..12_usize, 5..40_usize);
+    let window = prop::option::of(1..90_usize);
     let rest = (any::<[bool; 3]>(), 0.1..20.0_f64, 1..5_usize, 1..4_usize, 0..1000_u64);
-    (family, shape, rest).prop_map(|(family, (layers, (heads, kv_heads), half, ff), rest)| {
+    (family, shape, window, rest).prop_map(|(family, (layers, (heads, kv_heads), half, ff), window, rest)| {
         let ([bias, adapted, again], alpha, rows, shards, seed) = rest;
         let config = ModelConfig::new(family, 40, 24, layers, heads, ff);
         let mut config = config.with_kv_heads(kv_heads).with_max_positions(300);
         config.head_dim = 2 * half;
-        config.attention_bias = bias || family == ModelFamily::Qwen2;
         config.initializer_range = 0.3;
+        let config = support::with_options(config, bias, window);
         let lora = LoraConfig::new(3)
             .with_alpha(alpha)
-            .with_targets(LoraTargets::names(["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]))
+            .with_targets(LoraTargets::Pattern(
+                r".*\.(q_proj|v_proj|qkv_proj|o_proj|(gate_)?up_proj|down_proj)".to_owned(),
+            ))
             .with_rank_of("v_proj", 2)
             .with_alpha_of("v_proj", 3.0 * alpha);
         let lora = adapted.then_some(lora);

@@ -87,17 +87,14 @@ fn wide(family: ModelFamily, dim: usize) -> CandlePolicy {
     let mut config =
         ModelConfig::new(family, 40, 16, 2, 4, 24).with_kv_heads(2).with_head_dim(dim).with_max_positions(96);
     config.initializer_range = 0.3;
+    let config = support::with_options(config, true, Some(7));
     CandlePolicy::init(config, support::tokenizer(40), support::options(), Seed::new(22)).unwrap()
 }
 
 #[test]
 fn scores_are_the_samplers_own_log_probabilities() {
-    for policy in [
-        with_rows(2, 64),
-        wide(ModelFamily::Qwen3, 20),
-        wide(ModelFamily::Llama, 32),
-        wide(ModelFamily::Qwen2, 64),
-    ] {
+    let families = ModelFamily::ALL.into_iter().zip([64, 20, 32, 12, 16, 48, 24, 8, 4]);
+    for policy in families.map(|(family, dim)| wide(family, dim)).chain([with_rows(2, 64)]) {
         for temperature in [0.6, 1.0, 1.7] {
             compare_scores(&policy, temperature);
         }

@@ -37,8 +37,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! GRPO on a Hugging Face folder, with a reward of your own (`folder` is any Qwen2, Qwen3 or Llama; here it is the
-//! miniature's base):
+//! GRPO on a Hugging Face folder, with a reward of your own (`folder` is of any family of `candle::ModelFamily`; here
+//! it is the miniature's base):
 //!
 //! ```
 //! # #[cfg(all(feature = "candle", feature = "miniature", feature = "train"))]

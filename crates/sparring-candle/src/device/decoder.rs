@@ -6,7 +6,7 @@
 
 use super::frame::{Frame, wide};
 use super::weights::TensorWeights;
-use crate::model::ModelConfig;
+use crate::model::{HeadNorms, ModelConfig};
 use candle_core::{D, DType, Device, Result, Tensor};
 use sparring_core::TokenMask;
 
@@ -43,7 +43,7 @@ impl Decoder<'_> {
         let (rows, tokens) = ids.dims2()?;
         let embedding = self.weights.get("model.embed_tokens.weight")?;
         let x = embedding.index_select(&ids.flatten_all()?, 0)?;
-        x.reshape((rows, tokens, self.config.hidden_size))
+        scaled(x, self.config.embedding_scale())?.reshape((rows, tokens, self.config.hidden_size))
     }
 
     /// One layer: rows × tokens × hidden_size to the same. `attend_to` receives the tokens' own keys and values and
@@ -56,19 +56,51 @@ impl Decoder<'_> {
         attend_to: impl FnOnce(KeyValue) -> Result<KeyValue>,
     ) -> Result<Tensor> {
         let prefix = format!("model.layers.{i}");
-        let h = self.norm(x, &format!("{prefix}.input_layernorm.weight"))?;
-        let x = (x + self.attention(&h, &format!("{prefix}.self_attn"), frame, attend_to)?)?;
-        let h = self.norm(&x, &format!("{prefix}.post_attention_layernorm.weight"))?;
-        let project = |h: &Tensor, part: &str| self.linear(h, &format!("{prefix}.mlp.{part}"));
-        let gate = project(&h, "gate_proj")?.silu()?;
-        &x + project(&(gate * project(&h, "up_proj")?)?, "down_proj")?
+        // The norms of what attention reads and gives, and of what the feed-forward part does.
+        let norm = |x: Tensor, name: Option<&str>| match name {
+            Some(name) => self.norm(&x, &format!("{prefix}.{name}.weight")),
+            None => Ok(x),
+        };
+        let [reads, gives, reads_next, gives_next] = self.config.family.traits().norms.names();
+        let attended = self.attention(i, &norm(x.clone(), reads)?, frame, attend_to)?;
+        let x = (x + scaled(norm(attended, gives)?, self.config.residual_scale())?)?;
+        let fed = self.feed_forward(&norm(x.clone(), reads_next)?, &format!("{prefix}.mlp"))?;
+        x + scaled(norm(fed, gives_next)?, self.config.residual_scale())?
+    }
+
+    fn feed_forward(&self, h: &Tensor, prefix: &str) -> Result<Tensor> {
+        let ff = self.config.intermediate_size;
+        let parts = self.products(h, prefix, "gate_up_proj", &[("gate_proj", ff), ("up_proj", ff)])?;
+        let gate = if self.config.is_gelu() { gelu(&parts[0])? } else { parts[0].silu()? };
+        self.linear(&(gate * &parts[1])?, &format!("{prefix}.down_proj"))
+    }
+
+    /// The products of matrices with the same input: one matrix of the checkpoint each, or one for all of them.
+    fn products(
+        &self,
+        h: &Tensor,
+        prefix: &str,
+        fused: &str,
+        parts: &[(&str, usize)],
+    ) -> Result<Vec<Tensor>> {
+        if !self.config.family.traits().fused {
+            return parts.iter().map(|(part, _)| self.linear(h, &format!("{prefix}.{part}"))).collect();
+        }
+        let all = self.linear(h, &format!("{prefix}.{fused}"))?;
+        let mut from = 0;
+        let part = |(_, width): &(&str, usize)| {
+            from += width;
+            all.narrow(D::Minus1, from - width, *width)
+        };
+        parts.iter().map(part).collect()
     }
 
     /// Logits of single tokens, n × hidden_size to n × vocab_size, at least in single precision.
     pub(crate) fn logits(&self, x: &Tensor) -> Result<Tensor> {
         let tied = self.config.tie_word_embeddings;
         let head = if tied { "model.embed_tokens.weight" } else { "lm_head.weight" };
-        let logits = self.norm(x, "model.norm.weight")?.matmul(&self.weights.get(head)?.t()?)?;
+        let normed = scaled(self.norm(x, "model.norm.weight")?, self.config.logit_scale())?;
+        let logits = normed.matmul(&self.weights.get(head)?.t()?)?;
         logits.to_dtype(wide(logits.dtype()))
     }
 
@@ -85,35 +117,38 @@ impl Decoder<'_> {
 
     fn attention(
         &self,
+        layer: usize,
         h: &Tensor,
-        prefix: &str,
         frame: &Frame,
         attend_to: impl FnOnce(KeyValue) -> Result<KeyValue>,
     ) -> Result<Tensor> {
+        let prefix = format!("model.layers.{layer}.self_attn");
         let (rows, tokens, _) = h.dims3()?;
         let (heads, groups) = (self.config.num_attention_heads, self.config.num_key_value_heads);
         let dim = self.config.head_dim;
-        let project = |part: &str, heads: usize| {
-            let x = self.linear(h, &format!("{prefix}.{part}_proj"))?;
-            x.reshape((rows, tokens, heads, dim))?.transpose(1, 2)?.contiguous()
-        };
-        let turned = |part: &str, heads: usize| {
-            let x = project(part, heads)?;
-            let normed = if self.config.qk_norm() {
-                self.norm(&x, &format!("{prefix}.{part}_norm.weight"))?
-            } else {
-                x
+        let (query, kv) = (self.config.query_width(), self.config.kv_width());
+        let parts = [("q_proj", query), ("k_proj", kv), ("v_proj", kv)];
+        let parts = self.products(h, &prefix, "qkv_proj", &parts)?;
+        let split =
+            |x: &Tensor, heads: usize| x.reshape((rows, tokens, heads, dim))?.transpose(1, 2)?.contiguous();
+        let turned = |x: &Tensor, norm: &str, heads: usize| {
+            let norm = |x: &Tensor| self.norm(x, &format!("{prefix}.{norm}.weight"));
+            let x = match self.config.family.traits().head_norms {
+                HeadNorms::Never => split(x, heads)?,
+                HeadNorms::Each => norm(&split(x, heads)?)?,
+                HeadNorms::Together => split(&norm(x)?, heads)?,
             };
-            rotate(&normed, frame)
+            self.config.rotation(layer).map_or(Ok(x.clone()), |rotation| rotate(&x, &frame.turns[rotation]))
         };
         // The queries that share a key head are rows of one product: keys and values are never repeated.
-        let q = turned("q", heads)?.reshape((rows, groups, heads / groups * tokens, dim))?;
-        let KeyValue { key, value } =
-            attend_to(KeyValue { key: turned("k", groups)?, value: project("v", groups)? })?;
+        let q = turned(&parts[0], "q_norm", heads)?.reshape((rows, groups, heads / groups * tokens, dim))?;
+        let own = KeyValue { key: turned(&parts[1], "k_norm", groups)?, value: split(&parts[2], groups)? };
+        let KeyValue { key, value } = attend_to(own)?;
         let total = key.dim(2)?;
-        let scores = (q.matmul(&key.t()?)? / (dim as f64).sqrt())?.to_dtype(wide(h.dtype()))?;
+        let scale = self.config.attention_multiplier.unwrap_or(1.0 / (dim as f64).sqrt());
+        let scores = (q.matmul(&key.t()?)? * scale)?.to_dtype(wide(h.dtype()))?;
         let scores = scores.reshape((rows, groups, heads / groups, tokens, total))?;
-        let scores = match &frame.mask {
+        let scores = match frame.mask(self.config.window(layer)) {
             Some(mask) => scores.broadcast_add(mask)?,
             None => scores,
         };
@@ -138,22 +173,43 @@ impl Decoder<'_> {
         y.reshape((rows, tokens, outputs))
     }
 
-    /// `x / √(mean(x²) + eps) · weight` over the last dimension (arXiv:1910.07467).
+    /// `x / √(mean(x²) + eps) · weight` over the last dimension (arXiv:1910.07467); by 1 more than the weight where the
+    /// family does so.
     fn norm(&self, x: &Tensor, weight: &str) -> Result<Tensor> {
         let broad = x.to_dtype(wide(x.dtype()))?;
         let mean = broad.sqr()?.mean_keepdim(D::Minus1)?;
         let normed = broad.broadcast_div(&(mean + self.config.rms_norm_eps)?.sqrt()?)?;
-        normed.to_dtype(x.dtype())?.broadcast_mul(&self.weights.get(weight)?)
+        let weight = self.weights.get(weight)?;
+        if self.config.norms_from_one() {
+            let factors = (weight.to_dtype(normed.dtype())? + 1.0)?;
+            return normed.broadcast_mul(&factors)?.to_dtype(x.dtype());
+        }
+        normed.to_dtype(x.dtype())?.broadcast_mul(&weight)
     }
 }
 
-/// Turns the two halves of each head against each other.
-fn rotate(x: &Tensor, frame: &Frame) -> Result<Tensor> {
-    let half = x.dim(D::Minus1)? / 2;
-    let broad = x.to_dtype(frame.cos.dtype())?;
+fn scaled(x: Tensor, factor: Option<f32>) -> Result<Tensor> {
+    factor.map_or(Ok(x.clone()), |factor| x * f64::from(factor))
+}
+
+/// `x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))` (arXiv:1606.08415); candle's own has a derivative of six digits.
+fn gelu(x: &Tensor) -> Result<Tensor> {
+    let cubic = (x + ((x.sqr()? * x)? * 0.044_715)?)?;
+    let tanh = (cubic * (2.0 / std::f64::consts::PI).sqrt())?.tanh()?;
+    (x * 0.5)? * (tanh + 1.0)?
+}
+
+/// Turns the two halves of each head against each other; the end of a head for which there is no angle stays.
+fn rotate(x: &Tensor, (cos, sin): &(Tensor, Tensor)) -> Result<Tensor> {
+    let (half, width) = (cos.dim(D::Minus1)?, x.dim(D::Minus1)?);
+    let broad = x.to_dtype(cos.dtype())?;
     let (a, b) = (broad.narrow(D::Minus1, 0, half)?, broad.narrow(D::Minus1, half, half)?);
-    let turn = |x: &Tensor, y: &Tensor| x.broadcast_mul(&frame.cos)? + y.broadcast_mul(&frame.sin)?;
-    Tensor::cat(&[turn(&a, &b.neg()?)?, turn(&b, &a)?], D::Minus1)?.to_dtype(x.dtype())
+    let turn = |x: &Tensor, y: &Tensor| x.broadcast_mul(cos)? + y.broadcast_mul(sin)?;
+    let mut parts = vec![turn(&a, &b.neg()?)?, turn(&b, &a)?];
+    if 2 * half < width {
+        parts.push(broad.narrow(D::Minus1, 2 * half, width - 2 * half)?);
+    }
+    Tensor::cat(&parts, D::Minus1)?.to_dtype(x.dtype())
 }
 
 /// Over the last dimension. The largest is a constant: a shift does not change the result.

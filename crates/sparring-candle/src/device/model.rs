@@ -7,7 +7,7 @@ use super::weights::TensorWeights;
 use crate::batch;
 use crate::error::candle_error;
 use crate::lora::{AdapterSpec, Whole};
-use crate::model::{ModelSpec, Parameter};
+use crate::model::{ModelSpec, Parameter, digest};
 use candle_core::{DType, Device, Result, Tensor, Var};
 use sparring_core::{PolicyError, Rollout, SampleRequest, Sampler, Scorer, TokenBatch, TokenGroup};
 use std::collections::BTreeMap;
@@ -101,9 +101,6 @@ impl DeviceModel {
         adapter: Arc<AdapterSpec>,
         factors: &[f32],
     ) -> std::result::Result<Self, PolicyError> {
-        if self.adapter.is_some() {
-            return Err(PolicyError::invalid("the policy already has an adapter; start from the base"));
-        }
         if adapter.config.dropout > 0.0 {
             return Err(PolicyError::Unsupported { what: "dropout on a device (lora_dropout: set it to 0)" });
         }
@@ -119,9 +116,19 @@ impl DeviceModel {
         Ok(model)
     }
 
+    /// The digest of the weights, for an adapter on them.
+    pub(super) fn digest(&self) -> std::result::Result<String, PolicyError> {
+        if self.adapter.is_some() {
+            return Err(PolicyError::invalid("the policy already has an adapter; start from the base"));
+        }
+        let layout = &self.spec.layout;
+        let weights = flat(&layout.parameters, &self.variables).map_err(candle_error)?;
+        Ok(digest(layout, &weights))
+    }
+
     /// The model with some of its parameters replaced.
     pub(super) fn replaced(&self, whole: &[Whole]) -> std::result::Result<Self, PolicyError> {
-        if whole.is_empty() || self.adapter.is_some() {
+        if whole.is_empty() {
             return Ok(self.clone());
         }
         let mut all = (*self.variables).clone();

@@ -64,8 +64,8 @@ impl DevicePolicy {
         }
     }
 
-    /// Loads a model: a folder in Hugging Face's layout, or a GGUF file of a Llama, Qwen2 or Qwen3, whose quantised
-    /// weights are widened to single precision.
+    /// Loads a model of one of the [families](crate::ModelFamily): a folder in Hugging Face's layout, or a GGUF file,
+    /// whose quantised weights are widened to single precision.
     ///
     /// # Errors
     /// As [`CandlePolicy::load`] and [`DevicePolicy::new`].
@@ -98,7 +98,7 @@ impl DevicePolicy {
     /// [`PolicyError::Invalid`] if a setting is out of range, a target matches nothing, or this policy has an
     /// adapter already; [`PolicyError::Unsupported`] for dropout.
     pub fn with_lora(&self, config: LoraConfig, seed: Seed) -> Result<Self, PolicyError> {
-        let adapter = AdapterSpec::new(config, &self.model.spec.layout)?;
+        let adapter = AdapterSpec::new(config, &self.model.spec.layout, self.model.digest()?)?;
         let factors = adapter.init(seed.child("factors"))?;
         Ok(Self::of(self.model.adapted(adapter, &factors)?))
     }
@@ -108,7 +108,7 @@ impl DevicePolicy {
     /// # Errors
     /// As [`CandlePolicy::load_adapter`]; [`PolicyError::Unsupported`] for dropout.
     pub fn load_adapter(&self, dir: impl AsRef<Path>) -> Result<Self, PolicyError> {
-        let (adapter, factors) = lora::read(dir.as_ref(), &self.model.spec.layout)?;
+        let (adapter, factors) = lora::read(dir.as_ref(), &self.model.spec.layout, &self.model.digest()?)?;
         let base = self.model.replaced(&adapter.whole)?;
         Ok(Self::of(base.adapted(adapter, &factors)?))
     }

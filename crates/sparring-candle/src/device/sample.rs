@@ -6,7 +6,7 @@
 //! rows leave once they are half of the cohort. Tokens are drawn on the host, by `draw`.
 
 use super::decoder::{Decoder, KeyValue};
-use super::frame::{Frame, gaps};
+use super::frame::{Frame, StepMasks, gaps};
 use super::model::DeviceModel;
 use crate::draw::{Completion, DrawScratch, Finished, Prepared, answer};
 use crate::error::candle_error;
@@ -92,7 +92,7 @@ impl<'a> Cohort<'a> {
             requests,
             rows: members.iter().map(|&(r, i)| Some(Completion::new(requests, r, i))).collect(),
             cache: Vec::new(),
-            mask: gaps(place, &row_lengths, longest, longest + most)?,
+            mask: gaps(place, &row_lengths, longest, longest + most, usize::MAX)?,
             longest,
             drawn: 0,
             logits: Vec::new(),
@@ -165,6 +165,16 @@ impl<'a> Cohort<'a> {
         Ok(())
     }
 
+    /// The mask of layers with a window, where the last of the cached tokens is at `at`.
+    fn window(&self, place: (&Device, DType), at: usize) -> Result<Option<Tensor>> {
+        let Some(window) = self.decoder.config.sliding_window else { return Ok(None) };
+        let prompt = |row: &Option<Completion<'_>>| {
+            row.as_ref().map_or(self.longest, |row| self.requests[row.request].prompt.len())
+        };
+        let prompts: Vec<usize> = self.rows.iter().map(prompt).collect();
+        gaps(place, &prompts, self.longest, at + 1, window)
+    }
+
     /// Feeds one token of every row and returns the logits of the next.
     fn step(&self) -> Result<Vec<f32>> {
         let (device, config) = (&self.model.device, self.decoder.config);
@@ -173,8 +183,10 @@ impl<'a> Cohort<'a> {
         let prompt = |row: &Completion<'_>| self.requests[row.request].prompt.len();
         let position = |row: &Option<Completion<'_>>| row.as_ref().map_or(0, prompt) + self.drawn - 1;
         let positions: Vec<usize> = self.rows.iter().map(position).collect();
-        let mask = self.mask.as_ref().map(|mask| mask.narrow(4, 0, at + 1)).transpose()?;
-        let frame = Frame::step(config, (device, self.model.dtype()), &positions, mask)?;
+        let place = (device, self.model.dtype());
+        let gaps = self.mask.as_ref().map(|mask| mask.narrow(4, 0, at + 1)).transpose()?;
+        let frame =
+            Frame::step(config, place, &positions, StepMasks { gaps, window: self.window(place, at)? })?;
         let mut x = self.decoder.embed(&Tensor::from_vec(last, (self.rows.len(), 1), device)?)?;
         for (i, layer) in self.cache.iter().enumerate() {
             x = self.decoder.layer(i, &x, &frame, |own| {

@@ -15,27 +15,27 @@
 mod adamw;
 mod attend;
 mod buffer;
+mod gated;
 mod math;
 mod norm;
 mod packed;
 mod product;
 mod rope;
 mod softmax;
-mod swiglu;
 mod tile;
 
 pub(crate) use adamw::{AdamStep, adamw, sum_of_squares};
 pub(crate) use attend::{PAGE, attend_page, score_page, write_position};
 pub(crate) use buffer::Buffer;
+pub(crate) use gated::{gated_backward, gated_forward};
 pub(crate) use math::{add, dot, scale_in_place, scale_row};
 pub(crate) use norm::{rms_backward, rms_forward};
 pub(crate) use packed::{Packed, packed_matmul, packed_panels};
 pub(crate) use product::{INNER, Packing, Write, matmul, pack, packed_len, product};
-pub(crate) use rope::{RopeTable, rope};
+pub(crate) use rope::{RopeTable, RopeTables, rope};
 pub(crate) use softmax::{
     HeadGradient, SoftmaxSums, block_sums, exp_in_place, head_gradient, row_max, softmax_row_backward,
 };
-pub(crate) use swiglu::{swiglu_backward, swiglu_forward};
 pub(crate) use tile::{Mat, MatMut, PANEL, Panels, Start};
 
 use std::sync::OnceLock;

@@ -67,7 +67,7 @@ pub(crate) fn write_optimizer(
         }
     }
     let counts = format!("{} {} {} {changes}", adam.steps, dropout.calls, dropout.seed.value());
-    tensors::write(dir, OPTIMIZER, &tensors, (STEPS, counts))
+    tensors::write(dir, OPTIMIZER, &tensors, [(STEPS, counts)])
 }
 
 /// Reads the content of a checkpoint other than the `len` weights.
@@ -97,7 +97,7 @@ pub(crate) fn read_trained(
     let Some(adapter) = adapter else {
         return folder::read_weights(dir, layout);
     };
-    let (spec, weights) = lora::read(dir, layout)?;
+    let (spec, weights) = lora::read(dir, layout, &adapter.base)?;
     if spec.config == adapter.config && spec.whole == adapter.whole {
         return Ok(weights);
     }

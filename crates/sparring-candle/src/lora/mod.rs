@@ -23,6 +23,8 @@ pub(crate) struct AdapterSpec {
     pub(crate) layout: AdapterLayout,
     /// Parameters of the base that the adapter replaces.
     pub(crate) whole: Vec<Whole>,
+    /// The digest of the base's weights, saved with the factors: on other weights they mean nothing.
+    pub(crate) base: String,
 }
 
 /// A parameter of the base, saved whole with an adapter. It is not trained here.
@@ -34,8 +36,8 @@ pub(crate) struct Whole {
 }
 
 impl AdapterSpec {
-    /// A fresh adapter. A target that matches nothing is a mistake.
-    pub(crate) fn new(config: LoraConfig, base: &Layout) -> Result<Arc<Self>, PolicyError> {
+    /// A fresh adapter on a base with this digest. A target that matches nothing is a mistake.
+    pub(crate) fn new(config: LoraConfig, base: &Layout, digest: String) -> Result<Arc<Self>, PolicyError> {
         config.validate()?;
         if let Some(name) = config.modules_to_save.first() {
             return Err(PolicyError::invalid(format!(
@@ -44,14 +46,14 @@ impl AdapterSpec {
             )));
         }
         let layout = AdapterLayout::new(&config, base, true)?;
-        Ok(Arc::new(Self { config, layout, whole: Vec::new() }))
+        Ok(Arc::new(Self { config, layout, whole: Vec::new(), base: digest }))
     }
 
     /// An adapter that PEFT accepted: it needs one target that matches.
-    pub(crate) fn read(config: LoraConfig, base: &Layout) -> Result<Self, PolicyError> {
+    pub(crate) fn read(config: LoraConfig, base: &Layout, digest: &str) -> Result<Self, PolicyError> {
         config.validate()?;
         let layout = AdapterLayout::new(&config, base, false)?;
-        Ok(Self { config, layout, whole: Vec::new() })
+        Ok(Self { config, layout, whole: Vec::new(), base: digest.to_owned() })
     }
 
     /// Puts the parameters that are saved whole into the base's weights.

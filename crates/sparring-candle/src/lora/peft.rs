@@ -18,20 +18,29 @@ const PREFIX: &str = "base_model.model.";
 const HEAD: &str = "lm_head.weight";
 const NEEDS: &str = "an adapter folder needs adapter_config.json and adapter_model.safetensors";
 
-/// Reads an adapter for a base.
-pub(crate) fn read(dir: &Path, base: &Layout) -> Result<(Arc<AdapterSpec>, Vec<f32>), PolicyError> {
+/// In the metadata of the weights: the digest of the base that they were trained on.
+const BASE: &str = "sparring_base";
+
+/// Reads an adapter for a base whose weights have this digest. An adapter that does not say what it was trained on, as
+/// those of other programs, is taken on trust.
+pub(crate) fn read(
+    dir: &Path,
+    base: &Layout,
+    digest: &str,
+) -> Result<(Arc<AdapterSpec>, Vec<f32>), PolicyError> {
     let file = dir.join(CONFIG);
     let map = json::read_object(&file, NEEDS)?;
     let fields = Fields { file: &file, map: &map };
     refuse_what_is_not_lora(fields)?;
     let named = |error: &dyn std::fmt::Display| PolicyError::invalid(format!("{}: {error}", file.display()));
     let config: LoraConfig = serde_json::from_value(Value::Object(known(&map))).map_err(|e| named(&e))?;
-    let mut spec = AdapterSpec::read(config, base).map_err(|e| named(&e))?;
+    let mut spec = AdapterSpec::read(config, base, digest).map_err(|e| named(&e))?;
     let tensors = TensorFile::read(&dir.join(WEIGHTS), &missing_weights(dir))?;
     // Before memory is taken: the ranks may be any.
     for p in spec.parameters() {
         tensors.check(&p.name, &p.shape)?;
     }
+    check_base(&tensors, digest)?;
     let mut weights = zeros(spec.layout.len)?;
     for p in spec.parameters() {
         tensors.copy(&p.name, &p.shape, &mut weights[p.at.clone()])?;
@@ -42,6 +51,18 @@ pub(crate) fn read(dir: &Path, base: &Layout) -> Result<(Arc<AdapterSpec>, Vec<f
     check_head(&tensors, &spec, base)?;
     check_saved(&tensors, &spec)?;
     Ok((Arc::new(spec), weights))
+}
+
+/// The factors of one base change another in an arbitrary way.
+fn check_base(tensors: &TensorFile, digest: &str) -> Result<(), PolicyError> {
+    match tensors.metadata(BASE).filter(|trained_on| *trained_on != digest) {
+        None => Ok(()),
+        Some(trained_on) => Err(tensors.bad(format_args!(
+            "its factors were trained on a base whose weights have the digest {trained_on}, and those of this base \
+             have {digest}; load the base that the adapter was trained on (in the same precision), or save the adapter \
+             again with Python's PEFT, which leaves the digest out, to use it on this base all the same"
+        ))),
+    }
 }
 
 /// A parameter of the base that an adapter has whole, such as an embedding that was extended and trained.
@@ -201,7 +222,8 @@ pub(crate) fn save(dir: &Path, spec: &AdapterSpec, weights: &[f32]) -> Result<()
         let name = format!("{PREFIX}{}", parameter.name);
         NamedTensor { name, shape: parameter.shape.clone(), data: values }
     }));
-    tensors::write(dir, WEIGHTS, &tensors, ("format", "pt".to_owned()))?;
+    let metadata = [("format", "pt".to_owned()), (BASE, spec.base.clone())];
+    tensors::write(dir, WEIGHTS, &tensors, metadata)?;
     let mut config = serde_json::to_value(&spec.config)
         .map_err(|error| PolicyError::backend("writing adapter_config.json", error))?;
     if let Value::Object(map) = &mut config {

@@ -1,54 +1,31 @@
 //! The shape of a decoder.
 
+use super::family::{Biases, HeadNorms, ModelFamily};
+use super::layers::LayerKind;
 use super::rotary::RopeScaling;
 use serde_json::{Map, Value};
 use sparring_core::PolicyError;
+use std::borrow::Cow;
 
-/// Decoder families, by Hugging Face's `model_type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The function of the gate in the feed-forward layer (arXiv:2002.05202).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum ModelFamily {
-    /// Qwen2 and Qwen2.5: biases on queries, keys and values.
-    Qwen2,
-    /// Qwen3: norms on the heads of queries and keys.
-    Qwen3,
-    /// Llama 2, 3, 3.1 and 3.2.
-    Llama,
+pub enum Activation {
+    /// x·σ(x).
+    #[default]
+    Silu,
+    /// GELU (arXiv:1606.08415) by its approximation, x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+    GeluTanh,
 }
-
-/// Every family with its `model_type` and `architectures`.
-const FAMILIES: [(ModelFamily, &str, &str); 3] = [
-    (ModelFamily::Qwen2, "qwen2", "Qwen2ForCausalLM"),
-    (ModelFamily::Qwen3, "qwen3", "Qwen3ForCausalLM"),
-    (ModelFamily::Llama, "llama", "LlamaForCausalLM"),
-];
 
 /// Most rows of an embedding.
 const LARGEST_VOCABULARY: usize = 1 << 24;
 /// Largest width of a layer or of a head, and largest number of heads.
 const LARGEST_WIDTH: usize = 1 << 20;
 /// Most layers.
-const MOST_LAYERS: usize = 1 << 14;
+pub(super) const MOST_LAYERS: usize = 1 << 14;
 /// Longest sequence. Tables are made as positions are reached, in pieces, of which there is a list.
 const MOST_POSITIONS: usize = 1 << 24;
-
-impl ModelFamily {
-    pub(super) fn names(self) -> (&'static str, &'static str) {
-        FAMILIES.iter().find(|(f, ..)| *f == self).map_or(("", ""), |(_, name, class)| (name, class))
-    }
-
-    /// The family of this `model_type`; else what to say of it.
-    pub(super) fn named(name: &str) -> Result<Self, String> {
-        let known = || FAMILIES.map(|(_, name, _)| format!("\"{name}\"")).join(", ");
-        let found = FAMILIES.iter().find(|(_, n, _)| *n == name).map(|(family, ..)| *family);
-        found.ok_or_else(|| format!("is \"{name}\"; this backend loads {}", known()))
-    }
-
-    /// The value of `model_type`.
-    pub fn model_type(self) -> &'static str {
-        self.names().0
-    }
-}
 
 /// The shape of a decoder.
 ///
@@ -88,8 +65,26 @@ pub struct ModelConfig {
     pub rope_theta: f64,
     /// How the rotary frequencies are scaled.
     pub rope_scaling: RopeScaling,
+    /// Base of the frequencies of layers within a window, which are not scaled; as of the others if `None`.
+    pub rope_local_theta: Option<f64>,
+    /// Share of a head's numbers that turn, the first ones, in (0, 1].
+    pub partial_rotary_factor: f64,
+    /// How many positions a layer within a window sees, the token itself among them; all if `None`.
+    pub sliding_window: Option<usize>,
+    /// The attention of each layer; those beyond the list see all positions, and turn.
+    pub layer_kinds: Vec<LayerKind>,
     /// Whether queries, keys and values have biases (and the output of attention, except for Qwen2).
     pub attention_bias: bool,
+    /// The function of the gate.
+    pub activation: Activation,
+    /// Factor of embeddings; 1 if `None`. Gemma's is √hidden_size, whatever this is.
+    pub embedding_multiplier: Option<f64>,
+    /// Factor of scores; 1/√head_dim if `None`.
+    pub attention_multiplier: Option<f64>,
+    /// Factor of what attention and feed-forward add to the residual stream; 1 if `None`.
+    pub residual_multiplier: Option<f64>,
+    /// Divisor of logits; 1 if `None`.
+    pub logits_scaling: Option<f64>,
     /// Whether the output matrix is the embedding.
     pub tie_word_embeddings: bool,
     /// Standard deviation of fresh weights.
@@ -100,8 +95,8 @@ pub struct ModelConfig {
 
 impl ModelConfig {
     /// A decoder with as many key heads as query heads, tied embeddings, positions up to 2048, RMSNorm epsilon
-    /// 1e-6 and rotary base 10 000. Sizes: `vocab` × `hidden` embeddings, `layers` layers of `heads` heads and
-    /// `intermediate` feed-forward units.
+    /// 1e-6, rotary base 10 000, no window and no factors, whose layers are of the family's usual kinds. Sizes:
+    /// `vocab` × `hidden` embeddings, `layers` layers of `heads` heads and `intermediate` feed-forward units.
     pub fn new(
         family: ModelFamily,
         vocab: usize,
@@ -123,7 +118,16 @@ impl ModelConfig {
             rms_norm_eps: 1e-6,
             rope_theta: 10_000.0,
             rope_scaling: RopeScaling::Plain,
-            attention_bias: family == ModelFamily::Qwen2,
+            rope_local_theta: family.traits().local_rotation.then_some(10_000.0),
+            partial_rotary_factor: 1.0,
+            sliding_window: None,
+            layer_kinds: Self::default_layers(family, layers),
+            attention_bias: family.traits().biases == Biases::Inputs,
+            activation: family.traits().activation,
+            embedding_multiplier: None,
+            attention_multiplier: None,
+            residual_multiplier: None,
+            logits_scaling: None,
             tie_word_embeddings: true,
             initializer_range: 0.02,
             other: Map::new(),
@@ -177,6 +181,13 @@ impl ModelConfig {
         self
     }
 
+    /// Sets how many positions layers within a window see.
+    #[must_use]
+    pub fn with_sliding_window(mut self, positions: usize) -> Self {
+        self.sliding_window = Some(positions);
+        self
+    }
+
     /// Sets the standard deviation of fresh weights.
     #[must_use]
     pub fn with_initializer_range(mut self, deviation: f64) -> Self {
@@ -207,26 +218,75 @@ impl ModelConfig {
         if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
             return Err(bad("head_dim", "must be even (rotary embedding turns pairs), and at least 2"));
         }
-        for (field, value) in [
-            ("rms_norm_eps", self.rms_norm_eps),
-            ("rope_theta", self.rope_theta),
-            ("initializer_range", self.initializer_range),
-        ] {
-            if !(value.is_finite() && value > 0.0) {
+        self.check_numbers(&bad)?;
+        match (self.family.traits().biases, self.attention_bias) {
+            (Biases::Inputs, false) => return Err(bad("attention_bias", "must be true: Qwen2 has biases")),
+            (Biases::Never, true) => {
+                return Err(bad("attention_bias", "must be false: models of this family have no biases"));
+            }
+            _ => {}
+        }
+        let rotary = self.rotary_dim();
+        if rotary < 2 || rotary > self.head_dim || !rotary.is_multiple_of(2) {
+            return Err(bad("partial_rotary_factor", "must leave an even part of a head, of at least 2"));
+        }
+        if let Some((field, why)) = self.layers_fault() {
+            return Err(bad(field, why));
+        }
+        if let Some(field) = self.other_option() {
+            return Err(bad(field, "is set, but models of this family have no such option"));
+        }
+        self.rope_scaling.fault(rotary).map_or(Ok(()), |fault| Err(bad("rope_scaling", fault)))
+    }
+
+    /// An option that is set although the family does not have it: it would be lost when the model is saved.
+    fn other_option(&self) -> Option<&'static str> {
+        let traits = self.family.traits();
+        let partial = self.rotary_dim() < self.head_dim;
+        let options = [
+            ("partial_rotary_factor", partial, traits.partial_rotation),
+            ("rope_local_base_freq", self.rope_local_theta.is_some(), traits.local_rotation),
+            ("embedding_multiplier", self.embedding_multiplier.is_some(), traits.multipliers),
+            ("residual_multiplier", self.residual_multiplier.is_some(), traits.multipliers),
+            ("logits_scaling", self.logits_scaling.is_some(), traits.multipliers),
+            (
+                "attention_multiplier",
+                self.attention_multiplier.is_some(),
+                traits.multipliers || traits.query_scalar,
+            ),
+        ];
+        options.into_iter().find(|(_, set, has)| *set && !has).map(|(field, ..)| field)
+    }
+
+    fn check_numbers(&self, bad: &impl Fn(&str, &str) -> PolicyError) -> Result<(), PolicyError> {
+        let numbers = [
+            ("rms_norm_eps", Some(self.rms_norm_eps)),
+            ("rope_theta", Some(self.rope_theta)),
+            ("rope_local_base_freq", self.rope_local_theta),
+            ("initializer_range", Some(self.initializer_range)),
+            ("partial_rotary_factor", Some(self.partial_rotary_factor)),
+            ("embedding_multiplier", self.embedding_multiplier),
+            ("attention_multiplier", self.attention_multiplier),
+            ("residual_multiplier", self.residual_multiplier),
+            ("logits_scaling", self.logits_scaling),
+        ];
+        for (field, value) in numbers {
+            if value.is_some_and(|value| !(value.is_finite() && value > 0.0)) {
                 return Err(bad(field, "must be a number above 0"));
             }
         }
-        if self.family == ModelFamily::Qwen2 && !self.attention_bias {
-            return Err(bad("attention_bias", "must be true: Qwen2 has biases"));
+        for (field, theta) in
+            [("rope_theta", Some(self.rope_theta)), ("rope_local_base_freq", self.rope_local_theta)]
+        {
+            if theta.is_some_and(|theta| theta <= 1.0) {
+                return Err(bad(field, "must be above 1"));
+            }
         }
-        if self.rope_theta <= 1.0 {
-            return Err(bad("rope_theta", "must be above 1"));
-        }
-        self.rope_scaling.fault().map_or(Ok(()), |fault| Err(bad("rope_scaling", fault)))
+        Ok(())
     }
 
     /// Bounds far above any published model, within which no product of sizes overflows.
-    fn check_sizes(&self, bad: &impl Fn(&str, &str) -> PolicyError) -> Result<(), PolicyError> {
+    pub(super) fn check_sizes(&self, bad: &impl Fn(&str, &str) -> PolicyError) -> Result<(), PolicyError> {
         let counts = [
             ("vocab_size", self.vocab_size, LARGEST_VOCABULARY),
             ("hidden_size", self.hidden_size, LARGEST_WIDTH),
@@ -259,28 +319,101 @@ impl ModelConfig {
         let (hidden, ff, dim) = (wide(self.hidden_size), wide(self.intermediate_size), wide(self.head_dim));
         let query = wide(self.num_attention_heads) * dim;
         let qkv = query + 2 * wide(self.num_key_value_heads) * dim;
-        let mut layer = hidden * (qkv + query + 3 * ff + 2);
+        let norms = self.family.traits().norms.names().iter().flatten().count() as u128;
+        let mut layer = hidden * (qkv + query + 3 * ff + norms);
         if self.attention_bias {
             layer += qkv;
         }
         if self.output_bias() {
             layer += hidden;
         }
-        if self.qk_norm() {
-            layer += 2 * dim;
-        }
+        layer += self.head_norm_widths().map(wide).iter().sum::<u128>();
         let embeddings = if self.tie_word_embeddings { 1 } else { 2 };
         embeddings * wide(self.vocab_size) * hidden + wide(self.num_hidden_layers) * layer + hidden
     }
 
-    /// Whether the heads of queries and keys are normalised.
+    /// Whether queries and keys are normalised.
     pub(crate) fn qk_norm(&self) -> bool {
-        self.family == ModelFamily::Qwen3
+        self.family.traits().head_norms != HeadNorms::Never
+    }
+
+    /// Numbers that the norms of queries and of keys look at together; 0 if there are none.
+    pub(crate) fn head_norm_widths(&self) -> [usize; 2] {
+        match self.family.traits().head_norms {
+            HeadNorms::Never => [0; 2],
+            HeadNorms::Each => [self.head_dim; 2],
+            HeadNorms::Together => [self.query_width(), self.kv_width()],
+        }
     }
 
     /// Whether the output of attention has biases.
     pub(crate) fn output_bias(&self) -> bool {
-        self.attention_bias && self.family != ModelFamily::Qwen2
+        self.attention_bias && self.family.traits().biases == Biases::Chosen
+    }
+
+    /// What a norm with these weights multiplies by: the weights, or 1 more.
+    pub(crate) fn norm_factors<'w>(&self, weights: &'w [f32]) -> Cow<'w, [f32]> {
+        if self.norms_from_one() {
+            Cow::Owned(weights.iter().map(|w| 1.0 + w).collect())
+        } else {
+            Cow::Borrowed(weights)
+        }
+    }
+
+    /// Whether a norm multiplies by 1 more than its weights.
+    pub(crate) fn norms_from_one(&self) -> bool {
+        self.family.traits().norms_from_one
+    }
+
+    /// Factor of embeddings, unless it is 1.
+    pub(crate) fn embedding_scale(&self) -> Option<f32> {
+        let scaled = self.family.traits().scaled_embedding;
+        let scale = if scaled { Some((self.hidden_size as f64).sqrt()) } else { self.embedding_multiplier };
+        scale.map(|scale| scale as f32)
+    }
+
+    /// Factor of scores.
+    pub(crate) fn score_scale(&self) -> f32 {
+        self.attention_multiplier.map_or_else(|| 1.0 / (self.head_dim as f32).sqrt(), |scale| scale as f32)
+    }
+
+    /// Factor of what attention and feed-forward add to the residual stream, unless it is 1.
+    pub(crate) fn residual_scale(&self) -> Option<f32> {
+        self.residual_multiplier.map(|scale| scale as f32)
+    }
+
+    /// Factor of logits, unless it is 1.
+    pub(crate) fn logit_scale(&self) -> Option<f32> {
+        self.logits_scaling.map(|divisor| (1.0 / divisor) as f32)
+    }
+
+    /// Whether the gate's function is GELU.
+    pub(crate) fn is_gelu(&self) -> bool {
+        self.activation == Activation::GeluTanh
+    }
+
+    /// Longest sequence that this backend computes, tokens.
+    pub fn longest_sequence(&self) -> usize {
+        self.rope_scaling.longest_sequence().unwrap_or(usize::MAX).min(self.max_position_embeddings)
+    }
+
+    /// How many numbers of a head turn.
+    pub(crate) fn rotary_dim(&self) -> usize {
+        (self.head_dim as f64 * self.partial_rotary_factor) as usize
+    }
+
+    /// Frequencies of each kind of rotation, and the factor of its cosines and sines.
+    pub(crate) fn rotations(&self) -> Vec<(Vec<f32>, f64)> {
+        let (dim, scaling) = (self.rotary_dim(), &self.rope_scaling);
+        let local = self.rope_local_theta.map(|theta| (RopeScaling::Plain.frequencies(dim, theta), 1.0));
+        let first = (scaling.frequencies(dim, self.rope_theta), scaling.attention_factor());
+        [Some(first), local].into_iter().flatten().collect()
+    }
+
+    /// The rotation of a layer, by its place in [`ModelConfig::rotations`]; `None` if the layer does not turn.
+    pub(crate) fn rotation(&self, layer: usize) -> Option<usize> {
+        let LayerKind { slides, turns } = self.layer(layer);
+        turns.then_some(usize::from(slides && self.rope_local_theta.is_some()))
     }
 
     /// Width of the query, key and value rows together.

@@ -1,9 +1,10 @@
 //! Reading and writing Hugging Face's `config.json`.
 
-use super::config::{ModelConfig, ModelFamily};
+use super::config::{Activation, ModelConfig};
+use super::family::{Biases, ModelFamily, Traits};
 use super::json::{self, Fields};
 use super::layout::Layout;
-use super::rotary::RopeScaling;
+use super::rotations::Rotations;
 use serde_json::{Map, Value, json};
 use sparring_core::PolicyError;
 use std::path::Path;
@@ -20,13 +21,13 @@ impl ModelConfig {
         let fields = Fields { file, map: &map };
         let family = read_family(fields)?;
         refuse_other_heads(family, fields)?;
-        if let Some(act) = fields.text("hidden_act")?.filter(|a| *a != "silu") {
-            return Err(fields.bad("hidden_act", format_args!("is \"{act}\"; this backend knows \"silu\"")));
-        }
+        refuse_other_options(fields)?;
+        let (traits, defaults) = (family.traits(), family.traits().defaults);
         let hidden = fields.required_count("hidden_size")?;
         let heads = fields.required_count("num_attention_heads")?;
-        let max_positions = fields.count("max_position_embeddings")?.unwrap_or(32_768);
-        let (rope_theta, rope_scaling) = rope(fields, max_positions)?;
+        let max_positions = fields.count("max_position_embeddings")?.unwrap_or(defaults.positions);
+        let factor = |field| if traits.multipliers { fields.positive(field) } else { Ok(None) };
+        let rotations = Rotations::read(family, fields, max_positions)?;
         let config = Self {
             family,
             vocab_size: fields.required_count("vocab_size")?,
@@ -34,27 +35,35 @@ impl ModelConfig {
             intermediate_size: fields.required_count("intermediate_size")?,
             num_hidden_layers: fields.required_count("num_hidden_layers")?,
             num_attention_heads: heads,
-            num_key_value_heads: fields.count("num_key_value_heads")?.unwrap_or(heads),
-            // The default of `transformers` for Qwen3.
-            head_dim: fields.count("head_dim")?.unwrap_or(if family == ModelFamily::Qwen3 {
-                128
-            } else {
-                hidden / heads
-            }),
+            num_key_value_heads: fields.count("num_key_value_heads")?.or(defaults.kv_heads).unwrap_or(heads),
+            head_dim: fields.count("head_dim")?.or(defaults.head_dim).unwrap_or(hidden / heads),
             max_position_embeddings: max_positions,
-            rms_norm_eps: fields.positive("rms_norm_eps")?.unwrap_or(1e-6),
-            rope_theta,
-            rope_scaling,
-            attention_bias: family == ModelFamily::Qwen2 || fields.flag("attention_bias")?.unwrap_or(false),
-            tie_word_embeddings: fields.flag("tie_word_embeddings")?.unwrap_or(false),
+            rms_norm_eps: fields.positive("rms_norm_eps")?.unwrap_or(defaults.eps),
+            rope_theta: rotations.theta,
+            rope_scaling: rotations.scaling,
+            rope_local_theta: rotations.local_theta,
+            partial_rotary_factor: rotations.partial,
+            sliding_window: None,
+            layer_kinds: Vec::new(),
+            attention_bias: match traits.biases {
+                Biases::Never => false,
+                Biases::Inputs => true,
+                Biases::Chosen => fields.flag("attention_bias")?.unwrap_or(false),
+            },
+            activation: read_activation(fields, traits)?,
+            embedding_multiplier: factor("embedding_multiplier")?,
+            attention_multiplier: read_score_factor(family, fields)?,
+            residual_multiplier: factor("residual_multiplier")?,
+            logits_scaling: factor("logits_scaling")?,
+            tie_word_embeddings: fields.flag("tie_word_embeddings")?.unwrap_or(defaults.tied),
             initializer_range: fields.positive("initializer_range")?.unwrap_or(0.02),
             other: Map::new(),
         };
-        if fields.flag("mlp_bias")?.unwrap_or(false) {
-            return Err(fields.bad("mlp_bias", "is true; this backend's feed-forward layers have no biases"));
-        }
-        check_window(&config, fields)?;
-        config.check(|field, why| fields.bad(field, why))?;
+        let bad = |field: &str, why: &str| fields.bad(field, why);
+        // Before memory is taken for each layer.
+        config.check_sizes(&bad)?;
+        let config = config.read_layers(fields)?;
+        config.check(bad)?;
         Ok(Self { other: map, ..config })
     }
 
@@ -83,12 +92,10 @@ impl ModelConfig {
         map.shift_remove("torch_dtype");
         // What is saved is not quantised.
         map.shift_remove(QUANTISED);
-        map.shift_remove("rope_scaling");
-        let (model_type, architecture) = self.family.names();
+        let traits = self.family.traits();
         let ours = json!({
-            "architectures": [architecture],
-            "model_type": model_type,
-            "hidden_act": "silu",
+            "architectures": [traits.class],
+            "model_type": traits.model_type,
             "vocab_size": self.vocab_size,
             "hidden_size": self.hidden_size,
             "intermediate_size": self.intermediate_size,
@@ -99,7 +106,6 @@ impl ModelConfig {
             "max_position_embeddings": self.max_position_embeddings,
             "rms_norm_eps": self.rms_norm_eps,
             "rope_theta": self.rope_theta,
-            "rope_parameters": self.rope_scaling.to_json(self.rope_theta),
             "tie_word_embeddings": self.tie_word_embeddings,
             "initializer_range": self.initializer_range,
             "dtype": "float32",
@@ -107,19 +113,83 @@ impl ModelConfig {
         if let Value::Object(ours) = ours {
             map.extend(ours);
         }
-        // A model that was read has no sliding window (`check_window`).
-        map.shift_remove("layer_types");
-        if self.family != ModelFamily::Llama {
-            map.insert("use_sliding_window".to_owned(), json!(false));
-        }
-        if self.family != ModelFamily::Qwen2 {
+        map.insert(traits.activation_field.to_owned(), json!(activation_name(self.activation)));
+        if traits.biases == Biases::Chosen {
             map.insert("attention_bias".to_owned(), json!(self.attention_bias));
         }
-        // For programs that know only the older layout.
-        if self.rope_scaling != RopeScaling::Plain {
-            map.insert("rope_scaling".to_owned(), Value::Object(self.rope_scaling.to_json(self.rope_theta)));
+        for (field, value) in [
+            ("embedding_multiplier", self.embedding_multiplier),
+            ("residual_multiplier", self.residual_multiplier),
+            ("logits_scaling", self.logits_scaling),
+        ] {
+            map.extend(value.map(|value| (field.to_owned(), json!(value))));
         }
+        self.write_score_factor(&mut map);
+        self.write_layers(&mut map);
+        self.write_rotations(&mut map);
         Value::Object(map)
+    }
+
+    fn write_score_factor(&self, map: &mut Map<String, Value>) {
+        let factor = self.attention_multiplier.unwrap_or((self.head_dim as f64).powf(-0.5));
+        if self.family.traits().query_scalar {
+            map.insert(QUERY_SCALAR.to_owned(), json!(factor.powi(-2).round() as u64));
+        } else if self.family.traits().multipliers {
+            map.insert("attention_multiplier".to_owned(), json!(factor));
+        }
+    }
+}
+
+const QUERY_SCALAR: &str = "query_pre_attn_scalar";
+
+/// The factor of scores, unless it is that of the width of a head.
+fn read_score_factor(family: ModelFamily, fields: Fields<'_>) -> Result<Option<f64>, PolicyError> {
+    let traits = family.traits();
+    Ok(if traits.query_scalar {
+        // The default of `transformers`.
+        let scalar = fields.count(QUERY_SCALAR)?.unwrap_or(256);
+        Some((scalar as f64).powf(-0.5))
+    } else if traits.multipliers {
+        Some(fields.positive("attention_multiplier")?.unwrap_or(1.0))
+    } else {
+        None
+    })
+}
+
+/// The activations that this backend has, by the names of `transformers`.
+const ACTIVATIONS: [(&str, Activation); 4] = [
+    ("silu", Activation::Silu),
+    ("swish", Activation::Silu),
+    ("gelu_pytorch_tanh", Activation::GeluTanh),
+    ("gelu_new", Activation::GeluTanh),
+];
+
+fn activation_name(activation: Activation) -> &'static str {
+    ACTIVATIONS.iter().find(|(_, other)| *other == activation).map_or("silu", |(name, _)| name)
+}
+
+fn read_activation(fields: Fields<'_>, traits: &Traits) -> Result<Activation, PolicyError> {
+    let field = traits.activation_field;
+    let Some(name) = fields.text(field)? else { return Ok(traits.activation) };
+    let found = ACTIVATIONS.iter().find(|(known, _)| *known == name).map(|(_, activation)| *activation);
+    found.ok_or_else(|| {
+        let why = format_args!("is \"{name}\"; this backend knows \"silu\" and \"gelu_pytorch_tanh\"");
+        fields.bad(field, why)
+    })
+}
+
+/// Options of `transformers` that this backend does not have, by what a model with them would need.
+fn refuse_other_options(fields: Fields<'_>) -> Result<(), PolicyError> {
+    let others = [
+        ("mlp_bias", "this backend's feed-forward layers have no biases"),
+        ("attn_logit_softcapping", "this backend has no bound on scores"),
+        ("final_logit_softcapping", "this backend has no bound on logits"),
+        ("use_bidirectional_attention", "in this backend a token sees only what is before it"),
+    ];
+    let set = |field: &str| fields.get(field).filter(|value| **value != json!(false));
+    match others.into_iter().find_map(|(field, why)| Some((field, set(field)?, why))) {
+        None => Ok(()),
+        Some((field, value, why)) => Err(fields.bad(field, format_args!("is {value}; {why}"))),
     }
 }
 
@@ -136,7 +206,7 @@ fn refuse_other_heads(family: ModelFamily, fields: Fields<'_>) -> Result<(), Pol
     match names.find(|name| others.iter().any(|other| name.contains(other))) {
         None => Ok(()),
         Some(name) => {
-            let causal = family.names().1;
+            let causal = family.traits().class;
             let why = format_args!(
                 "is \"{name}\", which scores texts and writes none; this backend loads \"{causal}\": choose the \
                  model that it was made from"
@@ -144,42 +214,4 @@ fn refuse_other_heads(family: ModelFamily, fields: Fields<'_>) -> Result<(), Pol
             Err(fields.bad("architectures", why))
         }
     }
-}
-
-/// Qwen's files carry a window that is switched off, or that begins after the last layer.
-fn check_window(config: &ModelConfig, fields: Fields<'_>) -> Result<(), PolicyError> {
-    const FIRST: &str = "max_window_layers";
-    let windowed = fields.flag("use_sliding_window")?.unwrap_or(false);
-    let window = fields.count("sliding_window")?.unwrap_or(usize::MAX);
-    let first = fields.get(FIRST).map(|first| {
-        first.as_u64().ok_or_else(|| fields.bad(FIRST, format_args!("is {first}; it must be a whole number")))
-    });
-    // The default of `transformers`.
-    let first = first.transpose()?.unwrap_or(28);
-    let slides = match fields.get("layer_types").and_then(Value::as_array) {
-        Some(types) => types.iter().any(|kind| kind == "sliding_attention"),
-        None => first < config.num_hidden_layers as u64,
-    };
-    if windowed && slides && window < config.max_position_embeddings {
-        return Err(fields.bad(
-            "use_sliding_window",
-            "is true; this backend attends to the whole sequence: \
-             set it to false, or lower max_position_embeddings to the window",
-        ));
-    }
-    Ok(())
-}
-
-/// The rotary base and scaling: `rope_parameters`, or the older `rope_theta` and `rope_scaling`. Where a file has both,
-/// the older ones are used, as in `transformers`: model cards instruct users to add `rope_scaling`.
-fn rope(fields: Fields<'_>, max_positions: usize) -> Result<(f64, RopeScaling), PolicyError> {
-    let mut theta = fields.positive("rope_theta")?;
-    let mut scaling = RopeScaling::Plain;
-    for field in ["rope_parameters", "rope_scaling"] {
-        if let Some(rope) = fields.object(field)? {
-            theta = rope.positive("rope_theta")?.or(theta);
-            scaling = RopeScaling::read(rope, max_positions)?;
-        }
-    }
-    Ok((theta.unwrap_or(10_000.0), scaling))
 }

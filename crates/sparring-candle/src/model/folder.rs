@@ -85,6 +85,6 @@ pub(crate) fn save(
     create_folder(dir)?;
     let tensors: Vec<_> = layout.parameters.iter().map(|p| NamedTensor::of(p, "", weights)).collect();
     tokenizer.save(dir)?;
-    tensors::write(dir, WEIGHTS, &tensors, ("format", "pt".to_owned()))?;
+    tensors::write(dir, WEIGHTS, &tensors, [("format", "pt".to_owned())])?;
     write_atomically(dir, "config.json", format!("{:#}\n", config.to_json()).as_bytes())
 }

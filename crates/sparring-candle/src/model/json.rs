@@ -49,6 +49,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A list of numbers above 0, which must be present.
+    pub(crate) fn positives(&self, field: &str) -> Result<Vec<f64>, PolicyError> {
+        let value = self.get(field).ok_or_else(|| self.bad(field, "is missing"))?;
+        let list = value.as_array().ok_or_else(|| self.bad(field, "must be a list"))?;
+        let number = |value: &Value| match value.as_f64() {
+            Some(x) if x > 0.0 && x.is_finite() => Ok(x),
+            _ => Err(self.bad(field, format_args!("holds {value}; it must hold numbers above 0"))),
+        };
+        list.iter().map(number).collect()
+    }
+
     /// True or false, if present.
     pub(crate) fn flag(&self, field: &str) -> Result<Option<bool>, PolicyError> {
         let Some(value) = self.get(field) else { return Ok(None) };

@@ -41,15 +41,21 @@ pub(crate) struct Linear {
 /// The products of one layer.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerRanges {
+    /// On what attention reads. Like all norms, empty if the family has none.
     pub(crate) attention_norm: Range<usize>,
     pub(crate) qkv: Linear,
-    /// head_dim each; empty if the family has none.
+    /// head_dim, or all heads.
     pub(crate) query_norm: Range<usize>,
     pub(crate) key_norm: Range<usize>,
     pub(crate) output: Linear,
+    /// On what attention gives.
+    pub(crate) attended_norm: Range<usize>,
+    /// On what the feed-forward part reads.
     pub(crate) mlp_norm: Range<usize>,
     pub(crate) gate_up: Linear,
     pub(crate) down: Linear,
+    /// On what the feed-forward part gives.
+    pub(crate) fed_norm: Range<usize>,
 }
 
 impl LayerRanges {
@@ -124,6 +130,11 @@ impl Builder {
         at
     }
 
+    /// Adds the weights of a norm; none if it has no name.
+    fn norm(&mut self, prefix: &str, name: Option<&str>, width: usize) -> Range<usize> {
+        self.add_if(name.is_some(), &format!("{prefix}.{}.weight", name.unwrap_or_default()), &[width])
+    }
+
     fn add_if(&mut self, there: bool, name: &str, shape: &[usize]) -> Range<usize> {
         if there { self.add(name, shape) } else { self.len..self.len }
     }
@@ -148,19 +159,28 @@ impl Builder {
     }
 
     fn layer(&mut self, config: &ModelConfig, i: usize, hidden: usize, ff: usize) -> LayerRanges {
-        let (q, kv, dim) = (config.query_width(), config.kv_width(), config.head_dim);
+        let (q, kv, traits) = (config.query_width(), config.kv_width(), config.family.traits());
         let prefix = format!("model.layers.{i}");
         let (attention, mlp) = (format!("{prefix}.self_attn"), format!("{prefix}.mlp"));
-        let qkv = [("q_proj", q), ("k_proj", kv), ("v_proj", kv)];
+        let (qkv, gate_up) = if traits.fused {
+            (vec![("qkv_proj", q + 2 * kv)], vec![("gate_up_proj", 2 * ff)])
+        } else {
+            (vec![("q_proj", q), ("k_proj", kv), ("v_proj", kv)], vec![("gate_proj", ff), ("up_proj", ff)])
+        };
+        let [reads, gives, reads_next, gives_next] = traits.norms.names();
+        let head_norm = |name| config.qk_norm().then_some(name);
+        let [query_norm, key_norm] = config.head_norm_widths();
         LayerRanges {
-            attention_norm: self.add(&format!("{prefix}.input_layernorm.weight"), &[hidden]),
+            attention_norm: self.norm(&prefix, reads, hidden),
             qkv: self.linear(&attention, hidden, &qkv, config.attention_bias),
-            query_norm: self.add_if(config.qk_norm(), &format!("{attention}.q_norm.weight"), &[dim]),
-            key_norm: self.add_if(config.qk_norm(), &format!("{attention}.k_norm.weight"), &[dim]),
+            query_norm: self.norm(&attention, head_norm("q_norm"), query_norm),
+            key_norm: self.norm(&attention, head_norm("k_norm"), key_norm),
             output: self.linear(&attention, q, &[("o_proj", hidden)], config.output_bias()),
-            mlp_norm: self.add(&format!("{prefix}.post_attention_layernorm.weight"), &[hidden]),
-            gate_up: self.linear(&mlp, hidden, &[("gate_proj", ff), ("up_proj", ff)], false),
+            attended_norm: self.norm(&prefix, gives, hidden),
+            mlp_norm: self.norm(&prefix, reads_next, hidden),
+            gate_up: self.linear(&mlp, hidden, &gate_up, false),
             down: self.linear(&mlp, ff, &[("down_proj", hidden)], false),
+            fed_norm: self.norm(&prefix, gives_next, hidden),
         }
     }
 }
@@ -192,7 +212,7 @@ mod tests {
 
     #[test]
     fn weights_are_counted_for_every_family() {
-        for family in [ModelFamily::Qwen2, ModelFamily::Qwen3, ModelFamily::Llama] {
+        for family in ModelFamily::ALL {
             for biased in [true, false] {
                 let config = ModelConfig::new(family, 50, 16, 3, 4, 24).with_kv_heads(2).with_head_dim(6);
                 let config = config.with_attention_bias(biased);

@@ -4,13 +4,17 @@
 
 mod config;
 mod config_file;
+mod digest;
+mod family;
 pub(crate) mod files;
 pub(crate) mod folder;
 mod gguf;
 mod growth;
 pub(crate) mod json;
+mod layers;
 mod layout;
 mod rotary;
+mod rotations;
 mod source;
 mod spec;
 mod template;
@@ -20,7 +24,11 @@ mod tokenizer;
 mod vocabulary;
 mod weight_files;
 
-pub use config::{ModelConfig, ModelFamily};
+pub use config::{Activation, ModelConfig};
+pub(crate) use digest::digest;
+pub(crate) use family::HeadNorms;
+pub use family::ModelFamily;
+pub use layers::LayerKind;
 pub use rotary::RopeScaling;
 pub use tokenizer::ChatTokenizer;
 

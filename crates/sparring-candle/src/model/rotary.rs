@@ -6,7 +6,7 @@ use sparring_core::PolicyError;
 use std::f64::consts::TAU;
 
 /// How the rotary frequencies of a model are scaled (Hugging Face's `rope_type`).
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub enum RopeScaling {
     /// No scaling: frequency i is theta^(−2i/head_dim) (arXiv:2104.09864, section 3.2.2).
@@ -43,21 +43,42 @@ pub enum RopeScaling {
         /// Original training length.
         original_positions: usize,
     },
+    /// LongRoPE (arXiv:2402.13753): a divisor for each frequency, and a temperature on the scores. Sequences up to the
+    /// original length have one list of divisors, longer ones another. A token's keys would then depend on how long its
+    /// sequence becomes, so that they could not be kept or shared: this backend computes sequences up to the original
+    /// length only ([`ModelConfig::longest_sequence`](super::ModelConfig::longest_sequence)).
+    LongRope {
+        /// Divisors up to the original length, at least as many as a head has frequencies.
+        short_factor: Vec<f64>,
+        /// Divisors beyond it, which are kept and saved.
+        long_factor: Vec<f64>,
+        /// Factor of cosines and sines.
+        attention_factor: f64,
+        /// Original training length.
+        original_positions: usize,
+    },
 }
 
 impl RopeScaling {
-    /// Reads `rope_parameters` or `rope_scaling` of a `config.json`.
-    pub(crate) fn read(rope: Fields<'_>, max_positions: usize) -> Result<Self, PolicyError> {
+    /// Reads `rope_parameters` or `rope_scaling` of a `config.json`. `original` is its
+    /// `original_max_position_embeddings`, if that is given outside of them.
+    pub(crate) fn read(
+        rope: Fields<'_>,
+        max_positions: usize,
+        original: Option<usize>,
+    ) -> Result<Self, PolicyError> {
+        const ORIGINAL: &str = "original_max_position_embeddings";
         let kind = rope.text("rope_type")?.or(rope.text("type")?).unwrap_or("default");
-        if rope.positive("partial_rotary_factor")?.is_some_and(|f| f < 1.0) {
-            return Err(rope.bad("partial_rotary_factor", "is below 1; this backend rotates whole heads"));
-        }
         let number = |field: &str| {
             rope.positive(field)?
                 .ok_or_else(|| rope.bad(field, format_args!("is missing (rope_type \"{kind}\")")))
         };
-        let original = || Ok(rope.count("original_max_position_embeddings")?.unwrap_or(max_positions));
+        let outside = original;
+        let original = || Ok(rope.count(ORIGINAL)?.unwrap_or(max_positions));
         match kind {
+            // Older names in Phi-3's files.
+            "longrope" | "su" => Self::read_long(rope, max_positions, outside),
+            "yarn" if rope.get("short_factor").is_some() => Self::read_long(rope, max_positions, outside),
             "default" => Ok(Self::Plain),
             "linear" => Ok(Self::Linear { factor: number("factor")? }),
             "llama3" => Ok(Self::Llama3 {
@@ -82,14 +103,37 @@ impl RopeScaling {
             other => Err(rope.bad(
                 "rope_type",
                 format_args!(
-                    "is \"{other}\"; this backend knows \"default\", \"linear\", \"llama3\" and \"yarn\""
+                    "is \"{other}\"; this backend knows \"default\", \"linear\", \"llama3\", \"yarn\" and \"longrope\""
                 ),
             )),
         }
     }
 
+    fn read_long(
+        rope: Fields<'_>,
+        max_positions: usize,
+        original: Option<usize>,
+    ) -> Result<Self, PolicyError> {
+        let original_positions = match original {
+            Some(original) => original,
+            None => rope.count("original_max_position_embeddings")?.unwrap_or(max_positions),
+        };
+        let stretch = max_positions as f64 / original_positions as f64;
+        let factor = rope.positive("factor")?.unwrap_or(stretch);
+        let attention_factor = match rope.positive("attention_factor")? {
+            Some(given) => given,
+            None => long_attention_factor(factor, original_positions),
+        };
+        Ok(Self::LongRope {
+            short_factor: rope.positives("short_factor")?,
+            long_factor: rope.positives("long_factor")?,
+            attention_factor,
+            original_positions,
+        })
+    }
+
     /// The fields of `rope_parameters`.
-    pub(crate) fn to_json(self, theta: f64) -> Map<String, Value> {
+    pub(crate) fn to_json(&self, theta: f64) -> Map<String, Value> {
         let value = match self {
             Self::Plain => json!({"rope_type": "default"}),
             Self::Linear { factor } => json!({"rope_type": "linear", "factor": factor}),
@@ -104,6 +148,10 @@ impl RopeScaling {
                     "original_max_position_embeddings": original_positions,
                 })
             }
+            Self::LongRope { short_factor, long_factor, attention_factor, original_positions } => json!({
+                "rope_type": "longrope", "short_factor": short_factor, "long_factor": long_factor,
+                "attention_factor": attention_factor, "original_max_position_embeddings": original_positions,
+            }),
         };
         let mut map = match value {
             Value::Object(map) => map,
@@ -113,8 +161,8 @@ impl RopeScaling {
         map
     }
 
-    /// The problem of the numbers, if any.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
+    /// The problem of the numbers, if any, where so many numbers of a head turn.
+    pub(crate) fn fault(&self, rotary_dim: usize) -> Option<&'static str> {
         let (factor, original) = match *self {
             Self::Plain => return None,
             Self::Linear { factor } => (factor, 1),
@@ -133,6 +181,19 @@ impl RopeScaling {
                     return Some("needs 0 < beta_slow <= beta_fast and an attention_factor above 0");
                 }
                 (factor, original_positions)
+            }
+            Self::LongRope { ref short_factor, ref long_factor, attention_factor, original_positions } => {
+                let lists = [short_factor, long_factor];
+                if lists.iter().any(|list| list.len() != rotary_dim / 2) {
+                    return Some(
+                        "needs one short_factor and one long_factor for each pair of a head that turns",
+                    );
+                }
+                let positive = |x: &f64| x.is_finite() && *x > 0.0;
+                if !(lists.into_iter().flatten().all(positive) && positive(&attention_factor)) {
+                    return Some("needs factors above 0");
+                }
+                (1.0, original_positions)
             }
         };
         if !(factor.is_finite() && factor >= 1.0) {
@@ -168,6 +229,9 @@ impl RopeScaling {
                 let divide = |i: usize| ((i as f64 - low) / length).clamp(0.0, 1.0);
                 plain.enumerate().map(|(i, f)| f * (1.0 - divide(i)) + f / factor * divide(i)).collect()
             }
+            Self::LongRope { ref short_factor, .. } => {
+                plain.zip(short_factor).map(|(f, by)| f / by).collect()
+            }
         };
         scaled.into_iter().map(|f| f as f32).collect()
     }
@@ -175,8 +239,18 @@ impl RopeScaling {
     /// Factor of cosines and sines.
     pub(crate) fn attention_factor(&self) -> f64 {
         match self {
-            Self::Yarn { attention_factor, .. } => *attention_factor,
+            Self::Yarn { attention_factor, .. } | Self::LongRope { attention_factor, .. } => {
+                *attention_factor
+            }
             _ => 1.0,
+        }
+    }
+
+    /// Longest sequence for which the frequencies hold, if there is one.
+    pub(crate) fn longest_sequence(&self) -> Option<usize> {
+        match self {
+            Self::LongRope { original_positions, .. } => Some(*original_positions),
+            _ => None,
         }
     }
 }
@@ -191,6 +265,11 @@ fn attention_factor(rope: Fields<'_>, factor: f64) -> Result<f64, PolicyError> {
         (Some(m), Some(all)) => scale(m) / scale(all),
         _ => scale(1.0),
     })
+}
+
+/// √(1 + ln(factor)/ln(original)) (arXiv:2404.14219, section 2), where a model is stretched.
+pub(super) fn long_attention_factor(factor: f64, original_positions: usize) -> f64 {
+    if factor <= 1.0 { 1.0 } else { (1.0 + factor.ln() / (original_positions as f64).ln()).sqrt() }
 }
 
 #[cfg(test)]
@@ -252,14 +331,14 @@ mod tests {
         for (fields, want, factor) in cases {
             let map = fields.as_object().unwrap();
             let rope = Fields { file: Path::new("config.json"), map };
-            let scaling = RopeScaling::read(rope, 512).unwrap();
+            let scaling = RopeScaling::read(rope, 512, None).unwrap();
             for (got, want) in scaling.frequencies(16, 10_000.0).iter().zip(want) {
                 assert!((f64::from(*got) / want - 1.0).abs() < 1e-6, "{fields}: {got} {want}");
             }
             assert!((scaling.attention_factor() - factor).abs() < 1e-8, "{fields}");
             let written = scaling.to_json(10_000.0);
             let again = Fields { file: Path::new("config.json"), map: &written };
-            assert_eq!(RopeScaling::read(again, 512).unwrap(), scaling);
+            assert_eq!(RopeScaling::read(again, 512, None).unwrap(), scaling);
         }
     }
 }

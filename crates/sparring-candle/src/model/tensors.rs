@@ -266,7 +266,7 @@ impl View for &NamedTensor<'_> {
     }
 }
 
-/// Writes a safetensors file with one entry of metadata. The file is whole or absent.
+/// Writes a safetensors file with some metadata. The file is whole or absent.
 ///
 /// # Errors
 /// [`PolicyError::Io`] names the file.
@@ -274,9 +274,10 @@ pub(crate) fn write(
     dir: &Path,
     name: &str,
     tensors: &[NamedTensor<'_>],
-    metadata: (&str, String),
+    metadata: impl IntoIterator<Item = (&'static str, String)>,
 ) -> Result<(), PolicyError> {
-    let metadata = HashMap::from([(metadata.0.to_owned(), metadata.1)]);
+    let metadata: HashMap<String, String> =
+        metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let tensors = || tensors.iter().map(|t| (&t.name, t));
     create_atomically(dir, name, |temporary| {
         safetensors::serialize_to_file(tensors(), Some(metadata), temporary).map_err(|error| match error {
@@ -297,7 +298,8 @@ mod tests {
         let (dir, values) = (tempfile::tempdir().unwrap(), vec![1.0; 3 * BLOCK / 4 + 5]);
         let tensor =
             |name: &str| NamedTensor { name: name.to_owned(), shape: vec![values.len()], data: &values };
-        write(dir.path(), "x.safetensors", &[tensor("a"), tensor("b")], ("format", "pt".to_owned())).unwrap();
+        write(dir.path(), "x.safetensors", &[tensor("a"), tensor("b")], [("format", "pt".to_owned())])
+            .unwrap();
         let path = dir.path().join("x.safetensors");
         let file = TensorFile::read(&path, "").unwrap();
         assert_eq!(

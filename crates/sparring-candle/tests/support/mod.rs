@@ -2,9 +2,10 @@
 #![allow(dead_code, unused_imports, unused_macros, clippy::unwrap_used)]
 
 pub(crate) mod backend;
+pub(crate) mod parity;
 
 use serde_json::json;
-use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, PolicyOptions};
+use sparring_candle::{CandlePolicy, ChatTokenizer, ModelConfig, ModelFamily, PolicyOptions};
 use sparring_core::{Hook, Learner, Seed, TokenBatch, TokenGradients, TokenGroup, TokenLoss, TokenStats};
 
 /// Text of a `tokenizer.json` with the words `w0`, `w1`, …, ChatML's special tokens and a tag that is not special.
@@ -40,6 +41,40 @@ pub(crate) fn tokenizer(words: usize) -> ChatTokenizer {
 pub(crate) fn tiny_config() -> ModelConfig {
     let mut config = ModelConfig::qwen2(40, 16, 2, 4, 24).with_kv_heads(2).with_max_positions(96);
     config.initializer_range = 0.3;
+    config
+}
+
+/// Whether layers of a family may attend within a window.
+pub(crate) fn may_have_window(family: ModelFamily) -> bool {
+    !matches!(family, ModelFamily::Llama | ModelFamily::Olmo2 | ModelFamily::Granite)
+}
+
+/// A configuration with what its family may have and a fresh one has not: biases if `biased`, a window in every second
+/// layer, or in all, and factors.
+pub(crate) fn with_options(mut config: ModelConfig, biased: bool, window: Option<usize>) -> ModelConfig {
+    let family = config.family;
+    config.attention_bias |= biased && !matches!(family, ModelFamily::Mistral | ModelFamily::Phi3);
+    if may_have_window(family) {
+        config.sliding_window = window;
+        for (i, kind) in config.layer_kinds.iter_mut().enumerate() {
+            kind.slides |= i % 2 == 0;
+        }
+    }
+    if family == ModelFamily::SmolLM3 {
+        config.layer_kinds[0].turns = false;
+    }
+    if family == ModelFamily::Phi3 && config.head_dim >= 4 && config.head_dim.is_multiple_of(4) {
+        config.partial_rotary_factor = 0.5;
+    }
+    if family == ModelFamily::Gemma3 {
+        config.attention_multiplier = Some(0.25);
+    }
+    if family == ModelFamily::Granite {
+        config.embedding_multiplier = Some(3.0);
+        config.attention_multiplier = Some(0.4);
+        config.residual_multiplier = Some(0.3);
+        config.logits_scaling = Some(2.0);
+    }
     config
 }
 

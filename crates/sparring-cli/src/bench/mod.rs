@@ -66,7 +66,7 @@ fn load(settings: &Settings) -> Result<Model, BoxError> {
     options.share_prefixes = !settings.no_sharing;
     options.recall_mib = settings.recall_mib.unwrap_or(options.recall_mib);
     let base = Model::load_tuned(Some(&settings.model), &settings.device, options)?;
-    settings.check_length(base.config().max_position_embeddings)?;
+    settings.check_length(base.config().longest_sequence())?;
     match settings.lora {
         Some(_) => base.copy(settings.lora, Seed::new(settings.seed).child("lora")),
         None => Ok(base),

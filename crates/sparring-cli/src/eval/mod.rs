@@ -5,11 +5,11 @@
 //! sparring eval --golds hermes --benchmark bfcl --data DIR    # no model needed
 //! ```
 //!
-//! `--model` is a Hugging Face folder, a GGUF file or the id of a model that is downloaded from the hub (Qwen2, Qwen3,
-//! Llama), `--data` the folder of the benchmark's files, which are not downloaded. Answers are kept in the folder of
-//! `--out` as they come: the same command continues where it stopped. Beside the report stand the failures, each with
-//! its reason, and for BFCL the result files that the official `bfcl evaluate` reads. `--golds` scores the benchmark's
-//! own answers, written in a call format, instead of a model's.
+//! `--model` is a Hugging Face folder, a GGUF file or the id of a model that is downloaded from the hub, of one of the
+//! families of `sparring-candle`; `--data` is the folder of the benchmark's files, which are not downloaded. Answers
+//! are kept in the folder of `--out` as they come: the same command continues where it stopped. Beside the report stand
+//! the failures, each with its reason, and for BFCL the result files that the official `bfcl evaluate` reads. `--golds`
+//! scores the benchmark's own answers, written in a call format, instead of a model's.
 
 pub(crate) mod identity;
 mod settings;

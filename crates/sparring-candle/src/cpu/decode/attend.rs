@@ -22,6 +22,14 @@ pub(super) struct DecodeBatch<'a> {
     pub(super) pages: &'a Pages,
 }
 
+impl DecodeBatch<'_> {
+    /// The positions that a row sees.
+    fn seen(&self, row: &DecodeRow, window: usize) -> Range<usize> {
+        let end = self.caches[row.cache].context.len + row.own + 1;
+        end.saturating_sub(window)..end
+    }
+}
+
 /// Buffers of one thread.
 #[derive(Debug, Default)]
 pub(super) struct Attention {
@@ -122,21 +130,25 @@ impl Attention {
         // Scores are written in whole panels.
         let stride = block.longest + PANEL;
         let at = head * heads * dim;
+        let window = config.window(layer);
         self.queries.resize(batch.rows.len() * heads * dim, 0.0);
         let rows = self.queries.chunks_exact_mut(heads * dim).zip(qkv.chunks_exact(config.qkv_width()));
         for (queries, row) in rows {
-            scale_row(&row[at..at + heads * dim], 1.0 / (dim as f32).sqrt(), queries);
+            scale_row(&row[at..at + heads * dim], config.score_scale(), queries);
         }
         self.scores.resize(self.scores.len().max(batch.rows.len() * heads * stride), 0.0);
-        for Span { rows, from, page, len } in &block.spans {
+        // Pages before it are seen by no row.
+        let first = batch.rows.iter().map(|row| batch.seen(row, window).start).min().unwrap_or(0);
+        let spans = || block.spans.iter().filter(|span| span.from + span.len > first);
+        for Span { rows, from, page, len } in spans() {
             let queries = &self.queries[rows.start * heads * dim..rows.end * heads * dim];
             let scores = &mut self.scores[rows.start * heads * stride + from..];
             score_page(queries, dim, batch.pages.head(*page, layer, head).0, *len, (scores, stride));
         }
-        self.soften(batch, heads, stride);
+        self.soften(batch, window, heads, stride);
         self.out.clear();
         self.out.resize(batch.rows.len() * heads * width, 0.0);
-        for Span { rows, from, page, len } in &block.spans {
+        for Span { rows, from, page, len } in spans() {
             let out = &mut self.out[rows.start * heads * width..rows.end * heads * width];
             let scores = &self.scores[rows.start * heads * stride + from..];
             attend_page((scores, stride), *len, batch.pages.head(*page, layer, head).1, out, width);
@@ -156,14 +168,16 @@ impl Attention {
 
     /// Scores to probabilities times their sum, which is kept. A row that does not see all positions of its
     /// sequence that others of the block see has probability 0 there.
-    fn soften(&mut self, batch: DecodeBatch<'_>, heads: usize, stride: usize) {
+    fn soften(&mut self, batch: DecodeBatch<'_>, window: usize, heads: usize, stride: usize) {
         self.sums.clear();
         self.lse.clear();
         let rows = self.scores.chunks_exact_mut(heads * stride);
         for (row, scores) in batch.rows.iter().zip(rows) {
-            let context = batch.caches[row.cache].context.len;
+            let range = batch.seen(row, window);
             for scores in scores.chunks_exact_mut(stride) {
-                let (seen, unseen) = scores.split_at_mut(context + row.own + 1);
+                let (before, unseen) = scores.split_at_mut(range.end);
+                let (before, seen) = before.split_at_mut(range.start);
+                before.fill(0.0);
                 let max = row_max(seen);
                 let sum = exp_in_place(seen, 1.0, max);
                 self.sums.push(sum);

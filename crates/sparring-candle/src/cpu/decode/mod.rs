@@ -17,7 +17,7 @@ pub(crate) use weights::{DecodeAdapter, DecodeWeights};
 use crate::cpu::prefix::Prefixes;
 use crate::cpu::recall::Recorder;
 use crate::draw::answer;
-use crate::kernels::RopeTable;
+use crate::kernels::RopeTables;
 use crate::model::ModelSpec;
 use crate::threads::run_parts;
 use sparring_core::{PolicyError, Rollout, SampleRequest};
@@ -29,7 +29,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DecodeModel<'a> {
     pub(crate) spec: &'a ModelSpec,
-    pub(crate) rope: &'a RopeTable,
+    pub(crate) rope: &'a RopeTables,
     /// The base's flat weights; only the embedding is read from them.
     pub(crate) flat: &'a [f32],
     pub(crate) weights: &'a DecodeWeights,

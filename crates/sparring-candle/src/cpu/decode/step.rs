@@ -5,7 +5,9 @@ use super::attend::{Attention, Block, DecodeBatch, blocks};
 use super::cache::{Cache, Pages};
 use super::weights::DecodePair;
 use crate::cpu::recall::{Part, Recording};
-use crate::kernels::{PAGE, Packed, Write, packed_matmul, rms_forward, rope, swiglu_forward};
+use crate::kernels::{
+    PAGE, Packed, Write, add, gated_forward, packed_matmul, rms_forward, rope, scale_in_place,
+};
 use crate::model::ModelConfig;
 
 /// One token to run through the decoder.
@@ -31,7 +33,57 @@ pub(super) struct Stepper<'a> {
     gate_up: Vec<f32>,
     product: Vec<f32>,
     low: Vec<f32>,
+    branch: Branch,
     attention: Attention,
+}
+
+/// Buffers of what attention and the feed-forward part give, before it joins the residual stream.
+#[derive(Debug, Default)]
+struct Branch {
+    raw: Vec<f32>,
+    normed: Vec<f32>,
+    scales: Vec<f32>,
+    low: Vec<f32>,
+}
+
+impl Branch {
+    /// Adds the product of `x` to `stream`, in the same steps as in learning: both get the same bits.
+    fn join(
+        &mut self,
+        config: &ModelConfig,
+        x: &[f32],
+        (w, pair): (&Packed, Option<&DecodePair>),
+        norm: &[f32],
+        stream: &mut [f32],
+    ) {
+        let factor = config.residual_scale();
+        if norm.is_empty() && factor.is_none() {
+            return project(x, w, pair, stream, Write::Add, &mut self.low);
+        }
+        self.raw.resize(stream.len(), 0.0);
+        project(x, w, pair, &mut self.raw, Write::Replace, &mut self.low);
+        let result = if norm.is_empty() {
+            &mut self.raw
+        } else {
+            self.normed.resize(stream.len(), 0.0);
+            self.scales.resize(stream.len() / norm.len(), 0.0);
+            rms_forward(&self.raw, norm, config.rms_norm_eps as f32, &mut self.normed, &mut self.scales);
+            &mut self.normed
+        };
+        if let Some(factor) = factor {
+            scale_in_place(result, factor);
+        }
+        add(stream, result);
+    }
+}
+
+/// What attention or the feed-forward part reads: the rows, normalised if there is a norm.
+fn read(x: &[f32], norm: &[f32], eps: f32, (normed, scales): (&mut [f32], &mut [f32])) {
+    if norm.is_empty() {
+        normed.copy_from_slice(x);
+    } else {
+        rms_forward(x, norm, eps, normed, scales);
+    }
 }
 
 impl<'a> Stepper<'a> {
@@ -48,6 +100,7 @@ impl<'a> Stepper<'a> {
             gate_up: empty(),
             product: empty(),
             low: empty(),
+            branch: Branch::default(),
             attention: Attention::default(),
         }
     }
@@ -74,12 +127,15 @@ impl<'a> Stepper<'a> {
             // The embedding is the first tensor of the flat buffer.
             x.copy_from_slice(&self.model.flat[row.token as usize * hidden..][..hidden]);
         }
+        if let Some(factor) = config.embedding_scale() {
+            scale_in_place(&mut self.x, factor);
+        }
         let eps = config.rms_norm_eps as f32;
         let mut rows = rows;
         let mut alike = blocks(config, rows, caches);
         for (index, layer) in weights.layers.iter().enumerate() {
             note(rows, recordings, index, Part::Input, &self.x);
-            rms_forward(&self.x, &layer.attention_norm, eps, &mut self.normed, &mut self.scales);
+            read(&self.x, &layer.attention_norm, eps, (&mut self.normed, &mut self.scales));
             let products = self.model.spec.layout.layers[index].products();
             let [qkv, output, gate_up, down] = products.map(|linear| self.model.pair(linear.index));
             project(&self.normed, &layer.qkv, qkv, &mut self.qkv, Write::Replace, &mut self.low);
@@ -93,12 +149,19 @@ impl<'a> Stepper<'a> {
             self.attend(index, DecodeBatch { rows, caches, pages }, &alike);
             note(rows, recordings, index, Part::Attended, &self.attended);
             note(rows, recordings, index, Part::Lse, &self.lse);
-            project(&self.attended, &layer.output, output, &mut self.x, Write::Add, &mut self.low);
+            self.branch.join(
+                config,
+                &self.attended,
+                (&layer.output, output),
+                &layer.attended_norm,
+                &mut self.x,
+            );
             note(rows, recordings, index, Part::Middle, &self.x);
-            rms_forward(&self.x, &layer.mlp_norm, eps, &mut self.normed, &mut self.scales);
+            read(&self.x, &layer.mlp_norm, eps, (&mut self.normed, &mut self.scales));
             project(&self.normed, &layer.gate_up, gate_up, &mut self.gate_up, Write::Replace, &mut self.low);
-            swiglu_forward(&self.gate_up, config.intermediate_size, &mut self.product);
-            project(&self.product, &layer.down, down, &mut self.x, Write::Add, &mut self.low);
+            let ff = config.intermediate_size;
+            gated_forward(config.is_gelu(), &self.gate_up, ff, &mut self.product);
+            self.branch.join(config, &self.product, (&layer.down, down), &layer.fed_norm, &mut self.x);
         }
         for (row, x) in rows.iter().zip(self.x.chunks_exact(hidden)) {
             if let Some(recording) = &mut recordings[row.cache] {
@@ -145,6 +208,9 @@ impl<'a> Stepper<'a> {
         self.scales.resize(n, 0.0);
         let eps = self.config().rms_norm_eps as f32;
         rms_forward(&self.product, &self.model.weights.norm, eps, &mut self.normed, &mut self.scales);
+        if let Some(factor) = self.config().logit_scale() {
+            scale_in_place(&mut self.normed, factor);
+        }
         &self.normed
     }
 
@@ -152,10 +218,13 @@ impl<'a> Stepper<'a> {
     fn remember(&mut self, layer: usize, rows: &[DecodeRow], caches: &[&Cache], pages: &mut Pages) {
         let (config, dim) = (self.config(), self.config().head_dim);
         let (query, kv) = (config.query_width(), config.kv_width());
+        let rotation = self.model.rope.of(layer);
         for (qkv, row) in self.qkv.chunks_exact_mut(config.qkv_width()).zip(rows) {
             let cache = caches[row.cache];
             self.model.weights.layers[layer].normalise(&mut qkv[..query + kv], query, config, &mut self.low);
-            rope(&mut qkv[..query + kv], self.model.rope.at(cache.context.len + row.own), false);
+            if let Some(rotation) = rotation {
+                rope(&mut qkv[..query + kv], dim, rotation.at(cache.context.len + row.own), false);
+            }
             let (keys, values) = qkv[query..].split_at(kv);
             let page = cache.own.pages[row.own / PAGE];
             for (head, (k, v)) in keys.chunks_exact(dim).zip(values.chunks_exact(dim)).enumerate() {

@@ -13,13 +13,15 @@ pub(super) struct DecodeLayer {
     pub(super) query_norm: Vec<f32>,
     pub(super) key_norm: Vec<f32>,
     pub(super) output: Packed,
+    pub(super) attended_norm: Vec<f32>,
     pub(super) mlp_norm: Vec<f32>,
     pub(super) gate_up: Packed,
     pub(super) down: Packed,
+    pub(super) fed_norm: Vec<f32>,
 }
 
 impl DecodeLayer {
-    /// Normalises the heads of queries and keys of a row, where the family does.
+    /// Normalises queries and keys of a row, where the family does.
     pub(super) fn normalise(&self, row: &mut [f32], query: usize, config: &ModelConfig, raw: &mut Vec<f32>) {
         if !config.qk_norm() {
             return;
@@ -27,10 +29,12 @@ impl DecodeLayer {
         raw.clear();
         raw.extend_from_slice(row);
         let mut scales = [0.0; 1];
-        let heads = raw.chunks_exact(config.head_dim).zip(row.chunks_exact_mut(config.head_dim));
-        for (head, (raw, out)) in heads.enumerate() {
-            let norm = if head * config.head_dim < query { &self.query_norm } else { &self.key_norm };
-            rms_forward(raw, norm, config.rms_norm_eps as f32, out, &mut scales);
+        let (raw_queries, raw_keys) = raw.split_at(query);
+        let (queries, keys) = row.split_at_mut(query);
+        for (raw, out, norm) in [(raw_queries, queries, &self.query_norm), (raw_keys, keys, &self.key_norm)] {
+            for (raw, out) in raw.chunks_exact(norm.len()).zip(out.chunks_exact_mut(norm.len())) {
+                rms_forward(raw, norm, config.rms_norm_eps as f32, out, &mut scales);
+            }
         }
     }
 }
@@ -49,18 +53,21 @@ impl DecodeWeights {
         let get = |range: &Range<usize>| &flat[range.clone()];
         let pack =
             |l: &Linear| Packed::new(get(&l.weight), l.inputs, Some(get(&l.bias)).filter(|b| !b.is_empty()));
+        let norm = |range: &Range<usize>| spec.config.norm_factors(get(range)).into_owned();
         let layer = |r: &LayerRanges| DecodeLayer {
-            attention_norm: get(&r.attention_norm).to_vec(),
+            attention_norm: norm(&r.attention_norm),
             qkv: pack(&r.qkv),
-            query_norm: get(&r.query_norm).to_vec(),
-            key_norm: get(&r.key_norm).to_vec(),
+            query_norm: norm(&r.query_norm),
+            key_norm: norm(&r.key_norm),
             output: pack(&r.output),
-            mlp_norm: get(&r.mlp_norm).to_vec(),
+            attended_norm: norm(&r.attended_norm),
+            mlp_norm: norm(&r.mlp_norm),
             gate_up: pack(&r.gate_up),
             down: pack(&r.down),
+            fed_norm: norm(&r.fed_norm),
         };
         let layers = spec.layout.layers.iter().map(layer).collect();
-        let norm = get(&spec.layout.norm).to_vec();
+        let norm = norm(&spec.layout.norm);
         let head = Packed::new(get(&spec.layout.head), spec.config.hidden_size, None);
         Self { layers, norm, head }
     }

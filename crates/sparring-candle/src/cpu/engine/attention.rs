@@ -4,6 +4,7 @@
 //! together, a few rows at a time. The backward pass recomputes scores from the kept log-sum-exp
 //! (arXiv:2205.14135, section 3.1), for some keys at a time.
 
+use super::forward::Reach;
 use super::plan::{Block, Segment};
 use crate::kernels::{
     Buffer, Mat, MatMut, PAGE, PANEL, Panels, Start, dot, exp_in_place, pack, packed_len, product, row_max,
@@ -42,18 +43,19 @@ pub(crate) struct AttentionScratch {
 struct Tile<'a> {
     rows: Range<usize>,
     segment: &'a Segment,
+    /// How many positions a row sees at most.
+    window: usize,
 }
 
 /// Some of what a tile sees: see [`Tile::parts`].
-type Part<'a> = (&'a KeyValues, Range<usize>, bool);
+type Part<'a> = (&'a KeyValues, Range<usize>);
 
 impl Tile<'_> {
-    /// What its rows see, in the order of positions: packed keys and values, the rows that they are of, and whether
-    /// these are the segment's own.
+    /// What its rows see, in the order of positions: packed keys and values, and the rows that they are of.
     fn parts<'a>(&'a self, contexts: &'a [KeyValues], own: &'a KeyValues) -> impl Iterator<Item = Part<'a>> {
         let rows = self.segment.rows.start..self.rows.end;
         let contexts = contexts.iter().zip(&self.segment.contexts);
-        contexts.map(|(packed, rows)| (packed, rows.clone(), false)).chain([(own, rows, true)])
+        contexts.map(|(packed, rows)| (packed, rows.clone())).chain([(own, rows)])
     }
 
     /// Keys of the segment up to the last query row.
@@ -61,18 +63,26 @@ impl Tile<'_> {
         self.rows.end - self.segment.rows.start
     }
 
-    /// Number of the segment's own keys that a row sees.
-    fn visible(&self, row: usize) -> usize {
-        row + 1 - self.segment.rows.start
+    /// The positions that a row sees, among those of the contexts and the segment's own.
+    fn seen(&self, row: usize) -> Range<usize> {
+        let end = self.segment.context() + row + 1 - self.segment.rows.start;
+        end.saturating_sub(self.window)..end
+    }
+
+    /// The first position that one of its rows sees.
+    fn first(&self) -> usize {
+        self.seen(self.rows.start).start
     }
 }
 
 /// Tiles of `count` rows of a segment, or of its rows that predict.
-fn tiles(segment: &Segment, live: bool, count: usize) -> impl Iterator<Item = Tile<'_>> {
-    let from = if live { segment.live } else { segment.rows.start };
-    (from..segment.rows.end)
-        .step_by(count)
-        .map(move |start| Tile { rows: start..segment.rows.end.min(start + count), segment })
+fn tiles<'a>(segment: &'a Segment, reach: Reach<'_>, count: usize) -> impl Iterator<Item = Tile<'a>> {
+    let (from, window) = (if reach.live { segment.live } else { segment.rows.start }, reach.window);
+    (from..segment.rows.end).step_by(count).map(move |start| Tile {
+        rows: start..segment.rows.end.min(start + count),
+        segment,
+        window,
+    })
 }
 
 /// Where the parts of one key-value head and of its query heads lie in a row.
@@ -88,6 +98,8 @@ struct Heads {
     width: usize,
     key: usize,
     value: usize,
+    /// Factor of scores.
+    scale: f32,
 }
 
 impl Heads {
@@ -101,6 +113,7 @@ impl Heads {
             width: config.qkv_width(),
             key: (all + index) * dim,
             value: (all + kv + index) * dim,
+            scale: config.score_scale(),
         }
     }
 
@@ -111,10 +124,6 @@ impl Heads {
     /// Rows of a tile.
     fn rows(&self) -> usize {
         (QUERIES / self.count).max(1)
-    }
-
-    fn scale(&self) -> f32 {
-        1.0 / (self.dim as f32).sqrt()
     }
 
     /// The queries of some rows, one after the other: (row, query head).
@@ -212,20 +221,20 @@ impl Queries {
     }
 }
 
-/// Writes each row's attention output and log-sum-exp; where `live`, only those of rows that predict.
+/// Writes each row's attention output and log-sum-exp; those of rows that predict only, if `reach` is of them.
 ///
 /// # Shapes
 /// `qkv`: rows × (heads + 2·kv_heads)·head_dim, rotated; `out`: rows × heads·head_dim; `lse`: rows × heads.
 pub(super) fn forward(
     config: &ModelConfig,
     block: &Block,
-    live: bool,
+    reach: Reach<'_>,
     qkv: &[f32],
     out: &mut [f32],
     lse: &mut [f32],
     scratch: &mut AttentionScratch,
 ) {
-    each_tile(config, block, live, qkv, scratch, KeyValues::pack_forward, |heads, tile, scratch| {
+    each_tile(config, block, reach, qkv, scratch, KeyValues::pack_forward, |heads, tile, scratch| {
         attend(heads, tile, qkv, out, lse, scratch);
     });
 }
@@ -234,7 +243,7 @@ pub(super) fn forward(
 fn each_tile(
     config: &ModelConfig,
     block: &Block,
-    live: bool,
+    reach: Reach<'_>,
     qkv: &[f32],
     scratch: &mut AttentionScratch,
     pack: fn(&mut KeyValues, Heads, &[f32], &Range<usize>),
@@ -254,7 +263,7 @@ fn each_tile(
                 pack(&mut scratch.contexts[level], heads, qkv, rows);
             }
             pack(&mut scratch.own, heads, qkv, &segment.rows);
-            for tile in tiles(segment, live, heads.rows()) {
+            for tile in tiles(segment, reach, heads.rows()) {
                 run(heads, &tile, scratch);
             }
         }
@@ -273,18 +282,27 @@ fn attend(
     let (dim, context) = (heads.dim, tile.segment.context());
     let (n, keys) = (tile.rows.len() * heads.count, context + tile.own());
     let out_width = heads.all * dim;
-    queries.copy(heads, tile, (qkv, heads.width), heads.scale());
+    queries.copy(heads, tile, (qkv, heads.width), heads.scale);
     let p = p.fit(n * keys);
+    // Keys before it are seen by no row: whole panels and pages of them are left out.
+    let first = tile.first();
     let mut column = 0;
-    for (part, rows, _) in tile.parts(contexts, own) {
-        let scores = MatMut::rows(&mut p[column..], keys);
-        product([n, rows.len(), dim], queries.mat(dim), part.keys_across.panels(), Start::Zero, scores);
+    for (part, rows) in tile.parts(contexts, own) {
+        let from = first.saturating_sub(column).min(rows.len()) / PANEL * PANEL;
+        if from < rows.len() {
+            let scores = MatMut::rows(&mut p[column + from..], keys);
+            let panels = part.keys_across.panels().from(0, from / PANEL);
+            product([n, rows.len() - from, dim], queries.mat(dim), panels, Start::Zero, scores);
+        }
         column += rows.len();
     }
     let sums = of_query.fit(n);
     let rows = p.chunks_exact_mut(keys).zip(&mut *sums);
     for ((scores, sum), query) in rows.zip(heads.queries(tile.rows.clone())) {
-        let (seen, hidden) = scores.split_at_mut(context + tile.visible(query.0));
+        let seen = tile.seen(query.0);
+        let (before, hidden) = scores.split_at_mut(seen.end);
+        let (before, seen) = before.split_at_mut(seen.start);
+        before.fill(0.0);
         let max = row_max(seen);
         *sum = exp_in_place(seen, 1.0, max);
         lse[query.0 * heads.all + query.1] = max + sum.ln();
@@ -292,9 +310,10 @@ fn attend(
     }
     let result = result.zeroed(n * dim);
     let mut column = 0;
-    for (part, rows, _) in tile.parts(contexts, own) {
+    for (part, rows) in tile.parts(contexts, own) {
+        let start = first.saturating_sub(column).min(rows.len()) / PAGE * PAGE;
         // Summed page by page, as in decoding: both get the same bits.
-        for from in (0..rows.len()).step_by(PAGE) {
+        for from in (start..rows.len()).step_by(PAGE) {
             let (p, values) = (Mat::rows(&p[column + from..], keys), part.values.panels().from(from, 0));
             let shape = [n, dim, PAGE.min(rows.len() - from)];
             product(shape, p, values, Start::Out, MatMut::rows(result, dim));
@@ -320,14 +339,14 @@ pub(super) struct Saved<'a> {
 pub(super) fn backward(
     config: &ModelConfig,
     block: &Block,
-    live: bool,
+    reach: Reach<'_>,
     saved: Saved<'_>,
     d_out: &[f32],
     d_qkv: &mut [f32],
     scratch: &mut AttentionScratch,
 ) {
     d_qkv.fill(0.0);
-    each_tile(config, block, live, saved.qkv, scratch, KeyValues::pack_backward, |heads, tile, scratch| {
+    each_tile(config, block, reach, saved.qkv, scratch, KeyValues::pack_backward, |heads, tile, scratch| {
         attend_backward(heads, tile, saved, d_out, d_qkv, scratch);
     });
 }
@@ -343,7 +362,7 @@ fn attend_backward(
 ) {
     let AttentionScratch { contexts, own, queries, gradients, p, dp, of_query, out: d_query } = scratch;
     let (dim, n, out_width) = (heads.dim, tile.rows.len() * heads.count, heads.all * heads.dim);
-    queries.copy(heads, tile, (saved.qkv, heads.width), heads.scale());
+    queries.copy(heads, tile, (saved.qkv, heads.width), heads.scale);
     queries.pack(dim);
     gradients.copy(heads, tile, (d_out, out_width), 1.0);
     gradients.pack(dim);
@@ -353,9 +372,13 @@ fn attend_backward(
         *inner = dot(&d_out[at.clone()], &saved.out[at]);
     }
     let (p, dp, d_query) = (p.fit(n * STRIDE), dp.fit(n * STRIDE), d_query.zeroed(n * dim));
-    for (part, all_keys, causal) in tile.parts(contexts, own) {
-        for from in (0..all_keys.len()).step_by(KEYS) {
+    let (first, mut column) = (tile.first(), 0);
+    for (part, all_keys) in tile.parts(contexts, own) {
+        let start = first.saturating_sub(column).min(all_keys.len()) / KEYS * KEYS;
+        for from in (start..all_keys.len()).step_by(KEYS) {
             let keys = KEYS.min(all_keys.len() - from);
+            // The place of a position among these keys.
+            let place = |position: usize| position.saturating_sub(column + from).min(keys);
             let across = |packed: &Factor, x: &Queries, scores: &mut [f32]| {
                 let panels = packed.panels().from(0, from / PANEL);
                 product([n, keys, dim], x.mat(dim), panels, Start::Zero, MatMut::rows(scores, STRIDE));
@@ -365,11 +388,14 @@ fn attend_backward(
             for (i, query) in heads.queries(tile.rows.clone()).enumerate() {
                 let rows = i * STRIDE..i * STRIDE + keys;
                 let (p, dp) = (&mut p[rows.clone()], &mut dp[rows]);
-                let seen = if causal { tile.visible(query.0).saturating_sub(from).min(keys) } else { keys };
+                let seen = tile.seen(query.0);
+                let seen = place(seen.start)..place(seen.end);
                 let lse = saved.lse[query.0 * heads.all + query.1];
-                softmax_row_backward(&mut p[..seen], &mut dp[..seen], lse, inner[i]);
-                p[seen..].fill(0.0);
-                dp[seen..].fill(0.0);
+                softmax_row_backward(&mut p[seen.clone()], &mut dp[seen.clone()], lse, inner[i]);
+                for x in [p, dp] {
+                    x[..seen.start].fill(0.0);
+                    x[seen.end..].fill(0.0);
+                }
             }
             let panels = part.keys.panels().from(from, 0);
             let shape = [n, dim, keys];
@@ -382,8 +408,9 @@ fn attend_backward(
             into(heads.key, dp, queries);
             into(heads.value, p, gradients);
         }
+        column += all_keys.len();
     }
     for (d_query, query) in d_query.chunks_exact(dim).zip(heads.queries(tile.rows.clone())) {
-        scale_row(d_query, heads.scale(), &mut d_qkv[heads.at(query, heads.width)]);
+        scale_row(d_query, heads.scale, &mut d_qkv[heads.at(query, heads.width)]);
     }
 }

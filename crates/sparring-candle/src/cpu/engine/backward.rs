@@ -4,8 +4,8 @@ use super::forward::Reach;
 use super::model::{EngineModel, Sink};
 use super::plan::{Block, Rows};
 use super::workspace::{Activations, LayerActivations, Scratch};
-use super::{attention, forward, heads, project, recall};
-use crate::kernels::{Buffer, add, rms_backward, rms_forward, swiglu_backward};
+use super::{attention, branch, forward, heads, project, recall};
+use crate::kernels::{Buffer, add, gated_backward, gated_forward, scale_in_place};
 use crate::model::LayerRanges;
 
 /// Adds the gradient of every trained parameter of the layers and of the embedding to `sink`; `scratch.dx`
@@ -27,7 +27,10 @@ pub(super) fn backward(
         (scratch.layer, scratch.input) = again;
     }
     if let Some(d_embedding) = sink.base(&model.layout.embedding) {
-        let dx = scratch.dx.get(block.rows() * hidden);
+        let dx = scratch.dx.fit(block.rows() * hidden);
+        if let Some(factor) = model.config.embedding_scale() {
+            scale_in_place(dx, factor);
+        }
         for (row, &token) in dx.chunks_exact(hidden).zip(&block.tokens) {
             add(&mut d_embedding[token as usize * hidden..][..hidden], row);
         }
@@ -78,23 +81,26 @@ fn feed_forward(
     sink: &mut Sink<'_>,
 ) {
     let (n, hidden, ff) = (rows.len(), model.config.hidden_size, model.config.intermediate_size);
-    let dx = scratch.dx.fit(n * hidden);
+    let gelu = model.config.is_gelu();
+    let (gate_up, product) = (acts.gate_up.get(n * 2 * ff), scratch.product.fit(n * ff));
+    let end = branch::End { linear: &ranges.down, norm: &ranges.fed_norm };
+    if !end.is_plain(model) {
+        gated_forward(gelu, gate_up, ff, product);
+    }
+    let (dx, buffers) = (scratch.dx.get(n * hidden), (&mut scratch.branch, &mut scratch.products));
+    let d_down = end.gradient(model, rows, product, dx, buffers, sink);
     let d_product = scratch.d_product.fit(n * ff);
-    project::input(model, rows, &ranges.down, dx, d_product, &mut scratch.products);
-    let product = scratch.product.fit(n * ff);
+    project::input(model, rows, &ranges.down, d_down, d_product, &mut scratch.products);
     let d_gate_up = scratch.d_gate_up.fit(n * 2 * ff);
-    swiglu_backward(acts.gate_up.get(n * 2 * ff), d_product, ff, d_gate_up, product);
-    project::parameters(model, rows, &ranges.down, product, dx, sink, &mut scratch.products);
+    gated_backward(gelu, gate_up, d_product, ff, d_gate_up, product);
+    project::parameters(model, rows, &ranges.down, product, d_down, sink, &mut scratch.products);
 
     let middle = acts.middle.get(n * hidden);
-    let norm = model.get(&ranges.mlp_norm);
-    let normed = scratch.normed.fit(n * hidden);
-    rms_forward(middle, norm, model.eps(), normed, scratch.scales.fit(n));
+    let normed = branch::read(model, &ranges.mlp_norm, middle, (&mut scratch.normed, &mut scratch.scales));
     project::parameters(model, rows, &ranges.gate_up, normed, d_gate_up, sink, &mut scratch.products);
     let dh = scratch.dh.fit(n * hidden);
     project::input(model, rows, &ranges.gate_up, d_gate_up, dh, &mut scratch.products);
-    let dw = sink.base_or(&ranges.mlp_norm, &mut scratch.discard);
-    rms_backward(middle, norm, scratch.scales.get(n), dh, dx, dw);
+    branch::read_backward(model, &ranges.mlp_norm, middle, scratch, sink);
 }
 
 fn attend(
@@ -115,18 +121,16 @@ fn attend(
         lse: acts.lse.get(rows * config.num_attention_heads),
     };
     let (d_attended, d_qkv) = (scratch.d_product.get(rows * query), scratch.d_qkv.fit(rows * width));
-    attention::backward(config, block, reach.live, saved, d_attended, d_qkv, &mut scratch.attention);
-    heads::backward(model, block, ranges, acts, scratch, sink);
+    attention::backward(config, block, reach, saved, d_attended, d_qkv, &mut scratch.attention);
+    heads::backward(model, block, (reach.layer, ranges), acts, scratch, sink);
 
-    let norm = model.get(&ranges.attention_norm);
-    let normed = scratch.normed.fit(rows * hidden);
-    rms_forward(input, norm, model.eps(), normed, scratch.scales.fit(rows));
+    let normed =
+        branch::read(model, &ranges.attention_norm, input, (&mut scratch.normed, &mut scratch.scales));
     let d_qkv = scratch.d_qkv.get(rows * width);
     project::parameters(model, block.all(), &ranges.qkv, normed, d_qkv, sink, &mut scratch.products);
     let dh = scratch.dh.fit(rows * hidden);
     project::input(model, block.all(), &ranges.qkv, d_qkv, dh, &mut scratch.products);
-    let dw = sink.base_or(&ranges.attention_norm, &mut scratch.discard);
-    rms_backward(input, norm, scratch.scales.get(rows), dh, scratch.dx.fit(rows * hidden), dw);
+    branch::read_backward(model, &ranges.attention_norm, input, scratch, sink);
 }
 
 /// The output matrix: writes ∂L/∂(attention's output) of all rows to `scratch.d_product`, and makes `scratch.dx` one
@@ -143,17 +147,13 @@ fn output(
     let (rows, n, hidden) = (block.rows(), reach.rows.len(), model.config.hidden_size);
     let query = model.config.query_width();
     let attended = reach.of_all(block, acts.attended.get(rows * query), &mut scratch.product, query);
-    let dx = scratch.dx.get(n * hidden);
-    project::parameters(model, reach.rows, &ranges.output, attended, dx, sink, &mut scratch.products);
+    let (dx, buffers) = (scratch.dx.get(n * hidden), (&mut scratch.branch, &mut scratch.products));
+    let end = branch::End { linear: &ranges.output, norm: &ranges.attended_norm };
+    let d_output = end.gradient(model, reach.rows, attended, dx, buffers, sink);
+    project::parameters(model, reach.rows, &ranges.output, attended, d_output, sink, &mut scratch.products);
     let d_attended = scratch.d_product.fit(rows * query);
-    project::input(
-        model,
-        reach.rows,
-        &ranges.output,
-        dx,
-        &mut d_attended[..n * query],
-        &mut scratch.products,
-    );
+    let out = &mut d_attended[..n * query];
+    project::input(model, reach.rows, &ranges.output, d_output, out, &mut scratch.products);
     if reach.live {
         spread(block, d_attended, query);
         spread(block, scratch.dx.fit(rows * hidden), hidden);

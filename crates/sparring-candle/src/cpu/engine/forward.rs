@@ -3,8 +3,8 @@
 use super::model::EngineModel;
 use super::plan::{Block, Rows};
 use super::workspace::{Activations, Keep, LayerActivations, Scratch};
-use super::{attention, heads, project};
-use crate::kernels::{Buffer, Write, rms_forward, swiglu_forward};
+use super::{attention, branch, heads, project};
+use crate::kernels::{Buffer, Write, gated_forward, scale_in_place};
 use crate::model::LayerRanges;
 
 /// Runs `block` through all layers; the result is the last of `acts.inputs` that was written,
@@ -25,6 +25,9 @@ pub(super) fn forward(
     for (row, &token) in rows.zip(&block.tokens) {
         row.copy_from_slice(&embedding[token as usize * hidden..][..hidden]);
     }
+    if let Some(factor) = model.config.embedding_scale() {
+        scale_in_place(acts.inputs[0].fit(n), factor);
+    }
     let slots = acts.inputs.len();
     for (i, ranges) in model.layout.layers.iter().enumerate() {
         let mut output = std::mem::take(&mut acts.inputs[(i + 1) % slots]);
@@ -39,9 +42,12 @@ pub(super) fn forward(
     }
 }
 
-/// Which rows a layer carries beyond its attention.
+/// A layer's number, what its rows see, and which rows it carries beyond its attention.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reach<'a> {
+    pub(super) layer: usize,
+    /// How many positions a row sees at most.
+    pub(super) window: usize,
     pub(super) rows: Rows<'a>,
     /// Only the rows that predict: in the last layer nothing reads the others.
     pub(super) live: bool,
@@ -50,7 +56,8 @@ pub(super) struct Reach<'a> {
 impl<'a> Reach<'a> {
     pub(super) fn of(model: EngineModel<'_>, block: &'a Block, layer: usize) -> Self {
         let live = layer + 1 == model.config.num_hidden_layers;
-        Self { rows: if live { block.live() } else { block.all() }, live }
+        let rows = if live { block.live() } else { block.all() };
+        Self { layer, window: model.config.window(layer), rows, live }
     }
 
     /// The rows of `all` that are carried: all of them, or a copy of some in `buffer`.
@@ -100,15 +107,15 @@ pub(super) fn to_gate(
     let (hidden, query) = (config.hidden_size, config.query_width());
     let products = &mut scratch.products;
 
-    let normed = scratch.normed.fit(rows * hidden);
-    rms_forward(input, model.get(&ranges.attention_norm), model.eps(), normed, scratch.scales.fit(rows));
+    let normed =
+        branch::read(model, &ranges.attention_norm, input, (&mut scratch.normed, &mut scratch.scales));
     let qkv = acts.qkv.fit(rows * config.qkv_width());
     project::forward(model, block.all(), &ranges.qkv, normed, qkv, Write::Replace, products);
-    heads::forward(model, block, ranges, acts);
+    heads::forward(model, block, (reach.layer, ranges), acts);
     let qkv = acts.qkv.get(rows * config.qkv_width());
     let attended = acts.attended.fit(rows * query);
     let lse = acts.lse.fit(rows * config.num_attention_heads);
-    attention::forward(config, block, reach.live, qkv, attended, lse, &mut scratch.attention);
+    attention::forward(config, block, reach, qkv, attended, lse, &mut scratch.attention);
     let n = reach.rows.len();
     let middle = acts.middle.fit(n * hidden);
     if reach.live {
@@ -117,7 +124,8 @@ pub(super) fn to_gate(
         middle.copy_from_slice(input);
     }
     let attended = reach.of_all(block, attended, &mut scratch.product, query);
-    project::forward(model, reach.rows, &ranges.output, attended, middle, Write::Add, products);
+    let end = branch::End { linear: &ranges.output, norm: &ranges.attended_norm };
+    end.join(model, reach.rows, attended, middle, (&mut scratch.branch, products));
 
     gate(model, reach.rows, ranges, acts, scratch);
 }
@@ -131,8 +139,8 @@ pub(super) fn gate(
     scratch: &mut Scratch,
 ) {
     let (n, hidden) = (rows.len(), model.config.hidden_size);
-    let (middle, normed) = (acts.middle.get(n * hidden), scratch.normed.fit(n * hidden));
-    rms_forward(middle, model.get(&ranges.mlp_norm), model.eps(), normed, scratch.scales.fit(n));
+    let middle = acts.middle.get(n * hidden);
+    let normed = branch::read(model, &ranges.mlp_norm, middle, (&mut scratch.normed, &mut scratch.scales));
     let gate_up = acts.gate_up.fit(n * 2 * model.config.intermediate_size);
     project::forward(model, rows, &ranges.gate_up, normed, gate_up, Write::Replace, &mut scratch.products);
 }
@@ -148,7 +156,8 @@ fn from_gate(
 ) {
     let (n, ff) = (rows.len(), model.config.intermediate_size);
     let product = scratch.product.fit(n * ff);
-    swiglu_forward(acts.gate_up.get(n * 2 * ff), ff, product);
+    gated_forward(model.config.is_gelu(), acts.gate_up.get(n * 2 * ff), ff, product);
     output.copy_from_slice(acts.middle.get(output.len()));
-    project::forward(model, rows, &ranges.down, product, output, Write::Add, &mut scratch.products);
+    let end = branch::End { linear: &ranges.down, norm: &ranges.fed_norm };
+    end.join(model, rows, product, output, (&mut scratch.branch, &mut scratch.products));
 }

@@ -12,7 +12,7 @@ use super::workspace::{Activations, Scratch};
 use crate::batch::Masks;
 use crate::kernels::{
     Buffer, HeadGradient, Mat, MatMut, Packing, SoftmaxSums, Write, head_gradient, matmul, rms_backward,
-    rms_forward,
+    rms_forward, scale_in_place,
 };
 use crate::learn::LossGradients;
 use sparring_core::TokenMask;
@@ -31,13 +31,16 @@ fn tile(vocab: usize) -> (usize, usize) {
     (rows, TILE / rows)
 }
 
-/// Normalises the rows that predict.
+/// Normalises the rows that predict, and scales them where the family scales logits: the rows have fewer numbers.
 fn normalise(model: EngineModel<'_>, block: &Block, acts: &mut Activations) {
     let rows = block.heads.len();
     let mut head = std::mem::take(&mut acts.head);
     let (normed, scales) = (head.normed.fit(rows * model.config.hidden_size), head.scales.fit(rows));
     let stream = last_output(model, block, acts);
-    rms_forward(stream, model.get(&model.layout.norm), model.eps(), normed, scales);
+    rms_forward(stream, &model.norm(&model.layout.norm), model.eps(), normed, scales);
+    if let Some(factor) = model.config.logit_scale() {
+        scale_in_place(normed, factor);
+    }
     acts.head = head;
 }
 
@@ -210,10 +213,13 @@ pub(super) fn backward(
     for (&r, d_normed) in chosen.iter().zip(d_normed.chunks_exact(hidden)) {
         dh[r * hidden..(r + 1) * hidden].copy_from_slice(d_normed);
     }
+    if let Some(factor) = model.config.logit_scale() {
+        scale_in_place(dh, factor);
+    }
     let (stream, scales) = (last_output(model, block, acts), acts.head.scales.get(count));
     let dw = sink.base_or(&model.layout.norm, &mut scratch.discard);
     let dx = scratch.dx.zeroed(count * hidden);
-    rms_backward(stream, model.get(&model.layout.norm), scales, scratch.dh.get(count * hidden), dx, dw);
+    rms_backward(stream, &model.norm(&model.layout.norm), scales, scratch.dh.get(count * hidden), dx, dw);
 }
 
 /// Logits of some words of one row to their gradients; those of forbidden words are 0.

@@ -7,6 +7,7 @@
 mod adapter;
 mod attention;
 mod backward;
+mod branch;
 mod forward;
 mod head;
 mod heads;

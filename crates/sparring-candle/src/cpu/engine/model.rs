@@ -2,8 +2,9 @@
 
 use super::adapter::AdapterView;
 use crate::batch::Masks;
-use crate::kernels::{Buffer, RopeTable};
+use crate::kernels::{Buffer, RopeTables};
 use crate::model::{Layout, ModelConfig};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The input of every pass.
@@ -12,7 +13,7 @@ pub(crate) struct EngineModel<'a> {
     pub(crate) config: &'a ModelConfig,
     pub(crate) layout: &'a Layout,
     pub(crate) weights: &'a [f32],
-    pub(crate) rope: &'a RopeTable,
+    pub(crate) rope: &'a RopeTables,
     /// Low-rank adapters; the base is then frozen.
     pub(crate) adapter: Option<AdapterView<'a>>,
 }
@@ -20,6 +21,11 @@ pub(crate) struct EngineModel<'a> {
 impl<'a> EngineModel<'a> {
     pub(super) fn get(&self, range: &Range<usize>) -> &'a [f32] {
         &self.weights[range.clone()]
+    }
+
+    /// What a norm multiplies by: its weights, or 1 more.
+    pub(super) fn norm(&self, range: &Range<usize>) -> Cow<'a, [f32]> {
+        self.config.norm_factors(self.get(range))
     }
 
     pub(super) fn eps(&self) -> f32 {

@@ -34,6 +34,6 @@ pub(super) fn to_gate(
     copy(false, Part::Attended, (&mut acts.attended, config.query_width()));
     copy(false, Part::Lse, (&mut acts.lse, config.num_attention_heads));
     copy(reach.live, Part::Middle, (&mut acts.middle, config.hidden_size));
-    heads::forward(model, block, ranges, acts);
+    heads::forward(model, block, (layer, ranges), acts);
     gate(model, reach.rows, ranges, acts, scratch);
 }

@@ -1,6 +1,7 @@
 //! Buffers of passes, reused from call to call.
 
 use super::attention::AttentionScratch;
+use super::branch::BranchScratch;
 use super::recalled::Recalled;
 use crate::kernels::{Buffer, Packing};
 
@@ -106,6 +107,7 @@ pub(crate) struct Scratch {
     /// ∂L/∂(normalised queries and keys) of one row.
     pub(crate) d_heads: Buffer,
     pub(crate) products: ProductScratch,
+    pub(crate) branch: BranchScratch,
     /// Gradients of frozen parameters, which are unused.
     pub(crate) discard: Buffer,
     /// A layer that is not kept, and its input.

@@ -5,7 +5,7 @@ use super::frozen::Adapter;
 use super::weights::FlatWeights;
 use crate::kernels::{Mat, MatMut, Packing, Write, matmul, scale_in_place};
 use crate::lora::{self, AdapterLayout, AdapterSpec, LoraConfig};
-use crate::model::Layout;
+use crate::model::{Layout, digest};
 use sparring_core::{PolicyError, Seed};
 use std::path::Path;
 use std::sync::Arc;
@@ -29,9 +29,9 @@ impl CandlePolicy {
     /// [`PolicyError::Invalid`] if a setting is out of range, a target matches nothing, or this policy already has an
     /// adapter.
     pub fn with_lora(&self, config: LoraConfig, seed: Seed) -> Result<Self, PolicyError> {
-        let spec = AdapterSpec::new(config, &self.frozen.spec.layout)?;
+        let spec = AdapterSpec::new(config, &self.frozen.spec.layout, self.digest()?)?;
         let weights = spec.init(seed.child("factors"))?;
-        let mut policy = self.with_adapter(spec, weights)?;
+        let mut policy = self.with_adapter(spec, weights);
         policy.dropout.seed = seed.child("dropout");
         Ok(policy)
     }
@@ -40,26 +40,34 @@ impl CandlePolicy {
     /// are shared. Where the adapter has parameters of the base whole (an extended embedding, `modules_to_save`), the
     /// policy has a copy of the base with these in their place; they are saved with the adapter, and not trained.
     ///
+    /// An adapter that this crate saved has a digest of the weights that it was trained on, in the metadata of its
+    /// safetensors file. One of another program has none, and is taken on trust.
+    ///
     /// # Errors
     /// [`PolicyError::Invalid`] names the file and the field or tensor that is missing, damaged or not
-    /// supported.
+    /// supported, or says that the adapter was trained on other weights.
     pub fn load_adapter(&self, dir: impl AsRef<Path>) -> Result<Self, PolicyError> {
-        let (spec, weights) = lora::read(dir.as_ref(), &self.frozen.spec.layout)?;
-        self.with_adapter(spec, weights)
+        let (spec, weights) = lora::read(dir.as_ref(), &self.frozen.spec.layout, &self.digest()?)?;
+        Ok(self.with_adapter(spec, weights))
     }
 
-    fn with_adapter(&self, spec: Arc<AdapterSpec>, weights: Vec<f32>) -> Result<Self, PolicyError> {
+    /// The digest of the weights, for an adapter on them.
+    fn digest(&self) -> Result<String, PolicyError> {
         if self.frozen.adapter.is_some() {
             return Err(PolicyError::invalid(
                 "the policy already has an adapter; start from the base, or merge the adapter with into_merged",
             ));
         }
+        Ok(digest(&self.frozen.spec.layout, &self.frozen.weights.flat))
+    }
+
+    fn with_adapter(&self, spec: Arc<AdapterSpec>, weights: Vec<f32>) -> Self {
         let mut frozen = self.frozen.clone();
         if !spec.whole.is_empty() {
             spec.replace(FlatWeights::change(&mut frozen.weights));
         }
         frozen.adapter = Some(Adapter { spec, weights: FlatWeights::new(weights), unmerged: None });
-        Ok(Self::from_frozen(frozen))
+        Self::from_frozen(frozen)
     }
 
     /// Sets the seed of the adapter's dropout. The default of a loaded adapter is seed 0; one restored from a

@@ -6,7 +6,7 @@ use crate::cpu::decode::{self, DecodeAdapter, DecodeWeights};
 use crate::cpu::engine::{self, AdapterView, EngineModel, HeadSettings, TokenResults, Workspace};
 use crate::cpu::options::PolicyOptions;
 use crate::cpu::recall::{Recorder, Version};
-use crate::kernels::RopeTable;
+use crate::kernels::{RopeTable, RopeTables};
 use crate::lora::{AdapterSpec, Dropout};
 use crate::model::{ModelSpec, Parameter};
 use crate::threads::run_parts;
@@ -36,7 +36,7 @@ pub(crate) struct ModelParts<'a> {
 #[derive(Debug)]
 pub struct FrozenPolicy {
     pub(super) spec: Arc<ModelSpec>,
-    rope: Arc<RopeTable>,
+    rope: Arc<RopeTables>,
     pub(super) weights: Arc<FlatWeights<DecodeWeights>>,
     pub(super) adapter: Option<Adapter>,
     pub(super) options: PolicyOptions,
@@ -67,9 +67,10 @@ impl FrozenPolicy {
         options: PolicyOptions,
     ) -> Self {
         let config = &spec.config;
-        let frequencies = config.rope_scaling.frequencies(config.head_dim, config.rope_theta);
-        let factor = config.rope_scaling.attention_factor();
-        let rope = Arc::new(RopeTable::new(frequencies, factor, config.max_position_embeddings));
+        let table = |(frequencies, factor)| RopeTable::new(frequencies, factor, config.longest_sequence());
+        let tables = config.rotations().into_iter().map(table).collect();
+        let of = (0..config.num_hidden_layers).map(|layer| config.rotation(layer)).collect();
+        let rope = Arc::new(RopeTables::new(tables, of));
         Self { spec, rope, weights, adapter: None, options, changes: 0, workspaces: Mutex::default() }
     }
 

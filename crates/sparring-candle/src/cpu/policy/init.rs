@@ -17,7 +17,7 @@ pub(super) fn weights(config: &ModelConfig, layout: &Layout, seed: Seed) -> Resu
 fn fill(config: &ModelConfig, parameter: &Parameter, seed: Seed, out: &mut [f32]) {
     let name = parameter.name.as_str();
     if name.ends_with("norm.weight") {
-        out.fill(1.0);
+        out.fill(if config.norms_from_one() { 0.0 } else { 1.0 });
     } else if parameter.decays() {
         let residual = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
         let depth = if residual { (2.0 * config.num_hidden_layers as f64).sqrt() } else { 1.0 };

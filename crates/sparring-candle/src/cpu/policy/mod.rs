@@ -73,8 +73,8 @@ pub struct RecallReport {
 }
 
 impl CandlePolicy {
-    /// Loads a model: a folder in Hugging Face's layout, or a GGUF file of a Llama, Qwen2 or Qwen3, whose quantised
-    /// weights are widened to single precision.
+    /// Loads a model of one of the [families](crate::ModelFamily): a folder in Hugging Face's layout, or a GGUF file,
+    /// whose quantised weights are widened to single precision.
     ///
     /// # Errors
     /// [`PolicyError`] names the file (and field) that is missing, damaged or not supported, or the option

@@ -1,8 +1,9 @@
 //! The shape of a decoder from the metadata of a GGUF file.
 
 use super::file::GgufFile;
-use crate::model::config::{ModelConfig, ModelFamily};
-use crate::model::rotary::RopeScaling;
+use crate::model::config::ModelConfig;
+use crate::model::family::{ModelFamily, Windows};
+use crate::model::rotary::{RopeScaling, long_attention_factor};
 use sparring_core::PolicyError;
 
 /// Reads the shape.
@@ -13,7 +14,7 @@ pub(super) fn read(file: &mut GgufFile) -> Result<ModelConfig, PolicyError> {
         );
     }
     let family = family(file)?;
-    let key = |name: &str| format!("{}.{name}", family.model_type());
+    let key = |name: &str| format!("{}.{name}", family.traits().gguf.architecture);
     let shape = file
         .shape("token_embd.weight")
         .ok_or_else(|| file.bad("token_embd.weight", "is missing from the tensors"))?;
@@ -41,7 +42,13 @@ pub(super) fn read(file: &mut GgufFile) -> Result<ModelConfig, PolicyError> {
     config.rope_theta = file.positive(&key("rope.freq_base"))?.unwrap_or(10_000.0);
     config.tie_word_embeddings = file.shape("output.weight").is_none();
     config.attention_bias = file.shape("blk.0.attn_q.bias").is_some();
+    read_factors(file, &mut config, &key)?;
+    if let Some(dim) = file.count(&key("rope.dimension_count"))?.filter(|_| family.traits().partial_rotation)
+    {
+        config.partial_rotary_factor = dim as f64 / config.head_dim as f64;
+    }
     refuse_variants(file, &config, &key)?;
+    read_windows(file, &mut config, &key)?;
     config.rope_scaling = scaling(file, &config, &key)?;
     config.check(|field, why| file.bad(field, why))?;
     Ok(config)
@@ -50,7 +57,7 @@ pub(super) fn read(file: &mut GgufFile) -> Result<ModelConfig, PolicyError> {
 fn family(file: &GgufFile) -> Result<ModelFamily, PolicyError> {
     const FIELD: &str = "general.architecture";
     let name = file.text(FIELD)?.ok_or_else(|| file.missing(FIELD))?;
-    ModelFamily::named(name).map_err(|why| file.bad(FIELD, why))
+    ModelFamily::of_gguf(name).map_err(|why| file.bad(FIELD, why))
 }
 
 /// Refuses what the decoder would compute wrongly.
@@ -59,8 +66,10 @@ fn refuse_variants(
     config: &ModelConfig,
     key: &impl Fn(&str) -> String,
 ) -> Result<(), PolicyError> {
-    for name in ["attention.value_length", "rope.dimension_count"] {
-        if file.count(&key(name))?.is_some_and(|found| found != config.head_dim) {
+    for (name, want) in
+        [("attention.value_length", config.head_dim), ("rope.dimension_count", config.rotary_dim())]
+    {
+        if file.count(&key(name))?.is_some_and(|found| found != want) {
             let why = format_args!(
                 "is not the width of a head, {}; this backend rotates whole heads",
                 config.head_dim
@@ -68,9 +77,10 @@ fn refuse_variants(
             return Err(file.bad(&key(name), why));
         }
     }
-    let window = key("attention.sliding_window");
-    if file.number(&window).is_some_and(|n| n > 0 && n < config.max_position_embeddings as u64) {
-        return Err(file.bad(&window, "is set; this backend attends to the whole sequence"));
+    for name in ["attn_logit_softcapping", "final_logit_softcapping"] {
+        if file.positive(&key(name)).is_ok_and(|bound| bound.is_some()) {
+            return Err(file.bad(&key(name), "is set; this backend has no bounds on scores and logits"));
+        }
     }
     let experts = key("expert_count");
     if file.number(&experts).is_some_and(|n| n > 0) {
@@ -79,11 +89,75 @@ fn refuse_variants(
     Ok(())
 }
 
+/// The factors of Granite's files, and that of Gemma's scores.
+fn read_factors(
+    file: &GgufFile,
+    config: &mut ModelConfig,
+    key: &impl Fn(&str) -> String,
+) -> Result<(), PolicyError> {
+    /// Layers of the model whose scores are scaled by hidden_size over the heads; llama.cpp knows it by them.
+    const LARGEST_GEMMA: usize = 62;
+    let traits = config.family.traits();
+    if traits.query_scalar {
+        let largest = config.num_hidden_layers == LARGEST_GEMMA;
+        let width = if largest { config.hidden_size / config.num_attention_heads } else { config.head_dim };
+        config.attention_multiplier = Some((width as f64).powf(-0.5));
+    }
+    if traits.multipliers {
+        config.attention_multiplier = file.positive(&key("attention.scale"))?;
+        config.embedding_multiplier = file.positive(&key("embedding_scale"))?;
+        config.residual_multiplier = file.positive(&key("residual_scale"))?;
+        config.logits_scaling = file.positive(&key("logit_scale"))?;
+    }
+    Ok(())
+}
+
+/// Which layers slide is not in the files: it is the family's rule.
+fn read_windows(
+    file: &GgufFile,
+    config: &mut ModelConfig,
+    key: &impl Fn(&str) -> String,
+) -> Result<(), PolicyError> {
+    let field = key("attention.sliding_window");
+    let window = file.number(&field).filter(|&n| n > 0 && n < config.max_position_embeddings as u64);
+    let Some(window) = window else { return Ok(()) };
+    if !matches!(config.family.traits().windows, Windows::All | Windows::Pattern) {
+        return Err(file.bad(&field, "is set; this backend attends to the whole sequence in this family"));
+    }
+    config.sliding_window = usize::try_from(window).ok();
+    Ok(())
+}
+
+/// The divisors of LongRoPE are tensors.
+fn long_scaling(
+    file: &mut GgufFile,
+    config: &ModelConfig,
+    key: &impl Fn(&str) -> String,
+) -> Result<RopeScaling, PolicyError> {
+    let original_positions = file.required_count(&key("rope.scaling.original_context_length"))?;
+    let stretch = config.max_position_embeddings as f64 / original_positions as f64;
+    let given = file.positive(&key("rope.scaling.attn_factor"))?;
+    let mut list = |name: &str| -> Result<Vec<f64>, PolicyError> {
+        let factors = file.tensor(name, &[config.rotary_dim() / 2])?;
+        // As the decimal numbers that they stand for.
+        Ok(factors.iter().map(|x| x.to_string().parse().unwrap_or(f64::from(*x))).collect())
+    };
+    Ok(RopeScaling::LongRope {
+        short_factor: list("rope_factors_short.weight")?,
+        long_factor: list("rope_factors_long.weight")?,
+        attention_factor: given.unwrap_or_else(|| long_attention_factor(stretch, original_positions)),
+        original_positions,
+    })
+}
+
 fn scaling(
     file: &mut GgufFile,
     config: &ModelConfig,
     key: &impl Fn(&str) -> String,
 ) -> Result<RopeScaling, PolicyError> {
+    if file.shape("rope_factors_short.weight").is_some() {
+        return long_scaling(file, config, key);
+    }
     if file.shape("rope_freqs.weight").is_some() {
         return llama3(file, config);
     }

@@ -21,7 +21,7 @@ const LOGITS: &str = "ours.safetensors";
 pub(crate) fn export(folder: &Path, out: &Path) -> Result<(), BoxError> {
     let mut policy = checkpoint::load(folder)?;
     let config = policy.config();
-    let (vocabulary, limit) = (config.vocab_size as u32, config.max_position_embeddings);
+    let (vocabulary, limit) = (config.vocab_size as u32, config.longest_sequence());
     let mut rng = SEED.child("ids").rng();
     let sequences: Vec<Vec<u32>> = LENGTHS
         .iter()
