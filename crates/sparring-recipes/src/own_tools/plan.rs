@@ -148,7 +148,7 @@ impl Default for PlanConfig {
             joined: 0.1,
             dialogues: 0.2,
             styles: Style::ALL.to_vec(),
-            wordings: [0.15, 0.4, 0.25, 0.2],
+            wordings: [0.1, 0.25, 0.25, 0.4],
             given_values: 1.0,
             redraw: 0.5,
             complete: true,
