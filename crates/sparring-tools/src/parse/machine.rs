@@ -151,17 +151,9 @@ impl Machine {
     pub(super) fn new(tables: Arc<GrammarTables>, emitter: Emitter) -> Self {
         let json = JsonBody::new(Arc::clone(&tables.bare), Arc::clone(&tables.menu));
         let state = if tables.starts_in_thought { Thought::at(0) } else { State::Text };
-        Self {
-            tables,
-            state,
-            json,
-            emitter,
-            last_tag: None,
-            searched: 0,
-            text: String::new(),
-            start: 0,
-            used: 0,
-        }
+        // A short value is kept without growing.
+        let text = String::with_capacity(if emitter.is_streaming() { 256 } else { 0 });
+        Self { tables, state, json, emitter, last_tag: None, searched: 0, text, start: 0, used: 0 }
     }
 
     /// Reads a whole text.
@@ -196,6 +188,17 @@ impl Machine {
                 return used;
             }
         }
+    }
+
+    /// Reads on in the received text; returns from which byte on it is still needed.
+    fn run_on(&mut self, text: &str) -> usize {
+        self.used = self.run(text, self.used, self.start, false);
+        // A value that turns out to be broken is searched for the next call.
+        let value = matches!(self.state, State::Json).then(|| self.json.value_start()).flatten();
+        let kept = value.map_or(self.used, |value| self.used.min(value - self.start));
+        self.start += kept;
+        self.used -= kept;
+        kept
     }
 
     fn step(&mut self, cursor: Cursor<'_>) -> Step {
@@ -559,14 +562,15 @@ impl Machine {
 impl CallStream for Machine {
     fn feed(&mut self, piece: &str) -> Vec<Delta> {
         let mut text = std::mem::take(&mut self.text);
-        text.push_str(piece);
-        self.used = self.run(&text, self.used, self.start, false);
-        // A value that turns out to be broken is searched for the next call.
-        let value = matches!(self.state, State::Json).then(|| self.json.value_start()).flatten();
-        let kept = value.map_or(self.used, |value| self.used.min(value - self.start));
-        text.drain(..kept);
-        self.start += kept;
-        self.used -= kept;
+        if text.is_empty() {
+            // Nothing was kept, so the piece is read where it is.
+            let kept = self.run_on(piece);
+            text.push_str(&piece[kept..]);
+        } else {
+            text.push_str(piece);
+            let kept = self.run_on(&text);
+            text.drain(..kept);
+        }
         self.text = text;
         self.emitter.take_deltas()
     }

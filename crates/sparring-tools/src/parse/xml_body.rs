@@ -135,8 +135,7 @@ impl XmlBody {
         let found = first_of(cursor, &self.tables.names);
         match found {
             Until::Tag(at, i) => {
-                self.name.push_str(&cursor.rest[..at]);
-                let name = self.name.trim().to_owned();
+                let name = whole(&mut self.name, &cursor.rest[..at]).trim().to_owned();
                 let (tag, closed) = ends[i];
                 // Some names end where a parameter, or the call's closing tag, begins: that tag is read next.
                 let kept = tag == self.tables.xml.parameter || self.tables.xml.closers.contains(&tag);
@@ -226,8 +225,7 @@ impl XmlBody {
         let found = first_of(cursor, &self.tables.keys);
         match found {
             Until::Tag(at, i) => {
-                key.push_str(&cursor.rest[..at]);
-                let key = key.trim().to_owned();
+                let key = whole(key, &cursor.rest[..at]).trim().to_owned();
                 let end = self.tables.xml.key_ends.get(i);
                 // A key also ends where its value begins.
                 let opened = end.is_none() && self.tables.xml.value_open == Some(self.tables.keys.names[i]);
@@ -294,11 +292,13 @@ impl XmlBody {
         };
         let tables = &self.tables;
         let closes = tag < 1 + tables.xml.value_close_odd.len();
-        let close = tables.values.names[tag];
-        text.push_str(&cursor.rest[..at]);
-        if closes && tables.xml.layout && text.starts_with('\n') && !text.ends_with('\n') {
+        let (close, last) = (tables.values.names[tag], &cursor.rest[..at]);
+        let first = if text.is_empty() { last } else { text.as_str() };
+        let ended = if last.is_empty() { text.as_str() } else { last }.ends_with('\n');
+        if closes && tables.xml.layout && first.starts_with('\n') && !ended {
             // The value began on a line of its own. Then so does the tag that ends it, unless it ends the line.
             if at > 0 {
+                text.push_str(last);
                 return Step::Took(at);
             }
             match follows(cursor, close.len(), &tables.after) {
@@ -314,25 +314,27 @@ impl XmlBody {
             let what = format!("expected {}", tables.xml.value_close);
             emitter.repair(ParseError::syntax(cursor.at + at, what), "the value ends there");
         }
-        self.end_value(cursor.at + at, emitter);
+        self.end_value(last, cursor.at + at, emitter);
         // A tag that ends more than the value is read next.
         Step::Took(at + if closes { close.len() } else { 0 })
     }
 
-    /// Ends the value before byte `at`.
-    fn end_value(&mut self, at: usize, emitter: &mut Emitter) {
-        let Phase::Value { key, typing, text } = std::mem::replace(&mut self.phase, Phase::Open) else {
+    /// Ends the value, with its last part, before byte `at`.
+    fn end_value(&mut self, last: &str, at: usize, emitter: &mut Emitter) {
+        let Phase::Value { key, typing, mut text } = std::mem::replace(&mut self.phase, Phase::Open) else {
             return;
         };
-        let text = if self.tables.xml.layout { without_layout(&text) } else { text.as_str() };
+        let text = whole(&mut text, last);
+        let text = if self.tables.xml.layout { without_layout(text) } else { text };
         let schema = tool(&self.menu, &self.name).and_then(|tool| tool.argument(&key));
         let Some(value) = coerce(text, typing, self.tables.xml.python, schema.as_ref()) else {
             self.fail(ParseError::syntax(at, format!("the value of {key:?} is not JSON")), 0, emitter);
             return;
         };
-        let comma = if self.arguments.is_empty() { '{' } else { ',' };
         if emitter.is_streaming() {
-            emitter.arguments(format!("{comma}{}:{value}", Value::from(key.as_str())));
+            let before = if self.arguments.is_empty() { "{" } else { "," };
+            let json = |part| serde_json::to_string(part).unwrap_or_default();
+            emitter.arguments([before, &json(&key.as_str().into()), ":", &json(&value)].concat());
         }
         if self.arguments.insert(key, value).is_some() {
             let (error, action) = key_twice(self.start);
@@ -426,6 +428,15 @@ fn first_of(cursor: Cursor<'_>, tags: &Tags) -> Until {
 
 fn step_of(certain: usize) -> Step {
     if certain == 0 { Step::Wait } else { Step::Took(certain) }
+}
+
+/// Returns a text from what was read of it before and its last part.
+fn whole<'a>(before: &'a mut String, last: &'a str) -> &'a str {
+    if before.is_empty() {
+        return last;
+    }
+    before.push_str(last);
+    before
 }
 
 /// Removes the layout: one newline on either side of the value.
