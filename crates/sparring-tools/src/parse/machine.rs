@@ -63,16 +63,17 @@ impl GrammarTables {
         let stops = |body: &Body| Arc::new(Stops::new(body.closers(), &others));
         let bare = grammar.bare.as_ref().map_or_else(|| Arc::new(Stops::new(&[], &[])), stops);
         let stops: Vec<_> = grammar.openers.iter().map(|(_, body)| stops(body)).collect();
+        let menu: Arc<[Typed]> = typed(tools).into();
         let inside = grammar.openers.iter().zip(&stops).map(|((_, body), stops)| match body {
-            Body::Xml(xml) => Some(Arc::new(XmlTables::new(xml, Arc::clone(stops)))),
+            Body::Xml(xml) => Some(Arc::new(XmlTables::new(xml, Arc::clone(&menu), Arc::clone(stops)))),
             _ => None,
         });
         Self {
             grammar,
-            menu: typed(tools).into(),
+            inside: inside.collect(),
+            menu,
             tags: Tags::new(names, bytes),
             kinds,
-            inside: inside.collect(),
             stops,
             bare,
             in_thought: Tags::new(closers.chain(openers.map(|(tag, _)| tag)), &[]),
@@ -201,6 +202,7 @@ impl Machine {
         kept
     }
 
+    /// The readers' own steps are never inlined: so the code that runs most stays in the processor's cache.
     fn step(&mut self, cursor: Cursor<'_>) -> Step {
         match &mut self.state {
             State::Text => self.in_text(cursor),
@@ -356,18 +358,15 @@ impl Machine {
         match self.tables.kinds[tag] {
             TagKind::Opener(i) => {
                 let (_, body) = self.tables.grammar.openers[i];
-                let stops = Arc::clone(&self.tables.stops[i]);
                 match (body, &self.tables.inside[i]) {
                     (Body::Message(end), _) => {
                         self.state = State::Message(Box::new(Message::new(end)));
                         return 0;
                     }
                     (_, Some(tables)) => {
-                        let menu = Arc::clone(&self.tables.menu);
-                        let body = XmlBody::new(Arc::clone(tables), menu, before);
-                        self.state = State::Xml(Box::new(body));
+                        self.state = State::Xml(Box::new(XmlBody::new(Arc::clone(tables), before)));
                     }
-                    _ => self.begin(body, stops, at + name.len()),
+                    _ => self.begin(body, Arc::clone(&self.tables.stops[i]), at + name.len()),
                 }
             }
             TagKind::Thought if self.emitter.calls() > 0 => self.plain(name),

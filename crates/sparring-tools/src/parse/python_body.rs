@@ -87,6 +87,7 @@ impl PythonBody {
         }
     }
 
+    #[inline(never)]
     pub(super) fn step(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         if let Phase::Skip(_) = self.phase {
             return self.skip(cursor);

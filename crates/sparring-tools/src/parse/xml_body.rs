@@ -13,6 +13,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct XmlTables {
     xml: &'static Xml,
+    menu: Arc<[Typed]>,
     stops: Arc<Stops>,
     /// The ends of the name, of the rest of its tag, of a parameter's name, and of a value.
     names: Tags,
@@ -24,7 +25,7 @@ pub(super) struct XmlTables {
 }
 
 impl XmlTables {
-    pub(super) fn new(xml: &'static Xml, stops: Arc<Stops>) -> Self {
+    pub(super) fn new(xml: &'static Xml, menu: Arc<[Typed]>, stops: Arc<Stops>) -> Self {
         let ends = [xml.value_close].into_iter().chain(xml.value_close_odd.iter().copied());
         let after: Vec<_> =
             [xml.parameter].into_iter().chain(xml.closers.iter().chain(&stops.tags.names).copied()).collect();
@@ -35,6 +36,7 @@ impl XmlTables {
             keys: Tags::new(xml.key_ends.iter().map(|(tag, _)| *tag).chain(xml.key_breaks()), &[]),
             values: Tags::new(ends.chain(xml.value_breaks.iter().copied()), &[]),
             after: Tags::new(after, &[]),
+            menu,
             stops,
         }
     }
@@ -48,7 +50,6 @@ pub(super) struct XmlBody {
     around: Option<&'static str>,
     /// Where a value ended that may go on.
     doubt: Option<usize>,
-    menu: Arc<[Typed]>,
     phase: Phase,
     name: String,
     /// Byte at which the name starts.
@@ -82,13 +83,12 @@ enum Phase {
 
 impl XmlBody {
     /// `around` is the tag before the call, if there is only white space between them.
-    pub(super) fn new(tables: Arc<XmlTables>, menu: Arc<[Typed]>, around: Option<&'static str>) -> Self {
+    pub(super) fn new(tables: Arc<XmlTables>, around: Option<&'static str>) -> Self {
         let close = tables.xml.around.iter().find(|(open, _)| Some(*open) == around);
         Self {
             around: close.map(|(_, close)| *close),
             tables,
             doubt: None,
-            menu,
             phase: Phase::Name,
             name: String::new(),
             start: 0,
@@ -96,6 +96,7 @@ impl XmlBody {
         }
     }
 
+    #[inline(never)]
     pub(super) fn step(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         if cursor.rest.is_empty() && !matches!(self.phase, Phase::Json(_)) {
             if !cursor.end {
@@ -192,7 +193,7 @@ impl XmlBody {
             _ if self.tables.stops.tags.at(cursor) != Ahead::No => self.end_early(cursor, emitter),
             _ if self.tables.xml.json && self.arguments.is_empty() && cursor.rest.starts_with('{') => {
                 let name = std::mem::take(&mut self.name);
-                let menu = Arc::clone(&self.menu);
+                let menu = Arc::clone(&self.tables.menu);
                 let body =
                     JsonBody::of_arguments(name, cursor.at, Arc::clone(&self.tables.stops), menu, emitter);
                 self.phase = Phase::Json(Box::new(body));
@@ -234,7 +235,7 @@ impl XmlBody {
                         ParseError::syntax(cursor.at + at, format!("{key:?} is not a parameter name"));
                     return self.fail(error, at, emitter);
                 }
-                if let (Some(offset), Some(tool)) = (self.doubt.take(), tool(&self.menu, &self.name))
+                if let (Some(offset), Some(tool)) = (self.doubt.take(), tool(&self.tables.menu, &self.name))
                     && tool.lacks(&key)
                 {
                     let what = format!("the value may not end here: the tool has no parameter {key:?}");
@@ -326,7 +327,7 @@ impl XmlBody {
         };
         let text = whole(&mut text, last);
         let text = if self.tables.xml.layout { without_layout(text) } else { text };
-        let schema = tool(&self.menu, &self.name).and_then(|tool| tool.argument(&key));
+        let schema = tool(&self.tables.menu, &self.name).and_then(|tool| tool.argument(&key));
         let Some(value) = coerce(text, typing, self.tables.xml.python, schema.as_ref()) else {
             self.fail(ParseError::syntax(at, format!("the value of {key:?} is not JSON")), 0, emitter);
             return;
