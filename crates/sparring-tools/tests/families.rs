@@ -311,6 +311,6 @@ fn a_stream_ends_each_call_with_the_call_or_its_error() {
         _ => None,
     };
     let ends: Vec<_> = deltas.into_iter().filter_map(end).collect();
-    assert_eq!(ends[0], Ok(call("f", json!({"a": 1}))));
+    assert_eq!(ends[0], Ok(call("f", json!({"a": 1})).into()));
     assert!(ends[1].is_err(), "{:?}", ends[1]);
 }

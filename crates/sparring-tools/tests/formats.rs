@@ -180,6 +180,8 @@ fn recovery_of_malformed_text() {
             f1(),
             1,
         ),
+        // Half of a surrogate pair.
+        (Format::Pythonic, r"[f(a=['\ud800', 1])]", vec![call("f", json!({"a": ["\u{fffd}", 1]}))], 1),
         (Format::Pythonic, "[f(a=1), zzz(1)]", f1(), 1),
         (Format::Pythonic, "[zzz(1), f(a=1)]", vec![], 0),
         (Format::Pythonic, "[zzz(a=1+2), zzz(a=b'('), zzz(a=x), f(a=1)]", f1(), 3),

@@ -71,6 +71,7 @@ const PIECES: &[&str] = &[
     "a=",
     "'it\\'s'",
     "\"\\u00e9\\ud83d\\ude00\"",
+    "'\\ud800'",
     "True",
     "None",
     "1e3",

@@ -212,11 +212,13 @@ impl Scanner {
             }
             return Ok(1);
         }
-        if byte.is_ascii_whitespace() || !byte.is_ascii() {
-            let space = rest.len() - rest.trim_start().len();
-            if space > 0 {
-                return Ok(space);
-            }
+        if byte.is_ascii_whitespace() {
+            return Ok(rest.bytes().take_while(u8::is_ascii_whitespace).count());
+        }
+        if !byte.is_ascii()
+            && let Some(space) = rest.chars().next().filter(|c| c.is_whitespace())
+        {
+            return Ok(space.len_utf8());
         }
         match self.state {
             State::AfterText { .. } if matches!(byte, b'"' | b'\'') => self.begin_string(byte, at),

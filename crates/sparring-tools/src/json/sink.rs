@@ -85,7 +85,12 @@ impl Sink for Builder {
     }
 
     fn text(&mut self, piece: &str) {
-        self.text.push_str(piece);
+        // Most strings are one piece, which is copied without room for more.
+        if self.text.capacity() == 0 {
+            self.text = String::from(piece);
+        } else {
+            self.text.push_str(piece);
+        }
     }
 
     fn end_text(&mut self, key: bool) {
@@ -113,6 +118,9 @@ fn number(text: &str) -> Option<Number> {
     serde_json::from_str(text).ok()
 }
 
+/// Room for what one piece of a text adds, so that it is allocated once.
+const ROOM: usize = 32;
+
 /// Writes the value as JSON while it is read.
 #[derive(Debug, Default)]
 pub(crate) struct JsonText {
@@ -128,7 +136,8 @@ impl JsonText {
     /// Takes the final part of what was written since the last call.
     pub(crate) fn take(&mut self) -> String {
         let Some(first) = self.stack.iter().find_map(|(_, slot)| *slot) else {
-            return std::mem::take(&mut self.out);
+            let room = if self.out.is_empty() { 0 } else { ROOM };
+            return std::mem::replace(&mut self.out, String::with_capacity(room));
         };
         for slot in self.stack.iter_mut().filter_map(|(_, slot)| slot.as_mut()) {
             *slot -= first;
@@ -248,22 +257,28 @@ to_both! {
 /// Appends the inside of a JSON string.
 fn escape_into(text: &str, out: &mut String) {
     let mut from = 0;
-    for (i, byte) in text.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.push_str(&text[from..i]);
-        from = i + 1;
-        match byte {
+    while let Some(at) = next_escape(&text.as_bytes()[from..]).map(|at| from + at) {
+        out.push_str(&text[from..at]);
+        from = at + 1;
+        match text.as_bytes()[at] {
             b'"' => out.push_str("\\\""),
             b'\\' => out.push_str("\\\\"),
             b'\n' => out.push_str("\\n"),
             b'\r' => out.push_str("\\r"),
             b'\t' => out.push_str("\\t"),
-            _ => {
+            byte => {
                 let _ = write!(out, "\\u{byte:04x}");
             }
         }
     }
     out.push_str(&text[from..]);
+}
+
+/// Returns the first byte that JSON escapes in a string.
+fn next_escape(text: &[u8]) -> Option<usize> {
+    let escaped = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    // A block is compared at once, as long as nothing ends the search inside it.
+    let plain = |block: &&[u8; 16]| !block.iter().fold(false, |found, byte| found | escaped(byte));
+    let clear = text.as_chunks().0.iter().take_while(plain).count() * 16;
+    text[clear..].iter().position(escaped).map(|at| clear + at)
 }

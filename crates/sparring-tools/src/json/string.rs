@@ -105,6 +105,12 @@ impl StringScanner {
         match stop {
             None => Ok((run.len(), StringStep::Open)),
             Some(stop) if escapes => {
+                // Most escapes are of one letter.
+                if let Some(meant) = rest.as_bytes().get(stop + 1).and_then(|letter| of_letter(*letter)) {
+                    self.end_high(&mut text);
+                    text(meant);
+                    return Ok((stop + 2, StringStep::Open));
+                }
                 self.escape = Some(Escape { digits: Digits::Unknown, code: 0, start: at + stop + 1 });
                 Ok((stop + 1, StringStep::Open))
             }
@@ -139,24 +145,23 @@ impl StringScanner {
         if c != 'u' {
             self.end_high(&mut text);
         }
-        if self.json && !matches!(c, '"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' | 'u') {
+        if let Some(meant) = u8::try_from(c).ok().and_then(of_letter) {
+            text(meant);
+            return Ok(1);
+        }
+        if self.json && !matches!(c, '/' | 'u') {
             self.not_of_json(escape.start, c, text);
             return Ok(c.len_utf8());
         }
         match c {
             '\n' => {}
-            'n' => text("\n"),
-            't' => text("\t"),
-            'r' => text("\r"),
-            'b' => text("\u{8}"),
-            'f' => text("\u{c}"),
             'v' => text("\u{b}"),
             'a' => text("\u{7}"),
             '0'..='7' => {
                 let code = c.to_digit(8).unwrap_or(0);
                 self.escape = Some(Escape { digits: Digits::Octal(2), code, ..escape });
             }
-            '\\' | '\'' | '"' => text(c.encode_utf8(&mut [0; 4])),
+            '\'' => text("'"),
             '/' if self.json => text("/"),
             'x' | 'u' | 'U' => {
                 let digits = match c {
@@ -249,11 +254,30 @@ impl StringScanner {
     }
 
     /// Outputs U+FFFD for half of a surrogate pair without the other half, as decoders of UTF-8 do.
+    #[inline]
     fn end_high(&mut self, mut text: impl FnMut(&str)) {
         if let Some((_, start)) = self.high.take() {
-            let error = ParseError::syntax(start, "this escape is half of a surrogate pair");
-            self.odd = Some((error, "read as U+FFFD"));
+            self.odd = Some(half_of_a_pair(start));
             text("\u{fffd}");
         }
     }
+}
+
+/// Returns the meaning of the escapes that JSON and Python share.
+fn of_letter(letter: u8) -> Option<&'static str> {
+    Some(match letter {
+        b'n' => "\n",
+        b't' => "\t",
+        b'r' => "\r",
+        b'b' => "\u{8}",
+        b'f' => "\u{c}",
+        b'"' => "\"",
+        b'\\' => "\\",
+        _ => return None,
+    })
+}
+
+#[cold]
+fn half_of_a_pair(start: usize) -> Oddity {
+    (ParseError::syntax(start, "this escape is half of a surrogate pair"), "read as U+FFFD")
 }

@@ -33,9 +33,16 @@ fn plain(text: &str, python: bool) -> Option<Value> {
     let value = match text {
         "True" | "False" | "None" if python => json::relaxed(text).ok(),
         _ if python && text.starts_with(['[', '{']) => json::relaxed(text).ok(),
-        _ => serde_json::from_str(text).ok().or_else(|| structure(text)),
+        _ if begins_as_json(text) => serde_json::from_str(text).ok().or_else(|| structure(text)),
+        _ => None,
     };
     value.filter(|value| !value.is_string())
+}
+
+/// Returns whether a text begins as JSON other than a string: most values are words, which need no parser.
+fn begins_as_json(text: &str) -> bool {
+    let first = |c: char| c.is_ascii_digit() || matches!(c, '-' | '{' | '[' | 't' | 'f' | 'n');
+    text.trim_start().starts_with(first)
 }
 
 /// Reads a list or an object of JSON that only differs from JSON in its quotes or commas.

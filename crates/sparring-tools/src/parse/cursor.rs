@@ -1,4 +1,4 @@
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
 
 /// The unread text, and whether more can follow.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,10 @@ pub(super) enum Ahead<T> {
 impl Cursor<'_> {
     /// Returns the length of the white space at the start.
     pub(super) fn space(&self) -> usize {
+        // Most often there is none, which one byte shows.
+        if self.rest.bytes().next().is_some_and(|byte| byte.is_ascii_graphic()) {
+            return 0;
+        }
         self.rest.len() - self.rest.trim_start().len()
     }
 
@@ -63,8 +67,18 @@ pub(super) struct Tags {
     bytes: Vec<u8>,
     /// These bytes and the first bytes of the tags.
     firsts: Vec<u8>,
-    /// The second bytes of the tags, one bit each.
-    seconds: [u64; 4],
+    is_first: ByteSet,
+    /// The second bytes of the tags.
+    is_second: ByteSet,
+}
+
+/// Which bytes are in a set.
+type ByteSet = [bool; 256];
+
+fn byte_set(bytes: impl IntoIterator<Item = u8>) -> ByteSet {
+    let mut set = [false; 256];
+    bytes.into_iter().for_each(|byte| set[usize::from(byte)] = true);
+    set
 }
 
 /// Tags that end calls: first their closing tags, then tags that begin other calls or end the turn.
@@ -114,17 +128,17 @@ impl Tags {
             names.iter().map(|tag| tag.as_bytes()[0]).chain(bytes.iter().copied()).collect();
         firsts.sort_unstable();
         firsts.dedup();
+        let seconds = names.iter().filter_map(|tag| tag.as_bytes().get(1).copied());
         // A tag of one byte goes on with anything.
-        let mut seconds = if names.iter().any(|tag| tag.len() == 1) { [u64::MAX; 4] } else { [0; 4] };
-        for second in names.iter().filter_map(|tag| tag.as_bytes().get(1)) {
-            seconds[usize::from(second >> 6)] |= 1 << (second & 63);
-        }
-        Self { names, bytes: bytes.to_vec(), firsts, seconds }
+        let short = names.iter().any(|tag| tag.len() == 1);
+        let is_second = if short { [true; 256] } else { byte_set(seconds) };
+        Self { is_first: byte_set(firsts.iter().copied()), is_second, names, bytes: bytes.to_vec(), firsts }
     }
 
-    /// Returns whether no tag goes on like this after its first byte.
+    /// Returns whether neither a tag nor one of the other bytes is here, as the first two bytes show.
     fn excludes(&self, text: &[u8]) -> bool {
-        text.get(1).is_some_and(|second| self.seconds[usize::from(second >> 6)] & (1 << (second & 63)) == 0)
+        text.get(1).is_some_and(|second| !self.is_second[usize::from(*second)])
+            && !self.bytes.contains(&text[0])
     }
 
     /// Returns whether one of the tags is here.
@@ -138,14 +152,9 @@ impl Tags {
     /// Returns the first tag, or one of the other bytes, at or after byte `from`.
     pub(super) fn find(&self, text: &str, from: usize, end: bool) -> Found {
         let mut at = from;
-        while let Some(offset) = self.first(&text.as_bytes()[at..]) {
+        while let Some(offset) = self.next(&text.as_bytes()[at..]) {
             at += offset;
-            let here = if self.excludes(&text.as_bytes()[at..]) {
-                Ahead::No
-            } else {
-                tag_ahead(&text[at..], &self.names, end)
-            };
-            match here {
+            match tag_ahead(&text[at..], &self.names, end) {
                 Ahead::Yes(tag) => return Found::Tag(at, tag),
                 Ahead::Perhaps => return Found::Perhaps(at),
                 Ahead::No if self.bytes.contains(&text.as_bytes()[at]) => return Found::Byte(at),
@@ -155,13 +164,15 @@ impl Tags {
         Found::Nothing
     }
 
-    fn first(&self, bytes: &[u8]) -> Option<usize> {
+    /// Returns where a tag, or one of the other bytes, may be.
+    fn next(&self, bytes: &[u8]) -> Option<usize> {
+        let may_be = |at: &usize| !self.excludes(&bytes[*at..]);
         match self.firsts.as_slice() {
             [] => None,
-            [a] => memchr(*a, bytes),
-            [a, b] => memchr2(*a, *b, bytes),
-            [a, b, c] => memchr3(*a, *b, *c, bytes),
-            many => bytes.iter().position(|byte| many.contains(byte)),
+            [a] => memchr_iter(*a, bytes).find(may_be),
+            [a, b] => memchr2_iter(*a, *b, bytes).find(may_be),
+            [a, b, c] => memchr3_iter(*a, *b, *c, bytes).find(may_be),
+            _ => (0..bytes.len()).filter(|at| self.is_first[usize::from(bytes[*at])]).find(may_be),
         }
     }
 }

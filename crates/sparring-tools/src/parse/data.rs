@@ -26,6 +26,7 @@ impl Default for Data {
 }
 
 impl Data {
+    #[inline(never)]
     pub(super) fn step(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> DataStep {
         let (used, status) = self.scanner.feed(cursor.rest, cursor.at, &mut self.watch);
         if self.watch.found {

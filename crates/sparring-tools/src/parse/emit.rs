@@ -1,13 +1,13 @@
 use super::stream::{BrokenCall, Delta, Reading, Repair};
 use crate::json::{JsonText, Tee};
 use crate::{ParseError, ToolCall};
-use serde_json::Value;
+use std::sync::Arc;
 
 /// Collects what is read: the reading, and the deltas if they are needed.
 #[derive(Debug, Default)]
 pub(super) struct Emitter {
     reading: Reading,
-    deltas: Option<Vec<Delta>>,
+    stream: Option<Streamed>,
     /// White space that counts only if text follows.
     space: String,
     /// Index of the next call.
@@ -18,13 +18,21 @@ pub(super) struct Emitter {
     name: String,
 }
 
+/// What a stream collects.
+#[derive(Debug, Default)]
+struct Streamed {
+    deltas: Vec<Delta>,
+    /// The complete calls of the reading, which the deltas share.
+    calls: Vec<Arc<ToolCall>>,
+}
+
 impl Emitter {
     pub(super) fn streaming() -> Self {
-        Self { deltas: Some(Vec::new()), ..Self::default() }
+        Self { stream: Some(Streamed::default()), ..Self::default() }
     }
 
     pub(super) fn is_streaming(&self) -> bool {
-        self.deltas.is_some()
+        self.stream.is_some()
     }
 
     /// For arguments that are emitted while they are read.
@@ -33,11 +41,19 @@ impl Emitter {
     }
 
     pub(super) fn take_deltas(&mut self) -> Vec<Delta> {
-        self.deltas.as_mut().map(std::mem::take).unwrap_or_default()
+        match &mut self.stream {
+            Some(Streamed { deltas, .. }) if !deltas.is_empty() => {
+                std::mem::replace(deltas, Vec::with_capacity(4))
+            }
+            _ => Vec::new(),
+        }
     }
 
-    pub(super) fn finish(self) -> (Vec<Delta>, Reading) {
-        (self.deltas.unwrap_or_default(), self.reading)
+    pub(super) fn finish(mut self) -> (Vec<Delta>, Reading) {
+        let Some(stream) = self.stream else { return (Vec::new(), self.reading) };
+        // A call is copied only if a delta still holds it.
+        self.reading.calls = stream.calls.into_iter().map(Arc::unwrap_or_clone).collect();
+        (stream.deltas, self.reading)
     }
 
     /// Returns the number of calls that have begun.
@@ -45,9 +61,14 @@ impl Emitter {
         self.next
     }
 
+    /// Returns the number of complete calls.
+    fn complete(&self) -> usize {
+        self.stream.as_ref().map_or(self.reading.calls.len(), |stream| stream.calls.len())
+    }
+
     /// Returns whether there is a complete call.
     pub(super) fn has_calls(&self) -> bool {
-        !self.reading.calls.is_empty()
+        self.complete() > 0
     }
 
     /// Returns whether there is no text for the user so far.
@@ -57,30 +78,30 @@ impl Emitter {
 
     pub(super) fn text(&mut self, piece: &str) {
         let body = piece.trim_end();
+        let after = &piece[body.len()..];
         if !body.is_empty() {
-            let mut text = std::mem::take(&mut self.space);
             // Leading white space before the first text is dropped.
-            if self.reading.content.is_empty() {
-                text.clear();
-                text.push_str(body.trim_start());
-            } else {
-                text.push_str(body);
-            }
-            self.reading.content.push_str(&text);
-            if let Some(deltas) = &mut self.deltas {
+            let (space, body) = match self.is_blank() {
+                true => ("", body.trim_start()),
+                false => (self.space.as_str(), body),
+            };
+            self.reading.content.push_str(space);
+            self.reading.content.push_str(body);
+            if let Some(Streamed { deltas, .. }) = &mut self.stream {
                 match deltas.last_mut() {
-                    Some(Delta::Text(last)) => last.push_str(&text),
-                    _ => deltas.push(Delta::Text(text)),
+                    Some(Delta::Text(last)) => last.extend([space, body]),
+                    _ => deltas.push(Delta::Text([space, body].concat())),
                 }
             }
+            self.space.clear();
         }
-        self.space.push_str(&piece[body.len()..]);
+        self.space.push_str(after);
     }
 
     pub(super) fn thought(&mut self, piece: &str) {
         self.reading.thought.push_str(piece);
-        match &mut self.deltas {
-            Some(deltas) if !piece.is_empty() => match deltas.last_mut() {
+        match &mut self.stream {
+            Some(Streamed { deltas, .. }) if !piece.is_empty() => match deltas.last_mut() {
                 Some(Delta::Thought(last)) => last.push_str(piece),
                 _ => deltas.push(Delta::Thought(piece.to_owned())),
             },
@@ -95,14 +116,17 @@ impl Emitter {
         name.clone_into(&mut self.name);
         let index = self.next;
         self.next += 1;
-        if let Some(deltas) = &mut self.deltas {
-            deltas.push(Delta::Start { index, name: name.to_owned() });
+        if let Some(stream) = &mut self.stream {
+            stream.deltas.push(Delta::Start { index, name: name.to_owned() });
         }
     }
 
     /// Emits more of the open call's arguments.
     pub(super) fn arguments(&mut self, fragment: String) {
-        if let Some(deltas) = self.deltas.as_mut().filter(|_| self.open && !fragment.is_empty()) {
+        if let Some(Streamed { deltas, .. }) = &mut self.stream
+            && self.open
+            && !fragment.is_empty()
+        {
             let index = self.next - 1;
             match deltas.last_mut() {
                 Some(Delta::Arguments { index: last, fragment: text }) if *last == index => {
@@ -115,11 +139,11 @@ impl Emitter {
 
     /// Ends the open call.
     pub(super) fn end(&mut self, call: ToolCall) {
-        if self.is_streaming() {
-            self.close(Ok(call.clone()));
-        }
         self.open = false;
-        self.reading.calls.push(call);
+        let Some(stream) = &mut self.stream else { return self.reading.calls.push(call) };
+        let call = Arc::new(call);
+        stream.deltas.push(Delta::End { index: self.next - 1, call: Ok(Arc::clone(&call)) });
+        stream.calls.push(call);
     }
 
     /// Emits a whole call.
@@ -132,25 +156,20 @@ impl Emitter {
     /// Emits all arguments of the open call.
     pub(super) fn arguments_of(&mut self, call: &ToolCall) {
         if self.is_streaming() {
-            self.arguments(Value::from(call.arguments.clone()).to_string());
+            self.arguments(serde_json::to_string(&call.arguments).unwrap_or_default());
         }
     }
 
     /// Records a loss, and ends the open call, if any, as broken.
     pub(super) fn abandon(&mut self, error: ParseError) {
-        let place = self.reading.calls.len() + self.reading.broken.len();
-        let name = self.open.then(|| self.name.clone());
+        let place = self.complete() + self.reading.broken.len();
+        let open = std::mem::take(&mut self.open);
+        let name = open.then(|| self.name.clone());
         self.reading.broken.push(BrokenCall { place, name, error: error.clone() });
-        if std::mem::take(&mut self.open) {
-            self.close(Err(error.clone()));
+        if let Some(stream) = self.stream.as_mut().filter(|_| open) {
+            stream.deltas.push(Delta::End { index: self.next - 1, call: Err(error.clone()) });
         }
         self.repair(error, "left out");
-    }
-
-    fn close(&mut self, call: Result<ToolCall, ParseError>) {
-        if let Some(deltas) = &mut self.deltas {
-            deltas.push(Delta::End { index: self.next - 1, call });
-        }
     }
 
     pub(super) fn repair(&mut self, error: ParseError, action: &'static str) {

@@ -35,6 +35,7 @@ impl GemmaBody {
         }
     }
 
+    #[inline(never)]
     pub(super) fn step(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         let tags = if self.in_quotes { &self.quotes } else { &self.ends };
         match tags.find(cursor.rest, 0, cursor.end) {

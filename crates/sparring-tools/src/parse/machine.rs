@@ -63,16 +63,17 @@ impl GrammarTables {
         let stops = |body: &Body| Arc::new(Stops::new(body.closers(), &others));
         let bare = grammar.bare.as_ref().map_or_else(|| Arc::new(Stops::new(&[], &[])), stops);
         let stops: Vec<_> = grammar.openers.iter().map(|(_, body)| stops(body)).collect();
+        let menu: Arc<[Typed]> = typed(tools).into();
         let inside = grammar.openers.iter().zip(&stops).map(|((_, body), stops)| match body {
-            Body::Xml(xml) => Some(Arc::new(XmlTables::new(xml, Arc::clone(stops)))),
+            Body::Xml(xml) => Some(Arc::new(XmlTables::new(xml, Arc::clone(&menu), Arc::clone(stops)))),
             _ => None,
         });
         Self {
             grammar,
-            menu: typed(tools).into(),
+            inside: inside.collect(),
+            menu,
             tags: Tags::new(names, bytes),
             kinds,
-            inside: inside.collect(),
             stops,
             bare,
             in_thought: Tags::new(closers.chain(openers.map(|(tag, _)| tag)), &[]),
@@ -151,17 +152,9 @@ impl Machine {
     pub(super) fn new(tables: Arc<GrammarTables>, emitter: Emitter) -> Self {
         let json = JsonBody::new(Arc::clone(&tables.bare), Arc::clone(&tables.menu));
         let state = if tables.starts_in_thought { Thought::at(0) } else { State::Text };
-        Self {
-            tables,
-            state,
-            json,
-            emitter,
-            last_tag: None,
-            searched: 0,
-            text: String::new(),
-            start: 0,
-            used: 0,
-        }
+        // A short value is kept without growing.
+        let text = String::with_capacity(if emitter.is_streaming() { 256 } else { 0 });
+        Self { tables, state, json, emitter, last_tag: None, searched: 0, text, start: 0, used: 0 }
     }
 
     /// Reads a whole text.
@@ -198,6 +191,18 @@ impl Machine {
         }
     }
 
+    /// Reads on in the received text; returns from which byte on it is still needed.
+    fn run_on(&mut self, text: &str) -> usize {
+        self.used = self.run(text, self.used, self.start, false);
+        // A value that turns out to be broken is searched for the next call.
+        let value = matches!(self.state, State::Json).then(|| self.json.value_start()).flatten();
+        let kept = value.map_or(self.used, |value| self.used.min(value - self.start));
+        self.start += kept;
+        self.used -= kept;
+        kept
+    }
+
+    /// The readers' own steps are never inlined: so the code that runs most stays in the processor's cache.
     fn step(&mut self, cursor: Cursor<'_>) -> Step {
         match &mut self.state {
             State::Text => self.in_text(cursor),
@@ -353,18 +358,15 @@ impl Machine {
         match self.tables.kinds[tag] {
             TagKind::Opener(i) => {
                 let (_, body) = self.tables.grammar.openers[i];
-                let stops = Arc::clone(&self.tables.stops[i]);
                 match (body, &self.tables.inside[i]) {
                     (Body::Message(end), _) => {
                         self.state = State::Message(Box::new(Message::new(end)));
                         return 0;
                     }
                     (_, Some(tables)) => {
-                        let menu = Arc::clone(&self.tables.menu);
-                        let body = XmlBody::new(Arc::clone(tables), menu, before);
-                        self.state = State::Xml(Box::new(body));
+                        self.state = State::Xml(Box::new(XmlBody::new(Arc::clone(tables), before)));
                     }
-                    _ => self.begin(body, stops, at + name.len()),
+                    _ => self.begin(body, Arc::clone(&self.tables.stops[i]), at + name.len()),
                 }
             }
             TagKind::Thought if self.emitter.calls() > 0 => self.plain(name),
@@ -559,14 +561,15 @@ impl Machine {
 impl CallStream for Machine {
     fn feed(&mut self, piece: &str) -> Vec<Delta> {
         let mut text = std::mem::take(&mut self.text);
-        text.push_str(piece);
-        self.used = self.run(&text, self.used, self.start, false);
-        // A value that turns out to be broken is searched for the next call.
-        let value = matches!(self.state, State::Json).then(|| self.json.value_start()).flatten();
-        let kept = value.map_or(self.used, |value| self.used.min(value - self.start));
-        text.drain(..kept);
-        self.start += kept;
-        self.used -= kept;
+        if text.is_empty() {
+            // Nothing was kept, so the piece is read where it is.
+            let kept = self.run_on(piece);
+            text.push_str(&piece[kept..]);
+        } else {
+            text.push_str(piece);
+            let kept = self.run_on(&text);
+            text.drain(..kept);
+        }
         self.text = text;
         self.emitter.take_deltas()
     }

@@ -25,6 +25,8 @@ pub(super) struct PythonBody {
     /// Whether there was a call.
     seen: bool,
     call: Tee,
+    /// Reads the values, one after the other.
+    scanner: Scanner,
     name: String,
     /// Byte at which the call starts.
     start: usize,
@@ -36,7 +38,7 @@ enum Phase {
     Start,
     /// Before an argument, or the end of the call.
     Key,
-    Value(Box<Scanner>),
+    Value,
     AfterValue,
     /// After a broken argument.
     Skip(Skip),
@@ -79,16 +81,18 @@ impl PythonBody {
             names,
             seen: false,
             call: Tee::default(),
+            scanner: Scanner::new(Notation::Python),
             name: String::new(),
             start: 0,
         }
     }
 
+    #[inline(never)]
     pub(super) fn step(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         if let Phase::Skip(_) = self.phase {
             return self.skip(cursor);
         }
-        if let Phase::Value(_) = self.phase {
+        if let Phase::Value = self.phase {
             return self.in_value(cursor, emitter);
         }
         if cursor.space() > 0 {
@@ -190,19 +194,22 @@ impl PythonBody {
             Ahead::Yes((name, used)) => {
                 self.call.text(name);
                 self.call.end_text(true);
-                self.go(Phase::Value(Box::new(Scanner::new(Notation::Python))), used)
+                self.scanner.reset();
+                self.go(Phase::Value, used)
             }
         }
     }
 
     fn in_value(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
-        let Phase::Value(scanner) = &mut self.phase else { return Step::Leave(0) };
-        let (used, status) = scanner.feed(cursor.rest, cursor.at, &mut self.call);
+        let (used, status) = self.scanner.feed(cursor.rest, cursor.at, &mut self.call);
         emitter.arguments(self.call.take_text());
+        let odd = self.scanner.take_odd().map(|(error, action)| emitter.repair(error, action));
         match status {
             Status::Done => self.go(Phase::AfterValue, used),
+            // The scanner stopped only to say so.
+            Status::More if odd.is_some() => Step::Took(used),
             Status::Bad(error) => {
-                let skip = Skip::new(scanner.depth() + 1, scanner.quote());
+                let skip = Skip::new(self.scanner.depth() + 1, self.scanner.quote());
                 emitter.abandon(error);
                 self.go(Phase::Skip(skip), used)
             }

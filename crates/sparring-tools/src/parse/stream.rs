@@ -1,5 +1,6 @@
 use crate::{ParseError, ToolCall};
 use std::fmt;
+use std::sync::Arc;
 
 /// The new content in one more piece of a model's text, as in OpenAI's streaming API.
 ///
@@ -31,7 +32,7 @@ pub enum Delta {
         /// Index of the call.
         index: usize,
         /// The complete call, or why it is not one: then a part of it was lost.
-        call: Result<ToolCall, ParseError>,
+        call: Result<Arc<ToolCall>, ParseError>,
     },
 }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct XmlTables {
     xml: &'static Xml,
+    menu: Arc<[Typed]>,
     stops: Arc<Stops>,
     /// The ends of the name, of the rest of its tag, of a parameter's name, and of a value.
     names: Tags,
@@ -24,7 +25,7 @@ pub(super) struct XmlTables {
 }
 
 impl XmlTables {
-    pub(super) fn new(xml: &'static Xml, stops: Arc<Stops>) -> Self {
+    pub(super) fn new(xml: &'static Xml, menu: Arc<[Typed]>, stops: Arc<Stops>) -> Self {
         let ends = [xml.value_close].into_iter().chain(xml.value_close_odd.iter().copied());
         let after: Vec<_> =
             [xml.parameter].into_iter().chain(xml.closers.iter().chain(&stops.tags.names).copied()).collect();
@@ -35,6 +36,7 @@ impl XmlTables {
             keys: Tags::new(xml.key_ends.iter().map(|(tag, _)| *tag).chain(xml.key_breaks()), &[]),
             values: Tags::new(ends.chain(xml.value_breaks.iter().copied()), &[]),
             after: Tags::new(after, &[]),
+            menu,
             stops,
         }
     }
@@ -48,7 +50,6 @@ pub(super) struct XmlBody {
     around: Option<&'static str>,
     /// Where a value ended that may go on.
     doubt: Option<usize>,
-    menu: Arc<[Typed]>,
     phase: Phase,
     name: String,
     /// Byte at which the name starts.
@@ -82,13 +83,12 @@ enum Phase {
 
 impl XmlBody {
     /// `around` is the tag before the call, if there is only white space between them.
-    pub(super) fn new(tables: Arc<XmlTables>, menu: Arc<[Typed]>, around: Option<&'static str>) -> Self {
+    pub(super) fn new(tables: Arc<XmlTables>, around: Option<&'static str>) -> Self {
         let close = tables.xml.around.iter().find(|(open, _)| Some(*open) == around);
         Self {
             around: close.map(|(_, close)| *close),
             tables,
             doubt: None,
-            menu,
             phase: Phase::Name,
             name: String::new(),
             start: 0,
@@ -96,6 +96,7 @@ impl XmlBody {
         }
     }
 
+    #[inline(never)]
     pub(super) fn step(&mut self, cursor: Cursor<'_>, emitter: &mut Emitter) -> Step {
         if cursor.rest.is_empty() && !matches!(self.phase, Phase::Json(_)) {
             if !cursor.end {
@@ -135,8 +136,7 @@ impl XmlBody {
         let found = first_of(cursor, &self.tables.names);
         match found {
             Until::Tag(at, i) => {
-                self.name.push_str(&cursor.rest[..at]);
-                let name = self.name.trim().to_owned();
+                let name = whole(&mut self.name, &cursor.rest[..at]).trim().to_owned();
                 let (tag, closed) = ends[i];
                 // Some names end where a parameter, or the call's closing tag, begins: that tag is read next.
                 let kept = tag == self.tables.xml.parameter || self.tables.xml.closers.contains(&tag);
@@ -193,7 +193,7 @@ impl XmlBody {
             _ if self.tables.stops.tags.at(cursor) != Ahead::No => self.end_early(cursor, emitter),
             _ if self.tables.xml.json && self.arguments.is_empty() && cursor.rest.starts_with('{') => {
                 let name = std::mem::take(&mut self.name);
-                let menu = Arc::clone(&self.menu);
+                let menu = Arc::clone(&self.tables.menu);
                 let body =
                     JsonBody::of_arguments(name, cursor.at, Arc::clone(&self.tables.stops), menu, emitter);
                 self.phase = Phase::Json(Box::new(body));
@@ -226,8 +226,7 @@ impl XmlBody {
         let found = first_of(cursor, &self.tables.keys);
         match found {
             Until::Tag(at, i) => {
-                key.push_str(&cursor.rest[..at]);
-                let key = key.trim().to_owned();
+                let key = whole(key, &cursor.rest[..at]).trim().to_owned();
                 let end = self.tables.xml.key_ends.get(i);
                 // A key also ends where its value begins.
                 let opened = end.is_none() && self.tables.xml.value_open == Some(self.tables.keys.names[i]);
@@ -236,7 +235,7 @@ impl XmlBody {
                         ParseError::syntax(cursor.at + at, format!("{key:?} is not a parameter name"));
                     return self.fail(error, at, emitter);
                 }
-                if let (Some(offset), Some(tool)) = (self.doubt.take(), tool(&self.menu, &self.name))
+                if let (Some(offset), Some(tool)) = (self.doubt.take(), tool(&self.tables.menu, &self.name))
                     && tool.lacks(&key)
                 {
                     let what = format!("the value may not end here: the tool has no parameter {key:?}");
@@ -294,11 +293,13 @@ impl XmlBody {
         };
         let tables = &self.tables;
         let closes = tag < 1 + tables.xml.value_close_odd.len();
-        let close = tables.values.names[tag];
-        text.push_str(&cursor.rest[..at]);
-        if closes && tables.xml.layout && text.starts_with('\n') && !text.ends_with('\n') {
+        let (close, last) = (tables.values.names[tag], &cursor.rest[..at]);
+        let first = if text.is_empty() { last } else { text.as_str() };
+        let ended = if last.is_empty() { text.as_str() } else { last }.ends_with('\n');
+        if closes && tables.xml.layout && first.starts_with('\n') && !ended {
             // The value began on a line of its own. Then so does the tag that ends it, unless it ends the line.
             if at > 0 {
+                text.push_str(last);
                 return Step::Took(at);
             }
             match follows(cursor, close.len(), &tables.after) {
@@ -314,25 +315,27 @@ impl XmlBody {
             let what = format!("expected {}", tables.xml.value_close);
             emitter.repair(ParseError::syntax(cursor.at + at, what), "the value ends there");
         }
-        self.end_value(cursor.at + at, emitter);
+        self.end_value(last, cursor.at + at, emitter);
         // A tag that ends more than the value is read next.
         Step::Took(at + if closes { close.len() } else { 0 })
     }
 
-    /// Ends the value before byte `at`.
-    fn end_value(&mut self, at: usize, emitter: &mut Emitter) {
-        let Phase::Value { key, typing, text } = std::mem::replace(&mut self.phase, Phase::Open) else {
+    /// Ends the value, with its last part, before byte `at`.
+    fn end_value(&mut self, last: &str, at: usize, emitter: &mut Emitter) {
+        let Phase::Value { key, typing, mut text } = std::mem::replace(&mut self.phase, Phase::Open) else {
             return;
         };
-        let text = if self.tables.xml.layout { without_layout(&text) } else { text.as_str() };
-        let schema = tool(&self.menu, &self.name).and_then(|tool| tool.argument(&key));
+        let text = whole(&mut text, last);
+        let text = if self.tables.xml.layout { without_layout(text) } else { text };
+        let schema = tool(&self.tables.menu, &self.name).and_then(|tool| tool.argument(&key));
         let Some(value) = coerce(text, typing, self.tables.xml.python, schema.as_ref()) else {
             self.fail(ParseError::syntax(at, format!("the value of {key:?} is not JSON")), 0, emitter);
             return;
         };
-        let comma = if self.arguments.is_empty() { '{' } else { ',' };
         if emitter.is_streaming() {
-            emitter.arguments(format!("{comma}{}:{value}", Value::from(key.as_str())));
+            let before = if self.arguments.is_empty() { "{" } else { "," };
+            let json = |part| serde_json::to_string(part).unwrap_or_default();
+            emitter.arguments([before, &json(&key.as_str().into()), ":", &json(&value)].concat());
         }
         if self.arguments.insert(key, value).is_some() {
             let (error, action) = key_twice(self.start);
@@ -426,6 +429,15 @@ fn first_of(cursor: Cursor<'_>, tags: &Tags) -> Until {
 
 fn step_of(certain: usize) -> Step {
     if certain == 0 { Step::Wait } else { Step::Took(certain) }
+}
+
+/// Returns a text from what was read of it before and its last part.
+fn whole<'a>(before: &'a mut String, last: &'a str) -> &'a str {
+    if before.is_empty() {
+        return last;
+    }
+    before.push_str(last);
+    before
 }
 
 /// Removes the layout: one newline on either side of the value.
