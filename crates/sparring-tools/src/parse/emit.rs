@@ -81,10 +81,8 @@ impl Emitter {
         let after = &piece[body.len()..];
         if !body.is_empty() {
             // Leading white space before the first text is dropped.
-            let (space, body) = match self.is_blank() {
-                true => ("", body.trim_start()),
-                false => (self.space.as_str(), body),
-            };
+            let (space, body) =
+                if self.is_blank() { ("", body.trim_start()) } else { (self.space.as_str(), body) };
             self.reading.content.push_str(space);
             self.reading.content.push_str(body);
             if let Some(Streamed { deltas, .. }) = &mut self.stream {
