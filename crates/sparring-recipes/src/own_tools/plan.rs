@@ -144,7 +144,7 @@ impl Default for PlanConfig {
             menu_from: 3,
             menu_to: 7,
             parameters: 3,
-            no_call: 0.35,
+            no_call: 0.3,
             joined: 0.1,
             dialogues: 0.2,
             styles: Style::ALL.to_vec(),
