@@ -58,7 +58,8 @@ pub struct SupervisedReport {
 /// more than that of a long one: of a call and a refusal of three words, a policy would learn the refusal for both.
 ///
 /// The learner gets micro-batches of at most `micro_batch_tokens` tokens, prompts included, but for what a prompt has
-/// in common with the one before; a longer group is one micro-batch. The step does not depend on this, up to rounding. Examples without any completion token give no step.
+/// in common with the one before; a longer group is one micro-batch. The step does not depend on this, up to rounding.
+/// Examples without any completion token give no step.
 ///
 /// # Errors
 /// [`GrpoError::Config`] if `lr` is not a number of at least 0; [`GrpoError::Policy`] if the backend fails, in which
