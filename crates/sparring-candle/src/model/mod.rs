@@ -25,7 +25,7 @@ mod vocabulary;
 mod weight_files;
 
 pub use config::{Activation, ModelConfig};
-pub(crate) use digest::digest;
+pub(crate) use digest::{digest, mix};
 pub(crate) use family::HeadNorms;
 pub use family::ModelFamily;
 pub use layers::LayerKind;

@@ -3,14 +3,14 @@
 pub(crate) mod quotes;
 
 use serde_json::{Map, Value, json};
-use sparring_core::{Hook, LogitHook};
+use sparring_core::Hook;
 use sparring_guided::GuidedError;
 use sparring_tools::grounding;
 
 /// The hook of a grammar. Where none can be made (a tool that a Generator wrote may have any schema), the text is
 /// written freely, with a warning.
-pub(crate) fn hook(grammar: Result<impl LogitHook + 'static, GuidedError>) -> Option<Hook> {
-    grammar.inspect_err(|error| tracing::warn!(%error, "a text is written freely")).ok().map(Hook::new)
+pub(crate) fn hook(grammar: Result<Hook, GuidedError>) -> Option<Hook> {
+    grammar.inspect_err(|error| tracing::warn!(%error, "a text is written freely")).ok()
 }
 
 /// What a schema can say of a string beyond its length.

@@ -183,7 +183,7 @@ impl OwnToolsGame {
     pub fn answer_hook(&self, tools: &[ToolSpec], conversation: &[Message]) -> Option<Hook> {
         let quoted = self.settings.quote.then(|| Quotes::of(conversation).tools(tools));
         let tools = quoted.as_deref().unwrap_or(tools);
-        hook(grammar::answers(self.guide.as_ref()?, tools, &self.settings))
+        hook(grammar::answers(self.guide.as_ref()?, tools, &self.settings).map(Hook::new))
     }
 
     fn tool_specs(&self, names: &[String]) -> Vec<ToolSpec> {

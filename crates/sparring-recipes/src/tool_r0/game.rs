@@ -152,12 +152,12 @@ impl Game for ToolR0Game {
     }
 
     fn generator_hook(&self, spec: &TaskSpec) -> Option<Hook> {
-        hook(grammar::proposal(self.constrained()?, spec))
+        hook(grammar::proposal(self.constrained()?, spec).map(Hook::new))
     }
 
     fn solver_hook(&self, task: &ToolTask) -> Option<Hook> {
         let most = task.calls.len().max(MOST_CALLS);
-        hook(grammar::answer(self.constrained()?, &task.tools, &task.question, most))
+        hook(grammar::answer(self.constrained()?, &task.tools, &task.question, most).map(Hook::new))
     }
 
     fn gold_answer(&self, task: &ToolTask) -> Option<String> {

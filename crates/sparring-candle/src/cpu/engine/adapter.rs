@@ -3,7 +3,7 @@
 use super::plan::Rows;
 use crate::kernels::Buffer;
 use crate::lora::{AdapterLayout, Dropout, Pair};
-use crate::model::Linear;
+use crate::model::{Linear, mix};
 use std::ops::Range;
 
 /// An adapter for a pass.
@@ -55,9 +55,9 @@ impl<'a> AdapterView<'a> {
         let keep = 1.0 / (1.0 - probability);
         let limit = (f64::from(probability) * 65536.0) as u64;
         for (row, key) in x.chunks_exact_mut(width).zip(rows.keys) {
-            let state = mix(mix(seed ^ mix(pair.index)) ^ key);
+            let state = drawn(drawn(seed ^ drawn(pair.index)) ^ key);
             for (i, four) in row.chunks_mut(4).enumerate() {
-                let bits = mix(state.wrapping_add(i as u64));
+                let bits = drawn(state.wrapping_add(i as u64));
                 for (j, x) in four.iter_mut().enumerate() {
                     *x *= if (bits >> (16 * j)) & 0xffff < limit { 0.0 } else { keep };
                 }
@@ -66,10 +66,7 @@ impl<'a> AdapterView<'a> {
     }
 }
 
-/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
-fn mix(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
+/// One number of SplitMix64 (Steele, Lea and Flood, 2014), whose state was `state`.
+fn drawn(state: u64) -> u64 {
+    mix(state.wrapping_add(0x9e37_79b9_7f4a_7c15))
 }

@@ -29,7 +29,7 @@ impl CandlePolicy {
     /// [`PolicyError::Invalid`] if a setting is out of range, a target matches nothing, or this policy already has an
     /// adapter.
     pub fn with_lora(&self, config: LoraConfig, seed: Seed) -> Result<Self, PolicyError> {
-        let spec = AdapterSpec::new(config, &self.frozen.spec.layout, self.digest()?)?;
+        let spec = AdapterSpec::new(config, &self.frozen.spec.layout, self.digest()?.to_owned())?;
         let weights = spec.init(seed.child("factors"))?;
         let mut policy = self.with_adapter(spec, weights);
         policy.dropout.seed = seed.child("dropout");
@@ -47,18 +47,18 @@ impl CandlePolicy {
     /// [`PolicyError::Invalid`] names the file and the field or tensor that is missing, damaged or not
     /// supported, or says that the adapter was trained on other weights.
     pub fn load_adapter(&self, dir: impl AsRef<Path>) -> Result<Self, PolicyError> {
-        let (spec, weights) = lora::read(dir.as_ref(), &self.frozen.spec.layout, &self.digest()?)?;
+        let (spec, weights) = lora::read(dir.as_ref(), &self.frozen.spec.layout, self.digest()?)?;
         Ok(self.with_adapter(spec, weights))
     }
 
     /// The digest of the weights, for an adapter on them.
-    fn digest(&self) -> Result<String, PolicyError> {
+    fn digest(&self) -> Result<&str, PolicyError> {
         if self.frozen.adapter.is_some() {
             return Err(PolicyError::invalid(
                 "the policy already has an adapter; start from the base, or merge the adapter with into_merged",
             ));
         }
-        Ok(digest(&self.frozen.spec.layout, &self.frozen.weights.flat))
+        Ok(self.frozen.weights.digest(|flat| digest(&self.frozen.spec.layout, flat)))
     }
 
     fn with_adapter(&self, spec: Arc<AdapterSpec>, weights: Vec<f32>) -> Self {

@@ -1,13 +1,14 @@
 //! Shared flat weights, with the packed layout for decoding.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A flat buffer, with lazily derived data.
 #[derive(Debug)]
 pub(crate) struct FlatWeights<P> {
     pub(crate) flat: Vec<f32>,
     packed: Mutex<Option<Arc<P>>>,
+    digest: OnceLock<String>,
     /// Changes with the weights.
     id: u64,
 }
@@ -19,7 +20,11 @@ fn next_id() -> u64 {
 
 impl<P> FlatWeights<P> {
     pub(crate) fn new(flat: Vec<f32>) -> Arc<Self> {
-        Arc::new(Self { flat, packed: Mutex::default(), id: next_id() })
+        Arc::new(Self::of(flat))
+    }
+
+    fn of(flat: Vec<f32>) -> Self {
+        Self { flat, packed: Mutex::default(), digest: OnceLock::new(), id: next_id() }
     }
 
     /// Identifies these weights among all others, including their earlier values.
@@ -33,7 +38,12 @@ impl<P> FlatWeights<P> {
         Arc::clone(packed.get_or_insert_with(|| Arc::new(pack(&self.flat))))
     }
 
-    /// Drops the derived data; whoever needs it makes it again.
+    /// The digest of the weights, computed at the first use after each change.
+    pub(crate) fn digest(&self, of: impl FnOnce(&[f32]) -> String) -> &str {
+        self.digest.get_or_init(|| of(&self.flat))
+    }
+
+    /// Drops the packed weights; whoever needs it makes it again.
     pub(crate) fn forget_packed(&self) {
         *self.packed.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -42,6 +52,7 @@ impl<P> FlatWeights<P> {
     pub(crate) fn change(this: &mut Arc<Self>) -> &mut Vec<f32> {
         let weights = Arc::make_mut(this);
         weights.forget_packed();
+        weights.digest.take();
         weights.id = next_id();
         &mut weights.flat
     }
@@ -49,6 +60,6 @@ impl<P> FlatWeights<P> {
 
 impl<P> Clone for FlatWeights<P> {
     fn clone(&self) -> Self {
-        Self { flat: self.flat.clone(), packed: Mutex::default(), id: next_id() }
+        Self::of(self.flat.clone())
     }
 }
