@@ -130,6 +130,40 @@ fn a_restored_run_goes_on_bit_for_bit() {
     CandlePolicy::load(dir.path(), support::options()).unwrap();
 }
 
+/// Changes the header of a safetensors file.
+fn change_header(file: &Path, from: &str, to: &str) {
+    let bytes = fs::read(file).unwrap();
+    let (len, rest) = bytes.split_at(8);
+    let (header, data) = rest.split_at(u64::from_le_bytes(len.try_into().unwrap()) as usize);
+    let header = std::str::from_utf8(header).unwrap();
+    assert!(header.contains(from), "{header}");
+    let header = header.replace(from, to);
+    let padding = vec![b' '; header.len().next_multiple_of(8) - header.len()];
+    let len = ((header.len() + padding.len()) as u64).to_le_bytes();
+    fs::write(file, [&len, header.as_bytes(), &padding, data].concat()).unwrap();
+}
+
+#[test]
+fn a_gradient_of_a_far_shard_takes_no_more_memory_than_its_own() {
+    let mut policy = support::tiny(1);
+    accumulate(&mut policy, 0);
+    let dir = tempfile::tempdir().unwrap();
+    policy.save(dir.path()).unwrap();
+    change_header(&dir.path().join("optimizer.safetensors"), "\"gradient.0\"", "\"gradient.4095\"");
+    let mut other = support::tiny(2);
+    other.restore(dir.path()).unwrap();
+    assert_eq!(policy.gradients(), other.gradients());
+    for policy in [&mut policy, &mut other] {
+        accumulate(policy, 1);
+        policy.step(1e-2).unwrap();
+    }
+    let differences = policy
+        .parameters()
+        .zip(other.parameters())
+        .flat_map(|(a, b)| a.2.iter().zip(b.2).map(|(a, b)| (a - b).abs()).collect::<Vec<_>>());
+    assert!(differences.fold(0.0, f32::max) < 1e-4);
+}
+
 #[test]
 fn a_fresh_checkpoint_clears_the_optimiser() {
     let (fresh, dir) = (support::tiny(3), tempfile::tempdir().unwrap());

@@ -30,7 +30,7 @@ pub(crate) struct AdamState {
 #[derive(Debug)]
 pub(crate) struct Trained {
     pub(crate) adam: AdamState,
-    /// One a shard, to be summed.
+    /// One a shard, to be summed. An empty one is zero.
     pub(crate) gradients: Vec<Vec<f32>>,
     pub(crate) counts: Counts,
 }
@@ -154,7 +154,5 @@ fn read_gradients(file: &TensorFile, len: usize) -> Result<Vec<Vec<f32>>, Policy
         gradients[shard] = vec![0.0; len];
         file.copy(name, &[len], &mut gradients[shard])?;
     }
-    // A shard with a zero gradient is not in the file.
-    gradients.iter_mut().filter(|g| g.is_empty()).for_each(|g| g.resize(len, 0.0));
     Ok(gradients)
 }

@@ -24,6 +24,8 @@ pub(crate) fn create_atomically(
 ) -> Result<(), PolicyError> {
     let temporary = dir.join(format!(".{name}.partial"));
     let path = dir.join(name);
+    // What a killed run left there may be a link by now, which writing would follow.
+    let _ = fs::remove_file(&temporary);
     let finish = || File::open(&temporary)?.sync_all();
     let written = write(&temporary).and_then(|()| finish()).map_err(|error| PolicyError::io(&path, error));
     written.and_then(|()| rename_durably(&temporary, &path)).inspect_err(|_| {

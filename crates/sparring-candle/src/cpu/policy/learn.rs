@@ -40,8 +40,9 @@ impl Learner for CandlePolicy {
         self.check_unmerged("training")?;
         let len = self.frozen.trained().1.len();
         if self.gradients.is_empty() {
-            self.gradients = vec![vec![0.0; len]];
+            self.gradients.push(Vec::new());
         }
+        self.gradients[0].resize(len, 0.0);
         let threads = self.frozen.options.threads;
         optimiser::reduce(&mut self.gradients, threads)?;
         let parameters = self.frozen.trained().0.to_vec();
@@ -112,9 +113,9 @@ impl CandlePolicy {
     ) -> Result<(), PolicyError> {
         let len = self.frozen.trained().1.len();
         self.frozen.forget_packed();
-        if self.gradients.len() < shards.len() {
-            self.gradients.resize_with(shards.len(), || vec![0.0; len]);
-        }
+        let all = self.gradients.len().max(shards.len());
+        self.gradients.resize_with(all, Vec::new);
+        self.gradients[..shards.len()].iter_mut().for_each(|gradient| gradient.resize(len, 0.0));
         let model = self.frozen.model_with(dropout);
         let run = |i: usize, (workspace, gradient): (&mut Workspace, &mut Vec<f32>)| {
             let mut sink =

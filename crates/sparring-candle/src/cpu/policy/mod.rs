@@ -196,7 +196,7 @@ impl CandlePolicy {
     /// The gradient accumulated since the last step, one vector per parameter, in the order of
     /// [`CandlePolicy::parameters`].
     pub fn gradients(&self) -> Vec<Vec<f32>> {
-        let sum = |i: usize| self.gradients.iter().fold(0.0, |sum, shard| sum + shard[i]);
+        let sum = |i: usize| self.gradients.iter().fold(0.0, |sum, shard| sum + shard.get(i).unwrap_or(&0.0));
         self.frozen.trained().0.iter().map(|p| p.at.clone().map(sum).collect()).collect()
     }
 
