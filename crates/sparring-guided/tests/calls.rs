@@ -199,7 +199,7 @@ fn declining_and_thinking_are_choices() {
             })
             .collect();
         assert!(counts.contains(&0) && counts.contains(&1), "{format}: {counts:?}");
-        let thinking = guide.calls(&tools, &grammar.clone().with_thought(true)).unwrap();
+        let thinking = guide.calls(&tools, &grammar.clone().with_thought(CallGrammar::FREE_THOUGHT)).unwrap();
         let call = walk(&constraint, Seed::new(1));
         assert!(thinking.accepts(format!("<think>I wonder.</think>\n{call}").as_bytes()).unwrap());
         assert!(!constraint.accepts(format!("<think>I wonder.</think>\n{call}").as_bytes()).unwrap());

@@ -38,8 +38,8 @@ pub struct CallGrammar {
     pub calls: RangeInclusive<usize>,
     /// The text that declines. A model that may write any sentence often prefers that to a call.
     pub decline: Option<String>,
-    /// Whether the calls follow a free thought in `<think>` tags.
-    pub thought: bool,
+    /// The regular expression of a thought in `<think>` tags that comes first, if there is one.
+    pub thought: Option<String>,
     /// Whether each tool is called once, in the order of the tools, whatever `calls` says.
     pub each_once: bool,
     /// Maximum number of characters of a string argument.
@@ -53,11 +53,14 @@ const SENTENCE: &str = r"/[A-Z][^<>\[\]{}|`]{0,300}/";
 const MOST_CALLS: usize = 64;
 
 impl CallGrammar {
+    /// A thought of any length.
+    pub const FREE_THOUGHT: &'static str = "[^<]*";
+
     /// One call, without a thought, with strings of any length.
     ///
     /// Marks that are special tokens of a model (`[TOOL_CALLS]`, `<|python_start|>`) are spelled by its other tokens.
     pub fn new(format: Format) -> Self {
-        Self { format, calls: 1..=1, decline: None, thought: false, each_once: false, string_chars: None }
+        Self { format, calls: 1..=1, decline: None, thought: None, each_once: false, string_chars: None }
     }
 
     /// Sets the number of calls.
@@ -81,10 +84,12 @@ impl CallGrammar {
         self
     }
 
-    /// Lets the model think first.
+    /// Lets the model think first, in texts that match this regular expression.
+    ///
+    /// A free thought is [`FREE_THOUGHT`](Self::FREE_THOUGHT). No thought should match a text with "<".
     #[must_use]
-    pub fn with_thought(mut self, thought: bool) -> Self {
-        self.thought = thought;
+    pub fn with_thought(mut self, pattern: impl Into<String>) -> Self {
+        self.thought = Some(pattern.into());
         self
     }
 
@@ -124,8 +129,8 @@ impl CallGrammar {
         } else {
             rules.add("call", names.join(" | "));
         }
-        let thought = if self.thought { r#""<think>" /[^<]*/ "</think>\n" "# } else { "" };
-        rules.add("start", format!("{thought}answer"));
+        let thought = self.thought.as_ref().map(|pattern| format!(r#""<think>" /{pattern}/ "</think>\n" "#));
+        rules.add("start", format!("{}answer", thought.unwrap_or_default()));
         rules.add("answer", self.answer(&shape, tools.is_empty()));
         Ok(rules.text())
     }

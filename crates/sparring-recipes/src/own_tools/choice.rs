@@ -68,7 +68,8 @@ pub(super) fn of_one_menu(
         }
         request.task.tools.clone_from(&menu);
         if !request.task.calls.iter().all(|call| on_menu(&call.name)) {
-            request.task.calls.clear();
+            let calls = std::mem::take(&mut request.task.calls);
+            request.missing = calls.into_iter().map(|call| call.name).collect();
         }
         (i, request)
     };

@@ -1,5 +1,5 @@
 use super::prompts::{
-    REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages, worked_answers,
+    REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages, thought, worked_answers,
 };
 use super::{CallPlan, Catalogue, ParameterValues, PlanConfig, Request};
 use super::{choice, complete, grammar, redraw, twins};
@@ -54,6 +54,9 @@ pub struct GameSettings {
     pub value_chars: usize,
     /// Largest number of characters of a string that the Solver writes.
     pub answer_chars: usize,
+    /// Whether the Solver first names the tools that the request needs, in `<think>` tags, and then calls them or
+    /// declines. Whether a name is on the menu is easier to see than whether a request is served by it.
+    pub name_first: bool,
     /// What the Solver writes where no tool fits: its prompt asks for it, and its grammar allows no other text.
     pub decline: String,
     /// Largest number of calls that the Solver may write.
@@ -88,6 +91,7 @@ impl Default for GameSettings {
             gap: 4,
             value_chars: 32,
             answer_chars: 200,
+            name_first: true,
             decline: "No tool fits.".to_owned(),
             most_calls: 2,
         }
@@ -164,14 +168,14 @@ impl OwnToolsGame {
 
     /// The Solver's prompt for any conversation and tools, those of an evaluation, say.
     pub fn prompt(&self, tools: &[ToolSpec], conversation: &[Message]) -> Vec<Message> {
-        solver_messages(tools, conversation, &*self.parser, &self.settings.decline)
+        solver_messages(tools, conversation, &*self.parser, &self.settings)
     }
 
     /// The same prompt with worked examples of other tools, for comparison: what a base model can do without training.
     pub fn prompt_with_examples(&self, tools: &[ToolSpec], conversation: &[Message]) -> Vec<Message> {
         let mut messages = self.prompt(tools, conversation);
         if let Some(system) = messages.first_mut() {
-            let examples = worked_answers(&*self.parser, &self.settings.decline);
+            let examples = worked_answers(&*self.parser, &self.settings);
             system.content.push_str("\n\n");
             system.content.push_str(examples.trim_end());
         }
@@ -321,12 +325,18 @@ impl Game for OwnToolsGame {
         constrained.then(|| self.answer_hook(&request.task.tools, &request.conversation())).flatten()
     }
 
-    fn gold_answer(&self, Request { task, .. }: &Request) -> Option<String> {
-        if task.calls.is_empty() {
-            return Some(self.settings.decline.clone());
+    fn gold_answer(&self, Request { task, missing, .. }: &Request) -> Option<String> {
+        let answer = if task.calls.is_empty() {
+            self.settings.decline.clone()
+        } else {
+            let calls: Vec<ToolCall> = task.calls.iter().map(|call| in_order(call, &task.tools)).collect();
+            self.parser.render(&calls)
+        };
+        if !self.settings.name_first {
+            return Some(answer);
         }
-        let calls: Vec<ToolCall> = task.calls.iter().map(|call| in_order(call, &task.tools)).collect();
-        Some(self.parser.render(&calls))
+        let names = task.calls.iter().map(|call| &call.name).chain(missing);
+        Some(thought(&names.map(String::as_str).collect::<Vec<_>>()) + &answer)
     }
 
     fn solved(&self, Request { task, .. }: &Request, out: &Rollout) -> bool {

@@ -9,16 +9,22 @@ use sparring_core::Hook;
 use sparring_guided::{CallGrammar, Constraint, Guide, GuidedError, Staged};
 use sparring_tools::ToolSpec;
 
+/// Most characters of the name of a tool that a request needs.
+const NAME_CHARS: usize = 64;
+
 /// Calls of these tools, or none.
 pub(super) fn answers(
     guide: &Guide,
     tools: &[ToolSpec],
     settings: &GameSettings,
 ) -> Result<Constraint, GuidedError> {
-    let grammar = CallGrammar::new(settings.format)
+    let mut grammar = CallGrammar::new(settings.format)
         .with_calls(0..=settings.most_calls)
         .with_decline(&settings.decline)
         .with_string_chars(settings.answer_chars);
+    if settings.name_first {
+        grammar = grammar.with_thought(format!("[^<\\n]{{1,{}}}", NAME_CHARS * settings.most_calls));
+    }
     guide.calls(tools, &grammar)
 }
 

@@ -1,6 +1,6 @@
 //! The prompts of both players.
 
-use super::game::Order;
+use super::game::{GameSettings, Order};
 use super::values::spoken;
 use super::{CallPlan, Catalogue, Style};
 use serde_json::{Map, Value};
@@ -87,13 +87,15 @@ pub fn solver_messages(
     tools: &[ToolSpec],
     conversation: &[Message],
     parser: &dyn CallParser,
-    decline: &str,
+    settings: &GameSettings,
 ) -> Vec<Message> {
     let example = ToolCall::new("tool_name", [("parameter", "value".into())]);
+    let first = if settings.name_first { NAME_FIRST } else { "" };
     let system = format!(
-        "Answer the user's request by calling tools. A call looks like this:\n{}\nGive only what the user says, in the \
-         user's own words. If no tool fits, answer: {decline}\nTools:\n{}",
+        "Answer the user's request by calling tools.{first} A call looks like this:\n{}\nGive only what the user says, \
+         in the user's own words. If no tool fits, answer: {}\nTools:\n{}",
         parser.render(&[example]),
+        settings.decline,
         describe(tools).trim_end()
     );
     let mut messages = vec![Message::system(system)];
@@ -101,16 +103,27 @@ pub fn solver_messages(
     messages
 }
 
+const NAME_FIRST: &str =
+    " First name the tools that it needs between <think> and </think>, whether or not they are listed.";
+
+/// What an answer begins with if the Solver names the tools that a request needs.
+pub(super) fn thought(names: &[&str]) -> String {
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    format!("<think>{names}</think>\n")
+}
+
 /// Requests with their answers, of other tools than the user's: for a base model that has not learnt to answer.
-pub(super) fn worked_answers(parser: &dyn CallParser, decline: &str) -> String {
+pub(super) fn worked_answers(parser: &dyn CallParser, settings: &GameSettings) -> String {
+    let first = |names: &[&str]| if settings.name_first { thought(names) } else { String::new() };
     let mut text = "Examples, with other tools:\n".to_owned();
     for (example, style) in EXAMPLES.iter().zip([1, 0, 1, 3]) {
         let arguments: Map<String, Value> = serde_json::from_str(example.values).unwrap_or_default();
         let name = example.action.split('.').next().unwrap_or_default().replace(' ', "_");
-        let call = parser.render(&[ToolCall::new(name, arguments)]);
-        let _ = writeln!(text, "{REQUEST} {}\nAnswer: {call}", example.requests[style]);
+        let answer = first(&[&name]) + &parser.render(&[ToolCall::new(&name, arguments)]);
+        let _ = writeln!(text, "{REQUEST} {}\nAnswer: {answer}", example.requests[style]);
     }
-    let _ = writeln!(text, "{REQUEST} Why is the sky blue?\nAnswer: {decline}");
+    let answer = first(&[]) + &settings.decline;
+    let _ = writeln!(text, "{REQUEST} Why is the sky blue?\nAnswer: {answer}");
     text
 }
 

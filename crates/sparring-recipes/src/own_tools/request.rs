@@ -14,6 +14,9 @@ pub struct Request {
     /// What was said before the question.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Message>,
+    /// Names of the tools that the request needs, where declining is right because they are not on offer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// The question, the tools and the calls.
     #[serde(flatten)]
     pub task: ToolTask,
@@ -21,7 +24,7 @@ pub struct Request {
 
 impl From<ToolTask> for Request {
     fn from(task: ToolTask) -> Self {
-        Self { earlier: Vec::new(), task }
+        Self { earlier: Vec::new(), missing: Vec::new(), task }
     }
 }
 
@@ -34,7 +37,7 @@ impl Request {
         };
         let domain = calls.first().map(|call| call.name.clone()).unwrap_or_default();
         let task = ToolTask { domain, ..ToolTask::new(question.unwrap_or_default(), tools, calls) };
-        Self { earlier: conversation, task }
+        Self { earlier: conversation, missing: Vec::new(), task }
     }
 
     /// The conversation up to the question; without one, if somebody else had the last word.
