@@ -86,7 +86,8 @@ fn the_solver_names_the_tools_that_a_request_needs() {
         for (place, request) in game.choose(&all, 20, 0, Seed::new(1)).unwrap() {
             let Request { task, missing, .. } = &request;
             let gold = game.gold_answer(&request).unwrap();
-            let name = pool[place].task.calls[0].name.as_str();
+            let named = || pool[place].task.calls.first().map(|call| &call.name);
+            let name = pool[place].missing.first().or_else(named).unwrap();
             assert_eq!(gold.starts_with(&format!("<think>{name}")), name_first, "{gold}");
             assert_eq!(missing.is_empty(), !task.calls.is_empty());
             assert!(missing.iter().all(|name| task.tools.iter().all(|tool| tool.name != *name)));
@@ -94,6 +95,24 @@ fn the_solver_names_the_tools_that_a_request_needs() {
             let tokens: Vec<u32> = gold.bytes().map(u32::from).chain([256]).collect();
             TokenMask::replay(&game.solver_hook(&request).unwrap(), &[], &tokens, 257).unwrap();
         }
+    }
+}
+
+#[test]
+fn a_request_that_no_tool_serves_is_declined() {
+    let recipe = recipe("[plan]\noutside = 0.99", true);
+    let (game, all) = (&recipe.game, recipe.game.catalogue().tools());
+    let plans: Vec<CallPlan> = (0..40).map(|i| game.draw(Seed::new(5).index(i))).collect();
+    let outside = |plan: &&CallPlan| all.iter().all(|tool| tool.name != plan.calls[0].tool);
+    assert!(plans.iter().filter(outside).count() > 30);
+    for plan in plans.iter().filter(outside) {
+        assert!(!plan.menu.is_empty() && !plan.arguments.is_empty(), "{plan:?}");
+        assert!(game.generator_hook(plan).is_some());
+        let request = game.read(plan, &proposal(plan)).unwrap();
+        assert!(request.task.calls.is_empty() && !request.task.tools.is_empty());
+        assert_eq!(request.missing, [plan.calls[0].tool.as_str()]);
+        let gold = format!("<think>{}</think>\n{}", request.missing[0], game.settings().decline);
+        assert_eq!(game.gold_answer(&request), Some(gold));
     }
 }
 

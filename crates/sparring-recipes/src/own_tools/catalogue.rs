@@ -1,3 +1,4 @@
+use super::outside;
 use crate::RecipeError;
 use serde_json::Value;
 use sparring_tools::ToolSpec;
@@ -19,6 +20,8 @@ pub struct Catalogue {
     tools: Vec<ToolSpec>,
     /// For each tool the others, the most similar first.
     near: Vec<Vec<usize>>,
+    /// Everyday tools that are not among them.
+    outside: Vec<ToolSpec>,
 }
 
 impl Catalogue {
@@ -35,8 +38,8 @@ impl Catalogue {
         if let Some(tool) = tools.iter().find(|tool| !names.insert(tool.name.as_str())) {
             return Err(bad(format!("two tools have the name `{}`; rename one", tool.name)));
         }
-        let near = similar(&tools);
-        Ok(Self { tools, near })
+        let (near, outside) = (similar(&tools), outside::of(&tools));
+        Ok(Self { tools, near, outside })
     }
 
     /// Reads the definitions of tools, in any dialect of [`ToolSpec::from_json`]: a JSON list, an object with the list
@@ -82,6 +85,16 @@ impl Catalogue {
     /// The tool of this name.
     pub fn get(&self, name: &str) -> Option<&ToolSpec> {
         self.tools.iter().find(|tool| tool.name == name)
+    }
+
+    /// Everyday tools that none of the catalogue's can stand in for.
+    pub(crate) fn outside(&self) -> &[ToolSpec] {
+        &self.outside
+    }
+
+    /// The tool of this name, of the catalogue or outside of it.
+    pub(crate) fn planned(&self, name: &str) -> Option<&ToolSpec> {
+        self.get(name).or_else(|| self.outside.iter().find(|tool| tool.name == name))
     }
 
     /// The other tools, by falling similarity of names, descriptions and parameters to tool `i`.
@@ -140,7 +153,7 @@ fn similar(tools: &[ToolSpec]) -> Vec<Vec<usize>> {
 }
 
 /// The words of a tool: of its name, description and parameters.
-fn words(tool: &ToolSpec) -> BTreeSet<String> {
+pub(super) fn words(tool: &ToolSpec) -> BTreeSet<String> {
     let described = tool.parameters.values().filter_map(|schema| schema.get("description")?.as_str());
     let texts = [tool.name.as_str(), tool.description.as_str()];
     let texts = texts.into_iter().chain(tool.parameters.keys().map(String::as_str)).chain(described);

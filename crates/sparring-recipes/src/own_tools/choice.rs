@@ -1,7 +1,7 @@
 //! The tasks of one of the Solver's updates, all with one menu.
 
 use super::plan::menu;
-use super::{Catalogue, PlanConfig, Request, joined};
+use super::{Catalogue, PlanConfig, Request, asides, joined};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use sparring_core::Seed;
@@ -12,11 +12,13 @@ use std::collections::BTreeMap;
 /// The tools with tasks lead a menu in turn. The tasks that call tools of the menu are divided among its tools and
 /// numbers of arguments: a Generator is better at requests with one value, and a Solver that mostly sees those gives
 /// one. The share `plan.no_call` of the tasks calls other tools: with this menu, declining is right for them. Where the
-/// pool has no tasks of one sort, there are more of the other. The share `plan.joined` asks for what two tasks ask for.
+/// pool has no tasks of one sort, there are more of the other. The share `plan.joined` asks for what two tasks ask for,
+/// and the share `plan.asides` says something besides.
 ///
 /// `other_words` may change each task at its place, before a menu turns it into one to decline.
 ///
-/// A task without calls may be right with its own menu only, so it is left out; `None` if no others are there.
+/// A task without calls may be right with its own menu only, so it is left out, unless it says which tools are missing;
+/// `None` if there are no tasks with calls.
 pub(super) fn of_one_menu(
     catalogue: &Catalogue,
     plan: &PlanConfig,
@@ -32,11 +34,15 @@ pub(super) fn of_one_menu(
     // The tasks by their first tool and number of arguments; and those that call other tools only.
     let mut served: BTreeMap<(&str, usize), Vec<usize>> = BTreeMap::new();
     let mut unserved = Vec::new();
-    let mut shuffled: Vec<usize> = (0..pool.len()).filter(|&i| !pool[i].task.calls.is_empty()).collect();
+    let mut shuffled: Vec<usize> = (0..pool.len()).collect();
     shuffled.shuffle(&mut rng);
     for i in shuffled {
-        let task = &pool[i].task;
-        if task.calls.iter().all(|call| on_menu(&call.name)) {
+        let Request { task, missing, .. } = pool[i];
+        if task.calls.is_empty() {
+            if !missing.is_empty() && !missing.iter().any(|name| on_menu(name)) {
+                unserved.push(i);
+            }
+        } else if task.calls.iter().all(|call| on_menu(&call.name)) {
             served.entry((&task.calls[0].name, task.argument_count())).or_default().push(i);
         } else if !task.calls.iter().any(|call| on_menu(&call.name)) {
             unserved.push(i);
@@ -66,10 +72,13 @@ pub(super) fn of_one_menu(
             let other = other_words(pool[other].clone(), (n + place) as u64);
             request = joined::joined(&request, &other, &mut rng);
         }
+        if rng.random::<f64>() < plan.asides {
+            request = asides::with_aside(request, &mut rng);
+        }
         request.task.tools.clone_from(&menu);
         if !request.task.calls.iter().all(|call| on_menu(&call.name)) {
             let calls = std::mem::take(&mut request.task.calls);
-            request.missing = calls.into_iter().map(|call| call.name).collect();
+            request = request.lacking(calls);
         }
         (i, request)
     };
@@ -137,7 +146,7 @@ mod tests {
         ) {
             let catalogue = catalogue(tools);
             let pool = pool(&catalogue, each);
-            let plan = PlanConfig { menu_from: 1, menu_to: 5, no_call: 0.25, joined: 0.0, ..PlanConfig::default() };
+            let plan = PlanConfig { menu_from: 1, menu_to: 5, no_call: 0.25, joined: 0.0, asides: 0.0, ..PlanConfig::default() };
             let pool: Vec<&Request> = pool.iter().collect();
             let choose = || of_one_menu(&catalogue, &plan, &pool, n, update, Seed::new(seed), |request, _| request);
             let chosen = choose().unwrap();
@@ -206,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_without_calls_are_left_out() {
+    fn tasks_without_calls_are_left_out_unless_they_say_what_is_missing() {
         let catalogue = catalogue(3);
         let declined: Request = ToolTask::new("Sing.", Vec::new(), Vec::new()).into();
         let plan = PlanConfig::default();
@@ -216,5 +225,11 @@ mod tests {
         let all: Vec<&Request> = tasks.iter().chain([&declined]).collect();
         let chosen = of_one_menu(&catalogue, &plan, &all, 8, 0, seed, |request, _| request).unwrap();
         assert!(chosen.len() == 8 && chosen.iter().all(|(place, _)| *place < tasks.len()));
+        let lacking = declined.lacking(vec![ToolCall::new("sing", Map::new())]);
+        let all = [&tasks[0], &lacking];
+        let chosen = of_one_menu(&catalogue, &plan, &all, 8, 0, seed, |request, _| request).unwrap();
+        let lacking: Vec<_> = chosen.iter().filter(|(place, _)| *place == 1).collect();
+        assert_eq!(lacking.len(), 1);
+        assert!(lacking[0].1.missing == ["sing"] && lacking[0].1.task.tools == chosen[0].1.task.tools);
     }
 }

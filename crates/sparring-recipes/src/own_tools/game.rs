@@ -227,7 +227,7 @@ impl OwnToolsGame {
                 return Err(Rejection::new("plan_parameters", detail));
             }
             let call = ToolCall::new(&planned.tool, arguments);
-            if let Some(Err(problems)) = self.catalogue.get(&call.name).map(|tool| tool.validate(&call)) {
+            if let Some(Err(problems)) = self.catalogue.planned(&call.name).map(|tool| tool.validate(&call)) {
                 let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 return Err(Rejection::new("schema", problems.join("; ")));
             }
@@ -239,7 +239,7 @@ impl OwnToolsGame {
     /// Rejects a value that might belong to another parameter of its tool.
     fn check_clear(&self, request: &str, plan: &CallPlan, calls: &[ToolCall]) -> Result<(), Rejection> {
         for call in calls {
-            let Some(tool) = self.catalogue.get(&call.name) else { continue };
+            let Some(tool) = self.catalogue.planned(&call.name) else { continue };
             let given = plan.without_later(&call.arguments);
             if let Some(name) = twins::unclear(&self.values, tool, &given, request) {
                 let detail = format!("{request:?} does not say that {name} is meant");
@@ -259,6 +259,9 @@ impl OwnToolsGame {
         calls
     }
 }
+
+/// What stands for the tool of a request that no tool of the catalogue serves, in reports.
+const OUTSIDE: &str = "(no tool)";
 
 /// A request has at least this many words.
 const FEWEST_WORDS: usize = 3;
@@ -311,8 +314,13 @@ impl Game for OwnToolsGame {
         check_request(&request, plan, &calls)?;
         self.check_clear(&request, plan, &calls)?;
         let calls = self.completed(calls, &request);
-        let domain = plan.calls.first().map(|call| call.tool.clone()).unwrap_or_default();
-        let task = ToolTask { domain, ..ToolTask::new(request, self.tool_specs(&plan.menu), calls) };
+        let menu = self.tool_specs(&plan.menu);
+        if calls.iter().any(|call| self.catalogue.get(&call.name).is_none()) {
+            let task = ToolTask { domain: OUTSIDE.to_owned(), ..ToolTask::new(request, menu, Vec::new()) };
+            return Ok(Request::from(task).lacking(calls));
+        }
+        let domain = calls.first().map(|call| call.name.clone()).unwrap_or_default();
+        let task = ToolTask { domain, ..ToolTask::new(request, menu, calls) };
         Ok(Request::from(task).ask_for_the_rest(plan))
     }
 

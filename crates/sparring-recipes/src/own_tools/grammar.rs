@@ -68,7 +68,7 @@ pub(super) fn proposal(
 fn values_schema(catalogue: &Catalogue, plan: &CallPlan, settings: &GameSettings) -> Value {
     let mut calls = Vec::with_capacity(plan.calls.len());
     for call in &plan.calls {
-        let Some(tool) = catalogue.get(&call.tool) else { continue };
+        let Some(tool) = catalogue.planned(&call.tool) else { continue };
         let schema = |name: &String| tool.parameters.get(name).cloned().unwrap_or_default();
         let properties: Map<String, Value> = call
             .parameters

@@ -17,6 +17,7 @@
 //! text ([`Catalogue::from_text`]), or from a server of the Model Context Protocol (module `mcp`, with the feature
 //! `mcp`).
 
+mod asides;
 mod catalogue;
 mod choice;
 mod complete;
@@ -28,6 +29,7 @@ mod joined;
 #[cfg(feature = "mcp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "mcp")))]
 pub mod mcp;
+mod outside;
 mod plan;
 mod prompts;
 mod redraw;

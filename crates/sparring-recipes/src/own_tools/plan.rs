@@ -3,7 +3,7 @@ use crate::RecipeError;
 use crate::grammar::is_said;
 use crate::tool_r0::{check_weights, pick};
 use rand::Rng;
-use rand::seq::SliceRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sparring_core::Seed;
@@ -116,8 +116,13 @@ pub struct PlanConfig {
     pub parameters: usize,
     /// Share of the Solver's tasks, in [0, 1), whose tools are not on the menu, so that declining is right.
     pub no_call: f64,
+    /// Share of the plans, in [0, 1), whose request is for an everyday tool that the catalogue lacks: declining is
+    /// right, whatever the menu.
+    pub outside: f64,
     /// Share of the Solver's tasks, in [0, 1), that are two requests of the pool in one.
     pub joined: f64,
+    /// Share of the Solver's tasks, in [0, 1], in which a sentence stands beside the request that asks for nothing.
+    pub asides: f64,
     /// Share of the plans, in [0, 1], in which the request leaves out parameters, and the assistant asks for them:
     /// those that could be confused with another one, if there are any.
     pub dialogues: f64,
@@ -145,7 +150,9 @@ impl Default for PlanConfig {
             menu_to: 7,
             parameters: 3,
             no_call: 0.3,
+            outside: 0.1,
             joined: 0.1,
+            asides: 0.2,
             dialogues: 0.2,
             styles: Style::ALL.to_vec(),
             wordings: [0.1, 0.25, 0.25, 0.4],
@@ -172,6 +179,9 @@ impl PlanConfig {
         if !(0.0..=1.0).contains(&self.given_values) {
             return bad("given_values", "must be in [0, 1]");
         }
+        if !(0.0..=1.0).contains(&self.asides) {
+            return bad("asides", "must be in [0, 1]");
+        }
         if !(0.0..=1.0).contains(&self.redraw) {
             return bad("redraw", "must be in [0, 1]");
         }
@@ -180,6 +190,9 @@ impl PlanConfig {
         }
         if !(0.0..1.0).contains(&self.no_call) {
             return bad("no_call", "must be in [0, 1)");
+        }
+        if !(0.0..1.0).contains(&self.outside) {
+            return bad("outside", "must be in [0, 1)");
         }
         if !(0.0..1.0).contains(&self.joined) {
             return bad("joined", "must be in [0, 1)");
@@ -193,41 +206,48 @@ impl PlanConfig {
     /// Draws a plan over checked settings.
     pub(crate) fn draw(&self, catalogue: &Catalogue, values: &ParameterValues, seed: Seed) -> CallPlan {
         let mut rng = seed.rng();
-        let tools = catalogue.tools();
-        let mut called = vec![rng.random_range(0..tools.len())];
-        let wanted = 1 + pick(&mut rng, self.calls.len(), |i| self.calls[i]).unwrap_or(0);
-        while called.len() < wanted.min(tools.len()) {
-            let next = rng.random_range(0..tools.len());
-            if !called.contains(&next) {
-                called.push(next);
-            }
-        }
-        let calls: Vec<PlannedCall> = called
+        let outside = rng.random::<f64>() < self.outside;
+        let outside = catalogue.outside().choose(&mut rng).filter(|_| outside);
+        let called = if outside.is_some() { Vec::new() } else { self.called(catalogue, &mut rng) };
+        let tools: Vec<&ToolSpec> =
+            outside.into_iter().chain(called.iter().map(|&i| &catalogue.tools()[i])).collect();
+        let calls: Vec<PlannedCall> = tools
             .iter()
-            .map(|&i| PlannedCall {
-                tool: tools[i].name.clone(),
-                parameters: self.parameters(&tools[i], &mut rng),
-            })
+            .map(|tool| PlannedCall { tool: tool.name.clone(), parameters: self.parameters(tool, &mut rng) })
             .collect();
         let size = rng.random_range(self.menu_from..=self.menu_to);
         let menu = menu(catalogue, &called, size, &mut rng);
         let style = self.styles[rng.random_range(0..self.styles.len())];
         let given = rng.random::<f64>() < self.given_values;
-        let mut arguments = |(&i, call): (&usize, &PlannedCall)| {
-            values.arguments(&tools[i], &call.parameters, &mut rng).filter(|_| given)
+        let mut arguments = |(tool, call): (&&ToolSpec, &PlannedCall)| {
+            values.arguments(tool, &call.parameters, &mut rng).filter(|_| given)
         };
         // The Generator invents all of them, if no fitting values are known for one call.
-        let arguments: Option<Vec<_>> = called.iter().zip(&calls).map(&mut arguments).collect();
+        let arguments: Option<Vec<_>> = tools.iter().zip(&calls).map(&mut arguments).collect();
         let arguments = arguments.unwrap_or_default();
-        let dialogue = rng.random::<f64>() < self.dialogues;
+        let dialogue = rng.random::<f64>() < self.dialogues && outside.is_none();
         let later = match (arguments.as_slice(), dialogue) {
-            ([arguments], true) => asked_later(&tools[called[0]], values, arguments, &mut rng),
+            ([arguments], true) => asked_later(tools[0], values, arguments, &mut rng),
             _ => Vec::new(),
         };
         let words = rng.random();
         let wording = pick(&mut rng, self.wordings.len(), |i| self.wordings[i]);
         let wording = wording.map_or(Wording::Any, |i| Wording::ALL[i]);
         CallPlan { calls, menu, style, wording, arguments, later, words }
+    }
+
+    /// The tools that are called, each once.
+    fn called(&self, catalogue: &Catalogue, rng: &mut impl Rng) -> Vec<usize> {
+        let all = catalogue.tools().len();
+        let wanted = 1 + pick(rng, self.calls.len(), |i| self.calls[i]).unwrap_or(0);
+        let mut called = Vec::new();
+        while called.len() < wanted.min(all) {
+            let next = rng.random_range(0..all);
+            if !called.contains(&next) {
+                called.push(next);
+            }
+        }
+        called
     }
 
     /// The required parameters, and some of the others; at least one where there are any. No request says by a word
@@ -314,8 +334,8 @@ mod tests {
             prop_assert_eq!(menu.len(), plan.menu.len());
             prop_assert!(menu.len() >= from.min(n) && menu.len() <= n);
             for call in &plan.calls {
-                prop_assert!(plan.menu.contains(&call.tool));
-                let tool = catalogue.get(&call.tool).unwrap();
+                let tool = catalogue.planned(&call.tool).unwrap();
+                prop_assert_eq!(plan.menu.contains(&call.tool), catalogue.get(&call.tool).is_some());
                 prop_assert!(tool.required.iter().all(|name| call.parameters.contains(name)));
                 prop_assert!(call.parameters.len() <= config.parameters.max(tool.required.len()));
                 prop_assert!(!call.parameters.is_empty() || tool.parameters.is_empty());
@@ -326,13 +346,14 @@ mod tests {
     #[test]
     fn every_tool_is_planned_about_equally_often() {
         let catalogue = catalogue(5);
-        let mut counts = [0; 5];
+        let mut counts = [0; 6];
         for i in 0..1000 {
             let plan =
                 PlanConfig::default().draw(&catalogue, &ParameterValues::default(), Seed::new(3).index(i));
-            let tool = catalogue.tools().iter().position(|tool| tool.name == plan.calls[0].tool).unwrap();
-            counts[tool] += 1;
+            let tool = catalogue.tools().iter().position(|tool| tool.name == plan.calls[0].tool);
+            counts[tool.unwrap_or(5)] += 1;
         }
-        assert!(counts.iter().all(|n| (150..250).contains(n)), "{counts:?}");
+        assert!(counts[..5].iter().all(|n| (130..230).contains(n)), "{counts:?}");
+        assert!((70..130).contains(&counts[5]), "{counts:?}");
     }
 }

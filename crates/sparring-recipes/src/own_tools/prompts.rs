@@ -228,7 +228,7 @@ pub(super) const REQUEST: &str = "Request:";
 /// else behind [`VALUES`].
 pub(super) fn generator_text(catalogue: &Catalogue, plan: &CallPlan, order: Order) -> String {
     let actions: Vec<String> =
-        plan.calls.iter().filter_map(|call| catalogue.get(&call.tool)).map(action).collect();
+        plan.calls.iter().filter_map(|call| catalogue.planned(&call.tool)).map(action).collect();
     text_of(&actions.join("; then "), plan, order)
 }
 

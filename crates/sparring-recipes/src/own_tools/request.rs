@@ -46,6 +46,13 @@ impl Request {
         self.earlier.iter().cloned().chain(question.map(|text| Message::user(text.clone()))).collect()
     }
 
+    /// The same request where the tools of these calls are not on offer: declining is right.
+    pub(super) fn lacking(mut self, calls: Vec<ToolCall>) -> Self {
+        self.missing = calls.into_iter().map(|call| call.name).collect();
+        self.task.calls.clear();
+        self
+    }
+
     /// Lets the assistant ask for the parameters that the plan leaves out, in the plan's words.
     pub(super) fn ask_for_the_rest(mut self, plan: &CallPlan) -> Self {
         let mut rng = Seed::new(plan.words).rng();

@@ -26,7 +26,7 @@ pub(super) fn of(catalogue: &Catalogue, plan: &CallPlan) -> Vec<String> {
     if plan.wording == Wording::Any {
         return Vec::new();
     }
-    let tools = || plan.calls.iter().filter_map(|call| catalogue.get(&call.tool));
+    let tools = || plan.calls.iter().filter_map(|call| catalogue.planned(&call.tool));
     let unsaid: BTreeSet<String> = match plan.wording {
         Wording::Any | Wording::Named => BTreeSet::new(),
         Wording::Unnamed => tools().flat_map(object).collect(),
