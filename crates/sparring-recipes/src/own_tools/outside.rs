@@ -32,16 +32,16 @@ static OUTSIDE: LazyLock<Vec<Outside>> =
 
 /// The everyday tools that share no telling word with any of these: none of these serves a request for them.
 pub(super) fn of(tools: &[ToolSpec]) -> Vec<ToolSpec> {
-    let known: BTreeSet<String> = tools.iter().flat_map(words).map(singular).collect();
+    let known: BTreeSet<String> = tools.iter().flat_map(words).map(|word| singular(&word)).collect();
     let lacking = |tool: &&Outside| {
         let name = split(&tool.name).into_iter().filter(|word| !is_small(word));
-        !name.chain(tool.words.iter().cloned()).any(|word| known.contains(&singular(word)))
+        !name.chain(tool.words.iter().cloned()).any(|word| known.contains(&singular(&word)))
     };
     OUTSIDE.iter().filter(lacking).map(Outside::spec).collect()
 }
 
-fn singular(word: String) -> String {
-    word.strip_suffix('s').map_or(word.clone(), str::to_owned)
+fn singular(word: &str) -> String {
+    word.strip_suffix('s').unwrap_or(word).to_owned()
 }
 
 impl Outside {
