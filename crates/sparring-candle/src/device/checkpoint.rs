@@ -41,7 +41,8 @@ impl Checkpoint for DevicePolicy {
                 moments.m = tensors(parameters, &adam.m, place)?;
                 moments.v = tensors(parameters, &adam.v, place)?;
             }
-            let sum = gradients.into_iter().reduce(|mut sum, shard| {
+            let given = gradients.into_iter().filter(|gradient| !gradient.is_empty());
+            let sum = given.reduce(|mut sum, shard| {
                 sum.iter_mut().zip(&shard).for_each(|(sum, gradient)| *sum += gradient);
                 sum
             });

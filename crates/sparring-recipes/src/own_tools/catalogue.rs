@@ -20,7 +20,7 @@ pub struct Catalogue {
     tools: Vec<ToolSpec>,
     /// For each tool the others, the most similar first.
     near: Vec<Vec<usize>>,
-    /// Everyday tools that are not among them.
+    /// Everyday tools whose requests hardly any of them serves.
     outside: Vec<ToolSpec>,
 }
 
@@ -87,7 +87,7 @@ impl Catalogue {
         self.tools.iter().find(|tool| tool.name == name)
     }
 
-    /// Everyday tools that none of the catalogue's can stand in for.
+    /// Everyday tools whose requests hardly any tool of the catalogue serves.
     pub(crate) fn outside(&self) -> &[ToolSpec] {
         &self.outside
     }

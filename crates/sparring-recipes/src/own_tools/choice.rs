@@ -1,7 +1,7 @@
 //! The tasks of one of the Solver's updates, all with one menu.
 
 use super::plan::menu;
-use super::{Catalogue, PlanConfig, Request, asides, joined};
+use super::{Catalogue, PlanConfig, Request, joined};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use sparring_core::Seed;
@@ -11,9 +11,8 @@ use std::collections::BTreeMap;
 ///
 /// The tools with tasks lead a menu in turn. The tasks that call tools of the menu are divided among its tools and
 /// numbers of arguments: a Generator is better at requests with one value, and a Solver that mostly sees those gives
-/// one. The share `plan.no_call` of the tasks calls other tools: with this menu, declining is right for them. Where the
-/// pool has no tasks of one sort, there are more of the other. The share `plan.joined` asks for what two tasks ask for,
-/// and the share `plan.asides` says something besides.
+/// one. The share `plan.no_call` of the tasks needs other tools: with this menu, declining is right for them. Where the
+/// pool has no tasks of one sort, there are more of the other. The share `plan.joined` asks for what two tasks ask for.
 ///
 /// `other_words` may change each task at its place, before a menu turns it into one to decline.
 ///
@@ -72,13 +71,9 @@ pub(super) fn of_one_menu(
             let other = other_words(pool[other].clone(), (n + place) as u64);
             request = joined::joined(&request, &other, &mut rng);
         }
-        if rng.random::<f64>() < plan.asides {
-            request = asides::with_aside(request, &mut rng);
-        }
         request.task.tools.clone_from(&menu);
         if !request.task.calls.iter().all(|call| on_menu(&call.name)) {
-            let calls = std::mem::take(&mut request.task.calls);
-            request = request.lacking(calls);
+            request = request.without_its_tools();
         }
         (i, request)
     };
@@ -146,7 +141,7 @@ mod tests {
         ) {
             let catalogue = catalogue(tools);
             let pool = pool(&catalogue, each);
-            let plan = PlanConfig { menu_from: 1, menu_to: 5, no_call: 0.25, joined: 0.0, asides: 0.0, ..PlanConfig::default() };
+            let plan = PlanConfig { menu_from: 1, menu_to: 5, no_call: 0.25, joined: 0.0, ..PlanConfig::default() };
             let pool: Vec<&Request> = pool.iter().collect();
             let choose = || of_one_menu(&catalogue, &plan, &pool, n, update, Seed::new(seed), |request, _| request);
             let chosen = choose().unwrap();
@@ -225,7 +220,8 @@ mod tests {
         let all: Vec<&Request> = tasks.iter().chain([&declined]).collect();
         let chosen = of_one_menu(&catalogue, &plan, &all, 8, 0, seed, |request, _| request).unwrap();
         assert!(chosen.len() == 8 && chosen.iter().all(|(place, _)| *place < tasks.len()));
-        let lacking = declined.lacking(vec![ToolCall::new("sing", Map::new())]);
+        let singing = ToolTask::new("Sing.", Vec::new(), vec![ToolCall::new("sing", Map::new())]);
+        let lacking = Request::from(singing).without_its_tools();
         let all = [&tasks[0], &lacking];
         let chosen = of_one_menu(&catalogue, &plan, &all, 8, 0, seed, |request, _| request).unwrap();
         let lacking: Vec<_> = chosen.iter().filter(|(place, _)| *place == 1).collect();

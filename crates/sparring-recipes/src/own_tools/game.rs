@@ -1,3 +1,4 @@
+use super::grammar::is_name;
 use super::prompts::{
     REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages, thought, worked_answers,
 };
@@ -55,9 +56,10 @@ pub struct GameSettings {
     /// Largest number of characters of a string that the Solver writes.
     pub answer_chars: usize,
     /// Whether the Solver first names the tools that the request needs, in `<think>` tags, and then calls them or
-    /// declines. Whether a name is on the menu is easier to see than whether a request is served by it.
+    /// declines. Whether a name is on the menu is easier to see than whether a tool on it serves the request.
     pub name_first: bool,
-    /// What the Solver writes where no tool fits: its prompt asks for it, and its grammar allows no other text.
+    /// What the Solver writes where no tool fits: its prompt asks for it, and its grammar allows no other text in the
+    /// place of calls.
     pub decline: String,
     /// Largest number of calls that the Solver may write.
     pub most_calls: usize,
@@ -146,6 +148,9 @@ impl OwnToolsGame {
             }
         }
         let parser = settings.format.parser_for(catalogue.tools().to_vec());
+        if settings.name_first {
+            check_names(&catalogue, &*parser)?;
+        }
         Ok(Self { catalogue, plan, settings, guide, values: ParameterValues::default(), parser })
     }
 
@@ -260,8 +265,30 @@ impl OwnToolsGame {
     }
 }
 
-/// What stands for the tool of a request that no tool of the catalogue serves, in reports.
-const OUTSIDE: &str = "(no tool)";
+/// The stratum of requests that no tool of the catalogue serves.
+const NO_TOOL: &str = "(no tool)";
+
+/// Checks that answers may begin with the names of tools.
+fn check_names(catalogue: &Catalogue, parser: &dyn CallParser) -> Result<(), RecipeError> {
+    for tool in catalogue.tools() {
+        if !is_name(&tool.name) {
+            let why = format!(
+                "must be false, or rename the tool {:?}: it has a '<', a comma or a line break, or is too \
+                               long",
+                tool.name
+            );
+            return Err(RecipeError::setting("game.name_first", why));
+        }
+        let call = ToolCall::new(&tool.name, Map::new());
+        let answer = thought(&[&tool.name]) + &parser.render(std::slice::from_ref(&call));
+        let read = parser.parse(&answer).is_ok_and(|calls| calls.len() == 1 && calls[0].name == call.name);
+        if !read {
+            let why = "must be false: in this format, no answer begins with a thought in <think> tags";
+            return Err(RecipeError::setting("game.name_first", why));
+        }
+    }
+    Ok(())
+}
 
 /// A request has at least this many words.
 const FEWEST_WORDS: usize = 3;
@@ -316,8 +343,8 @@ impl Game for OwnToolsGame {
         let calls = self.completed(calls, &request);
         let menu = self.tool_specs(&plan.menu);
         if calls.iter().any(|call| self.catalogue.get(&call.name).is_none()) {
-            let task = ToolTask { domain: OUTSIDE.to_owned(), ..ToolTask::new(request, menu, Vec::new()) };
-            return Ok(Request::from(task).lacking(calls));
+            let task = ToolTask { domain: NO_TOOL.to_owned(), ..ToolTask::new(request, menu, calls) };
+            return Ok(Request::from(task).without_its_tools());
         }
         let domain = calls.first().map(|call| call.name.clone()).unwrap_or_default();
         let task = ToolTask { domain, ..ToolTask::new(request, menu, calls) };
@@ -348,11 +375,13 @@ impl Game for OwnToolsGame {
     }
 
     fn solved(&self, Request { task, .. }: &Request, out: &Rollout) -> bool {
-        self.parser.parse(&out.text).is_ok_and(|calls| same_calls(&task.calls, &calls))
+        // An answer that is cut off in its thought has no calls yet.
+        !out.truncated() && self.parser.parse(&out.text).is_ok_and(|calls| same_calls(&task.calls, &calls))
     }
 
     fn answer(&self, _: &Request, out: &Rollout) -> Option<String> {
-        self.parser.parse(&out.text).ok().map(|calls| canonical_calls(&calls))
+        let calls = self.parser.parse(&out.text).ok().filter(|_| !out.truncated());
+        calls.map(|calls| canonical_calls(&calls))
     }
 
     fn choose(&self, pool: &[&Request], n: usize, update: u64, seed: Seed) -> Option<Vec<(usize, Request)>> {
@@ -367,7 +396,8 @@ impl Game for OwnToolsGame {
     /// What is said, and the calls: requests in other words for the same calls are other tasks.
     fn signature(&self, request: &Request) -> String {
         let said = request.conversation().into_iter().map(|message| message.content.to_lowercase());
-        format!("{}\n{}", said.collect::<Vec<_>>().join("\n"), canonical_calls(&request.task.calls))
+        let (calls, missing) = (canonical_calls(&request.task.calls), request.missing.join(" "));
+        format!("{}\n{calls}\n{missing}", said.collect::<Vec<_>>().join("\n"))
     }
 
     fn stratum(&self, request: &Request) -> String {

@@ -9,8 +9,14 @@ use sparring_core::Hook;
 use sparring_guided::{CallGrammar, Constraint, Guide, GuidedError, Staged};
 use sparring_tools::ToolSpec;
 
-/// Most characters of the name of a tool that a request needs.
-const NAME_CHARS: usize = 64;
+/// Maximum length of a tool's name, in characters, and maximum number of names, in a thought.
+const NAME_CHARS: usize = 128;
+const MOST_NAMES: usize = 64;
+
+/// Whether a thought can have this name.
+pub(super) fn is_name(name: &str) -> bool {
+    (1..=NAME_CHARS).contains(&name.chars().count()) && !name.contains(['<', ',', '\n'])
+}
 
 /// Calls of these tools, or none.
 pub(super) fn answers(
@@ -23,7 +29,9 @@ pub(super) fn answers(
         .with_decline(&settings.decline)
         .with_string_chars(settings.answer_chars);
     if settings.name_first {
-        grammar = grammar.with_thought(format!("[^<\\n]{{1,{}}}", NAME_CHARS * settings.most_calls));
+        let name = format!("[^<,\\n]{{1,{NAME_CHARS}}}");
+        let more = settings.most_calls.min(MOST_NAMES) - 1;
+        grammar = grammar.with_thought(format!("{name}(, {name}){{0,{more}}}"));
     }
     guide.calls(tools, &grammar)
 }

@@ -1,7 +1,6 @@
 //! Two requests in one.
 
 use super::Request;
-use super::asides::ended;
 use super::spans;
 use super::words::is_small;
 use crate::grammar::said;
@@ -41,6 +40,10 @@ fn continued(request: &Request) -> String {
         return text.to_owned();
     }
     first.to_lowercase() + &text[first.len()..]
+}
+
+fn ended(text: &str) -> String {
+    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }
 
 #[cfg(test)]

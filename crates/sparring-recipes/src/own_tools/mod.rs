@@ -17,7 +17,6 @@
 //! text ([`Catalogue::from_text`]), or from a server of the Model Context Protocol (module `mcp`, with the feature
 //! `mcp`).
 
-mod asides;
 mod catalogue;
 mod choice;
 mod complete;

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Outside {
+struct OutsideTool {
     name: String,
     about: String,
     /// Names that the lexicon has values for. All are texts.
@@ -22,29 +22,60 @@ struct Outside {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    tool: Vec<Outside>,
+    tool: Vec<OutsideTool>,
 }
 
 // The text is part of the program; a test reads it.
 #[allow(clippy::expect_used)]
-static OUTSIDE: LazyLock<Vec<Outside>> =
+static OUTSIDE: LazyLock<Vec<OutsideTool>> =
     LazyLock::new(|| toml::from_str::<File>(include_str!("outside.toml")).expect("a list of tools").tool);
 
-/// The everyday tools that share no telling word with any of these: none of these serves a request for them.
+/// Words in the names of tools that serve requests of any kind.
+const GENERAL: [&str; 20] = [
+    "agent",
+    "api",
+    "ask",
+    "assistant",
+    "browse",
+    "browser",
+    "chat",
+    "code",
+    "command",
+    "execute",
+    "http",
+    "internet",
+    "llm",
+    "prompt",
+    "query",
+    "question",
+    "run",
+    "shell",
+    "url",
+    "web",
+];
+
+/// The everyday tools that share no telling word with any of these, up to its ending; none, if one of these may serve
+/// any request. So hardly any request for them is served here.
 pub(super) fn of(tools: &[ToolSpec]) -> Vec<ToolSpec> {
-    let known: BTreeSet<String> = tools.iter().flat_map(words).map(|word| singular(&word)).collect();
-    let lacking = |tool: &&Outside| {
+    if tools.iter().flat_map(|tool| split(&tool.name)).any(|word| GENERAL.contains(&word.as_str())) {
+        return Vec::new();
+    }
+    let known: BTreeSet<String> = tools.iter().flat_map(words).map(|word| stem(&word)).collect();
+    let lacking = |tool: &&OutsideTool| {
         let name = split(&tool.name).into_iter().filter(|word| !is_small(word));
-        !name.chain(tool.words.iter().cloned()).any(|word| known.contains(&singular(&word)))
+        !name.chain(tool.words.iter().cloned()).any(|word| known.contains(&stem(&word)))
     };
-    OUTSIDE.iter().filter(lacking).map(Outside::spec).collect()
+    OUTSIDE.iter().filter(lacking).map(OutsideTool::spec).collect()
 }
 
-fn singular(word: &str) -> String {
-    word.strip_suffix('s').unwrap_or(word).to_owned()
+/// A word without its ending: `deliver` of "delivery", "deliveries" and "delivering".
+fn stem(word: &str) -> String {
+    let endings = ["ings", "ing", "ies", "ers", "er", "es", "ed", "s", "e", "y"];
+    let cut = endings.iter().find_map(|ending| word.strip_suffix(ending).filter(|stem| stem.len() > 2));
+    cut.unwrap_or(word).to_owned()
 }
 
-impl Outside {
+impl OutsideTool {
     fn spec(&self) -> ToolSpec {
         let tool = ToolSpec::new(&self.name, &self.about, serde_json::Map::new(), vec![]);
         let text = json!({"type": "string"});
@@ -63,7 +94,7 @@ mod tests {
     fn every_tool_has_another_name_and_known_values() {
         let values = ParameterValues::default();
         let mut names = HashSet::new();
-        for tool in OUTSIDE.iter().map(Outside::spec) {
+        for tool in OUTSIDE.iter().map(OutsideTool::spec) {
             assert!(names.insert(tool.name.clone()), "{}", tool.name);
             for name in tool.parameters.keys() {
                 assert!(values.knows(&tool, name), "{} {name}", tool.name);
@@ -73,15 +104,47 @@ mod tests {
         }
     }
 
+    /// The names of what is outside a catalogue of one tool.
+    fn outside(name: &str, about: &str) -> Vec<String> {
+        let tool = ToolSpec::new(name, about, serde_json::Map::new(), vec![]);
+        of(&[tool]).into_iter().map(|tool| tool.name).collect()
+    }
+
     #[test]
     fn what_the_catalogue_might_serve_is_not_outside() {
-        let tool = |name: &str, about: &str| ToolSpec::new(name, about, serde_json::Map::new(), vec![]);
-        let tools = [tool("PlayMusic", "Plays songs."), tool("findFlights", ""), tool("order_status", "")];
-        let outside: Vec<String> = of(&tools).into_iter().map(|tool| tool.name).collect();
-        for name in ["play_song", "book_flight", "follow_parcel"] {
-            assert!(!outside.iter().any(|known| known == name), "{name}");
+        for (name, about, served) in [
+            ("PlayMusic", "Plays songs.", vec!["play_song"]),
+            ("findFlights", "", vec!["book_flight"]),
+            ("order_status", "", vec!["follow_parcel"]),
+            ("list_deliveries", "", vec!["follow_parcel"]),
+            ("make_call", "Calls a number.", vec!["call_person"]),
+            ("set_lighting", "", vec!["dim_lamp"]),
+            ("turn_on_heater", "", vec!["set_heating"]),
+            ("create_booking", "", vec!["book_hotel", "book_flight", "book_table", "book_haircut"]),
+        ] {
+            let outside = outside(name, about);
+            assert!(
+                served.iter().all(|served| !outside.iter().any(|known| known == served)),
+                "{name}: {outside:?}"
+            );
+            // A verb that many tools have says nothing.
+            assert!(
+                outside.iter().any(|known| known == "order_pizza") && outside.len() > 30,
+                "{name}: {outside:?}"
+            );
         }
-        // A verb that many tools have says nothing.
-        assert!(outside.iter().any(|known| known == "order_pizza") && outside.len() > 30, "{outside:?}");
+        assert!(
+            outside("web_search", "Searches the web.").is_empty() && outside("runCommand", "").is_empty()
+        );
+    }
+
+    #[test]
+    fn endings_do_not_tell_words_apart() {
+        for same in
+            [["delivery", "deliveries"], ["dish", "dishes"], ["light", "lighting"], ["heater", "heating"]]
+        {
+            assert_eq!(stem(same[0]), stem(same[1]));
+        }
+        assert_eq!(stem("bus"), "bus");
     }
 }

@@ -66,7 +66,8 @@ impl Wording {
 pub struct CallPlan {
     /// The calls, at least one.
     pub calls: Vec<PlannedCall>,
-    /// Names of the tools that the Solver is offered, in order; those of the calls are among them.
+    /// Names of the tools that the Solver is offered, in order; those of the calls are among them, unless
+    /// the catalogue lacks them.
     pub menu: Vec<String>,
     /// How the person speaks.
     pub style: Style,
@@ -100,6 +101,7 @@ impl CallPlan {
 /// The distribution of [`CallPlan`]s.
 ///
 /// The tool of the first call is drawn uniformly, so that no tool is forgotten; a further call's is another one. The
+/// share `outside` calls a tool that the catalogue lacks. The
 /// required parameters are given, and of the optional ones as many as are drawn. Half of the menu's other tools are
 /// those most similar to the called ones, the rest is drawn from the catalogue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,13 +118,11 @@ pub struct PlanConfig {
     pub parameters: usize,
     /// Share of the Solver's tasks, in [0, 1), whose tools are not on the menu, so that declining is right.
     pub no_call: f64,
-    /// Share of the plans, in [0, 1), whose request is for an everyday tool that the catalogue lacks: declining is
-    /// right, whatever the menu.
+    /// Share of the plans, in [0, 1), whose request is for an everyday tool that the catalogue lacks (out of scope, or
+    /// irrelevance): declining is right, whatever the menu. These requests are some of those of `no_call`.
     pub outside: f64,
     /// Share of the Solver's tasks, in [0, 1), that are two requests of the pool in one.
     pub joined: f64,
-    /// Share of the Solver's tasks, in [0, 1], in which a sentence stands beside the request that asks for nothing.
-    pub asides: f64,
     /// Share of the plans, in [0, 1], in which the request leaves out parameters, and the assistant asks for them:
     /// those that could be confused with another one, if there are any.
     pub dialogues: f64,
@@ -152,7 +152,6 @@ impl Default for PlanConfig {
             no_call: 0.3,
             outside: 0.1,
             joined: 0.1,
-            asides: 0.2,
             dialogues: 0.2,
             styles: Style::ALL.to_vec(),
             wordings: [0.1, 0.25, 0.25, 0.4],
@@ -179,9 +178,6 @@ impl PlanConfig {
         if !(0.0..=1.0).contains(&self.given_values) {
             return bad("given_values", "must be in [0, 1]");
         }
-        if !(0.0..=1.0).contains(&self.asides) {
-            return bad("asides", "must be in [0, 1]");
-        }
         if !(0.0..=1.0).contains(&self.redraw) {
             return bad("redraw", "must be in [0, 1]");
         }
@@ -206,7 +202,7 @@ impl PlanConfig {
     /// Draws a plan over checked settings.
     pub(crate) fn draw(&self, catalogue: &Catalogue, values: &ParameterValues, seed: Seed) -> CallPlan {
         let mut rng = seed.rng();
-        let outside = rng.random::<f64>() < self.outside;
+        let outside = rng.random::<f64>() < self.outside && self.no_call > 0.0;
         let outside = catalogue.outside().choose(&mut rng).filter(|_| outside);
         let called = if outside.is_some() { Vec::new() } else { self.called(catalogue, &mut rng) };
         let tools: Vec<&ToolSpec> =
@@ -232,7 +228,11 @@ impl PlanConfig {
         };
         let words = rng.random();
         let wording = pick(&mut rng, self.wordings.len(), |i| self.wordings[i]);
-        let wording = wording.map_or(Wording::Any, |i| Wording::ALL[i]);
+        let wording = match outside {
+            // What the catalogue lacks must be said.
+            Some(_) => Wording::Named,
+            None => wording.map_or(Wording::Any, |i| Wording::ALL[i]),
+        };
         CallPlan { calls, menu, style, wording, arguments, later, words }
     }
 

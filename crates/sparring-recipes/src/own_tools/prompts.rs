@@ -82,7 +82,8 @@ fn cut(text: &str, chars: usize) -> String {
     }
 }
 
-/// The Solver's prompt: the tools, then the conversation. Calls are asked for in the notation of `parser`.
+/// The Solver's prompt: the tools, then the conversation. Calls are asked for in the notation of `parser`; `settings`
+/// say what declines, and whether the tools are named first.
 pub fn solver_messages(
     tools: &[ToolSpec],
     conversation: &[Message],
@@ -103,8 +104,7 @@ pub fn solver_messages(
     messages
 }
 
-const NAME_FIRST: &str =
-    " First name the tools that it needs between <think> and </think>, whether or not they are listed.";
+const NAME_FIRST: &str = " First name the tools that the request needs between <think> and </think>, whether or not they are listed.";
 
 /// What an answer begins with if the Solver names the tools that a request needs.
 pub(super) fn thought(names: &[&str]) -> String {
@@ -122,7 +122,7 @@ pub(super) fn worked_answers(parser: &dyn CallParser, settings: &GameSettings) -
         let answer = first(&[&name]) + &parser.render(&[ToolCall::new(&name, arguments)]);
         let _ = writeln!(text, "{REQUEST} {}\nAnswer: {answer}", example.requests[style]);
     }
-    let answer = first(&[]) + &settings.decline;
+    let answer = first(&["answer_question"]) + &settings.decline;
     let _ = writeln!(text, "{REQUEST} Why is the sky blue?\nAnswer: {answer}");
     text
 }

@@ -46,10 +46,9 @@ impl Request {
         self.earlier.iter().cloned().chain(question.map(|text| Message::user(text.clone()))).collect()
     }
 
-    /// The same request where the tools of these calls are not on offer: declining is right.
-    pub(super) fn lacking(mut self, calls: Vec<ToolCall>) -> Self {
-        self.missing = calls.into_iter().map(|call| call.name).collect();
-        self.task.calls.clear();
+    /// The same request where its tools are not on offer: declining is right.
+    pub(super) fn without_its_tools(mut self) -> Self {
+        self.missing = self.task.calls.drain(..).map(|call| call.name).collect();
         self
     }
 

@@ -7,8 +7,8 @@ use std::cell::Cell;
 const MAX_VALUE: usize = 16 << 20;
 /// All that a render may write and put together, bytes.
 const MAX_TOTAL: usize = 256 << 20;
-/// Instructions of a render. A conversation of thousands of turns needs a hundredth.
-pub(super) const FUEL: u64 = 20_000_000;
+/// Instructions of a render: at most a second or two. A conversation of a thousand turns needs a tenth.
+pub(super) const FUEL: u64 = 5_000_000;
 /// Calls of macros within macros count four each.
 pub(super) const MAX_CALLS: usize = 160;
 /// How deep lists and maps may be nested: they are printed and dropped recursively.
