@@ -93,7 +93,10 @@ fn answer(args: &Args, model: &Model, game: &OwnToolsGame, request: &str) -> Res
     let params = SamplingParams::greedy().with_max_tokens(args.max_tokens);
     let hook = if args.free { None } else { game.answer_hook(tools, &asked) };
     let request = SampleRequest::new(prompt, 1, params, Seed::new(0)).with_shared_hook(hook);
-    Ok(model.sampler().sample_one(&request)?.remove(0).text.trim().to_owned())
+    let text = model.sampler().sample_one(&request)?.remove(0).text;
+    // The names that the model wrote first are for itself.
+    let answer = text.split_once("</think>").map_or(text.as_str(), |(_, answer)| answer);
+    Ok(answer.trim().to_owned())
 }
 
 #[cfg(test)]

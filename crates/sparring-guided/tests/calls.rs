@@ -203,6 +203,11 @@ fn declining_and_thinking_are_choices() {
         let call = walk(&constraint, Seed::new(1));
         assert!(thinking.accepts(format!("<think>I wonder.</think>\n{call}").as_bytes()).unwrap());
         assert!(!constraint.accepts(format!("<think>I wonder.</think>\n{call}").as_bytes()).unwrap());
+        let few = guide.calls(&tools, &grammar.clone().with_thought("[a-z/]{1,4}")).unwrap();
+        for (thought, allowed) in [("a/b", true), ("", false), ("abcde", false), ("a b", false)] {
+            let text = format!("<think>{thought}</think>\n{call}");
+            assert_eq!(few.accepts(text.as_bytes()).unwrap(), allowed, "{format}: {text}");
+        }
         let none = guide.calls(&[], &grammar).unwrap();
         assert!(parser.parse(&walk(&none, Seed::new(2))).map_or(true, |calls| calls.is_empty()), "{format}");
     }

@@ -213,8 +213,9 @@ fn what_the_solver_writes_under_the_grammar_are_calls() {
     let plan = recipe.game.draw(Seed::new(2));
     let task = recipe.game.read(&plan, &proposal(&plan)).unwrap();
     let hook = recipe.game.solver_hook(&task).unwrap();
-    for i in 0..30 {
-        let Some(text) = walk(&hook, Seed::new(i)) else { continue };
+    let texts: Vec<String> = (0..60).filter_map(|i| walk(&hook, Seed::new(i))).collect();
+    assert!(texts.len() > 20);
+    for text in texts {
         let calls = Format::Hermes.parser_for(task.task.tools.clone()).parse(&text).unwrap();
         for call in &calls {
             let tool = task.task.tools.iter().find(|tool| tool.name == call.name).unwrap();
@@ -261,6 +262,7 @@ fn settings_are_checked() {
         ("[plan]\nmenu_from = 0", "plan.menu_to"),
         ("[plan]\ngiven_values = 2.0", "plan.given_values"),
         ("[plan]\nno_call = 1.0", "plan.no_call"),
+        ("[plan]\noutside = 1.0", "plan.outside"),
         ("[plan]\nredraw = -0.1", "plan.redraw"),
         ("[plan]\nwordings = [0.0, 0.0, 0.0, 0.0]", "plan.wordings"),
         ("[game]\norder = \"request_first\"", "plan.given_values"),
@@ -271,6 +273,53 @@ fn settings_are_checked() {
         let catalogue = Catalogue::from_text(TOOLS, "tools.json").unwrap();
         let error = config.and_then(|config| config.build(catalogue, None).map(drop)).unwrap_err();
         assert!(error.to_string().contains(what), "{settings}: {error}");
+    }
+}
+
+#[test]
+fn names_that_cannot_come_first_are_refused() {
+    let build = |settings: &str, name: &str| {
+        let settings = format!("extends = \"own-tools\"\n[game]\n{settings}");
+        let tools = serde_json::json!([{"name": name}]).to_string();
+        let config = OwnToolsConfig::from_toml(&settings, "test.toml").unwrap();
+        config.build(Catalogue::from_text(&tools, "tools.json").unwrap(), None).map_err(|error| error.to_string())
+    };
+    for name in ["a<b", "a,b", &"long".repeat(40)] {
+        let error = build("", name).unwrap_err();
+        assert!(error.contains("game.name_first") && error.contains("rename"), "{error}");
+        build("name_first = false", name).unwrap();
+    }
+    for format in Format::ALL {
+        match build(&format!("format = \"{format}\""), "now") {
+            // The answers of this format are read behind a thought in these tags.
+            Ok(recipe) => {
+                let parser = format.parser_for(recipe.game.catalogue().tools().to_vec());
+                let decline = format!("<think>later</think>\n{}", recipe.game.settings().decline);
+                assert!(parser.parse(&decline).map_or(true, |calls| calls.is_empty()), "{format}");
+            }
+            Err(error) => assert!(error.contains("no answer begins with a thought"), "{format}: {error}"),
+        }
+    }
+    build("format = \"hermes\"", "now").unwrap();
+}
+
+#[test]
+fn an_answer_that_is_cut_off_solves_nothing() {
+    let recipe = recipe("[plan]\noutside = 0.99", false);
+    let declined = (0..20).map(|i| recipe.game.draw(Seed::new(1).index(i))).find_map(|plan| {
+        let request = recipe.game.read(&plan, &proposal(&plan)).unwrap();
+        request.task.calls.is_empty().then_some(request)
+    });
+    let declined = declined.unwrap();
+    let gold = Rollout::from_text(recipe.game.gold_answer(&declined).unwrap());
+    for (text, finish, solved) in [
+        (gold.text.as_str(), Finish::Stop, true),
+        (gold.text.as_str(), Finish::Length, false),
+        ("<think>order_piz", Finish::Length, false),
+    ] {
+        let out = Rollout::from_text(text).with_finish(finish);
+        assert_eq!(recipe.game.solved(&declined, &out), solved, "{text}");
+        assert_eq!(recipe.game.answer(&declined, &out).is_some(), solved, "{text}");
     }
 }
 

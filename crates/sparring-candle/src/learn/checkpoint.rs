@@ -156,3 +156,19 @@ fn read_gradients(file: &TensorFile, len: usize) -> Result<Vec<Vec<f32>>, Policy
     }
     Ok(gradients)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_gradients_of_the_file_take_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let counts = Counts { dropout: DropoutState { seed: Seed::new(1), calls: 2 }, changes: 3 };
+        let gradients = [vec![0.0; 3], Vec::new(), vec![1.0, 2.0, 3.0]];
+        write_optimizer(dir.path(), &[], &AdamState::default(), &gradients, counts).unwrap();
+        let read = read_optimizer(dir.path(), &[], 3).unwrap();
+        assert_eq!(read.gradients, [Vec::new(), Vec::new(), vec![1.0, 2.0, 3.0]]);
+    }
+}

@@ -61,3 +61,20 @@ fn sync_folder(_: &Path) -> Result<(), PolicyError> {
 pub(crate) fn create_folder(dir: &Path) -> Result<(), PolicyError> {
     fs::create_dir_all(dir).map_err(|error| PolicyError::io(dir, error))
 }
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_under_the_temporary_name_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("precious");
+        fs::write(&target, "kept").unwrap();
+        std::os::unix::fs::symlink(&target, dir.path().join(".new.partial")).unwrap();
+        write_atomically(dir.path(), "new", b"text").unwrap();
+        assert_eq!(fs::read(dir.path().join("new")).unwrap(), b"text");
+        assert_eq!(fs::read(&target).unwrap(), b"kept");
+    }
+}

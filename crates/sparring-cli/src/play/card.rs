@@ -1,5 +1,6 @@
 //! The model card: what a trained model is, and how it is used.
 
+use crate::play::recipe::Recipe;
 use crate::play::settings::{Args, Settings};
 use serde_json::Value;
 use sparring::core::BoxError;
@@ -67,6 +68,12 @@ fn text(folder: &Path, args: &Args, settings: &Settings, summary: &Summary) -> S
             card,
             "\nOn a server, with the prompt that the model was trained with (`OwnToolsGame::prompt`):\n\n```sh\nvllm \
              serve {name} --enable-auto-tool-choice --tool-call-parser hermes\n```\n"
+        );
+    }
+    if matches!(&settings.recipe, Recipe::OwnTools(config) if config.game.name_first) {
+        card.push_str(
+            "\nAn answer begins with the names of the tools that the request needs, between `<think>` and `</think>`. \
+             A server may return them as content beside the calls.\n",
         );
     }
     card

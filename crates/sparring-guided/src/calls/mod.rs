@@ -86,7 +86,7 @@ impl CallGrammar {
 
     /// Lets the model think first, in texts that match this regular expression.
     ///
-    /// A free thought is [`FREE_THOUGHT`](Self::FREE_THOUGHT). No thought should match a text with "<".
+    /// A free thought is [`FREE_THOUGHT`](Self::FREE_THOUGHT). The pattern must not match a text that contains `<`.
     #[must_use]
     pub fn with_thought(mut self, pattern: impl Into<String>) -> Self {
         self.thought = Some(pattern.into());
@@ -129,7 +129,11 @@ impl CallGrammar {
         } else {
             rules.add("call", names.join(" | "));
         }
-        let thought = self.thought.as_ref().map(|pattern| format!(r#""<think>" /{pattern}/ "</think>\n" "#));
+        let thought = self.thought.as_ref().map(|pattern| {
+            // In Lark, a slash ends the expression.
+            let pattern = pattern.replace(r"\/", "/").replace('/', r"\/");
+            format!(r#""<think>" /{pattern}/ "</think>\n" "#)
+        });
         rules.add("start", format!("{}answer", thought.unwrap_or_default()));
         rules.add("answer", self.answer(&shape, tools.is_empty()));
         Ok(rules.text())
