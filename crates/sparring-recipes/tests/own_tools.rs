@@ -282,7 +282,9 @@ fn names_that_cannot_come_first_are_refused() {
         let settings = format!("extends = \"own-tools\"\n[game]\n{settings}");
         let tools = serde_json::json!([{"name": name}]).to_string();
         let config = OwnToolsConfig::from_toml(&settings, "test.toml").unwrap();
-        config.build(Catalogue::from_text(&tools, "tools.json").unwrap(), None).map_err(|error| error.to_string())
+        config
+            .build(Catalogue::from_text(&tools, "tools.json").unwrap(), None)
+            .map_err(|error| error.to_string())
     };
     for name in ["a<b", "a,b", &"long".repeat(40)] {
         let error = build("", name).unwrap_err();
