@@ -14,9 +14,8 @@ const TEMPLATES: &str = "additional_chat_templates";
 
 /// A digest of a model's folder, wherever it lies: of every byte of its `config.json`, `generation_config.json`,
 /// `tokenizer*.json`, `chat_template.*`, `additional_chat_templates/*` and `*.safetensors`, with names and
-/// lengths. It tells models apart by
-/// accident, not against malice (64 bits, `SplitMix64` chained). An adapter's folder is such a folder too; of a GGUF
-/// file, it is the digest of the file.
+/// lengths. It tells models apart by accident, not against malice (64 bits, `SplitMix64` chained). An adapter's folder
+/// is such a folder too; of a GGUF file, it is the digest of the file.
 pub(crate) fn model_digest(dir: &Path) -> Result<String, BoxError> {
     if dir.is_file() {
         return file_digest(dir);

@@ -36,14 +36,10 @@ pub(super) fn of_one_menu(
     let mut shuffled: Vec<usize> = (0..pool.len()).collect();
     shuffled.shuffle(&mut rng);
     for i in shuffled {
-        let Request { task, missing, .. } = pool[i];
-        if task.calls.is_empty() {
-            if !missing.is_empty() && !missing.iter().any(|name| on_menu(name)) {
-                unserved.push(i);
-            }
-        } else if task.calls.iter().all(|call| on_menu(&call.name)) {
+        let (task, needed) = (&pool[i].task, pool[i].needed());
+        if !task.calls.is_empty() && needed.iter().all(|name| on_menu(name)) {
             served.entry((&task.calls[0].name, task.argument_count())).or_default().push(i);
-        } else if !task.calls.iter().any(|call| on_menu(&call.name)) {
+        } else if !needed.is_empty() && !needed.iter().any(|name| on_menu(name)) {
             unserved.push(i);
         }
     }

@@ -273,8 +273,7 @@ fn check_names(catalogue: &Catalogue, parser: &dyn CallParser) -> Result<(), Rec
     for tool in catalogue.tools() {
         if !is_name(&tool.name) {
             let why = format!(
-                "must be false, or rename the tool {:?}: it has a '<', a comma or a line break, or is too \
-                               long",
+                "must be false, or rename the tool {:?}: it has a '<', a comma or a line break, or is too long",
                 tool.name
             );
             return Err(RecipeError::setting("game.name_first", why));
@@ -341,14 +340,11 @@ impl Game for OwnToolsGame {
         check_request(&request, plan, &calls)?;
         self.check_clear(&request, plan, &calls)?;
         let calls = self.completed(calls, &request);
-        let menu = self.tool_specs(&plan.menu);
-        if calls.iter().any(|call| self.catalogue.get(&call.name).is_none()) {
-            let task = ToolTask { domain: NO_TOOL.to_owned(), ..ToolTask::new(request, menu, calls) };
-            return Ok(Request::from(task).without_its_tools());
-        }
-        let domain = calls.first().map(|call| call.name.clone()).unwrap_or_default();
-        let task = ToolTask { domain, ..ToolTask::new(request, menu, calls) };
-        Ok(Request::from(task).ask_for_the_rest(plan))
+        let served = calls.iter().all(|call| self.catalogue.get(&call.name).is_some());
+        let domain = if served { calls.first().map_or("", |call| &call.name) } else { NO_TOOL }.to_owned();
+        let task = ToolTask { domain, ..ToolTask::new(request, self.tool_specs(&plan.menu), calls) };
+        let request = Request::from(task);
+        Ok(if served { request.ask_for_the_rest(plan) } else { request.without_its_tools() })
     }
 
     fn solver_prompt(&self, request: &Request) -> Vec<Message> {
@@ -360,7 +356,8 @@ impl Game for OwnToolsGame {
         constrained.then(|| self.answer_hook(&request.task.tools, &request.conversation())).flatten()
     }
 
-    fn gold_answer(&self, Request { task, missing, .. }: &Request) -> Option<String> {
+    fn gold_answer(&self, request: &Request) -> Option<String> {
+        let task = &request.task;
         let answer = if task.calls.is_empty() {
             self.settings.decline.clone()
         } else {
@@ -370,8 +367,7 @@ impl Game for OwnToolsGame {
         if !self.settings.name_first {
             return Some(answer);
         }
-        let names = task.calls.iter().map(|call| &call.name).chain(missing);
-        Some(thought(&names.map(String::as_str).collect::<Vec<_>>()) + &answer)
+        Some(thought(&request.needed()) + &answer)
     }
 
     fn solved(&self, Request { task, .. }: &Request, out: &Rollout) -> bool {

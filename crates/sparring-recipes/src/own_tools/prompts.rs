@@ -104,7 +104,8 @@ pub fn solver_messages(
     messages
 }
 
-const NAME_FIRST: &str = " First name the tools that the request needs between <think> and </think>, whether or not they are listed.";
+const NAME_FIRST: &str = " First name the tools that the request needs between <think> and </think>, whether or not \
+                          they are listed.";
 
 /// What an answer begins with if the Solver names the tools that a request needs.
 pub(super) fn thought(names: &[&str]) -> String {

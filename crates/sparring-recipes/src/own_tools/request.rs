@@ -46,6 +46,12 @@ impl Request {
         self.earlier.iter().cloned().chain(question.map(|text| Message::user(text.clone()))).collect()
     }
 
+    /// Names of the tools that the request needs, on offer or not.
+    pub(super) fn needed(&self) -> Vec<&str> {
+        let called = self.task.calls.iter().map(|call| &call.name);
+        called.chain(&self.missing).map(String::as_str).collect()
+    }
+
     /// The same request where its tools are not on offer: declining is right.
     pub(super) fn without_its_tools(mut self) -> Self {
         self.missing = self.task.calls.drain(..).map(|call| call.name).collect();

@@ -38,11 +38,7 @@ impl Learner for CandlePolicy {
     fn step(&mut self, lr: f64) -> Result<StepReport, PolicyError> {
         check_learning_rate(lr)?;
         self.check_unmerged("training")?;
-        let len = self.frozen.trained().1.len();
-        if self.gradients.is_empty() {
-            self.gradients.push(Vec::new());
-        }
-        self.gradients[0].resize(len, 0.0);
+        self.gradients_of(1);
         let threads = self.frozen.options.threads;
         optimiser::reduce(&mut self.gradients, threads)?;
         let parameters = self.frozen.trained().0.to_vec();
@@ -103,6 +99,14 @@ impl CandlePolicy {
         }
     }
 
+    /// Makes room for the gradients of the first `shards` shards.
+    fn gradients_of(&mut self, shards: usize) {
+        let len = self.frozen.trained().1.len();
+        let all = self.gradients.len().max(shards);
+        self.gradients.resize_with(all, Vec::new);
+        self.gradients[..shards].iter_mut().for_each(|gradient| gradient.resize(len, 0.0));
+    }
+
     fn backward(
         &mut self,
         shards: &[Vec<Block>],
@@ -111,11 +115,8 @@ impl CandlePolicy {
         gradients: &LossGradients,
         workspaces: &mut [Workspace],
     ) -> Result<(), PolicyError> {
-        let len = self.frozen.trained().1.len();
         self.frozen.forget_packed();
-        let all = self.gradients.len().max(shards.len());
-        self.gradients.resize_with(all, Vec::new);
-        self.gradients[..shards.len()].iter_mut().for_each(|gradient| gradient.resize(len, 0.0));
+        self.gradients_of(shards.len());
         let model = self.frozen.model_with(dropout);
         let run = |i: usize, (workspace, gradient): (&mut Workspace, &mut Vec<f32>)| {
             let mut sink =
