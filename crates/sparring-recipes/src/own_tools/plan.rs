@@ -101,9 +101,9 @@ impl CallPlan {
 /// The distribution of [`CallPlan`]s.
 ///
 /// The tool of the first call is drawn uniformly, so that no tool is forgotten; a further call's is another one. The
-/// share `outside` calls a tool that the catalogue lacks. The required parameters are given, and of the optional ones as
-/// many as are drawn. Half of the menu's other tools are those most similar to the called ones, the rest is drawn from
-/// the catalogue.
+/// share `outside` calls a tool that the catalogue lacks. The required parameters are given, and of the optional ones
+/// as many as are drawn. Half of the menu's other tools are those most similar to the called ones, the rest is drawn
+/// from the catalogue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
