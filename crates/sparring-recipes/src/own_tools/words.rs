@@ -35,7 +35,9 @@ pub(super) fn of(catalogue: &Catalogue, plan: &CallPlan) -> Vec<String> {
     let given = |name: &&String| plan.calls.iter().any(|call| call.parameters.contains(name));
     let names = tools().flat_map(|tool| {
         let parameters = tool.parameters.keys().filter(given).map(|name| spoken(name));
-        let about: String = tool.description.to_lowercase().chars().take(ABOUT).collect();
+        let about: String = tool.description.chars().take(ABOUT).collect();
+        // Names stand in descriptions too: `PlayMusic` is two words.
+        let about = about.split_whitespace().map(spoken).collect::<Vec<_>>().join(" ");
         [spoken(&tool.name), about].into_iter().chain(parameters).collect::<Vec<_>>()
     });
     let names: Vec<String> = names.collect();
@@ -81,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_request_has_small_words_and_names() {
-        let tools = json!([{"name": "find_flight", "description": "Finds 2 cheap flights.", "parameters": {
+        let tools = json!([{"name": "find_flight", "description": "FindFlight finds 2 cheap flights.", "parameters": {
             "properties": {"cabinClass": {"type": "string"}}}}]);
         let catalogue = Catalogue::from_text(&tools.to_string(), "t.json").unwrap();
         let plan = |wording: &str| -> CallPlan {
@@ -97,7 +99,7 @@ mod tests {
         for word in ["please", "flight", "cabin", "class", "cheap", "flights"] {
             assert!(has("named", word), "{word}");
         }
-        assert!(!has("named", "2"));
+        assert!(!has("named", "2") && !has("named", "findflight"));
         assert!(!has("unnamed", "flight") && has("unnamed", "find") && has("unnamed", "cabin"));
         assert!(!has("implied", "flight") && !has("implied", "find") && has("implied", "get"));
     }
