@@ -1,5 +1,6 @@
 //! The words that a request may have besides its values.
 
+use super::catalogue::split;
 use super::plan::Wording;
 use super::values::spoken;
 use super::{CallPlan, Catalogue};
@@ -36,16 +37,16 @@ pub(super) fn of(catalogue: &Catalogue, plan: &CallPlan) -> Vec<String> {
     let names = tools().flat_map(|tool| {
         let parameters = tool.parameters.keys().filter(given).map(|name| spoken(name));
         let about: String = tool.description.chars().take(ABOUT).collect();
-        // Names stand in descriptions too: `PlayMusic` is two words.
-        let about = about.split_whitespace().map(spoken).collect::<Vec<_>>().join(" ");
         [spoken(&tool.name), about].into_iter().chain(parameters).collect::<Vec<_>>()
     });
     let names: Vec<String> = names.collect();
     let names = names.iter().flat_map(|name| name.split_whitespace());
     let names =
         names.map(|word| word.trim_matches(|c: char| !c.is_alphanumeric())).filter(|word| is_word(word));
+    // Names stand in descriptions too: `PlayMusic` is two words.
+    let names = names.flat_map(split);
     // What is left out must not come back from a description.
-    let words = of_any().map(str::to_owned).chain(names.map(str::to_owned));
+    let words = of_any().map(str::to_owned).chain(names);
     words.filter(|word| !unsaid.contains(word)).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
@@ -83,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_request_has_small_words_and_names() {
-        let tools = json!([{"name": "find_flight", "description": "FindFlight finds 2 cheap flights.", "parameters": {
+        let tools = json!([{"name": "find_flight", "description": "FindFlight: user's 2 cheap flights.", "parameters": {
             "properties": {"cabinClass": {"type": "string"}}}}]);
         let catalogue = Catalogue::from_text(&tools.to_string(), "t.json").unwrap();
         let plan = |wording: &str| -> CallPlan {
@@ -99,7 +100,7 @@ mod tests {
         for word in ["please", "flight", "cabin", "class", "cheap", "flights"] {
             assert!(has("named", word), "{word}");
         }
-        assert!(!has("named", "2") && !has("named", "findflight"));
+        assert!(!has("named", "2") && !has("named", "findflight") && !has("named", "s"));
         assert!(!has("unnamed", "flight") && has("unnamed", "find") && has("unnamed", "cabin"));
         assert!(!has("implied", "flight") && !has("implied", "find") && has("implied", "get"));
     }
