@@ -32,15 +32,16 @@ fn recipe(settings: &str, guide: bool) -> OwnTools {
 
 /// A request that says every value of the plan.
 fn proposal(plan: &CallPlan) -> Rollout {
-    let values = plan.arguments.iter().flat_map(|arguments| arguments.values());
-    let said: Vec<String> = values.map(said).collect();
+    let arguments = plan.arguments.iter().flatten();
+    let said: Vec<String> = arguments.map(|(name, value)| said(name, value)).collect();
     Rollout::from_text(format!(" Please do it with {}.\n", said.join(" and "))).with_finish(Finish::Stop)
 }
 
-fn said(value: &Value) -> String {
+fn said(name: &str, value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(said).collect::<Vec<_>>().join(" and "),
+        Value::Array(items) => items.iter().map(|item| said(name, item)).collect::<Vec<_>>().join(" and "),
+        Value::Bool(true) => name.to_owned(),
         other => other.to_string(),
     }
 }
@@ -332,8 +333,12 @@ const MUSIC: &str = r#"[
 ]"#;
 
 fn music() -> OwnTools {
-    let config =
-        OwnToolsConfig::from_toml("extends = \"own-tools\"\nplan.redraw = 1.0\n", "test.toml").unwrap();
+    music_with("plan.lower_case = 0.0")
+}
+
+fn music_with(settings: &str) -> OwnTools {
+    let text = format!("extends = \"own-tools\"\nplan.redraw = 1.0\n{settings}\n");
+    let config = OwnToolsConfig::from_toml(&text, "test.toml").unwrap();
     config.build(Catalogue::from_text(MUSIC, "tools.json").unwrap(), None).unwrap()
 }
 
@@ -371,4 +376,39 @@ fn a_task_has_other_values_each_time() {
         }
     }
     assert!(seen.len() > 4, "{seen:?}");
+}
+
+#[test]
+fn a_task_may_be_typed_in_small_letters() {
+    let recipe = music_with("plan.lower_case = 1.0");
+    let text = Rollout::from_text("I want the track Moonlight.").with_finish(Finish::Stop);
+    let task = recipe.game.read(&plan_of_track(), &text).unwrap();
+    let chosen = recipe.game.choose(&[&task], 8, 0, Seed::new(1)).unwrap();
+    for (_, request) in chosen.iter().filter(|(_, request)| !request.task.calls.is_empty()) {
+        let track = request.task.calls[0].arguments["track"].as_str().unwrap();
+        assert_eq!(request.task.question, format!("i want the track {track}."));
+        assert_eq!(track, track.to_lowercase());
+    }
+}
+
+#[test]
+fn a_switch_that_is_on_must_be_mentioned() {
+    let tools = r#"[{"name": "find", "parameters": {"type": "object", "properties": {
+        "city": {"type": "string"}, "is_open_now": {"type": "boolean"}}}}]"#;
+    let catalogue = Catalogue::from_text(tools, "tools.json").unwrap();
+    let recipe = OwnToolsConfig::from_toml("extends = \"own-tools\"", "t.toml")
+        .unwrap()
+        .build(catalogue, None)
+        .unwrap();
+    let plan: CallPlan = serde_json::from_value(serde_json::json!({
+        "calls": [{"tool": "find", "parameters": ["city", "is_open_now"]}], "menu": ["find"], "style": "wish",
+        "arguments": [{"city": "Oslo", "is_open_now": true}]}))
+    .unwrap();
+    let read = |text: &str| recipe.game.read(&plan, &Rollout::from_text(text).with_finish(Finish::Stop));
+    assert!(read("What is open now in Oslo?").is_ok());
+    assert_eq!(read("What is in Oslo?").unwrap_err().rule, "ungrounded");
+    // A plan turns an optional switch on, if it has it.
+    let drawn = (0..50).flat_map(|seed| recipe.game.draw(Seed::new(seed)).arguments);
+    let switches: Vec<_> = drawn.filter_map(|arguments| arguments.get("is_open_now").cloned()).collect();
+    assert!(!switches.is_empty() && switches.iter().all(|on| *on == serde_json::json!(true)));
 }

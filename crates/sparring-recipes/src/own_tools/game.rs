@@ -2,12 +2,14 @@ use super::grammar::is_name;
 use super::prompts::{
     REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages, thought, worked_answers,
 };
+use super::values::switched_on;
 use super::{CallPlan, Catalogue, ParameterValues, PlanConfig, Request};
-use super::{choice, complete, grammar, redraw, twins};
+use super::{choice, complete, grammar, redraw, spans, twins};
 use crate::RecipeError;
 use crate::grammar::hook;
 use crate::grammar::quotes::Quotes;
 use crate::tool_r0::canonical_calls;
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sparring_core::{Game, Hook, Message, Prompt, Rejection, Rollout, Seed};
@@ -300,7 +302,11 @@ fn check_request(request: &str, plan: &CallPlan, calls: &[ToolCall]) -> Result<(
         return Err(Rejection::new("copied", format!("{request:?} repeats {known:?} of a worked example")));
     }
     for (name, value) in calls.iter().flat_map(|call| &call.arguments) {
-        if !plan.later.contains(name) && !is_grounded(value, request, Letters::AllScripts) {
+        let said = match value {
+            Value::Bool(true) => !spans::of(request, &switched_on(name)).is_empty(),
+            value => is_grounded(value, request, Letters::AllScripts),
+        };
+        if !plan.later.contains(name) && !said {
             return Err(Rejection::new(
                 "ungrounded",
                 format!("{name} is {value}, which the request does not say"),
@@ -384,7 +390,9 @@ impl Game for OwnToolsGame {
         let values = seed.child("values");
         let redrawn = |request, place| {
             let rng = &mut values.index(place).rng();
-            redraw::redrawn(request, &self.catalogue, &self.values, self.plan.redraw, rng)
+            let lower = rng.random::<f64>() < self.plan.lower_case;
+            let request = redraw::redrawn(request, &self.catalogue, &self.values, self.plan.redraw, rng);
+            if lower { redraw::in_lower_case(request, &self.catalogue) } else { request }
         };
         choice::of_one_menu(&self.catalogue, &self.plan, pool, n, update, seed.child("menu"), redrawn)
     }

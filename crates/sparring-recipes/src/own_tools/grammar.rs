@@ -2,6 +2,7 @@
 
 use super::game::{GameSettings, Order};
 use super::prompts::{REQUEST, VALUES};
+use super::values::switched_on;
 use super::{CallPlan, Catalogue, words};
 use crate::grammar::{simple, texts};
 use serde_json::{Map, Value, json};
@@ -49,7 +50,13 @@ pub(super) fn proposal(
     };
     if !plan.arguments.is_empty() {
         return guide
-            .sentence(" ", &grounded(&plan.mentioned()), gap, &words::of(catalogue, plan), "\n")
+            .sentence(
+                " ",
+                &grounded(&as_said(plan.mentioned(), &plan.quoted)),
+                gap,
+                &words::of(catalogue, plan),
+                "\n",
+            )
             .map(Hook::new);
     }
     let values = values_schema(catalogue, plan, settings);
@@ -59,7 +66,7 @@ pub(super) fn proposal(
             let request = move |text: &str| {
                 let arguments: Vec<Map<String, Value>> =
                     serde_json::from_str(text.trim()).unwrap_or_default();
-                let texts = if whole { texts(&arguments) } else { Vec::new() };
+                let texts = if whole { texts(&as_said(arguments, &[])) } else { Vec::new() };
                 requests.sentence(&format!("\n{REQUEST} "), &texts, gap, &[], "\n")
             };
             Hook::new(Staged::new(guide.json_after(" ", values)?, request))
@@ -70,6 +77,20 @@ pub(super) fn proposal(
             Hook::new(Staged::new(request, move |_| Ok(calls.clone())))
         }
     })
+}
+
+/// The arguments as a request mentions them; the `quoted` ones stand in quotation marks.
+fn as_said(mut mentioned: Vec<Map<String, Value>>, quoted: &[String]) -> Vec<Map<String, Value>> {
+    for (name, value) in mentioned.iter_mut().flatten() {
+        match value {
+            Value::Bool(true) => *value = switched_on(name).into(),
+            Value::String(text) if quoted.contains(name) && !text.contains('"') => {
+                *value = format!("\"{text}\"").into();
+            }
+            _ => {}
+        }
+    }
+    mentioned
 }
 
 /// The schema of the values that the Generator invents: a list of the arguments of each planned call.

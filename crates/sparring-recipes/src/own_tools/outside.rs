@@ -69,7 +69,7 @@ pub(super) fn of(tools: &[ToolSpec]) -> Vec<ToolSpec> {
 }
 
 /// A word without its ending: `deliver` of "delivery", "deliveries" and "delivering".
-fn stem(word: &str) -> String {
+pub(super) fn stem(word: &str) -> String {
     let endings = ["ings", "ing", "ies", "ers", "er", "es", "ed", "s", "e", "y"];
     let cut = endings.iter().find_map(|ending| word.strip_suffix(ending).filter(|stem| stem.len() > 2));
     cut.unwrap_or(word).to_owned()

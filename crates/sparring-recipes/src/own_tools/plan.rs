@@ -77,6 +77,9 @@ pub struct CallPlan {
     /// The arguments of each call, in order; empty if the Generator invents them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arguments: Vec<Map<String, Value>>,
+    /// Parameters whose values stand in quotation marks in the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quoted: Vec<String>,
     /// Parameters of the only call that the request leaves out: the assistant asks for them, one after the other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub later: Vec<String>,
@@ -138,6 +141,8 @@ pub struct PlanConfig {
     /// Share of the arguments, in [0, 1], whose values are exchanged for other fitting ones, in the call and in the
     /// request, each time that a task trains the Solver. It learns what the words around a value say, not the value.
     pub redraw: f64,
+    /// Share of the Solver's tasks, in [0, 1], that train it in small letters, as many people type.
+    pub lower_case: f64,
     /// Whether a call gets the everyday values that the request mentions and the plan does not have.
     pub complete: bool,
 }
@@ -157,6 +162,7 @@ impl Default for PlanConfig {
             wordings: [0.1, 0.25, 0.25, 0.4],
             given_values: 1.0,
             redraw: 0.5,
+            lower_case: 0.15,
             complete: true,
         }
     }
@@ -180,6 +186,9 @@ impl PlanConfig {
         }
         if !(0.0..=1.0).contains(&self.redraw) {
             return bad("redraw", "must be in [0, 1]");
+        }
+        if !(0.0..=1.0).contains(&self.lower_case) {
+            return bad("lower_case", "must be in [0, 1]");
         }
         if !(0.0..=1.0).contains(&self.dialogues) {
             return bad("dialogues", "must be in [0, 1]");
@@ -221,6 +230,14 @@ impl PlanConfig {
         // The Generator invents all of them, if no fitting values are known for one call.
         let arguments: Option<Vec<_>> = tools.iter().zip(&calls).map(&mut arguments).collect();
         let arguments = arguments.unwrap_or_default();
+        let quoted = tools.iter().zip(&arguments).flat_map(|(tool, arguments)| {
+            arguments
+                .keys()
+                .filter(|name| values.is_quoted(tool, name, &mut rng))
+                .cloned()
+                .collect::<Vec<_>>()
+        });
+        let quoted = quoted.collect();
         let dialogue = rng.random::<f64>() < self.dialogues && outside.is_none();
         let later = match (arguments.as_slice(), dialogue) {
             ([arguments], true) => asked_later(tools[0], values, arguments, &mut rng),
@@ -233,7 +250,7 @@ impl PlanConfig {
             Some(_) => Wording::Named,
             None => wording.map_or(Wording::Any, |i| Wording::ALL[i]),
         };
-        CallPlan { calls, menu, style, wording, arguments, later, words }
+        CallPlan { calls, menu, style, wording, arguments, quoted, later, words }
     }
 
     /// The tools that are called, each once.
@@ -250,14 +267,10 @@ impl PlanConfig {
         called
     }
 
-    /// The required parameters, and some of the others; at least one where there are any. No request says by a word
-    /// whether an optional switch is on, so these are left out.
+    /// The required parameters, and some of the others; at least one where there are any.
     fn parameters(&self, tool: &ToolSpec, rng: &mut impl Rng) -> Vec<String> {
-        let switch =
-            |name: &String| matches!(tool.parameters[name]["type"].as_str(), Some("boolean" | "bool"));
         let (required, mut others): (Vec<&String>, Vec<&String>) =
             tool.parameters.keys().partition(|name| tool.required.contains(name));
-        others.retain(|name| !switch(name));
         let room = self.parameters.saturating_sub(required.len()).min(others.len());
         let least = usize::from(required.is_empty()).min(room);
         others.shuffle(rng);

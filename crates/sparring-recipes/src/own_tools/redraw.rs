@@ -5,6 +5,7 @@ use super::{Catalogue, Request, spans};
 use crate::grammar::{is_said, said};
 use rand::Rng;
 use serde_json::Value;
+use sparring_core::Role;
 
 /// The request with other values for some arguments, each with the probability `share`: a pool's few requests are used
 /// several times, and a Solver would learn their values by heart.
@@ -25,7 +26,7 @@ pub(super) fn redrawn(
             if rng.random::<f64>() >= share || !values.knows(tool, &name) {
                 continue;
             }
-            let Some(value) = values.one(tool, &name, rng) else { continue };
+            let Some(value) = values.another(tool, &name, rng) else { continue };
             let mut call = request.task.calls[c].clone();
             let Some(old) = call.arguments.insert(name, value.clone()) else { continue };
             if distinct(&call.arguments)
@@ -37,6 +38,33 @@ pub(super) fn redrawn(
         }
     }
     request
+}
+
+/// The request as it is typed in small letters, with the texts of its calls; unchanged if these must have others.
+pub(super) fn in_lower_case(request: Request, catalogue: &Catalogue) -> Request {
+    let mut lower = request.clone();
+    let theirs = lower.earlier.iter_mut().filter(|message| message.role == Role::User);
+    let texts = theirs.map(|message| &mut message.content).chain([&mut lower.task.question]);
+    texts.for_each(|text| *text = text.to_lowercase());
+    let valid = lower.task.calls.iter_mut().all(|call| {
+        let Some(tool) = catalogue.planned(&call.name) else { return false };
+        for (name, value) in &mut call.arguments {
+            let chosen = tool.parameters.get(name).is_some_and(|schema| schema.get("enum").is_some());
+            if !chosen {
+                lower_texts(value);
+            }
+        }
+        tool.validate(call).is_ok()
+    });
+    if valid { lower } else { request }
+}
+
+fn lower_texts(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.to_lowercase(),
+        Value::Array(items) => items.iter_mut().for_each(lower_texts),
+        _ => {}
+    }
 }
 
 /// Exchanges a text or number in the conversation, if it stands there once, and in no other argument, and the new one
@@ -102,6 +130,29 @@ mod tests {
             prop_assert!(catalogue().tools()[0].validate(call).is_ok());
             prop_assert_eq!(&call.arguments["pets"], &json!(true));
         }
+    }
+
+    #[test]
+    fn small_letters_are_those_of_the_person_and_of_free_texts() {
+        let tools = json!([{"name": "book", "parameters": {"type": "object", "properties": {
+            "city": {"type": "string"}, "class": {"enum": ["First"]}, "code": {"type": "string", "pattern": "^[A-Z]$"}}}}]);
+        let catalogue = Catalogue::from_text(&tools.to_string(), "t.json").unwrap();
+        let typed = |arguments: Value| {
+            let Value::Object(arguments) = arguments else { panic!() };
+            let calls = vec![ToolCall::new("book", arguments)];
+            let said = vec![Message::assistant("Where?"), Message::user("To Oslo, First class, X")];
+            in_lower_case(Request::of(said, catalogue.tools().to_vec(), calls), &catalogue)
+        };
+        let lower = typed(json!({"city": "Oslo", "class": "First"}));
+        assert_eq!(lower.task.question, "to oslo, first class, x");
+        assert_eq!(lower.earlier[0].content, "Where?");
+        assert_eq!(
+            Value::from(lower.task.calls[0].arguments.clone()),
+            json!({"city": "oslo", "class": "First"})
+        );
+        let kept = typed(json!({"city": "Oslo", "code": "X"}));
+        assert_eq!(kept.task.question, "To Oslo, First class, X");
+        assert_eq!(kept.task.calls[0].arguments["city"], json!("Oslo"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The words that a request may have besides its values.
 
-use super::catalogue::split;
+use super::catalogue::{split, words};
+use super::outside::stem;
 use super::plan::Wording;
 use super::values::spoken;
 use super::{CallPlan, Catalogue};
@@ -18,6 +19,14 @@ don't up out off hey hi thanks right again saying says";
 /// What people ask for in any request; some of these are also the verbs of tools' names.
 const VERBS: &str = "find show give get tell look looking search see check make put add set start use help know go \
 going take let send create play open book order call buy try hear listen watch read turn change";
+
+/// What people ask for in the requests that these words fit. A word that another tool speaks of is left out: it would
+/// ask for that tool.
+const EVERYDAY: &str = "write fly schedule note remember remind forget pay cook eat drink travel visit stay leave arrive \
+meet plan reserve cancel move switch stop wake mail text post share ask answer say speak learn fix clean wash pick drop \
+bring keep save delete remove track follow rate translate convert count measure compare choose recommend hold block \
+record list sort invite pack ship deliver drive walk ride park rent sell spend charge transfer download upload install \
+print scan sign join";
 
 /// Characters of a description whose words count.
 const ABOUT: usize = 120;
@@ -45,9 +54,18 @@ pub(super) fn of(catalogue: &Catalogue, plan: &CallPlan) -> Vec<String> {
         names.map(|word| word.trim_matches(|c: char| !c.is_alphanumeric())).filter(|word| is_word(word));
     // Names stand in descriptions too: `PlayMusic` is two words.
     let names = names.flat_map(split);
+    let others = of_others(catalogue, plan);
+    let everyday = EVERYDAY.split_whitespace().filter(|word| !others.contains(&stem(word)));
     // What is left out must not come back from a description.
-    let words = of_any().map(str::to_owned).chain(names);
+    let words = of_any().chain(everyday).map(str::to_owned).chain(names);
     words.filter(|word| !unsaid.contains(word)).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The words of the catalogue's other tools, without their endings.
+fn of_others(catalogue: &Catalogue, plan: &CallPlan) -> BTreeSet<String> {
+    let called = |tool: &&ToolSpec| plan.calls.iter().any(|call| call.tool == tool.name);
+    let others = catalogue.tools().iter().filter(|tool| !called(tool));
+    others.flat_map(words).map(|word| stem(&word)).collect()
 }
 
 /// Whether a word is one of those that any request may have.
@@ -85,7 +103,8 @@ mod tests {
     #[test]
     fn a_request_has_small_words_and_names() {
         let tools = json!([{"name": "find_flight", "description": "FindFlight: user's 2 cheap flights.", "parameters": {
-            "properties": {"cabinClass": {"type": "string"}}}}]);
+            "properties": {"cabinClass": {"type": "string"}}}},
+            {"name": "dictionary", "description": "For translating."}]);
         let catalogue = Catalogue::from_text(&tools.to_string(), "t.json").unwrap();
         let plan = |wording: &str| -> CallPlan {
             serde_json::from_value(
@@ -99,6 +118,10 @@ mod tests {
         assert!(words("any").is_empty());
         for word in ["please", "flight", "cabin", "class", "cheap", "flights"] {
             assert!(has("named", word), "{word}");
+        }
+        // Another tool speaks of "translating".
+        for wording in ["named", "unnamed", "implied"] {
+            assert!(has(wording, "fly") && !has(wording, "translate"), "{wording}");
         }
         assert!(!has("named", "2") && !has("named", "findflight") && !has("named", "s"));
         assert!(!has("unnamed", "flight") && has("unnamed", "find") && has("unnamed", "cabin"));

@@ -1,7 +1,7 @@
 //! Which kinds of everyday values fit the parameters.
 
 use super::super::Catalogue;
-use super::lexicon::KINDS;
+use super::lexicon::{KINDS, Kind};
 use super::likelihood::{Place, Usual, likelihoods};
 use super::made::made;
 use super::names::named;
@@ -125,13 +125,33 @@ impl Kinds {
         numbers: bool,
         rng: &mut impl Rng,
     ) -> Option<String> {
-        let kinds = self.fitting(tool, parameter, numbers);
-        let chosen = pick(rng, kinds.len(), |i| (SLOPE * f64::from(kinds[i].1 - kinds[0].1)).exp())?;
-        let kind = &KINDS[kinds[chosen].0];
+        let kind = self.kind(tool, parameter, numbers, rng)?;
         if !kind.made.is_empty() && rng.random::<f64>() < MADE {
             return Some(made(&kind.made[rng.random_range(0..kind.made.len())], rng));
         }
         Some(kind.values[rng.random_range(0..kind.values.len())].clone())
+    }
+
+    /// An invented text for a parameter whose name says what it takes.
+    pub(super) fn invented(&self, tool: &ToolSpec, parameter: &str, rng: &mut impl Rng) -> Option<String> {
+        if named_kinds(tool, parameter).is_empty() {
+            return None;
+        }
+        let patterns = &self.kind(tool, parameter, false, rng)?.invented;
+        (!patterns.is_empty()).then(|| made(&patterns[rng.random_range(0..patterns.len())], rng))
+    }
+
+    /// A fitting kind, the better ones more often.
+    fn kind(
+        &self,
+        tool: &ToolSpec,
+        parameter: &str,
+        numbers: bool,
+        rng: &mut impl Rng,
+    ) -> Option<&'static Kind> {
+        let kinds = self.fitting(tool, parameter, numbers);
+        let chosen = pick(rng, kinds.len(), |i| (SLOPE * f64::from(kinds[i].1 - kinds[0].1)).exp())?;
+        Some(&KINDS[kinds[chosen].0])
     }
 }
 

@@ -16,6 +16,12 @@ pub(super) struct Kind {
     /// Patterns of further values ([`made`](super::made::made)).
     #[serde(default)]
     pub(super) made: Vec<String>,
+    /// Patterns of values that take the place of others in training.
+    #[serde(default)]
+    pub(super) invented: Vec<String>,
+    /// Share of the requests, in [0, 1], that put such a value in quotation marks.
+    #[serde(default)]
+    pub(super) quoted: f64,
     /// Whether the values count things of any sort: words that do, and all numbers.
     #[serde(default)]
     pub(super) counts: bool,

@@ -9,7 +9,7 @@ mod texts;
 
 use super::Catalogue;
 use crate::RecipeError;
-use crate::grammar::{is_number, is_said, said};
+use crate::grammar::{is_number, is_said, is_text, said};
 use kinds::Kinds;
 pub(super) use names::plain;
 use rand::Rng;
@@ -138,6 +138,24 @@ impl ParameterValues {
         self.kinds.alike(tool, a, b)
     }
 
+    /// Draws whether a person puts a text of this parameter in quotation marks, as people do with messages and titles.
+    pub(super) fn is_quoted(&self, tool: &ToolSpec, name: &str, rng: &mut impl Rng) -> bool {
+        let free =
+            tool.parameters.get(name).is_some_and(|schema| is_text(schema) && schema.get("enum").is_none());
+        let share = kinds::named_kinds(tool, name).into_iter().map(|k| lexicon::KINDS[k].quoted);
+        free && rng.random::<f64>() < share.fold(0.0, f64::max)
+    }
+
+    /// A value to take the place of another one: half of the texts of names and titles are invented, so that a Solver
+    /// copies what it does not know.
+    pub(super) fn another(&self, tool: &ToolSpec, name: &str, rng: &mut impl Rng) -> Option<Value> {
+        let schema = tool.parameters.get(name)?;
+        let any_text = is_text(schema) && schema.get("enum").is_none();
+        let invented = any_text && rng.random::<bool>();
+        let text = invented.then(|| self.kinds.invented(tool, name, rng)).flatten();
+        text.map(Value::from).or_else(|| self.one(tool, name, rng))
+    }
+
     /// A value for one parameter of a tool.
     pub(super) fn one(&self, tool: &ToolSpec, name: &str, rng: &mut impl Rng) -> Option<Value> {
         self.value(tool.parameters.get(name)?, (tool, name), rng)
@@ -169,16 +187,26 @@ impl ParameterValues {
                 let number = within(map, number(rng)?, rng);
                 Some(if number.fract() == 0.0 { Value::from(number as i64) } else { Value::from(number) })
             }
-            Some("boolean" | "bool") => Some(rng.random::<bool>().into()),
+            // A person mentions an optional switch to turn it on.
+            Some("boolean" | "bool") => {
+                let (tool, name) = place;
+                let required = tool.required.iter().any(|required| required == name);
+                Some((!required || rng.random::<bool>()).into())
+            }
             Some("array" | "list") => {
                 let items = map.get("items")?;
-                let n = map.get("minItems").and_then(Value::as_u64).unwrap_or(1).clamp(1, 3);
-                (0..n).map(|_| self.value(items, place, rng)).collect()
+                let bound = |key: &str| map.get(key).and_then(Value::as_u64);
+                let least = bound("minItems").unwrap_or(1).clamp(1, MOST_ITEMS);
+                let most = bound("maxItems").unwrap_or(MOST_ITEMS).clamp(least, MOST_ITEMS);
+                (0..rng.random_range(least..=most)).map(|_| self.value(items, place, rng)).collect()
             }
             _ => None,
         }
     }
 }
+
+/// Maximum number of items of a list that a person says.
+const MOST_ITEMS: u64 = 3;
 
 /// The number, or a whole number drawn from the bounds of the schema if it lies outside.
 fn within(schema: &Map<String, Value>, number: f64, rng: &mut impl Rng) -> f64 {
@@ -199,9 +227,23 @@ fn within(schema: &Map<String, Value>, number: f64, rng: &mut impl Rng) -> f64 {
 
 /// Whether no text is another one, or a part of it.
 pub(super) fn distinct(arguments: &Map<String, Value>) -> bool {
+    let items = arguments.values().flat_map(|value| match value {
+        Value::Array(items) => items.as_slice(),
+        value => std::slice::from_ref(value),
+    });
     let texts: Vec<String> =
-        arguments.values().filter(|value| is_said(value)).map(|value| said(value).to_lowercase()).collect();
+        items.filter(|value| is_said(value)).map(|value| said(value).to_lowercase()).collect();
     (0..texts.len()).all(|i| (0..texts.len()).all(|j| i == j || !texts[i].contains(&texts[j])))
+}
+
+/// What a person says to turn a switch on: "nonstop only" for `nonstop_only`, "urgent" for `is_urgent`.
+pub(super) fn switched_on(name: &str) -> String {
+    let words = spoken(name);
+    let first = ["is", "has", "are", "should", "enable", "use"];
+    match words.split_once(' ') {
+        Some((word, rest)) if first.contains(&word) => rest.to_owned(),
+        _ => words,
+    }
 }
 
 /// A name as a person would say it: `getUser_token2` is `get user token2`.
@@ -214,6 +256,7 @@ mod tests {
     use super::*;
     use serde_json::json;
     use sparring_core::{PolicyError, Prompt, Rollout, SampleRequest, TokenBatch};
+    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     /// Bytes for tokens. It lists the same for every parameter, and finds a name likely where a person is asked for.
@@ -285,11 +328,14 @@ mod tests {
             .with_parameter("c", json!({"type": "array", "items": {"type": "number"}, "minItems": 2}), true)
             .with_parameter("d", json!({"type": "string"}), true);
         let all: Vec<String> = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+        let mut lengths = BTreeSet::new();
         for i in 0..50 {
             let arguments =
                 ParameterValues::default().arguments(&tool, &all, &mut Seed::new(i).rng()).unwrap();
+            lengths.insert(arguments["c"].as_array().unwrap().len());
             tool.validate(&ToolCall::new("t", arguments)).unwrap();
         }
+        assert_eq!(lengths.into_iter().collect::<Vec<_>>(), [2, 3]);
         let strict = tool.with_parameter("d", json!({"type": "string", "pattern": "^Q{9}$"}), true);
         assert_eq!(ParameterValues::default().arguments(&strict, &all, &mut Seed::new(0).rng()), None);
     }
@@ -300,5 +346,6 @@ mod tests {
         assert!(distinct(&map(json!({"a": "Rome", "b": "noon", "c": true}))));
         assert!(!distinct(&map(json!({"a": "City of Rome", "b": "rome"}))));
         assert!(!distinct(&map(json!({"a": 12, "b": "12 dollars"}))));
+        assert!(!distinct(&map(json!({"a": ["rice", "fried rice"]}))));
     }
 }
