@@ -24,7 +24,8 @@ const SAID_BEFORE: [(&str, &[&str]); 5] = [
 /// is clear about them, as in "5 euros to yen" for `from_currency` and `to_currency`; or if only this parameter's name
 /// is one plain word: with `city` and `current_city`, a city that is just mentioned is the `city`. The words of the
 /// values themselves do not count, and small ones count in front of the value, as do those that people say for a name:
-/// "from" for an `origin`.
+/// "from" for an `origin`. It is never clear where the word in front of the value stands for a rival, as in "convert
+/// dollars to euros" for `from_currency = euros`.
 pub(super) fn unclear<'a>(
     values: &ParameterValues,
     tool: &ToolSpec,
@@ -48,9 +49,29 @@ pub(super) fn unclear<'a>(
     };
     given.keys().find(|name| {
         let rivals = rivals(values, tool, name);
+        let value = given.get(*name).map(said).unwrap_or_default();
+        if is_said_as_another(request, &value, name, &rivals) {
+            return true;
+        }
         // The last one of those that are all given.
         let left = || rivals.iter().all(|rival| given.contains_key(*rival) && named(rival));
         !meant(name, &rivals) && !named(name) && !left()
+    })
+}
+
+/// Whether the word in front of a value, but for articles, stands for a rival and not for this parameter.
+fn is_said_as_another(request: &str, value: &str, name: &str, rivals: &[&String]) -> bool {
+    const ARTICLES: [&str; 9] = ["the", "a", "an", "my", "our", "your", "this", "that", "these"];
+    let stands_for = |word: &str, name: &str| {
+        let of_name = |own: &str| {
+            own == word || SAID_BEFORE.iter().any(|(said, names)| *said == word && names.contains(&own))
+        };
+        spoken(name).split_whitespace().any(of_name)
+    };
+    spans::of(request, value).into_iter().any(|place| {
+        let words = spoken(&request[..place.start]);
+        let word = words.split_whitespace().rev().find(|word| !ARTICLES.contains(word));
+        word.is_some_and(|word| !stands_for(word, name) && rivals.iter().any(|rival| stands_for(word, rival)))
     })
 }
 
@@ -143,6 +164,17 @@ mod tests {
         assert!(unclear_in(&flight, "origin", "Fly to Lake City."));
         // Two of them are where one goes to.
         assert!(unclear_in(&flight, "destination", "Fly to Lake City."));
+    }
+
+    #[test]
+    fn a_value_that_is_said_as_another_one_is_unclear() {
+        let money = tool(&["from_city", "to_city"]);
+        let unclear = |request| {
+            let both = json!({"from_city": "Oslo", "to_city": "Rome"});
+            unclear(&ParameterValues::default(), &money, both.as_object().unwrap(), request).is_some()
+        };
+        assert!(!unclear("Go from Oslo to Rome.") && !unclear("Oslo to Rome"));
+        assert!(unclear("Go to Rome, then to Oslo.") && unclear("From Rome to the Oslo"));
     }
 
     #[test]
