@@ -233,7 +233,7 @@ impl PlanConfig {
         let quoted = tools.iter().zip(&arguments).flat_map(|(tool, arguments)| {
             arguments
                 .keys()
-                .filter(|name| values.is_quoted(tool, name, &mut rng))
+                .filter(|name| ParameterValues::is_quoted(tool, name, &mut rng))
                 .cloned()
                 .collect::<Vec<_>>()
         });

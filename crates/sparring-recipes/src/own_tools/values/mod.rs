@@ -139,7 +139,7 @@ impl ParameterValues {
     }
 
     /// Draws whether a person puts a text of this parameter in quotation marks, as people do with messages and titles.
-    pub(super) fn is_quoted(&self, tool: &ToolSpec, name: &str, rng: &mut impl Rng) -> bool {
+    pub(super) fn is_quoted(tool: &ToolSpec, name: &str, rng: &mut impl Rng) -> bool {
         let free =
             tool.parameters.get(name).is_some_and(|schema| is_text(schema) && schema.get("enum").is_none());
         let share = kinds::named_kinds(tool, name).into_iter().map(|k| lexicon::KINDS[k].quoted);
