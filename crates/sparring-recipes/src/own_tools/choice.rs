@@ -3,7 +3,7 @@
 use super::plan::menu;
 use super::{Catalogue, PlanConfig, Request, joined};
 use rand::Rng;
-use rand::seq::SliceRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use sparring_core::Seed;
 use std::collections::BTreeMap;
 
@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 /// one. The share `plan.no_call` of the tasks needs other tools: with this menu, declining is right for them. Where the
 /// pool has no tasks of one sort, there are more of the other. The share `plan.joined` asks for what two tasks ask for.
 ///
-/// `other_words` may change each task at its place, before a menu turns it into one to decline.
+/// With the probability `plan.extended`, `more` adds to a request what another one for the same tool mentions, and
+/// again with the same probability. Then `other_words` may change each task at its place, before a menu turns it into
+/// one to decline.
 ///
 /// A task without calls may be right with its own menu only, so it is left out, unless it says which tools are missing;
 /// `None` if there are no tasks with calls.
@@ -25,7 +27,7 @@ pub(super) fn of_one_menu(
     n: usize,
     update: u64,
     seed: Seed,
-    other_words: impl Fn(Request, u64) -> Request,
+    (more, other_words): (impl Fn(&Request, &Request) -> Option<Request>, impl Fn(Request, u64) -> Request),
 ) -> Option<Vec<(usize, Request)>> {
     let mut rng = seed.rng();
     let names = draw_menu(catalogue, plan, pool, update, &mut rng)?;
@@ -42,6 +44,10 @@ pub(super) fn of_one_menu(
         } else if !needed.is_empty() && !needed.iter().any(|name| on_menu(name)) {
             unserved.push(i);
         }
+    }
+    let mut same: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for &i in served.values().flatten() {
+        same.entry(domain(pool[i])).or_default().push(i);
     }
     let mut served: Vec<Vec<usize>> = served.into_values().collect();
     served.shuffle(&mut rng);
@@ -62,7 +68,16 @@ pub(super) fn of_one_menu(
     chosen.shuffle(&mut rng);
     let menu: Vec<_> = names.iter().filter_map(|name| catalogue.get(name).cloned()).collect();
     let shown = |(place, (i, other)): (usize, (usize, Option<usize>))| {
-        let mut request = other_words(pool[i].clone(), place as u64);
+        let mut request = pool[i].clone();
+        while rng.random::<f64>() < plan.extended {
+            let others = same.get(domain(&request)).map_or(&[][..], Vec::as_slice);
+            let tries = (0..TRIES).filter_map(|_| others.choose(&mut rng));
+            match tries.map(|&other| &pool[other]).find_map(|other| more(&request, other)) {
+                Some(longer) => request = longer,
+                None => break,
+            }
+        }
+        request = other_words(request, place as u64);
         if let Some(other) = other {
             let other = other_words(pool[other].clone(), (n + place) as u64);
             request = joined::joined(&request, &other, &mut rng);
@@ -74,6 +89,14 @@ pub(super) fn of_one_menu(
         (i, request)
     };
     Some(chosen.into_iter().enumerate().map(shown).collect())
+}
+
+/// Requests that are tried to add to one.
+const TRIES: usize = 4;
+
+/// The tool of a request's first call; none for one to decline.
+fn domain(request: &Request) -> &str {
+    request.task.calls.first().map_or("", |call| &call.name)
 }
 
 /// The tasks that the first `most` which fit another one are joined with.
@@ -112,6 +135,11 @@ fn draw_menu(
 
 #[cfg(test)]
 mod tests {
+    /// What leaves requests as they are.
+    fn unchanged() -> (impl Fn(&Request, &Request) -> Option<Request>, impl Fn(Request, u64) -> Request) {
+        (|_: &Request, _: &Request| None, |request, _| request)
+    }
+
     use super::*;
     use proptest::prelude::*;
     use serde_json::Map;
@@ -139,7 +167,7 @@ mod tests {
             let pool = pool(&catalogue, each);
             let plan = PlanConfig { menu_from: 1, menu_to: 5, no_call: 0.25, joined: 0.0, ..PlanConfig::default() };
             let pool: Vec<&Request> = pool.iter().collect();
-            let choose = || of_one_menu(&catalogue, &plan, &pool, n, update, Seed::new(seed), |request, _| request);
+            let choose = || of_one_menu(&catalogue, &plan, &pool, n, update, Seed::new(seed), unchanged());
             let chosen = choose().unwrap();
             prop_assert_eq!(&chosen, &choose().unwrap());
             prop_assert_eq!(chosen.len(), n);
@@ -164,7 +192,7 @@ mod tests {
             PlanConfig { menu_from: 4, menu_to: 4, no_call: 0.0, joined: 0.0, ..PlanConfig::default() };
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for (_, Request { task, .. }) in
-            of_one_menu(&catalogue, &plan, &pool, 12, 0, Seed::new(1), |request, _| request).unwrap()
+            of_one_menu(&catalogue, &plan, &pool, 12, 0, Seed::new(1), unchanged()).unwrap()
         {
             *counts.entry(task.calls[0].name.clone()).or_default() += 1;
         }
@@ -177,8 +205,7 @@ mod tests {
         let pool = pool(&catalogue, 10);
         let pool: Vec<&Request> = pool.iter().collect();
         let plan = PlanConfig { menu_from: 3, menu_to: 3, joined: 0.25, ..PlanConfig::default() };
-        let chosen =
-            of_one_menu(&catalogue, &plan, &pool, 12, 0, Seed::new(1), |request, _| request).unwrap();
+        let chosen = of_one_menu(&catalogue, &plan, &pool, 12, 0, Seed::new(1), unchanged()).unwrap();
         let two: Vec<_> = chosen.iter().filter(|(_, request)| request.task.calls.len() == 2).collect();
         assert_eq!(two.len(), 3);
         for (place, Request { task, .. }) in two {
@@ -196,8 +223,7 @@ mod tests {
         let pool: Vec<&Request> = pool.iter().filter(|request| request.task.calls[0].name != "t2").collect();
         let plan = PlanConfig { menu_from: 1, menu_to: 1, no_call: 0.0, ..PlanConfig::default() };
         let leader = |update| {
-            let chosen =
-                of_one_menu(&catalogue, &plan, &pool, 1, update, Seed::new(update), |request, _| request);
+            let chosen = of_one_menu(&catalogue, &plan, &pool, 1, update, Seed::new(update), unchanged());
             chosen.unwrap()[0].1.task.tools[0].name.clone()
         };
         let mut leaders: Vec<String> = (4..8).map(leader).collect();
@@ -211,15 +237,15 @@ mod tests {
         let declined: Request = ToolTask::new("Sing.", Vec::new(), Vec::new()).into();
         let plan = PlanConfig::default();
         let seed = Seed::new(1);
-        assert_eq!(of_one_menu(&catalogue, &plan, &[&declined], 4, 0, seed, |request, _| request), None);
+        assert_eq!(of_one_menu(&catalogue, &plan, &[&declined], 4, 0, seed, unchanged()), None);
         let tasks = pool(&catalogue, 2);
         let all: Vec<&Request> = tasks.iter().chain([&declined]).collect();
-        let chosen = of_one_menu(&catalogue, &plan, &all, 8, 0, seed, |request, _| request).unwrap();
+        let chosen = of_one_menu(&catalogue, &plan, &all, 8, 0, seed, unchanged()).unwrap();
         assert!(chosen.len() == 8 && chosen.iter().all(|(place, _)| *place < tasks.len()));
         let singing = ToolTask::new("Sing.", Vec::new(), vec![ToolCall::new("sing", Map::new())]);
         let lacking = Request::from(singing).without_its_tools();
         let all = [&tasks[0], &lacking];
-        let chosen = of_one_menu(&catalogue, &plan, &all, 8, 0, seed, |request, _| request).unwrap();
+        let chosen = of_one_menu(&catalogue, &plan, &all, 8, 0, seed, unchanged()).unwrap();
         let lacking: Vec<_> = chosen.iter().filter(|(place, _)| *place == 1).collect();
         assert_eq!(lacking.len(), 1);
         assert!(lacking[0].1.missing == ["sing"] && lacking[0].1.task.tools == chosen[0].1.task.tools);

@@ -1,3 +1,4 @@
+use super::extended::extended;
 use super::grammar::is_name;
 use super::prompts::{
     REQUEST, VALUES, contrast_text, copied, generator_text, solver_messages, thought, worked_answers,
@@ -394,7 +395,14 @@ impl Game for OwnToolsGame {
             let request = redraw::redrawn(request, &self.catalogue, &self.values, self.plan.redraw, rng);
             if lower { redraw::in_lower_case(request, &self.catalogue) } else { request }
         };
-        choice::of_one_menu(&self.catalogue, &self.plan, pool, n, update, seed.child("menu"), redrawn)
+        let more = |request: &Request, other: &Request| {
+            let longer = extended(request, other)?;
+            let call = &longer.task.calls[0];
+            let tool = self.catalogue.get(&call.name)?;
+            let clear = twins::unclear(&self.values, tool, &call.arguments, &longer.task.question).is_none();
+            clear.then_some(longer)
+        };
+        choice::of_one_menu(&self.catalogue, &self.plan, pool, n, update, seed.child("menu"), (more, redrawn))
     }
 
     /// What is said, and the calls: requests in other words for the same calls are other tasks.

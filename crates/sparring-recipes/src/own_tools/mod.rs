@@ -21,6 +21,7 @@ mod catalogue;
 mod choice;
 mod complete;
 mod config;
+mod extended;
 mod game;
 mod generator_reward;
 mod grammar;

@@ -126,6 +126,9 @@ pub struct PlanConfig {
     pub outside: f64,
     /// Share of the Solver's tasks, in [0, 1), that are two requests of the pool in one.
     pub joined: f64,
+    /// Probability, in [0, 1), that a task that trains the Solver mentions a value of another one besides, in its
+    /// words; with the same probability one more, and so on.
+    pub extended: f64,
     /// Share of the plans, in [0, 1], in which the request leaves out parameters, and the assistant asks for them:
     /// those that could be confused with another one, if there are any.
     pub dialogues: f64,
@@ -157,6 +160,7 @@ impl Default for PlanConfig {
             no_call: 0.3,
             outside: 0.1,
             joined: 0.1,
+            extended: 0.3,
             dialogues: 0.2,
             styles: Style::ALL.to_vec(),
             wordings: [0.1, 0.25, 0.25, 0.4],
@@ -198,6 +202,9 @@ impl PlanConfig {
         }
         if !(0.0..1.0).contains(&self.outside) {
             return bad("outside", "must be in [0, 1)");
+        }
+        if !(0.0..1.0).contains(&self.extended) {
+            return bad("extended", "must be in [0, 1)");
         }
         if !(0.0..1.0).contains(&self.joined) {
             return bad("joined", "must be in [0, 1)");
