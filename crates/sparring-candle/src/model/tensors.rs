@@ -7,9 +7,9 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use safetensors::{SafeTensorError, View};
 use sparring_core::PolicyError;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -276,15 +276,35 @@ pub(crate) fn write(
     tensors: &[NamedTensor<'_>],
     metadata: impl IntoIterator<Item = (&'static str, String)>,
 ) -> Result<(), PolicyError> {
-    let metadata: HashMap<String, String> =
+    let metadata: BTreeMap<String, String> =
         metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let tensors = || tensors.iter().map(|t| (&t.name, t));
     create_atomically(dir, name, |temporary| {
-        safetensors::serialize_to_file(tensors(), Some(metadata), temporary).map_err(|error| match error {
-            SafeTensorError::IoError(error) => error,
-            other => std::io::Error::other(other),
-        })
+        let unsorted: HashMap<String, String> = metadata.clone().into_iter().collect();
+        safetensors::serialize_to_file(tensors(), Some(unsorted), temporary).map_err(
+            |error| match error {
+                SafeTensorError::IoError(error) => error,
+                other => std::io::Error::other(other),
+            },
+        )?;
+        sort_metadata(temporary, &metadata)
     })
+}
+
+/// Writes the metadata at the beginning of a safetensors file once more, by name: the crate writes the entries of a
+/// hash map in any order, and equal runs have equal files.
+fn sort_metadata(file: &Path, metadata: &BTreeMap<String, String>) -> std::io::Result<()> {
+    /// What a header with metadata begins with, behind its length of 8 bytes.
+    const START: &[u8] = b"{\"__metadata__\":";
+    let sorted = serde_json::to_vec(metadata)?;
+    let mut file = File::options().read(true).write(true).open(file)?;
+    let mut start = [0; 8 + START.len()];
+    file.read_exact(&mut start)?;
+    if start.ends_with(START) && !metadata.is_empty() {
+        // The same entries in another order have the same length.
+        file.write_all(&sorted)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -318,6 +338,24 @@ mod tests {
             "{error}"
         );
         assert!(file.same("a", &file, "b").is_err());
+    }
+
+    #[test]
+    fn equal_tensors_are_equal_files() {
+        let (dir, values) = (tempfile::tempdir().unwrap(), [1.0, 2.0]);
+        let tensor = NamedTensor { name: "a".to_owned(), shape: vec![2], data: &values };
+        let entries = ["one", "two", "three", "four", "five"].map(|key| (key, format!("\"{key}\"")));
+        let bytes: Vec<Vec<u8>> = (0..5)
+            .map(|i| {
+                let name = format!("{i}.safetensors");
+                let tensor = NamedTensor { name: tensor.name.clone(), shape: vec![2], data: tensor.data };
+                write(dir.path(), &name, &[tensor], entries.clone()).unwrap();
+                let file = TensorFile::read(&dir.path().join(&name), "").unwrap();
+                assert_eq!(file.metadata("four"), Some("\"four\""));
+                std::fs::read(dir.path().join(name)).unwrap()
+            })
+            .collect();
+        assert!(bytes.iter().all(|other| *other == bytes[0]));
     }
 
     #[test]
