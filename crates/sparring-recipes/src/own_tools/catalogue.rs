@@ -179,6 +179,13 @@ pub(super) fn split(text: &str) -> Vec<String> {
     words
 }
 
+/// A word without its ending: `deliver` of "delivery", "deliveries" and "delivering".
+pub(super) fn stem(word: &str) -> String {
+    let endings = ["ings", "ing", "ies", "ers", "er", "es", "ed", "s", "e", "y"];
+    let cut = endings.iter().find_map(|ending| word.strip_suffix(ending).filter(|stem| stem.len() > 2));
+    cut.unwrap_or(word).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,5 +231,15 @@ mod tests {
         let catalogue = catalogue(text).unwrap();
         assert_eq!(catalogue.near(0), [2, 1]);
         assert_eq!(split("getUser_token2 Of a"), ["get", "user", "token2", "of", "a"]);
+    }
+
+    #[test]
+    fn endings_do_not_tell_words_apart() {
+        for same in
+            [["delivery", "deliveries"], ["dish", "dishes"], ["light", "lighting"], ["heater", "heating"]]
+        {
+            assert_eq!(stem(same[0]), stem(same[1]));
+        }
+        assert_eq!(stem("bus"), "bus");
     }
 }

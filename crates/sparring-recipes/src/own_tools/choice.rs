@@ -47,7 +47,7 @@ pub(super) fn of_one_menu(
     }
     let mut same: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for &i in served.values().flatten() {
-        same.entry(domain(pool[i])).or_default().push(i);
+        same.entry(&pool[i].task.domain).or_default().push(i);
     }
     let mut served: Vec<Vec<usize>> = served.into_values().collect();
     served.shuffle(&mut rng);
@@ -70,7 +70,7 @@ pub(super) fn of_one_menu(
     let shown = |(place, (i, other)): (usize, (usize, Option<usize>))| {
         let mut request = pool[i].clone();
         while rng.random::<f64>() < plan.extended {
-            let others = same.get(domain(&request)).map_or(&[][..], Vec::as_slice);
+            let others = same.get(&*request.task.domain).map_or(&[][..], Vec::as_slice);
             let tries = (0..TRIES).filter_map(|_| others.choose(&mut rng));
             match tries.map(|&other| &pool[other]).find_map(|other| more(&request, other)) {
                 Some(longer) => request = longer,
@@ -93,11 +93,6 @@ pub(super) fn of_one_menu(
 
 /// Requests that are tried to add to one.
 const TRIES: usize = 4;
-
-/// The tool of a request's first call; none for one to decline.
-fn domain(request: &Request) -> &str {
-    request.task.calls.first().map_or("", |call| &call.name)
-}
 
 /// The tasks that the first `most` which fit another one are joined with.
 fn partners(pool: &[&Request], tasks: &[usize], among: &[usize], most: usize) -> Vec<Option<usize>> {
@@ -135,15 +130,15 @@ fn draw_menu(
 
 #[cfg(test)]
 mod tests {
-    /// What leaves requests as they are.
-    fn unchanged() -> (impl Fn(&Request, &Request) -> Option<Request>, impl Fn(Request, u64) -> Request) {
-        (|_: &Request, _: &Request| None, |request, _| request)
-    }
-
     use super::*;
     use proptest::prelude::*;
     use serde_json::Map;
     use sparring_tools::{ToolCall, ToolSpec, ToolTask};
+
+    /// What leaves requests as they are.
+    fn unchanged() -> (impl Fn(&Request, &Request) -> Option<Request>, impl Fn(Request, u64) -> Request) {
+        (|_: &Request, _: &Request| None, |request, _| request)
+    }
 
     fn catalogue(n: usize) -> Catalogue {
         Catalogue::new((0..n).map(|i| ToolSpec::new(format!("t{i}"), "", Map::new(), vec![])).collect(), "")

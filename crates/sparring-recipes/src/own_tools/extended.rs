@@ -18,11 +18,7 @@ const ARTICLES: &[&str] = &["a", "an", "my", "our", "the", "your"];
 /// `None` if both are not requests of one turn for one call of the same tool, or if the second has no value that fits:
 /// of a parameter that the first leaves out, mentioned once, behind a word that says what it is.
 pub(super) fn extended(first: &Request, second: &Request) -> Option<Request> {
-    let of_one_turn = |request: &Request| request.earlier.is_empty() && request.task.calls.len() == 1;
-    if !of_one_turn(first) || !of_one_turn(second) {
-        return None;
-    }
-    let (call, other) = (&first.task.calls[0], &second.task.calls[0]);
+    let (call, other) = (first.only_call()?, second.only_call()?);
     if call.name != other.name {
         return None;
     }

@@ -8,8 +8,7 @@ use rand::Rng;
 
 /// Whether two requests can be asked at once: of one turn and one call each, of different tools.
 pub(super) fn fit(first: &Request, second: &Request) -> bool {
-    let one = |request: &Request| request.earlier.is_empty() && request.task.calls.len() == 1;
-    one(first) && one(second) && first.task.calls[0].name != second.task.calls[0].name
+    matches!((first.only_call(), second.only_call()), (Some(one), Some(other)) if one.name != other.name)
 }
 
 /// A request for what both ask for, in one sentence or in two.

@@ -46,6 +46,14 @@ impl Request {
         self.earlier.iter().cloned().chain(question.map(|text| Message::user(text.clone()))).collect()
     }
 
+    /// The call of a request of one turn that needs only one.
+    pub(super) fn only_call(&self) -> Option<&ToolCall> {
+        match self.task.calls.as_slice() {
+            [call] if self.earlier.is_empty() => Some(call),
+            _ => None,
+        }
+    }
+
     /// Names of the tools that the request needs, on offer or not.
     pub(super) fn needed(&self) -> Vec<&str> {
         let called = self.task.calls.iter().map(|call| &call.name);

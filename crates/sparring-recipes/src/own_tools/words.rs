@@ -1,7 +1,6 @@
 //! The words that a request may have besides its values.
 
-use super::catalogue::{split, words};
-use super::outside::stem;
+use super::catalogue::{split, stem, words};
 use super::plan::Wording;
 use super::values::spoken;
 use super::{CallPlan, Catalogue};

@@ -140,8 +140,7 @@ impl ParameterValues {
 
     /// Draws whether a person puts a text of this parameter in quotation marks, as people do with messages and titles.
     pub(super) fn is_quoted(tool: &ToolSpec, name: &str, rng: &mut impl Rng) -> bool {
-        let free =
-            tool.parameters.get(name).is_some_and(|schema| is_text(schema) && schema.get("enum").is_none());
+        let free = tool.parameters.get(name).is_some_and(is_any_text);
         let share = kinds::named_kinds(tool, name).into_iter().map(|k| lexicon::KINDS[k].quoted);
         free && rng.random::<f64>() < share.fold(0.0, f64::max)
     }
@@ -149,9 +148,7 @@ impl ParameterValues {
     /// A value to take the place of another one: half of the texts of names and titles are invented, so that a Solver
     /// copies what it does not know.
     pub(super) fn another(&self, tool: &ToolSpec, name: &str, rng: &mut impl Rng) -> Option<Value> {
-        let schema = tool.parameters.get(name)?;
-        let any_text = is_text(schema) && schema.get("enum").is_none();
-        let invented = any_text && rng.random::<bool>();
+        let invented = is_any_text(tool.parameters.get(name)?) && rng.random::<bool>();
         let text = invented.then(|| self.kinds.invented(tool, name, rng)).flatten();
         text.map(Value::from).or_else(|| self.one(tool, name, rng))
     }
@@ -203,6 +200,11 @@ impl ParameterValues {
             _ => None,
         }
     }
+}
+
+/// Whether a schema's values are texts that it does not list.
+fn is_any_text(schema: &Value) -> bool {
+    is_text(schema) && schema.get("enum").is_none()
 }
 
 /// Maximum number of items of a list that a person says.
