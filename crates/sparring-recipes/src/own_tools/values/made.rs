@@ -70,7 +70,7 @@ const THINGS: &[&str] = &[
 ];
 const LETTERS: &[&str] = &["A", "B", "C", "D", "E", "F", "G", "H", "K", "M", "N", "P", "R", "T", "X", "Z"];
 
-/// Words of [`phrase`]s besides [`ADJECTIVES`], [`NOUNS`] and [`FIRST`].
+/// Words of [`phrase`]s besides [`ADJECTIVES`] and [`NOUNS`].
 const VERBS: &[&str] = &[
     "Begin", "Burn", "Call", "Come", "Count", "Dance", "Drive", "Fall", "Follow", "Forget", "Hold", "Keep",
     "Leave", "Listen", "Live", "Look", "Love", "Meet", "Remember", "Ride", "Run", "Sing", "Stay", "Turn",
